@@ -1,0 +1,307 @@
+//! The door to a Kubernetes API: look at objects and apply them, as one named identity.
+//!
+//! Performs, never decides. The only room that names kube-rs; what goes in and out is JSON and the
+//! nouns of `model`.
+
+mod compare;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::config::AuthInfo;
+use kube::core::GroupVersionKind;
+use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use kube::{Client, Config};
+use serde_json::Value;
+
+use ringfort_model::api_object::ObjectKey;
+use ringfort_model::secret::Secret;
+
+/// The name under which ringfort owns fields (server-side apply).
+pub const FIELD_MANAGER: &str = "ringfort";
+
+/// Who speaks, and whom it trusts.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Certificate of the authority that signed the server's, in PEM.
+    pub authority_pem: String,
+    /// The speaker's certificate, in PEM.
+    pub certificate_pem: String,
+    /// The speaker's private key, in PEM.
+    pub key_pem: Secret<String>,
+}
+
+/// What was found of an object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Looked {
+    /// It is not there.
+    Absent,
+    /// Applying it would change nothing.
+    Same,
+    /// Applying it would change these fields.
+    Differs(Vec<String>),
+}
+
+/// Says what an API server answered instead of what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The server refused.
+    #[error("{status} {reason}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Kubernetes' reason, such as `Forbidden`.
+        reason: String,
+        /// Kubernetes' message.
+        message: String,
+    },
+    /// The server could not be reached or broke off.
+    #[error("the API server cannot be reached: {why}")]
+    Unreachable {
+        /// What went wrong.
+        why: String,
+    },
+    /// The object is none of Kubernetes.
+    #[error("not an object of Kubernetes: {why}")]
+    Shape {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl ApiError {
+    /// Gives the HTTP status, if the server answered.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Unreachable { .. } | Self::Shape { .. } => None,
+        }
+    }
+}
+
+/// A conversation with one API server.
+pub struct Cluster {
+    client: Client,
+    kinds: Mutex<BTreeMap<(String, String), (ApiResource, Scope)>>,
+}
+
+impl Cluster {
+    /// Prepares a conversation; nothing is sent yet.
+    ///
+    /// `server_name` is the name the server's certificate must carry.
+    ///
+    /// # Errors
+    /// The identity's PEM texts are none.
+    pub fn open(at: SocketAddr, server_name: &str, identity: &Identity) -> Result<Self, ApiError> {
+        let uri = format!("https://{at}").parse().map_err(|e: http::uri::InvalidUri| shape(&e))?;
+        let authority = pem_blocks(&identity.authority_pem)?;
+        let mut config = Config::new(uri);
+        config.root_cert = Some(authority);
+        config.tls_server_name = Some(server_name.to_owned());
+        config.connect_timeout = Some(Duration::from_secs(5));
+        config.read_timeout = Some(Duration::from_secs(30));
+        config.write_timeout = Some(Duration::from_secs(30));
+        config.default_retry = false;
+        config.auth_info = AuthInfo {
+            client_certificate_data: Some(STANDARD.encode(&identity.certificate_pem)),
+            client_key_data: Some(STANDARD.encode(identity.key_pem.expose()).into()),
+            ..AuthInfo::default()
+        };
+        let client = Client::try_from(config).map_err(fault)?;
+        Ok(Self { client, kinds: Mutex::default() })
+    }
+
+    /// Says what applying an object would change, by a dry run on the server.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn look(&self, object: &Value) -> Result<Looked, ApiError> {
+        let (api, name) = self.api_of(object).await?;
+        let Some(live) = api.get_opt(&name).await.map_err(fault)? else {
+            return Ok(Looked::Absent);
+        };
+        let tried = api.patch(&name, &params().dry_run(), &Patch::Apply(object)).await;
+        let differs = compare::changed(&value(&live)?, &value(&tried.map_err(fault)?)?);
+        Ok(if differs.is_empty() { Looked::Same } else { Looked::Differs(differs) })
+    }
+
+    /// Applies an object (server-side apply): ringfort owns the fields that it names.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn apply(&self, object: &Value) -> Result<Value, ApiError> {
+        let (api, name) = self.api_of(object).await?;
+        let applied = api.patch(&name, &params(), &Patch::Apply(object)).await.map_err(fault)?;
+        value(&applied)
+    }
+
+    /// Creates an object that must not be there yet.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn create(&self, object: &Value) -> Result<Value, ApiError> {
+        let (api, _) = self.api_of(object).await?;
+        let object: DynamicObject =
+            serde_json::from_value(object.clone()).map_err(|e| shape(&e))?;
+        value(&api.create(&PostParams::default(), &object).await.map_err(fault)?)
+    }
+
+    /// Reads an object; `None` if it is not there.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
+        let api = self.api(&key.api_version, &key.kind, key.namespace.as_deref()).await?;
+        api.get_opt(&key.name).await.map_err(fault)?.as_ref().map(value).transpose()
+    }
+
+    /// Lists the objects of a kind, in one namespace or in all.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        labels: Option<&str>,
+    ) -> Result<Vec<Value>, ApiError> {
+        let api = self.api(api_version, kind, namespace).await?;
+        let wanted = ListParams { label_selector: labels.map(str::to_owned), ..ListParams::default() };
+        api.list(&wanted).await.map_err(fault)?.items.iter().map(value).collect()
+    }
+
+    /// Deletes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
+        let api = self.api(&key.api_version, &key.kind, key.namespace.as_deref()).await?;
+        match api.delete(&key.name, &DeleteParams::background()).await.map_err(fault) {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(404) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads what a pod's first container has written.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn logs(&self, namespace: &str, pod: &str) -> Result<String, ApiError> {
+        let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), namespace);
+        pods.logs(pod, &LogParams::default()).await.map_err(fault)
+    }
+
+    /// Reads a path that is no object, such as `/readyz`.
+    ///
+    /// # Errors
+    /// The server did not answer, or not with success.
+    pub async fn text(&self, path: &str) -> Result<String, ApiError> {
+        let request = http::Request::get(path).body(Vec::new()).map_err(|e| shape(&e))?;
+        self.client.request_text(request).await.map_err(fault)
+    }
+
+    async fn api_of(&self, object: &Value) -> Result<(Api<DynamicObject>, String), ApiError> {
+        let text = |path: &str| object.pointer(path).and_then(Value::as_str);
+        let (Some(api_version), Some(kind), Some(name)) =
+            (text("/apiVersion"), text("/kind"), text("/metadata/name"))
+        else {
+            return Err(ApiError::Shape { why: "apiVersion, kind or metadata.name is missing".into() });
+        };
+        let api = self.api(api_version, kind, text("/metadata/namespace")).await?;
+        Ok((api, name.to_owned()))
+    }
+
+    async fn api(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+    ) -> Result<Api<DynamicObject>, ApiError> {
+        let (resource, scope) = self.kind(api_version, kind).await?;
+        let client = self.client.clone();
+        Ok(match (scope, namespace) {
+            (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client, namespace, &resource),
+            _ => Api::all_with(client, &resource),
+        })
+    }
+
+    async fn kind(&self, api_version: &str, kind: &str) -> Result<(ApiResource, Scope), ApiError> {
+        let key = (api_version.to_owned(), kind.to_owned());
+        let known = self.kinds.lock().ok().and_then(|kinds| kinds.get(&key).cloned());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let wanted = GroupVersionKind::gvk(group, version, kind);
+        let (resource, ApiCapabilities { scope, .. }) =
+            pinned_kind(&self.client, &wanted).await.map_err(fault)?;
+        if let Ok(mut kinds) = self.kinds.lock() {
+            kinds.insert(key, (resource.clone(), scope.clone()));
+        }
+        Ok((resource, scope))
+    }
+}
+
+fn params() -> PatchParams {
+    PatchParams::apply(FIELD_MANAGER).force()
+}
+
+fn value(object: &DynamicObject) -> Result<Value, ApiError> {
+    serde_json::to_value(object).map_err(|e| shape(&e))
+}
+
+fn shape(source: &dyn std::error::Error) -> ApiError {
+    ApiError::Shape { why: source.to_string() }
+}
+
+fn fault(source: kube::Error) -> ApiError {
+    match source {
+        kube::Error::Api(status) => ApiError::Refused {
+            status: status.code,
+            reason: status.reason.clone(),
+            message: status.message.clone(),
+        },
+        other => ApiError::Unreachable { why: chain(&other) },
+    }
+}
+
+/// Writes an error with its causes, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ApiError> {
+    let mut blocks = Vec::new();
+    let mut body: Option<String> = None;
+    for line in text.lines() {
+        match (line.trim(), &mut body) {
+            ("-----BEGIN CERTIFICATE-----", _) => body = Some(String::new()),
+            ("-----END CERTIFICATE-----", Some(encoded)) => {
+                blocks.push(STANDARD.decode(encoded.as_bytes()).map_err(|e| shape(&e))?);
+                body = None;
+            }
+            (line, Some(encoded)) => encoded.push_str(line),
+            _ => {}
+        }
+    }
+    match blocks.is_empty() {
+        true => Err(ApiError::Shape { why: "the authority's PEM text holds no certificate".into() }),
+        false => Ok(blocks),
+    }
+}

@@ -1,0 +1,90 @@
+//! The input and output of a running command.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
+
+use crate::DoorError;
+
+/// The input and output of a running command.
+pub struct Pipe {
+    /// What the command writes.
+    pub reader: Pin<Box<dyn AsyncRead + Send>>,
+    /// What the command reads.
+    pub writer: Pin<Box<dyn AsyncWrite + Send>>,
+    /// What the command complains and how it ends.
+    pub(crate) end: oneshot::Receiver<End>,
+    pub(crate) address: IpAddr,
+}
+
+/// How a command ended.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) code: Option<u32>,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Output {
+    /// What it wrote.
+    pub stdout: Vec<u8>,
+    /// What it complained.
+    pub stderr: Vec<u8>,
+    /// Its exit code; `None` if it was killed.
+    pub code: Option<u32>,
+}
+
+impl Output {
+    /// Says whether the command succeeded.
+    pub fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Gives the last line of the command's complaint.
+    pub fn complaint(&self) -> String {
+        let text = String::from_utf8_lossy(&self.stderr);
+        text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message").to_owned()
+    }
+}
+
+/// Tells how a command ended, once it has.
+pub struct Ending(oneshot::Receiver<End>);
+
+impl Ending {
+    /// Waits a little for the command's last complaint; empty if there is none.
+    pub async fn complaint(self) -> String {
+        let soon = tokio::time::timeout(std::time::Duration::from_secs(2), self.0).await;
+        let stderr = soon.ok().and_then(Result::ok).unwrap_or_default().stderr;
+        let text = String::from_utf8_lossy(&stderr);
+        text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+    }
+}
+
+impl Pipe {
+    /// Takes the pipe apart into what the command writes, what it reads, and its end.
+    pub fn into_parts(
+        self,
+    ) -> (Pin<Box<dyn AsyncRead + Send>>, Pin<Box<dyn AsyncWrite + Send>>, Ending) {
+        (self.reader, self.writer, Ending(self.end))
+    }
+
+    pub(crate) async fn finish(mut self, input: &[u8]) -> Result<Output, DoorError> {
+        let mut stdout = Vec::new();
+        let address = self.address;
+        let broken =
+            |source: std::io::Error| DoorError::Broken { address, why: source.to_string() };
+        let feed = async {
+            // A command may end without reading all of its input; its exit code tells.
+            let _ = self.writer.write_all(input).await;
+            let _ = self.writer.shutdown().await;
+        };
+        let read = self.reader.read_to_end(&mut stdout);
+        let ((), read) = tokio::join!(feed, read);
+        read.map_err(broken)?;
+        let end = self.end.await.unwrap_or_default();
+        Ok(Output { stdout, stderr: end.stderr, code: end.code })
+    }
+}

@@ -1,0 +1,52 @@
+//! An object of the Kubernetes API as it should be.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An object of the Kubernetes API, stamped with the control that asked for it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ApiObject {
+    /// The control that asked for it.
+    pub by: String,
+    /// The object: `apiVersion`, `kind`, `metadata` and the fields that ringfort owns.
+    pub object: Value,
+}
+
+impl ApiObject {
+    /// Gives the object's name in its API.
+    pub fn key(&self) -> ObjectKey {
+        let text = |path: &str| {
+            self.object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        ObjectKey {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: Some(text("/metadata/namespace")).filter(|n| !n.is_empty()),
+            name: text("/metadata/name"),
+        }
+    }
+}
+
+/// Names an object of the Kubernetes API.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct ObjectKey {
+    /// Group and version, such as `apps/v1`.
+    pub api_version: String,
+    /// Kind, such as `Deployment`.
+    pub kind: String,
+    /// Namespace, for kinds that have one.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}

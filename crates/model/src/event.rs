@@ -1,0 +1,82 @@
+//! What a run tells while it goes on: one line of JSON each, or a line for people.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::NodeName;
+
+/// Version of the events.
+pub const EVENT_VERSION: u32 = 1;
+
+/// What a run tells.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first line.
+    Started {
+        /// Version of the events.
+        version: u32,
+        /// The cluster.
+        cluster: String,
+        /// What was asked for: `up`, `plan`, `reset`.
+        command: String,
+    },
+    /// A stage of the run begins.
+    Stage {
+        /// Its name.
+        name: String,
+        /// Seconds since the start.
+        seconds: f64,
+    },
+    /// A finding of preflight.
+    Preflight {
+        /// The node, if it concerns one.
+        node: Option<NodeName>,
+        /// What was found and what to do.
+        finding: String,
+        /// Whether it stops the run.
+        fatal: bool,
+    },
+    /// A step was taken, or would be (`plan`).
+    Step {
+        /// The node; absent for objects of the API.
+        node: Option<NodeName>,
+        /// What is changed.
+        item: String,
+        /// The control that wants it.
+        by: String,
+        /// What differs.
+        because: String,
+        /// Seconds since the start.
+        seconds: f64,
+        /// How long it took, in seconds.
+        took: f64,
+    },
+    /// A proof was made.
+    Proof {
+        /// The control.
+        control: String,
+        /// `proved`, `failed` or `unknown`.
+        verdict: String,
+        /// What was tried and seen.
+        detail: String,
+        /// Seconds since the start.
+        seconds: f64,
+    },
+    /// The last line.
+    Finished {
+        /// Seconds from start to end.
+        seconds: f64,
+        /// Steps taken.
+        changes: u64,
+        /// Controls proved.
+        proved: u64,
+        /// Proofs that failed.
+        failed: u64,
+        /// Proofs that could not be made.
+        unknown: u64,
+        /// Where the kubeconfig is, if one was issued.
+        kubeconfig: Option<String>,
+        /// What stopped the run, if something did.
+        error: Option<String>,
+    },
+}

@@ -1,0 +1,25 @@
+//! The nouns of ringfort, with nothing but shape: what a cluster should be, what was seen of it,
+//! what may be done to a machine, and how the operator and a machine speak. One file a noun.
+//!
+//! Never here: input or output, clocks, randomness, asynchrony, knowledge of Kubernetes' clients.
+
+pub mod api_object;
+pub mod blueprint;
+pub mod bundle;
+pub mod certificate;
+pub mod content;
+pub mod digest;
+pub mod etcd;
+pub mod event;
+pub mod frame;
+pub mod item;
+pub mod journal;
+pub mod mode;
+pub mod name;
+pub mod net;
+pub mod secret;
+pub mod seen;
+pub mod step;
+pub mod survey;
+pub mod trust;
+pub mod version;

@@ -1,0 +1,141 @@
+//! Versions of Kubernetes, and every difference between minors as a question.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A minor of Kubernetes that ringfort makes clusters of.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Minor {
+    /// 1.35
+    #[serde(rename = "1.35")]
+    V1_35,
+    /// 1.36
+    #[serde(rename = "1.36")]
+    V1_36,
+    /// 1.37
+    #[serde(rename = "1.37")]
+    V1_37,
+}
+
+impl Minor {
+    /// Every supported minor, oldest first.
+    pub const ALL: [Self; 3] = [Self::V1_35, Self::V1_36, Self::V1_37];
+
+    /// Gives the number after the dot.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::V1_35 => 35,
+            Self::V1_36 => 36,
+            Self::V1_37 => 37,
+        }
+    }
+
+    /// Says whether admission policies may be files of the API server, which nobody can delete
+    /// through the API: beta and on by default from 1.37 (KEP-5793).
+    pub fn has_static_admission(self) -> bool {
+        self >= Self::V1_37
+    }
+
+    /// Says whether `MutatingAdmissionPolicy` is stable (KEP-3962, 1.36).
+    pub fn has_mutating_policies(self) -> bool {
+        self >= Self::V1_36
+    }
+
+    /// Says whether the etcd of this minor still takes the `--experimental-*` flags (gone in 3.7).
+    pub fn etcd_has_experimental_flags(self) -> bool {
+        self < Self::V1_37
+    }
+}
+
+impl fmt::Display for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1.{}", self.number())
+    }
+}
+
+impl FromStr for Minor {
+    type Err = UnsupportedVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnsupportedVersion> {
+        Self::ALL
+            .into_iter()
+            .find(|minor| minor.to_string() == text)
+            .ok_or_else(|| UnsupportedVersion { text: text.to_owned() })
+    }
+}
+
+/// A release of Kubernetes: a minor, and a patch where one is named.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KubeVersion {
+    /// The minor.
+    pub minor: Minor,
+    /// The patch; absent means the bundle's.
+    pub patch: Option<u32>,
+}
+
+/// Says that a version is unknown here.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("Kubernetes {text:?} is not supported: use 1.37, 1.36 or 1.35, with or without a patch")]
+pub struct UnsupportedVersion {
+    text: String,
+}
+
+impl FromStr for KubeVersion {
+    type Err = UnsupportedVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnsupportedVersion> {
+        let unsupported = || UnsupportedVersion { text: text.to_owned() };
+        let bare = text.strip_prefix('v').unwrap_or(text);
+        let mut parts = bare.splitn(3, '.');
+        let (Some(major), Some(minor)) = (parts.next(), parts.next()) else {
+            return Err(unsupported());
+        };
+        let minor = format!("{major}.{minor}").parse().map_err(|_| unsupported())?;
+        let patch = parts.next().map(str::parse).transpose().map_err(|_| unsupported())?;
+        Ok(Self { minor, patch })
+    }
+}
+
+impl TryFrom<String> for KubeVersion {
+    type Error = UnsupportedVersion;
+
+    fn try_from(text: String) -> Result<Self, UnsupportedVersion> {
+        text.parse()
+    }
+}
+
+impl From<KubeVersion> for String {
+    fn from(version: KubeVersion) -> Self {
+        version.to_string()
+    }
+}
+
+impl fmt::Display for KubeVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.patch {
+            Some(patch) => write!(f, "{}.{patch}", self.minor),
+            None => write!(f, "{}", self.minor),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KubeVersion, Minor};
+
+    #[test]
+    fn versions_are_read_and_written() {
+        let check = |text: &str, expected: Option<(Minor, Option<u32>)>| {
+            let read = text.parse::<KubeVersion>().ok().map(|v| (v.minor, v.patch));
+            assert_eq!(read, expected, "{text}");
+        };
+        check("1.37", Some((Minor::V1_37, None)));
+        check("v1.36.3", Some((Minor::V1_36, Some(3))));
+        for bad in ["", "1", "1.34", "2.37", "1.37.x", "1.37.2.1", "1.37-rc1", " 1.37"] {
+            check(bad, None);
+        }
+    }
+}

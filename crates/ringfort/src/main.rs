@@ -1,0 +1,2 @@
+//! ringfort
+fn main() {}
