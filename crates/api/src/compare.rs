@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// Bookkeeping of the server that changes without anybody's will.
-const BOOKKEEPING: [&str; 3] = [".metadata.managedFields", ".metadata.resourceVersion", ".metadata.generation"];
+const BOOKKEEPING: [&str; 3] =
+    [".metadata.managedFields", ".metadata.resourceVersion", ".metadata.generation"];
 
 /// Lists the paths at which two states of one object differ.
 pub(crate) fn changed(live: &Value, tried: &Value) -> Vec<String> {
@@ -33,7 +34,8 @@ mod tests {
 
     #[test]
     fn only_what_somebody_willed_counts() {
-        let live = json!({"metadata": {"resourceVersion": "1", "labels": {"a": "1"}}, "data": {"k": "v"}});
+        let live =
+            json!({"metadata": {"resourceVersion": "1", "labels": {"a": "1"}}, "data": {"k": "v"}});
         let mut tried = live.clone();
         tried["metadata"]["resourceVersion"] = json!("2");
         assert!(changed(&live, &tried).is_empty());

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+};
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
@@ -172,7 +174,8 @@ impl Cluster {
         labels: Option<&str>,
     ) -> Result<Vec<Value>, ApiError> {
         let api = self.api(api_version, kind, namespace).await?;
-        let wanted = ListParams { label_selector: labels.map(str::to_owned), ..ListParams::default() };
+        let wanted =
+            ListParams { label_selector: labels.map(str::to_owned), ..ListParams::default() };
         api.list(&wanted).await.map_err(fault)?.items.iter().map(value).collect()
     }
 
@@ -194,7 +197,8 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn logs(&self, namespace: &str, pod: &str) -> Result<String, ApiError> {
-        let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<k8s_openapi::api::core::v1::Pod> =
+            Api::namespaced(self.client.clone(), namespace);
         pods.logs(pod, &LogParams::default()).await.map_err(fault)
     }
 
@@ -212,7 +216,9 @@ impl Cluster {
         let (Some(api_version), Some(kind), Some(name)) =
             (text("/apiVersion"), text("/kind"), text("/metadata/name"))
         else {
-            return Err(ApiError::Shape { why: "apiVersion, kind or metadata.name is missing".into() });
+            return Err(ApiError::Shape {
+                why: "apiVersion, kind or metadata.name is missing".into(),
+            });
         };
         let api = self.api(api_version, kind, text("/metadata/namespace")).await?;
         Ok((api, name.to_owned()))
@@ -227,7 +233,9 @@ impl Cluster {
         let (resource, scope) = self.kind(api_version, kind).await?;
         let client = self.client.clone();
         Ok(match (scope, namespace) {
-            (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client, namespace, &resource),
+            (Scope::Namespaced, Some(namespace)) => {
+                Api::namespaced_with(client, namespace, &resource)
+            }
             _ => Api::all_with(client, &resource),
         })
     }
@@ -301,7 +309,9 @@ fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ApiError> {
         }
     }
     match blocks.is_empty() {
-        true => Err(ApiError::Shape { why: "the authority's PEM text holds no certificate".into() }),
+        true => {
+            Err(ApiError::Shape { why: "the authority's PEM text holds no certificate".into() })
+        }
         false => Ok(blocks),
     }
 }

@@ -92,6 +92,9 @@ mod tests {
         };
         assert!(look(&format!("10.0.0.1 {ONE}\n")).is_ok());
         assert!(matches!(look(""), Err(DoorError::UnknownHostKey { .. })));
-        assert!(matches!(look(&format!("10.0.0.1 {OTHER}\n")), Err(DoorError::WrongHostKey { .. })));
+        assert!(matches!(
+            look(&format!("10.0.0.1 {OTHER}\n")),
+            Err(DoorError::WrongHostKey { .. })
+        ));
     }
 }

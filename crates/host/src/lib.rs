@@ -78,7 +78,9 @@ pub enum DoorError {
         source: std::io::Error,
     },
     /// The host key is unknown.
-    #[error("{address} shows the host key {fingerprint}, which is not known here: compare it with the machine's console, then pin it under ssh.hostKeys or add it with ssh-keyscan to {file}")]
+    #[error(
+        "{address} shows the host key {fingerprint}, which is not known here: compare it with the machine's console, then pin it under ssh.hostKeys or add it with ssh-keyscan to {file}"
+    )]
     UnknownHostKey {
         /// Where.
         address: IpAddr,
@@ -88,7 +90,9 @@ pub enum DoorError {
         file: String,
     },
     /// The host key is another one.
-    #[error("{address} shows the host key {fingerprint}, but {file} holds another one: the machine was reinstalled, or somebody stands between; nothing was sent")]
+    #[error(
+        "{address} shows the host key {fingerprint}, but {file} holds another one: the machine was reinstalled, or somebody stands between; nothing was sent"
+    )]
     WrongHostKey {
         /// Where.
         address: IpAddr,
@@ -98,7 +102,9 @@ pub enum DoorError {
         file: String,
     },
     /// The key was not accepted.
-    #[error("{address} does not let {user:?} in with {key}: check ssh.user, ssh.identity and the machine's authorized_keys")]
+    #[error(
+        "{address} does not let {user:?} in with {key}: check ssh.user, ssh.identity and the machine's authorized_keys"
+    )]
     NotLetIn {
         /// Where.
         address: IpAddr,

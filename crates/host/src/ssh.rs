@@ -37,7 +37,10 @@ struct Guard {
 impl client::Handler for Guard {
     type Error = russh::Error;
 
-    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
         let verdict = match key {
             PublicKeyOrCertificate::PublicKey { key, .. } => known::check(&self.door, key),
             PublicKeyOrCertificate::Certificate(certificate) => {
@@ -155,7 +158,8 @@ async fn log_in(door: &Door, handle: &mut Handle<Guard>) -> Result<(), DoorError
 }
 
 async fn log_in_by_agent(door: &Door, handle: &mut Handle<Guard>) -> Result<(), DoorError> {
-    let absent = |_| not_let_in(door, "no key: ssh.identity is not set and no agent runs".to_owned());
+    let absent =
+        |_| not_let_in(door, "no key: ssh.identity is not set and no agent runs".to_owned());
     let mut agent = AgentClient::connect_env().await.map_err(absent)?;
     let keys = agent.request_identities().await.map_err(|source| DoorError::Broken {
         address: door.address,

@@ -3,6 +3,7 @@
 //! A frame is a length (u32, big endian), a length of its JSON head (u32), the head, and a tail of
 //! raw bytes. The version is said first by both and must be equal.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -100,4 +101,130 @@ pub enum Answer {
         /// Why, and what to do.
         why: String,
     },
+}
+
+/// Says what is wrong with received bytes. The conversation cannot go on after it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FrameError {
+    /// A frame announces more than is read.
+    #[error("a frame announces {announced} bytes, but {FRAME_LIMIT} is the most")]
+    TooLong {
+        /// The announced length.
+        announced: usize,
+    },
+    /// The lengths do not fit each other.
+    #[error("a frame of {total} bytes announces a head of {head}")]
+    Lengths {
+        /// Length of the frame.
+        total: usize,
+        /// Length of its head.
+        head: usize,
+    },
+    /// The head is none of ours.
+    #[error("a frame's head is not understood: {why}")]
+    Head {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Writes a frame: its head as JSON, its tail as it is.
+pub fn encode(head: &impl Serialize, tail: &[u8]) -> Vec<u8> {
+    let head = serde_json::to_vec(head).expect("the nouns of a frame have string keys only");
+    let total = 4 + head.len() + tail.len();
+    let mut bytes = Vec::with_capacity(4 + total);
+    bytes.extend(length(total));
+    bytes.extend(length(head.len()));
+    bytes.extend(head);
+    bytes.extend(tail);
+    bytes
+}
+
+fn length(count: usize) -> [u8; 4] {
+    u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Cuts received bytes into frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Decoder {
+    /// Takes what was received.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.read > 0 {
+            self.bytes.drain(..self.read);
+            self.read = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Gives the next whole frame; `None` until there is one.
+    ///
+    /// # Errors
+    /// The bytes are no frame; nothing after them can be trusted.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(T, Vec<u8>)>, FrameError> {
+        let bytes = &self.bytes[self.read..];
+        let Some(total) = number(bytes, 0) else { return Ok(None) };
+        if total > FRAME_LIMIT {
+            return Err(FrameError::TooLong { announced: total });
+        }
+        let Some(head) = number(bytes, 4) else { return Ok(None) };
+        if head.checked_add(4).is_none_or(|least| least > total) {
+            return Err(FrameError::Lengths { total, head });
+        }
+        if bytes.len() < 4 + total {
+            return Ok(None);
+        }
+        let value = serde_json::from_slice(&bytes[8..8 + head])
+            .map_err(|error| FrameError::Head { why: error.to_string() })?;
+        let tail = bytes[8 + head..4 + total].to_vec();
+        self.read += 4 + total;
+        Ok(Some((value, tail)))
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    let four: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(four)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decoder, FRAME_LIMIT, FrameError, Request, encode};
+
+    #[test]
+    fn frames_survive_any_cutting() {
+        let mut bytes = encode(&Request::Survey, b"");
+        bytes.extend(encode(&Request::Members, b"tail"));
+        for size in 1..bytes.len() {
+            let mut decoder = Decoder::default();
+            let mut heard = Vec::new();
+            for piece in bytes.chunks(size) {
+                decoder.push(piece);
+                while let Some(frame) = decoder.next::<Request>().unwrap() {
+                    heard.push(frame);
+                }
+            }
+            let said = [(Request::Survey, vec![]), (Request::Members, b"tail".to_vec())];
+            assert_eq!(heard, said, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn bad_bytes_are_refused() {
+        let check = |bytes: &[u8], expected: fn(&FrameError) -> bool| {
+            let mut decoder = Decoder::default();
+            decoder.push(bytes);
+            let error = decoder.next::<Request>().unwrap_err();
+            assert!(expected(&error), "{error:?}");
+        };
+        check(&[0xff; 8], |e| matches!(e, FrameError::TooLong { .. }));
+        check(&[0, 0, 0, 3, 0, 0, 0, 0], |e| matches!(e, FrameError::Lengths { .. }));
+        check(&[0, 0, 0, 8, 0, 0, 0, 5], |e| matches!(e, FrameError::Lengths { .. }));
+        check(b"\0\0\0\x06\0\0\0\x02{}", |e| matches!(e, FrameError::Head { .. }));
+        assert!(FRAME_LIMIT < usize::MAX);
+    }
 }

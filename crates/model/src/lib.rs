@@ -3,6 +3,7 @@
 //!
 //! Never here: input or output, clocks, randomness, asynchrony, knowledge of Kubernetes' clients.
 
+pub mod act;
 pub mod api_object;
 pub mod blueprint;
 pub mod bundle;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod frame;
 pub mod item;
 pub mod journal;
+pub mod judgement;
 pub mod mode;
 pub mod name;
 pub mod net;

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Says why a text is no name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{text:?} is not a name: use 1 to {most} lower-case letters, digits and '-', starting and ending with a letter or digit")]
+#[error(
+    "{text:?} is not a name: use 1 to {most} lower-case letters, digits and '-', starting and ending with a letter or digit"
+)]
 pub struct NotAName {
     text: String,
     most: usize,
@@ -72,7 +74,10 @@ fn is_label(text: &str, most: usize) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
-    bytes.len() <= most && bytes.iter().copied().all(inner) && edge(bytes.first()) && edge(bytes.last())
+    bytes.len() <= most
+        && bytes.iter().copied().all(inner)
+        && edge(bytes.first())
+        && edge(bytes.last())
 }
 
 #[cfg(test)]

@@ -1,1 +1,4 @@
-//! prove
+//! Shows by behaviour that the controls hold, before a kubeconfig is issued.
+
+pub mod gate;
+pub mod secretbox;

@@ -1,0 +1,131 @@
+//! All machines of a cluster, entered side by side, each with this very binary on it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use ringfort_host::{Door, DoorError, Host};
+use ringfort_model::digest::Digest;
+use ringfort_model::name::NodeName;
+
+use super::link::{Link, LinkError};
+
+/// Where a machine keeps the binary that the operator brings.
+pub const BINARY: &str = "/var/lib/ringfort/bin/ringfort";
+
+/// Says why a machine cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// The machine could not be entered.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The conversation failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The binary could not be brought.
+    #[error("{node}: this binary could not be put at {BINARY}: {why}")]
+    Binary {
+        /// Which machine.
+        node: NodeName,
+        /// What the machine said.
+        why: String,
+    },
+    /// This binary cannot be read.
+    #[error("this binary cannot be read")]
+    OwnBinary {
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// This binary, as it is brought to machines.
+#[derive(Clone)]
+pub struct OwnBinary {
+    /// Its digest.
+    pub digest: Digest,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl OwnBinary {
+    /// Reads a binary.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(path: &Path) -> Result<Self, FleetError> {
+        let bytes = std::fs::read(path).map_err(|source| FleetError::OwnBinary { source })?;
+        Ok(Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes) })
+    }
+
+    /// Gives its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A machine that was entered and greeted.
+#[derive(Clone)]
+pub struct Member {
+    /// The way in.
+    pub host: Arc<Host>,
+    /// The conversation.
+    pub link: Link,
+    /// The highest epoch the machine had seen before.
+    pub epoch: u64,
+}
+
+/// Enters every machine side by side and greets it in an epoch; 0 looks without acting.
+///
+/// Gives what came of each: all problems at once, not the first.
+pub async fn enter(
+    doors: &BTreeMap<NodeName, Door>,
+    own: &OwnBinary,
+    epoch: u64,
+    operator: &str,
+) -> BTreeMap<NodeName, Result<Member, FleetError>> {
+    let entered = doors.iter().map(|(node, door)| async move {
+        (node.clone(), enter_one(node, door, own, epoch, operator).await)
+    });
+    join_all(entered).await.into_iter().collect()
+}
+
+async fn enter_one(
+    node: &NodeName,
+    door: &Door,
+    own: &OwnBinary,
+    epoch: u64,
+    operator: &str,
+) -> Result<Member, FleetError> {
+    let host = Arc::new(Host::enter(door).await?);
+    bring(node, &host, own).await?;
+    let (link, epoch) = greet(node, &host, epoch, operator).await?;
+    Ok(Member { host, link, epoch })
+}
+
+/// Opens another conversation with a machine that was entered.
+pub(crate) async fn greet(
+    node: &NodeName,
+    host: &Host,
+    epoch: u64,
+    operator: &str,
+) -> Result<(Link, u64), FleetError> {
+    let pipe = host.open(&format!("exec {BINARY} node serve")).await?;
+    Ok(Link::greet(node.clone(), pipe, epoch, operator).await?)
+}
+
+async fn bring(node: &NodeName, host: &Host, own: &OwnBinary) -> Result<(), FleetError> {
+    let there = host.run(&format!("sha256sum {BINARY}"), &[]).await?;
+    if there.stdout.starts_with(own.digest.as_str().as_bytes()) {
+        return Ok(());
+    }
+    let put = format!(
+        "umask 077 && mkdir -p /var/lib/ringfort/bin && cat >{BINARY}.new && chmod 0755 {BINARY}.new \
+         && sync {BINARY}.new && mv {BINARY}.new {BINARY} && sha256sum {BINARY}"
+    );
+    let done = host.run(&put, own.bytes()).await?;
+    if done.ok() && done.stdout.starts_with(own.digest.as_str().as_bytes()) {
+        return Ok(());
+    }
+    Err(FleetError::Binary { node: node.clone(), why: done.complaint() })
+}

@@ -1,0 +1,206 @@
+//! The conversation with one machine: requests out, answers matched to them.
+//!
+//! Steps are answered in any order, by number; everything else is answered in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+
+use ringfort_host::Pipe;
+use ringfort_model::frame::{self, Answer, Decoder, FRAME_VERSION, Request};
+use ringfort_model::name::NodeName;
+use ringfort_model::step::{Outcome, Step};
+
+/// Says how a conversation ended before its time.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The channel closed.
+    #[error("{node}: the channel closed{}", said(.why))]
+    Closed {
+        /// Which machine.
+        node: NodeName,
+        /// The last that was heard.
+        why: String,
+    },
+    /// The machine refused.
+    #[error("{node}: {why}")]
+    Refused {
+        /// Which machine.
+        node: NodeName,
+        /// Its reason, and what to do.
+        why: String,
+    },
+    /// The machine answered something else.
+    #[error("{node}: answered {heard} to {asked}: both sides must run the same binary")]
+    Astray {
+        /// Which machine.
+        node: NodeName,
+        /// What was asked.
+        asked: &'static str,
+        /// What came.
+        heard: String,
+    },
+}
+
+fn said(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(": {why}") }
+}
+
+/// The conversation with one machine.
+#[derive(Clone)]
+pub struct Link {
+    node: NodeName,
+    outbox: mpsc::Sender<Vec<u8>>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    steps: BTreeMap<u64, oneshot::Sender<Outcome>>,
+    others: VecDeque<oneshot::Sender<Answer>>,
+    closed: Option<String>,
+}
+
+impl Link {
+    /// Greets a machine in an epoch; 0 looks without acting.
+    ///
+    /// # Errors
+    /// The machine refuses: an older epoch, another operator, another version.
+    pub async fn greet(
+        node: NodeName,
+        pipe: Pipe,
+        epoch: u64,
+        operator: &str,
+    ) -> Result<(Self, u64), LinkError> {
+        let (outbox, inbox) = mpsc::channel(64);
+        let waiting = Arc::new(Mutex::new(Waiting::default()));
+        tokio::spawn(converse(pipe, inbox, Arc::clone(&waiting)));
+        let link = Self { node, outbox, waiting };
+        let operator = operator.to_owned();
+        let hello = Request::Hello { version: FRAME_VERSION, epoch, operator };
+        match link.ask(&hello, &[]).await? {
+            Answer::Welcome { version: FRAME_VERSION, epoch } => Ok((link, epoch)),
+            other => Err(link.astray("hello", &other)),
+        }
+    }
+
+    /// Gives the machine's name.
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    /// Asks something that is answered in order.
+    ///
+    /// # Errors
+    /// The channel closed, or the machine refused.
+    pub async fn ask(&self, request: &Request, tail: &[u8]) -> Result<Answer, LinkError> {
+        let (tell, hear) = oneshot::channel();
+        // The frame goes out under the lock, so that questions and answers keep one order.
+        let permit = self.outbox.reserve().await.map_err(|_| self.closed())?;
+        {
+            let mut waiting = self.waiting.lock().map_err(|_| self.closed())?;
+            if waiting.closed.is_some() {
+                drop(waiting);
+                return Err(self.closed());
+            }
+            waiting.others.push_back(tell);
+            permit.send(frame::encode(request, tail));
+        }
+        match hear.await.map_err(|_| self.closed())? {
+            Answer::Refused { why } => Err(LinkError::Refused { node: self.node.clone(), why }),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Sends something that is not answered.
+    ///
+    /// # Errors
+    /// The channel closed.
+    pub async fn tell(&self, request: &Request, tail: &[u8]) -> Result<(), LinkError> {
+        self.outbox.send(frame::encode(request, tail)).await.map_err(|_| self.closed())
+    }
+
+    /// Has a step done.
+    ///
+    /// # Errors
+    /// The channel closed; whether the step was done shows when the machine is asked again.
+    pub async fn apply(&self, seq: u64, step: Step, tail: &[u8]) -> Result<Outcome, LinkError> {
+        let (tell, hear) = oneshot::channel();
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.steps.insert(seq, tell);
+        }
+        self.tell(&Request::Apply { seq, step }, tail).await?;
+        hear.await.map_err(|_| self.closed())
+    }
+
+    pub(crate) fn astray(&self, asked: &'static str, heard: &Answer) -> LinkError {
+        let heard = format!("{heard:?}").chars().take(60).collect();
+        LinkError::Astray { node: self.node.clone(), asked, heard }
+    }
+
+    fn closed(&self) -> LinkError {
+        let why = self.waiting.lock().ok().and_then(|waiting| waiting.closed.clone());
+        LinkError::Closed { node: self.node.clone(), why: why.unwrap_or_default() }
+    }
+}
+
+async fn converse(pipe: Pipe, mut inbox: mpsc::Receiver<Vec<u8>>, waiting: Arc<Mutex<Waiting>>) {
+    let (mut reader, mut writer, end) = pipe.into_parts();
+    let write = async move {
+        while let Some(bytes) = inbox.recv().await {
+            if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+                return;
+            }
+        }
+        let _ = writer.shutdown().await;
+    };
+    let waiting_read = Arc::clone(&waiting);
+    let read = async move {
+        let mut decoder = Decoder::default();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = match reader.read(&mut buffer).await {
+                Ok(0) => return String::new(),
+                Ok(count) => count,
+                Err(error) => return error.to_string(),
+            };
+            decoder.push(&buffer[..count]);
+            loop {
+                match decoder.next::<Answer>() {
+                    Ok(Some((answer, _))) => deliver(&waiting_read, answer),
+                    Ok(None) => break,
+                    Err(error) => return error.to_string(),
+                }
+            }
+        }
+    };
+    let why = tokio::select! {
+        why = read => why,
+        () = write => String::new(),
+    };
+    let complaint = end.complaint().await;
+    if let Ok(mut waiting) = waiting.lock() {
+        waiting.closed = Some(if complaint.is_empty() { why } else { complaint });
+        waiting.steps.clear();
+        waiting.others.clear();
+    }
+}
+
+fn deliver(waiting: &Mutex<Waiting>, answer: Answer) {
+    let Ok(mut waiting) = waiting.lock() else { return };
+    // A listener that has gone needs no answer.
+    match answer {
+        Answer::Applied { seq, outcome } => {
+            if let Some(tell) = waiting.steps.remove(&seq) {
+                let _ = tell.send(outcome);
+            }
+        }
+        other => {
+            if let Some(tell) = waiting.others.pop_front() {
+                let _ = tell.send(other);
+            }
+        }
+    }
+}

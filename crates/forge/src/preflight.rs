@@ -1,0 +1,388 @@
+//! Judges machines before anything is written to them: all machines, all findings at once.
+//!
+//! Pure: what the machines are like comes in as surveys, findings come out. A fact that could not
+//! be read is a finding of its own, never a pass.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ringfort_model::blueprint::Role;
+use ringfort_model::name::NodeName;
+use ringfort_model::survey::Survey;
+
+/// What preflight must know of a machine besides its survey.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its part in the cluster.
+    pub role: Role,
+    /// Its address in the spec.
+    pub address: IpAddr,
+    /// What it is like.
+    pub survey: Survey,
+    /// The operator's clock when the survey came in, in milliseconds since 1970.
+    pub asked_ms: i64,
+}
+
+/// What the spec decides about machines.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The cluster's name: leftovers of this one are no leftovers.
+    pub cluster: String,
+    /// Whether kubelet may run on cgroup v1.
+    pub cgroup_v1: bool,
+    /// Whether containers must be confined by AppArmor.
+    pub apparmor: bool,
+    /// Whether pods' traffic is routed by ringfort.
+    pub own_network: bool,
+}
+
+/// Something that preflight found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// The machine; absent for what concerns several.
+    pub node: Option<NodeName>,
+    /// What was found, and what to do.
+    pub text: String,
+    /// Whether nothing may be written before it is mended.
+    pub fatal: bool,
+}
+
+/// Clocks may differ by so much: certificates are backdated by five minutes, and audit logs of
+/// different servers must be put in order.
+const SKEW_LIMIT_MS: i64 = 2_000;
+/// A synced write may take so long; etcd's heartbeat would suffer beyond.
+const SYNC_LIMIT_US: u64 = 100_000;
+/// etcd's documentation asks for a 99th percentile below 10 ms.
+const SYNC_ADVICE_US: u64 = 10_000;
+const MIB: u64 = 1 << 20;
+
+/// The least that a machine must have.
+struct Least {
+    cpus: u32,
+    memory_bytes: u64,
+    disk_bytes: u64,
+}
+
+/// kubeadm asks for 2 processors and 1,700 MB of a control plane; workers have no minimum there.
+const CONTROL_PLANE: Least = Least { cpus: 2, memory_bytes: 1_700 * MIB, disk_bytes: 10 << 30 };
+const WORKER: Least = Least { cpus: 1, memory_bytes: 900 * MIB, disk_bytes: 5 << 30 };
+
+/// Host programs that Kubernetes, its network plugins or ringfort call.
+const TOOLS: &[(&str, &str)] = &[
+    ("conntrack", "conntrack"),
+    ("ip", "iproute2"),
+    ("mount", "mount"),
+    ("nft", "nftables"),
+    ("systemctl", "systemd"),
+    ("useradd", "passwd"),
+];
+
+/// Kernel features without which a cluster of this kind cannot be.
+const FEATURES: &[(&str, &str)] = &[
+    ("overlay", "containerd's snapshots need overlayfs"),
+    ("nftables", "kube-proxy's rules need nftables"),
+    ("user-namespaces", "pods run in user namespaces"),
+    ("seccomp", "pods run under seccomp's RuntimeDefault"),
+];
+
+/// Judges all candidates.
+pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (node, candidate) in candidates {
+        let mut one = One { node, findings: &mut findings };
+        one.identity(candidate);
+        one.strength(candidate);
+        one.clock(candidate);
+        one.kernel(terms, &candidate.survey);
+        one.leftovers(terms, &candidate.survey);
+    }
+    unique("host name", candidates, |s| s.hostname.clone().into_iter().collect(), &mut findings);
+    unique("machine-id", candidates, |s| s.machine_id.clone().into_iter().collect(), &mut findings);
+    unique("hardware address", candidates, |s| s.macs.clone(), &mut findings);
+    same_mtu(terms, candidates, &mut findings);
+    findings
+}
+
+struct One<'a> {
+    node: &'a NodeName,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl One<'_> {
+    fn fatal(&mut self, text: String) {
+        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: true });
+    }
+
+    fn advice(&mut self, text: String) {
+        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: false });
+    }
+
+    fn identity(&mut self, candidate: &Candidate) {
+        let survey = &candidate.survey;
+        if survey.uid != 0 {
+            self.fatal(
+                "commands do not run as root: set ssh.user to root, or ssh.sudo: true".to_owned(),
+            );
+        }
+        if !survey.systemd {
+            self.fatal(
+                "process 1 is not systemd: ringfort makes clusters of machines that run systemd"
+                    .to_owned(),
+            );
+        }
+        if !survey.addresses.contains(&candidate.address) {
+            let address = candidate.address;
+            self.fatal(format!("none of the machine's links carries {address}: write the address that the machines see, not one that is translated on the way"));
+        }
+        for (what, value) in [("host name", &survey.hostname), ("machine-id", &survey.machine_id)] {
+            if value.as_ref().is_none_or(String::is_empty) {
+                self.fatal(format!("the {what} could not be read"));
+            }
+        }
+        for (id, wanted) in [(2379, "etcd"), (65532, "ringfort")] {
+            if let Some(name) = survey.users.get(&id).filter(|name| *name != wanted) {
+                self.fatal(format!("user id {id} belongs to {name:?}, but the cluster's {wanted} runs as it: give that user another id"));
+            }
+        }
+    }
+
+    fn strength(&mut self, candidate: &Candidate) {
+        let least = match candidate.role {
+            Role::ControlPlane => CONTROL_PLANE,
+            Role::Worker => WORKER,
+        };
+        let survey = &candidate.survey;
+        let mib = |bytes: u64| format!("{} MiB", bytes / MIB);
+        let count = |count: u64| count.to_string();
+        self.at_least("processors", survey.cpus.map(u64::from), least.cpus.into(), count);
+        self.at_least("memory", survey.memory_bytes, least.memory_bytes, mib);
+        self.at_least("free disk under /var/lib", survey.disk_free_bytes, least.disk_bytes, mib);
+        match survey.sync_latency_us {
+            None => self.advice("the disk's sync latency could not be measured".to_owned()),
+            Some(us) if candidate.role == Role::ControlPlane && us > SYNC_LIMIT_US => {
+                self.fatal(format!(
+                    "a synced write takes {} ms: etcd cannot keep its heartbeat on such a disk",
+                    us / 1_000
+                ))
+            }
+            Some(us) if candidate.role == Role::ControlPlane && us > SYNC_ADVICE_US => self.advice(
+                format!("a synced write takes {} ms: etcd asks for less than 10 ms", us / 1_000),
+            ),
+            Some(_) => {}
+        }
+    }
+
+    fn at_least(&mut self, what: &str, has: Option<u64>, least: u64, show: fn(u64) -> String) {
+        match has {
+            None => self.fatal(format!("{what} could not be read")),
+            Some(has) if has < least => {
+                self.fatal(format!(
+                    "{what}: {}, but at least {} is needed",
+                    show(has),
+                    show(least)
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn clock(&mut self, candidate: &Candidate) {
+        match candidate.survey.clock_ms {
+            None => self.fatal("the clock could not be read".to_owned()),
+            Some(clock) => {
+                let skew = clock - candidate.asked_ms;
+                if skew.abs() > SKEW_LIMIT_MS {
+                    self.fatal(format!(
+                        "the clock is {:.1} s off this machine's: set up time synchronisation",
+                        skew as f64 / 1e3
+                    ));
+                }
+            }
+        }
+    }
+
+    fn kernel(&mut self, terms: &Terms, survey: &Survey) {
+        match (survey.cgroup_version, terms.cgroup_v1) {
+            (Some(2), _) | (Some(1), true) => {}
+            (Some(1), false) => self.fatal("control groups are of version 1, which kubelet refuses from 1.35 on: boot with systemd.unified_cgroup_hierarchy=1, or set runtime.cgroupV1 in the spec".to_owned()),
+            _ => self.fatal("the version of control groups could not be read".to_owned()),
+        }
+        if terms.apparmor && !survey.apparmor {
+            self.fatal("AppArmor is not enabled in the kernel: boot with apparmor=1 security=apparmor, or waive node/apparmor".to_owned());
+        }
+        match survey.swap {
+            Some(false) => {}
+            Some(true) => self.fatal("swap is on, and would write secrets of pods to the disk: swapoff -a, and take it out of /etc/fstab".to_owned()),
+            None => self.advice("whether swap is on could not be read".to_owned()),
+        }
+        for (tool, package) in TOOLS {
+            if !survey.tools.contains_key(*tool) {
+                self.fatal(format!("{tool} is not installed: apt-get install {package}"));
+            }
+        }
+        for (feature, why) in FEATURES {
+            match survey.features.get(*feature) {
+                Some(true) => {}
+                Some(false) => self.fatal(format!("the kernel lacks {feature}: {why}")),
+                None => self
+                    .fatal(format!("whether the kernel has {feature} could not be tried: {why}")),
+            }
+        }
+    }
+
+    fn leftovers(&mut self, terms: &Terms, survey: &Survey) {
+        match &survey.cluster {
+            Some(cluster) if *cluster == terms.cluster => return,
+            Some(cluster) => {
+                self.fatal(format!("the machine belongs to the cluster {cluster:?}: run ringfort reset with that cluster's spec first"));
+                return;
+            }
+            None => {}
+        }
+        if !survey.leftovers.is_empty() {
+            self.fatal(format!(
+                "another cluster was here: {}: take it away with its own tool (kubeadm reset, k0s reset …) and remove what is left",
+                survey.leftovers.join(", ")
+            ));
+        }
+        for (port, process) in &survey.busy_ports {
+            self.fatal(format!("port {port} is taken by {process}: the cluster needs it"));
+        }
+    }
+}
+
+fn unique(
+    what: &str,
+    candidates: &BTreeMap<NodeName, Candidate>,
+    values: fn(&Survey) -> Vec<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut owners: BTreeMap<String, Vec<&NodeName>> = BTreeMap::new();
+    for (node, candidate) in candidates {
+        for value in values(&candidate.survey) {
+            owners.entry(value).or_default().push(node);
+        }
+    }
+    for (value, nodes) in owners.iter().filter(|(_, nodes)| nodes.len() > 1) {
+        let names: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
+        let text = format!(
+            "{} have the same {what} {value:?}: machines copied from one image need their own",
+            names.join(", ")
+        );
+        findings.push(Finding { node: None, text, fatal: true });
+    }
+}
+
+fn same_mtu(
+    terms: &Terms,
+    candidates: &BTreeMap<NodeName, Candidate>,
+    findings: &mut Vec<Finding>,
+) {
+    let mtus: BTreeMap<u32, &NodeName> =
+        candidates.iter().filter_map(|(n, c)| Some((c.survey.mtu_bytes?, n))).collect();
+    if terms.own_network && mtus.len() > 1 {
+        let text = format!(
+            "links have different MTUs ({}): packets between pods would be lost",
+            mtus.iter().map(|(mtu, node)| format!("{node}: {mtu}")).collect::<Vec<_>>().join(", ")
+        );
+        findings.push(Finding { node: None, text, fatal: true });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ringfort_model::blueprint::Role;
+    use ringfort_model::name::NodeName;
+    use ringfort_model::survey::Survey;
+
+    use super::{Candidate, FEATURES, TOOLS, Terms, judge};
+
+    fn good(number: u8) -> Candidate {
+        let address = [10, 0, 0, number].into();
+        let survey = Survey {
+            hostname: Some(format!("m{number}")),
+            machine_id: Some(format!("{number:032x}")),
+            macs: vec![format!("02:00:00:00:00:{number:02x}")],
+            addresses: vec![address],
+            clock_ms: Some(1_000_000),
+            cpus: Some(2),
+            memory_bytes: Some(4 << 30),
+            disk_free_bytes: Some(50 << 30),
+            sync_latency_us: Some(900),
+            kernel: Some("6.1.0".to_owned()),
+            cgroup_version: Some(2),
+            systemd: true,
+            apparmor: true,
+            swap: Some(false),
+            tools: TOOLS.iter().map(|(tool, _)| ((*tool).to_owned(), "1".to_owned())).collect(),
+            features: FEATURES.iter().map(|(name, _)| ((*name).to_owned(), true)).collect(),
+            mtu_bytes: Some(1500),
+            ..Survey::default()
+        };
+        Candidate { role: Role::ControlPlane, address, survey, asked_ms: 1_000_300 }
+    }
+
+    fn check(change: impl Fn(&mut Candidate), expected: &str) {
+        let terms = Terms {
+            cluster: "harbour".into(),
+            cgroup_v1: false,
+            apparmor: true,
+            own_network: true,
+        };
+        let mut candidates: BTreeMap<_, _> =
+            (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
+        change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());
+        let texts: Vec<_> = judge(&terms, &candidates).into_iter().map(|f| f.text).collect();
+        if expected.is_empty() {
+            assert!(texts.is_empty(), "{texts:?}");
+        } else {
+            assert!(texts.len() == 1 && texts[0].contains(expected), "{expected}: {texts:?}");
+        }
+    }
+
+    #[test]
+    fn good_machines_pass() {
+        check(|_| {}, "");
+        check(|c| c.survey.cluster = Some("harbour".into()), "");
+    }
+
+    #[test]
+    fn each_fault_has_its_finding() {
+        check(|c| c.survey.uid = 1000, "as root");
+        check(|c| c.survey.systemd = false, "not systemd");
+        check(|c| c.survey.addresses.clear(), "carries 10.0.0.2");
+        check(|c| c.survey.hostname = Some("m1".into()), "same host name");
+        check(|c| c.survey.machine_id = Some(format!("{:032x}", 1)), "same machine-id");
+        check(|c| c.survey.macs = vec!["02:00:00:00:00:01".into()], "same hardware address");
+        check(|c| c.survey.cpus = Some(1), "processors: 1");
+        check(|c| c.survey.memory_bytes = Some(1 << 30), "memory: 1024 MiB");
+        check(|c| c.survey.disk_free_bytes = Some(1 << 30), "free disk");
+        check(|c| c.survey.sync_latency_us = Some(200_000), "200 ms");
+        check(|c| c.survey.sync_latency_us = Some(20_000), "20 ms");
+        check(|c| c.survey.clock_ms = Some(0), "clock");
+        check(|c| c.survey.cgroup_version = Some(1), "version 1");
+        check(|c| c.survey.apparmor = false, "AppArmor");
+        check(|c| c.survey.swap = Some(true), "swap");
+        check(|c| _ = c.survey.tools.remove("nft"), "nftables");
+        check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");
+        check(|c| _ = c.survey.busy_ports.insert(6443, "nginx".into()), "taken by nginx");
+        check(|c| c.survey.leftovers = vec!["/etc/kubernetes/manifests".into()], "another cluster");
+        check(|c| c.survey.cluster = Some("other".into()), "belongs to the cluster \"other\"");
+        check(|c| _ = c.survey.users.insert(2379, "backup".into()), "user id 2379");
+        check(|c| c.survey.mtu_bytes = Some(1400), "different MTUs");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_no_pass() {
+        check(|c| c.survey.cpus = None, "processors could not be read");
+        check(|c| c.survey.memory_bytes = None, "memory could not be read");
+        check(|c| c.survey.disk_free_bytes = None, "could not be read");
+        check(|c| c.survey.clock_ms = None, "clock could not be read");
+        check(|c| c.survey.cgroup_version = None, "could not be read");
+        check(|c| c.survey.sync_latency_us = None, "could not be measured");
+        check(|c| c.survey.swap = None, "could not be read");
+        check(|c| _ = c.survey.features.remove("seccomp"), "could not be tried");
+    }
+}

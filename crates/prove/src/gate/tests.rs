@@ -1,0 +1,210 @@
+//! The gate against invented clusters: a good one passes, each sabotage fails, silence is unknown.
+
+use serde_json::{Value, json};
+
+use ringfort_model::act::{Act, Ask, Load, Next, Seen};
+use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::name::NodeName;
+
+use super::{GATE, Proof, Scene};
+
+fn scene() -> Scene {
+    let nodes = |names: &[&str]| names.iter().map(|name| NodeName::new(*name).unwrap()).collect();
+    Scene {
+        control_planes: nodes(&["cp1", "cp2", "cp3"]),
+        workers: nodes(&["w1", "w2", "w3"]),
+        namespace: "canary".to_owned(),
+        nonce: "nonce-4711".to_owned(),
+        probe_image: "ringfort.dev/probe:1".to_owned(),
+    }
+}
+
+fn judge(proof: &Proof, mut world: impl FnMut(&Act) -> Seen) -> Judgement {
+    let mut transcript = Vec::new();
+    for _ in 0..1_000 {
+        match (proof.next)(&scene(), &transcript) {
+            Next::Done(judgement) => return judgement,
+            Next::Do(acts) => {
+                assert!(!acts.is_empty(), "{} does nothing and is not done", proof.control);
+                for act in acts {
+                    let seen = world(&act);
+                    transcript.push((act, seen));
+                }
+            }
+        }
+    }
+    panic!("{} never ends", proof.control);
+}
+
+fn good(act: &Act) -> Seen {
+    match act {
+        Act::Wait { .. } => Seen::Done,
+        Act::ReadSealed { .. } => {
+            Seen::Opened { key: "k1".to_owned(), plain: "canary nonce-4711".to_owned() }
+        }
+        Act::ReadAudit { holding, .. } => Seen::Lines(vec![event(holding, "Metadata").to_string()]),
+        Act::Rehearse { .. } => Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 0,
+            longest_pause_ms: 900,
+            recovery_ms: 7_000,
+        }),
+        Act::Ask { ask, .. } => match ask {
+            Ask::Create(object) if object["spec"]["hostPID"] == true => Seen::Refused {
+                status: 403,
+                message: "pods is forbidden: violates PodSecurity \"restricted:latest\"".to_owned(),
+            },
+            Ask::Create(object) => Seen::Object(object.clone()),
+            Ask::Get(key) => Seen::Object(json!({
+                "kind": key.kind, "metadata": {"name": key.name}, "status": {"phase": "Succeeded"},
+            })),
+            Ask::List { .. } => Seen::Objects(
+                ["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into(),
+            ),
+            Ask::Logs { .. } => {
+                Seen::Text("kubernetes.default.svc.cluster.local 10.96.0.1".to_owned())
+            }
+            Ask::Delete(_) | Ask::Read { .. } => Seen::Done,
+        },
+    }
+}
+
+fn event(name: &str, level: &str) -> Value {
+    json!({"level": level, "verb": "get", "objectRef": {"resource": "secrets", "name": name}})
+}
+
+fn node(name: &str, ready: &str) -> Value {
+    json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+}
+
+#[test]
+fn a_good_cluster_passes() {
+    for proof in GATE {
+        let judgement = judge(proof, good);
+        assert!(matches!(judgement, Ok(Decided::Pass(_))), "{}: {judgement:?}", proof.control);
+    }
+}
+
+#[test]
+fn silence_is_unknown() {
+    for proof in GATE {
+        let judgement = judge(proof, |_| Seen::Failed { why: "no answer".to_owned() });
+        assert!(judgement.is_err(), "{}: {judgement:?}", proof.control);
+    }
+}
+
+#[test]
+fn one_silent_machine_is_no_pass() {
+    for proof in GATE {
+        let silent = |act: &Act| match act {
+            Act::Ask { server, .. } | Act::ReadAudit { server, .. } if server.as_str() == "cp2" => {
+                None
+            }
+            Act::ReadSealed { member, .. } if member.as_str() == "cp2" => None,
+            Act::Rehearse { stop, .. } if stop.as_str() == "cp2" => None,
+            other => Some(good(other)),
+        };
+        let judgement =
+            judge(proof, |act| silent(act).unwrap_or(Seen::Failed { why: "no answer".to_owned() }));
+        // What is asked of one server only does not see the silent one.
+        let asks_one = ["ha/nodes-are-ready", "network/cluster-dns"].contains(&proof.control);
+        assert_eq!(judgement.is_err(), !asks_one, "{}: {judgement:?}", proof.control);
+    }
+}
+
+#[test]
+fn each_sabotage_fails_its_proof_and_no_other() {
+    let check = |control: &str, sabotage: fn(&Act) -> Option<Seen>| {
+        for proof in GATE {
+            let judgement = judge(proof, |act| sabotage(act).unwrap_or_else(|| good(act)));
+            let failed = matches!(judgement, Ok(Decided::Fail(_)));
+            assert_eq!(failed, proof.control == control, "{}: {judgement:?}", proof.control);
+        }
+    };
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { ask: Ask::List { .. }, .. } => {
+            Some(Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2"].map(|n| node(n, "True")).into()))
+        }
+        _ => None,
+    });
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { ask: Ask::List { .. }, .. } => {
+            let ready = |n: &str| node(n, if n == "w3" { "False" } else { "True" });
+            Some(Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(ready).into()))
+        }
+        _ => None,
+    });
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { ask: Ask::List { .. }, .. } => Some(Seen::Objects(
+            ["cp1", "cp2", "cp3", "w1", "w2", "w3", "stranger"].map(|n| node(n, "True")).into(),
+        )),
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { member, .. } if member.as_str() == "cp3" => {
+            Some(Seen::NotSealed { how: "open".to_owned() })
+        }
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { .. } => Some(Seen::NotOpened { why: "another key".to_owned() }),
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { .. } => {
+            Some(Seen::Opened { key: "k1".to_owned(), plain: "something else".to_owned() })
+        }
+        _ => None,
+    });
+    check("access/pod-security", |act| match act {
+        Act::Ask { server, ask: Ask::Create(object), .. }
+            if object["spec"]["hostPID"] == true && server.as_str() == "cp2" =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { .. } => Some(Seen::Lines(vec![])),
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            Some(Seen::Lines(vec![event(holding, "RequestResponse").to_string()]))
+        }
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            let mut event = event(holding, "Metadata");
+            event["annotations"] = json!({"leak": "nonce-4711"});
+            Some(Seen::Lines(vec![event.to_string()]))
+        }
+        _ => None,
+    });
+    check("network/cluster-dns", |act| match act {
+        Act::Ask { ask: Ask::Logs { .. }, .. } => Some(Seen::Text("no such host".to_owned())),
+        _ => None,
+    });
+    check("ha/survives-control-plane", |act| match act {
+        Act::Rehearse { .. } => Some(Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 1,
+            longest_pause_ms: 900,
+            recovery_ms: 7_000,
+        })),
+        _ => None,
+    });
+    check("ha/survives-control-plane", |act| match act {
+        Act::Rehearse { .. } => Some(Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 0,
+            longest_pause_ms: 30_000,
+            recovery_ms: 7_000,
+        })),
+        _ => None,
+    });
+}
