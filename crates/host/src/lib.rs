@@ -9,13 +9,15 @@ mod local;
 mod openssh;
 mod pipe;
 mod ssh;
+mod tunnel;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::known::HostKeys;
-pub use crate::pipe::{Ending, Output, Pipe};
+pub use crate::pipe::{Ending, Output, Pipe, Reader, Writer};
+pub use crate::tunnel::Tunnel;
 
 /// How to get into a machine.
 #[derive(Clone, Debug)]

@@ -8,12 +8,17 @@ use tokio::sync::oneshot;
 
 use crate::DoorError;
 
+/// What a command writes.
+pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
+/// What a command reads.
+pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
+
 /// The input and output of a running command.
 pub struct Pipe {
     /// What the command writes.
-    pub reader: Pin<Box<dyn AsyncRead + Send>>,
+    pub reader: Reader,
     /// What the command reads.
-    pub writer: Pin<Box<dyn AsyncWrite + Send>>,
+    pub writer: Writer,
     /// What the command complains and how it ends.
     pub(crate) end: oneshot::Receiver<End>,
     pub(crate) address: IpAddr,
@@ -65,9 +70,7 @@ impl Ending {
 
 impl Pipe {
     /// Takes the pipe apart into what the command writes, what it reads, and its end.
-    pub fn into_parts(
-        self,
-    ) -> (Pin<Box<dyn AsyncRead + Send>>, Pin<Box<dyn AsyncWrite + Send>>, Ending) {
+    pub fn into_parts(self) -> (Reader, Writer, Ending) {
         (self.reader, self.writer, Ending(self.end))
     }
 

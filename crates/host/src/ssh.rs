@@ -92,15 +92,20 @@ impl Session {
         tokio::spawn(async move {
             let mut finish = End::default();
             while let Some(message) = channel.wait().await {
-                match message {
-                    ChannelMsg::Data { data } => {
-                        if inward.write_all(&data).await.is_err() {
-                            break;
-                        }
+                let listening = match message {
+                    ChannelMsg::Data { data } => inward.write_all(&data).await.is_ok(),
+                    ChannelMsg::ExtendedData { data, .. } => {
+                        finish.stderr.extend_from_slice(&data);
+                        true
                     }
-                    ChannelMsg::ExtendedData { data, .. } => finish.stderr.extend_from_slice(&data),
-                    ChannelMsg::ExitStatus { exit_status } => finish.code = Some(exit_status),
-                    _ => {}
+                    ChannelMsg::ExitStatus { exit_status } => {
+                        finish.code = Some(exit_status);
+                        true
+                    }
+                    _ => true,
+                };
+                if !listening {
+                    break;
                 }
             }
             drop(inward);

@@ -165,7 +165,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The bytes are no frame; nothing after them can be trusted.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(T, Vec<u8>)>, FrameError> {
+    pub fn pop<T: DeserializeOwned>(&mut self) -> Result<Option<(T, Vec<u8>)>, FrameError> {
         let bytes = &self.bytes[self.read..];
         let Some(total) = number(bytes, 0) else { return Ok(None) };
         if total > FRAME_LIMIT {
@@ -204,7 +204,7 @@ mod tests {
             let mut heard = Vec::new();
             for piece in bytes.chunks(size) {
                 decoder.push(piece);
-                while let Some(frame) = decoder.next::<Request>().unwrap() {
+                while let Some(frame) = decoder.pop::<Request>().unwrap() {
                     heard.push(frame);
                 }
             }
@@ -218,7 +218,7 @@ mod tests {
         let check = |bytes: &[u8], expected: fn(&FrameError) -> bool| {
             let mut decoder = Decoder::default();
             decoder.push(bytes);
-            let error = decoder.next::<Request>().unwrap_err();
+            let error = decoder.pop::<Request>().unwrap_err();
             assert!(expected(&error), "{error:?}");
         };
         check(&[0xff; 8], |e| matches!(e, FrameError::TooLong { .. }));

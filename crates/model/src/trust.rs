@@ -55,7 +55,8 @@ pub struct AuthorityFacts {
 pub struct EncryptionFacts {
     /// Names of its keys, the one that writes first.
     pub keys: Vec<String>,
-    /// Digest of the file, which API servers report in `apiserver_encryption_config_controller_*`.
+    /// Digest of the file: with `sha256:` before it, the label `hash` of the API servers' metric
+    /// `apiserver_encryption_config_controller_last_config_info`.
     pub digest: Digest,
 }
 

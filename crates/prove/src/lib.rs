@@ -1,4 +1,6 @@
 //! Shows by behaviour that the controls hold, before a kubeconfig is issued.
 
+pub mod drive;
 pub mod gate;
+mod rehearse;
 pub mod secretbox;

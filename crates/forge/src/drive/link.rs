@@ -168,7 +168,7 @@ async fn converse(pipe: Pipe, mut inbox: mpsc::Receiver<Vec<u8>>, waiting: Arc<M
             };
             decoder.push(&buffer[..count]);
             loop {
-                match decoder.next::<Answer>() {
+                match decoder.pop::<Answer>() {
                     Ok(Some((answer, _))) => deliver(&waiting_read, answer),
                     Ok(None) => break,
                     Err(error) => return error.to_string(),

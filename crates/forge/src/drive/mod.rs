@@ -3,4 +3,3 @@
 pub mod fleet;
 pub mod link;
 pub mod supply;
-pub mod tunnel;

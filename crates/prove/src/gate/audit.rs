@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::name::NodeName;
 
 use super::{Scene, fail, gap, pass, words};
 
@@ -29,16 +30,16 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         {
             return gap(format!("a canary could not be written: {}", words(other)), "ringfort up");
         }
-        let read = |(index, server): (usize, &_)| Act::Ask {
-            server: Clone::clone(server),
+        let read = |(index, server): (usize, &NodeName)| Act::Ask {
+            server: server.clone(),
             speaker: Speaker::Keeper,
             ask: Ask::Get(scene.key("v1", "Secret", &name(index))),
         };
         return Next::Do(scene.control_planes.iter().enumerate().map(read).collect());
     }
     let look = || {
-        let read = |(index, server): (usize, &_)| Act::ReadAudit {
-            server: Clone::clone(server),
+        let read = |(index, server): (usize, &NodeName)| Act::ReadAudit {
+            server: server.clone(),
             holding: name(index),
         };
         let mut acts = vec![Act::Wait { ms: 300 }];

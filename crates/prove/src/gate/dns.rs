@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Transcript};
+use ringfort_model::name::NodeName;
 
 use super::{Scene, fail, gap, pass, words};
 
@@ -13,7 +14,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let workers = scene.workers.len();
     if transcript.is_empty() {
         return Next::Do(
-            scene.workers.iter().map(|w| scene.ask(Ask::Create(pod(scene, w.as_str())))).collect(),
+            scene.workers.iter().map(|w| scene.ask(Ask::Create(pod(scene, w)))).collect(),
         );
     }
     if let Some((_, other)) =
@@ -22,11 +23,9 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         return gap(format!("a canary pod was not admitted: {}", words(other)), "ringfort up");
     }
     let look = || {
-        let get =
-            |worker: &_| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(AsRef::as_ref(worker)))));
-        let names: Vec<&str> = scene.workers.iter().map(|w| w.as_str()).collect();
+        let get = |worker: &NodeName| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(worker))));
         let mut acts = vec![Act::Wait { ms: 500 }];
-        acts.extend(names.iter().map(get));
+        acts.extend(scene.workers.iter().map(get));
         Next::Do(acts)
     };
     let looks = transcript.iter().filter(|(act, _)| matches!(act, Act::Wait { .. })).count();
@@ -47,14 +46,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         })
         .collect();
     if phases.iter().all(|phase| matches!(*phase, "Succeeded" | "Failed")) {
-        let logs = |worker: &_| {
-            scene.ask(Ask::Logs {
-                namespace: scene.namespace.clone(),
-                pod: name(AsRef::as_ref(worker)),
-            })
+        let logs = |worker: &NodeName| {
+            scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(worker) })
         };
-        let names: Vec<&str> = scene.workers.iter().map(|w| w.as_str()).collect();
-        return Next::Do(names.iter().map(logs).collect());
+        return Next::Do(scene.workers.iter().map(logs).collect());
     }
     if looks < LOOKS {
         return look();
@@ -95,11 +90,11 @@ fn judge(scene: &Scene, last: &Transcript) -> Next {
     )
 }
 
-fn name(worker: &str) -> String {
+fn name(worker: &NodeName) -> String {
     format!("canary-dns-{worker}")
 }
 
-fn pod(scene: &Scene, worker: &str) -> Value {
+fn pod(scene: &Scene, worker: &NodeName) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name(worker), "namespace": scene.namespace},

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Transcript};
+use ringfort_model::name::NodeName;
 
 use super::{Scene, fail, gap, pass, words};
 
@@ -22,7 +23,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let reads = &transcript[1..];
     if reads.is_empty() {
         let key = format!("/registry/secrets/{}/{name}", scene.namespace);
-        let read = |member: &_| Act::ReadSealed { member: Clone::clone(member), key: key.clone() };
+        let read = |member: &NodeName| Act::ReadSealed { member: member.clone(), key: key.clone() };
         return Next::Do(scene.control_planes.iter().map(read).collect());
     }
     let mut gaps = Vec::new();

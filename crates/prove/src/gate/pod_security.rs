@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::name::NodeName;
 
 use super::{Scene, fail, gap, pass, words};
 
@@ -16,8 +17,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 "securityContext": {"privileged": true},
             }]},
         });
-        let ask = |server: &_| Act::Ask {
-            server: Clone::clone(server),
+        let ask = |server: &NodeName| Act::Ask {
+            server: server.clone(),
             speaker: Speaker::Keeper,
             ask: Ask::Create(pod.clone()),
         };

@@ -1,16 +1,20 @@
-//! A port on loopback that leads to an address as a machine sees it, through SSH alone.
+//! A port on loopback that leads to a command's input and output on a machine.
+//!
+//! With a command that pipes to a TCP port, an API server is reached through SSH alone.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use ringfort_host::Host;
+use crate::Host;
 
-use super::fleet::BINARY;
+/// Channels of one tunnel at a time: sshd allows ten sessions a connection (`MaxSessions`).
+const CHANNELS: usize = 4;
 
-/// A port on loopback that leads to an address as a machine sees it. Closed when dropped.
+/// A port on loopback that leads to a command on a machine. Closed when dropped.
 pub struct Tunnel {
     at: SocketAddr,
     task: JoinHandle<()>,
@@ -21,12 +25,18 @@ impl Tunnel {
     ///
     /// # Errors
     /// No port of loopback could be had.
-    pub async fn open(host: Arc<Host>, to: SocketAddr) -> std::io::Result<Self> {
+    pub async fn open(host: Arc<Host>, command: String) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let at = listener.local_addr()?;
+        let turns = Arc::new(Semaphore::new(CHANNELS));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(lead(Arc::clone(&host), stream, to));
+                let (host, command) = (Arc::clone(&host), command.clone());
+                let turns = Arc::clone(&turns);
+                tokio::spawn(async move {
+                    let _turn = turns.acquire().await;
+                    lead(&host, stream, &command).await;
+                });
             }
         });
         Ok(Self { at, task })
@@ -44,10 +54,10 @@ impl Drop for Tunnel {
     }
 }
 
-async fn lead(host: Arc<Host>, stream: TcpStream, to: SocketAddr) {
+async fn lead(host: &Host, stream: TcpStream, command: &str) {
     let _ = stream.set_nodelay(true);
     // A tunnel that cannot be opened shows to its user as a connection that ends.
-    let Ok(pipe) = host.open(&format!("exec {BINARY} node connect {to}")).await else { return };
+    let Ok(pipe) = host.open(command).await else { return };
     let (mut reader, mut writer, _end) = pipe.into_parts();
     let (mut from, mut into) = stream.into_split();
     tokio::select! {

@@ -1,0 +1,177 @@
+//! Does what proofs ask for, and writes the transcript.
+//!
+//! Acts that a proof asks for at once are done side by side, but a `Wait` holds up those behind it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use serde_json::Value;
+
+use ringfort_api::{ApiError, Cluster};
+use ringfort_host::{Host, quote};
+use ringfort_model::act::{Act, Ask, Next, Seen, Speaker};
+use ringfort_model::judgement::{Gap, Judgement};
+use ringfort_model::name::NodeName;
+use ringfort_model::secret::Secret;
+
+use crate::gate::{Proof, Scene};
+use crate::rehearse;
+use crate::secretbox::{self, Raw};
+
+/// The ways into a cluster that proofs need.
+pub struct Site {
+    /// The way into each machine.
+    pub hosts: BTreeMap<NodeName, Arc<Host>>,
+    /// Each API server, by its control plane, as ringfort's own identity.
+    pub servers: BTreeMap<NodeName, Arc<Cluster>>,
+    /// The API through each worker's balancer, as ringfort's own identity.
+    pub balancers: BTreeMap<NodeName, Arc<Cluster>>,
+    /// The keyring's encryption keys by name.
+    pub keys: BTreeMap<String, Secret<[u8; 32]>>,
+}
+
+/// How often a proof may ask for more before it is given up.
+const TURNS: usize = 2_000;
+/// How long one act may take, apart from rehearsals.
+const ACT_LIMIT: Duration = Duration::from_secs(40);
+/// How long a rehearsal may take: the control plane's way down and up again.
+const REHEARSAL_LIMIT: Duration = Duration::from_secs(240);
+
+/// Makes one proof and gives its judgement with the transcript that it rests on.
+pub async fn prove(proof: &Proof, scene: &Scene, site: &Site) -> (Judgement, Vec<(Act, Seen)>) {
+    let mut transcript = Vec::new();
+    for _ in 0..TURNS {
+        match (proof.next)(scene, &transcript) {
+            Next::Done(judgement) => return (judgement, transcript),
+            Next::Do(acts) => perform(site, acts, &mut transcript).await,
+        }
+    }
+    let gap = Gap {
+        said: format!("the proof asked for more than {TURNS} times"),
+        closes: "ringfort up".to_owned(),
+    };
+    (Err(gap), transcript)
+}
+
+async fn perform(site: &Site, acts: Vec<Act>, transcript: &mut Vec<(Act, Seen)>) {
+    let mut acts = acts.into_iter().peekable();
+    while acts.peek().is_some() {
+        let mut together = Vec::new();
+        while let Some(act) = acts.next_if(|act| !matches!(act, Act::Wait { .. })) {
+            together.push(act);
+        }
+        let seen = join_all(together.iter().map(|act| one(site, act))).await;
+        transcript.extend(together.into_iter().zip(seen));
+        if let Some(wait) = acts.next() {
+            let seen = one(site, &wait).await;
+            transcript.push((wait, seen));
+        }
+    }
+}
+
+async fn one(site: &Site, act: &Act) -> Seen {
+    let limit = match act {
+        Act::Rehearse { .. } => REHEARSAL_LIMIT,
+        _ => ACT_LIMIT,
+    };
+    match tokio::time::timeout(limit, try_one(site, act)).await {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(why)) => Seen::Failed { why },
+        Err(_) => Seen::Failed { why: format!("no answer within {} s", limit.as_secs()) },
+    }
+}
+
+async fn try_one(site: &Site, act: &Act) -> Result<Seen, String> {
+    match act {
+        Act::Wait { ms } => {
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            Ok(Seen::Done)
+        }
+        Act::Ask { server, speaker: Speaker::Keeper, ask: question } => {
+            Ok(ask(way(&site.servers, server)?, question).await)
+        }
+        Act::Ask { .. } => Err("no identity of this kind is at hand".to_owned()),
+        Act::ReadSealed { member, key } => sealed(site, member, key).await,
+        Act::ReadAudit { server, holding } => audit(site, server, holding).await,
+        Act::Rehearse { stop, through, namespace, down_ms } => {
+            let stopped = rehearse::Stopped {
+                host: way(&site.hosts, stop)?,
+                server: way(&site.servers, stop)?,
+                down: Duration::from_millis(*down_ms),
+            };
+            let writer = way(&site.balancers, through)?;
+            rehearse::rehearse(&stopped, writer, namespace, stop).await.map(Seen::Load)
+        }
+    }
+}
+
+fn way<'a, T>(ways: &'a BTreeMap<NodeName, T>, node: &NodeName) -> Result<&'a T, String> {
+    ways.get(node).ok_or_else(|| format!("there is no way to {node}"))
+}
+
+async fn ask(cluster: &Cluster, ask: &Ask) -> Seen {
+    let answer = match ask {
+        Ask::Create(object) => cluster.create(object).await.map(Seen::Object),
+        Ask::Get(key) => cluster.get(key).await.map(|o| o.map_or(Seen::Absent, Seen::Object)),
+        Ask::List { api_version, kind, namespace } => {
+            cluster.list(api_version, kind, namespace.as_deref(), None).await.map(Seen::Objects)
+        }
+        Ask::Delete(key) => cluster.delete(key).await.map(|()| Seen::Done),
+        Ask::Logs { namespace, pod } => cluster.logs(namespace, pod).await.map(Seen::Text),
+        Ask::Read { path } => cluster.text(path).await.map(Seen::Text),
+    };
+    answer.unwrap_or_else(|error| match error {
+        ApiError::Refused { status, message, .. } => Seen::Refused { status, message },
+        other => Seen::Failed { why: other.to_string() },
+    })
+}
+
+async fn sealed(site: &Site, member: &NodeName, key: &str) -> Result<Seen, String> {
+    let pki = "/etc/kubernetes/pki";
+    // A serializable read is answered by this member alone.
+    let command = format!(
+        "etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/etcd-client-ca.crt \
+         --cert={pki}/apiserver-etcd-client.crt --key={pki}/apiserver-etcd-client.key \
+         --consistency=s --write-out=json get {}",
+        quote(key)
+    );
+    let stdout = run(site, member, &command).await?;
+    let answer: Value = serde_json::from_slice(&stdout).map_err(|e| format!("etcdctl: {e}"))?;
+    let Some(encoded) = answer.pointer("/kvs/0/value").and_then(Value::as_str) else {
+        return Ok(Seen::Absent);
+    };
+    let value = STANDARD.decode(encoded).map_err(|e| format!("etcdctl: {e}"))?;
+    Ok(match secretbox::read(&value) {
+        Raw::Plain => Seen::NotSealed { how: "open".to_owned() },
+        Raw::Otherwise { prefix } => {
+            Seen::NotSealed { how: format!("as {}", String::from_utf8_lossy(prefix)) }
+        }
+        Raw::Sealed { key, body } => match site.keys.get(key) {
+            None => Seen::NotOpened { why: format!("the keyring has no key {key:?}") },
+            Some(secret) => match secretbox::open(secret.expose(), body) {
+                Ok(plain) => Seen::Opened {
+                    key: key.to_owned(),
+                    plain: String::from_utf8_lossy(&plain).into_owned(),
+                },
+                Err(why) => Seen::NotOpened { why: why.to_string() },
+            },
+        },
+    })
+}
+
+async fn audit(site: &Site, server: &NodeName, holding: &str) -> Result<Seen, String> {
+    // grep's 1 says that no line holds the text, which is an answer.
+    let command =
+        format!("grep -F -- {} /var/log/kubernetes/audit.log || [ $? = 1 ]", quote(holding));
+    let stdout = run(site, server, &command).await?;
+    Ok(Seen::Lines(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect()))
+}
+
+async fn run(site: &Site, node: &NodeName, command: &str) -> Result<Vec<u8>, String> {
+    let output = way(&site.hosts, node)?.run(command, &[]).await.map_err(|e| e.to_string())?;
+    if output.ok() { Ok(output.stdout) } else { Err(output.complaint()) }
+}
