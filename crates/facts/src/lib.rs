@@ -1,1 +1,5 @@
-//! facts
+//! Reads what was observed into facts, without opinion.
+//!
+//! Never here: input or output, judgement, clocks.
+
+pub mod certificate;

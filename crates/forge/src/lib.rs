@@ -1,4 +1,6 @@
 //! Makes clusters: renders the blueprint, and drives the engine until machines and API are as it says.
 
+pub mod bundle;
 pub mod drive;
+pub mod keyring;
 pub mod preflight;

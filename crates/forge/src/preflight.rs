@@ -204,7 +204,7 @@ impl One<'_> {
     fn kernel(&mut self, terms: &Terms, survey: &Survey) {
         match (survey.cgroup_version, terms.cgroup_v1) {
             (Some(2), _) | (Some(1), true) => {}
-            (Some(1), false) => self.fatal("control groups are of version 1, which kubelet refuses from 1.35 on: boot with systemd.unified_cgroup_hierarchy=1, or set runtime.cgroupV1 in the spec".to_owned()),
+            (Some(1), false) => self.fatal("control groups are of version 1, which kubelet refuses from 1.35 on: boot with systemd.unified_cgroup_hierarchy=1, or set runtime.failCgroupV1: false in the spec".to_owned()),
             _ => self.fatal("the version of control groups could not be read".to_owned()),
         }
         if terms.apparmor && !survey.apparmor {

@@ -50,6 +50,8 @@ pub enum Event {
         seconds: f64,
         /// How long it took, in seconds.
         took: f64,
+        /// Why it was not done, if it was not.
+        failed: Option<String>,
     },
     /// A proof was made.
     Proof {

@@ -193,7 +193,7 @@ fn number(bytes: &[u8], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decoder, FRAME_LIMIT, FrameError, Request, encode};
+    use super::{Decoder, FrameError, Request, encode};
 
     #[test]
     fn frames_survive_any_cutting() {
@@ -225,6 +225,5 @@ mod tests {
         check(&[0, 0, 0, 3, 0, 0, 0, 0], |e| matches!(e, FrameError::Lengths { .. }));
         check(&[0, 0, 0, 8, 0, 0, 0, 5], |e| matches!(e, FrameError::Lengths { .. }));
         check(b"\0\0\0\x06\0\0\0\x02{}", |e| matches!(e, FrameError::Head { .. }));
-        assert!(FRAME_LIMIT < usize::MAX);
     }
 }

@@ -35,6 +35,8 @@ pub struct TrustFacts {
     pub pod_ranges: BTreeMap<NodeName, Cidr>,
     /// How the data of each etcd member began.
     pub foundings: BTreeMap<NodeName, Founding>,
+    /// Whether the cluster's etcd was ever seen to answer: from then on no member begins with it.
+    pub founded: bool,
 }
 
 /// What everybody may know of an authority.
@@ -185,6 +187,7 @@ mod tests {
             service_account_keys: BTreeMap::new(),
             pod_ranges: BTreeMap::new(),
             foundings: BTreeMap::new(),
+            founded: false,
         }
     }
 

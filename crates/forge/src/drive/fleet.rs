@@ -1,7 +1,7 @@
 //! All machines of a cluster, entered side by side, each with this very binary on it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -45,6 +45,8 @@ pub enum FleetError {
 pub struct OwnBinary {
     /// Its digest.
     pub digest: Digest,
+    /// Where it lies.
+    pub path: PathBuf,
     bytes: Arc<Vec<u8>>,
 }
 
@@ -55,7 +57,7 @@ impl OwnBinary {
     /// It cannot be read.
     pub fn read(path: &Path) -> Result<Self, FleetError> {
         let bytes = std::fs::read(path).map_err(|source| FleetError::OwnBinary { source })?;
-        Ok(Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes) })
+        Ok(Self { digest: Digest::of(&bytes), path: path.to_owned(), bytes: Arc::new(bytes) })
     }
 
     /// Gives its bytes.

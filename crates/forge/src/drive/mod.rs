@@ -2,4 +2,5 @@
 
 pub mod fleet;
 pub mod link;
+pub mod run;
 pub mod supply;

@@ -1,0 +1,303 @@
+//! Decides how etcd's membership follows the spec: one change at a time, never at the cost of the
+//! quorum, and never a member that begins with a cluster which is there already.
+//!
+//! A member that lost its data cannot come back under its old id: it is taken out, announced anew
+//! as a learner, started with state `existing`, and promoted once it has caught up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ringfort_model::etcd::{EtcdAct, Founding, FoundingState, Member};
+use ringfort_model::name::NodeName;
+
+use crate::message::Remember;
+use crate::refusal::Refusal;
+
+/// The port on which members of etcd speak with each other.
+const PEER_PORT: u16 = 2380;
+
+/// What is known of etcd and of the machines it should run on.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// The control planes of the spec.
+    pub control_planes: &'a BTreeMap<NodeName, IpAddr>,
+    /// Whether a machine holds etcd data; machines that cannot be spoken with are absent.
+    pub data: &'a BTreeMap<NodeName, bool>,
+    /// What each machine that was asked says of the members; `None` where etcd does not answer.
+    pub lists: &'a BTreeMap<NodeName, Option<Vec<Member>>>,
+    /// How the data of each member began, as far as it is remembered.
+    pub foundings: &'a BTreeMap<NodeName, Founding>,
+    /// Whether the cluster's etcd was ever seen to answer.
+    pub founded: bool,
+}
+
+/// What is to be done about the membership.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Nothing: each machine that has a founding may run etcd.
+    Settled {
+        /// Whether control planes are left that have to join later.
+        again: bool,
+    },
+    /// To write down how a member begins, before it does.
+    Remember(Remember),
+    /// To change the membership, and to look again.
+    Change {
+        /// The machine whose member is asked.
+        through: NodeName,
+        /// The change.
+        act: EtcdAct,
+    },
+    /// Members tell different things; to look again, and to refuse if it lasts.
+    Disagree,
+    /// To go no further.
+    Refuse(Vec<Refusal>),
+}
+
+/// Says where a machine's member is reached by the others.
+pub fn peer_url(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("https://{address}:{PEER_PORT}"),
+        IpAddr::V6(address) => format!("https://[{address}]:{PEER_PORT}"),
+    }
+}
+
+/// Finds the machine that a member belongs to, by its address.
+pub fn node_of<'a>(
+    member: &Member,
+    mut places: impl Iterator<Item = (&'a NodeName, IpAddr)>,
+) -> Option<&'a NodeName> {
+    places.find(|(_, address)| member.peer_urls.contains(&peer_url(*address))).map(|(node, _)| node)
+}
+
+/// Says what to do next.
+pub fn next(standing: &Standing<'_>) -> Next {
+    let mut lists = standing.lists.values().flatten().map(|list| {
+        let mut list = list.clone();
+        list.sort();
+        list
+    });
+    match lists.next() {
+        None => without_etcd(standing),
+        Some(first) if lists.any(|list| list != first) => Next::Disagree,
+        Some(members) => with_etcd(standing, &members),
+    }
+}
+
+/// No member answers: either nothing was started yet, or what is there has to be started first.
+fn without_etcd(standing: &Standing<'_>) -> Next {
+    let holds = |node: &NodeName| standing.data.get(node).copied().unwrap_or(false);
+    let lacks = |node: &&NodeName| standing.data.get(*node) == Some(&false);
+    let holders = standing.data.keys().filter(|node| holds(node)).count();
+    if holders == 0 {
+        return begin(standing);
+    }
+    let empty: Vec<&NodeName> = standing.control_planes.keys().filter(lacks).collect();
+    let began_with: BTreeSet<&NodeName> = standing
+        .foundings
+        .iter()
+        .filter(|(node, _)| holds(node))
+        .flat_map(|(_, founding)| founding.members.iter().map(|(node, _)| node))
+        .collect();
+    let can_answer = holders > began_with.len() / 2;
+    if empty.is_empty() {
+        return Next::Settled { again: false };
+    }
+    if !can_answer && standing.founded {
+        return Next::Refuse(vec![lost_quorum(holders, began_with.len())]);
+    }
+    if !can_answer {
+        return recall(standing, &empty).unwrap_or(Next::Settled { again: false });
+    }
+    // Those that hold data answer without the others, which join once they do.
+    forget(standing, &empty).unwrap_or(Next::Settled { again: true })
+}
+
+/// Nothing is anywhere: all control planes begin together.
+fn begin(standing: &Standing<'_>) -> Next {
+    if standing.data.len() < standing.control_planes.len() {
+        // A machine that cannot be asked may hold data.
+        return match standing.foundings.is_empty() {
+            true => Next::Refuse(vec![Refusal {
+                node: None,
+                what: "not every control plane can be spoken with, so none can begin".to_owned(),
+                help: "make all of them reachable for the first start".to_owned(),
+            }]),
+            false => Next::Settled { again: false },
+        };
+    }
+    let members: Vec<(NodeName, String)> = standing
+        .control_planes
+        .iter()
+        .map(|(node, address)| (node.clone(), peer_url(*address)))
+        .collect();
+    let founding = Founding { state: FoundingState::New, members };
+    remember_each(standing, |_| Some(founding.clone())).unwrap_or(Next::Settled { again: false })
+}
+
+/// A first start was interrupted before etcd could answer: the others begin as was remembered.
+fn recall(standing: &Standing<'_>, empty: &[&NodeName]) -> Option<Next> {
+    let known = standing.foundings.values().next()?;
+    let missing = empty.iter().find(|node| !standing.foundings.contains_key(**node))?;
+    let founding = Some(known.clone());
+    Some(Next::Remember(Remember::Founding { node: (*missing).clone(), founding }))
+}
+
+fn forget(standing: &Standing<'_>, nodes: &[&NodeName]) -> Option<Next> {
+    let node = nodes.iter().find(|node| standing.foundings.contains_key(**node))?;
+    Some(Next::Remember(Remember::Founding { node: (*node).clone(), founding: None }))
+}
+
+/// Writes down what is not remembered yet, one member after the other.
+fn remember_each(
+    standing: &Standing<'_>,
+    wanted: impl Fn(&NodeName) -> Option<Founding>,
+) -> Option<Next> {
+    let nodes: BTreeSet<&NodeName> =
+        standing.control_planes.keys().chain(standing.foundings.keys()).collect();
+    nodes.into_iter().find_map(|node| {
+        let founding = wanted(node).filter(|_| standing.control_planes.contains_key(node));
+        (standing.foundings.get(node) != founding.as_ref())
+            .then(|| Next::Remember(Remember::Founding { node: node.clone(), founding }))
+    })
+}
+
+fn with_etcd(standing: &Standing<'_>, members: &[Member]) -> Next {
+    if let Some(stale) = members.iter().find(|member| is_stale(standing, member)) {
+        return remove(standing, members, stale);
+    }
+    let joiners: Vec<&NodeName> = standing
+        .control_planes
+        .iter()
+        .filter(|(_, address)| !is_member(members, **address))
+        .map(|(node, _)| node)
+        .collect();
+    let strangers: Vec<Refusal> = joiners
+        .iter()
+        .filter(|node| standing.data.get(**node) == Some(&true))
+        .map(|node| removed_member(node))
+        .collect();
+    if !strangers.is_empty() {
+        return Next::Refuse(strangers);
+    }
+    let reachable = joiners.iter().find(|node| standing.data.contains_key(**node));
+    let is_learning = members.iter().any(|member| member.learner);
+    match reachable {
+        Some(joiner) if !is_learning => join(standing, members, joiner, joiners.len() > 1),
+        _ => keep(standing, members, !joiners.is_empty()),
+    }
+}
+
+/// A member is stale if the spec no longer has its machine, or its machine lost the data. One that
+/// was only announced has no data yet.
+fn is_stale(standing: &Standing<'_>, member: &Member) -> bool {
+    let places = standing.control_planes.iter().map(|(node, address)| (node, *address));
+    let Some(node) = node_of(member, places) else { return true };
+    let was_started = !member.name.is_empty();
+    was_started && standing.data.get(node) == Some(&false)
+}
+
+fn is_member(members: &[Member], address: IpAddr) -> bool {
+    members.iter().any(|member| member.peer_urls.contains(&peer_url(address)))
+}
+
+fn remove(standing: &Standing<'_>, members: &[Member], stale: &Member) -> Next {
+    let answers = |member: &&Member| {
+        let places = standing.control_planes.iter().map(|(node, address)| (node, *address));
+        node_of(member, places)
+            .is_some_and(|node| standing.lists.get(node).is_some_and(Option::is_some))
+    };
+    let left = members.iter().filter(|member| !member.learner && member.id != stale.id);
+    let (voters, answering) = (left.clone().count(), left.clone().filter(answers).count());
+    let through = standing.lists.iter().find(|(node, list)| {
+        let is_stale = standing
+            .control_planes
+            .get(*node)
+            .is_none_or(|address| stale.peer_urls.contains(&peer_url(*address)));
+        list.is_some() && !is_stale
+    });
+    match through {
+        Some((node, _)) if answering > voters / 2 => Next::Change {
+            through: node.clone(),
+            act: EtcdAct::Remove { id: stale.id.clone() },
+        },
+        _ => Next::Refuse(vec![lost_quorum(answering, voters)]),
+    }
+}
+
+fn join(standing: &Standing<'_>, members: &[Member], joiner: &NodeName, others: bool) -> Next {
+    let Some(address) = standing.control_planes.get(joiner) else {
+        return Next::Settled { again: others };
+    };
+    let founding = joining(standing, members, joiner, *address);
+    let wanted = |node: &NodeName| match node == joiner {
+        true => Some(founding.clone()),
+        false => keeps(standing, members, node),
+    };
+    if let Some(remember) = remember_each(standing, wanted) {
+        return remember;
+    }
+    let Some(through) = standing.lists.iter().find(|(_, list)| list.is_some()) else {
+        return Next::Settled { again: true };
+    };
+    let act = EtcdAct::AddLearner { node: joiner.clone(), peer_url: peer_url(*address) };
+    Next::Change { through: through.0.clone(), act }
+}
+
+fn keep(standing: &Standing<'_>, members: &[Member], again: bool) -> Next {
+    remember_each(standing, |node| keeps(standing, members, node))
+        .unwrap_or(Next::Settled { again })
+}
+
+/// What stays remembered of a member; one whose beginning was forgotten has joined what is there.
+fn keeps(standing: &Standing<'_>, members: &[Member], node: &NodeName) -> Option<Founding> {
+    let address = standing.control_planes.get(node)?;
+    if !is_member(members, *address) {
+        return None;
+    }
+    let is_announced = members
+        .iter()
+        .any(|m| m.peer_urls.contains(&peer_url(*address)) && m.name.is_empty());
+    match standing.foundings.get(node) {
+        Some(known) if !is_announced || known.state == FoundingState::Existing => {
+            Some(known.clone())
+        }
+        _ => Some(joining(standing, members, node, *address)),
+    }
+}
+
+fn joining(
+    standing: &Standing<'_>,
+    members: &[Member],
+    joiner: &NodeName,
+    address: IpAddr,
+) -> Founding {
+    let places = || standing.control_planes.iter().map(|(node, address)| (node, *address));
+    let mut all: Vec<(NodeName, String)> = members
+        .iter()
+        .filter_map(|member| Some((node_of(member, places())?.clone(), member.peer_urls.first()?.clone())))
+        .filter(|(node, _)| node != joiner)
+        .collect();
+    all.push((joiner.clone(), peer_url(address)));
+    all.sort();
+    Founding { state: FoundingState::Existing, members: all }
+}
+
+fn lost_quorum(answering: usize, voters: usize) -> Refusal {
+    Refusal {
+        node: None,
+        what: format!("{answering} of {voters} members of etcd would be left, which is no majority"),
+        help: "bring control planes that still have their data back first, or restore a backup"
+            .to_owned(),
+    }
+}
+
+fn removed_member(node: &NodeName) -> Refusal {
+    Refusal {
+        node: Some(node.clone()),
+        what: "it holds data of an etcd member that the cluster does not know".to_owned(),
+        help: format!(
+            "if nothing on it is needed, run `ringfort reset --node {node}`, then run again"
+        ),
+    }
+}

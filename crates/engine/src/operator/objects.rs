@@ -1,0 +1,159 @@
+//! Objects of the API: all are looked at, those that differ are applied in their order.
+
+use super::act::pause;
+use crate::message::{ObjectAct, ObjectSeen, Tick};
+use ringfort_model::step::Difference;
+
+/// How long an object is tried for, in milliseconds since its first failure.
+const PATIENCE: Tick = 180_000;
+/// Looks on their way at once.
+const MOST_LOOKS: usize = 16;
+
+/// Where all objects stand.
+pub(super) struct Objects {
+    standings: Vec<Standing>,
+    failures: Vec<(u32, Tick)>,
+    whys: Vec<Option<String>>,
+}
+
+/// Where one object stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Standing {
+    /// Not looked at.
+    Open,
+    /// A look is on its way.
+    Looking,
+    /// To be applied when those before it are.
+    Wrong(Difference),
+    /// On its way.
+    Applying(Difference),
+    /// As it should be.
+    Right,
+    /// To be looked at again.
+    Pausing(Tick),
+    /// Given up in this run.
+    Failed,
+}
+
+impl Objects {
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            standings: vec![Standing::Open; count],
+            failures: vec![(0, 0); count],
+            whys: vec![None; count],
+        }
+    }
+
+    /// Says what to do now: looks side by side, then one object after the other.
+    pub(super) fn next(&mut self, now: Tick) -> Vec<ObjectAct> {
+        let mut acts = Vec::new();
+        let mut looking = self.standings.iter().filter(|s| **s == Standing::Looking).count();
+        for (index, standing) in self.standings.iter_mut().enumerate() {
+            if matches!(standing, Standing::Pausing(until) if *until <= now) {
+                *standing = Standing::Open;
+            }
+            if *standing == Standing::Open && looking < MOST_LOOKS {
+                looking += 1;
+                *standing = Standing::Looking;
+                acts.push(ObjectAct::Look { index });
+            }
+        }
+        let is_done = |standing: &Standing| matches!(standing, Standing::Right | Standing::Failed);
+        if let Some(index) = self.standings.iter().position(|standing| !is_done(standing))
+            && let Standing::Wrong(because) = self.standings[index]
+            && acts.is_empty()
+        {
+            self.standings[index] = Standing::Applying(because);
+            acts.push(ObjectAct::Apply { index });
+        }
+        acts
+    }
+
+    /// Takes what was found of an object.
+    pub(super) fn looked(&mut self, now: Tick, index: usize, seen: ObjectSeen) {
+        if self.standings.get(index) != Some(&Standing::Looking) {
+            return;
+        }
+        match seen {
+            ObjectSeen::Absent => self.standings[index] = Standing::Wrong(Difference::Missing),
+            ObjectSeen::Differs => self.standings[index] = Standing::Wrong(Difference::Content),
+            ObjectSeen::Same => self.standings[index] = Standing::Right,
+            ObjectSeen::Unknown(why) => self.failed(now, index, why),
+        }
+    }
+
+    /// Takes what came of applying an object; gives what differed if it was done.
+    pub(super) fn applied(
+        &mut self,
+        now: Tick,
+        index: usize,
+        result: Result<(), String>,
+    ) -> Option<Difference> {
+        let Some(Standing::Applying(because)) = self.standings.get(index).copied() else {
+            return None;
+        };
+        match result {
+            Ok(()) => {
+                self.standings[index] = Standing::Right;
+                Some(because)
+            }
+            Err(why) => {
+                self.failed(now, index, why);
+                None
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Tick, index: usize, why: String) {
+        let (count, since) = &mut self.failures[index];
+        if *count == 0 {
+            *since = now;
+        }
+        *count += 1;
+        let pause = pause(*count);
+        self.standings[index] = if now.saturating_sub(*since) + pause > PATIENCE {
+            Standing::Failed
+        } else {
+            Standing::Pausing(now + pause)
+        };
+        self.whys[index] = Some(why);
+    }
+
+    pub(super) fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// Says why an object was given up or could not be looked at.
+    pub(super) fn why(&self, index: usize) -> &str {
+        self.whys[index].as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn is_looking(&self) -> bool {
+        self.standings.contains(&Standing::Looking)
+    }
+
+    /// Says whether nothing is on its way and nothing will be tried again by itself.
+    pub(super) fn is_idle(&self) -> bool {
+        let moves = |standing: &Standing| {
+            matches!(standing, Standing::Looking | Standing::Applying(_) | Standing::Pausing(_))
+        };
+        !self.standings.iter().any(moves)
+    }
+
+    /// Ends all pauses, since nothing will be tried again.
+    pub(super) fn drop_pauses(&mut self) {
+        for standing in &mut self.standings {
+            if matches!(standing, Standing::Pausing(_)) {
+                *standing = Standing::Open;
+            }
+        }
+    }
+
+    /// Lists when pauses end.
+    pub(super) fn pauses(&self) -> impl Iterator<Item = Tick> {
+        self.standings.iter().filter_map(|standing| match standing {
+            Standing::Pausing(until) => Some(*until),
+            _ => None,
+        })
+    }
+}

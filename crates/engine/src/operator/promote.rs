@@ -1,0 +1,140 @@
+//! Gives learners of etcd their vote as soon as they have caught up.
+//!
+//! etcd answers "can only promote a learner member which is in sync with leader" for a second or
+//! two after the learner started, so a refused promotion is tried again.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::etcd::{EtcdAct, Member};
+use ringfort_model::item::ItemId;
+use ringfort_model::name::NodeName;
+use ringfort_model::step::{Act, Difference, Step};
+
+use super::board::{Board, Flight, Kind, Standing, Subject};
+use super::{ETCD, Operator};
+use crate::membership::node_of;
+use crate::message::{Effect, Tick};
+
+/// Pause between two tries, in milliseconds.
+const PAUSE: Tick = 500;
+/// How long a promotion is tried for, in milliseconds.
+const PATIENCE: Tick = 180_000;
+
+/// Learners that wait for their vote.
+#[derive(Default)]
+pub(super) struct Promotions {
+    learners: BTreeMap<String, Learner>,
+}
+
+struct Learner {
+    node: NodeName,
+    since: Option<Tick>,
+    state: State,
+}
+
+enum State {
+    Open,
+    Moving,
+    Pausing(Tick),
+    Failed,
+}
+
+impl Promotions {
+    /// Takes note of the learners among the members.
+    pub(super) fn begin(&mut self, members: &[Member], blueprint: &Blueprint) {
+        let places = || blueprint.machines.iter().map(|(node, m)| (node, m.address));
+        for member in members.iter().filter(|member| member.learner) {
+            if let Some(node) = node_of(member, places()) {
+                let learner = Learner { node: node.clone(), since: None, state: State::Open };
+                self.learners.insert(member.id.clone(), learner);
+            }
+        }
+    }
+
+    /// Lists the learners that are waiting, by member id.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&String, &NodeName)> {
+        self.learners.iter().map(|(id, learner)| (id, &learner.node))
+    }
+
+    pub(super) fn done(&mut self, id: &str) {
+        self.learners.remove(id);
+    }
+
+    /// Takes note that a promotion was refused; gives the reason back once patience is over.
+    pub(super) fn failed(&mut self, now: Tick, id: &str, why: &str) -> Option<String> {
+        let learner = self.learners.get_mut(id)?;
+        if now.saturating_sub(*learner.since.get_or_insert(now)) > PATIENCE {
+            learner.state = State::Failed;
+            return Some(why.to_owned());
+        }
+        learner.state = State::Pausing(now + PAUSE);
+        None
+    }
+
+    /// Takes note that nobody knows what came of a promotion.
+    pub(super) fn open(&mut self, now: Tick, id: &str) {
+        self.failed(now, id, "");
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let moves = |learner: &Learner| matches!(learner.state, State::Moving | State::Pausing(_));
+        !self.learners.values().any(moves)
+    }
+
+    pub(super) fn pause(&self) -> Option<Tick> {
+        let until = |learner: &Learner| match learner.state {
+            State::Pausing(until) => Some(until),
+            _ => None,
+        };
+        self.learners.values().filter_map(until).min()
+    }
+
+    pub(super) fn drop_pause(&mut self) {
+        for learner in self.learners.values_mut() {
+            if matches!(learner.state, State::Pausing(_)) {
+                learner.state = State::Open;
+            }
+        }
+    }
+}
+
+/// Makes the step that promotes a learner.
+pub(super) fn promotion(id: &str) -> Step {
+    Step {
+        item: ItemId::Serving(ETCD.to_owned()),
+        by: "ha/control-plane".to_owned(),
+        because: Difference::Missing,
+        act: Act::Etcd(EtcdAct::Promote { id: id.to_owned() }),
+    }
+}
+
+impl Operator {
+    /// Promotes every learner whose etcd was started, through a member that answers.
+    pub(super) fn promote(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        for (id, learner) in &mut self.promotions.learners {
+            if matches!(learner.state, State::Pausing(until) if until <= now) {
+                learner.state = State::Open;
+            }
+            if !matches!(learner.state, State::Open) || !is_started(&self.boards, &learner.node) {
+                continue;
+            }
+            let votes = |(node, board): &(&NodeName, &mut Board)| {
+                **node != learner.node && board.is_up() && board.serves(ETCD)
+            };
+            let Some((node, board)) = self.boards.iter_mut().find(votes) else { continue };
+            let (seq, step) = (self.next_seq, promotion(id));
+            self.next_seq += 1;
+            learner.state = State::Moving;
+            let (subject, kind) = (Subject::Learner(id.clone()), Kind::Change(step.clone()));
+            board.flights.insert(seq, Flight { subject, kind });
+            out.push(Effect::Apply { node: node.clone(), seq, step });
+        }
+    }
+}
+
+fn is_started(boards: &BTreeMap<NodeName, Board>, node: &NodeName) -> bool {
+    let Some(board) = boards.get(node).filter(|board| board.is_up()) else { return false };
+    let Some(place) = board.place(&ItemId::Serving(ETCD.to_owned())) else { return false };
+    board.items[place].standing == Standing::Right || board.has_its_needs(place)
+}

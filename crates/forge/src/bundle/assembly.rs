@@ -1,0 +1,148 @@
+//! Puts a bundle together from finished programs: files, images, the list of contents, the lock.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use ringfort_model::bundle::{API_VERSION, BundleLock, Entry, EntryKind, KIND, LOCK_FILE, Sbom};
+use ringfort_model::digest::Digest;
+use ringfort_model::mode::FileMode;
+
+use super::build::Order;
+use super::contents::{Contents, Listed, document, reference};
+use super::files::{FileFault, make_directory, read, write};
+use super::image::{Recipe, pack};
+use super::pins::{
+    ARCHIVE_MODE, Image, NEEDS_AUTHORITIES, PROGRAM_MODE, Program, Release, Ships, host_tools,
+};
+use super::shelf::{Finished, Maker};
+
+/// A bundle that is being put together.
+pub(super) struct Assembly<'a> {
+    /// Where the programs come from.
+    pub maker: &'a dyn Maker,
+    /// What was asked for.
+    pub order: &'a Order,
+    /// The versions.
+    pub release: &'a Release,
+    /// The digest of all that the bundle is made from.
+    pub recipe: Digest,
+    /// Where it is put together.
+    pub directory: PathBuf,
+}
+
+impl Assembly<'_> {
+    /// Writes every file of the bundle, the lock last.
+    ///
+    /// # Errors
+    /// A program cannot be read, or the disk cannot hold the bundle.
+    pub(super) fn write(&self, programs: &[(&Program, Finished)]) -> Result<(), FileFault> {
+        make_directory(&self.directory.join("files"))?;
+        make_directory(&self.directory.join("images"))?;
+        let mut entries = Vec::new();
+        let mut listed = Vec::new();
+        for (program, finished) in programs {
+            let bytes = read(&finished.path)?;
+            listed.push(self.look_inside(program, finished, &bytes));
+            entries.push(self.place(program, finished, bytes)?);
+        }
+        let sbom = self.list(&listed)?;
+        entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        let lock = BundleLock {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            kubernetes: self.release.kubernetes(),
+            source: self.maker.source(),
+            compiler: self.maker.compiler().map(str::to_owned),
+            recipe: self.recipe.clone(),
+            sbom,
+            host_tools: host_tools(),
+            entries,
+        };
+        self.put(LOCK_FILE, lock.render().as_bytes(), ARCHIVE_MODE)
+    }
+
+    /// Puts a program in its place, as a file or in an image.
+    fn place(
+        &self,
+        program: &Program,
+        finished: &Finished,
+        bytes: Vec<u8>,
+    ) -> Result<Entry, FileFault> {
+        let version = self.release.version(program.project);
+        let mut entry = Entry {
+            name: program.name.to_owned(),
+            kind: EntryKind::File,
+            path: format!("files/{}", program.name),
+            origin: finished.origin.clone(),
+            sha256: Digest::of(&[]),
+            size: 0,
+            mode: PROGRAM_MODE,
+            licence: program.project.licence.to_owned(),
+            sbom: reference(program.name, &version),
+            version,
+            reference: None,
+            manifest: None,
+        };
+        let bytes = match &program.ships {
+            Ships::Image(image) => self.pack(program, image, &bytes, &mut entry),
+            Ships::File | Ships::Apart => bytes,
+        };
+        entry.sha256 = Digest::of(&bytes);
+        entry.size = bytes.len() as u64;
+        self.put(&entry.path, &bytes, entry.mode)?;
+        Ok(entry)
+    }
+
+    fn pack(&self, program: &Program, image: &Image, bytes: &[u8], entry: &mut Entry) -> Vec<u8> {
+        let reference = self.release.fill(program, image.reference);
+        let authorities = self.order.authorities.as_deref();
+        let archive = pack(&Recipe {
+            reference: &reference,
+            user: image.user,
+            path: &self.release.fill(program, image.path),
+            program: bytes,
+            authorities: authorities.filter(|_| program.name == NEEDS_AUTHORITIES),
+            labels: [
+                ("org.opencontainers.image.version", &entry.version),
+                ("org.opencontainers.image.licenses", &entry.licence),
+                ("dev.ringfort.origin", &entry.origin),
+            ],
+        });
+        entry.kind = EntryKind::Image;
+        entry.path = format!("images/{}.tar", program.name);
+        entry.mode = ARCHIVE_MODE;
+        entry.manifest = Some(archive.manifest);
+        entry.reference = Some(reference);
+        archive.bytes
+    }
+
+    fn look_inside(&self, program: &Program, finished: &Finished, bytes: &[u8]) -> Listed {
+        Listed {
+            name: program.name.to_owned(),
+            version: self.release.version(program.project),
+            licence: program.project.licence.to_owned(),
+            origin: finished.origin.clone(),
+            sha256: Digest::of(bytes),
+            contents: Contents::of(bytes).unwrap_or_default(),
+        }
+    }
+
+    fn list(&self, listed: &[Listed]) -> Result<Sbom, FileFault> {
+        let text = document(&self.release.kubernetes().to_string(), listed);
+        self.put(SBOM_FILE, text.as_bytes(), ARCHIVE_MODE)?;
+        Ok(Sbom {
+            path: SBOM_FILE.to_owned(),
+            sha256: Digest::of(text.as_bytes()),
+            size: text.len() as u64,
+        })
+    }
+
+    fn put(&self, path: &str, bytes: &[u8], mode: FileMode) -> Result<(), FileFault> {
+        let path = self.directory.join(path);
+        write(&path, bytes)?;
+        fs::set_permissions(&path, Permissions::from_mode(mode.0)).map_err(FileFault::of(&path))
+    }
+}
+
+const SBOM_FILE: &str = "sbom.cdx.json";

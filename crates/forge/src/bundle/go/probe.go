@@ -1,0 +1,129 @@
+// Command probe is what proofs and the sample workload run: it serves its name, looks names up,
+// asks a URL and dials a port. It never writes and needs no right.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// patience is how long one question may take.
+const patience = 5 * time.Second
+
+func main() {
+	if len(os.Args) < 2 {
+		usage()
+	}
+	var err error
+	switch mode, rest := os.Args[1], os.Args[2:]; {
+	case mode == "serve" && len(rest) <= 1:
+		err = serve(append(rest, ":8080")[0])
+	case mode == "resolve" && len(rest) > 0:
+		err = each(rest, resolve)
+	case mode == "get" && len(rest) > 0:
+		err = each(rest, get)
+	case mode == "dial" && len(rest) > 0:
+		err = each(rest, dial)
+	case mode == "version" && len(rest) == 0:
+		fmt.Println("probe", version)
+	default:
+		usage()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | version")
+	os.Exit(2)
+}
+
+// serve answers every request with the pod and the node that answer, until it is told to stop.
+func serve(address string) error {
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	answer := fmt.Sprintf("pod=%s node=%s\n", orElse("POD_NAME", name), orElse("NODE_NAME", "unknown"))
+	server := &http.Server{
+		Addr:              address,
+		ReadHeaderTimeout: patience,
+		Handler: http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(writer, answer)
+		}),
+	}
+	stop, done := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer done()
+	go func() {
+		<-stop.Done()
+		ending, end := context.WithTimeout(context.Background(), patience)
+		defer end()
+		_ = server.Shutdown(ending)
+	}()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func orElse(variable, otherwise string) string {
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// each asks every question, prints one line an answer, and fails if one failed.
+func each(questions []string, ask func(string) (string, error)) error {
+	var failed []error
+	for _, question := range questions {
+		answer, err := ask(question)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", question, err))
+			continue
+		}
+		fmt.Println(question, answer)
+	}
+	return errors.Join(failed...)
+}
+
+func resolve(name string) (string, error) {
+	waiting, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	addresses, err := net.DefaultResolver.LookupHost(waiting, name)
+	return strings.Join(addresses, " "), err
+}
+
+func get(url string) (string, error) {
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{Proxy: nil}}
+	answer, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 400 {
+		return "", fmt.Errorf("answered %d", answer.StatusCode)
+	}
+	return fmt.Sprint(answer.StatusCode), nil
+}
+
+func dial(target string) (string, error) {
+	connection, err := net.DialTimeout("tcp", target, patience)
+	if err != nil {
+		return "", err
+	}
+	return "open", connection.Close()
+}

@@ -1,0 +1,30 @@
+//! Bundles: a directory with every binary and image of a cluster and a lock of their digests, the
+//! shape in which a site without a network carries them in.
+//!
+//! Whatever is built is built the same twice: no clock, path or name of this machine gets in.
+//! Never here: a file whose digest nobody pinned, or a module that nobody vouched for.
+
+mod adapt;
+mod assembly;
+mod build;
+mod checksums;
+mod compiler;
+mod contents;
+mod directory;
+mod fetch;
+mod files;
+mod image;
+mod pins;
+#[cfg(test)]
+mod server;
+mod shelf;
+mod upstream;
+
+pub use build::{BuildError, Order, Progress, Sourcing, again, build, build_program};
+pub use checksums::{Checksums, ChecksumsError};
+pub use compiler::CompilerError;
+pub use directory::{Bundle, DirectoryError, Flaw, cache_directory};
+pub use fetch::FetchError;
+pub use files::FileFault;
+pub use shelf::MakeError;
+pub use upstream::UpstreamError;

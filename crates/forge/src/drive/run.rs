@@ -1,0 +1,284 @@
+//! One run of the operator's engine: performs its effects side by side, and tells it what came of
+//! each. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, UnboundedSender, unbounded_channel};
+
+use ringfort_api::{ApiError, Cluster, Looked};
+use ringfort_engine::{
+    Effect, Input, ObjectAct, ObjectSeen, Operator, Refusal, Remember, Report, Tick,
+};
+use ringfort_model::api_object::ApiObject;
+use ringfort_model::certificate::CertRequest;
+use ringfort_model::content::SecretName;
+use ringfort_model::event::Event;
+use ringfort_model::frame::{Answer, Request};
+use ringfort_model::name::NodeName;
+use ringfort_model::secret::Secret;
+use ringfort_model::step::{Act, Outcome, Source, Step};
+
+use super::link::Link;
+
+/// Requests to an API server at a time: each takes an SSH channel.
+const API_TURNS: usize = 4;
+/// How long a machine may take for what is no step.
+const LOOK_LIMIT: Duration = Duration::from_secs(90);
+/// How long a machine may take for a step, beyond what the step itself allows.
+const STEP_LIMIT: Duration = Duration::from_secs(300);
+
+/// What a run needs of its surroundings.
+pub struct Crew<'a> {
+    /// The conversation with each machine.
+    pub links: &'a BTreeMap<NodeName, Link>,
+    /// Each API server, to be asked in turn until one answers.
+    pub servers: &'a [Arc<Cluster>],
+    /// The objects of the blueprint, by their place in it.
+    pub objects: &'a [ApiObject],
+    /// Signs certificates.
+    pub sign: &'a dyn Fn(&CertRequest, &str) -> Result<String, String>,
+    /// The secrets that steps may carry.
+    pub secrets: &'a BTreeMap<SecretName, Secret<Vec<u8>>>,
+    /// Keeps on disk what must not be forgotten.
+    pub remember: &'a mut dyn FnMut(&Remember) -> Result<(), String>,
+    /// Hears what goes on.
+    pub tell: &'a mut dyn FnMut(Event),
+    /// When the command began.
+    pub start: Instant,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum End {
+    /// The engine came to its end.
+    Finished(Report),
+    /// The engine refused: going on would lose data.
+    Refused(Vec<Refusal>),
+    /// What must be kept could not be kept.
+    NotKept(String),
+}
+
+/// Runs an engine to its end.
+///
+/// A word on the interrupt channel makes the engine finish what is under way and start nothing new.
+pub async fn run(mut operator: Operator, crew: Crew<'_>, interrupts: &mut Receiver<()>) -> End {
+    let (tell, mut hear) = unbounded_channel();
+    let start = crew.start;
+    let mut desk =
+        Desk { crew, tell, turns: Arc::new(Semaphore::new(API_TURNS)), steps: BTreeMap::new() };
+    let mut effects = Vec::new();
+    operator.on(tick(start), Input::Start, &mut effects);
+    loop {
+        for effect in effects.drain(..) {
+            if let Some(end) = desk.perform(effect) {
+                return end;
+            }
+        }
+        let input = tokio::select! {
+            Some(input) = hear.recv() => input,
+            Some(()) = interrupts.recv() => Input::Interrupted,
+        };
+        desk.announce(&input);
+        operator.on(tick(start), input, &mut effects);
+    }
+}
+
+struct Desk<'a> {
+    crew: Crew<'a>,
+    tell: UnboundedSender<Input>,
+    turns: Arc<Semaphore>,
+    steps: BTreeMap<u64, (Step, Instant)>,
+}
+
+impl Desk<'_> {
+    fn perform(&mut self, effect: Effect) -> Option<End> {
+        match effect {
+            Effect::Finish(report) => return Some(End::Finished(report)),
+            Effect::Refuse { refusals } => return Some(End::Refused(refusals)),
+            Effect::Remember(what) => {
+                if let Err(why) = (self.crew.remember)(&what) {
+                    return Some(End::NotKept(why));
+                }
+                self.say(Input::Remembered(what));
+            }
+            Effect::Sign { node, seq, request, csr_pem } => {
+                let result = (self.crew.sign)(&request, &csr_pem);
+                self.say(Input::Signed { node, seq, result });
+            }
+            Effect::Observe { node, looks } => {
+                self.ask(node, Request::Observe { looks }, |node, answer| match answer {
+                    Answer::Observed(seen) => Some(Input::Observed { node, seen }),
+                    _ => None,
+                });
+            }
+            Effect::Members { node } => {
+                self.ask(node, Request::Members, |node, answer| match answer {
+                    Answer::Members(members) => Some(Input::Members { node, members }),
+                    _ => None,
+                });
+            }
+            Effect::Apply { node, seq, step } => self.apply(node, seq, step),
+            Effect::Object(act) => self.object(act),
+            Effect::Wake { at } => {
+                let wait = Duration::from_millis(at.saturating_sub(tick(self.crew.start)));
+                self.later(async move {
+                    tokio::time::sleep(wait).await;
+                    Input::Woke
+                });
+            }
+        }
+        None
+    }
+
+    fn say(&self, input: Input) {
+        // The other end lives as long as the run.
+        let _ = self.tell.send(input);
+    }
+
+    fn later(&self, input: impl Future<Output = Input> + Send + 'static) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            // The run may have ended meanwhile.
+            let _ = tell.send(input.await);
+        });
+    }
+
+    fn ask(&self, node: NodeName, request: Request, hear: fn(NodeName, Answer) -> Option<Input>) {
+        let Some(link) = self.crew.links.get(&node).cloned() else {
+            return self.say(Input::Unreachable { node, why: "it was not entered".to_owned() });
+        };
+        self.later(async move {
+            let unreachable = |why: String| Input::Unreachable { node: node.clone(), why };
+            match tokio::time::timeout(LOOK_LIMIT, link.ask(&request, &[])).await {
+                Err(_) => unreachable(format!("no answer within {} s", LOOK_LIMIT.as_secs())),
+                Ok(Err(error)) => unreachable(error.to_string()),
+                Ok(Ok(answer)) => hear(node.clone(), answer)
+                    .unwrap_or_else(|| unreachable("it answered something else".to_owned())),
+            }
+        });
+    }
+
+    fn apply(&mut self, node: NodeName, seq: u64, step: Step) {
+        let Some(link) = self.crew.links.get(&node).cloned() else {
+            return self.say(Input::Unreachable { node, why: "it was not entered".to_owned() });
+        };
+        self.steps.insert(seq, (step.clone(), Instant::now()));
+        let tail = match carried(&step) {
+            Some(name) => self.crew.secrets.get(&name).cloned(),
+            None => None,
+        };
+        let limit = STEP_LIMIT + own_limit(&step);
+        self.later(async move {
+            let tail = tail.as_ref().map_or(&[][..], |secret| secret.expose());
+            match tokio::time::timeout(limit, link.apply(seq, step, tail)).await {
+                Err(_) => {
+                    let why = format!("no answer within {} s", limit.as_secs());
+                    Input::Unreachable { node, why }
+                }
+                Ok(Err(error)) => Input::Unreachable { node, why: error.to_string() },
+                Ok(Ok(outcome)) => Input::Applied { node, seq, outcome },
+            }
+        });
+    }
+
+    fn object(&self, act: ObjectAct) {
+        let (ObjectAct::Look { index } | ObjectAct::Apply { index }) = act;
+        let servers = self.crew.servers.to_vec();
+        let object = self.crew.objects[index].object.clone();
+        let turns = Arc::clone(&self.turns);
+        self.later(async move {
+            let _turn = turns.acquire().await;
+            match act {
+                ObjectAct::Look { .. } => {
+                    let seen = match first(&servers, |server| async { server.look(&object).await })
+                        .await
+                    {
+                        Ok(Looked::Absent) => ObjectSeen::Absent,
+                        Ok(Looked::Same) => ObjectSeen::Same,
+                        Ok(Looked::Differs(_)) => ObjectSeen::Differs,
+                        Err(error) => ObjectSeen::Unknown(error.to_string()),
+                    };
+                    Input::ObjectLooked { index, seen }
+                }
+                ObjectAct::Apply { .. } => {
+                    let applied = first(&servers, |server| async { server.apply(&object).await });
+                    let result = applied.await.map(|_| ()).map_err(|error| error.to_string());
+                    Input::ObjectApplied { index, result }
+                }
+            }
+        });
+    }
+
+    fn announce(&mut self, input: &Input) {
+        let seconds = self.crew.start.elapsed().as_secs_f64();
+        match input {
+            Input::Applied { node, seq, outcome } => {
+                let Some((step, began)) = self.steps.remove(seq) else { return };
+                let failed = match outcome {
+                    Outcome::Failed { why } => Some(why.clone()),
+                    Outcome::Done(_) | Outcome::Signing { .. } => None,
+                };
+                (self.crew.tell)(Event::Step {
+                    node: Some(node.clone()),
+                    item: step.item.to_string(),
+                    by: step.by,
+                    because: step.because.to_string(),
+                    seconds,
+                    took: began.elapsed().as_secs_f64(),
+                    failed,
+                });
+            }
+            Input::ObjectApplied { index, result } => {
+                let object = &self.crew.objects[*index];
+                (self.crew.tell)(Event::Step {
+                    node: None,
+                    item: object.key().to_string(),
+                    by: object.by.clone(),
+                    because: "missing or changed".to_owned(),
+                    seconds,
+                    took: 0.0,
+                    failed: result.clone().err(),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Asks servers in turn until one answers, be it with a refusal.
+async fn first<'a, T, F, Fut>(servers: &'a [Arc<Cluster>], mut ask: F) -> Result<T, ApiError>
+where
+    F: FnMut(&'a Cluster) -> Fut,
+    Fut: Future<Output = Result<T, ApiError>>,
+{
+    let mut last = ApiError::Unreachable { why: "there is no server to ask".to_owned() };
+    for server in servers {
+        match ask(server).await {
+            Err(error @ ApiError::Unreachable { .. }) => last = error,
+            answer => return answer,
+        }
+    }
+    Err(last)
+}
+
+fn carried(step: &Step) -> Option<SecretName> {
+    match &step.act {
+        Act::WriteFile { source: Source::Secret { name, .. }, .. } => Some(*name),
+        _ => None,
+    }
+}
+
+fn own_limit(step: &Step) -> Duration {
+    match &step.act {
+        Act::Await { seconds, .. } => Duration::from_secs(u64::from(*seconds)),
+        _ => Duration::ZERO,
+    }
+}
+
+fn tick(start: Instant) -> Tick {
+    Tick::try_from(start.elapsed().as_millis()).unwrap_or(Tick::MAX)
+}

@@ -1,0 +1,153 @@
+//! The keyring: the secrets of one cluster, on the operator's side, sealed at rest.
+//!
+//! It holds the authorities' private keys and the keys with which API servers encrypt what they
+//! store. On disk it is `keyring.age`, sealed with [age](https://age-encryption.org/v1) to the
+//! public keys of the operators, so any of them opens it and the plain `age` tool does too. Beside
+//! it `trust.json` holds what is public. Both may be committed; [`HeldState`] writes them.
+//!
+//! Never here: contact with machines. Never done: a new keyring for a cluster that has one.
+
+mod encryption;
+mod identity;
+mod seal;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfort_model::certificate::Authority;
+use ringfort_model::name::ClusterName;
+use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, TRUST_VERSION, TrustFacts};
+use ringfort_pki::{Ca, CaError, SignError, Signer};
+use serde::{Deserialize, Serialize};
+
+pub use encryption::{EncryptionConfiguration, EncryptionKeyError, EncryptionKeys};
+pub use identity::{Identity, IdentityError, NotARecipient, Recipient, default_identity_path};
+pub use seal::SealError;
+pub use state::{ClusterExists, Done, HeldState, Opened, StateDirectory, StateError};
+
+/// Version of what is sealed in `keyring.age`. Another version is refused, and so is an unknown
+/// field: a ringfort that does not know a secret must not write the keyring without it.
+pub const KEYRING_VERSION: u32 = 1;
+
+/// The secrets of one cluster.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keyring {
+    version: u32,
+    cluster: ClusterName,
+    /// Whom the file is sealed to; an age file does not say so itself.
+    recipients: BTreeSet<Recipient>,
+    authorities: BTreeMap<Authority, Ca>,
+    encryption: EncryptionKeys,
+}
+
+impl Keyring {
+    /// Makes the secrets of a new cluster.
+    ///
+    /// # Errors
+    /// The machine gives no randomness.
+    pub fn make(
+        cluster: &ClusterName,
+        recipients: BTreeSet<Recipient>,
+        now: i64,
+    ) -> Result<Self, CaError> {
+        let made = |authority| Ok((authority, Ca::make(authority, now)?));
+        let encryption =
+            EncryptionKeys::make(now).map_err(|error| CaError::Made { why: error.to_string() })?;
+        Ok(Self {
+            version: KEYRING_VERSION,
+            cluster: cluster.clone(),
+            recipients,
+            authorities: Authority::ALL.into_iter().map(made).collect::<Result<_, CaError>>()?,
+            encryption,
+        })
+    }
+
+    /// Gives the cluster's name.
+    pub fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
+
+    /// Gives the operators that can open the keyring.
+    pub fn recipients(&self) -> &BTreeSet<Recipient> {
+        &self.recipients
+    }
+
+    /// Gives the keys with which API servers encrypt.
+    pub fn encryption(&self) -> &EncryptionKeys {
+        &self.encryption
+    }
+
+    /// Opens an authority to sign with, at a time.
+    ///
+    /// # Errors
+    /// The authority is broken, or its life is over or has not begun.
+    pub fn signer(&self, authority: Authority, now: i64) -> Result<Signer, SignError> {
+        Signer::open(authority, self.ca(authority), now)
+    }
+
+    /// Gives what everybody may know of the authorities.
+    ///
+    /// # Errors
+    /// A certificate in the keyring is broken.
+    pub fn authorities(&self) -> Result<BTreeMap<Authority, AuthorityFacts>, CaError> {
+        self.authorities.iter().map(|(authority, ca)| Ok((*authority, ca.facts()?))).collect()
+    }
+
+    /// Gives what everybody may know of a cluster that has this keyring and nothing else yet.
+    ///
+    /// # Errors
+    /// A certificate in the keyring is broken.
+    pub fn trust(&self) -> Result<TrustFacts, CaError> {
+        Ok(TrustFacts {
+            version: TRUST_VERSION,
+            cluster: self.cluster.clone(),
+            epoch: 0,
+            authorities: self.authorities()?,
+            encryption: self.encryption_facts(),
+            service_account_keys: BTreeMap::new(),
+            pod_ranges: BTreeMap::new(),
+            foundings: BTreeMap::new(),
+            founded: false,
+        })
+    }
+
+    /// Gives what everybody may know of the API servers' encryption.
+    pub fn encryption_facts(&self) -> EncryptionFacts {
+        let EncryptionConfiguration { keys, digest, .. } = self.encryption.configuration();
+        EncryptionFacts { keys, digest }
+    }
+
+    /// Gives the keys with which API servers encrypt, to change them.
+    pub fn encryption_mut(&mut self) -> &mut EncryptionKeys {
+        &mut self.encryption
+    }
+
+    /// Lets more operators open the keyring once it is sealed again. Says whether anything changed.
+    ///
+    /// Nobody is taken out by being left out: an operator would lock out the others whose keys
+    /// only the keyring knows.
+    pub fn admit(&mut self, recipients: impl IntoIterator<Item = Recipient>) -> bool {
+        let count = self.recipients.len();
+        self.recipients.extend(recipients);
+        count != self.recipients.len()
+    }
+
+    /// Takes an operator out, for what is sealed from now on. Says whether it was in. Who could
+    /// open the keyring before may have kept its secrets.
+    pub fn expel(&mut self, recipient: &Recipient) -> bool {
+        self.recipients.remove(recipient)
+    }
+
+    fn ca(&self, authority: Authority) -> &Ca {
+        self.authorities.get(&authority).expect("a keyring is made and read with every authority")
+    }
+
+    /// Sees that the keyring holds all that the rest of this file takes for granted.
+    fn complete(&self) -> Result<(), String> {
+        if let Some(missing) = Authority::ALL.iter().find(|a| !self.authorities.contains_key(a)) {
+            return Err(format!("the authority {missing:?} is missing"));
+        }
+        self.encryption.complete()
+    }
+}

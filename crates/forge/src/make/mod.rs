@@ -1,0 +1,362 @@
+//! Makes a cluster, and keeps it made: one pass after another, each an engine with a blueprint.
+//!
+//! 1. *membership*: control planes that join an etcd that exists are announced, gone ones taken out;
+//! 2. *keys*: every API server has its own key to sign tokens with, and its public half is noted;
+//! 3. *blueprint*: everything else, rendered with what is known by then.
+//!
+//! What the passes learn is on the operator's disk before anything rests on it.
+
+mod site;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+
+use ringfort_api::Cluster;
+use ringfort_engine::{
+    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report,
+};
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::certificate::CertRequest;
+use ringfort_model::content::{Content, SecretName};
+use ringfort_model::event::Event;
+use ringfort_model::frame::{Answer, Request};
+use ringfort_model::item::{ItemId, What};
+use ringfort_model::name::NodeName;
+use ringfort_model::secret::Secret;
+use ringfort_model::seen::{ContentSeen, ItemSeen, Look};
+use ringfort_model::trust::TrustFacts;
+use ringfort_pki::{LEAF_LIFE, Signer};
+use ringfort_spec::Spec;
+
+use crate::bundle::Bundle;
+use crate::drive::fleet::OwnBinary;
+use crate::drive::run::{Crew, End, run};
+use crate::drive::supply::{Supply, SupplyError, wanted};
+use crate::keyring::{HeldState, Keyring, StateError};
+use crate::render::{self, Materials, RenderError};
+
+pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
+
+/// All that making a cluster takes.
+pub struct Work<'a> {
+    /// What the cluster should be.
+    pub spec: &'a Spec,
+    /// The machines, entered.
+    pub site: &'a Site,
+    /// The API servers, to be asked in turn.
+    pub servers: Vec<Arc<Cluster>>,
+    /// The bundle.
+    pub bundle: &'a Bundle,
+    /// This binary.
+    pub own: &'a OwnBinary,
+    /// The operator's secrets.
+    pub keyring: &'a Keyring,
+    /// What the operator remembers, and may write down.
+    pub memory: Memory<'a>,
+    /// The epoch that is acted in; 0 to look only.
+    pub epoch: u64,
+    /// The time, in seconds since 1970.
+    pub now_s: i64,
+    /// When the command began.
+    pub start: Instant,
+}
+
+/// What the operator remembers of a cluster.
+pub struct Memory<'a> {
+    /// The facts.
+    pub trust: TrustFacts,
+    /// Where they are written down; nowhere, if nothing is to be changed.
+    pub held: Option<&'a HeldState>,
+    /// Whether they were there before this run.
+    pub known: bool,
+}
+
+/// Says why a cluster was not made. What was done stays done, and running again goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// Going on would lose data.
+    #[error("going on would lose data:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Refused(Vec<Refusal>),
+    /// Some of it could not be done.
+    #[error("{}", unfinished(.0))]
+    Unfinished(Box<Report>),
+    /// A person ended the run.
+    #[error("interrupted: what was under way is finished, and running again goes on from here")]
+    Interrupted,
+    /// The blueprint cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// Something of the bundle could not be brought.
+    #[error(transparent)]
+    Supply(#[from] SupplyError),
+    /// The operator's state could not be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Makes the cluster as the spec says, and gives how many changes that took.
+///
+/// # Errors
+/// See [`MakeError`].
+pub async fn make(
+    work: &mut Work<'_>,
+    tell: &mut dyn FnMut(Event),
+    interrupts: &mut Receiver<()>,
+) -> Result<u64, MakeError> {
+    work.assign()?;
+    let keys = render::keys(work.spec);
+    stage(work, "membership", tell);
+    let mut changes = work.pass(Goal::Membership, &keys, tell, interrupts).await?.changes.len();
+    stage(work, "keys", tell);
+    changes += work.pass(Goal::Keys, &keys, tell, interrupts).await?.changes.len();
+    work.note_signing_keys(&keys).await?;
+    let blueprint = work.render()?;
+    stage(work, "files of the bundle", tell);
+    work.supply(&blueprint).await?;
+    stage(work, "machines and API", tell);
+    changes += work.pass(Goal::Converge, &blueprint, tell, interrupts).await?.changes.len();
+    Ok(changes as u64)
+}
+
+/// Says what [`make`] would change.
+///
+/// # Errors
+/// See [`MakeError`].
+pub async fn plan(
+    work: &mut Work<'_>,
+    tell: &mut dyn FnMut(Event),
+    interrupts: &mut Receiver<()>,
+) -> Result<Report, MakeError> {
+    work.assign()?;
+    let keys = render::keys(work.spec);
+    work.note_signing_keys(&keys).await?;
+    let blueprint = work.render()?;
+    work.pass(Goal::Plan, &blueprint, tell, interrupts).await
+}
+
+/// Takes everything of ringfort from the machines, and gives how many changes that took.
+///
+/// # Errors
+/// See [`MakeError`].
+pub async fn reset(
+    work: &mut Work<'_>,
+    tell: &mut dyn FnMut(Event),
+    interrupts: &mut Receiver<()>,
+) -> Result<u64, MakeError> {
+    work.assign()?;
+    let keys = render::keys(work.spec);
+    work.note_signing_keys(&keys).await?;
+    let blueprint = work.render()?;
+    stage(work, "reset", tell);
+    Ok(work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len() as u64)
+}
+
+impl Work<'_> {
+    /// Renders what the cluster should be, with what is known now.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn render(&self) -> Result<Blueprint, RenderError> {
+        let materials = Materials { bundle: self.bundle.lock(), ringfort: self.own.digest.clone() };
+        render::render(self.spec, &self.memory.trust, &materials)
+    }
+
+    fn assign(&mut self) -> Result<(), MakeError> {
+        let held = &self.memory.trust.pod_ranges;
+        let ranges = self.spec.pod_ranges(held).map_err(|e| MakeError::Other(e.to_string()))?;
+        if *held != ranges {
+            self.memory.trust.pod_ranges = ranges;
+            self.memory.save()?;
+        }
+        Ok(())
+    }
+
+    async fn pass(
+        &mut self,
+        goal: Goal,
+        blueprint: &Blueprint,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Report, MakeError> {
+        let circumstances = self.circumstances();
+        let mission = Mission { goal, blueprint: blueprint.clone(), circumstances };
+        let signers = self.signers()?;
+        let sign = |request: &CertRequest, csr: &str| {
+            let signer = signers.get(&request.authority).ok_or("there is no such authority")?;
+            signer.sign(request, csr, LEAF_LIFE).map_err(|error| error.to_string())
+        };
+        let secrets = BTreeMap::from([(
+            SecretName::EncryptionConfiguration,
+            self.keyring.encryption().configuration().file,
+        )]);
+        let memory = &mut self.memory;
+        let mut remember = |what: &Remember| memory.remember(what).map_err(|e| e.to_string());
+        let links = self.site.links();
+        let crew = Crew {
+            links: &links,
+            servers: &self.servers,
+            objects: &blueprint.objects,
+            sign: &sign,
+            secrets: &secrets,
+            remember: &mut remember,
+            tell,
+            start: self.start,
+        };
+        match run(Operator::new(mission), crew, interrupts).await {
+            End::Finished(report) if report.interrupted => Err(MakeError::Interrupted),
+            End::Finished(report) if goal == Goal::Plan || report.is_complete() => Ok(report),
+            End::Finished(report) => Err(MakeError::Unfinished(Box::new(report))),
+            End::Refused(refusals) => Err(MakeError::Refused(refusals)),
+            End::NotKept(why) => Err(MakeError::Other(why)),
+        }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let trust = &self.memory.trust;
+        let authorities = trust.authorities.iter().map(|(authority, facts)| {
+            let seen = AuthoritySeen { key_id: facts.key_id.clone(), not_after: facts.not_after };
+            (*authority, seen)
+        });
+        let path = render::SIGNING_KEY;
+        let active = trust.service_account_keys.iter().filter(|(_, key)| key.retired.is_none());
+        Circumstances {
+            now_s: self.now_s,
+            epoch: self.epoch,
+            authorities: authorities.collect(),
+            encryption: Encryption {
+                held: self.keyring.encryption().names().into_iter().collect(),
+                named: trust.encryption.keys.iter().cloned().collect(),
+                ..Encryption::default()
+            },
+            signing: active
+                .map(|(id, key)| (key.node.clone(), (path.to_owned(), id.clone())))
+                .collect(),
+            known: self.memory.known,
+            founded: trust.founded,
+            foundings: trust.foundings.clone(),
+        }
+    }
+
+    fn signers(
+        &self,
+    ) -> Result<BTreeMap<ringfort_model::certificate::Authority, Signer>, MakeError> {
+        ringfort_model::certificate::Authority::ALL
+            .into_iter()
+            .map(|authority| Ok((authority, self.keyring.signer(authority, self.now_s)?)))
+            .collect::<Result<_, ringfort_pki::SignError>>()
+            .map_err(|error| MakeError::Other(error.to_string()))
+    }
+
+    /// Asks each control plane for the public half of the key that it signs tokens with.
+    async fn note_signing_keys(&mut self, keys: &Blueprint) -> Result<(), MakeError> {
+        let mut changed = false;
+        for (node, machine) in &keys.machines {
+            let is_key =
+                |what: &What| matches!(what, What::File { content: Content::PrivateKey, .. });
+            let Some((id, _)) = machine.items.iter().find(|(_, item)| is_key(&item.what)) else {
+                continue;
+            };
+            if let Some((public, pem)) = self.signing_key(node, id).await? {
+                changed |=
+                    self.memory.trust.note_service_account_key(node, &public, &pem, self.now_s);
+            }
+        }
+        let here = |node: &NodeName| !keys.machines.contains_key(node);
+        changed |= self.memory.trust.retire_service_account_keys(here, self.now_s);
+        if changed { Ok(self.memory.save()?) } else { Ok(()) }
+    }
+
+    async fn signing_key(
+        &self,
+        node: &NodeName,
+        id: &ItemId,
+    ) -> Result<Option<(ringfort_model::digest::Digest, String)>, MakeError> {
+        let Some(member) = self.site.members.get(node) else { return Ok(None) };
+        let looks = vec![(id.clone(), Look::Key)];
+        let answer = member.link.ask(&Request::Observe { looks }, &[]).await;
+        match answer.map_err(|error| MakeError::Other(error.to_string()))? {
+            Answer::Observed(mut seen) => Ok(match seen.items.remove(id) {
+                Some(ItemSeen::File { content: ContentSeen::Key { id, public_pem }, .. }) => {
+                    Some((id, public_pem))
+                }
+                _ => None,
+            }),
+            _ => Err(MakeError::Other(format!("{node} answered something else"))),
+        }
+    }
+
+    async fn supply(&self, blueprint: &Blueprint) -> Result<u64, MakeError> {
+        let mut supply = Supply::default();
+        for entry in &self.bundle.lock().entries {
+            supply.add(entry.sha256.clone(), self.bundle.path(entry));
+        }
+        supply.add(self.own.digest.clone(), self.own.path.clone());
+        let brought = blueprint.machines.iter().filter_map(|(node, machine)| {
+            let link = &self.site.members.get(node)?.link;
+            let (supply, wanted) = (&supply, wanted(machine));
+            Some(async move { supply.bring(link, &wanted).await })
+        });
+        let mut bytes = 0;
+        for answer in futures::future::join_all(brought).await {
+            bytes += answer?;
+        }
+        Ok(bytes)
+    }
+}
+
+impl Memory<'_> {
+    fn save(&self) -> Result<(), StateError> {
+        match self.held {
+            Some(held) => held.save_trust(&self.trust),
+            None => Ok(()),
+        }
+    }
+
+    fn remember(&mut self, what: &Remember) -> Result<(), StateError> {
+        match what {
+            Remember::Founding { node, founding: Some(founding) } => {
+                self.trust.foundings.insert(node.clone(), founding.clone());
+            }
+            Remember::Founding { node, founding: None } => {
+                self.trust.foundings.remove(node);
+            }
+            Remember::Founded => self.trust.founded = true,
+        }
+        self.save()
+    }
+}
+
+fn stage(work: &Work<'_>, name: &str, tell: &mut dyn FnMut(Event)) {
+    let seconds = work.start.elapsed().as_secs_f64();
+    tell(Event::Stage { name: name.to_owned(), seconds });
+}
+
+/// The secrets of an API identity must not outlive the run by long.
+pub const IDENTITY_LIFE: Duration = Duration::from_secs(3_600);
+
+/// Opens the encryption keys, for proofs that read what lies in etcd.
+pub fn encryption_keys(keyring: &Keyring) -> BTreeMap<String, Secret<[u8; 32]>> {
+    let keys = keyring.encryption();
+    keys.names().into_iter().filter_map(|name| Some((name.clone(), keys.secret(&name)?))).collect()
+}
+
+fn unfinished(report: &Report) -> String {
+    let mut lines =
+        vec!["not everything could be done; running again goes on from here:".to_owned()];
+    lines.extend(report.unreachable.iter().map(|(node, why)| format!("{node}: {why}")));
+    lines.extend(report.failures.iter().map(|failure| failure.to_string()));
+    let waiting = report.waiting.len();
+    if waiting > 0 {
+        lines.push(format!("{waiting} things were not reached, because they wait for these"));
+    }
+    if report.again {
+        lines.push("etcd's membership has to settle first".to_owned());
+    }
+    lines.join("\n  ")
+}

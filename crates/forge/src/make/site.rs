@@ -1,0 +1,229 @@
+//! The machines of a spec, entered, and the ways to their API servers.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use ringfort_api::{ApiError, Cluster, Identity};
+use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
+use ringfort_model::blueprint::Role;
+use ringfort_model::frame::{Answer, Request};
+use ringfort_model::name::NodeName;
+use ringfort_spec::{Node, Spec, on_disk};
+
+use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
+use crate::drive::link::Link;
+use crate::preflight::{self, Candidate, Finding, Terms};
+
+/// The port of API servers.
+const API_PORT: u16 = 6443;
+/// The port of each node's balancer, on loopback.
+const BALANCER_PORT: u16 = 6444;
+/// A name that every API server's certificate carries.
+const SERVER_NAME: &str = "kubernetes.default.svc";
+
+/// The machines of a spec, entered.
+pub struct Site {
+    /// Every machine, with its conversation.
+    pub members: BTreeMap<NodeName, Member>,
+}
+
+/// What preflight found.
+pub struct Preflight {
+    /// Everything to mend or to know.
+    pub findings: Vec<Finding>,
+    /// Whether a machine says that it belongs to the cluster.
+    pub exists: bool,
+}
+
+/// Says which machines could not be entered, and why each.
+#[derive(Debug, thiserror::Error)]
+#[error("{} of the machines cannot be worked with:\n  {}", .failures.len(), lines(.failures))]
+pub struct NotEntered {
+    /// What went wrong, by machine.
+    pub failures: BTreeMap<NodeName, FleetError>,
+}
+
+fn lines(failures: &BTreeMap<NodeName, FleetError>) -> String {
+    let line = |(node, error): (&NodeName, &FleetError)| match error.to_string() {
+        said if said.starts_with(node.as_str()) => said,
+        said => format!("{node}: {said}"),
+    };
+    failures.iter().map(line).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Says how each machine of a spec is entered. Paths are read from the spec's own directory.
+pub fn doors(spec: &Spec, home: &Path, beside: &Path) -> BTreeMap<NodeName, Door> {
+    spec.nodes.iter().map(|(name, node)| (name.clone(), door(node, home, beside))).collect()
+}
+
+fn door(node: &Node, home: &Path, beside: &Path) -> Door {
+    let ssh = &node.ssh;
+    let host_keys = match &ssh.host_key {
+        Some(key) => HostKeys::Pinned(vec![key.clone()]),
+        None => HostKeys::File(on_disk(&ssh.known_hosts, home, beside)),
+    };
+    Door {
+        address: node.address,
+        port: ssh.port,
+        user: ssh.user.clone(),
+        identity: ssh.identity.as_deref().map(|path| on_disk(path, home, beside)),
+        host_keys,
+        sudo: if ssh.sudo { Sudo::Yes } else { Sudo::No },
+        transport: match ssh.transport {
+            ringfort_spec::Transport::Builtin => Transport::Builtin,
+            ringfort_spec::Transport::Openssh => Transport::OpenSsh,
+        },
+    }
+}
+
+impl Site {
+    /// Enters every machine, to look only.
+    ///
+    /// # Errors
+    /// Names every machine that could not be entered.
+    pub async fn enter(
+        doors: &BTreeMap<NodeName, Door>,
+        own: &OwnBinary,
+        operator: &str,
+    ) -> Result<Self, NotEntered> {
+        let mut members = BTreeMap::new();
+        let mut failures = BTreeMap::new();
+        for (node, entered) in fleet::enter(doors, own, 0, operator).await {
+            match entered {
+                Ok(member) => drop(members.insert(node, member)),
+                Err(error) => drop(failures.insert(node, error)),
+            }
+        }
+        if failures.is_empty() { Ok(Self { members }) } else { Err(NotEntered { failures }) }
+    }
+
+    /// Starts acting: every machine grants an epoch above all that any of them has seen.
+    ///
+    /// # Errors
+    /// Names every machine that refuses, because another operator is at work for example.
+    pub async fn act(&mut self, known_epoch: u64, operator: &str) -> Result<u64, NotEntered> {
+        let seen = self.members.values().map(|member| member.epoch).max().unwrap_or(0);
+        let epoch = seen.max(known_epoch) + 1;
+        let greeted = self.members.iter().map(|(node, member)| async move {
+            (node.clone(), fleet::greet(node, &member.host, epoch, operator).await)
+        });
+        let greeted = join_all(greeted).await;
+        let mut failures = BTreeMap::new();
+        for (node, answer) in greeted {
+            match (answer, self.members.get_mut(&node)) {
+                (Ok((link, _)), Some(member)) => member.link = link,
+                (Err(error), _) => drop(failures.insert(node, error)),
+                (Ok(_), None) => {}
+            }
+        }
+        if failures.is_empty() { Ok(epoch) } else { Err(NotEntered { failures }) }
+    }
+
+    /// Judges the machines before anything is written to them.
+    pub async fn preflight(&self, spec: &Spec, now_ms: fn() -> i64) -> Preflight {
+        let surveyed = self.members.iter().map(|(node, member)| async move {
+            let survey = match member.link.ask(&Request::Survey, &[]).await {
+                Ok(Answer::Surveyed(survey)) => Ok(survey),
+                Ok(_) => Err("it answered something else".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            (node, survey, now_ms())
+        });
+        let mut findings = Vec::new();
+        let mut candidates = BTreeMap::new();
+        for (node, survey, asked_ms) in join_all(surveyed).await {
+            let machine = &spec.nodes[node];
+            let (role, address) = (machine.role, machine.address);
+            match survey {
+                Ok(survey) => {
+                    candidates.insert(node.clone(), Candidate { role, address, survey, asked_ms });
+                }
+                Err(why) => findings.push(Finding {
+                    node: Some(node.clone()),
+                    text: format!("it could not be surveyed: {why}"),
+                    fatal: true,
+                }),
+            }
+        }
+        findings.extend(preflight::judge(&terms(spec), &candidates));
+        let name = spec.name.to_string();
+        let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
+        Preflight { findings, exists }
+    }
+
+    /// Gives each machine's conversation.
+    pub fn links(&self) -> BTreeMap<NodeName, Link> {
+        self.members.iter().map(|(node, member)| (node.clone(), member.link.clone())).collect()
+    }
+
+    /// Gives each machine's door.
+    pub fn hosts(&self) -> BTreeMap<NodeName, Arc<Host>> {
+        self.members.iter().map(|(node, m)| (node.clone(), Arc::clone(&m.host))).collect()
+    }
+}
+
+fn terms(spec: &Spec) -> Terms {
+    Terms {
+        cluster: spec.name.to_string(),
+        cgroup_v1: !spec.runtime.fail_cgroup_v1,
+        apparmor: spec.runtime.app_armor,
+        own_network: spec.network.provider == ringfort_spec::Provider::Ringfort,
+    }
+}
+
+/// The ways to a cluster's API, through SSH alone. Open as long as this lives.
+pub struct Ways {
+    /// Each API server, by its control plane.
+    pub servers: BTreeMap<NodeName, Arc<Cluster>>,
+    /// The API through each worker's balancer.
+    pub balancers: BTreeMap<NodeName, Arc<Cluster>>,
+    _tunnels: Vec<Tunnel>,
+}
+
+/// Says why no way to the API could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWay {
+    /// No port of loopback could be had.
+    #[error("no port of loopback could be opened")]
+    Port {
+        /// What the system said.
+        #[from]
+        source: std::io::Error,
+    },
+    /// The identity is none.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl Ways {
+    /// Opens the ways as one identity. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// No port of loopback could be had, or the identity is none.
+    pub async fn open(site: &Site, spec: &Spec, identity: &Identity) -> Result<Self, NoWay> {
+        let mut ways =
+            Self { servers: BTreeMap::new(), balancers: BTreeMap::new(), _tunnels: Vec::new() };
+        for (node, member) in &site.members {
+            let machine = &spec.nodes[node];
+            let (role, to) = match machine.role {
+                Role::ControlPlane => (machine.role, SocketAddr::new(machine.address, API_PORT)),
+                Role::Worker => (machine.role, SocketAddr::new(LOOPBACK, BALANCER_PORT)),
+            };
+            let command = format!("exec {BINARY} node connect {to}");
+            let tunnel = Tunnel::open(Arc::clone(&member.host), command).await?;
+            let cluster = Arc::new(Cluster::open(tunnel.at(), SERVER_NAME, identity)?);
+            ways._tunnels.push(tunnel);
+            match role {
+                Role::ControlPlane => ways.servers.insert(node.clone(), cluster),
+                Role::Worker => ways.balancers.insert(node.clone(), cluster),
+            };
+        }
+        Ok(ways)
+    }
+}
+
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

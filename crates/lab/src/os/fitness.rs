@@ -1,0 +1,83 @@
+//! Says whether this host can hold a lab, before anything is touched.
+
+use std::env;
+use std::path::Path;
+
+/// What the host lacks for a lab.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unfit {
+    /// Not the superuser.
+    #[error("a lab needs root: run the command again with sudo")]
+    NotRoot,
+    /// Programs are missing.
+    #[error("programs are missing: {programs}; on Debian: apt-get install {packages}")]
+    Missing {
+        /// Their names.
+        programs: String,
+        /// The packages that have them.
+        packages: String,
+    },
+}
+
+/// Checks that the host can hold a lab.
+///
+/// # Errors
+/// Names everything that is missing, with the packages that have it.
+pub(crate) fn check() -> Result<(), Unfit> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Unfit::NotRoot);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories: Vec<_> = env::split_paths(&path).collect();
+    missing(|program| directories.iter().any(|directory| is_program(&directory.join(program))))
+}
+
+fn missing(is_there: impl Fn(&str) -> bool) -> Result<(), Unfit> {
+    let absent: Vec<_> = NEEDED.iter().filter(|(program, _)| !is_there(program)).collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let programs = absent.iter().map(|(program, _)| *program).collect::<Vec<_>>().join(", ");
+    let mut packages: Vec<&str> = absent.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    Err(Unfit::Missing { programs, packages: packages.join(" ") })
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Programs that a lab runs, with the packages of Debian that have them, side by side by package.
+const NEEDED: [(&str, &str); 11] = [
+    ("systemd-nspawn", "systemd-container"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("debootstrap", "debootstrap"),
+    ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("setsid", "util-linux"),
+    ("unshare", "util-linux"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    fn check(absent: &[&str], expected: &str) {
+        let found = missing(|program| !absent.contains(&program));
+        assert_eq!(found.err().map(|e| e.to_string()).unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn names_each_package_once() {
+        check(&[], "");
+        check(
+            &["nft", "ssh", "ssh-keygen"],
+            "programs are missing: nft, ssh, ssh-keygen; \
+             on Debian: apt-get install nftables openssh-client",
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Real labs on this host: they live, are hurt, crash and leave nothing. Needs root, the programs
+//! that labs need and package sources; runs only when asked for with `RINGFORT_E2E=1`. Its labs have
+//! names and a directory of their own, so that nobody's lab is touched.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
+
+mod traces;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use ringfort_lab::{Cut, Down, Lab, LabError, LabName, Off, Places, Shape};
+use ringfort_model::name::NodeName;
+
+use traces::Traces;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [word, name] = arguments.as_slice()
+        && word == UP
+    {
+        up(name);
+        return ExitCode::SUCCESS;
+    }
+    if env::var_os("RINGFORT_E2E").is_none() {
+        println!("lab: SKIPPED, no lab was booted: set RINGFORT_E2E=1 and run as root");
+        return ExitCode::SUCCESS;
+    }
+    fs::create_dir_all(state()).expect("the target directory can be written");
+    let lab = format!("t{}", std::process::id());
+    for (name, scenario) in SCENARIOS {
+        let begun = Instant::now();
+        let before = Traces::taken();
+        scenario(&lab);
+        before.assert_nothing_more(&lab);
+        println!("lab: {name} ... ok ({:.1} s)", begun.elapsed().as_secs_f32());
+    }
+    ExitCode::SUCCESS
+}
+
+type Scenario = (&'static str, fn(&str));
+
+const SCENARIOS: [Scenario; 6] = [
+    ("a machine lives, dies and comes back", a_machine_lives_dies_and_comes_back),
+    ("cuts are felt until they are healed", cuts_are_felt_until_they_are_healed),
+    ("two labs do not meet", two_labs_do_not_meet),
+    ("down finds everything after a crash", down_finds_everything_after_a_crash),
+    ("up finishes what a crash left", up_finishes_what_a_crash_left),
+    ("down needs no record", down_needs_no_record),
+];
+
+fn a_machine_lives_dies_and_comes_back(name: &str) {
+    let lab = up(name);
+    assert_eq!(on(&lab, "cp1", "hostname; systemctl is-system-running --wait"), "cp1\nrunning\n");
+
+    on(&lab, "w1", STOP_MARK);
+    lab.stop(&[node("w1")], Off::Graceful, &silent).unwrap();
+    lab.start(&[], &silent).unwrap();
+    assert_eq!(on(&lab, "w1", "ls /stopped"), "/stopped\n", "systemd stopped its units");
+
+    on(&lab, "w1", "rm /stopped; echo kept > /var/lib/etcd/kept; echo kept > /etc/kept; sync");
+    lab.stop(&[node("w1")], Off::Hard, &silent).unwrap();
+    lab.start(&[node("w1")], &silent).unwrap();
+    let seen = on(&lab, "w1", "ls /stopped; cat /var/lib/etcd/kept /etc/kept");
+    assert_eq!(seen, "kept\nkept\n", "nothing was stopped, what was synced is there");
+
+    let former = on(&lab, "w1", "systemctl reboot; cat /proc/sys/kernel/random/boot_id");
+    let another = || on(&lab, "w1", "cat /proc/sys/kernel/random/boot_id");
+    wait_until(|| !["", former.as_str()].contains(&another().as_str()));
+
+    lab.wipe(&node("w1")).unwrap();
+    lab.start(&[], &silent).unwrap();
+    assert_eq!(on(&lab, "w1", "ls /etc/kept /var/lib/etcd/kept"), "");
+    assert_eq!(Lab::down(&places(), lab.name()).unwrap(), Down::Gone);
+    assert_eq!(Lab::down(&places(), lab.name()).unwrap(), Down::Absent);
+    assert!(matches!(Lab::open(&places(), lab.name()), Err(LabError::NoLab { .. })));
+}
+
+fn cuts_are_felt_until_they_are_healed(name: &str) {
+    let mut lab = up(name);
+    let check = |lab: &Lab, peer, operator| {
+        let heard =
+            on(lab, "cp1", "timeout 1 bash -c 'head -c4 </dev/tcp/10.77.0.21/22'") == "SSH-";
+        assert_eq!((heard, answers(lab, "w1")), (peer, operator));
+    };
+    check(&lab, true, true);
+    lab.cut(Cut::between(node("w1"), node("cp1"))).unwrap();
+    check(&lab, false, true);
+    lab.stop(&[node("w1")], Off::Hard, &silent).unwrap();
+    lab.start(&[], &silent).unwrap();
+    check(&lab, false, true);
+    lab.heal(|_| true).unwrap();
+    check(&lab, true, true);
+    lab.cut(Cut::Alone(node("w1"))).unwrap();
+    check(&lab, false, false);
+    lab.heal(|cut| cut.concerns(&node("w1"))).unwrap();
+    check(&lab, true, true);
+    Lab::down(&places(), lab.name()).unwrap();
+}
+
+fn two_labs_do_not_meet(name: &str) {
+    let mut one = up(&format!("{name}-1"));
+    let other = up(&format!("{name}-2"));
+    on(&one, "w1", "echo one > /etc/which");
+    on(&other, "w1", "echo other > /etc/which");
+    assert_eq!(on(&one, "w1", "cat /etc/which"), "one\n");
+    assert_eq!(on(&other, "w1", "cat /etc/which"), "other\n");
+    one.cut(Cut::Alone(node("w1"))).unwrap();
+    assert!(!answers(&one, "w1") && answers(&other, "w1"));
+    let overcommit = || fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap();
+    Lab::down(&places(), one.name()).unwrap();
+    assert!(answers(&other, "w1"));
+    assert_eq!(overcommit(), "1\n", "the other lab still needs it");
+    Lab::down(&places(), other.name()).unwrap();
+}
+
+fn down_finds_everything_after_a_crash(name: &str) {
+    for delay in CRASHES {
+        let before = Traces::taken();
+        crash(name, delay);
+        Lab::down(&places(), &lab_name(name)).unwrap();
+        before.assert_nothing_more(name);
+    }
+}
+
+fn up_finishes_what_a_crash_left(name: &str) {
+    for delay in CRASHES {
+        crash(name, delay);
+        let lab = up(name);
+        assert!(answers(&lab, "cp1") && answers(&lab, "w1"), "after a crash at {delay:?}");
+    }
+    Lab::down(&places(), &lab_name(name)).unwrap();
+}
+
+fn down_needs_no_record(name: &str) {
+    let lab = up(name);
+    fs::write(lab.home().path().join("lab.json"), "{\"format\": 1, \"na").unwrap();
+    assert!(matches!(Lab::open(&places(), lab.name()), Err(LabError::Record { .. })));
+    assert!(Lab::list(&places()).unwrap().contains(lab.name()));
+    assert_eq!(Lab::down(&places(), lab.name()).unwrap(), Down::Gone);
+}
+
+/// Starts a lab in a process of its own and kills that after a while.
+fn crash(name: &str, delay: Duration) {
+    let program = env::current_exe().unwrap();
+    let mut child = Command::new(program).args([UP, name]).stderr(Stdio::null()).spawn().unwrap();
+    sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn up(name: &str) -> Lab {
+    let shape = Shape::new(1, 1).unwrap();
+    let lab = Lab::create(&places(), &lab_name(name), shape, None, &loud).unwrap();
+    lab.start(&[], &silent).unwrap();
+    lab
+}
+
+fn wait_until(happens: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !happens() {
+        assert!(Instant::now() < deadline, "it did not happen");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// Runs a command on a machine and gives what it wrote.
+fn on(lab: &Lab, machine: &str, command: &str) -> String {
+    let arguments = lab.ssh_arguments(&node(machine)).unwrap();
+    let output = lab.inside("ssh").args(arguments).arg(command).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn answers(lab: &Lab, machine: &str) -> bool {
+    let quickly = ["-o", "ConnectTimeout=1"];
+    let arguments = lab.ssh_arguments(&node(machine)).unwrap();
+    let mut ssh = lab.inside("ssh");
+    ssh.args(quickly).args(arguments).arg("true").stderr(Stdio::null());
+    ssh.status().unwrap().success()
+}
+
+fn places() -> Places {
+    let home = || PathBuf::from(env::var_os("HOME").expect("HOME is set")).join(".cache");
+    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    Places::new(Some(state()), &cache)
+}
+
+fn state() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("labs")
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+fn lab_name(name: &str) -> LabName {
+    name.parse().unwrap()
+}
+
+fn silent(_: &str) {}
+
+fn loud(line: &str) {
+    println!("lab: {line}");
+}
+
+const UP: &str = "--up";
+
+/// A unit that leaves a mark when it is stopped, as opposed to killed.
+const STOP_MARK: &str = "printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\n\
+ExecStart=true\\nExecStop=touch /stopped\\n[Install]\\nWantedBy=multi-user.target\\n' \
+> /etc/systemd/system/mark.service; systemctl enable --now mark 2>/dev/null";
+
+/// Moments at which a lab is in the middle of something; its start takes about a second.
+const CRASHES: [Duration; 8] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(80),
+    Duration::from_millis(110),
+    Duration::from_millis(150),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];

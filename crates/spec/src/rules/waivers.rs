@@ -1,0 +1,142 @@
+//! Rules about waivers: that each names a control that exists, a limit that means something and a
+//! day that has not passed; and that what loosens a default has one.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use ringfort_model::name::NodeName;
+
+use super::{APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, hosts};
+use crate::parsed::Parsed;
+use crate::report::Problem;
+use crate::shape::{did_you_mean, nearest};
+use crate::spec;
+use crate::written::{Scope, Waiver};
+
+/// Says whether a control is waived for the whole cluster. A waiver of which a part could not be
+/// read counts: what is wrong with it has been said.
+pub(super) fn holds(parsed: &Parsed, control: &str) -> bool {
+    let whole = |waiver: &&Waiver| waiver.scope.is_none();
+    let named = |waiver: &Waiver| waiver.control.as_deref() == Some(control);
+    parsed.written.waivers.iter().flatten().filter(whole).any(named)
+}
+
+/// Turns a written limit into what it means; `None` if it means nothing.
+pub(crate) fn scope_of(written: Option<&Scope>) -> Option<spec::Scope> {
+    let Some(written) = written else { return Some(spec::Scope::Cluster) };
+    match (&written.namespace_label, &written.user, written.nodes.as_slice()) {
+        (Some(label), Some(user), []) => {
+            Some(spec::Scope::Namespaces { label: label.clone(), user: user.clone() })
+        }
+        (None, None, nodes @ [_, ..]) => {
+            Some(spec::Scope::Nodes(nodes.iter().flatten().cloned().collect()))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn look(
+    parsed: &Parsed,
+    machines: &[Machine<'_>],
+    known_controls: &[&str],
+    today: Date,
+) -> Vec<Problem> {
+    let mut problems = loosened(parsed);
+    for (index, waiver) in parsed.written.waivers.iter().enumerate() {
+        let Some(waiver) = waiver else { continue };
+        let path = format!("/waivers/{index}");
+        problems.extend(unknown(parsed, waiver, &path, known_controls));
+        problems.extend(expired(parsed, waiver, &path, today));
+        problems.extend(limits(parsed, waiver, &path, machines));
+    }
+    problems.extend(twice(parsed));
+    problems
+}
+
+/// Finds settings that loosen a default without a waiver.
+fn loosened(parsed: &Parsed) -> Vec<Problem> {
+    let written = &parsed.written;
+    let settings = [
+        (written.allow_privileged, "/allowPrivileged", NO_PRIVILEGED_CONTAINERS),
+        (!written.runtime.app_armor, "/runtime/appArmor", APPARMOR),
+    ];
+    let bare = settings.iter().filter(|(loose, _, control)| *loose && !holds(parsed, control));
+    let say = |(_, path, control): &(bool, &str, &str)| {
+        let message = format!("this loosens `{control}`, which is not waived");
+        let problem = Problem::new("needs-waiver", parsed.value_at(path), message);
+        problem.help(format!(
+            "add to waivers `{{ control: {control}, reason: …, owner: …, expires: … }}`"
+        ))
+    };
+    bare.map(say).collect()
+}
+
+fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[&str]) -> Option<Problem> {
+    let control = waiver.control.as_deref()?;
+    if known.contains(&control) || OWN.contains(&control) {
+        return None;
+    }
+    let all: Vec<&str> = known.iter().chain(&OWN).copied().collect();
+    let at = parsed.value_at(&format!("{path}/control"));
+    let problem = Problem::new("unknown-control", at, format!("there is no control `{control}`"));
+    Some(problem.help(match nearest(control, &all) {
+        Some(name) => did_you_mean(name),
+        None => "`ringfort explain` lists the controls".to_owned(),
+    }))
+}
+
+fn expired(parsed: &Parsed, waiver: &Waiver, path: &str, today: Date) -> Option<Problem> {
+    let expires = waiver.expires.filter(|expires| *expires < today)?;
+    let at = parsed.value_at(&format!("{path}/expires"));
+    let message = format!("the waiver ended on {expires}, and today is {today}");
+    let problem = Problem::new("expired-waiver", at, message);
+    Some(problem.help("remove it, or have its owner decide again and set a new date"))
+}
+
+fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]) -> Vec<Problem> {
+    let path = format!("{path}/scope");
+    let Some(scope) = waiver.scope.as_ref().filter(|_| parsed.sound(&path)) else {
+        return Vec::new();
+    };
+    if scope_of(Some(scope)).is_none() {
+        let message = "the limit is neither a label with a user nor a list of nodes";
+        let problem = Problem::new("bad-scope", parsed.key_at(&path), message);
+        return vec![problem.help(
+            "write `{ namespaceLabel: KEY, user: NAME }`, or `{ nodes: [NAME] }`, or leave it out",
+        )];
+    }
+    if !hosts::all_known(parsed, machines) {
+        return Vec::new();
+    }
+    let is_machine = |name: &NodeName| machines.iter().any(|m| m.name.as_ref() == Some(name));
+    let named = scope.nodes.iter().enumerate();
+    let strangers = named.filter_map(|(index, name)| Some((index, name.as_ref()?)));
+    let names: Vec<&str> =
+        machines.iter().filter_map(|m| m.name.as_ref()).map(NodeName::as_str).collect();
+    let say = |(index, name): (usize, &NodeName)| {
+        let at = parsed.value_at(&format!("{path}/nodes/{index}"));
+        let problem = Problem::new("unknown-node", at, format!("there is no node {name}"));
+        problem.help(match nearest(name.as_str(), &names) {
+            Some(name) => did_you_mean(name),
+            None => format!("the nodes are {}", names.join(", ")),
+        })
+    };
+    strangers.filter(|(_, name)| !is_machine(name)).map(say).collect()
+}
+
+fn twice(parsed: &Parsed) -> Vec<Problem> {
+    let mut seen = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (index, waiver) in parsed.written.waivers.iter().enumerate() {
+        let Some(waiver) = waiver else { continue };
+        let scope = scope_of(waiver.scope.as_ref());
+        let (Some(control), Some(scope)) = (waiver.control.as_deref(), scope) else { continue };
+        let at = parsed.value_at(&format!("/waivers/{index}/control"));
+        if let Some(first) = seen.insert((control, scope), at.clone()) {
+            let message = format!("`{control}` is waived twice with the same limit");
+            let problem = Problem::new("duplicate-waiver", at, message).label("again here");
+            problems.push(problem.also(first, "first here").help("keep one of the two"));
+        }
+    }
+    problems
+}

@@ -1,0 +1,186 @@
+//! The settings of a cluster that stand in `cluster.yaml` the way they are used, each with its
+//! default. A default is the secure choice; what loosens it needs a waiver, said at the field.
+//!
+//! Never here: hosts, waivers, and anything that is resolved before it is used.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ringfort_model::net::Cidr;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::format;
+
+/// The cluster's networks and who makes them.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Network {
+    /// The range that pods get addresses from, as an IPv4 CIDR. Each node gets a part of it. It
+    /// cannot change once the cluster exists.
+    #[schemars(schema_with = "format::cidr")]
+    pub pods: Cidr,
+    /// The range that services get addresses from, as an IPv4 CIDR with a prefix of 12 to 28 bits.
+    /// The first address is the API's, the tenth is the DNS's.
+    #[schemars(schema_with = "format::cidr")]
+    pub services: Cidr,
+    /// The prefix length in bits of the part of the pod range that each node gets: 16 to 25, and
+    /// longer than the pod range's own.
+    #[schemars(range(min = 16, max = 25))]
+    pub node_prefix: u8,
+    /// The DNS domain of the cluster.
+    #[schemars(schema_with = "format::dns_name")]
+    pub domain: String,
+    /// Who connects the pods. With `none`, bring your own, such as Cilium or Calico: nodes are not
+    /// ready until it is installed.
+    pub provider: Provider,
+    /// How packets of pods travel between nodes.
+    pub routes: Routes,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            pods: PODS.parse().expect("the default is a range"),
+            services: SERVICES.parse().expect("the default is a range"),
+            node_prefix: 24,
+            domain: "cluster.local".to_owned(),
+            provider: Provider::Ringfort,
+            routes: Routes::Auto,
+        }
+    }
+}
+
+impl Network {
+    /// Gives the address of the service `kubernetes`: the first of the service range.
+    pub fn api_address(&self) -> IpAddr {
+        self.services.nth(1).expect("a checked service range holds sixteen addresses")
+    }
+
+    /// Gives the address of the cluster's DNS: the tenth of the service range.
+    pub fn dns_address(&self) -> IpAddr {
+        self.services.nth(10).expect("a checked service range holds sixteen addresses")
+    }
+}
+
+/// Who connects the pods.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Upstream's CNI plugins and ringfort's own routes, without a privileged daemon.
+    Ringfort,
+    /// The user's own, installed after the cluster is made.
+    None,
+}
+
+/// How packets of pods travel between nodes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Routes {
+    /// Direct routes where the nodes share a network, else VXLAN.
+    Auto,
+    /// A route per node, for nodes on one network.
+    Direct,
+    /// VXLAN with fixed neighbours, for nodes behind routers.
+    Vxlan,
+    /// WireGuard between the nodes, where the kernel has it.
+    Wireguard,
+}
+
+/// What the handed-over identity may.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Admin {
+    /// How many hours the certificate of the handed-over kubeconfig lives: 1 to 24. Renewing it
+    /// takes one command, and a shorter life is the only way to take it back early.
+    #[schemars(range(min = 1, max = 24))]
+    pub hours: u32,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { hours: 8 }
+    }
+}
+
+impl Admin {
+    /// Gives the life of the certificate.
+    pub fn life(&self) -> Duration {
+        Duration::from_secs(u64::from(self.hours) * 3600)
+    }
+}
+
+/// How containers meet the kernel of the machines. The defaults fit a stock Debian, Ubuntu or Red
+/// Hat kernel under systemd; change them for machines that are containers themselves.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Runtime {
+    /// Who manages the control groups of pods.
+    pub cgroup_driver: CgroupDriver,
+    /// Whether the kubelet refuses to start on control groups version 1.
+    #[serde(rename = "failCgroupV1")]
+    pub fail_cgroup_v1: bool,
+    /// Whether containers keep the runtime's own OOM score at least: needed where the machine may
+    /// not lower it, as inside a container. It changes who dies first when memory runs out.
+    pub restrict_oom_score_adj: bool,
+    /// Whether containers run under the runtime's AppArmor profile where the kernel has AppArmor.
+    /// `false` needs a waiver of `node/apparmor`.
+    pub app_armor: bool,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            cgroup_driver: CgroupDriver::Systemd,
+            fail_cgroup_v1: true,
+            restrict_oom_score_adj: false,
+            app_armor: true,
+        }
+    }
+}
+
+/// Who manages the control groups of pods.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CgroupDriver {
+    /// systemd, through its own interface.
+    Systemd,
+    /// The kubelet and the runtime themselves.
+    Cgroupfs,
+}
+
+/// How long the API servers' audit log is kept on a control plane. CIS 1.2.17 to 1.2.19 ask for
+/// the defaults; more is allowed, less is not.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Audit {
+    /// For how many days a rotated file is kept: 30 to 3650.
+    #[schemars(range(min = 30, max = 3650))]
+    pub max_age_days: u32,
+    /// How many rotated files are kept: 10 to 1000.
+    #[schemars(range(min = 10, max = 1000))]
+    pub max_backups: u32,
+    /// At how many megabytes a file is rotated: 100 to 10000.
+    #[schemars(range(min = 100, max = 10000))]
+    pub max_size_megabytes: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { max_age_days: 30, max_backups: 10, max_size_megabytes: 100 }
+    }
+}
+
+/// Who speaks SSH.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// ringfort itself.
+    #[default]
+    Builtin,
+    /// The system's `ssh`, with all that your `ssh_config` says: jump hosts, hardware keys.
+    Openssh,
+}
+
+const PODS: &str = "10.244.0.0/16";
+const SERVICES: &str = "10.96.0.0/16";

@@ -1,0 +1,102 @@
+//! The first `cluster.yaml`: what has to be decided, and in comments what may be.
+
+use std::net::IpAddr;
+
+use ringfort_model::name::ClusterName;
+use ringfort_model::version::Minor;
+
+/// Writes a commented `cluster.yaml` for machines at addresses.
+pub fn template(name: &ClusterName, control_planes: &[IpAddr], workers: &[IpAddr]) -> String {
+    let newest = Minor::ALL[Minor::ALL.len() - 1];
+    let (control_planes, workers) = (listed(control_planes), listed(workers));
+    format!(
+        "{HEAD}\
+         apiVersion: ringfort.dev/v1\n\
+         kind: Cluster\n\
+         name: {name}\n\
+         \n\
+         # A minor, which means the newest patch of the bundle, or a full version such as \"{newest}.2\".\n\
+         kubernetes: \"{newest}\"\n\
+         \n\
+         # By address. An odd number of control planes, 3 or more; they run no workloads.\n\
+         # An entry may also be a map: {{ address: 10.0.0.11, name: cp1, ssh: {{ port: 2222 }} }}\n\
+         controlPlanes:\n\
+         {control_planes}\
+         workers:\n\
+         {workers}\
+         {TAIL}"
+    )
+}
+
+fn listed(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(|address| format!("  - {address}\n")).collect()
+}
+
+const HEAD: &str = "\
+# One Kubernetes cluster, as it should be.
+#
+#   ringfort plan cluster.yaml    shows what would be done, and why
+#   ringfort up cluster.yaml      does it, proves it and hands over a kubeconfig
+#
+# What is commented out shows the defaults. They are the secure choice; what loosens one needs an
+# entry under waivers.
+
+";
+
+const TAIL: &str = "
+# How the machines are entered. Host keys are never accepted unseen: they stand in knownHosts, or
+# here under hostKeys by address.
+ssh:
+  user: root
+  # port: 22
+  # identity: ~/.ssh/id_ed25519      # without it, the keys of your agent
+  # knownHosts: ~/.ssh/known_hosts
+  # hostKeys:
+  #   10.0.0.11: ssh-ed25519 AAAA…
+  # sudo: false                      # true for any user but root
+  # transport: builtin               # openssh: the system's ssh, with jump hosts and hardware keys
+
+# Where the API is reached from outside, if a balancer stands before the control planes.
+# endpoint: api.example.com:6443
+
+# network:
+#   pods: 10.244.0.0/16
+#   services: 10.96.0.0/16
+#   nodePrefix: 24
+#   domain: cluster.local
+#   provider: ringfort               # none: bring your own, such as Cilium or Calico
+#   routes: auto                     # direct, vxlan or wireguard
+
+# Servers for names outside the cluster. None: only names of the cluster are answered.
+# dns:
+#   upstream: []
+
+# The age recipients of everyone who may open the cluster's keyring besides you.
+# operators: []
+
+# Hours that the certificate of the handed-over kubeconfig lives: 1 to 24.
+# admin:
+#   hours: 8
+
+# How long the audit log is kept on each control plane.
+# audit:
+#   maxAgeDays: 30
+#   maxBackups: 10
+#   maxSizeMegabytes: 100
+
+# How containers meet the kernel. Change it only for machines that are containers themselves.
+# runtime:
+#   cgroupDriver: systemd
+#   failCgroupV1: true
+#   restrictOomScoreAdj: false
+#   appArmor: true
+
+# allowPrivileged: false
+
+# Decisions against a control. Each needs a reason, an owner and an end, and stands in every report.
+# waivers:
+#   - control: ha/three-workers
+#     reason: two machines are all there is until the new rack is in
+#     owner: ann@example.com
+#     expires: 2027-01-31
+";

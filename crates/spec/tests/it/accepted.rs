@@ -1,0 +1,160 @@
+//! What is accepted, and what it means.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use ringfort_model::name::{ClusterName, NodeName};
+use ringfort_spec::{Provider, Scope, Spec, Ssh, Transport};
+
+use crate::{SHORT, TODAY, read};
+
+#[track_caller]
+fn spec(text: &str) -> Spec {
+    read(text).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn with(more: &str) -> Spec {
+    spec(&format!("{SHORT}{more}"))
+}
+
+#[track_caller]
+fn ssh(spec: &Spec, node: &str) -> Ssh {
+    spec.nodes[&NodeName::new(node).unwrap()].ssh.clone()
+}
+
+#[test]
+fn the_short_file_is_enough() {
+    let spec = spec(SHORT);
+    let names = |nodes: Vec<&ringfort_spec::Node>| {
+        nodes.iter().map(|node| node.name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(spec.control_planes().collect()), "cp-10-0-0-11 cp-10-0-0-12 cp-10-0-0-13");
+    assert_eq!(names(spec.workers().collect()), "w-10-0-0-21 w-10-0-0-22 w-10-0-0-23");
+    assert_eq!(spec.kubernetes.to_string(), "1.37");
+    assert_eq!(spec.network.pods.to_string(), "10.244.0.0/16");
+    assert_eq!(spec.network.api_address().to_string(), "10.96.0.1");
+    assert_eq!(spec.network.dns_address().to_string(), "10.96.0.10");
+    assert_eq!(spec.admin.life().as_secs(), 8 * 3600);
+    assert!(spec.runtime.app_armor && spec.runtime.fail_cgroup_v1 && !spec.allow_privileged);
+    assert!(spec.waivers.is_empty() && spec.dns_upstream.is_empty());
+    let ssh = ssh(&spec, "cp-10-0-0-11");
+    assert_eq!((ssh.user.as_str(), ssh.port, ssh.sudo), ("root", 22, false));
+    assert_eq!(ssh.known_hosts, Path::new("~/.ssh/known_hosts"));
+    assert_eq!((ssh.identity, ssh.host_key, ssh.transport), (None, None, Transport::Builtin));
+}
+
+#[test]
+fn a_name_does_not_depend_on_a_position() {
+    let all = spec(SHORT);
+    let fewer = spec(&SHORT.replace("[10.0.0.21, ", "[10.0.0.24, "));
+    let turned = spec(&SHORT.replace("10.0.0.11, 10.0.0.12", "10.0.0.12, 10.0.0.11"));
+    assert!(fewer.nodes.keys().filter(|name| all.nodes.contains_key(*name)).count() == 5);
+    assert_eq!(all, turned);
+}
+
+#[test]
+fn one_machine_can_differ_from_the_others() {
+    let text = SHORT.replace(
+        "[10.0.0.21,",
+        "[{ address: 10.0.0.21, name: red, ssh: { port: 2222, user: root, sudo: false } },",
+    );
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    let ssh_section = format!(
+        "ssh: {{ user: ann, sudo: true, identity: ~/id, transport: openssh, \
+         hostKeys: {{ 10.0.0.21: {key} }} }}\n"
+    );
+    let spec = spec(&format!("{text}{ssh_section}"));
+    let red = ssh(&spec, "red");
+    assert_eq!((red.user.as_str(), red.port, red.sudo), ("root", 2222, false));
+    assert_eq!(red.host_key.as_deref(), Some(key));
+    assert_eq!(red.identity.as_deref(), Some(Path::new("~/id")));
+    let other = ssh(&spec, "w-10-0-0-22");
+    assert_eq!((other.user.as_str(), other.port, other.sudo), ("ann", 22, true));
+    assert_eq!((other.host_key, other.transport), (None, Transport::Openssh));
+}
+
+#[test]
+fn a_version_needs_no_quotes() {
+    assert_eq!(spec(&SHORT.replace("\"1.37\"", "1.37")).kubernetes.to_string(), "1.37");
+    assert_eq!(spec(&SHORT.replace("\"1.37\"", "1.36.4")).kubernetes.to_string(), "1.36.4");
+}
+
+#[test]
+fn a_section_without_values_is_its_defaults() {
+    assert_eq!(with("network:\nssh: {}\nwaivers:\nendpoint: ~\n"), spec(SHORT));
+}
+
+#[test]
+fn another_network_is_one_line() {
+    assert_eq!(with("network: { provider: none }\n").network.provider, Provider::None);
+}
+
+#[test]
+fn a_single_control_plane_needs_a_waiver_that_still_holds() {
+    let text = SHORT.replace("[10.0.0.11, 10.0.0.12, 10.0.0.13]", "[10.0.0.11]");
+    let waiver = "waivers:\n  - { control: ha/three-control-planes, reason: a test bed, \
+                  owner: ann, expires: 2026-11-23 }\n";
+    assert!(read(&text).is_err());
+    let spec = spec(&format!("{text}{waiver}"));
+    assert_eq!(spec.waivers[0].expires, TODAY);
+    assert!(spec.waives("ha/three-control-planes") && !spec.waives("ha/three-workers"));
+}
+
+#[test]
+fn a_waiver_can_be_limited() {
+    let waiver = |scope: &str| {
+        let fields = "reason: tests, owner: ann, expires: 2027-01-31";
+        let text = format!("waivers: [{{ control: access/pod-security, {scope}, {fields} }}]\n");
+        with(&text).waivers[0].scope.clone()
+    };
+    let (label, user) = ("e2e-framework".to_owned(), "e2e".to_owned());
+    let namespaces = waiver("scope: { namespaceLabel: e2e-framework, user: e2e }");
+    assert_eq!(namespaces, Scope::Namespaces { label, user });
+    let node = NodeName::new("w-10-0-0-21").unwrap();
+    assert_eq!(waiver("scope: { nodes: [w-10-0-0-21] }"), Scope::Nodes([node].into()));
+}
+
+#[test]
+fn the_template_is_accepted() {
+    let name = ClusterName::new("harbour").unwrap();
+    let addresses =
+        |all: &[&str]| -> Vec<IpAddr> { all.iter().map(|a| a.parse().unwrap()).collect() };
+    let text = ringfort_spec::template(
+        &name,
+        &addresses(&["10.0.0.11", "10.0.0.12", "10.0.0.13"]),
+        &addresses(&["10.0.0.21", "10.0.0.22", "10.0.0.23"]),
+    );
+    assert_eq!(spec(&text), spec(SHORT));
+}
+
+/// Every commented line of the template that shows a field is a field, with its default.
+#[test]
+fn the_comments_of_the_template_are_true() {
+    let name = ClusterName::new("harbour").unwrap();
+    let address = |last: u8| IpAddr::from([10, 0, 0, last]);
+    let text =
+        ringfort_spec::template(&name, &[11, 12, 13].map(address), &[21, 22, 23].map(address));
+    let shown = text.lines().map(uncommented).collect::<Vec<_>>().join("\n");
+    let shown = shown.replace("AAAA…", &format!("AAAAC3NzaC1lZDI1NTE5{}", "A".repeat(48)));
+    let (spec, short) = (spec(&shown), spec(SHORT));
+    assert_eq!(spec.network, short.network);
+    assert_eq!(spec.audit, short.audit);
+    assert_eq!(spec.runtime, short.runtime);
+    assert_eq!(spec.admin, short.admin);
+    assert_eq!(ssh(&spec, "w-10-0-0-21").known_hosts, ssh(&short, "w-10-0-0-21").known_hosts);
+    assert!(spec.endpoint.is_some() && spec.waivers.len() == 1);
+}
+
+fn uncommented(line: &str) -> String {
+    let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+    let field = rest.strip_prefix("# ").filter(|rest| {
+        let name = rest.trim_start_matches(['-', ' ']).split(':').next().unwrap_or_default();
+        rest.contains(':') && !name.contains(' ')
+    });
+    field.map_or(line.to_owned(), |field| format!("{indent}{field}"))
+}
+
+#[test]
+fn the_example_is_accepted() {
+    spec(include_str!("../../../../examples/cluster.yaml"));
+}

@@ -1,0 +1,34 @@
+//! The spec seen from outside: what is accepted, what is refused and in which words.
+
+mod accepted;
+mod corpus;
+mod pod_ranges;
+mod refused;
+mod schema;
+
+use jiff::civil::{Date, date};
+use ringfort_spec::{Report, Spec};
+
+/// The shortest file.
+const SHORT: &str = "\
+apiVersion: ringfort.dev/v1
+kind: Cluster
+name: harbour
+kubernetes: \"1.37\"
+controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]
+workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]
+";
+
+const TODAY: Date = date(2026, 11, 23);
+
+const CONTROLS: &[&str] =
+    &["access/pod-security", "data/encryption-at-rest", "ha/three-control-planes"];
+
+fn read(text: &str) -> Result<Spec, Report> {
+    ringfort_spec::read(text, "cluster.yaml", CONTROLS, TODAY)
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    let report = read(text).err();
+    report.iter().flat_map(Report::problems).map(|problem| problem.code).collect()
+}
