@@ -21,14 +21,25 @@ const PEER_PORT: u16 = 2380;
 pub struct Standing<'a> {
     /// The control planes of the spec.
     pub control_planes: &'a BTreeMap<NodeName, IpAddr>,
-    /// Whether a machine holds etcd data; machines that cannot be spoken with are absent.
-    pub data: &'a BTreeMap<NodeName, bool>,
+    /// What of etcd's data a machine holds; machines that cannot be spoken with are absent.
+    pub data: &'a BTreeMap<NodeName, Data>,
     /// What each machine that was asked says of the members; `None` where etcd does not answer.
     pub lists: &'a BTreeMap<NodeName, Option<Vec<Member>>>,
     /// How the data of each member began, as far as it is remembered.
     pub foundings: &'a BTreeMap<NodeName, Founding>,
     /// Whether the cluster's etcd was ever seen to answer.
     pub founded: bool,
+}
+
+/// What of etcd's data a machine holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Data {
+    /// A member's data.
+    Held,
+    /// None, and its member has not started yet.
+    NotYet,
+    /// None, though its member may have started: the machine was wiped, or is a new one.
+    Lost,
 }
 
 /// What is to be done about the membership.
@@ -86,31 +97,32 @@ pub fn next(standing: &Standing<'_>) -> Next {
 
 /// No member answers: either nothing was started yet, or what is there has to be started first.
 fn without_etcd(standing: &Standing<'_>) -> Next {
-    let holds = |node: &NodeName| standing.data.get(node).copied().unwrap_or(false);
-    let lacks = |node: &&NodeName| standing.data.get(*node) == Some(&false);
+    let holds = |node: &NodeName| standing.data.get(node) == Some(&Data::Held);
+    let has_lost = |node: &&NodeName| standing.data.get(*node) == Some(&Data::Lost);
     let holders = standing.data.keys().filter(|node| holds(node)).count();
     if holders == 0 {
         return begin(standing);
     }
-    let empty: Vec<&NodeName> = standing.control_planes.keys().filter(lacks).collect();
+    let lost: Vec<&NodeName> = standing.control_planes.keys().filter(has_lost).collect();
     let began_with: BTreeSet<&NodeName> = standing
         .foundings
         .iter()
         .filter(|(node, _)| holds(node))
         .flat_map(|(_, founding)| founding.members.iter().map(|(node, _)| node))
         .collect();
-    let can_answer = holders > began_with.len() / 2;
-    if empty.is_empty() {
-        return Next::Settled { again: false };
-    }
+    let out_of_sight =
+        standing.control_planes.keys().filter(|node| !standing.data.contains_key(*node)).count();
+    let can_answer = holders + out_of_sight > began_with.len() / 2;
     if !can_answer && standing.founded {
         return Next::Refuse(vec![lost_quorum(holders, began_with.len())]);
     }
     if !can_answer {
-        return recall(standing, &empty).unwrap_or(Next::Settled { again: false });
+        let all: Vec<&NodeName> = standing.control_planes.keys().collect();
+        return recall(standing, &all).unwrap_or(Next::Settled { again: false });
     }
     // Those that hold data answer without the others, which join once they do.
-    forget(standing, &empty).unwrap_or(Next::Settled { again: true })
+    let left = standing.control_planes.keys().any(|node| !standing.foundings.contains_key(node));
+    forget(standing, &lost).unwrap_or(Next::Settled { again: left })
 }
 
 /// Nothing is anywhere: all control planes begin together.
@@ -136,9 +148,12 @@ fn begin(standing: &Standing<'_>) -> Next {
 }
 
 /// A first start was interrupted before etcd could answer: the others begin as was remembered.
-fn recall(standing: &Standing<'_>, empty: &[&NodeName]) -> Option<Next> {
+fn recall(standing: &Standing<'_>, nodes: &[&NodeName]) -> Option<Next> {
     let known = standing.foundings.values().next()?;
-    let missing = empty.iter().find(|node| !standing.foundings.contains_key(**node))?;
+    let missing = nodes
+        .iter()
+        .filter(|node| known.members.iter().any(|(member, _)| member == **node))
+        .find(|node| !standing.foundings.contains_key(**node))?;
     let founding = Some(known.clone());
     Some(Next::Remember(Remember::Founding { node: (*missing).clone(), founding }))
 }
@@ -174,7 +189,7 @@ fn with_etcd(standing: &Standing<'_>, members: &[Member]) -> Next {
         .collect();
     let strangers: Vec<Refusal> = joiners
         .iter()
-        .filter(|node| standing.data.get(**node) == Some(&true))
+        .filter(|node| standing.data.get(**node) == Some(&Data::Held))
         .map(|node| removed_member(node))
         .collect();
     if !strangers.is_empty() {
@@ -194,7 +209,7 @@ fn is_stale(standing: &Standing<'_>, member: &Member) -> bool {
     let places = standing.control_planes.iter().map(|(node, address)| (node, *address));
     let Some(node) = node_of(member, places) else { return true };
     let was_started = !member.name.is_empty();
-    was_started && standing.data.get(node) == Some(&false)
+    was_started && standing.data.get(node) == Some(&Data::Lost)
 }
 
 fn is_member(members: &[Member], address: IpAddr) -> bool {

@@ -166,15 +166,18 @@ pub enum ObjectAct {
 /// What the operator must not forget.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Remember {
-    /// How the data of a machine's etcd member begins.
+    /// How the data of a machine's etcd member begins. It has not started yet.
     Founding {
         /// Which machine.
         node: NodeName,
         /// How; `None` to forget a member whose machine has left the cluster.
         founding: Option<Founding>,
     },
-    /// The cluster's etcd was seen to answer: from now on no member begins with the cluster.
-    Founded,
+    /// A machine's etcd was seen to answer: if its data is gone later, it was lost.
+    Started {
+        /// Which machine.
+        node: NodeName,
+    },
 }
 
 /// What came of a run that was not refused.

@@ -22,17 +22,16 @@ pub struct Mission {
 /// What a run is to reach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Goal {
-    /// Machines and API are as the blueprint says.
+    /// Machines and API are as the blueprint says, and nothing else of ringfort is on them.
     Converge,
+    /// What is in the blueprint is right; what else is there stays. For the pass that makes keys.
+    Prepare,
     /// It is known what `Converge` would change. Nothing is changed.
     Plan,
     /// Each control plane that has no etcd data may start one: stale members are gone, a learner
     /// is announced, and how its data begins is remembered. Of the blueprint only machines, roles
     /// and addresses count.
     Membership,
-    /// The blueprint's items are as it says, and nothing else is looked at or taken away: a part of
-    /// a cluster that must be there before the whole can be rendered, such as signing keys.
-    Keys,
     /// Nothing of ringfort is left on the blueprint's machines, and what was there before is back.
     Reset,
 }
@@ -57,8 +56,9 @@ pub struct Circumstances {
     /// Whether the operator's state was there before this run. Without it, data of a cluster on a
     /// machine is not touched.
     pub known: bool,
-    /// Whether the cluster's etcd was ever seen to answer ([`crate::Remember::Founded`]).
-    pub founded: bool,
+    /// Machines whose etcd was ever seen to answer ([`crate::Remember::Started`]). A founding that
+    /// is written down anew takes its machine out again.
+    pub started: BTreeSet<NodeName>,
     /// How the data of each etcd member began, as far as it is remembered.
     pub foundings: BTreeMap<NodeName, Founding>,
 }

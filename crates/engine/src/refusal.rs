@@ -215,7 +215,7 @@ impl Scene<'_> {
 
     /// Authorities whose certificates are all signed by another key than the keyring's.
     fn replaced_authorities(&self) -> Vec<Refusal> {
-        if !self.has_data() && !self.circumstances.founded {
+        if !self.has_data() && self.circumstances.started.is_empty() {
             return Vec::new();
         }
         let mut found = Vec::new();

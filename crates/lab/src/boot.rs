@@ -173,4 +173,10 @@ mod tests {
         assert_eq!(id("a").len(), 33);
         assert_ne!(id("a"), id("b"));
     }
+
+    #[test]
+    fn a_machine_keeps_no_copy_of_a_labs_network() {
+        let unmounted = format!("case $where in {}/*)", crate::places::RUN);
+        assert!(include_str!("gate.sh").contains(&unmounted));
+    }
 }

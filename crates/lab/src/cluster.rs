@@ -118,4 +118,15 @@ ssh:
             ["node/apparmor", "ha/three-control-planes", "ha/three-workers"]
         );
     }
+
+    #[test]
+    fn the_spec_reads_it() {
+        let today = jiff::civil::date(2027, 1, 1);
+        for (control_planes, workers) in [(3, 3), (1, 2), (5, 1)] {
+            let text = text(control_planes, workers);
+            let read = ringfort_spec::read(&text, "cluster.yaml", &[], today);
+            let nodes = read.map(|spec| spec.nodes.len()).map_err(|report| format!("{report:?}"));
+            assert_eq!(nodes, Ok(usize::from(control_planes + workers)), "{text}");
+        }
+    }
 }

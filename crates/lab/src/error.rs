@@ -29,6 +29,12 @@ pub enum LabError {
         /// The name that was asked for.
         name: LabName,
     },
+    /// The lab's network is gone, as after a restart of the host.
+    #[error("lab {name} has no network since the host restarted: run ringfort lab up {name}")]
+    Asleep {
+        /// The lab.
+        name: LabName,
+    },
     /// Another command changes the lab.
     #[error("another command is changing lab {name}: wait for it or end it")]
     Busy {
@@ -57,7 +63,7 @@ pub enum LabError {
         home: PathBuf,
     },
     /// A directory cannot be part of an overlay mount.
-    #[error("{path} holds ':' , ',' or a backslash, which mounts do not take: choose another directory", path = path.display())]
+    #[error("{path} holds a colon, a comma or a backslash, which mounts do not take: choose another directory", path = path.display())]
     OddPath {
         /// The directory.
         path: PathBuf,

@@ -278,7 +278,10 @@ impl Lab {
 
     /// Replaces this process by a program inside the lab's network; returns only if that fails.
     pub fn become_inside(&self, command: Command) -> LabError {
-        hub::become_inside(&self.hub(), command).into()
+        match hub::is_mounted(&self.hub()) {
+            Ok(false) => LabError::Asleep { name: self.name().clone() },
+            _ => hub::become_inside(&self.hub(), command).into(),
+        }
     }
 
     fn start_one(

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_cut_between_two_goes_both_ways_and_leaves_the_operator() {
         assert_eq!(
-            drops(&[Cut::between(node("w1"), node("cp2"))]),
+            drops(&[Cut::between(node("w1"), node("cp2")).unwrap()]),
             [
                 "hook forward priority 0; policy accept;",
                 "iifname \"v-cp2\" oifname \"v-w1\" drop",

@@ -1,6 +1,7 @@
 //! The record of a lab: one JSON file, written before anything else of the lab is made. It says
 //! what the lab is; what runs is read from the kernel, so the two cannot disagree.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -40,9 +41,14 @@ pub enum Cut {
 }
 
 impl Cut {
-    /// Cuts two machines from each other; the order they are named in does not matter.
-    pub fn between(one: NodeName, other: NodeName) -> Self {
-        if one <= other { Self::Between(one, other) } else { Self::Between(other, one) }
+    /// Cuts two machines from each other; the order they are named in does not matter. `None` if
+    /// both are the same.
+    pub fn between(one: NodeName, other: NodeName) -> Option<Self> {
+        match one.cmp(&other) {
+            Ordering::Less => Some(Self::Between(one, other)),
+            Ordering::Equal => None,
+            Ordering::Greater => Some(Self::Between(other, one)),
+        }
     }
 
     /// Says whether a machine has part in the cut.
@@ -112,7 +118,7 @@ mod tests {
     fn record() -> Record {
         let shape = Shape::new(3, 3).unwrap();
         let mut record = Record::new("a".parse().unwrap(), shape, PathBuf::from("/base"), None);
-        record.cuts.insert(Cut::between(node("w1"), node("cp1")));
+        record.cuts.insert(Cut::between(node("w1"), node("cp1")).unwrap());
         record.cuts.insert(Cut::Alone(node("cp2")));
         record
     }
@@ -140,5 +146,6 @@ mod tests {
     #[test]
     fn a_cut_has_no_direction() {
         assert_eq!(Cut::between(node("a"), node("b")), Cut::between(node("b"), node("a")));
+        assert_eq!(Cut::between(node("a"), node("a")), None);
     }
 }

@@ -68,7 +68,7 @@ fn a_machine_lives_dies_and_comes_back(name: &str) {
     let seen = on(&lab, "w1", "ls /stopped; cat /var/lib/etcd/kept /etc/kept");
     assert_eq!(seen, "kept\nkept\n", "nothing was stopped, what was synced is there");
 
-    let former = on(&lab, "w1", "systemctl reboot; cat /proc/sys/kernel/random/boot_id");
+    let former = on(&lab, "w1", "cat /proc/sys/kernel/random/boot_id; systemctl reboot");
     let another = || on(&lab, "w1", "cat /proc/sys/kernel/random/boot_id");
     wait_until(|| !["", former.as_str()].contains(&another().as_str()));
 
@@ -88,7 +88,7 @@ fn cuts_are_felt_until_they_are_healed(name: &str) {
         assert_eq!((heard, answers(lab, "w1")), (peer, operator));
     };
     check(&lab, true, true);
-    lab.cut(Cut::between(node("w1"), node("cp1"))).unwrap();
+    lab.cut(Cut::between(node("w1"), node("cp1")).unwrap()).unwrap();
     check(&lab, false, true);
     lab.stop(&[node("w1")], Off::Hard, &silent).unwrap();
     lab.start(&[], &silent).unwrap();

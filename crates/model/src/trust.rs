@@ -209,6 +209,53 @@ mod tests {
     }
 
     #[test]
+    fn version_1_stays_as_it_was_released() {
+        let kept = r#"{
+  "version": 1,
+  "cluster": "harbour",
+  "epoch": 3,
+  "authorities": {
+    "etcd-client": {
+      "certificate_pem": "PEM",
+      "key_id": "00ff",
+      "not_after": 2115360000
+    }
+  },
+  "encryption": {
+    "keys": [
+      "k1-0817bef0"
+    ],
+    "digest": "acff802a5dc7ac358c969131e0cbf86c0423ca16bfd065c81b17eb9e1c2e5ee1"
+  },
+  "service_account_keys": {
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855": {
+      "public_pem": "PEM",
+      "node": "cp1",
+      "since": 1800000000,
+      "retired": null
+    }
+  },
+  "pod_ranges": {
+    "cp1": "10.244.0.0/24"
+  },
+  "foundings": {
+    "cp1": {
+      "state": "new",
+      "members": [
+        [
+          "cp1",
+          "https://10.0.0.11:2380"
+        ]
+      ]
+    }
+  },
+  "founded": true
+}
+"#;
+        assert_eq!(TrustFacts::read(kept).unwrap().write(), kept);
+    }
+
+    #[test]
     fn another_shape_or_version_is_refused() {
         let text = facts().write();
         let newer = text.replace("\"version\": 1", "\"version\": 2");

@@ -1,1 +1,30 @@
-//! node
+//! What runs on machines from the `ringfort` binary: the node's side of converging, the balancer
+//! in front of the API servers, and the routes between nodes' pods.
+//!
+//! On a machine nothing is looked up by name: addresses are numbers, users come from the user
+//! file itself, since a static program must not load the name service. Nothing is decided here
+//! about what a machine should be.
+
+mod act;
+mod backup;
+pub mod balance;
+mod connect;
+mod files;
+mod journal;
+mod look;
+mod notify;
+mod probe;
+mod processes;
+mod root;
+pub mod routes;
+mod serve;
+mod store;
+mod survey;
+mod tenure;
+mod tools;
+
+pub use connect::connect;
+pub use probe::ProbeError;
+pub use root::{NotAPath, Root};
+pub use serve::{ServeError, serve};
+pub use tools::{HostTools, Said, ToolError, Tools};

@@ -1,2 +1,15 @@
-//! ringfort
-fn main() {}
+//! The `ringfort` program: reads the command line, hands over to the room that was asked for and
+//! turns its answer into an exit code. Nothing is decided here.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(fault) => fault.show(),
+    }
+}

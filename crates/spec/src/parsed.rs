@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::civil::Date;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 use crate::report::{Problem, Report, masked};
@@ -36,21 +39,19 @@ pub fn parse(text: &str, file_name: &str) -> Parsed {
         problems.push(problem.help("write one with `ringfort init`"));
     }
     let Fitted { value, places, faulty, .. } = fitted;
-    let written = written(value).unwrap_or_else(|problem| {
-        problems.extend(problem);
-        Written::default()
-    });
+    let written = written(value, &mut problems);
     Parsed { file_name: file_name.to_owned(), text, written, places, faulty, problems }
 }
 
 /// Reads the written form; a value that fits the schema and still is none is a fault of ours.
-fn written(value: Value) -> Result<Written, Option<Problem>> {
+fn written(value: Value, problems: &mut Vec<Problem>) -> Written {
     if value.is_null() {
-        return Err(None);
+        return Written::default();
     }
-    serde_json::from_value(value).map_err(|fault| {
+    serde_json::from_value(value).unwrap_or_else(|fault| {
         let message = format!("the file fits the schema and cannot be read: {fault}");
-        Some(Problem::new("schema", 0..0, message))
+        problems.push(Problem::new("schema", 0..0, message));
+        Written::default()
     })
 }
 
@@ -92,7 +93,19 @@ pub fn read(
 /// Gives the JSON Schema of `cluster.yaml`, for editors and for the reference. Formats such as
 /// `cidr` are ours; what does not know them ignores them.
 pub fn schema() -> Value {
-    schemars::schema_for!(Written).to_value()
+    let generator = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(plain));
+    generator.into_generator().into_root_schema_for::<Written>().to_value()
+}
+
+/// Takes out defaults that say nothing, and the line breaks that descriptions have from the source.
+fn plain(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        let paragraphs = description.split("\n\n").map(|one| one.replace('\n', " "));
+        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
 }
 
 impl Parsed {

@@ -40,7 +40,7 @@ pub(crate) struct Fitted {
 pub(crate) fn fit(root: &Node, schema: &Value) -> Fitted {
     let mut fitter = Fitter { schema, fitted: Fitted::default() };
     let place = Place { value: root.range.clone(), key: first_line(root) };
-    let value = fitter.node(root, schema, "", place).unwrap_or_default();
+    let value = fitter.node(root, schema, "", &place).unwrap_or_default();
     Fitted { value, ..fitter.fitted }
 }
 
@@ -58,11 +58,11 @@ struct Fitter<'s> {
 }
 
 impl<'s> Fitter<'s> {
-    fn node(&mut self, node: &Node, schema: &'s Value, path: &str, at: Place) -> Option<Value> {
+    fn node(&mut self, node: &Node, schema: &'s Value, path: &str, at: &Place) -> Option<Value> {
         let schema = self.branch(schema, &node.content);
         self.fitted.places.insert(path.to_owned(), at.clone());
         match (wanted(schema), &node.content) {
-            ("object", Content::Map(entries)) => Some(self.map(entries, schema, path, &at)),
+            ("object", Content::Map(entries)) => Some(self.map(entries, schema, path, at)),
             ("array", Content::List(items)) => Some(self.list(items, schema, path)),
             ("string", Content::Text { text, .. }) => self.text(text, node, schema, path),
             ("integer", Content::Text { text, style: Style::Plain }) => {
@@ -77,7 +77,7 @@ impl<'s> Fitter<'s> {
             }
             (wanted, content) => {
                 let message = format!("{} stands where {} belongs", found(content), name(wanted));
-                let problem = Problem::new("wrong-type", visible(node, &at), message);
+                let problem = Problem::new("wrong-type", visible(node, at), message);
                 let label = format!("should be {}", name(wanted));
                 self.refuse(path, with_example(problem.label(label), schema, path))
             }
@@ -104,7 +104,7 @@ impl<'s> Fitter<'s> {
                 }
                 continue;
             }
-            if let Some(fitting) = self.node(&entry.value, field, &path, place) {
+            if let Some(fitting) = self.node(&entry.value, field, &path, &place) {
                 value.insert(entry.key.clone(), fitting);
             }
         }
@@ -115,7 +115,8 @@ impl<'s> Fitter<'s> {
     fn list(&mut self, items: &[Node], schema: &'s Value, path: &str) -> Value {
         let fit = |(index, item): (usize, &Node)| {
             let place = Place { value: item.range.clone(), key: item.range.clone() };
-            self.node(item, &schema["items"], &format!("{path}/{index}"), place).unwrap_or_default()
+            self.node(item, &schema["items"], &format!("{path}/{index}"), &place)
+                .unwrap_or_default()
         };
         Value::Array(items.iter().enumerate().map(fit).collect())
     }

@@ -35,8 +35,8 @@ fn listed(addresses: &[IpAddr]) -> String {
 const HEAD: &str = "\
 # One Kubernetes cluster, as it should be.
 #
-#   ringfort plan cluster.yaml    shows what would be done, and why
-#   ringfort up cluster.yaml      does it, proves it and hands over a kubeconfig
+#   ringfort plan    shows what would be done, and why
+#   ringfort up      does it, proves it and hands over a kubeconfig
 #
 # What is commented out shows the defaults. They are the secure choice; what loosens one needs an
 # entry under waivers.

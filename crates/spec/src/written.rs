@@ -134,18 +134,18 @@ pub(crate) struct DescribedHost {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Ssh {
     /// The user there. Default: root.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"root")]
     pub user: Option<String>,
     /// The port there, 1 to 65535. Default: 22.
     #[schemars(schema_with = "port")]
     pub port: Option<u16>,
     /// The file of the private key, where `~/` is your home directory and other relative paths
     /// start beside this file. Default: the keys that your agent holds.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"~/.ssh/id_ed25519")]
     pub identity: Option<String>,
     /// The file of known host keys, with paths as in `identity`. A machine whose key is in neither
     /// place is not entered. Default: ~/.ssh/known_hosts.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"~/.ssh/known_hosts")]
     pub known_hosts: Option<String>,
     /// The host keys of machines, by address: each the line of its `.pub` file. They go before
     /// `knownHosts`.
@@ -163,20 +163,22 @@ pub(crate) struct Ssh {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct HostSsh {
     /// The user there.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"root")]
     pub user: Option<String>,
     /// The port there, 1 to 65535.
     #[schemars(schema_with = "port")]
     pub port: Option<u16>,
     /// The file of the private key.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"~/.ssh/id_ed25519")]
     pub identity: Option<String>,
     /// The host key: the line of its `.pub` file.
     #[schemars(schema_with = "format::host_key")]
     pub host_key: Option<String>,
     /// Whether the user becomes root with `sudo`.
+    #[schemars(with = "bool")]
     pub sudo: Option<bool>,
     /// Who speaks SSH.
+    #[schemars(with = "Transport")]
     pub transport: Option<Transport>,
 }
 
@@ -195,16 +197,21 @@ pub(crate) struct Dns {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Waiver {
     /// The id of the control, such as `access/pod-security`.
-    #[schemars(required, schema_with = "format::words", example = "access/pod-security")]
+    #[schemars(required, schema_with = "format::words", example = &"access/pod-security")]
     pub control: Option<String>,
     /// What the waiver is limited to. Default: the whole cluster.
     #[serde(default)]
+    #[schemars(with = "Scope")]
     pub scope: Option<Scope>,
     /// Why this is right, in words for the person who reads the report.
-    #[schemars(required, schema_with = "format::words")]
+    #[schemars(
+        required,
+        schema_with = "format::words",
+        example = &"the new rack arrives in January"
+    )]
     pub reason: Option<String>,
     /// The person who answers for it.
-    #[schemars(required, schema_with = "format::words")]
+    #[schemars(required, schema_with = "format::words", example = &"ann@example.com")]
     pub owner: Option<String>,
     /// The last day on which it holds. From the day after, it is an error.
     #[schemars(required, schema_with = "format::date")]
@@ -216,10 +223,10 @@ pub(crate) struct Waiver {
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Scope {
     /// The key of a label; namespaces that carry it are meant. Needs `user`.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"e2e-framework")]
     pub namespace_label: Option<String>,
     /// The user that may use the waiver. Needs `namespaceLabel`.
-    #[schemars(schema_with = "format::words")]
+    #[schemars(schema_with = "format::words", example = &"e2e")]
     pub user: Option<String>,
     /// The names of the nodes that are meant.
     #[schemars(schema_with = "node_names")]

@@ -30,7 +30,7 @@ pub(super) fn pause(failures: u32) -> Tick {
 impl Operator {
     /// Sends every step that may go now.
     pub(super) fn act(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        if self.report.interrupted {
+        if self.report.interrupted || !self.holds_majority() {
             return;
         }
         let nodes: Vec<NodeName> = self.boards.keys().cloned().collect();
@@ -358,10 +358,11 @@ impl Operator {
     pub(super) fn unreachable(&mut self, now: Tick, node: &NodeName, why: String) {
         let stage = self.stage;
         self.enrolment.lost(now, node);
+        self.promotions.unasked(now);
         let Some(board) = self.boards.get_mut(node) else { return };
         for flight in std::mem::take(&mut board.flights).into_values() {
             if let Subject::Learner(id) = &flight.subject {
-                self.promotions.open(now, id);
+                self.promotions.failed(now, id, "");
             }
         }
         if matches!(board.link, Link::Lost(_) | Link::Pausing(..)) {

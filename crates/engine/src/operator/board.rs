@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_model::blueprint::Machine;
 use ringfort_model::certificate::CertRequest;
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{Item, ItemId, What};
@@ -102,11 +101,10 @@ pub(super) enum Kind {
 }
 
 impl Board {
-    pub(super) fn new(machine: &Machine) -> Self {
+    pub(super) fn new(wanted: &BTreeMap<ItemId, Item>) -> Self {
         let places: BTreeMap<ItemId, Place> =
-            machine.items.keys().cloned().enumerate().map(|(place, id)| (id, place)).collect();
-        let mut items: Vec<Entry> = machine
-            .items
+            wanted.keys().cloned().enumerate().map(|(place, id)| (id, place)).collect();
+        let mut items: Vec<Entry> = wanted
             .iter()
             .map(|(id, item)| Entry {
                 id: id.clone(),

@@ -8,11 +8,12 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::etcd::Member;
 use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
+use ringfort_model::seen::Seen;
 use ringfort_model::step::{Act, Difference, Outcome, Step};
 
 use super::act::pause;
 use super::{ETCD, Operator};
-use crate::membership::{self, Next, Standing};
+use crate::membership::{self, Data, Next, Standing};
 use crate::message::{Effect, Planned, Remember, Tick};
 use crate::refusal::Refusal;
 
@@ -73,6 +74,7 @@ impl Operator {
         match &self.enrolment.waits {
             Waits::Change(..) | Waits::Memory(_) => return,
             Waits::Over => return self.finish(out),
+            _ if !self.holds_majority() => return self.finish(out),
             _ if self.report.interrupted => return self.finish(out),
             Waits::Pause(until) if *until > now => return,
             Waits::Lists if !self.enrolment.asked.is_empty() => return,
@@ -108,18 +110,19 @@ impl Operator {
             .filter(|(_, machine)| machine.role == Role::ControlPlane)
             .map(|(node, machine)| (node.clone(), machine.address))
             .collect();
+        let started = &self.mission.circumstances.started;
         let data = self
             .boards
             .iter()
             .filter(|(node, board)| board.is_up() && control_planes.contains_key(*node))
-            .map(|(node, board)| (node.clone(), board.seen.etcd_data))
+            .map(|(node, board)| (node.clone(), data_of(&board.seen, started.contains(node))))
             .collect();
         let next = membership::next(&Standing {
             control_planes: &control_planes,
             data: &data,
             lists: &self.enrolment.lists,
             foundings: &self.mission.circumstances.foundings,
-            founded: self.mission.circumstances.founded,
+            founded: !started.is_empty(),
         });
         self.follow(now, next, out);
     }
@@ -166,6 +169,7 @@ impl Operator {
             return;
         }
         if let Remember::Founding { node, founding } = remember {
+            self.mission.circumstances.started.remove(&node);
             let foundings = &mut self.mission.circumstances.foundings;
             match founding {
                 Some(founding) => foundings.insert(node, founding),
@@ -198,6 +202,15 @@ impl Operator {
                 self.enrolment.waits = Waits::Pause(now + pause(self.enrolment.tries));
             }
         }
+    }
+}
+
+/// A machine that ringfort has worked on and whose etcd never answered has not begun yet.
+fn data_of(seen: &Seen, was_started: bool) -> Data {
+    match seen.etcd_data {
+        true => Data::Held,
+        false if was_started || seen.cluster.is_none() => Data::Lost,
+        false => Data::NotYet,
     }
 }
 

@@ -15,7 +15,9 @@ mod wanting;
 
 use std::collections::BTreeMap;
 
+use ringfort_model::blueprint::{Machine, Role};
 use ringfort_model::etcd::Member;
+use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::Seen;
 
@@ -47,7 +49,6 @@ pub struct Operator {
     report: Report,
     /// The machine that was asked for etcd's members.
     counting: Option<NodeName>,
-    founded: bool,
     next_seq: u64,
     wakes_at: Option<Tick>,
 }
@@ -74,19 +75,15 @@ enum Stage {
 impl Operator {
     /// Prepares a run.
     pub fn new(mission: Mission) -> Self {
-        let keeps_items = matches!(mission.goal, Goal::Converge | Goal::Keys | Goal::Plan);
-        let board = |machine: &ringfort_model::blueprint::Machine| {
-            let mut machine = machine.clone();
-            if !keeps_items && mission.goal == Goal::Reset {
-                machine.items.clear();
-            }
-            Board::new(&machine)
+        let keeps_items = matches!(mission.goal, Goal::Converge | Goal::Prepare | Goal::Plan);
+        let board = |machine: &Machine| match keeps_items {
+            true => Board::new(&machine.items),
+            false => Board::new(&BTreeMap::new()),
         };
         let boards =
             mission.blueprint.machines.iter().map(|(node, m)| (node.clone(), board(m))).collect();
         let objects = Objects::new(if keeps_items { mission.blueprint.objects.len() } else { 0 });
         Self {
-            founded: mission.circumstances.founded,
             mission,
             stage: Stage::New,
             boards,
@@ -115,7 +112,7 @@ impl Operator {
             }
             Input::Applied { node, seq, outcome } => self.applied(now, &node, seq, outcome, out),
             Input::Signed { node, seq, result } => self.signed(now, &node, seq, result, out),
-            Input::Members { node, members } => self.members(node, members),
+            Input::Members { node, members } => self.members(now, node, members),
             Input::ObjectLooked { index, seen } => self.objects.looked(now, index, seen),
             Input::ObjectApplied { index, result } => {
                 if let Some(because) = self.objects.applied(now, index, result) {
@@ -161,10 +158,10 @@ impl Operator {
         }
     }
 
-    fn leftovers_of(&self, node: &NodeName, seen: &Seen) -> Vec<ringfort_model::item::ItemId> {
+    fn leftovers_of(&self, node: &NodeName, seen: &Seen) -> Vec<ItemId> {
         let Some(machine) = self.mission.blueprint.machines.get(node) else { return Vec::new() };
         match self.mission.goal {
-            Goal::Keys | Goal::Membership => Vec::new(),
+            Goal::Prepare | Goal::Membership => Vec::new(),
             Goal::Converge | Goal::Plan => leftovers(&seen.owned, machine, wanting::Keep::Wanted),
             Goal::Reset => leftovers(&seen.owned, machine, wanting::Keep::Nothing),
         }
@@ -182,7 +179,7 @@ impl Operator {
         match self.stage {
             Stage::Acting => {
                 self.act(now, out);
-                self.note_founded(out);
+                self.note_started(out);
                 self.end_if_idle(out);
             }
             Stage::Planning => self.plan_objects(now, out),
@@ -216,7 +213,7 @@ impl Operator {
         self.groups.begin(&self.boards, &self.mission.circumstances.unannounced);
         match self.mission.goal {
             Goal::Membership => self.stage = Stage::Enrolling,
-            Goal::Keys | Goal::Reset => self.stage = Stage::Acting,
+            Goal::Prepare | Goal::Reset => self.stage = Stage::Acting,
             Goal::Converge | Goal::Plan => self.count(out),
         }
     }
@@ -234,10 +231,11 @@ impl Operator {
         }
     }
 
-    fn members(&mut self, node: NodeName, members: Option<Vec<Member>>) {
+    fn members(&mut self, now: Tick, node: NodeName, members: Option<Vec<Member>>) {
         match self.stage {
             Stage::Counting => self.counted(&members.unwrap_or_default()),
             Stage::Enrolling => self.enrolment.counted(node, members),
+            Stage::Acting => self.promotions.recounted(now, members.as_deref()),
             _ => {}
         }
     }
@@ -250,11 +248,13 @@ impl Operator {
         };
     }
 
-    /// From the first answer of etcd on, no member may begin with the cluster any more.
-    fn note_founded(&mut self, out: &mut Vec<Effect>) {
-        if !self.founded && self.boards.values().any(|board| board.serves(ETCD)) {
-            self.founded = true;
-            out.push(Effect::Remember(Remember::Founded));
+    /// Once its etcd has answered, a machine without data is one that lost it.
+    fn note_started(&mut self, out: &mut Vec<Effect>) {
+        for (node, board) in &self.boards {
+            if board.serves(ETCD) && !self.mission.circumstances.started.contains(node) {
+                self.mission.circumstances.started.insert(node.clone());
+                out.push(Effect::Remember(Remember::Started { node: node.clone() }));
+            }
         }
     }
 
@@ -275,6 +275,18 @@ impl Operator {
             self.wakes_at = Some(at);
             out.push(Effect::Wake { at });
         }
+    }
+
+    /// Says whether this run holds most control planes: no two runs can, so no two act.
+    fn holds_majority(&self) -> bool {
+        let machines = &self.mission.blueprint.machines;
+        let planes = machines.iter().filter(|(_, machine)| machine.role == Role::ControlPlane);
+        let (mut all, mut held) = (0, 0);
+        for (node, _) in planes {
+            all += 1;
+            held += usize::from(self.boards.get(node).is_some_and(Board::is_up));
+        }
+        all == 0 || held > all / 2 || self.mission.goal == Goal::Reset
     }
 
     fn take_seq(&mut self) -> u64 {

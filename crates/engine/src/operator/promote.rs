@@ -35,6 +35,8 @@ struct Learner {
 
 enum State {
     Open,
+    /// Members are being asked for, since nobody knows what came of the last try.
+    Asking,
     Moving,
     Pausing(Tick),
     Failed,
@@ -72,13 +74,31 @@ impl Promotions {
         None
     }
 
-    /// Takes note that nobody knows what came of a promotion.
-    pub(super) fn open(&mut self, now: Tick, id: &str) {
-        self.failed(now, id, "");
+    /// Takes the members as they are after a try: who votes by now needs no promotion.
+    pub(super) fn recounted(&mut self, now: Tick, members: Option<&[Member]>) {
+        let Some(members) = members else { return self.unasked(now) };
+        let still = |id: &str| members.iter().any(|member| member.learner && member.id == id);
+        self.learners.retain(|id, learner| !matches!(learner.state, State::Asking) || still(id));
+        for learner in self.learners.values_mut() {
+            if matches!(learner.state, State::Asking) {
+                learner.state = State::Open;
+            }
+        }
+    }
+
+    /// Takes that the machine that was asked for members cannot be spoken with.
+    pub(super) fn unasked(&mut self, now: Tick) {
+        for learner in self.learners.values_mut() {
+            if matches!(learner.state, State::Asking) {
+                learner.state = State::Pausing(now + PAUSE);
+            }
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        let moves = |learner: &Learner| matches!(learner.state, State::Moving | State::Pausing(_));
+        let moves = |learner: &Learner| {
+            matches!(learner.state, State::Moving | State::Asking | State::Pausing(_))
+        };
         !self.learners.values().any(moves)
     }
 
@@ -113,16 +133,23 @@ impl Operator {
     /// Promotes every learner whose etcd was started, through a member that answers.
     pub(super) fn promote(&mut self, now: Tick, out: &mut Vec<Effect>) {
         for (id, learner) in &mut self.promotions.learners {
-            if matches!(learner.state, State::Pausing(until) if until <= now) {
-                learner.state = State::Open;
-            }
-            if !matches!(learner.state, State::Open) || !is_started(&self.boards, &learner.node) {
+            let is_retry = match learner.state {
+                State::Open => false,
+                State::Pausing(until) if until <= now => true,
+                _ => continue,
+            };
+            if !is_started(&self.boards, &learner.node) {
                 continue;
             }
             let votes = |(node, board): &(&NodeName, &mut Board)| {
                 **node != learner.node && board.is_up() && board.serves(ETCD)
             };
             let Some((node, board)) = self.boards.iter_mut().find(votes) else { continue };
+            if is_retry {
+                learner.state = State::Asking;
+                out.push(Effect::Members { node: node.clone() });
+                continue;
+            }
             let (seq, step) = (self.next_seq, promotion(id));
             self.next_seq += 1;
             learner.state = State::Moving;

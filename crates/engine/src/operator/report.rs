@@ -28,11 +28,11 @@ impl Operator {
             if let Link::Lost(why) | Link::Pausing(_, why) = &board.link {
                 report.unreachable.insert(node.clone(), why.clone());
             }
-            if matches!(self.mission.goal, Goal::Converge | Goal::Keys | Goal::Reset) {
+            if matches!(self.mission.goal, Goal::Converge | Goal::Prepare | Goal::Reset) {
                 report.waiting.extend(waiting(node, board));
             }
         }
-        if self.mission.goal == Goal::Converge {
+        if matches!(self.mission.goal, Goal::Converge | Goal::Prepare) {
             self.report_objects(&mut report);
             for (_, node) in self.promotions.waiting() {
                 let what = ItemId::Serving(super::ETCD.to_owned());

@@ -1,6 +1,9 @@
 //! Turns a project's own `go.mod` into that of a module which only builds it: the same versions of
 //! everything that upstream chose, and the project itself as a dependency with a sum.
 
+/// The module that only builds.
+pub(super) const OWN_MODULE: &str = "ringfort.dev/bundle";
+
 /// Rewrites a `go.mod`.
 ///
 /// Replacements by directories of upstream's repository go, since the module alone has none of
@@ -22,7 +25,7 @@ pub(super) fn adapt(go_mod: &str, module: &str, version: &str, libraries: &str) 
             (Block::Dropped, _) | (_, ["toolchain" | "tool", ..]) => {}
             (Block::Replace, [.., "=>", target]) if is_directory(target) => {}
             (_, ["replace", .., "=>", target]) if is_directory(target) => {}
-            (_, ["module", _]) => out.push_str("module ringfort.dev/bundle\n"),
+            (_, ["module", _]) => out.push_str(&format!("module {OWN_MODULE}\n")),
             (_, [")"]) => {
                 block = Block::Kept;
                 out.push_str(")\n");

@@ -8,6 +8,7 @@ use ringfort_model::bundle::{API_VERSION, BundleLock, Entry, EntryKind, KIND, LO
 use ringfort_model::digest::Digest;
 use ringfort_model::mode::FileMode;
 
+use super::adapt::OWN_MODULE;
 use super::build::Order;
 use super::contents::{Contents, Listed, document, reference};
 use super::files::{FileFault, make_directory, read, write};
@@ -31,19 +32,37 @@ pub(super) struct Assembly<'a> {
     pub directory: PathBuf,
 }
 
+/// Says why a bundle could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A file is another program than its name says.
+    #[error(
+        "{program} is not what its name says, its main package is {found}: throw the cache away and build again, and check pinned checksums"
+    )]
+    OtherProgram {
+        /// The name.
+        program: String,
+        /// What it is.
+        found: String,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileFault),
+}
+
 impl Assembly<'_> {
     /// Writes every file of the bundle, the lock last.
     ///
     /// # Errors
-    /// A program cannot be read, or the disk cannot hold the bundle.
-    pub(super) fn write(&self, programs: &[(&Program, Finished)]) -> Result<(), FileFault> {
+    /// A program cannot be read or is another, or the disk cannot hold the bundle.
+    pub(super) fn write(&self, programs: &[(&Program, Finished)]) -> Result<(), AssemblyError> {
         make_directory(&self.directory.join("files"))?;
         make_directory(&self.directory.join("images"))?;
         let mut entries = Vec::new();
         let mut listed = Vec::new();
         for (program, finished) in programs {
             let bytes = read(&finished.path)?;
-            listed.push(self.look_inside(program, finished, &bytes));
+            listed.push(self.look_inside(program, finished, &bytes)?);
             entries.push(self.place(program, finished, bytes)?);
         }
         let sbom = self.list(&listed)?;
@@ -59,7 +78,7 @@ impl Assembly<'_> {
             host_tools: host_tools(),
             entries,
         };
-        self.put(LOCK_FILE, lock.render().as_bytes(), ARCHIVE_MODE)
+        Ok(self.put(LOCK_FILE, lock.render().as_bytes(), ARCHIVE_MODE)?)
     }
 
     /// Puts a program in its place, as a file or in an image.
@@ -117,15 +136,25 @@ impl Assembly<'_> {
         archive.bytes
     }
 
-    fn look_inside(&self, program: &Program, finished: &Finished, bytes: &[u8]) -> Listed {
-        Listed {
+    fn look_inside(
+        &self,
+        program: &Program,
+        finished: &Finished,
+        bytes: &[u8],
+    ) -> Result<Listed, AssemblyError> {
+        let contents = Contents::of(bytes).unwrap_or_default();
+        if !is_main_of(&contents.main, program) {
+            let (program, found) = (program.name.to_owned(), contents.main);
+            return Err(AssemblyError::OtherProgram { program, found });
+        }
+        Ok(Listed {
             name: program.name.to_owned(),
             version: self.release.version(program.project),
             licence: program.project.licence.to_owned(),
             origin: finished.origin.clone(),
             sha256: Digest::of(bytes),
-            contents: Contents::of(bytes).unwrap_or_default(),
-        }
+            contents,
+        })
     }
 
     fn list(&self, listed: &[Listed]) -> Result<Sbom, FileFault> {
@@ -146,3 +175,33 @@ impl Assembly<'_> {
 }
 
 const SBOM_FILE: &str = "sbom.cdx.json";
+
+/// Says whether a main package is a program's: upstream's, or ringfort's own where it has one. A
+/// file that does not say is judged by its digest alone.
+fn is_main_of(main: &str, program: &Program) -> bool {
+    let upstream = program.project.module.map(|module| format!("{module}{}", program.package));
+    let own = program.project.main.map(|_| OWN_MODULE);
+    main.is_empty() || Some(main) == own || Some(main) == upstream.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_main_of;
+    use crate::bundle::pins::PROGRAMS;
+
+    #[test]
+    fn a_program_is_told_by_its_main_package() {
+        let check = |name: &str, main: &str, expected: bool| {
+            let program = PROGRAMS.iter().find(|program| program.name == name).expect("a program");
+            assert_eq!(is_main_of(main, program), expected, "{name} {main}");
+        };
+        check("kubelet", "k8s.io/kubernetes/cmd/kubelet", true);
+        check("kubelet", "k8s.io/kubernetes/cmd/kubectl", false);
+        check("kubelet", "ringfort.dev/bundle", false);
+        check("coredns", "ringfort.dev/bundle", true);
+        check("coredns", "github.com/coredns/coredns", true);
+        check("pause", "ringfort.dev/bundle", true);
+        check("etcd", "go.etcd.io/etcd/etcdctl/v3", false);
+        check("etcd", "go.etcd.io/etcd/server/v3", true);
+    }
+}

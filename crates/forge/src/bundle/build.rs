@@ -9,9 +9,10 @@ use ringfort_model::bundle::{BundleLock, LOCK_FILE};
 use ringfort_model::digest::Digest;
 use ringfort_model::version::KubeVersion;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, AssemblyError};
 use super::checksums::Checksums;
 use super::compiler::{Compiler, CompilerError};
+use super::directory::Bundle;
 use super::files::{FileFault, make_directory, read_text, remove, rename};
 use super::pins::{PROGRAMS, Program, RELEASES, Release, Ships};
 use super::shelf::{Finished, MakeError, Maker, Shelf, recipe};
@@ -114,6 +115,9 @@ pub enum BuildError {
     /// Upstream's files cannot be used.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// What was made does not fit together.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileFault),
@@ -211,7 +215,7 @@ fn build_with(
     let _held = hold(cache)?;
     let recipe = bundle_recipe(maker, order, release)?;
     let place = cache.join("bundles").join(recipe.as_str());
-    if !place.join(LOCK_FILE).exists() {
+    if !is_whole(&place) {
         let finished = obtain_all(maker, release, cache, watch)?;
         watch(Progress::Packing);
         let partial = place.with_extension("partial");
@@ -222,6 +226,12 @@ fn build_with(
     }
     point(cache, release, &place)?;
     Ok(place)
+}
+
+/// A bundle that was altered counts as not there.
+fn is_whole(place: &Path) -> bool {
+    let verified = Bundle::open(place).and_then(|bundle| bundle.verify());
+    verified.is_ok_and(|flaws| flaws.is_empty())
 }
 
 /// One build at a time uses a cache.
@@ -422,15 +432,16 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_was_changed_on_the_shelf_is_made_again() {
+    fn what_was_changed_in_the_cache_is_made_again() {
         let cache = tempfile::tempdir().expect("a directory");
         let first = bundle(&Namer::default(), &order("1.37"), cache.path()).expect("a bundle");
         for place in fs::read_dir(cache.path().join("programs")).expect("the shelf") {
             fs::write(place.expect("a place").path().join("program"), "x").expect("a change");
         }
-        fs::remove_dir_all(first.directory()).expect("the bundle");
+        fs::write(first.directory().join("files/kubelet"), "x").expect("a change");
         let second = bundle(&Namer::default(), &order("1.37"), cache.path()).expect("a bundle");
         assert_eq!(first.digest(), second.digest());
+        assert_eq!(second.verify().expect("it can be read"), []);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-use super::adapt::adapt;
+use super::adapt::{OWN_MODULE, adapt};
 use super::files::{FileFault, read_text, write};
 use super::pins::{Compile, MODULE_SUMS, Program, Release};
 
@@ -106,11 +106,12 @@ impl Compiler {
         release: &Release,
         program: &Program,
     ) -> Result<String, CompilerError> {
-        let origin = origin(release, program);
-        let main = program.project.main.unwrap_or_default();
-        let arguments = arguments(release, program).join(" ");
-        let linked = linked(program.project.compile)?;
-        Ok(format!("{}\n{origin}\n{arguments}\n{linked}\n{main}", self.version))
+        Ok(format!(
+            "{}\n{}\n{}",
+            self.version,
+            linked(program.project.compile)?,
+            description(release, program)
+        ))
     }
 
     /// Builds one program to `out`, and says where it comes from.
@@ -144,7 +145,7 @@ impl Compiler {
     ) -> Result<(), CompilerError> {
         let version = format!("v{}", release.version(program.project));
         let go_mod = match program.project.module {
-            None => "module ringfort.dev/bundle\n\ngo 1.26\n".to_owned(),
+            None => format!("module {OWN_MODULE}\n\ngo 1.26\n"),
             Some(module) => {
                 let fetched = self.fetch(module, &version, scratch)?;
                 let sums = read_text(&fetched.dir.join("go.sum"))?;
@@ -236,9 +237,10 @@ impl Environment {
             return unchecked("GOSUMDB", &self.database);
         }
         let exceptions = [
+            // Go takes this one for the next two as well, where they are not set.
+            ("GOPRIVATE", &self.private),
             ("GONOSUMDB", &self.no_database),
             ("GONOSUMCHECK", &self.no_check),
-            ("GOPRIVATE", &self.private),
             ("GOINSECURE", &self.insecure),
         ];
         match exceptions.into_iter().find(|(_, value)| !value.is_empty()) {
@@ -263,6 +265,14 @@ fn origin(release: &Release, program: &Program) -> String {
         Some(module) => format!("module {module}@{version} {}", pinned(module, &version)),
         None => format!("ringfort's own {}.go, Go's standard library", program.name),
     }
+}
+
+/// Writes down all that decides what is compiled.
+fn description(release: &Release, program: &Program) -> String {
+    let (origin, package) = (origin(release, program), package(program));
+    let arguments = arguments(release, program).join(" ");
+    let main = program.project.main.unwrap_or_default();
+    format!("{origin}\n{package}\n{arguments}\n{main}")
 }
 
 fn pinned(module: &str, version: &str) -> &'static str {
@@ -353,10 +363,12 @@ fn fresh_directory(path: &Path) -> Result<(), FileFault> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
-    use super::{Environment, arguments, origin, package};
-    use crate::bundle::pins::{PROGRAMS, RELEASES};
+    use super::{Environment, arguments, description, origin, package};
+    use crate::bundle::pins::{PROGRAMS, Program, RELEASES, Release};
 
     #[test]
     fn a_go_that_takes_modules_unchecked_is_refused() {
@@ -374,6 +386,17 @@ mod tests {
         check("GOPRIVATE", "k8s.io/*", Some("go env -u GOPRIVATE"));
         check("GONOSUMDB", "*", Some("GONOSUMDB"));
         check("GOINSECURE", "*", Some("GOINSECURE"));
+    }
+
+    #[test]
+    fn no_two_programs_are_described_alike() {
+        let pairs = RELEASES.iter().flat_map(|release| PROGRAMS.iter().map(move |p| (release, p)));
+        let named = |(release, program): (&Release, &Program)| {
+            (program.name, release.version(program.project), description(release, program))
+        };
+        let all: BTreeSet<_> = pairs.map(named).collect();
+        let descriptions: BTreeSet<_> = all.iter().map(|(_, _, text)| text).collect();
+        assert_eq!(descriptions.len(), all.len());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use ringfort_model::digest::Digest;
 pub(super) struct Contents {
     /// The compiler, as Go names it.
     pub compiler: String,
+    /// The package of its main function.
+    pub main: String,
     /// Each module with its version and its sum.
     pub modules: BTreeSet<Module>,
 }
@@ -43,6 +45,11 @@ impl Contents {
         let modules = String::from_utf8_lossy(modules);
         Some(Self {
             compiler: String::from_utf8_lossy(compiler).into_owned(),
+            main: modules
+                .lines()
+                .find_map(|line| line.strip_prefix("path\t"))
+                .unwrap_or_default()
+                .to_owned(),
             modules: read_modules(&modules),
         })
     }
@@ -211,6 +218,7 @@ build\t-trimpath=true
     fn modules_are_read_from_the_binary() {
         let read = Contents::of(&binary("go1.26.8", MODULES)).expect("a binary of Go");
         assert_eq!(read.compiler, "go1.26.8");
+        assert_eq!(read.main, "k8s.io/kubernetes/cmd/kubelet");
         let modules: Vec<String> =
             read.modules.iter().map(|module| format!("{} {}", module.url(), module.sum)).collect();
         let expected =

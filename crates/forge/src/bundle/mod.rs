@@ -20,6 +20,7 @@ mod server;
 mod shelf;
 mod upstream;
 
+pub use assembly::AssemblyError;
 pub use build::{BuildError, Order, Progress, Sourcing, again, build, build_program};
 pub use checksums::{Checksums, ChecksumsError};
 pub use compiler::CompilerError;

@@ -217,6 +217,36 @@ mod tests {
     }
 
     #[test]
+    fn version_1_stays_as_it_was_released() {
+        let one = identity();
+        let value = serde_json::to_value(keyring(&[&one])).unwrap();
+        let ca = serde_json::json!({"certificate_pem": "…", "key_pem": "…"});
+        let mut shape = value.clone();
+        for authority in shape["authorities"].as_object_mut().unwrap().values_mut() {
+            assert!(authority["key_pem"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY"));
+            for field in authority.as_object_mut().unwrap().values_mut() {
+                *field = "…".into();
+            }
+        }
+        let name = value["encryption"]["write"].clone();
+        let secret = value["encryption"]["keys"][0]["secret"].clone();
+        let expected = serde_json::json!({
+            "version": 1,
+            "cluster": "harbour",
+            "recipients": [one.recipient()],
+            "authorities":
+                {"cluster": ca, "etcd-client": ca, "etcd-peer": ca, "front-proxy": ca},
+            "encryption": {
+                "write": name,
+                "made": 1,
+                "keys": [{"name": name, "secret": secret, "created": NOW}],
+            },
+        });
+        assert_eq!(shape, expected);
+        assert!(Keyring::parse(value.to_string().as_bytes()).is_ok());
+    }
+
+    #[test]
     fn operators_are_added_by_name_and_never_lost_by_omission() {
         let (one, two) = (identity(), identity());
         let mut keyring = keyring(&[&one]);

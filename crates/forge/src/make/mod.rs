@@ -114,7 +114,7 @@ pub async fn make(
     stage(work, "membership", tell);
     let mut changes = work.pass(Goal::Membership, &keys, tell, interrupts).await?.changes.len();
     stage(work, "keys", tell);
-    changes += work.pass(Goal::Keys, &keys, tell, interrupts).await?.changes.len();
+    changes += work.pass(Goal::Prepare, &keys, tell, interrupts).await?.changes.len();
     work.note_signing_keys(&keys).await?;
     let blueprint = work.render()?;
     stage(work, "files of the bundle", tell);

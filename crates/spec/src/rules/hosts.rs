@@ -98,7 +98,7 @@ fn control_plane_count(parsed: &Parsed, count: usize) -> Option<Problem> {
         8.. => {
             format!("{count} control planes are too many, since each has to agree to each write")
         }
-        _ if count % 2 == 0 => {
+        _ if count.is_multiple_of(2) => {
             format!("{count} control planes survive no more losses than {}", count - 1)
         }
         1 if !waivers::holds(parsed, THREE_CONTROL_PLANES) => {
@@ -219,10 +219,9 @@ fn no_way_to_root(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
         problem.help("add `sudo: true` beside it, or use root")
     };
     let mut problems = Vec::new();
-    if let Some(user) = all.user.as_deref().filter(|user| *user != ROOT && !all.sudo) {
-        if parsed.sound("/ssh/sudo") {
-            problems.push(say("/ssh".to_owned(), user));
-        }
+    if parsed.sound("/ssh/sudo") && !all.sudo {
+        let user = all.user.as_deref().filter(|user| *user != ROOT);
+        problems.extend(user.map(|user| say("/ssh".to_owned(), user)));
     }
     for machine in machines {
         let path = format!("{}/ssh", machine.path);

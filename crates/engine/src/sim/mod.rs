@@ -1,0 +1,66 @@
+//! A world in which everything breaks: machines, links, operators and people, all from one number.
+//!
+//! Both halves of the engine run here unchanged. What the world's machines, kubelets, etcd and API
+//! servers do is a small model of what was seen on real ones; each rule says where.
+
+mod draft;
+mod etcd;
+mod faults;
+mod laws;
+mod machine;
+mod random;
+mod session;
+mod store;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use world::World;
+
+/// A fault of the engine's users that the laws of the world must find.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Plant {
+    /// A machine says that a file is written before it is durable.
+    SkippedSync,
+    /// A key is promoted as soon as the files have it, before the servers have loaded it.
+    HastyPromotion,
+    /// A wiped member comes back as if it began with the cluster.
+    NewOnRejoin,
+    /// Servers are not told which signing keys the others lack.
+    UnannouncedKey,
+    /// The public half of a wiped server's key is forgotten at once.
+    ForgottenKey,
+    /// Manifests are no rolling groups.
+    AllAtOnce,
+}
+
+impl Plant {
+    /// Every plant, with the name that calls it.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("skipped-sync", Self::SkippedSync),
+        ("hasty-promotion", Self::HastyPromotion),
+        ("new-on-rejoin", Self::NewOnRejoin),
+        ("unannounced-key", Self::UnannouncedKey),
+        ("forgotten-key", Self::ForgottenKey),
+        ("all-at-once", Self::AllAtOnce),
+    ];
+}
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The law that was broken, if one was.
+    pub broken: Option<String>,
+    /// How many things happened.
+    pub events: u64,
+    /// What happened, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Lives through the world of one seed.
+pub fn run(seed: u64, plant: Option<Plant>, is_traced: bool) -> Outcome {
+    let mut world = World::new(seed, plant, is_traced);
+    world.live();
+    Outcome { broken: world.broken, events: world.events, trace: world.trace.unwrap_or_default() }
+}

@@ -1,0 +1,47 @@
+//! The file that tells a node's route keeper where other nodes' pods are.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::NodeName;
+use crate::net::Cidr;
+
+/// Where the pods of every node are, as one node is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Routes {
+    /// How packets reach other nodes.
+    pub mode: RouteMode,
+    /// The node that is told.
+    #[serde(rename = "self")]
+    pub own: Hop,
+    /// All other nodes.
+    pub peers: Vec<Hop>,
+}
+
+/// A node and its pods.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hop {
+    /// The node's name, for people.
+    pub node: NodeName,
+    /// Its address.
+    pub address: IpAddr,
+    /// The range of its pods.
+    pub pods: Cidr,
+}
+
+/// How packets reach other nodes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteMode {
+    /// Direct routes to nodes on the same segment, VXLAN to the others.
+    Auto,
+    /// Direct routes to all.
+    Direct,
+    /// VXLAN with fixed neighbours to all.
+    Vxlan,
+    /// WireGuard to all.
+    Wireguard,
+}

@@ -1,0 +1,252 @@
+//! Does steps: one durable change each. Whatever was begun and cut off is done again by the same
+//! step, and comes out right.
+//!
+//! The order is always: the journal's intent, what was there before, the change, the journal's
+//! end. A private key never leaves this file's callees but to its own file.
+
+mod await_serving;
+mod etcd;
+mod file;
+mod image;
+mod remove;
+mod sysctl;
+mod unit;
+mod user;
+
+pub(crate) use etcd::members;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use zeroize::Zeroizing;
+
+use ringfort_model::certificate::CertRequest;
+use ringfort_model::digest::Digest;
+use ringfort_model::item::ItemId;
+use ringfort_model::journal::Phase;
+use ringfort_model::seen::{ItemSeen, Look};
+use ringfort_model::step::{Act, Outcome, Source, Step};
+use ringfort_pki::{KeyError, PrivateKey};
+
+use crate::backup::Backup;
+use crate::journal::{Journal, JournalError};
+use crate::look::{KnownDigests, Looker};
+use crate::root::{NotAPath, Root};
+use crate::store::{Store, StoreError};
+use crate::tenure::Tenure;
+use crate::tools::{ToolError, Tools};
+
+/// Says why a step was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ActError {
+    #[error(transparent)]
+    Path(#[from] NotAPath),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("{path}: {source}")]
+    File { path: String, source: io::Error },
+    #[error("the secret did not arrive whole: run again")]
+    SecretAltered,
+    #[error("{what} cannot be done to {item}: both sides must run the same binary")]
+    Misfit { what: &'static str, item: ItemId },
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl ActError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// Does steps on one machine.
+pub(crate) struct Actor<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) tools: &'a dyn Tools,
+    pub(crate) store: &'a Store,
+    pub(crate) digests: &'a KnownDigests,
+    /// Set when the operator has gone: what waits gives up.
+    pub(crate) closing: &'a AtomicBool,
+    journal: Mutex<Journal>,
+    backup: Backup,
+    /// Held until the last step has ended.
+    tenure: Tenure,
+    /// The user files have one lock; programs that change them do not wait for it.
+    users: Mutex<()>,
+    /// Files that a certificate was asked for, so that it is told as one when it is written.
+    requested: Mutex<BTreeSet<ItemId>>,
+}
+
+impl<'a> Actor<'a> {
+    /// Begins to act in an epoch, once the journal was read.
+    pub(crate) fn begin(
+        looker: &Looker<'a>,
+        store: &'a Store,
+        closing: &'a AtomicBool,
+        tenure: Tenure,
+    ) -> Result<Self, ActError> {
+        let path = looker.root.state("journal");
+        let journal = Journal::open(&path)?;
+        let backup = Backup::open(looker.root);
+        backup.tidy(&journal.ledger().owned).map_err(ActError::at(&path))?;
+        Ok(Self {
+            root: looker.root,
+            tools: looker.tools,
+            digests: looker.digests,
+            store,
+            closing,
+            journal: Mutex::new(journal),
+            backup,
+            tenure,
+            users: Mutex::new(()),
+            requested: Mutex::new(BTreeSet::new()),
+        })
+    }
+
+    /// Does a step.
+    pub(crate) fn apply(&self, step: &Step, secret: &Zeroizing<Vec<u8>>) -> Outcome {
+        let done = match &step.act {
+            Act::RequestCertificate { request } => self.request(&step.item, request),
+            Act::Await { probe, process, inputs, seconds } => {
+                self.await_serving(probe, process, inputs, *seconds)
+            }
+            Act::Etcd(act) => self.etcd(act),
+            Act::Remove => self.remove(step).map(Outcome::Done),
+            _ => self.make(step, secret).map(Outcome::Done),
+        };
+        done.unwrap_or_else(|error| Outcome::Failed { why: told(&error) })
+    }
+
+    fn make(&self, step: &Step, secret: &[u8]) -> Result<ItemSeen, ActError> {
+        self.record(step, Phase::Intent)?;
+        self.keep(&step.item)?;
+        self.change(step, secret)?;
+        self.record(step, Phase::Done)?;
+        Ok(self.looker().one(&step.item, &self.how(step)))
+    }
+
+    fn change(&self, step: &Step, secret: &[u8]) -> Result<(), ActError> {
+        match (&step.item, &step.act) {
+            (ItemId::User(name), Act::AddUser { owner }) => self.add_user(name, *owner),
+            (ItemId::Sysctl(name), Act::SetSysctl { value }) => self.set_sysctl(name, value),
+            (ItemId::Directory(path), Act::MakeDirectory { mode, owner }) => {
+                file::make_directory(&self.root.item(path)?, *mode, *owner)
+            }
+            (ItemId::File(path), Act::WriteFile { mode, owner, source }) => {
+                self.write_file(&self.root.item(path)?, *mode, *owner, source, secret)
+            }
+            (ItemId::File(path), Act::MakeKey { mode, owner }) => {
+                file::make_key(&self.root.item(path)?, *mode, *owner)
+            }
+            (ItemId::Image(reference), Act::ImportImage { archive }) => {
+                self.import_image(reference, archive)
+            }
+            (ItemId::Unit(name), Act::RunUnit { inputs }) => self.run_unit(name, inputs),
+            (item, act) => Err(ActError::Misfit { what: kind(act), item: item.clone() }),
+        }
+    }
+
+    fn request(&self, item: &ItemId, request: &CertRequest) -> Result<Outcome, ActError> {
+        let path = self.root.item(&request.key)?;
+        let pem = std::fs::read_to_string(&path).map(Zeroizing::new);
+        let key = PrivateKey::read(&pem.map_err(ActError::at(&path))?)?;
+        if let Ok(mut requested) = self.requested.lock() {
+            requested.insert(item.clone());
+        }
+        Ok(Outcome::Signing { csr_pem: key.signing_request()? })
+    }
+
+    /// Chooses how closely to look at what a step made.
+    fn how(&self, step: &Step) -> Look {
+        let requested = || self.requested.lock().is_ok_and(|items| items.contains(&step.item));
+        match &step.act {
+            Act::MakeKey { .. } => Look::Key,
+            Act::WriteFile { source: Source::Secret { .. }, .. } => Look::EncryptionKeys,
+            Act::WriteFile { source: Source::Text(_), .. } if requested() => Look::Certificate,
+            _ => Look::Plain,
+        }
+    }
+
+    /// Gives the highest epoch that acted here before this one.
+    pub(crate) fn epoch_before(&self) -> u64 {
+        self.tenure.before
+    }
+
+    /// Gives what the journal says of the machine's items.
+    pub(crate) fn owned(&self) -> BTreeSet<ItemId> {
+        self.journal.lock().map(|journal| journal.ledger().owned.clone()).unwrap_or_default()
+    }
+
+    fn looker(&self) -> Looker<'_> {
+        Looker { root: self.root, tools: self.tools, digests: self.digests }
+    }
+
+    fn record(&self, step: &Step, phase: Phase) -> Result<(), ActError> {
+        let text = serde_json::to_vec(step).expect("a step has string keys only");
+        let mut journal = self.journal.lock().map_err(|_| {
+            ActError::Refused("a step ended in a fault of ringfort's own: run again".to_owned())
+        })?;
+        Ok(journal.write(self.tenure.epoch, &step.item, phase, &Digest::of(&text))?)
+    }
+
+    fn keep(&self, item: &ItemId) -> Result<(), ActError> {
+        let kept = match item {
+            ItemId::File(path) | ItemId::Directory(path) => {
+                self.backup.keep_path(item, &self.root.item(path)?)
+            }
+            other => self.backup.keep_value(other, words(&self.looker().one(other, &Look::Plain))),
+        };
+        kept.map_err(|error| {
+            ActError::Refused(format!("what was there before {item} cannot be kept: {error}"))
+        })
+    }
+}
+
+/// Writes down a state that is no file.
+fn words(seen: &ItemSeen) -> Option<String> {
+    match seen {
+        ItemSeen::Absent => None,
+        ItemSeen::Sysctl { value } => Some(value.clone()),
+        other => serde_json::to_string(other).ok(),
+    }
+}
+
+fn kind(act: &Act) -> &'static str {
+    match act {
+        Act::AddUser { .. } => "adding a user",
+        Act::SetSysctl { .. } => "setting a kernel setting",
+        Act::MakeDirectory { .. } => "making a directory",
+        Act::WriteFile { .. } => "writing a file",
+        Act::MakeKey { .. } => "making a key",
+        Act::RequestCertificate { .. } => "asking for a certificate",
+        Act::ImportImage { .. } => "importing an image",
+        Act::RunUnit { .. } => "running a unit",
+        Act::Await { .. } => "waiting",
+        Act::Remove => "removing",
+        Act::Etcd(_) => "a change of etcd's members",
+    }
+}
+
+/// Writes an error with its causes on one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        below = cause.source();
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! Units of systemd.
+
+use ringfort_model::digest::Digest;
+use ringfort_model::item::ItemId;
+use ringfort_model::seen::{ItemSeen, Look};
+
+use super::{ActError, Actor};
+use crate::look::{Unit, remember, show};
+use crate::tools::run;
+
+/// What units leave on a machine that systemd does not take away with them: programs to run when
+/// the unit is taken away. What they complain about is no fault: it says that nothing was left.
+const AFTERMATH: &[(&str, &[&[&str]])] = &[
+    ("containerd.service", &[&["ip", "link", "delete", "cni0"]]),
+    (
+        "kube-proxy.service",
+        &[
+            &["nft", "delete", "table", "ip", "kube-proxy"],
+            &["nft", "delete", "table", "ip6", "kube-proxy"],
+        ],
+    ),
+    (
+        "ringfort-routes.service",
+        &[
+            &["ip", "-4", "route", "flush", "proto", "82"],
+            &["ip", "-6", "route", "flush", "proto", "82"],
+            &["ip", "link", "delete", "ringfort0"],
+        ],
+    ),
+];
+
+impl Actor<'_> {
+    /// Enables a unit and has it run with what it should read. It is restarted only if it reads
+    /// something else, so that a step that was cut off before its end costs one restart more.
+    pub(super) fn run_unit(&self, name: &str, inputs: &Digest) -> Result<(), ActError> {
+        self.systemctl("enable", name)?;
+        let runs_as_it_should =
+            self.unit(name)?.active && self.inputs(name).as_ref() == Some(inputs);
+        if !runs_as_it_should {
+            let path = self.root.state("units");
+            remember(self.root, name, None).map_err(ActError::at(&path))?;
+            // A unit that failed too often is not started again before its count is cleared.
+            let _ = self.systemctl("reset-failed", name);
+            self.systemctl("restart", name).map_err(|error| self.with_log(name, &error))?;
+            remember(self.root, name, Some(inputs)).map_err(ActError::at(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Stops a unit and takes away what it leaves.
+    pub(super) fn remove_unit(&self, name: &str) -> Result<(), ActError> {
+        let unit = self.unit(name)?;
+        if unit.there && unit.enabled {
+            self.systemctl("disable", name)?;
+        }
+        if unit.there {
+            self.systemctl("stop", name)?;
+        }
+        if name == "kubelet.service" {
+            self.stop_pods()?;
+        }
+        let left = AFTERMATH.iter().filter(|(unit, _)| *unit == name).flat_map(|(_, runs)| *runs);
+        for command in left {
+            let _ = run(self.tools, command[0], &command[1..]);
+        }
+        let _ = self.systemctl("reset-failed", name);
+        remember(self.root, name, None).map_err(ActError::at(&self.root.state("units")))
+    }
+
+    fn unit(&self, name: &str) -> Result<Unit, ActError> {
+        Ok(show(self.tools, &[name.to_owned()])?.first().copied().unwrap_or_default())
+    }
+
+    fn inputs(&self, name: &str) -> Option<Digest> {
+        match self.looker().one(&ItemId::unit(name), &Look::Plain) {
+            ItemSeen::Unit { inputs, .. } => inputs,
+            _ => None,
+        }
+    }
+
+    fn systemctl(&self, verb: &str, name: &str) -> Result<(), ActError> {
+        Ok(run(self.tools, "systemctl", &[verb, "--", name]).map(|_| ())?)
+    }
+
+    fn with_log(&self, name: &str, error: &ActError) -> ActError {
+        let lines = ["-u", name, "-n", "5", "--no-pager", "-o", "cat"];
+        let log = run(self.tools, "journalctl", &lines).unwrap_or_default();
+        let log: Vec<&str> = log.lines().map(str::trim).collect();
+        ActError::Refused(format!("{error}; its last lines: {}", log.join(" | ")))
+    }
+}

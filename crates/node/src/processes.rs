@@ -1,0 +1,78 @@
+//! The processes of this machine by `/proc`: who runs, and with which inputs it was started.
+
+use std::path::PathBuf;
+
+use ringfort_model::digest::Digest;
+
+use crate::root::Root;
+
+/// The variable that a component's process carries the digest of its inputs in.
+const INPUTS: &[u8] = b"RINGFORT_INPUTS=";
+
+/// Finds the inputs that the youngest process of a name carries: an old one may still be going
+/// away beside it.
+///
+/// The name is that of the program's file; `comm` is cut to 15 bytes and would mix up components.
+pub(crate) fn inputs(root: &Root, name: &str) -> Option<Digest> {
+    let started = |directory: &PathBuf| start(directory).unwrap_or_default();
+    let youngest = of_name(root, name).max_by_key(started)?;
+    let environment = std::fs::read(youngest.join("environ")).ok()?;
+    let value = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(INPUTS))?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn of_name<'a>(root: &Root, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+    all(root).filter(move |directory| program(directory).as_deref() == Some(name))
+}
+
+/// Lists the directories of all processes.
+pub(crate) fn all(root: &Root) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(root.own("proc")).ok().into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.iter().all(u8::is_ascii_digit)
+    })
+}
+
+/// Gives the name of a process's program, by its first argument; `None` for the kernel's own.
+pub(crate) fn program(directory: &std::path::Path) -> Option<String> {
+    let line = std::fs::read(directory.join("cmdline")).ok()?;
+    let first = line.split(|byte| *byte == 0).next()?;
+    let name = String::from_utf8_lossy(first.rsplit(|byte| *byte == b'/').next()?).into_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Reads when a process was started, in ticks since the machine was: field 22 of `stat`, counted
+/// behind the name in brackets, which may hold anything.
+fn start(directory: &std::path::Path) -> Option<u64> {
+    let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
+    let behind = &stat[stat.rfind(')')? + 1..];
+    behind.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inputs;
+    use crate::root::Root;
+    use ringfort_model::digest::Digest;
+
+    #[test]
+    fn the_youngest_process_of_the_whole_name_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let process = |pid: u32, line: &str, start: u64, inputs: &Digest| {
+            let at = directory.path().join(format!("proc/{pid}"));
+            std::fs::create_dir_all(&at).unwrap();
+            std::fs::write(at.join("cmdline"), line.replace(' ', "\0")).unwrap();
+            let stat = format!("{pid} (a) b) S 1{} {start} 0", " 0".repeat(17));
+            std::fs::write(at.join("stat"), stat).unwrap();
+            std::fs::write(at.join("environ"), format!("A=b\0RINGFORT_INPUTS={inputs}\0")).unwrap();
+        };
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        process(9, "/usr/local/bin/kube-controller-manager --x", 10, &old);
+        process(7, "kube-controller-manager", 20, &new);
+        process(8, "kube-controller-other", 30, &old);
+        assert_eq!(inputs(&root, "kube-controller-manager"), Some(new));
+        assert_eq!(inputs(&root, "kube-controller"), None);
+    }
+}

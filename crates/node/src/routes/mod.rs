@@ -1,0 +1,144 @@
+//! Keeps the routes to other nodes' pods: looks, compares with the file, and changes what differs.
+//!
+//! Routes stay when this program ends, so that its restart cuts nothing. It touches only what
+//! carries its own protocol number and its own device.
+
+mod look;
+mod plan;
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use ringfort_model::routes::Routes;
+
+use crate::notify;
+use crate::root::Root;
+use crate::tools::{ToolError, Tools, run as run_tool};
+pub use look::LookError;
+pub use plan::PlanError;
+
+/// The device that carries packets to nodes behind routers.
+const DEVICE: &str = "ringfort0";
+
+/// The number by which the kernel remembers who made a route.
+const PROTOCOL: &str = "82";
+
+/// Says why routes could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RoutesError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file does not say where pods are.
+    #[error("{path} is no file of routes")]
+    Shape {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// What is there could not be looked at.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// The file asks for what cannot be.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A change was refused.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+}
+
+/// How often what is there is compared with the file.
+const CHECK: Duration = Duration::from_secs(10);
+
+/// How often the file is looked at for changes.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Keeps routes for ever.
+///
+/// # Errors
+/// The first try failed. Later failures are told in the log and tried again.
+pub fn keep(file: &Path, root: &Root, tools: &dyn Tools) -> Result<Infallible, RoutesError> {
+    once(file, root, tools)?;
+    notify::ready();
+    let mut watched = Watched::begin(file.to_owned());
+    loop {
+        watched.wait();
+        if let Err(error) = once(file, root, tools) {
+            tracing::warn!(%error, "routes are not all as they should be");
+        }
+    }
+}
+
+/// Makes routes as the file says, and gives how many changes that took.
+///
+/// # Errors
+/// The file is bad, or a change was refused; changes behind it were not made.
+pub fn once(file: &Path, root: &Root, tools: &dyn Tools) -> Result<usize, RoutesError> {
+    let path = file.display().to_string();
+    let text = std::fs::read(file)
+        .map_err(|source| RoutesError::Unreadable { path: path.clone(), source })?;
+    let wanted: Routes =
+        serde_json::from_slice(&text).map_err(|source| RoutesError::Shape { path, source })?;
+    forward(root, &wanted);
+    let commands = plan::plan(&wanted, &look::present(tools, &wanted)?)?;
+    for command in &commands {
+        let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+        run_tool(tools, &command[0], &arguments)?;
+        tracing::info!(command = command.join(" "), "changed");
+    }
+    Ok(commands.len())
+}
+
+/// Lets packets of pods through this machine.
+fn forward(root: &Root, wanted: &Routes) {
+    let setting = match wanted.own.pods.base().is_ipv4() {
+        true => "proc/sys/net/ipv4/ip_forward",
+        false => "proc/sys/net/ipv6/conf/all/forwarding",
+    };
+    let path = root.own(setting);
+    let is_on = std::fs::read_to_string(&path).is_ok_and(|value| value.trim() == "1");
+    if is_on {
+        return;
+    }
+    if let Err(error) = std::fs::write(&path, "1") {
+        tracing::warn!(%error, setting, "cannot be set: pods of other nodes are not reached");
+    }
+}
+
+/// A file that is waited for.
+struct Watched {
+    file: PathBuf,
+    modified: Option<SystemTime>,
+}
+
+impl Watched {
+    fn begin(file: PathBuf) -> Self {
+        let modified = modified(&file);
+        Self { file, modified }
+    }
+
+    /// Waits until the file changes or the next comparison is due.
+    fn wait(&mut self) {
+        let due = Instant::now() + CHECK;
+        while Instant::now() < due {
+            std::thread::sleep(GLANCE);
+            let modified = modified(&self.file);
+            if modified != self.modified {
+                self.modified = modified;
+                return;
+            }
+        }
+    }
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|is| is.modified()).ok()
+}

@@ -1,0 +1,206 @@
+//! What this machine is like, before anything is changed. What could not be read is left out, and
+//! preflight says so. What is tried is tried in namespaces of its own and leaves no trace.
+
+mod features;
+mod links;
+mod ports;
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use ringfort_model::item::ItemId;
+use ringfort_model::survey::Survey;
+
+use crate::files;
+use crate::journal::Journal;
+use crate::root::Root;
+use crate::tools::{Tools, find};
+
+/// Programs of the machine that are reported, and how each tells its version.
+const TOOLS: &[(&str, &str)] = &[
+    ("conntrack", "--version"),
+    ("ip", "-V"),
+    ("iptables", "--version"),
+    ("modprobe", "--version"),
+    ("mount", "--version"),
+    ("nft", "--version"),
+    ("systemctl", "--version"),
+    ("unshare", "--version"),
+    ("useradd", ""),
+];
+
+/// Paths that speak of a cluster that is or was there, unless ringfort made them.
+const LEFTOVERS: &[&str] = &[
+    "/etc/cni/net.d",
+    "/etc/kubernetes",
+    "/etc/rancher",
+    "/var/lib/etcd",
+    "/var/lib/k0s",
+    "/var/lib/kubelet",
+    "/var/lib/rancher",
+    "/sys/class/net/cni0",
+    "/sys/class/net/flannel.1",
+];
+
+/// Users that preflight asks about.
+const USERS: &[u32] = &[2379, 65532];
+
+/// Looks at the whole machine.
+pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
+    let links = links::read(tools);
+    Survey {
+        hostname: text(root, "proc/sys/kernel/hostname"),
+        machine_id: text(root, "etc/machine-id"),
+        macs: links.macs,
+        addresses: links.addresses,
+        clock_ms: clock_ms(),
+        cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
+        memory_bytes: memory_bytes(root),
+        disk_free_bytes: disk_free_bytes(root),
+        sync_latency_us: sync_latency_us(root),
+        kernel: text(root, "proc/sys/kernel/osrelease"),
+        cgroup_version: cgroup_version(root),
+        systemd: root.own("run/systemd/system").is_dir(),
+        apparmor: text(root, "sys/module/apparmor/parameters/enabled").as_deref() == Some("Y"),
+        swap: text(root, "proc/swaps").map(|table| table.lines().count() > 1),
+        os: os(root),
+        uid: rustix::process::geteuid().as_raw(),
+        tools: versions(tools),
+        busy_ports: ports::busy(root),
+        leftovers: leftovers(root),
+        cluster: cluster(root),
+        features: features::try_all(root, tools),
+        mtu_bytes: links.mtu_bytes,
+        users: users(root),
+    }
+}
+
+/// Reads the cluster that this machine belongs to.
+pub(crate) fn cluster(root: &Root) -> Option<String> {
+    text(root, "var/lib/ringfort/cluster").filter(|name| !name.is_empty())
+}
+
+fn text(root: &Root, path: &str) -> Option<String> {
+    std::fs::read_to_string(root.own(path)).ok().map(|text| text.trim().to_owned())
+}
+
+fn clock_ms() -> Option<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
+fn memory_bytes(root: &Root) -> Option<u64> {
+    let table = text(root, "proc/meminfo")?;
+    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn disk_free_bytes(root: &Root) -> Option<u64> {
+    let is = rustix::fs::statvfs(root.own("var/lib")).ok()?;
+    is.f_bavail.checked_mul(is.f_frsize)
+}
+
+/// Writes a few pages as etcd would and gives the slowest.
+fn sync_latency_us(root: &Root) -> Option<u64> {
+    const TRIES: usize = 8;
+    let own = root.state("");
+    let directory = if own.is_dir() { own } else { root.own("var/lib") };
+    let path = directory.join(format!(".ringfort-sync-{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).ok()?;
+    let mut write = || {
+        let begin = Instant::now();
+        file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).ok()?;
+        u64::try_from(begin.elapsed().as_micros()).ok()
+    };
+    let slowest: Option<Vec<u64>> = (0..TRIES).map(|_| write()).collect();
+    files::remove_if_there(&path).ok()?;
+    slowest?.into_iter().max()
+}
+
+fn cgroup_version(root: &Root) -> Option<u32> {
+    if root.own("sys/fs/cgroup/cgroup.controllers").exists() {
+        return Some(2);
+    }
+    root.own("sys/fs/cgroup/memory").is_dir().then_some(1)
+}
+
+fn os(root: &Root) -> Option<String> {
+    let release = text(root, "etc/os-release")?;
+    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(name.trim_matches('"').to_owned())
+}
+
+fn versions(tools: &dyn Tools) -> BTreeMap<String, String> {
+    let version = |tool: &str, argument: &str| {
+        find(tool)?;
+        let arguments: Vec<&str> = Some(argument).filter(|a| !a.is_empty()).into_iter().collect();
+        let said = if arguments.is_empty() { None } else { tools.run(tool, &arguments).ok() };
+        let said = said.map(|said| said.stdout).unwrap_or_default();
+        Some((tool.to_owned(), said.lines().next().unwrap_or_default().to_owned()))
+    };
+    TOOLS.iter().filter_map(|(tool, argument)| version(tool, argument)).collect()
+}
+
+fn leftovers(root: &Root) -> Vec<String> {
+    let owned =
+        Journal::look(&root.state("journal")).map(|ledger| ledger.owned).unwrap_or_default();
+    let ours = |path: &str| {
+        owned.iter().any(|item| match item {
+            ItemId::File(of) | ItemId::Directory(of) => of.starts_with(path),
+            _ => false,
+        })
+    };
+    let holds_something = |path: &str| {
+        let entries = std::fs::read_dir(root.own(path.trim_start_matches('/')));
+        entries.is_ok_and(|mut e| e.any(|e| e.is_ok_and(|e| e.file_name() != "lost+found")))
+    };
+    let link_of_ours = |path: &str| !owned.is_empty() && path.starts_with("/sys");
+    LEFTOVERS
+        .iter()
+        .filter(|path| !ours(path) && !link_of_ours(path))
+        .filter(|path| holds_something(path))
+        .map(|path| (*path).to_owned())
+        .collect()
+}
+
+fn users(root: &Root) -> BTreeMap<u32, String> {
+    let table = text(root, "etc/passwd").unwrap_or_default();
+    let user = |line: &str| {
+        let mut parts = line.split(':');
+        let name = parts.next()?.to_owned();
+        Some((parts.nth(1)?.parse().ok()?, name))
+    };
+    table.lines().filter_map(user).filter(|(id, _)| USERS.contains(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cgroup_version, leftovers, memory_bytes, os, sync_latency_us, users};
+    use crate::root::Root;
+
+    #[test]
+    fn facts_are_read_from_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        for (path, text) in [
+            ("proc/meminfo", "MemTotal:        2048 kB\nMemFree: 1 kB\n"),
+            ("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
+            ("etc/passwd", "root:x:0:0::/:/bin/sh\npostgres:x:2379:5::/:/bin/false\n"),
+            ("etc/kubernetes/admin.conf", ""),
+            ("var/lib/etcd/lost+found/x", ""),
+        ] {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        assert_eq!(memory_bytes(&root), Some(2 << 20));
+        assert_eq!(os(&root).as_deref(), Some("Debian GNU/Linux 12"));
+        assert_eq!(users(&root), [(2379, "postgres".to_owned())].into());
+        assert_eq!(leftovers(&root), ["/etc/kubernetes"]);
+        assert_eq!(cgroup_version(&root), None);
+        assert!(sync_latency_us(&root).is_some());
+        assert_eq!(std::fs::read_dir(directory.path().join("var/lib")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,265 @@
+//! `ringfort bundle`: binaries and images with a lock of their digests. Arguments and output only;
+//! the room is `ringfort_forge::bundle`.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use ringfort_forge::bundle::{
+    BuildError, Bundle, Checksums, DirectoryError, Order, Progress, Sourcing, again, build,
+    build_program, cache_directory,
+};
+use ringfort_model::bundle::BundleLock;
+use ringfort_model::version::KubeVersion;
+
+use super::Fault;
+
+/// Binaries and images of a cluster, with a lock of their digests
+///
+/// A bundle is a directory that can be carried to a site without a network. It is built from Go
+/// modules, checked by Go's checksum database, or from upstream's release files, checked by
+/// checksums that you pin. Built twice, it is the same, byte for byte.
+#[derive(Args)]
+pub struct BundleArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a bundle and print its directory; what is finished is kept, so run again after a fault
+    Build(Build),
+    /// Read every file and say which are not what the lock says
+    Verify {
+        /// The bundle's directory
+        directory: PathBuf,
+    },
+    /// Show what is in a bundle
+    Show {
+        /// The bundle's directory
+        directory: PathBuf,
+        /// Write the lock as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+struct Build {
+    /// The release of Kubernetes: a minor, or with the patch that is pinned for it
+    #[arg(long, default_value = "1.37", value_name = "VERSION")]
+    kubernetes: KubeVersion,
+    /// Where binaries come from
+    #[arg(long, value_enum, default_value_t = From::Modules)]
+    source: From,
+    /// Copy the bundle to this directory, which must not exist yet
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// For upstream: a file of checksums, with addresses of release files for names
+    #[arg(long, value_name = "FILE", required_if_eq("source", "upstream"))]
+    checksums: Option<PathBuf>,
+    /// For upstream: a minisign public key; the checksums' signature is in FILE.minisig
+    #[arg(long, value_name = "FILE", requires = "checksums")]
+    checksums_key: Option<PathBuf>,
+    /// For upstream: a server that has every host as a directory
+    #[arg(long, value_name = "URL", requires = "checksums")]
+    mirror: Option<String>,
+    /// Put these certificates (PEM) into the API server's image, for issuers of people's tokens
+    #[arg(long, value_name = "FILE")]
+    ca_certificates: Option<PathBuf>,
+    /// Build everything a second time from nothing and compare
+    #[arg(long)]
+    check_reproducible: bool,
+    /// Build one program and print its path
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["out", "check_reproducible"])]
+    only: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum From {
+    /// Go modules, checked by Go's checksum database
+    Modules,
+    /// Upstream's release files, checked by pinned checksums
+    Upstream,
+}
+
+/// Runs the command.
+pub fn run(args: BundleArgs) -> Result<ExitCode, Fault> {
+    match args.verb {
+        Verb::Build(args) => make(&args),
+        Verb::Verify { directory } => verify(&directory),
+        Verb::Show { directory, json } => show(&directory, json),
+    }
+}
+
+fn make(args: &Build) -> Result<ExitCode, Fault> {
+    let order = order(args)?;
+    if let Some(path) = args.out.clone().filter(|path| path.exists()) {
+        return Err(not_opened(DirectoryError::Exists { path }));
+    }
+    let cache = cache_directory(|name| env::var_os(name));
+    let cache = cache.ok_or_else(|| Fault::usage("neither XDG_CACHE_HOME nor HOME is set"))?;
+    if let Some(name) = &args.only {
+        println!("{}", build_program(&order, name, &cache).map_err(not_built)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut watch = Watch::new();
+    let mut directory = build(&order, &cache, &mut |at| watch.see(at)).map_err(not_built)?;
+    let differing = if args.check_reproducible {
+        again(&order, &directory, &cache, &mut |at| watch.see(at)).map_err(not_built)?
+    } else {
+        Vec::new()
+    };
+    watch.end();
+    if let Some(out) = &args.out {
+        Bundle::open(&directory).and_then(|bundle| bundle.copy(out)).map_err(not_opened)?;
+        directory.clone_from(out);
+    }
+    for what in &differing {
+        eprintln!("{what}: the second build gave other bytes");
+    }
+    println!("{}", directory.display());
+    Ok(if differing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn verify(directory: &Path) -> Result<ExitCode, Fault> {
+    let bundle = Bundle::open(directory).map_err(not_opened)?;
+    let flaws = bundle.verify().map_err(not_opened)?;
+    for flaw in &flaws {
+        println!("{flaw}");
+    }
+    if !flaws.is_empty() {
+        return Ok(ExitCode::from(1));
+    }
+    let files = bundle.lock().entries.len() + 1;
+    println!("{files} files are what the lock {} says", bundle.digest());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(directory: &Path, json: bool) -> Result<ExitCode, Fault> {
+    let bundle = Bundle::open(directory).map_err(not_opened)?;
+    if json {
+        print!("{}", bundle.lock().render());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}", table(bundle.lock()));
+    let lock = bundle.lock();
+    let compiler = lock.compiler.as_deref().unwrap_or("upstream's releases");
+    println!(
+        "\nKubernetes {} from {} ({compiler}), lock {}",
+        lock.kubernetes,
+        lock.source,
+        bundle.digest()
+    );
+    for tool in &lock.host_tools {
+        let at_least =
+            tool.at_least.as_deref().map_or_else(String::new, |v| format!(" {v} or later"));
+        println!("machines bring {}{at_least}: {}", tool.name, tool.why);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(lock: &BundleLock) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["KIND", "NAME", "VERSION", "MIB", "SHA256", "LICENCE", "ORIGIN"]);
+    for entry in &lock.entries {
+        table.add_row([
+            entry.kind.to_string(),
+            entry.reference.clone().unwrap_or_else(|| entry.name.clone()),
+            entry.version.clone(),
+            format!("{:.1}", entry.size as f64 / f64::from(1 << 20)),
+            entry.sha256.short().to_owned(),
+            entry.licence.clone(),
+            entry.origin.clone(),
+        ]);
+    }
+    table
+}
+
+fn order(args: &Build) -> Result<Order, Fault> {
+    let read = |path: &PathBuf| fs::read(path).map_err(|error| unread(path, &error));
+    let authorities = args.ca_certificates.as_ref().map(read).transpose()?;
+    let sourcing = match args.source {
+        From::Modules => Sourcing::Modules,
+        From::Upstream => {
+            Sourcing::Upstream { checksums: checksums(args)?, mirror: args.mirror.clone() }
+        }
+    };
+    Ok(Order { kubernetes: args.kubernetes, sourcing, authorities })
+}
+
+fn checksums(args: &Build) -> Result<Checksums, Fault> {
+    let path = args.checksums.as_deref().expect("the command line requires it for upstream");
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| unread(path, &error));
+    let text = read(path)?;
+    let Some(key) = &args.checksums_key else {
+        return Checksums::parse(&text).map_err(Fault::usage);
+    };
+    let mut signature = path.as_os_str().to_owned();
+    signature.push(".minisig");
+    let signature = read(Path::new(&signature))?;
+    Checksums::parse_signed(&text, &signature, &read(key)?).map_err(Fault::usage)
+}
+
+fn unread(path: &Path, error: &io::Error) -> Fault {
+    Fault::usage(format!("{} cannot be read: {error}", path.display()))
+}
+
+fn not_built(error: BuildError) -> Fault {
+    match error {
+        BuildError::UnknownRelease { .. } | BuildError::UnknownProgram { .. } => {
+            Fault::usage(error)
+        }
+        _ => Fault::unable(error),
+    }
+}
+
+fn not_opened(error: DirectoryError) -> Fault {
+    match error {
+        DirectoryError::File(_) => Fault::blind(error),
+        _ => Fault::usage(error),
+    }
+}
+
+/// Shows on standard error how far a build is: a line for each finished program, and on a terminal
+/// what is being made.
+struct Watch {
+    bar: ProgressBar,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+        let bar = ProgressBar::new_spinner().with_style(style.expect("the template is right"));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
+    fn see(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Making { name, number, of } => {
+                self.bar.reset_elapsed();
+                self.bar.set_message(format!("{number}/{of} {name}"));
+            }
+            Progress::Made { name, number, of, seconds, kept } => {
+                let how = if kept { "kept".to_owned() } else { format!("made in {seconds} s") };
+                self.bar.suspend(|| eprintln!("{number}/{of} {name}: {how}"));
+            }
+            Progress::Packing => self.bar.set_message("packing images, list and lock"),
+        }
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

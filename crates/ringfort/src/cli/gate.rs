@@ -1,0 +1,263 @@
+//! The gate of `ringfort up`: proofs are made in a namespace of their own, shown as rows, and kept.
+//!
+//! What was proved is not proved again while it is fresh: after changes everything that disturbs
+//! nobody is, and what stops a control plane only when it was never shown or is asked for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Receiver;
+
+use ringfort_forge::keyring::{HeldState, Keyring};
+use ringfort_forge::make::{Site, Ways, encryption_keys};
+use ringfort_model::act::{Act, Seen};
+use ringfort_model::api_object::ObjectKey;
+use ringfort_model::digest::Digest;
+use ringfort_model::event::Event;
+use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_prove::drive;
+use ringfort_prove::gate::{GATE, Proof, Scene};
+
+use super::Fault;
+use super::session::{Session, now_s};
+
+/// What the gate works on.
+pub struct Scope<'a> {
+    /// The machines.
+    pub site: &'a Site,
+    /// The ways to the API.
+    pub ways: &'a Ways,
+    /// The operator's secrets.
+    pub keyring: &'a Keyring,
+    /// Where evidence is kept.
+    pub held: &'a HeldState,
+}
+
+/// What is proved anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fresh {
+    /// What was never proved, or too long ago.
+    Stale,
+    /// That, and all that disturbs nobody.
+    Gentle,
+    /// Everything.
+    Everything,
+}
+
+impl Fresh {
+    /// Chooses by the number of changes that were made.
+    pub fn after(changes: u64) -> Self {
+        if changes > 0 { Self::Gentle } else { Self::Stale }
+    }
+}
+
+/// How many controls were proved, failed, or could not be looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Verdicts {
+    /// Shown by behaviour.
+    pub proved: u64,
+    /// Shown not to hold.
+    pub failed: u64,
+    /// Not looked at.
+    pub unknown: u64,
+}
+
+impl Verdicts {
+    /// Says whether there were proofs, and all of them passed.
+    pub fn all_proved(self) -> bool {
+        self.proved > 0 && self.failed == 0 && self.unknown == 0
+    }
+}
+
+/// What was shown of one control, as it is kept.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Shown {
+    /// When, in seconds since 1970.
+    at_s: i64,
+    judgement: Judgement,
+    transcript: Vec<(Act, Seen)>,
+}
+
+/// Evidence of the gate, as it is kept.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Evidence {
+    version: u32,
+    /// Key id of the cluster's authority: a cluster made anew has another.
+    authority: String,
+    controls: BTreeMap<String, Shown>,
+}
+
+const EVIDENCE_VERSION: u32 = 1;
+/// How long a proof stays fresh.
+const FRESH_S: i64 = 24 * 3_600;
+/// Marks namespaces of canaries, so that an interrupted run's are found.
+const CANARY_LABEL: &str = "ringfort.dev/canary";
+/// What stops something on its way.
+const DISRUPTIVE: &str = "ha/survives-control-plane";
+
+/// Makes the proofs that are due and shows a row for each.
+pub async fn prove(
+    session: &mut Session,
+    scope: &Scope<'_>,
+    fresh: Fresh,
+    interrupts: &mut Receiver<()>,
+) -> Result<Verdicts, Fault> {
+    session.voice.stage("proofs", session.start);
+    let mut evidence = read(session, scope);
+    let due: Vec<&Proof> = GATE.iter().filter(|proof| is_due(proof, &evidence, fresh)).collect();
+    let scene = scene(session)?;
+    if !due.is_empty() {
+        make_namespace(scope, &scene.namespace).await?;
+    }
+    let site = drive::Site {
+        hosts: scope.site.hosts(),
+        servers: scope.ways.servers.clone(),
+        balancers: scope.ways.balancers.clone(),
+        keys: encryption_keys(scope.keyring),
+    };
+    let mut verdicts = Verdicts::default();
+    for proof in GATE {
+        if due.iter().any(|due| due.control == proof.control) {
+            if interrupts.try_recv().is_ok() {
+                clear(scope, &scene.namespace).await;
+                return Err(Fault::interrupted("interrupted between two proofs: run it again"));
+            }
+            let (judgement, transcript) = drive::prove(proof, &scene, &site).await;
+            let shown = Shown { at_s: now_s(), judgement, transcript };
+            evidence.controls.insert(proof.control.to_owned(), shown);
+            keep(session, &evidence)?;
+        }
+        show(session, proof, &evidence, &mut verdicts);
+    }
+    if !due.is_empty() {
+        clear(scope, &scene.namespace).await;
+    }
+    Ok(verdicts)
+}
+
+fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
+    let passed = |shown: &&Shown| matches!(shown.judgement, Ok(Decided::Pass(_)));
+    let Some(shown) = evidence.controls.get(proof.control).filter(passed) else { return true };
+    let stale = now_s() - shown.at_s > FRESH_S;
+    match fresh {
+        Fresh::Everything => true,
+        Fresh::Gentle => proof.control != DISRUPTIVE,
+        Fresh::Stale => stale && proof.control != DISRUPTIVE,
+    }
+}
+
+fn show(session: &mut Session, proof: &Proof, evidence: &Evidence, verdicts: &mut Verdicts) {
+    let Some(shown) = evidence.controls.get(proof.control) else { return };
+    let (verdict, detail) = match &shown.judgement {
+        Ok(Decided::Pass(evidence)) => ("proved", evidence.to_string()),
+        Ok(Decided::NotApplicable { reason }) => ("proved", format!("not applicable: {reason}")),
+        Ok(Decided::Fail(finding)) => {
+            ("failed", format!("{}\n      fix: {}", finding.said, finding.fix))
+        }
+        Err(gap) => ("unknown", format!("{}\n      to close the gap: {}", gap.said, gap.closes)),
+    };
+    match verdict {
+        "proved" => verdicts.proved += 1,
+        "failed" => verdicts.failed += 1,
+        _ => verdicts.unknown += 1,
+    }
+    session.voice.tell(&Event::Proof {
+        control: proof.control.to_owned(),
+        verdict: verdict.to_owned(),
+        detail,
+        seconds: session.start.elapsed().as_secs_f64(),
+    });
+}
+
+fn scene(session: &Session) -> Result<Scene, Fault> {
+    let probe = session.bundle.lock().image("probe");
+    let probe =
+        probe.ok_or_else(|| Fault::usage("the bundle has no probe image: build it again"))?;
+    let mut word = [0; 8];
+    aws_lc_rs::rand::fill(&mut word)
+        .map_err(|_| Fault::unable("the machine gives no randomness"))?;
+    let nonce = Digest::of(&word).as_str()[..24].to_owned();
+    Ok(Scene {
+        control_planes: session.spec.control_planes().map(|node| node.name.clone()).collect(),
+        workers: session.spec.workers().map(|node| node.name.clone()).collect(),
+        namespace: format!("ringfort-canary-{}", &nonce[..8]),
+        nonce,
+        probe_image: probe.reference.to_owned(),
+    })
+}
+
+async fn make_namespace(scope: &Scope<'_>, name: &str) -> Result<(), Fault> {
+    clear(scope, "").await;
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {CANARY_LABEL: "true"}},
+    });
+    let account = ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "ServiceAccount".to_owned(),
+        namespace: Some(name.to_owned()),
+        name: "default".to_owned(),
+    };
+    let mut last = String::new();
+    for _ in 0..150 {
+        for server in scope.ways.servers.values() {
+            match server.apply(&namespace).await {
+                Ok(_) if server.get(&account).await.is_ok_and(|found| found.is_some()) => {
+                    return Ok(());
+                }
+                Ok(_) => last = "its service account is not there yet".to_owned(),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(Fault::unable(format!("the canaries' namespace {name} could not be made: {last}")))
+}
+
+/// Deletes the canaries' namespaces, an interrupted run's included.
+async fn clear(scope: &Scope<'_>, known: &str) {
+    for server in scope.ways.servers.values() {
+        let label = format!("{CANARY_LABEL}=true");
+        let Ok(found) = server.list("v1", "Namespace", None, Some(&label)).await else { continue };
+        let name = |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);
+        for name in found.iter().filter_map(name).chain([known.to_owned()]) {
+            let key = ObjectKey {
+                api_version: "v1".to_owned(),
+                kind: "Namespace".to_owned(),
+                namespace: None,
+                name,
+            };
+            // What stays is found by its label the next time.
+            if !key.name.is_empty() {
+                let _ = server.delete(&key).await;
+            }
+        }
+        return;
+    }
+}
+
+fn path(session: &Session) -> PathBuf {
+    session.state.path().join("evidence.json")
+}
+
+fn read(session: &Session, scope: &Scope<'_>) -> Evidence {
+    let authority = scope.keyring.authorities().ok().and_then(|all| {
+        Some(all.get(&ringfort_model::certificate::Authority::Cluster)?.key_id.clone())
+    });
+    let authority = authority.unwrap_or_default();
+    let text = std::fs::read_to_string(path(session)).unwrap_or_default();
+    let kept: Option<Evidence> = serde_json::from_str(&text).ok();
+    kept.filter(|kept| kept.version == EVIDENCE_VERSION && kept.authority == authority)
+        .unwrap_or(Evidence { version: EVIDENCE_VERSION, authority, controls: BTreeMap::new() })
+}
+
+fn keep(session: &Session, evidence: &Evidence) -> Result<(), Fault> {
+    let text = serde_json::to_string(evidence).expect("evidence has string keys only");
+    let (path, aside) = (path(session), session.state.path().join(".evidence.json.new"));
+    std::fs::write(&aside, text)
+        .and_then(|()| std::fs::rename(&aside, &path))
+        .map_err(|error| Fault::unable(format!("{} cannot be written: {error}", path.display())))
+}

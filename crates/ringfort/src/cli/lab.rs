@@ -1,0 +1,353 @@
+//! `ringfort lab`: throwaway machines on this host. Arguments and output only; the room is
+//! `ringfort-lab`.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Args, Subcommand};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+
+use ringfort_lab::{
+    Cut, Down, Lab, LabError, LabName, MachineState, Off, Overview, Places, Role, Shape,
+};
+use ringfort_model::name::{NodeName, NotAName};
+
+use super::Fault;
+
+/// Throwaway machines on this host, to rehearse a cluster on
+///
+/// A lab is a number of Debian machines in systemd-nspawn, each with systemd, sshd and a file
+/// system of its own, on a network that nothing outside can reach. Commands reach it by `lab run`.
+/// Labs have names; several stand side by side without meeting.
+///
+/// Needs root. The base system is made once from this host's package sources and cached.
+#[derive(Args)]
+pub struct LabArgs {
+    /// Where labs keep their files, other than /var/lib/ringfort-lab
+    #[arg(long, env = "RINGFORT_LAB_DIR", value_name = "DIR", global = true)]
+    lab_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a lab and switch its machines on; of a lab that is there, those that are off
+    Up(Up),
+    /// Show the labs of this host and what runs of them
+    List {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open a shell on a machine, or run a command there
+    Ssh {
+        lab: LabName,
+        #[arg(value_parser = machine_name)]
+        machine: NodeName,
+        /// The command; a shell if none is given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Run a command of this host inside the lab's network
+    ///
+    /// Example: ringfort lab run harbour -- ringfort up
+    Run {
+        lab: LabName,
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+    /// Write a cluster.yaml for the lab's machines to standard output
+    Hosts {
+        lab: LabName,
+        /// The version of Kubernetes to ask for
+        #[arg(long, default_value = "1.37", value_name = "VERSION")]
+        kubernetes: String,
+    },
+    /// Switch machines off
+    Stop {
+        lab: LabName,
+        /// The machines; all if none is named
+        #[arg(value_parser = machine_name)]
+        machines: Vec<NodeName>,
+        /// Pull the plug: everything in the machine ends at once, without warning
+        #[arg(long)]
+        hard: bool,
+    },
+    /// Switch machines on and wait until they answer
+    Start {
+        lab: LabName,
+        /// The machines; all if none is named
+        #[arg(value_parser = machine_name)]
+        machines: Vec<NodeName>,
+    },
+    /// Pull a machine's plug and empty its disks; its next start is its first
+    Wipe {
+        lab: LabName,
+        #[arg(value_parser = machine_name)]
+        machine: NodeName,
+    },
+    /// Cut two machines from each other, or one from all and from the operator
+    Cut {
+        lab: LabName,
+        #[arg(value_parser = machine_name)]
+        machine: NodeName,
+        #[arg(value_parser = machine_name)]
+        other: Option<NodeName>,
+    },
+    /// Heal cuts: between two machines, all of one machine, or all
+    Heal {
+        lab: LabName,
+        #[arg(value_parser = machine_name)]
+        machine: Option<NodeName>,
+        #[arg(value_parser = machine_name)]
+        other: Option<NodeName>,
+    },
+    /// Remove labs with all that they own
+    Down {
+        #[arg(required = true)]
+        labs: Vec<LabName>,
+    },
+}
+
+#[derive(Args)]
+struct Up {
+    lab: LabName,
+    /// How many machines are for the control plane, of a new lab 3
+    #[arg(long, value_name = "N")]
+    control_planes: Option<u8>,
+    /// How many machines are for workloads, of a new lab 3
+    #[arg(long, value_name = "N")]
+    workers: Option<u8>,
+    /// A directory that every machine of a new lab sees read-only at /var/lib/ringfort/seed
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+/// Does what was asked for.
+pub fn run(args: LabArgs) -> Result<ExitCode, Fault> {
+    let places = places(args.lab_dir)?;
+    match args.verb {
+        Verb::Up(up) => self::up(&places, &up)?,
+        Verb::List { json } => list(&places, json)?,
+        Verb::Ssh { lab, machine, command } => {
+            return Err(ssh(&open(&places, &lab)?, &machine, &command));
+        }
+        Verb::Run { lab, command } => return Err(enter(&open(&places, &lab)?, &command)),
+        Verb::Hosts { lab, kubernetes } => {
+            let text = open(&places, &lab)?.cluster_yaml(&kubernetes, &in_a_month());
+            print!("{text}");
+        }
+        Verb::Stop { lab, machines, hard } => {
+            let off = if hard { Off::Hard } else { Off::Graceful };
+            open(&places, &lab)?.stop(&machines, off, &report).map_err(fault)?;
+        }
+        Verb::Start { lab, machines } => {
+            open(&places, &lab)?.start(&machines, &report).map_err(fault)?
+        }
+        Verb::Wipe { lab, machine } => open(&places, &lab)?.wipe(&machine).map_err(fault)?,
+        Verb::Cut { lab, machine, other } => {
+            let cut = cut_of(machine, other)?;
+            open(&places, &lab)?.cut(cut).map_err(fault)?;
+        }
+        Verb::Heal { lab, machine, other } => heal(open(&places, &lab)?, machine, other)?,
+        Verb::Down { labs } => labs.iter().try_for_each(|lab| down(&places, lab))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn machine_name(text: &str) -> Result<NodeName, NotAName> {
+    NodeName::new(text)
+}
+
+fn places(lab_dir: Option<PathBuf>) -> Result<Places, Fault> {
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let cache = cache
+        .or_else(home)
+        .ok_or_else(|| Fault::usage("neither XDG_CACHE_HOME nor HOME is set: set one"))?;
+    let absolute = |path: PathBuf| std::path::absolute(path).map_err(Fault::usage);
+    Ok(Places::new(lab_dir.map(absolute).transpose()?, &absolute(cache)?))
+}
+
+fn open(places: &Places, lab: &LabName) -> Result<Lab, Fault> {
+    Lab::open(places, lab).map_err(fault)
+}
+
+fn up(places: &Places, up: &Up) -> Result<(), Fault> {
+    let begun = std::time::Instant::now();
+    let there = match Lab::open(places, &up.lab) {
+        Ok(lab) => Some(lab),
+        Err(LabError::NoLab { .. }) => None,
+        Err(other) => return Err(fault(other)),
+    };
+    let had = there.as_ref().map(Lab::shape);
+    let control_planes = up.control_planes.or(had.map(Shape::control_planes)).unwrap_or(3);
+    let workers = up.workers.or(had.map(Shape::workers)).unwrap_or(3);
+    let shape = Shape::new(control_planes, workers).map_err(Fault::usage)?;
+    let store = up.store.as_deref().map(store).transpose()?;
+    let lab = Lab::create(places, &up.lab, shape, store.as_deref(), &report).map_err(fault)?;
+    lab.start(&[], &report).map_err(fault)?;
+    report(&format!("lab {} is up after {:.1} s", up.lab, begun.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+fn store(path: &Path) -> Result<PathBuf, Fault> {
+    let found = std::fs::canonicalize(path);
+    found.map_err(|error| Fault::usage(format!("cannot use {}: {error}", path.display())))
+}
+
+fn list(places: &Places, json: bool) -> Result<(), Fault> {
+    let mut overviews = Vec::new();
+    for name in Lab::list(places).map_err(fault)? {
+        match Lab::open(places, &name).and_then(|lab| lab.overview()) {
+            Ok(overview) => overviews.push(overview),
+            Err(broken) => report(&format!("lab {name}: {broken}")),
+        }
+    }
+    if json {
+        let text = serde_json::to_string_pretty(&overviews).map_err(Fault::unable)?;
+        println!("{text}");
+    } else if !overviews.is_empty() {
+        println!("{}", table(&overviews));
+    }
+    Ok(())
+}
+
+fn table(overviews: &[Overview]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["LAB", "MACHINE", "FOR", "ADDRESS", "STATE"]);
+    for overview in overviews {
+        for machine in &overview.machines {
+            let role = match machine.role {
+                Role::ControlPlane => "control plane",
+                Role::Worker => "workloads",
+            };
+            let state = match machine.state {
+                MachineState::On => "on",
+                MachineState::Off => "off",
+            };
+            let cuts = cut_from(&overview.cuts, &machine.name);
+            let (lab, name) = (overview.name.to_string(), machine.name.to_string());
+            table.add_row([
+                lab,
+                name,
+                role.into(),
+                machine.address.to_string(),
+                format!("{state}{cuts}"),
+            ]);
+        }
+    }
+    table
+}
+
+/// Says from whom a machine is cut.
+fn cut_from(cuts: &[Cut], machine: &NodeName) -> String {
+    let other = |cut: &Cut| match cut {
+        Cut::Alone(_) => "all".to_owned(),
+        Cut::Between(one, other) => (if one == machine { other } else { one }).to_string(),
+    };
+    let others: Vec<String> = cuts.iter().filter(|cut| cut.concerns(machine)).map(other).collect();
+    if others.is_empty() { String::new() } else { format!(", cut from {}", others.join(" and ")) }
+}
+
+fn ssh(lab: &Lab, machine: &NodeName, command: &[String]) -> Fault {
+    match lab.ssh_arguments(machine) {
+        Ok(arguments) => {
+            let mut ssh = Command::new("ssh");
+            ssh.args(arguments).args((!command.is_empty()).then_some("--")).args(command);
+            fault(lab.become_inside(ssh))
+        }
+        Err(unknown) => fault(unknown),
+    }
+}
+
+fn enter(lab: &Lab, words: &[OsString]) -> Fault {
+    let (program, arguments) = words.split_first().expect("the command line demands one word");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    fault(lab.become_inside(command))
+}
+
+fn heal(mut lab: Lab, machine: Option<NodeName>, other: Option<NodeName>) -> Result<(), Fault> {
+    for name in machine.iter().chain(&other) {
+        lab.machine(name).map_err(fault)?;
+    }
+    let healed = match (machine, other) {
+        (Some(one), Some(other)) => {
+            let cut = cut_of(one, Some(other))?;
+            lab.heal(|found| *found == cut)
+        }
+        (Some(one), None) => lab.heal(|found| found.concerns(&one)),
+        (None, _) => lab.heal(|_| true),
+    };
+    healed.map_err(fault)
+}
+
+fn cut_of(machine: NodeName, other: Option<NodeName>) -> Result<Cut, Fault> {
+    match other {
+        None => Ok(Cut::Alone(machine)),
+        Some(other) => Cut::between(machine, other)
+            .ok_or_else(|| Fault::usage("a machine has no link to itself: name two machines")),
+    }
+}
+
+fn down(places: &Places, lab: &LabName) -> Result<(), Fault> {
+    match Lab::down(places, lab).map_err(fault)? {
+        Down::Gone => report(&format!("lab {lab} is gone")),
+        Down::Absent => report(&format!("there is no lab {lab}")),
+    }
+    Ok(())
+}
+
+fn report(line: &str) {
+    anstream::eprintln!("{line}");
+}
+
+/// A lab is not for long; what it waives ends by itself.
+fn in_a_month() -> String {
+    let today = jiff::Zoned::now().date();
+    today.saturating_add(jiff::Span::new().months(1)).to_string()
+}
+
+/// Sorts what went wrong into whose turn it is.
+fn fault(error: LabError) -> Fault {
+    use LabError::{NoLab, NoMachine, OddPath, OtherShape, Unfit};
+
+    match error {
+        NoLab { .. } | NoMachine { .. } | OddPath { .. } | OtherShape { .. } | Unfit(_) => {
+            Fault::usage(error)
+        }
+        _ => Fault::unable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::{Cut, LabArgs, NodeName, cut_from};
+
+    fn node(name: &str) -> NodeName {
+        NodeName::new(name).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        LabArgs::augment_args(clap::Command::new("lab")).debug_assert();
+    }
+
+    #[test]
+    fn a_machine_is_shown_with_those_it_is_cut_from() {
+        let cuts = [Cut::between(node("cp1"), node("w1")).unwrap(), Cut::Alone(node("w1"))];
+        for (machine, expected) in
+            [("cp1", ", cut from w1"), ("w1", ", cut from cp1 and all"), ("w2", "")]
+        {
+            assert_eq!(cut_from(&cuts, &node(machine)), expected);
+        }
+    }
+}

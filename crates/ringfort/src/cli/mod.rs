@@ -1,0 +1,96 @@
+//! The command line: one file for each command, holding its arguments and its output. A command
+//! calls a room and shows what came back; it never does the work itself.
+
+mod bundle;
+mod init;
+mod keys;
+mod lab;
+mod node;
+mod specification;
+
+use std::error::Error;
+use std::fmt;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Creates Kubernetes clusters that are secure from the start, and proves it.
+#[derive(clap::Parser)]
+#[command(name = "ringfort", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Bundle(bundle::BundleArgs),
+    Keys(keys::KeysArgs),
+    Lab(lab::LabArgs),
+    /// Print the JSON Schema of cluster.yaml, for editors
+    Schema,
+    Node(node::NodeArgs),
+}
+
+/// Runs the command that was asked for.
+pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
+    match cli.command {
+        Command::Init(args) => init::run(args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::Keys(args) => keys::run(args),
+        Command::Lab(args) => lab::run(args),
+        Command::Node(args) => node::run(args),
+    }
+}
+
+/// A command that came to no result: the cause, and the exit code that says whose turn it is.
+#[derive(Debug)]
+pub struct Fault {
+    code: u8,
+    cause: Box<dyn Error>,
+}
+
+#[allow(dead_code, reason = "each command uses the codes that can happen to it")]
+impl Fault {
+    /// The command line or a file of the user is wrong.
+    pub fn usage(cause: impl Into<Box<dyn Error>>) -> Self {
+        Self { code: 2, cause: cause.into() }
+    }
+
+    /// Something could not be looked at.
+    pub fn blind(cause: impl Into<Box<dyn Error>>) -> Self {
+        Self { code: 3, cause: cause.into() }
+    }
+
+    /// Something could not be done; running again is safe.
+    pub fn unable(cause: impl Into<Box<dyn Error>>) -> Self {
+        Self { code: 4, cause: cause.into() }
+    }
+
+    /// A person ended the command.
+    pub fn interrupted(cause: impl Into<Box<dyn Error>>) -> Self {
+        Self { code: 130, cause: cause.into() }
+    }
+
+    /// Writes the fault with its causes to standard error and gives its exit code.
+    pub fn show(&self) -> ExitCode {
+        let said = self.cause.to_string();
+        // Reports on files are drawn already.
+        let grade = if said.starts_with("error") { "" } else { "error: " };
+        let mut text = format!("{grade}{said}\n");
+        let mut below = self.cause.source();
+        while let Some(cause) = below {
+            text.push_str(&format!("  because: {cause}\n"));
+            below = cause.source();
+        }
+        // Standard error may be closed; there is nowhere else to say so.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}

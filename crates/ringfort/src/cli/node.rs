@@ -1,0 +1,97 @@
+//! `ringfort node`: what runs on machines. Started by the operator's side over SSH and by systemd,
+//! hardly ever by a person.
+
+use std::io::{stderr, stdin, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ringfort_node::balance::{self, Settings};
+use ringfort_node::{HostTools, Root, routes};
+
+use super::Fault;
+
+/// What runs on machines of a cluster; started by ringfort itself and by systemd.
+#[derive(clap::Args)]
+pub struct NodeArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Serve an operator on standard input and output.
+    Serve,
+    /// Lead standard input and output to a TCP port.
+    Connect {
+        /// Address and port, such as 10.0.0.11:6443; names are not looked up.
+        to: SocketAddr,
+    },
+    /// Pass connections on to an API server that is ready.
+    Balance {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:6444")]
+        listen: SocketAddr,
+        /// The file that names the API servers, one address and port a line.
+        #[arg(long, value_name = "FILE")]
+        backends: PathBuf,
+        /// The certificate of the API servers' authority.
+        #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/pki/ca.crt")]
+        ca: String,
+    },
+    /// Keep the routes to other nodes' pods.
+    Routes {
+        /// The file that says where other nodes' pods are.
+        #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/routes.json")]
+        file: PathBuf,
+        /// Make the routes once and end.
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+/// Runs a part of the node.
+///
+/// # Errors
+/// The part could not begin, or ended before its time.
+pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
+    let root = Root::new("/");
+    match args.command {
+        Command::Serve => {
+            ringfort_node::serve(stdin(), stdout(), &root, &HostTools).map_err(Fault::unable)?;
+        }
+        Command::Connect { to } => {
+            ringfort_node::connect(to, stdin(), stdout()).map_err(Fault::unable)?;
+        }
+        Command::Balance { listen, backends, ca } => {
+            log();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map_err(Fault::unable)?;
+            let settings = Settings { listen, backends, ca, root };
+            match runtime.block_on(balance::run(&settings)).map_err(Fault::unable)? {}
+        }
+        Command::Routes { file, once: true } => {
+            log();
+            routes::once(&file, &root, &HostTools).map_err(Fault::unable)?;
+        }
+        Command::Routes { file, once: false } => {
+            log();
+            match routes::keep(&file, &root, &HostTools).map_err(Fault::unable)? {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends log lines to standard error, where the journal adds time and unit.
+fn log() {
+    // A subscriber that is there already serves as well.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}

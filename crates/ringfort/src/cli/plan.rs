@@ -1,0 +1,127 @@
+//! `ringfort plan`: exactly what `up` would change, and which control wants it. Changes nothing.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use ringfort_engine::Planned;
+use ringfort_forge::keyring::{Keyring, StateError};
+use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Ways, Work};
+use ringfort_model::digest::Digest;
+use ringfort_model::etcd::{Founding, FoundingState};
+use ringfort_model::event::Event;
+use ringfort_model::trust::TrustFacts;
+
+use super::Fault;
+use super::gate::Verdicts;
+use super::keys::state_fault;
+use super::session::{How, Missing, Session, Where, api_identity, now_s};
+use super::up::{Outcome, conclude, fault, interrupts, keeper};
+
+/// Show exactly what up would change, and which control wants it
+///
+/// Looks at the machines and at the API, and changes nothing: of ringfort only its own binary is
+/// left on the machines, under /var/lib/ringfort/bin.
+#[derive(Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Runs the command.
+pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
+    let mut session = Session::open("plan", &args.place, &args.how, Missing::Make)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
+    let outcome = runtime.block_on(plan(&mut session));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    conclude(&mut session, outcome)
+}
+
+async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
+    let mut interrupts = interrupts();
+    let site = session.enter().await?;
+    let preflight = session.preflight(&site).await?;
+    let (keyring, mut trust, known) = match session.state.open(&session.identity) {
+        Ok(opened) => (opened.keyring, opened.trust, true),
+        Err(StateError::None { .. }) if !preflight.exists => imagined(session)?,
+        Err(error) => return Err(state_fault(error)),
+    };
+    // A key that is not made yet stands in the plan by its machine's name.
+    for node in session.spec.control_planes() {
+        if !trust.service_account_keys.values().any(|key| key.node == node.name) {
+            let id = Digest::of(node.name.as_str().as_bytes());
+            trust.note_service_account_key(&node.name, &id, "made by ringfort up\n", 0);
+        }
+    }
+    let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
+    let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
+    let Session { spec, bundle, own, voice, start, .. } = &mut *session;
+    let mut work = Work {
+        spec,
+        site: &site,
+        servers: ways.servers.values().cloned().collect(),
+        bundle,
+        own,
+        keyring: &keyring,
+        memory: Memory { trust, held: None, known },
+        epoch: 0,
+        now_s: now_s(),
+        start: *start,
+    };
+    voice.stage("looking", *start);
+    let tell = &mut |event: Event| voice.tell(&event);
+    let report = make::plan(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    drop(work);
+    for planned in &report.changes {
+        session.voice.tell(&event(planned, session.start.elapsed().as_secs_f64()));
+    }
+    for unseen in &report.unseen {
+        session.voice.note(&format!("not looked at: {unseen}"));
+    }
+    let changes = report.changes.len() as u64;
+    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None })
+}
+
+/// Makes secrets that are forgotten with this run, to say what the first `up` would do.
+fn imagined(session: &Session) -> Result<(Keyring, TrustFacts, bool), Fault> {
+    let own = BTreeSet::from([session.identity.recipient()]);
+    let keyring = Keyring::make(&session.spec.name, own, now_s()).map_err(Fault::unable)?;
+    let mut trust = keyring.trust().map_err(Fault::unable)?;
+    let members: Vec<_> = session
+        .spec
+        .control_planes()
+        .map(|node| (node.name.clone(), peer_url(node.address)))
+        .collect();
+    for (node, _) in &members {
+        let founding = Founding { state: FoundingState::New, members: members.clone() };
+        trust.foundings.insert(node.clone(), founding);
+    }
+    Ok((keyring, trust, false))
+}
+
+fn peer_url(address: IpAddr) -> String {
+    format!("https://{}", SocketAddr::new(address, 2380))
+}
+
+fn event(planned: &Planned, seconds: f64) -> Event {
+    let (node, item, by, because) = match planned {
+        Planned::Machine { node, step } => {
+            (Some(node.clone()), step.item.to_string(), &step.by, step.because)
+        }
+        Planned::Object { key, by, because, .. } => (None, key.to_string(), by, *because),
+    };
+    Event::Step {
+        node,
+        item,
+        by: by.clone(),
+        because: because.to_string(),
+        seconds,
+        took: 0.0,
+        failed: None,
+    }
+}

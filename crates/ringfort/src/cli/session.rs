@@ -1,0 +1,190 @@
+//! What `up`, `plan`, `reset` and `kubeconfig` have in common: the spec, the operator's identity and
+//! state, the bundle, and the machines.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use ringfort_forge::bundle::{Bundle, cache_directory};
+use ringfort_forge::drive::fleet::OwnBinary;
+use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
+use ringfort_forge::make::{Preflight, Site, doors};
+use ringfort_model::certificate::{Authority, Subject};
+use ringfort_model::event::Event;
+use ringfort_spec::Spec;
+
+use super::Fault;
+use super::keys::IdentityFile;
+use super::specification::{self, SpecFile};
+use crate::report::Voice;
+
+/// Where a command finds what it works on.
+#[derive(Args)]
+pub struct Where {
+    #[command(flatten)]
+    pub spec: SpecFile,
+    #[command(flatten)]
+    pub whose: IdentityFile,
+}
+
+/// How a command that works on machines does so, and tells of it.
+#[derive(Args)]
+pub struct How {
+    /// The bundle's directory [default: the newest of the spec's minor in the cache]
+    #[arg(long, env = "RINGFORT_BUNDLE", value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+    /// Write events as JSON lines to standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Show every step
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// A command at work.
+pub struct Session {
+    /// The specification's file.
+    pub file: PathBuf,
+    /// The specification.
+    pub spec: Spec,
+    /// Opens the keyring.
+    pub identity: Identity,
+    /// Where the operator's state lies.
+    pub state: StateDirectory,
+    /// This binary.
+    pub own: OwnBinary,
+    /// The bundle.
+    pub bundle: Bundle,
+    /// How it is told.
+    pub voice: Voice,
+    /// When it began.
+    pub start: Instant,
+}
+
+/// Whether an identity that is missing is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Missing {
+    /// It is.
+    Make,
+    /// It is an error.
+    Refuse,
+}
+
+impl Session {
+    /// Reads everything that a command needs from this machine.
+    pub fn open(command: &str, place: &Where, how: &How, missing: Missing) -> Result<Self, Fault> {
+        let start = Instant::now();
+        let spec = specification::read(&place.spec.file)?;
+        let bundle = find_bundle(how, &spec)?;
+        let identity = match missing {
+            Missing::Make => place.whose.read_or_make()?,
+            Missing::Refuse => place.whose.read()?,
+        };
+        let state = StateDirectory::beside(&place.spec.file, &spec.name);
+        let program = std::env::current_exe().map_err(Fault::unable)?;
+        let own = OwnBinary::read(&program).map_err(Fault::unable)?;
+        let mut voice = Voice::new(how.json, how.verbose);
+        voice.tell(&Event::Started {
+            version: ringfort_model::event::EVENT_VERSION,
+            cluster: spec.name.to_string(),
+            command: command.to_owned(),
+        });
+        let file = place.spec.file.clone();
+        Ok(Self { file, spec, identity, state, own, bundle, voice, start })
+    }
+
+    /// Enters the machines, to look only.
+    pub async fn enter(&mut self) -> Result<Site, Fault> {
+        self.voice.stage("entering the machines", self.start);
+        let doors = doors(&self.spec, &home()?, beside(&self.file));
+        Site::enter(&doors, &self.own, &operator_name()).await.map_err(Fault::unable)
+    }
+
+    /// Judges the machines. A fatal finding ends the command before anything was written.
+    pub async fn preflight(&mut self, site: &Site) -> Result<Preflight, Fault> {
+        self.voice.stage("preflight", self.start);
+        let preflight = site.preflight(&self.spec, now_ms).await;
+        for finding in &preflight.findings {
+            self.voice.tell(&Event::Preflight {
+                node: finding.node.clone(),
+                finding: finding.text.clone(),
+                fatal: finding.fatal,
+            });
+        }
+        let fatal = preflight.findings.iter().filter(|finding| finding.fatal).count();
+        if fatal > 0 {
+            return Err(Fault::unable(format!(
+                "preflight found {fatal} things to mend first; nothing was written"
+            )));
+        }
+        Ok(preflight)
+    }
+}
+
+/// Makes an identity for the API that lives in memory and not for long.
+pub fn api_identity(
+    keyring: &Keyring,
+    subject: &Subject,
+    life: Duration,
+) -> Result<ringfort_api::Identity, Fault> {
+    let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
+    let client = signer.client(subject, life).map_err(Fault::unable)?;
+    let authorities = keyring.authorities().map_err(Fault::unable)?;
+    Ok(ringfort_api::Identity {
+        authority_pem: authorities[&Authority::Cluster].certificate_pem.clone(),
+        certificate_pem: client.certificate_pem,
+        key_pem: client.key_pem,
+    })
+}
+
+/// Gives the name by which another operator knows this one.
+pub fn operator_name() -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{user}@{} (process {})", host.trim(), std::process::id())
+}
+
+/// Gives the time, in seconds since 1970.
+pub fn now_s() -> i64 {
+    Timestamp::now().as_second()
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+fn find_bundle(how: &How, spec: &Spec) -> Result<Bundle, Fault> {
+    let minor = spec.kubernetes.minor;
+    let bundle = match &how.bundle {
+        Some(directory) => Bundle::open(directory).map_err(Fault::usage)?,
+        None => {
+            let cache = cache_directory(|name| std::env::var_os(name))
+                .ok_or_else(|| Fault::usage("HOME is not set: name the bundle with --bundle"))?;
+            let newest = Bundle::newest(&cache, spec.kubernetes).map_err(Fault::usage)?;
+            newest.ok_or_else(|| {
+                Fault::usage(format!(
+                    "there is no bundle of Kubernetes {}: ringfort bundle build --kubernetes {minor}",
+                    spec.kubernetes
+                ))
+            })?
+        }
+    };
+    if bundle.minor() == minor {
+        return Ok(bundle);
+    }
+    Err(Fault::usage(format!(
+        "the bundle holds Kubernetes {}, but the spec asks for {}: ringfort bundle build --kubernetes {minor}",
+        bundle.lock().kubernetes,
+        spec.kubernetes
+    )))
+}
+
+fn home() -> Result<PathBuf, Fault> {
+    std::env::home_dir().ok_or_else(|| Fault::usage("HOME is not set"))
+}
+
+fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}

@@ -1,0 +1,37 @@
+//! Reading `cluster.yaml` for a command.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use jiff::Zoned;
+use ringfort_spec::Spec;
+
+use super::Fault;
+
+/// Which cluster a command is about.
+#[derive(clap::Args)]
+pub struct SpecFile {
+    /// The cluster's specification
+    #[arg(short, long, value_name = "FILE", default_value = "cluster.yaml", global = true)]
+    pub file: PathBuf,
+}
+
+/// Reads and checks the specification.
+pub fn read(file: &Path) -> Result<Spec, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Fault::usage(format!(
+            "{} cannot be read ({error}): write one with `ringfort init`, or name it with --file",
+            file.display()
+        ))
+    })?;
+    let name = file.display().to_string();
+    let today = Zoned::now().date();
+    ringfort_spec::read(&text, &name, &[], today).map_err(Fault::usage)
+}
+
+/// Prints the JSON Schema of the specification.
+pub fn schema() -> Result<ExitCode, Fault> {
+    let text = serde_json::to_string_pretty(&ringfort_spec::schema()).map_err(Fault::unable)?;
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,163 @@
+//! `ringfort up`: makes the cluster, proves it, and only then issues a kubeconfig.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc::{Receiver, channel};
+
+use ringfort_forge::keyring::ClusterExists;
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways, Work};
+use ringfort_model::certificate::Subject;
+use ringfort_model::event::Event;
+use ringfort_model::trust::TrustFacts;
+
+use super::gate::{self, Fresh, Scope, Verdicts};
+use super::keys::{operators, state_fault};
+use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
+use super::{Fault, kubeconfig};
+
+/// Make the cluster, prove it, and write a kubeconfig
+///
+/// Brings six or more machines to what cluster.yaml says: makes what is missing, mends what
+/// differs, and changes nothing else. Then every required control is shown by behaviour; if one is
+/// not, no kubeconfig is issued, and the row says what to do. Running it again is always safe.
+///
+/// Exit codes: 0 well, 1 a proof failed, 2 usage or bad input, 3 a proof could not be made,
+/// 4 something could not be done (run it again), 130 interrupted.
+#[derive(Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    how: How,
+    /// Stop each control plane in turn again, although that was proved before
+    #[arg(long)]
+    rehearse: bool,
+}
+
+/// ringfort's own identity while it works.
+pub const KEEPER: &str = "ringfort:keeper";
+
+/// Runs the command.
+pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {
+    let mut session = Session::open("up", &args.place, &args.how, Missing::Make)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
+    let outcome = runtime.block_on(up(&mut session, args.rehearse));
+    // Nothing may hold up the end: what is under way on machines is safe to cut.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    conclude(&mut session, outcome)
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// How many changes were made.
+    pub changes: u64,
+    /// What was proved.
+    pub verdicts: Verdicts,
+    /// Where the kubeconfig is, if one was issued.
+    pub kubeconfig: Option<String>,
+}
+
+/// Tells the end of a run and chooses its exit code.
+pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Result<ExitCode, Fault> {
+    let (outcome, fault) = match outcome {
+        Ok(outcome) => (outcome, None),
+        Err(fault) => {
+            let nothing = Outcome { changes: 0, verdicts: Verdicts::default(), kubeconfig: None };
+            (nothing, Some(fault))
+        }
+    };
+    let Verdicts { proved, failed, unknown } = outcome.verdicts;
+    session.voice.tell(&Event::Finished {
+        seconds: session.start.elapsed().as_secs_f64(),
+        changes: outcome.changes,
+        proved,
+        failed,
+        unknown,
+        kubeconfig: outcome.kubeconfig,
+        error: fault.as_ref().map(ToString::to_string),
+    });
+    match fault {
+        Some(fault) => Err(fault),
+        None if failed > 0 => Ok(ExitCode::from(1)),
+        None if unknown > 0 => Ok(ExitCode::from(3)),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
+    let mut interrupts = interrupts();
+    let mut site = session.enter().await?;
+    let preflight = session.preflight(&site).await?;
+    let held = session.state.hold().map_err(Fault::unable)?;
+    let exists = if preflight.exists { ClusterExists::Yes } else { ClusterExists::No };
+    let recipients = operators(&session.spec)?;
+    let opened = held
+        .open_or_create(&session.identity, &recipients, exists, now_s())
+        .map_err(state_fault)?;
+    let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
+    let trust = TrustFacts { epoch, ..opened.trust };
+    held.save_trust(&trust).map_err(Fault::unable)?;
+    let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
+    let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
+    let memory = Memory { trust, held: Some(&held), known: !opened.done.made_keyring };
+    let Session { spec, bundle, own, voice, start, .. } = &mut *session;
+    let mut work = Work {
+        spec,
+        site: &site,
+        servers: ways.servers.values().cloned().collect(),
+        bundle,
+        own,
+        keyring: &opened.keyring,
+        memory,
+        epoch,
+        now_s: now_s(),
+        start: *start,
+    };
+    let tell = &mut |event: Event| voice.tell(&event);
+    let changes = make::make(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, held: &held };
+    let fresh = if rehearse { Fresh::Everything } else { Fresh::after(changes) };
+    let verdicts = gate::prove(session, &scope, fresh, &mut interrupts).await?;
+    let kubeconfig = match verdicts.all_proved() {
+        true => Some(kubeconfig::issue(&session.spec, &held, &opened.keyring)?),
+        false => None,
+    };
+    Ok(Outcome { changes, verdicts, kubeconfig })
+}
+
+/// ringfort's own identity while it works: it makes roles and bindings, which only the group that
+/// no binding can take from may do. It lives in memory, for an hour at most.
+pub fn keeper() -> Subject {
+    Subject::member(KEEPER, "system:masters")
+}
+
+/// Listens for Ctrl-C: the first ends the run in good order, the second at once.
+pub fn interrupts() -> Receiver<()> {
+    let (tell, hear) = channel(1);
+    tokio::spawn(async move {
+        let mut asked = false;
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if asked {
+                std::process::exit(130);
+            }
+            asked = true;
+            eprintln!(
+                "interrupted: finishing what is under way; press Ctrl-C again to stop at once"
+            );
+            // The run may be over already.
+            let _ = tell.send(()).await;
+        }
+    });
+    hear
+}
+
+/// Says whose turn it is after a fault of making.
+pub fn fault(error: MakeError) -> Fault {
+    match error {
+        MakeError::Interrupted => Fault::interrupted(error),
+        MakeError::Render(_) => Fault::usage(error),
+        _ => Fault::unable(error),
+    }
+}

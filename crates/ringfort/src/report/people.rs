@@ -1,0 +1,106 @@
+//! A run as a person sees it: stages as they begin, failures as they happen, proofs as rows.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use ringfort_model::event::Event;
+
+/// A run as a person sees it.
+pub struct People {
+    verbose: bool,
+    bar: ProgressBar,
+    steps: u64,
+}
+
+impl People {
+    /// Prepares standard error; the moving line is drawn only where that is a terminal.
+    pub fn new(verbose: bool) -> Self {
+        let bar = ProgressBar::new_spinner();
+        let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}")
+            .expect("the template is well formed");
+        bar.set_style(style);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { verbose, bar, steps: 0 }
+    }
+
+    /// Shows one event.
+    pub fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Started { cluster, command, .. } => {
+                self.line(&format!("ringfort {command}: cluster {cluster}"));
+            }
+            Event::Stage { name, seconds } => {
+                self.line(&format!("{seconds:>7.1} s  {name}"));
+                self.bar.set_message(name.clone());
+            }
+            Event::Preflight { node, finding, fatal } => {
+                let grade = if *fatal { "error" } else { "advice" };
+                let place = node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+                self.line(&format!("{grade}: {place}{finding}"));
+            }
+            Event::Step { .. } => self.step(event),
+            Event::Proof { control, verdict, detail, .. } => {
+                let shown = if verdict == "failed" { "FAILED" } else { verdict.as_str() };
+                self.result(&format!("  {control:<28} {shown:<8} {detail}"));
+            }
+            Event::Finished { .. } => self.finish(event),
+        }
+    }
+
+    /// Shows a remark.
+    pub fn note(&self, text: &str) {
+        self.line(text);
+    }
+
+    fn step(&mut self, event: &Event) {
+        let Event::Step { node, item, by, because, seconds, took, failed } = event else { return };
+        let place = node.as_ref().map_or("api", |node| node.as_str());
+        self.steps += 1;
+        self.bar.set_message(format!("{} steps, {place}: {item}", self.steps));
+        if let Some(why) = failed {
+            self.line(&format!("{seconds:>7.1} s  {place}: {item} failed (for {by}): {why}"));
+        } else if self.verbose {
+            self.line(&format!(
+                "{seconds:>7.1} s  {place}: {item}: {because} (for {by}, {took:.2} s)"
+            ));
+        }
+    }
+
+    fn finish(&mut self, event: &Event) {
+        let Event::Finished { seconds, changes, proved, failed, unknown, kubeconfig, error } =
+            event
+        else {
+            return;
+        };
+        self.bar.finish_and_clear();
+        let changes = match changes {
+            0 => "nothing to change".to_owned(),
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
+        let proofs = match proved + failed + unknown {
+            0 => String::new(),
+            _ => format!("; {proved} proved, {failed} failed, {unknown} unknown"),
+        };
+        self.result(&format!("{changes}{proofs}, in {seconds:.1} s"));
+        if let Some(path) = kubeconfig {
+            self.result(&format!("kubeconfig: {path}"));
+        } else if failed + unknown > 0 {
+            self.result("No kubeconfig was issued.");
+        }
+        if let Some(error) = error {
+            self.line(&format!("error: {error}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // Standard error may be closed; there is nowhere else to say so.
+        self.bar.suspend(|| _ = writeln!(anstream::stderr(), "{text}"));
+    }
+
+    fn result(&self, text: &str) {
+        self.bar.suspend(|| _ = writeln!(anstream::stdout(), "{text}"));
+    }
+}

@@ -1,0 +1,142 @@
+//! What must hold, in the order of how much each case destroys.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use crate::Case;
+use crate::cluster::{Cluster, Said};
+
+/// Every case, the gentlest first.
+pub const ALL: &[Case] = &[
+    Case { name: "plan_before_the_first_up_changes_nothing", run: plan_first },
+    Case { name: "up_hands_over_a_proved_cluster", run: up },
+    Case { name: "up_again_changes_nothing", run: up_again },
+    Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
+    Case { name: "no_machine_holds_an_authority_key_or_a_token", run: no_keys_on_machines },
+    Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
+    Case { name: "a_deleted_object_is_put_back", run: deleted_object },
+    Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
+    Case { name: "an_operator_killed_on_the_way_loses_nothing", run: killed_operator },
+    Case { name: "a_machine_without_power_comes_back", run: power_off },
+];
+
+fn plan_first(cluster: &Cluster) {
+    let plan = cluster.ringfort("plan", &[]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    assert!(plan.steps().len() > 100, "a fresh cluster needs many steps: {}", plan.steps().len());
+    let left = cluster.on("cp1", "ls -A /etc/kubernetes /var/lib/kubelet 2>/dev/null | wc -l");
+    assert_eq!(left.trim(), "0", "plan wrote something");
+}
+
+fn up(cluster: &Cluster) {
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    let end = up.end();
+    assert!(end["proved"].as_u64() >= Some(6) && end["failed"] == 0 && end["unknown"] == 0, "{end}");
+    assert!(end["changes"].as_u64() > Some(100), "{end}");
+    let mode = std::fs::metadata(cluster.kubeconfig()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "others can read the kubeconfig");
+    println!("     up: {end}");
+}
+
+fn up_again(cluster: &Cluster) {
+    let plan = cluster.ringfort("plan", &[]);
+    assert_eq!(plan.steps(), Vec::<String>::new(), "plan: {}", plan.stderr);
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    assert_eq!(up.end()["changes"], 0, "{:?}", up.steps());
+    println!("     up again: {}", up.end());
+}
+
+fn identity(cluster: &Cluster) {
+    let nodes = cluster.kubectl(&["get", "nodes", "--no-headers"]);
+    assert_eq!(nodes.stdout.matches(" Ready ").count(), 6, "{}{}", nodes.stdout, nodes.stderr);
+    let can = |question: &[&str]| {
+        let mut arguments = vec!["auth", "can-i"];
+        arguments.extend(question);
+        cluster.kubectl(&arguments).stdout.trim().to_owned()
+    };
+    assert_eq!(can(&["create", "deployments", "-n", "default"]), "yes");
+    for forbidden in [
+        &["impersonate", "users"][..],
+        &["escalate", "clusterroles"],
+        &["bind", "clusterroles"],
+        &["create", "validatingadmissionpolicies"],
+        &["*", "*"],
+    ] {
+        assert_eq!(can(forbidden), "no", "{forbidden:?}");
+    }
+    let label = cluster.kubectl(&["label", "namespace", "default", "pod-security.kubernetes.io/enforce=privileged"]);
+    assert!(label.stderr.contains("may only be restricted"), "{}", label.stderr);
+}
+
+fn no_keys_on_machines(cluster: &Cluster) {
+    let command = "find / -xdev \\( -name '*ca*.key' -o -name '*token*.csv' -o -name 'bootstrap*.conf' \\) \
+                   -not -path '/proc/*' -not -path '/usr/*' 2>/dev/null";
+    for machine in ["cp1", "cp2", "cp3", "w1"] {
+        assert_eq!(cluster.on(machine, command).trim(), "", "{machine}");
+    }
+}
+
+fn drift(cluster: &Cluster) {
+    cluster.on("cp2", "sed -i s/Metadata/None/ /etc/kubernetes/audit/policy.yaml");
+    cluster.on("w2", "systemctl stop kube-proxy");
+    let plan = cluster.ringfort("plan", &[]);
+    let planned = plan.steps();
+    assert!(planned.iter().any(|s| s.contains("cp2 file:/etc/kubernetes/audit/policy.yaml")), "{planned:?}");
+    assert!(planned.iter().any(|s| s.contains("w2 unit:kube-proxy")), "{planned:?}");
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    let again = cluster.ringfort("plan", &[]);
+    assert_eq!(again.steps(), Vec::<String>::new());
+    assert_eq!(cluster.on("w2", "systemctl is-active kube-proxy").trim(), "active");
+}
+
+fn deleted_object(cluster: &Cluster) {
+    let deleted = cluster.kubectl(&["-n", "kube-system", "delete", "configmap", "coredns"]);
+    assert_eq!(deleted.code, Some(0), "{}", deleted.stderr);
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    assert_eq!(up.steps(), ["api ConfigMap kube-system/coredns"]);
+}
+
+fn lost_keyring(cluster: &Cluster) {
+    let keyring = cluster.directory.join(".ringfort").join(cluster.name()).join("keyring.age");
+    let aside = keyring.with_extension("aside");
+    std::fs::rename(&keyring, &aside).unwrap();
+    let up = cluster.ringfort("up", &[]);
+    let made_new = keyring.exists();
+    std::fs::rename(&aside, &keyring).unwrap();
+    assert!(!made_new, "a new keyring was made while sealed data exists");
+    assert!(matches!(up.code, Some(2..=4)), "{:?} {}", up.code, up.stderr);
+    assert!(up.stderr.contains("keyring"), "{}", up.stderr);
+    assert_eq!(cluster.ringfort("plan", &[]).steps(), Vec::<String>::new(), "something was changed");
+}
+
+fn killed_operator(cluster: &Cluster) {
+    cluster.on("w3", "rm -f /etc/kubernetes/kube-proxy.conf; systemctl stop kubelet");
+    for wait_ms in [1_500, 3_000] {
+        let mut operator = cluster.start("up", &[]);
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        operator.kill().unwrap();
+        operator.wait().unwrap();
+    }
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    assert_eq!(cluster.ringfort("plan", &[]).steps(), Vec::<String>::new());
+}
+
+fn power_off(cluster: &Cluster) {
+    cluster.lab(&["stop", cluster.name(), "cp3", "--hard"]);
+    let made = cluster.kubectl(&["create", "configmap", "while-cp3-is-off", "--from-literal=a=b"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    cluster.lab(&["start", cluster.name(), "cp3"]);
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    let there = cluster.kubectl(&["get", "configmap", "while-cp3-is-off"]);
+    assert_eq!(there.code, Some(0), "{}", there.stderr);
+}
+
+fn well(said: &Said) {
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stderr, said.end());
+}

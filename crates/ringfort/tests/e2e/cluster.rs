@@ -1,0 +1,166 @@
+//! One lab with one cluster, and the program under test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// One lab with one cluster.
+pub struct Cluster {
+    /// Where `cluster.yaml` and the operator's state lie.
+    pub directory: PathBuf,
+    lab: String,
+    bundle: PathBuf,
+}
+
+/// What a run of the program said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Its events, if it was asked for JSON.
+    pub events: Vec<Value>,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Said {
+    /// Gives the last event.
+    pub fn end(&self) -> &Value {
+        self.events.last().unwrap_or(&Value::Null)
+    }
+
+    /// Gives what was changed, as `place item`.
+    pub fn steps(&self) -> Vec<String> {
+        let steps = self.events.iter().filter(|event| event["event"] == "step");
+        steps
+            .map(|step| {
+                let place = step["node"].as_str().unwrap_or("api");
+                format!("{place} {}", step["item"].as_str().unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+const RINGFORT: &str = env!("CARGO_BIN_EXE_ringfort");
+
+impl Cluster {
+    /// Boots six machines.
+    pub fn boot() -> Self {
+        let bundle = std::env::var_os("RINGFORT_BUNDLE").expect("RINGFORT_BUNDLE names the bundle");
+        let lab = format!("e2e-{}", std::process::id());
+        let directory = std::env::temp_dir().join(format!("ringfort-{lab}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        let cluster = Self { directory, lab, bundle: bundle.into() };
+        let start = Instant::now();
+        let bundle = cluster.bundle.display().to_string();
+        cluster.lab(&["up", &cluster.lab, "--store", &bundle]);
+        let spec = cluster.lab(&["hosts", &cluster.lab]);
+        std::fs::write(cluster.spec(), spec.stdout).unwrap();
+        println!("six machines booted in {:.1} s", start.elapsed().as_secs_f64());
+        cluster
+    }
+
+    /// Gives the path of `cluster.yaml`.
+    pub fn spec(&self) -> PathBuf {
+        self.directory.join("cluster.yaml")
+    }
+
+    /// Runs the program on the cluster: `up`, `plan` and so on.
+    pub fn ringfort(&self, command: &str, more: &[&str]) -> Said {
+        said(self.operator(command, more).output().expect("ringfort starts"))
+    }
+
+    /// Starts the program on the cluster and leaves it running.
+    pub fn start(&self, command: &str, more: &[&str]) -> std::process::Child {
+        let mut operator = self.operator(command, more);
+        operator.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ringfort starts")
+    }
+
+    fn operator(&self, command: &str, more: &[&str]) -> Command {
+        let mut operator = Command::new(RINGFORT);
+        operator.args(["lab", "run", &self.lab, "--", RINGFORT, command]);
+        operator.arg("--file").arg(self.spec()).arg("--bundle").arg(&self.bundle).arg("--json");
+        operator.args(more).stdin(Stdio::null());
+        operator.env("XDG_CONFIG_HOME", self.directory.join("config"));
+        operator
+    }
+
+    /// Runs kubectl with the kubeconfig that was handed over.
+    pub fn kubectl(&self, arguments: &[&str]) -> Said {
+        let mut kubectl = Command::new(RINGFORT);
+        kubectl.args(["lab", "run", &self.lab, "--"]).arg(self.bundle.join("files/kubectl"));
+        kubectl.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments);
+        kubectl.stdin(Stdio::null());
+        said(kubectl.output().expect("kubectl starts"))
+    }
+
+    /// Gives the path of the kubeconfig that was handed over.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.directory.join(".ringfort").join(&self.lab).join("admin.conf")
+    }
+
+    /// Runs a shell command on a machine; it must succeed.
+    pub fn on(&self, machine: &str, command: &str) -> String {
+        self.lab(&["ssh", &self.lab, machine, "--", command]).stdout
+    }
+
+    /// Runs a command of the lab; it must succeed.
+    pub fn lab(&self, arguments: &[&str]) -> Said {
+        let said = said(Command::new(RINGFORT).arg("lab").args(arguments).output().unwrap());
+        assert_eq!(said.code, Some(0), "lab {arguments:?}: {}", said.stderr);
+        said
+    }
+
+    /// Gives the lab's name.
+    pub fn name(&self) -> &str {
+        &self.lab
+    }
+
+    /// Waits until a question is answered with yes.
+    pub fn until(&self, what: &str, limit: Duration, mut ask: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !ask() {
+            assert!(start.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// Prints what helps to understand a failure.
+    pub fn show_trouble(&self) {
+        for machine in ["cp1", "w1"] {
+            let mut look = Command::new(RINGFORT);
+            look.args(["lab", "ssh", &self.lab, machine, "--"]);
+            look.arg("systemctl --failed --no-legend; journalctl -u kubelet -n 15 --no-pager");
+            if let Ok(output) = look.output() {
+                println!("--- {machine}\n{}", String::from_utf8_lossy(&output.stdout));
+            }
+        }
+    }
+
+    /// Takes the lab down and leaves nothing.
+    pub fn end(&self) {
+        if std::env::var_os("RINGFORT_E2E_KEEP").is_some() {
+            println!("kept: lab {}, {}", self.lab, self.directory.display());
+            return;
+        }
+        self.lab(&["down", &self.lab]);
+        remove(&self.directory);
+    }
+}
+
+fn remove(directory: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(directory) {
+        println!("{} is left: {error}", directory.display());
+    }
+}
+
+fn said(output: Output) -> Said {
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let events = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Said { code: output.status.code(), events, stdout, stderr }
+}

@@ -1,0 +1,56 @@
+//! The product on real machines, from outside: one lab, one cluster, cases ordered by how much they
+//! destroy. Every case uses the program as a person would, and reads what it says.
+//!
+//! Needs root, the lab's programs and a bundle; runs where `RINGFORT_E2E=1` and `RINGFORT_BUNDLE`
+//! names the bundle's directory.
+
+mod cases;
+mod cluster;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cluster::Cluster;
+
+/// One thing that must hold.
+pub struct Case {
+    name: &'static str,
+    run: fn(&Cluster),
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let cases: Vec<&Case> = cases::ALL
+        .iter()
+        .filter(|case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w.as_str())))
+        .collect();
+    if std::env::var_os("RINGFORT_E2E").is_none() {
+        println!("skipped: the end-to-end cases need root and a bundle; set RINGFORT_E2E=1");
+        println!("0 passed, 0 failed, {} skipped", cases.len());
+        return ExitCode::SUCCESS;
+    }
+    let cluster = Cluster::boot();
+    let (mut passed, mut failed) = (0, 0);
+    for case in &cases {
+        let start = Instant::now();
+        println!("case {} ...", case.name);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&cluster)));
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => {
+                passed += 1;
+                println!("case {} ... ok ({seconds:.1} s)", case.name);
+            }
+            Err(_) => {
+                failed += 1;
+                println!("case {} ... FAILED ({seconds:.1} s)", case.name);
+                cluster.show_trouble();
+                break;
+            }
+        }
+    }
+    cluster.end();
+    let skipped = cases.len() - passed - failed;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

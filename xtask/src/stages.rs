@@ -1,0 +1,274 @@
+//! The stages of `cargo xtask test`, ordered by how much they cost and how much they destroy.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::packages;
+use crate::process::{self, Ending, Patience};
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use crate::{generate, tidy};
+
+/// The minor that CI builds; the others are golden files there.
+pub(crate) const KUBERNETES: &str = "1.37";
+
+/// One stage.
+pub(crate) struct Stage {
+    /// What it is called on the command line.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) about: &'static str,
+    /// How many minutes it may take from nothing.
+    pub(crate) minutes: u64,
+    /// Where it runs.
+    pub(crate) place: Where,
+    /// Stages without which it makes no sense.
+    pub(crate) needs: &'static [&'static str],
+    act: fn(&mut Scene<'_>, Instant) -> Result<Outcome>,
+}
+
+/// Where a stage runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Where {
+    /// On this machine, without touching it.
+    Here,
+    /// On throwaway machines, which take root and system packages.
+    Lab,
+}
+
+/// How a stage ended.
+pub(crate) enum Outcome {
+    /// With so many tests.
+    Ran(Tally),
+    /// Not at all, for a reason that is no fault.
+    Skipped(String),
+    /// Not at all, since something before it failed.
+    NotRun(String),
+}
+
+/// All stages, in the order in which they run.
+pub(crate) const STAGES: &[Stage] = &[
+    here("fmt", "cargo fmt --check", 2, &[], |scene, end| {
+        scene.cargo(&["fmt", "--all", "--check"], end)
+    }),
+    here("tidy", "the rules of the house", 2, &[], |scene, _| {
+        tidy::task(scene.workspace, &[]).map(|()| Outcome::Ran(Tally::PASSED))
+    }),
+    here("clippy", "cargo clippy, warnings are errors", 15, &[], |scene, end| {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"];
+        scene.cargo(&arguments, end)
+    }),
+    here("build", "everything once, tests and command together", 20, &[], |scene, end| {
+        scene.cargo(&["build", "--workspace", "--all-targets", "--locked"], end)
+    }),
+    here("unit", "unit tests, laws, simulation, golden files", 15, &["build"], |scene, end| {
+        scene.tests(&["--no-fail-fast"], &[], end)
+    }),
+    here("generated", "what is derived is up to date", 5, &["build"], |scene, _| {
+        generate::task(scene.workspace, &["--check"]).map(|()| Outcome::Ran(Tally::PASSED))
+    }),
+    here("doc", "cargo doc, warnings are errors", 10, &[], |scene, end| {
+        let mut command = scene.workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+        command.env("RUSTDOCFLAGS", "-Dwarnings");
+        scene.whole(&mut command, end)
+    }),
+    lab("bundle", "build or reuse the bundle of Kubernetes", 45, &["build"], |scene, end| {
+        scene.bundle_stage(end)
+    }),
+    lab("lab", "two throwaway machines: boot, cut, power off, take down", 15, &["build"], {
+        |scene, end| scene.machine_test("lab", end)
+    }),
+    lab("e2e", "one whole cluster, ordered by how much is destroyed", 40, &["build", "bundle"], {
+        |scene, end| scene.machine_test("e2e", end)
+    }),
+];
+
+const fn here(
+    name: &'static str,
+    about: &'static str,
+    minutes: u64,
+    needs: &'static [&'static str],
+    act: fn(&mut Scene<'_>, Instant) -> Result<Outcome>,
+) -> Stage {
+    Stage { name, about, minutes, place: Where::Here, needs, act }
+}
+
+const fn lab(
+    name: &'static str,
+    about: &'static str,
+    minutes: u64,
+    needs: &'static [&'static str],
+    act: fn(&mut Scene<'_>, Instant) -> Result<Outcome>,
+) -> Stage {
+    Stage { name, about, minutes, place: Where::Lab, needs, act }
+}
+
+/// Runs one stage, to its own deadline or that of the whole run, whichever comes first.
+pub(crate) fn run(stage: &Stage, scene: &mut Scene<'_>, end: Instant) -> Result<Outcome> {
+    if stage.place == Where::Lab {
+        if !packages::is_root() {
+            let reason = "needs root, since it boots machines".to_owned();
+            return if in_ci() {
+                Err(Failure::stuck(reason))
+            } else {
+                Ok(Outcome::Skipped(reason))
+            };
+        }
+        packages::install(&packages::missing())?;
+    }
+    let own_end = Instant::now() + Duration::from_secs(stage.minutes * 60);
+    (stage.act)(scene, own_end.min(end))
+}
+
+fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true")
+}
+
+/// What the stages share.
+pub(crate) struct Scene<'a> {
+    workspace: &'a Workspace,
+    bundle: Option<PathBuf>,
+}
+
+impl<'a> Scene<'a> {
+    /// Begins with nothing known.
+    pub(crate) fn new(workspace: &'a Workspace) -> Result<Self> {
+        Ok(Self { workspace, bundle: None })
+    }
+
+    /// Cargo as one test.
+    fn cargo(&self, arguments: &[&str], end: Instant) -> Result<Outcome> {
+        self.whole(&mut self.workspace.cargo(arguments), end)
+    }
+
+    /// A program as one test.
+    fn whole(&self, command: &mut Command, end: Instant) -> Result<Outcome> {
+        let began = Instant::now();
+        let ending = process::supervise(command, Patience::unless_watched(end), |_| ())?;
+        judge(ending, began, Tally::PASSED)
+    }
+
+    /// `cargo test` over the workspace. Every call names the whole workspace, so that the features
+    /// of dependencies, and with them what was compiled, are the same for all.
+    fn tests(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, PathBuf)],
+        end: Instant,
+    ) -> Result<Outcome> {
+        let mut command = self.workspace.cargo(&["test", "--workspace", "--locked"]);
+        command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+        let began = Instant::now();
+        let mut tally = Tally::default();
+        let ending = process::supervise(&mut command, Patience::unless_watched(end), |line| {
+            if let Some(more) = Tally::of_line(line) {
+                tally += more;
+            }
+        })?;
+        match ending {
+            Ending::Badly(_) if tally.failed > 0 => Ok(Outcome::Ran(tally)),
+            ending => judge(ending, began, tally),
+        }
+    }
+
+    fn bundle_stage(&mut self, end: Instant) -> Result<Outcome> {
+        let command = self.workspace.built("debug")?.join("ringfort");
+        let mut last = String::new();
+        let began = Instant::now();
+        let mut build = Command::new(command);
+        build.args(["bundle", "build", "--kubernetes", KUBERNETES]);
+        let ending = process::supervise(&mut build, Patience::unless_watched(end), |line| {
+            line.clone_into(&mut last);
+        })?;
+        let outcome = judge(ending, began, Tally::PASSED)?;
+        self.bundle = Some(PathBuf::from(last));
+        Ok(outcome)
+    }
+
+    /// An integration test on throwaway machines, one after the other.
+    fn machine_test(&mut self, name: &str, end: Instant) -> Result<Outcome> {
+        if !self.has_test(name)? {
+            return Ok(Outcome::Skipped(format!("there is no test target {name:?}")));
+        }
+        let mut variables = vec![("RINGFORT_E2E", PathBuf::from("1"))];
+        if name == "e2e" {
+            if self.bundle.is_none() {
+                self.bundle_stage(end)?;
+            }
+            variables.extend(self.bundle.iter().map(|bundle| ("RINGFORT_BUNDLE", bundle.clone())));
+        }
+        let before = self.labs()?;
+        let arguments = ["--test", name, "--", "--test-threads=1", "--nocapture"];
+        let outcome = self.tests(&arguments, &variables, end);
+        self.sweep(&before)?;
+        outcome
+    }
+
+    /// The names of all labs on this host.
+    fn labs(&self) -> Result<BTreeSet<String>> {
+        let mut command = Command::new(self.workspace.built("debug")?.join("ringfort"));
+        let printed = process::capture(command.args(["lab", "list", "--json"]))?;
+        Ok(lab_names(&printed))
+    }
+
+    /// Takes down what a test left behind because it was killed or fell over. Labs that were there
+    /// before, or that do not bear a test's name, belong to somebody.
+    fn sweep(&self, before: &BTreeSet<String>) -> Result<()> {
+        let ringfort = self.workspace.built("debug")?.join("ringfort");
+        for lab in self.labs()?.difference(before).filter(|lab| is_of_a_test(lab)) {
+            eprintln!("the test left the lab {lab} behind: taking it down");
+            process::run(Command::new(&ringfort).args(["lab", "down", lab]))?;
+        }
+        Ok(())
+    }
+
+    fn has_test(&self, name: &str) -> Result<bool> {
+        let tests = PathBuf::from("tests");
+        let targets = [tests.join(format!("{name}.rs")), tests.join(name).join("main.rs")];
+        let files = self.workspace.files()?;
+        Ok(files.iter().any(|file| targets.iter().any(|target| file.ends_with(target))))
+    }
+}
+
+fn judge(ending: Ending, began: Instant, tally: Tally) -> Result<Outcome> {
+    match ending {
+        Ending::Well => Ok(Outcome::Ran(tally)),
+        Ending::Badly(status) => Err(Failure::findings(format!("ended with {status}"))),
+        Ending::OutOfTime => Err(Failure::stuck(format!(
+            "killed after {} minutes: its time was over",
+            began.elapsed().as_secs() / 60
+        ))),
+    }
+}
+
+/// The names in what `ringfort lab list --json` prints.
+fn lab_names(printed: &str) -> BTreeSet<String> {
+    let listed: Value = serde_json::from_str(printed).unwrap_or_default();
+    let labs = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+    labs.iter().filter_map(|lab| lab["name"].as_str()).map(str::to_owned).collect()
+}
+
+/// Whether a lab's name is one that tests give.
+fn is_of_a_test(name: &str) -> bool {
+    ["test", "e2e"].iter().any(|opening| name.starts_with(opening))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_labs_are_read_and_those_of_tests_told() {
+        let names = lab_names(r#"[{"name": "demo", "machines": []}, {"name": "test-12"}]"#);
+        let of_tests: Vec<_> = names.iter().filter(|name| is_of_a_test(name)).collect();
+        assert_eq!(names.len(), 2);
+        assert_eq!(of_tests, ["test-12"]);
+        assert!(lab_names("").is_empty());
+    }
+}

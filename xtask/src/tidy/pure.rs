@@ -1,0 +1,158 @@
+//! Rooms that decide and never act name nothing that acts. Pure.
+
+use std::path::Path;
+
+use super::Violation;
+use super::source::{Line, Source, is_only_tests};
+
+/// Where nothing may act.
+const PURE: &[&str] = &[
+    "crates/model/src",
+    "crates/spec/src",
+    "crates/facts/src",
+    "crates/controls/src",
+    "crates/engine/src",
+    "crates/forge/src/render",
+];
+
+/// What acts, or differs from run to run.
+const EFFECTS: &[(&str, &str)] = &[
+    ("std::fs", "files"),
+    ("std::env", "the environment"),
+    ("std::process", "processes"),
+    ("std::thread", "threads"),
+    ("std::net::TcpStream", "the network"),
+    ("std::net::TcpListener", "the network"),
+    ("std::net::UdpSocket", "the network"),
+    ("std::net::ToSocketAddrs", "the network"),
+    ("std::time::SystemTime", "the clock"),
+    ("std::time::Instant", "the clock"),
+    ("SystemTime::now", "the clock"),
+    ("Instant::now", "the clock"),
+    ("Timestamp::now", "the clock"),
+    ("Zoned::now", "the clock"),
+    ("OffsetDateTime::now_utc", "the clock"),
+    ("tokio::", "waiting"),
+    ("rand::", "chance"),
+    ("HashMap", "an order that differs from run to run"),
+    ("HashSet", "an order that differs from run to run"),
+];
+
+/// Finds effects in the rooms that have none.
+pub(crate) fn check(file: &Path, source: &Source) -> Vec<Violation> {
+    if !PURE.iter().any(|room| file.starts_with(room)) || is_only_tests(file) {
+        return Vec::new();
+    }
+    let mut violations = Vec::new();
+    for (number, paths) in paths(source.lines()) {
+        for (effect, touches) in EFFECTS {
+            if paths.iter().any(|path| names(path, effect)) {
+                let message =
+                    format!("{effect} reaches {touches}, and this room decides without acting");
+                violations.push(Violation::new(file, number, message));
+            }
+        }
+    }
+    violations
+}
+
+/// Whether `path` contains `effect` as whole words.
+fn names(path: &str, effect: &str) -> bool {
+    let is_word = |each: char| each.is_alphanumeric() || each == '_';
+    path.match_indices(effect).any(|(at, _)| {
+        let before = path[..at].chars().next_back();
+        let after = path[at + effect.len()..].chars().next();
+        let open = effect.ends_with("::");
+        !before.is_some_and(is_word) && (open || !after.is_some_and(is_word))
+    })
+}
+
+/// Each line's code with, for a `use`, every path that it brings in spelt out.
+fn paths(lines: &[Line]) -> Vec<(usize, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut statement: Option<(usize, String)> = None;
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| !line.test) {
+        let code = line.code.trim();
+        match &mut statement {
+            None if begins_use(code) => statement = Some((index + 1, code.to_owned())),
+            None => found.push((index + 1, vec![code.to_owned()])),
+            Some((_, text)) => text.push_str(code),
+        }
+        if let Some((number, text)) = statement.take_if(|(_, text)| text.contains(';')) {
+            let tree = text.trim_end_matches(';').split_once("use ").map_or("", |(_, tree)| tree);
+            let mut spelt = Vec::new();
+            spell("", tree, &mut spelt);
+            found.push((number, spelt));
+        }
+    }
+    found
+}
+
+fn begins_use(code: &str) -> bool {
+    code.starts_with("use ") || (code.starts_with("pub") && code.contains(" use "))
+}
+
+/// Spells out a tree of `use`: `std::{fs, io::{self, Read}}` has three paths.
+fn spell(prefix: &str, tree: &str, out: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some((head, branches)) = tree.split_once('{') else {
+        out.push(format!("{prefix}{tree}"));
+        return;
+    };
+    let prefix = format!("{prefix}{}", head.trim());
+    let branches = branches.strip_suffix('}').unwrap_or(branches);
+    let mut depth = 0usize;
+    let mut start = 0;
+    for (at, character) in branches.char_indices().chain([(branches.len(), ',')]) {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                spell(&prefix, &branches[start..at], out);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_room(code: &str, expected: &[(usize, &str)]) {
+        let found = check(Path::new("crates/model/src/name.rs"), &Source::new(code));
+        let found: Vec<_> = found
+            .iter()
+            .map(|each| (each.line, each.message.split(' ').next().unwrap_or_default()))
+            .collect();
+        assert_eq!(found, expected, "{code}");
+    }
+
+    #[test]
+    fn effects_are_found_however_they_are_imported() {
+        check_room("use std::fs;", &[(1, "std::fs")]);
+        check_room("use std::{fmt, fs as files};", &[(1, "std::fs")]);
+        check_room(
+            "use std::{\n    collections::{BTreeMap, HashMap},\n    env,\n};",
+            &[(1, "std::env"), (1, "HashMap")],
+        );
+        check_room("let now = jiff::Timestamp::now();", &[(1, "Timestamp::now")]);
+        check_room("pub(crate) use std::net::{IpAddr, TcpStream};", &[(1, "std::net::TcpStream")]);
+    }
+
+    #[test]
+    fn words_that_only_look_alike_are_let_pass() {
+        check_room("use std::{fmt, net::IpAddr};", &[]);
+        check_room("let a = strand::b; // std::fs", &[]);
+        check_room("fn std_fs() { my_std::fsx() }", &[]);
+        check_room("#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n", &[]);
+    }
+
+    #[test]
+    fn rooms_that_act_may() {
+        let source = Source::new("use std::fs;");
+        assert_eq!(check(Path::new("crates/host/src/lib.rs"), &source), []);
+        assert_eq!(check(Path::new("crates/spec/src/parse/tests.rs"), &source), []);
+    }
+}
