@@ -1,1 +1,24 @@
-//! controls
+//! The catalogue of controls: each is one decision that a user can waive, in one file with its
+//! Markdown beside it. Here stands what a control adds to a cluster's blueprint, and why.
+//!
+//! Never here: input or output, clocks, randomness. A control looks at the spec and writes into a
+//! [`Draft`](draft::Draft), which knows who wrote what.
+
+pub mod access;
+pub mod admission;
+pub mod audit;
+pub mod catalogue;
+pub mod control;
+pub mod data;
+pub mod draft;
+pub mod ha;
+pub mod kubeconfig;
+pub mod network;
+pub mod node;
+pub mod paths;
+pub mod versions;
+pub mod workload;
+pub mod yaml;
+
+pub use catalogue::{CATALOGUE, find, ids};
+pub use control::{Control, Ref, Severity};

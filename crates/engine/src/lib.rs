@@ -8,8 +8,8 @@ pub mod difference;
 pub mod journal;
 pub mod membership;
 pub mod node;
-// #[cfg(any(test, feature = "sim"))]
-// pub mod sim;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 
 mod message;
 mod mission;
@@ -20,6 +20,6 @@ pub use difference::{NotSeen, View, act_for, difference, look_at};
 pub use message::{
     Effect, Input, ObjectAct, ObjectSeen, Planned, Remark, Remember, Report, Tick,
 };
-pub use mission::{AuthoritySeen, Circumstances, Encryption, Goal, Mission};
+pub use mission::{AuthoritySeen, Circumstances, Encryption, Goal, Mission, Signing};
 pub use operator::Operator;
 pub use refusal::{Refusal, refusals};

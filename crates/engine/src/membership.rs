@@ -27,8 +27,8 @@ pub struct Standing<'a> {
     pub lists: &'a BTreeMap<NodeName, Option<Vec<Member>>>,
     /// How the data of each member began, as far as it is remembered.
     pub foundings: &'a BTreeMap<NodeName, Founding>,
-    /// Whether the cluster's etcd was ever seen to answer.
-    pub founded: bool,
+    /// Machines whose etcd was seen to answer since their founding was written down.
+    pub started: &'a BTreeSet<NodeName>,
 }
 
 /// What of etcd's data a machine holds.
@@ -113,7 +113,7 @@ fn without_etcd(standing: &Standing<'_>) -> Next {
     let out_of_sight =
         standing.control_planes.keys().filter(|node| !standing.data.contains_key(*node)).count();
     let can_answer = holders + out_of_sight > began_with.len() / 2;
-    if !can_answer && standing.founded {
+    if !can_answer && !standing.started.is_empty() {
         return Next::Refuse(vec![lost_quorum(holders, began_with.len())]);
     }
     if !can_answer {
@@ -144,7 +144,7 @@ fn begin(standing: &Standing<'_>) -> Next {
         .map(|(node, address)| (node.clone(), peer_url(*address)))
         .collect();
     let founding = Founding { state: FoundingState::New, members };
-    remember_each(standing, |_| Some(founding.clone())).unwrap_or(Next::Settled { again: false })
+    remember_each(standing, |_| true, |_| Some(founding.clone())).unwrap_or(Next::Settled { again: false })
 }
 
 /// A first start was interrupted before etcd could answer: the others begin as was remembered.
@@ -163,23 +163,33 @@ fn forget(standing: &Standing<'_>, nodes: &[&NodeName]) -> Option<Next> {
     Some(Next::Remember(Remember::Founding { node: (*node).clone(), founding: None }))
 }
 
-/// Writes down what is not remembered yet, one member after the other.
+/// Writes down what is not remembered yet, one member after the other. Those that begin now have
+/// not started, whatever ran on their machines before.
 fn remember_each(
     standing: &Standing<'_>,
+    begins: impl Fn(&NodeName) -> bool,
     wanted: impl Fn(&NodeName) -> Option<Founding>,
 ) -> Option<Next> {
     let nodes: BTreeSet<&NodeName> =
         standing.control_planes.keys().chain(standing.foundings.keys()).collect();
     nodes.into_iter().find_map(|node| {
         let founding = wanted(node).filter(|_| standing.control_planes.contains_key(node));
-        (standing.foundings.get(node) != founding.as_ref())
-            .then(|| Next::Remember(Remember::Founding { node: node.clone(), founding }))
+        let is_known = standing.foundings.get(node) == founding.as_ref();
+        let is_over = standing.started.contains(node);
+        let node = node.clone();
+        match founding {
+            Some(founding) if begins(&node) && (is_over || !is_known) => {
+                Some(Next::Remember(Remember::Beginning { node, founding }))
+            }
+            founding => (!is_known)
+                .then(|| Next::Remember(Remember::Founding { node, founding })),
+        }
     })
 }
 
 fn with_etcd(standing: &Standing<'_>, members: &[Member]) -> Next {
-    if let Some(stale) = members.iter().find(|member| is_stale(standing, member)) {
-        return remove(standing, members, stale);
+    if let Some(lost) = members.iter().find(|member| is_lost(standing, member)) {
+        return remove(standing, members, lost);
     }
     let joiners: Vec<&NodeName> = standing
         .control_planes
@@ -196,47 +206,60 @@ fn with_etcd(standing: &Standing<'_>, members: &[Member]) -> Next {
         return Next::Refuse(strangers);
     }
     let reachable = joiners.iter().find(|node| standing.data.contains_key(**node));
-    let is_learning = members.iter().any(|member| member.learner);
-    match reachable {
-        Some(joiner) if !is_learning => join(standing, members, joiner, joiners.len() > 1),
-        _ => keep(standing, members, !joiners.is_empty()),
+    let learns = members.iter().any(|member| member.learner);
+    let leaver = members.iter().find(|member| home(standing, member).is_none());
+    match (reachable, leaver) {
+        (Some(joiner), _) if !learns => {
+            join(standing, members, joiner, joiners.len() > 1 || leaver.is_some())
+        }
+        // Who leaves does so last, when those that come have their votes.
+        (None, Some(leaver)) if !learns || leaver.learner => remove(standing, members, leaver),
+        _ => keep(standing, members, !joiners.is_empty() || leaver.is_some()),
     }
 }
 
-/// A member is stale if the spec no longer has its machine, or its machine lost the data. One that
-/// was only announced has no data yet.
-fn is_stale(standing: &Standing<'_>, member: &Member) -> bool {
-    let places = standing.control_planes.iter().map(|(node, address)| (node, *address));
-    let Some(node) = node_of(member, places) else { return true };
+/// Names the control plane of the spec that a member runs on.
+fn home<'a>(standing: &Standing<'a>, member: &Member) -> Option<&'a NodeName> {
+    node_of(member, standing.control_planes.iter().map(|(node, address)| (node, *address)))
+}
+
+/// A member is lost if its machine has no data any more. One that was only announced has none yet.
+fn is_lost(standing: &Standing<'_>, member: &Member) -> bool {
+    let Some(node) = home(standing, member) else { return false };
     let was_started = !member.name.is_empty();
-    was_started && standing.data.get(node) == Some(&Data::Lost)
+    // Only a member that began with the cluster has a name before it starts.
+    let joined = standing.foundings.get(node).is_some_and(|f| f.state == FoundingState::Existing);
+    match standing.data.get(node) {
+        Some(Data::Lost) => was_started,
+        Some(Data::NotYet) => was_started && joined,
+        _ => false,
+    }
 }
 
 fn is_member(members: &[Member], address: IpAddr) -> bool {
     members.iter().any(|member| member.peer_urls.contains(&peer_url(address)))
 }
 
-fn remove(standing: &Standing<'_>, members: &[Member], stale: &Member) -> Next {
+fn remove(standing: &Standing<'_>, members: &[Member], leaver: &Member) -> Next {
     let answers = |member: &&Member| {
-        let places = standing.control_planes.iter().map(|(node, address)| (node, *address));
-        node_of(member, places)
+        home(standing, member)
             .is_some_and(|node| standing.lists.get(node).is_some_and(Option::is_some))
     };
-    let left = members.iter().filter(|member| !member.learner && member.id != stale.id);
-    let (voters, answering) = (left.clone().count(), left.clone().filter(answers).count());
+    let voters = || members.iter().filter(|member| !member.learner);
+    let left = || voters().filter(|member| member.id != leaver.id);
+    // That somebody answers means that a majority of all voters lives.
+    let may_live = usize::from(!leaver.learner && home(standing, leaver).is_none());
+    let majority = voters().count() / 2 + 1;
+    let living = left().filter(answers).count().max(majority.saturating_sub(may_live));
     let through = standing.lists.iter().find(|(node, list)| {
-        let is_stale = standing
-            .control_planes
-            .get(*node)
-            .is_none_or(|address| stale.peer_urls.contains(&peer_url(*address)));
-        list.is_some() && !is_stale
+        list.is_some() && home(standing, leaver).is_none_or(|home| home != *node)
     });
     match through {
-        Some((node, _)) if answering > voters / 2 => Next::Change {
+        Some((node, _)) if living > left().count() / 2 => Next::Change {
             through: node.clone(),
-            act: EtcdAct::Remove { id: stale.id.clone() },
+            act: EtcdAct::Remove { id: leaver.id.clone() },
         },
-        _ => Next::Refuse(vec![lost_quorum(answering, voters)]),
+        _ => Next::Refuse(vec![lost_quorum(living, left().count())]),
     }
 }
 
@@ -249,18 +272,18 @@ fn join(standing: &Standing<'_>, members: &[Member], joiner: &NodeName, others: 
         true => Some(founding.clone()),
         false => keeps(standing, members, node),
     };
-    if let Some(remember) = remember_each(standing, wanted) {
+    if let Some(remember) = remember_each(standing, |node| node == joiner, wanted) {
         return remember;
     }
     let Some(through) = standing.lists.iter().find(|(_, list)| list.is_some()) else {
-        return Next::Settled { again: true };
+        return Next::Settled { again: others };
     };
     let act = EtcdAct::AddLearner { node: joiner.clone(), peer_url: peer_url(*address) };
     Next::Change { through: through.0.clone(), act }
 }
 
 fn keep(standing: &Standing<'_>, members: &[Member], again: bool) -> Next {
-    remember_each(standing, |node| keeps(standing, members, node))
+    remember_each(standing, |_| false, |node| keeps(standing, members, node))
         .unwrap_or(Next::Settled { again })
 }
 
@@ -287,15 +310,19 @@ fn joining(
     joiner: &NodeName,
     address: IpAddr,
 ) -> Founding {
-    let places = || standing.control_planes.iter().map(|(node, address)| (node, *address));
     let mut all: Vec<(NodeName, String)> = members
         .iter()
-        .filter_map(|member| Some((node_of(member, places())?.clone(), member.peer_urls.first()?.clone())))
+        .filter_map(|member| Some((name_of(standing, member)?, member.peer_urls.first()?.clone())))
         .filter(|(node, _)| node != joiner)
         .collect();
     all.push((joiner.clone(), peer_url(address)));
     all.sort();
     Founding { state: FoundingState::Existing, members: all }
+}
+
+/// Names a member's machine, also if the spec no longer has it.
+fn name_of(standing: &Standing<'_>, member: &Member) -> Option<NodeName> {
+    home(standing, member).cloned().or_else(|| NodeName::new(member.name.clone()).ok())
 }
 
 fn lost_quorum(answering: usize, voters: usize) -> Refusal {

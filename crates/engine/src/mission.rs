@@ -47,17 +47,17 @@ pub struct Circumstances {
     pub authorities: BTreeMap<Authority, AuthoritySeen>,
     /// The keys that seal what the API servers store.
     pub encryption: Encryption,
-    /// The key with which each API server signs tokens, as the other servers know it: the path of
-    /// the private half and the digest of the public one. Another key is not made under their feet.
-    pub signing: BTreeMap<NodeName, (String, Digest)>,
+    /// The keys with which API servers sign tokens, as the other servers know them. `None` in the
+    /// pass that makes them.
+    pub signing: Option<Signing>,
     /// API servers whose signing key not every other server is known to have loaded: they start
     /// with it last.
     pub unannounced: BTreeSet<NodeName>,
     /// Whether the operator's state was there before this run. Without it, data of a cluster on a
     /// machine is not touched.
     pub known: bool,
-    /// Machines whose etcd was ever seen to answer ([`crate::Remember::Started`]). A founding that
-    /// is written down anew takes its machine out again.
+    /// Machines whose etcd was ever seen to answer ([`crate::Remember::Started`]), unless it began
+    /// anew since ([`crate::Remember::Beginning`]).
     pub started: BTreeSet<NodeName>,
     /// How the data of each etcd member began, as far as it is remembered.
     pub foundings: BTreeMap<NodeName, Founding>,
@@ -83,4 +83,13 @@ pub struct Encryption {
     pub loaded: BTreeSet<String>,
     /// Those that seal nothing any more, because every object was written anew.
     pub retired: BTreeSet<String>,
+}
+
+/// The keys with which API servers sign tokens, as the other servers know them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Signing {
+    /// The path of the private half, on every machine.
+    pub path: String,
+    /// The digest of each machine's public half. No other key is made there.
+    pub known: BTreeMap<NodeName, Digest>,
 }

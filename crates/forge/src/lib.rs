@@ -3,4 +3,6 @@
 pub mod bundle;
 pub mod drive;
 pub mod keyring;
+pub mod make;
 pub mod preflight;
+pub mod render;

@@ -26,7 +26,8 @@ impl Digest {
 
     /// Writes the 32 bytes of a finished hash as text.
     pub fn from_array(bytes: [u8; 32]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+        Self(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
     /// Gives the hexadecimal digits.

@@ -1,7 +1,7 @@
 //! The public half of a cluster's trust: what an operator remembers beside `cluster.yaml` and may
 //! commit. Certificates, key ids and assignments; never a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +35,8 @@ pub struct TrustFacts {
     pub pod_ranges: BTreeMap<NodeName, Cidr>,
     /// How the data of each etcd member began.
     pub foundings: BTreeMap<NodeName, Founding>,
-    /// Whether the cluster's etcd was ever seen to answer: from then on no member begins with it.
-    pub founded: bool,
+    /// Machines whose etcd was seen to answer since its founding: if its data is gone, it was lost.
+    pub started: BTreeSet<NodeName>,
 }
 
 /// What everybody may know of an authority.
@@ -75,6 +75,9 @@ pub struct ServiceAccountKey {
     /// When its control plane was found with another key or was gone, in seconds since 1970. Its
     /// public half stays on every server until no token that it signed can be alive.
     pub retired: Option<i64>,
+    /// Whether every API server was seen to run with its public half. Until then its server starts
+    /// last.
+    pub announced: bool,
 }
 
 /// Says why a text is no trust file.
@@ -138,6 +141,7 @@ impl TrustFacts {
             node: node.clone(),
             since: now,
             retired: None,
+            announced: false,
         };
         let key = self.service_account_keys.entry(id.clone()).or_insert_with(fresh);
         key.retired = None;
@@ -171,7 +175,7 @@ impl TrustFacts {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::{EncryptionFacts, NotTrust, TRUST_VERSION, TrustFacts};
     use crate::digest::Digest;
@@ -187,7 +191,7 @@ mod tests {
             service_account_keys: BTreeMap::new(),
             pod_ranges: BTreeMap::new(),
             foundings: BTreeMap::new(),
-            founded: false,
+            started: BTreeSet::new(),
         }
     }
 
@@ -232,7 +236,8 @@ mod tests {
       "public_pem": "PEM",
       "node": "cp1",
       "since": 1800000000,
-      "retired": null
+      "retired": null,
+      "announced": false
     }
   },
   "pod_ranges": {
@@ -249,7 +254,9 @@ mod tests {
       ]
     }
   },
-  "founded": true
+  "started": [
+    "cp1"
+  ]
 }
 "#;
         assert_eq!(TrustFacts::read(kept).unwrap().write(), kept);

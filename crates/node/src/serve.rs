@@ -1,34 +1,35 @@
 //! The machine's side of the conversation with an operator: requests in, answers out, steps side
 //! by side.
 //!
-//! Everything but steps is answered in order. When the operator goes, steps that were begun are
-//! ended, and nothing new is begun.
+//! Who may act and what is written down before it is done is decided by the engine's node half;
+//! here its effects are performed, in its order. Everything but steps is answered in order. When
+//! the operator goes, steps that were begun are ended, and nothing new is begun.
 
-use std::collections::BTreeMap;
+mod half;
+mod supply;
+
 use std::io::{self, Read, Write};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Scope;
 
 use zeroize::Zeroizing;
 
-use ringfort_model::digest::Digest;
-use ringfort_model::frame::{
-    Answer, Decoder, FRAME_LIMIT, FRAME_VERSION, FrameError, Request, encode,
-};
+use ringfort_engine::node::{Effect, Input};
+use ringfort_model::frame::{Answer, Decoder, FrameError, Request, encode};
 use ringfort_model::item::ItemId;
 use ringfort_model::seen::{Look, Seen};
 use ringfort_model::step::{Act, Outcome, Step};
 
-use crate::act::{Actor, members, told};
-use crate::journal::Journal;
+use crate::act::{Actor, members};
 use crate::look::{KnownDigests, Looker, etcd_data};
 use crate::root::Root;
 use crate::store::Store;
 use crate::survey;
-use crate::tenure::{Tenure, last_epoch};
 use crate::tools::Tools;
+use half::Half;
+use supply::Supply;
 
 /// Says how a conversation ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -66,23 +67,18 @@ pub fn serve(
     let digests = KnownDigests::default();
     let store = Store::open(root);
     let closing = AtomicBool::new(false);
-    let voice = Voice { writer: Mutex::new(writer) };
-    let slots = Slots::new(AT_WORK);
-    let open = AtomicUsize::new(0);
+    let looker = Looker { root, tools, digests: &digests };
+    let machine = Machine {
+        actor: Actor::new(&looker, &store, &closing),
+        looker,
+        store: &store,
+        voice: Voice { writer: Mutex::new(writer) },
+        slots: Slots::new(AT_WORK),
+        open: AtomicUsize::new(0),
+    };
     std::thread::scope(|scope| {
-        let looker = Looker { root, tools, digests: &digests };
-        let mut talk = Talk {
-            looker,
-            store: &store,
-            closing: &closing,
-            voice: &voice,
-            slots: &slots,
-            open: &open,
-            scope,
-            actor: None,
-            greeted: false,
-            spoilt: BTreeMap::new(),
-        };
+        let supply = Supply::default();
+        let mut talk = Talk { machine: &machine, scope, half: None, acts: false, supply };
         let ended = listen(reader, &mut talk);
         closing.store(true, Ordering::Relaxed);
         ended
@@ -104,12 +100,29 @@ fn listen<W: Write + Send>(
         };
         decoder.push(&piece[..count]);
         while let Some((request, tail)) = decoder.pop()? {
-            if request == Request::Bye {
+            // Steps that were begun are still written down as done: the half hears no goodbye.
+            if request == Request::Bye || talk.hear(request, Zeroizing::new(tail)) == Then::End {
                 return Ok(());
             }
-            talk.hear(request, Zeroizing::new(tail));
         }
     }
+}
+
+/// Whether a conversation goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+/// What a conversation works with.
+struct Machine<'a, W> {
+    looker: Looker<'a>,
+    store: &'a Store,
+    actor: Actor<'a>,
+    voice: Voice<W>,
+    slots: Slots,
+    open: AtomicUsize,
 }
 
 /// Says answers, one at a time.
@@ -127,134 +140,112 @@ impl<W: Write> Voice<W> {
 
 /// A conversation.
 struct Talk<'scope, 'env, W> {
-    looker: Looker<'env>,
-    store: &'env Store,
-    closing: &'env AtomicBool,
-    voice: &'env Voice<W>,
-    slots: &'env Slots,
-    open: &'env AtomicUsize,
+    machine: &'env Machine<'env, W>,
     scope: &'scope Scope<'scope, 'env>,
-    actor: Option<Arc<Actor<'env>>>,
-    greeted: bool,
-    /// Files for the store of which a piece was refused.
-    spoilt: BTreeMap<Digest, String>,
+    half: Option<Arc<Half>>,
+    /// Whether the operator may change the machine, and not only look.
+    acts: bool,
+    supply: Supply,
 }
 
-impl<'env, W: Write + Send> Talk<'_, 'env, W> {
-    fn hear(&mut self, request: Request, tail: Zeroizing<Vec<u8>>) {
+impl<W: Write + Send> Talk<'_, '_, W> {
+    fn hear(&mut self, request: Request, tail: Zeroizing<Vec<u8>>) -> Then {
+        let machine = self.machine;
         let answer = match request {
-            Request::Hello { version, epoch, operator } => self.greet(version, epoch, &operator),
-            Request::Apply { seq, step } => return self.begin(seq, step, tail),
-            _ if !self.greeted => Err("say hello first".to_owned()),
-            Request::Survey => {
-                Ok(Answer::Surveyed(survey::take(self.looker.root, self.looker.tools)))
+            Request::Survey if self.half.is_some() => {
+                Answer::Surveyed(survey::take(machine.looker.root, machine.looker.tools))
             }
-            Request::Observe { looks } => self.observe(looks),
-            Request::Lacks { digests } => Ok(Answer::Lacking(self.store.lacks(&digests))),
-            Request::Store { digest, offset, last, packed } => {
-                match self.store(&digest, offset, last, packed, &tail) {
+            Request::Lacks { digests } if self.half.is_some() => {
+                Answer::Lacking(machine.store.lacks(&digests))
+            }
+            Request::Store { digest, offset, last, packed } if self.half.is_some() => {
+                let store = self.acts.then_some(machine.store);
+                match self.supply.take(store, &digest, offset, last, packed, &tail) {
                     Some(answer) => answer,
-                    None => return,
+                    None => return Then::GoOn,
                 }
             }
-            Request::Members => Ok(Answer::Members(members(self.looker.tools))),
-            Request::Bye => return,
-        };
-        self.voice.say(&answer.unwrap_or_else(|why| Answer::Refused { why }));
-    }
-
-    fn greet(&mut self, version: u32, epoch: u64, operator: &str) -> Result<Answer, String> {
-        if version != FRAME_VERSION {
-            return Err(format!(
-                "the operator speaks version {version}, this machine {FRAME_VERSION}: both sides must run the same binary"
-            ));
-        }
-        if self.actor.is_some() {
-            return Err("this conversation has begun: open another one".to_owned());
-        }
-        let before = if epoch == 0 {
-            last_epoch(self.looker.root).map_err(|error| told(&error))?
-        } else {
-            let tenure =
-                Tenure::take(self.looker.root, operator, epoch).map_err(|error| told(&error))?;
-            let actor = Actor::begin(&self.looker, self.store, self.closing, tenure)
-                .map_err(|error| told(&error))?;
-            self.actor.insert(Arc::new(actor)).epoch_before()
-        };
-        self.greeted = true;
-        Ok(Answer::Welcome { version: FRAME_VERSION, epoch: before })
-    }
-
-    fn observe(&self, looks: Vec<(ItemId, Look)>) -> Result<Answer, String> {
-        let root = self.looker.root;
-        let owned = match &self.actor {
-            Some(actor) => actor.owned(),
-            None => Journal::look(&root.state("journal")).map_err(|error| told(&error))?.owned,
-        };
-        Ok(Answer::Observed(Seen {
-            items: self.looker.all(looks),
-            owned,
-            epoch: last_epoch(root).map_err(|error| told(&error))?,
-            etcd_data: etcd_data(root),
-            cluster: survey::cluster(root),
-        }))
-    }
-
-    /// Takes a piece for the store; only a file's last piece is answered.
-    fn store(
-        &mut self,
-        digest: &Digest,
-        offset: u64,
-        last: bool,
-        packed: bool,
-        piece: &[u8],
-    ) -> Option<Result<Answer, String>> {
-        if offset == 0 {
-            self.spoilt.remove(digest);
-        }
-        let received = match (&self.actor, self.spoilt.get(digest)) {
-            (None, _) => Err("epoch 0 only looks: nothing is stored".to_owned()),
-            (_, Some(why)) => Err(why.clone()),
-            _ if packed => {
-                unpacked(piece).and_then(|piece| self.receive(digest, offset, last, &piece))
+            Request::Apply { seq, .. } if machine.open.load(Ordering::Relaxed) >= OPEN => {
+                let why = "too many steps are open on this machine: wait for answers".to_owned();
+                Answer::Applied { seq, outcome: Outcome::Failed { why } }
             }
-            _ => self.receive(digest, offset, last, piece),
+            request => return self.pass_on(request, tail),
         };
-        if let Err(why) = &received {
-            self.spoilt.insert(digest.clone(), why.clone());
-        }
-        last.then(|| received.map(|()| Answer::Stored(digest.clone())))
+        machine.voice.say(&answer);
+        Then::GoOn
     }
 
-    fn receive(
-        &self,
-        digest: &Digest,
-        offset: u64,
-        last: bool,
-        piece: &[u8],
-    ) -> Result<(), String> {
-        self.store.receive(digest, offset, last, piece).map_err(|error| told(&error))
+    /// Passes a request on to the engine's half, which is opened by the first one.
+    fn pass_on(&mut self, request: Request, secret: Zeroizing<Vec<u8>>) -> Then {
+        let half = match &self.half {
+            Some(half) => Arc::clone(half),
+            None => match self.open(&request) {
+                Ok(half) => half,
+                Err(why) => {
+                    self.machine.voice.say(&Answer::Refused { why });
+                    return Then::End;
+                }
+            },
+        };
+        let seq = match &request {
+            Request::Apply { seq, .. } => Some(*seq),
+            _ => None,
+        };
+        let effects = half.tell(self.machine, seq, Input::Heard(request));
+        self.perform(&half, effects, secret)
+    }
+
+    fn open(&mut self, request: &Request) -> Result<Arc<Half>, String> {
+        let operator = match request {
+            Request::Hello { epoch, operator, .. } if *epoch > 0 => Some(operator.as_str()),
+            _ => None,
+        };
+        let half = Half::open(self.machine.looker.root, operator)?;
+        self.acts = operator.is_some();
+        if self.acts {
+            self.machine.actor.tidy(&half.owned()).map_err(|error| crate::act::told(&error))?;
+        }
+        Ok(Arc::clone(self.half.insert(Arc::new(half))))
+    }
+
+    /// Performs what takes its time.
+    fn perform(&self, half: &Arc<Half>, effects: Vec<Effect>, secret: Zeroizing<Vec<u8>>) -> Then {
+        let mut secret = Some(secret);
+        for effect in effects {
+            let input = match effect {
+                Effect::Look { looks } => Input::Looked(self.look(looks)),
+                Effect::Count => Input::Counted(members(self.machine.looker.tools)),
+                Effect::Perform { seq, step } => {
+                    self.begin(Arc::clone(half), seq, step, secret.take().unwrap_or_default());
+                    continue;
+                }
+                _ => return Then::End,
+            };
+            if !half.tell(self.machine, None, input).is_empty() {
+                return Then::End;
+            }
+        }
+        Then::GoOn
+    }
+
+    fn look(&self, looks: Vec<(ItemId, Look)>) -> Seen {
+        let looker = &self.machine.looker;
+        Seen {
+            items: looker.all(looks),
+            etcd_data: etcd_data(looker.root),
+            cluster: survey::cluster(looker.root),
+            ..Seen::default()
+        }
     }
 
     /// Has a step done beside the others.
-    fn begin(&self, seq: u64, step: Step, secret: Zeroizing<Vec<u8>>) {
-        let refuse = |why: &str| {
-            let outcome = Outcome::Failed { why: why.to_owned() };
-            self.voice.say(&Answer::Applied { seq, outcome });
-        };
-        let Some(actor) = &self.actor else {
-            return refuse("epoch 0 only looks: nothing is changed");
-        };
-        if self.open.fetch_add(1, Ordering::Relaxed) >= OPEN {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            return refuse("too many steps are open on this machine: wait for answers");
-        }
-        let actor: Arc<Actor<'env>> = Arc::clone(actor);
-        let (voice, slots, open) = (self.voice, self.slots, self.open);
+    fn begin(&self, half: Arc<Half>, seq: u64, step: Step, secret: Zeroizing<Vec<u8>>) {
+        let machine = self.machine;
+        machine.open.fetch_add(1, Ordering::Relaxed);
         self.scope.spawn(move || {
-            let outcome = perform(&actor, slots, &step, &secret);
-            open.fetch_sub(1, Ordering::Relaxed);
-            voice.say(&Answer::Applied { seq, outcome });
+            let outcome = perform(&machine.actor, &machine.slots, &step, &secret);
+            half.performed(machine, seq, &step, outcome);
+            machine.open.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -266,17 +257,6 @@ fn perform(actor: &Actor<'_>, slots: &Slots, step: &Step, secret: &Zeroizing<Vec
     std::panic::catch_unwind(AssertUnwindSafe(|| actor.apply(step, secret))).unwrap_or_else(|_| {
         Outcome::Failed { why: "a fault of ringfort's own: run again, and report it".to_owned() }
     })
-}
-
-fn unpacked(piece: &[u8]) -> Result<Vec<u8>, String> {
-    let mut plain = Vec::new();
-    let limit = FRAME_LIMIT as u64 + 1;
-    let read = flate2::read::ZlibDecoder::new(piece).take(limit).read_to_end(&mut plain);
-    match read {
-        Ok(_) if plain.len() > FRAME_LIMIT => Err("a packed piece is too large".to_owned()),
-        Ok(_) => Ok(plain),
-        Err(error) => Err(format!("a packed piece cannot be unpacked: {error}")),
-    }
 }
 
 /// Places for a bounded number of steps.
@@ -293,16 +273,16 @@ impl Slots {
     }
 
     fn take(&self) -> Slot<'_> {
-        let free = self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.freed.wait_while(free, |free| *free == 0);
-        *free.unwrap_or_else(std::sync::PoisonError::into_inner) -= 1;
+        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
         Slot(self)
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.freed.notify_one();
     }
 }

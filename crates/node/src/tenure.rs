@@ -1,5 +1,5 @@
-//! Who may act on this machine now: one operator, while its channel lives, in an epoch no older
-//! than any that acted before. No clock has a say.
+//! Who acts on this machine, on its disk: the lock that lives as long as a channel, and the epoch
+//! with the name of who acted in it. Who may act is decided by the engine.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -7,118 +7,103 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use rustix::fs::FlockOperation;
 
+use ringfort_engine::node::Tenure;
+
 use crate::files::{self, Permissions};
 use crate::root::Root;
 
-/// Says why an operator may not act.
-#[derive(Debug, thiserror::Error)]
-pub enum TenureError {
-    /// Another operator's channel lives.
-    #[error("{holder} is at work on this machine: wait until that run has ended, or end it")]
-    Taken {
-        /// The other's name.
-        holder: String,
-    },
-    /// A newer epoch acted here.
-    #[error(
-        "epoch {offered} is over: this machine has acted in epoch {seen}: another operator went on; take its state over, then run again"
-    )]
-    Past {
-        /// The epoch that was offered.
-        offered: u64,
-        /// The highest that was seen.
-        seen: u64,
-    },
-    /// The state cannot be used.
-    #[error("ringfort's state on this machine cannot be used: {why}")]
-    State {
-        /// What the system said.
-        why: String,
-    },
+/// The lock, held as long as it lives.
+pub(crate) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
+
+/// Says why the lock was not taken.
+pub(crate) enum NotLocked {
+    /// Another channel lives, and whose it is.
+    Held(String),
+    /// It could not be tried.
+    Unusable(io::Error),
 }
 
-/// The right to act, held as long as it lives.
-pub(crate) struct Tenure {
-    _lock: File,
-    /// The epoch that is acted in.
-    pub(crate) epoch: u64,
-    /// The highest epoch that acted before.
-    pub(crate) before: u64,
-}
-
-impl Tenure {
-    /// Takes the machine for an operator in an epoch.
-    pub(crate) fn take(root: &Root, operator: &str, epoch: u64) -> Result<Self, TenureError> {
-        let state = |error: io::Error| TenureError::State { why: error.to_string() };
-        files::private_directory(&root.state("")).map_err(state)?;
-        let lock = lock(root, operator)?;
-        let before = last_epoch(root)?;
-        if epoch < before {
-            return Err(TenureError::Past { offered: epoch, seen: before });
-        }
-        if epoch > before {
-            let text = format!("{epoch}\n");
-            files::write(&root.state("epoch"), text.as_bytes(), Permissions::private())
-                .map_err(state)?;
-        }
-        Ok(Self { _lock: lock, epoch, before })
+impl From<io::Error> for NotLocked {
+    fn from(error: io::Error) -> Self {
+        Self::Unusable(error)
     }
 }
 
-/// Reads the highest epoch that acted on this machine; 0 where none did.
-pub(crate) fn last_epoch(root: &Root) -> Result<u64, TenureError> {
-    let state = |why: String| TenureError::State { why };
-    match std::fs::read_to_string(root.state("epoch")) {
-        Ok(text) => {
-            text.trim().parse().map_err(|_| state(format!("the epoch {text:?} is no number")))
+impl Lock {
+    /// Takes the machine for an operator.
+    pub(crate) fn take(root: &Root, operator: &str) -> Result<Self, NotLocked> {
+        files::private_directory(&root.state(""))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(root.state("lock"))?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            let unnamed = holder.is_empty();
+            return Err(NotLocked::Held(if unnamed {
+                "another operator".to_owned()
+            } else {
+                holder
+            }));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(state(error.to_string())),
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(plain(operator).as_bytes())?;
+        Ok(Self(file))
     }
 }
 
-fn lock(root: &Root, operator: &str) -> Result<File, TenureError> {
-    let state = |error: io::Error| TenureError::State { why: error.to_string() };
-    let path = root.state("lock");
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(state)?;
-    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut holder = String::new();
-        file.read_to_string(&mut holder).map_err(state)?;
-        let holder = if holder.is_empty() { "another operator".to_owned() } else { holder };
-        return Err(TenureError::Taken { holder });
-    }
-    let name: String = operator.chars().filter(|c| !c.is_control()).take(100).collect();
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| file.write_all(name.as_bytes()))
-        .map_err(state)?;
-    Ok(file)
+/// Reads who acted last; nobody where nothing is written.
+pub(crate) fn read(root: &Root) -> io::Result<Tenure> {
+    let text = match std::fs::read_to_string(root.state("epoch")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tenure::default()),
+        other => other?,
+    };
+    let (epoch, operator) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
+    let epoch = epoch.parse().map_err(|_| io::Error::other("the epoch is no number"))?;
+    Ok(Tenure { epoch, operator: operator.to_owned() })
+}
+
+/// Writes down who acts.
+pub(crate) fn store(root: &Root, tenure: &Tenure) -> io::Result<()> {
+    let text = format!("{} {}\n", tenure.epoch, plain(&tenure.operator));
+    files::write(&root.state("epoch"), text.as_bytes(), Permissions::private())
+}
+
+/// Keeps a name on one line.
+fn plain(operator: &str) -> String {
+    operator.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Tenure, TenureError, last_epoch};
+    use super::{Lock, NotLocked, read, store};
     use crate::root::Root;
+    use ringfort_engine::node::Tenure;
 
     #[test]
-    fn one_operator_acts_and_epochs_only_grow() {
+    fn one_holds_the_lock_and_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::new(directory.path());
-        let ann = Tenure::take(&root, "ann", 3).unwrap();
-        assert_eq!((ann.before, ann.epoch, last_epoch(&root).unwrap()), (0, 3, 3));
-        let refused = Tenure::take(&root, "bob", 9).map(|_| ()).unwrap_err();
-        assert!(refused.to_string().starts_with("ann is at work"), "{refused}");
+        let Ok(ann) = Lock::take(&root, "ann at\nhome") else { panic!() };
+        let Err(NotLocked::Held(holder)) = Lock::take(&root, "bob") else { panic!() };
+        assert_eq!(holder, "ann athome");
         drop(ann);
-        let old = Tenure::take(&root, "bob", 2).map(|_| ()).unwrap_err();
-        assert!(matches!(old, TenureError::Past { offered: 2, seen: 3 }));
-        assert_eq!(Tenure::take(&root, "bob", 3).unwrap().before, 3);
+        assert!(Lock::take(&root, "bob").is_ok());
+    }
+
+    #[test]
+    fn who_acted_is_read_as_it_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let _lock = Lock::take(&root, "ann");
+        assert_eq!(read(&root).unwrap(), Tenure::default());
+        for operator in ["", "ann", "ann on desk, run 7"] {
+            let tenure = Tenure { epoch: 4, operator: operator.to_owned() };
+            store(&root, &tenure).unwrap();
+            assert_eq!(read(&root).unwrap(), tenure);
+        }
+        std::fs::write(root.state("epoch"), "x y").unwrap();
+        assert!(read(&root).is_err());
     }
 }

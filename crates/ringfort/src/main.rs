@@ -2,6 +2,7 @@
 //! turns its answer into an exit code. Nothing is decided here.
 
 mod cli;
+mod report;
 
 use std::process::ExitCode;
 

@@ -29,7 +29,7 @@ pub(super) fn pause(failures: u32) -> Tick {
 
 impl Operator {
     /// Sends every step that may go now.
-    pub(super) fn act(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    pub(super) fn act(&mut self, out: &mut Vec<Effect>) {
         if self.report.interrupted || !self.holds_majority() {
             return;
         }
@@ -46,8 +46,8 @@ impl Operator {
         for node in &nodes {
             self.remove_leftover(node, out);
         }
-        self.promote(now, out);
-        self.act_on_objects(now, out);
+        self.promote(out);
+        self.act_on_objects(out);
     }
 
     /// Goes on with one machine; says whether anything became right or began.
@@ -130,7 +130,7 @@ impl Operator {
         if !self.groups.may_change(&self.boards, node, place) {
             return false;
         }
-        if let Some(why) = self.forbids_new_key(node, place) {
+        if let Some(why) = self.forbids(node, place) {
             self.give_up(node, place, &why);
             self.report.again = true;
             return true;
@@ -154,23 +154,29 @@ impl Operator {
         true
     }
 
-    /// A key that signs tokens must be known to the other servers first: it is made in a pass of
-    /// its own, never while its server could start with it.
-    fn forbids_new_key(&self, node: &NodeName, place: Place) -> Option<String> {
-        let (path, id) = self.mission.circumstances.signing.get(node)?;
+    /// Says why an item must not be changed in this pass, though it differs: what other machines
+    /// have to know first changed since the pass was prepared.
+    fn forbids(&self, node: &NodeName, place: Place) -> Option<String> {
         let board = &self.boards[node];
-        let is_it = board.items[place].id == ItemId::file(path);
-        if !is_it {
+        let entry = &board.items[place];
+        if group_of(entry) == Some(super::ETCD)
+            && self.mission.circumstances.started.contains(node)
+            && !board.seen.etcd_data
+        {
+            return Some("its etcd lost its data meanwhile, and has to join anew: run again".into());
+        }
+        let signing = self.mission.circumstances.signing.as_ref()?;
+        if entry.id != ItemId::file(&signing.path) {
             return None;
         }
-        match board.seen.items.get(&ItemId::file(path)) {
-            Some(ItemSeen::File { content: ContentSeen::Key { id: found, .. }, .. })
-                if found == id =>
-            {
-                None
-            }
-            _ => Some("the signing key that the other API servers know is gone: run again".into()),
-        }
+        let known = signing.known.get(node);
+        let is_known = matches!(
+            board.seen.items.get(&entry.id),
+            Some(ItemSeen::File { content: ContentSeen::Key { id, .. }, .. })
+                if Some(id) == known
+        );
+        (!is_known)
+            .then(|| "the other API servers know another signing key, or none: run again".into())
     }
 
     fn remove_leftover(&mut self, node: &NodeName, out: &mut Vec<Effect>) {
@@ -274,8 +280,8 @@ impl Operator {
                 self.report.changes.push(Planned::Machine { node: node.clone(), step });
             }
             (Subject::Learner(id), Kind::Change(step)) => {
-                self.promotions.done(&id);
-                self.report.changes.push(Planned::Machine { node: node.clone(), step });
+                let node = self.promotions.done(&id).unwrap_or_else(|| node.clone());
+                self.report.changes.push(Planned::Machine { node, step });
             }
             (Subject::Wanted(place), Kind::Await) => {
                 board.found(place, seen);
@@ -384,10 +390,9 @@ impl Operator {
     /// Ends the pauses that are over.
     pub(super) fn rouse(&mut self, now: Tick, out: &mut Vec<Effect>) {
         let interrupted = self.report.interrupted;
-        if interrupted {
-            self.objects.drop_pauses();
-            self.promotions.drop_pause();
-        }
+        let time = if interrupted { Tick::MAX } else { now };
+        self.objects.rouse(time);
+        self.promotions.rouse(time);
         for (node, board) in &mut self.boards {
             if interrupted {
                 board.drop_pauses();
@@ -401,20 +406,20 @@ impl Operator {
         }
     }
 
-    fn act_on_objects(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    fn act_on_objects(&mut self, out: &mut Vec<Effect>) {
         let serves = |board: &Board| board.is_up() && board.serves(super::API_SERVER);
         if self.boards.values().any(serves) {
-            for act in self.objects.next(now) {
+            for act in self.objects.next() {
                 out.push(Effect::Object(act));
             }
         }
     }
 
     /// Looks at objects for a plan, if there is an API to look through.
-    pub(super) fn plan_objects(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    pub(super) fn plan_objects(&mut self, out: &mut Vec<Effect>) {
         let answers = |board: &Board| board.is_up() && board.answers(super::API_SERVER);
         if self.boards.values().any(answers) {
-            let looks = self.objects.next(now).into_iter();
+            let looks = self.objects.next().into_iter();
             out.extend(
                 looks.filter(|act| matches!(act, ObjectAct::Look { .. })).map(Effect::Object),
             );

@@ -122,7 +122,7 @@ impl Operator {
             data: &data,
             lists: &self.enrolment.lists,
             foundings: &self.mission.circumstances.foundings,
-            founded: !started.is_empty(),
+            started,
         });
         self.follow(now, next, out);
     }
@@ -168,13 +168,19 @@ impl Operator {
         if !matches!(&self.enrolment.waits, Waits::Memory(waited) if *waited == remember) {
             return;
         }
-        if let Remember::Founding { node, founding } = remember {
-            self.mission.circumstances.started.remove(&node);
-            let foundings = &mut self.mission.circumstances.foundings;
-            match founding {
-                Some(founding) => foundings.insert(node, founding),
-                None => foundings.remove(&node),
-            };
+        let circumstances = &mut self.mission.circumstances;
+        match remember {
+            Remember::Founding { node, founding: None } => {
+                circumstances.foundings.remove(&node);
+            }
+            Remember::Founding { node, founding: Some(founding) } => {
+                circumstances.foundings.insert(node, founding);
+            }
+            Remember::Beginning { node, founding } => {
+                circumstances.started.remove(&node);
+                circumstances.foundings.insert(node, founding);
+            }
+            Remember::Started { .. } => {}
         }
         // Nothing changed in etcd meanwhile, so its lists still hold.
         self.enrolment.waits = Waits::Lists;

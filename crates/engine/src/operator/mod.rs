@@ -178,11 +178,11 @@ impl Operator {
         }
         match self.stage {
             Stage::Acting => {
-                self.act(now, out);
+                self.act(out);
                 self.note_started(out);
                 self.end_if_idle(out);
             }
-            Stage::Planning => self.plan_objects(now, out),
+            Stage::Planning => self.plan_objects(out),
             Stage::Enrolling => self.enrol(now, out),
             _ => {}
         }
@@ -195,16 +195,18 @@ impl Operator {
 
     /// Everything was looked at: refuses, or goes on towards the goal.
     fn decide(&mut self, out: &mut Vec<Effect>) {
-        let seen: BTreeMap<NodeName, Seen> = self
-            .boards
-            .iter()
-            .filter(|(_, board)| board.is_up())
-            .map(|(node, board)| (node.clone(), board.seen.clone()))
-            .collect();
+        let up = self.boards.iter_mut().filter(|(_, board)| board.is_up());
+        let seen: BTreeMap<NodeName, Seen> =
+            up.map(|(node, board)| (node.clone(), std::mem::take(&mut board.seen))).collect();
         let found = match self.mission.goal {
             Goal::Reset => crate::refusal::strangers(&self.mission, &seen),
             _ => refusals(&self.mission.blueprint, &seen, &self.mission.circumstances),
         };
+        for (node, seen) in seen {
+            if let Some(board) = self.boards.get_mut(&node) {
+                board.seen = seen;
+            }
+        }
         if !found.is_empty() {
             self.stage = Stage::Ended;
             out.push(Effect::Refuse { refusals: found });

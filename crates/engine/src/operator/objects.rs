@@ -45,13 +45,10 @@ impl Objects {
     }
 
     /// Says what to do now: looks side by side, then one object after the other.
-    pub(super) fn next(&mut self, now: Tick) -> Vec<ObjectAct> {
+    pub(super) fn next(&mut self) -> Vec<ObjectAct> {
         let mut acts = Vec::new();
         let mut looking = self.standings.iter().filter(|s| **s == Standing::Looking).count();
         for (index, standing) in self.standings.iter_mut().enumerate() {
-            if matches!(standing, Standing::Pausing(until) if *until <= now) {
-                *standing = Standing::Open;
-            }
             if *standing == Standing::Open && looking < MOST_LOOKS {
                 looking += 1;
                 *standing = Standing::Looking;
@@ -140,10 +137,10 @@ impl Objects {
         !self.standings.iter().any(moves)
     }
 
-    /// Ends all pauses, since nothing will be tried again.
-    pub(super) fn drop_pauses(&mut self) {
+    /// Ends the pauses that are over.
+    pub(super) fn rouse(&mut self, now: Tick) {
         for standing in &mut self.standings {
-            if matches!(standing, Standing::Pausing(_)) {
+            if matches!(standing, Standing::Pausing(until) if *until <= now) {
                 *standing = Standing::Open;
             }
         }

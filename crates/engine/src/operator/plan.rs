@@ -26,10 +26,8 @@ impl Operator {
         for (node, board) in self.boards.iter().filter(|(_, board)| board.link == Link::Up) {
             self.plan_machine(node, board, &mut planned, &mut unseen);
         }
-        for (id, _) in self.promotions.waiting() {
-            if let Some((node, _)) = self.boards.iter().find(|(_, b)| b.answers(super::ETCD)) {
-                planned.push(Planned::Machine { node: node.clone(), step: promotion(id) });
-            }
+        for (id, node) in self.promotions.waiting() {
+            planned.push(Planned::Machine { node: node.clone(), step: promotion(id) });
         }
         self.report.changes = planned;
         self.report.unseen = unseen;
@@ -92,12 +90,19 @@ impl Operator {
     }
 
     fn plan_the_objects(&mut self) {
+        let has_data = self.boards.values().any(|board| board.seen.etcd_data);
         for index in 0..self.objects.standings().len() {
             match self.objects.standings()[index] {
                 objects::Standing::Right => {}
                 objects::Standing::Wrong(because) => self.note_object(index, because),
-                // Without an API nothing is there.
-                objects::Standing::Open => self.note_object(index, Difference::Missing),
+                // Without any data nothing is there.
+                objects::Standing::Open if !has_data => {
+                    self.note_object(index, Difference::Missing);
+                }
+                objects::Standing::Open => {
+                    let remark = self.object_remark(index, "no API server answers");
+                    self.report.unseen.push(remark);
+                }
                 _ => {
                     let remark = self.object_remark(index, self.objects.why(index));
                     self.report.unseen.push(remark);

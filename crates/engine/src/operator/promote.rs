@@ -39,6 +39,8 @@ enum State {
     Asking,
     Moving,
     Pausing(Tick),
+    /// To be tried again, if it still needs to be.
+    Retry,
     Failed,
 }
 
@@ -59,8 +61,9 @@ impl Promotions {
         self.learners.iter().map(|(id, learner)| (id, &learner.node))
     }
 
-    pub(super) fn done(&mut self, id: &str) {
-        self.learners.remove(id);
+    /// Takes note that a learner has its vote; gives its machine.
+    pub(super) fn done(&mut self, id: &str) -> Option<NodeName> {
+        self.learners.remove(id).map(|learner| learner.node)
     }
 
     /// Takes note that a promotion was refused; gives the reason back once patience is over.
@@ -110,10 +113,11 @@ impl Promotions {
         self.learners.values().filter_map(until).min()
     }
 
-    pub(super) fn drop_pause(&mut self) {
+    /// Ends the pauses that are over.
+    pub(super) fn rouse(&mut self, now: Tick) {
         for learner in self.learners.values_mut() {
-            if matches!(learner.state, State::Pausing(_)) {
-                learner.state = State::Open;
+            if matches!(learner.state, State::Pausing(until) if until <= now) {
+                learner.state = State::Retry;
             }
         }
     }
@@ -131,11 +135,11 @@ pub(super) fn promotion(id: &str) -> Step {
 
 impl Operator {
     /// Promotes every learner whose etcd was started, through a member that answers.
-    pub(super) fn promote(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    pub(super) fn promote(&mut self, out: &mut Vec<Effect>) {
         for (id, learner) in &mut self.promotions.learners {
             let is_retry = match learner.state {
                 State::Open => false,
-                State::Pausing(until) if until <= now => true,
+                State::Retry => true,
                 _ => continue,
             };
             if !is_started(&self.boards, &learner.node) {

@@ -74,8 +74,16 @@ impl Groups {
             .iter()
             .filter(|(other, board)| *other != node && belongs(board, group))
             // Two that are unknown to each other cannot both be last.
-            .filter(|(other, _)| !(is_unknown && *other > node && self.unannounced.contains(*other)))
-            .all(|(_, other)| self.lets_go(other, group, waits))
+            .filter(|(other, board)| {
+                let is_later = (!has(board, group), *other) > (!is_there, node);
+                !(is_unknown && is_later && self.unannounced.contains(*other))
+            })
+            .all(|(name, other)| {
+                let is_waiting = group == API_SERVER && self.unannounced.contains(name);
+                self.lets_go(other, group, waits)
+                    // It is down until this one has read its key.
+                    || (!waits && is_waiting && other.is_up() && !other.answered(group))
+            })
     }
 
     /// Says whether one machine lets another of its group go on.

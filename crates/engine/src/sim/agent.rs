@@ -12,7 +12,7 @@ use ringfort_model::step::{Act, Outcome, Step};
 
 use super::Plant;
 use super::draft::{API_MANIFEST, ENCRYPTION, ETCD_MANIFEST};
-use super::machine::{Agent, Doom, Machine, Thing};
+use super::machine::{Agent, Doom, Thing};
 use super::world::{Event, World};
 use crate::message::Input;
 use crate::node::{Effect, Input as NodeInput, Node};
@@ -330,12 +330,6 @@ impl World {
             machine.start();
         }
         self.wake_kubelet(node);
-    }
-}
-
-impl Machine {
-    pub(super) fn is_unused(&self) -> bool {
-        self.things.is_empty() && self.journal.is_empty()
     }
 }
 

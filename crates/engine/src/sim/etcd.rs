@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) learner: bool,
     pub(super) was_started: bool,
+    /// Whether it was there from the beginning.
+    pub(super) is_founder: bool,
 }
 
 /// Why a member does not start.
@@ -82,6 +84,9 @@ impl Etcd {
                 }
             });
         };
+        if founding.state == FoundingState::New && !known.is_founder {
+            return Err(NoStart::Broken(format!("{node} began a second cluster beside the first")));
+        }
         if known.was_started && self.has_begun {
             return Err(NoStart::Broken(format!("{node} came back without the data it voted with")));
         }
@@ -100,7 +105,7 @@ impl Etcd {
         for (node, url) in &founding.members {
             self.next_id += 1;
             let (url, name) = (url.clone(), node.to_string());
-            let known = Known { url, name, learner: false, was_started: false };
+            let known = Known { url, name, learner: false, was_started: false, is_founder: true };
             self.members.insert(self.next_id, known);
         }
     }
@@ -137,7 +142,7 @@ impl Etcd {
         }
         self.next_id += 1;
         let (url, name) = (url.to_owned(), String::new());
-        let known = Known { url, name, learner: true, was_started: false };
+        let known = Known { url, name, learner: true, was_started: false, is_founder: false };
         self.members.insert(self.next_id, known);
         Ok(())
     }

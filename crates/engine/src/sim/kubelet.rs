@@ -54,7 +54,11 @@ impl World {
         let id = self.fresh_id();
         let Some(machine) = self.machines.get_mut(node) else { return };
         let before = machine.processes.remove(name);
-        let is_our_restart = before.is_some_and(|p| p.is_running || p.is_our_restart);
+        let is_our_change = COMPONENTS
+            .iter()
+            .any(|(n, path)| *n == name && machine.promised.contains_key(&ItemId::file(*path)));
+        let is_our_restart = is_our_change
+            && before.is_some_and(|p| (p.is_running && had_quorum) || p.is_our_restart);
         if let Some(manifest) = to {
             let process = Process {
                 id,
@@ -84,7 +88,7 @@ impl World {
         if !is_current {
             return;
         }
-        let started = match name {
+        let started = self.is_as_written(node, name) && match name {
             "etcd" => self.start_etcd(node),
             _ => self.start_server(node),
         };
@@ -98,6 +102,15 @@ impl World {
             self.etcd.has_begun = true;
         }
         self.laws_of_servers();
+    }
+
+    /// A pod whose manifest has changed is not started again, but replaced.
+    fn is_as_written(&self, node: &NodeName, name: &str) -> bool {
+        let path = COMPONENTS.iter().find(|(n, _)| *n == name).map(|(_, path)| *path);
+        let Some((machine, path)) = self.machines.get(node).zip(path) else { return false };
+        let thing = machine.things.get(&ItemId::file(path));
+        let process = machine.processes.get(name);
+        matches!((thing, process), (Some(Thing::File { digest, .. }), Some(p)) if *digest == p.manifest)
     }
 
     fn start_etcd(&mut self, node: &NodeName) -> bool {

@@ -3,9 +3,11 @@
 //! Both halves of the engine run here unchanged. What the world's machines, kubelets, etcd and API
 //! servers do is a small model of what was seen on real ones; each rule says where.
 
+mod agent;
 mod draft;
 mod etcd;
 mod faults;
+mod kubelet;
 mod laws;
 mod machine;
 mod random;

@@ -10,7 +10,7 @@ use ringfort_model::etcd::Founding;
 use ringfort_model::name::NodeName;
 
 use crate::message::Remember;
-use crate::mission::{AuthoritySeen, Circumstances, Encryption};
+use crate::mission::{AuthoritySeen, Circumstances, Encryption, Signing};
 
 /// How long a token lives, in milliseconds.
 pub(super) const TOKEN_LIFE_MS: u64 = 3_600_000;
@@ -97,12 +97,15 @@ impl Store {
     /// Takes note of what the engine asks to be remembered.
     pub(super) fn remember(&mut self, remember: &Remember) {
         match remember {
-            Remember::Founding { node, founding } => {
+            Remember::Founding { node, founding: Some(founding) } => {
+                self.foundings.insert(node.clone(), founding.clone());
+            }
+            Remember::Founding { node, founding: None } => {
+                self.foundings.remove(node);
+            }
+            Remember::Beginning { node, founding } => {
                 self.started.remove(node);
-                match founding {
-                    Some(founding) => self.foundings.insert(node.clone(), founding.clone()),
-                    None => self.foundings.remove(node),
-                };
+                self.foundings.insert(node.clone(), founding.clone());
             }
             Remember::Started { node } => {
                 self.started.insert(node.clone());
@@ -116,7 +119,7 @@ impl Store {
         now_s: i64,
         epoch: u64,
         loaded: BTreeSet<String>,
-        signing: BTreeMap<NodeName, (String, Digest)>,
+        signing: Option<Signing>,
     ) -> Circumstances {
         let held: BTreeSet<String> = self.encryption.iter().cloned().collect();
         let unannounced = |key: &&SigningKey| key.retired.is_none() && !key.announced;

@@ -80,6 +80,11 @@ impl World {
         self.schedule(after, event);
     }
 
+    pub(super) fn fresh_id(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
     pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
         let now = self.now;
         if let Some(trace) = &mut self.trace {

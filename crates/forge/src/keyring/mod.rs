@@ -108,7 +108,7 @@ impl Keyring {
             service_account_keys: BTreeMap::new(),
             pod_ranges: BTreeMap::new(),
             foundings: BTreeMap::new(),
-            founded: false,
+            started: BTreeSet::new(),
         })
     }
 

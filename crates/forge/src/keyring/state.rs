@@ -299,9 +299,6 @@ impl HeldState {
             }
             None => self.create(identity, now)?,
         };
-        // What a lost file knew cannot be known; a machine that belongs to the cluster says enough
-        // to keep anyone from founding it a second time.
-        opened.trust.founded |= opened.done.renewed_trust && exists == ClusterExists::Yes;
         if opened.keyring.admit(operators.iter().cloned()) && !opened.done.made_keyring {
             opened.done.sealed_again = true;
         }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
 use ringfort_engine::{
-    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report,
+    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report, Signing,
 };
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::certificate::CertRequest;
@@ -121,6 +121,7 @@ pub async fn make(
     work.supply(&blueprint).await?;
     stage(work, "machines and API", tell);
     changes += work.pass(Goal::Converge, &blueprint, tell, interrupts).await?.changes.len();
+    work.memory.announce()?;
     Ok(changes as u64)
 }
 
@@ -184,7 +185,7 @@ impl Work<'_> {
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
     ) -> Result<Report, MakeError> {
-        let circumstances = self.circumstances();
+        let circumstances = self.circumstances(goal);
         let mission = Mission { goal, blueprint: blueprint.clone(), circumstances };
         let signers = self.signers()?;
         let sign = |request: &CertRequest, csr: &str| {
@@ -217,13 +218,12 @@ impl Work<'_> {
         }
     }
 
-    fn circumstances(&self) -> Circumstances {
+    fn circumstances(&self, goal: Goal) -> Circumstances {
         let trust = &self.memory.trust;
         let authorities = trust.authorities.iter().map(|(authority, facts)| {
             let seen = AuthoritySeen { key_id: facts.key_id.clone(), not_after: facts.not_after };
             (*authority, seen)
         });
-        let path = render::SIGNING_KEY;
         let active = trust.service_account_keys.iter().filter(|(_, key)| key.retired.is_none());
         Circumstances {
             now_s: self.now_s,
@@ -234,11 +234,19 @@ impl Work<'_> {
                 named: trust.encryption.keys.iter().cloned().collect(),
                 ..Encryption::default()
             },
-            signing: active
-                .map(|(id, key)| (key.node.clone(), (path.to_owned(), id.clone())))
+            // The pass that makes keys is the one that may make other keys than are known.
+            signing: (goal != Goal::Prepare).then(|| Signing {
+                path: render::SIGNING_KEY.to_owned(),
+                known: active.map(|(id, key)| (key.node.clone(), id.clone())).collect(),
+            }),
+            unannounced: trust
+                .service_account_keys
+                .values()
+                .filter(|key| key.retired.is_none() && !key.announced)
+                .map(|key| key.node.clone())
                 .collect(),
             known: self.memory.known,
-            founded: trust.founded,
+            started: trust.started.clone(),
             foundings: trust.foundings.clone(),
         }
     }
@@ -318,15 +326,26 @@ impl Memory<'_> {
         }
     }
 
+    /// Every server was seen to run as the blueprint says, with the public half of every key.
+    fn announce(&mut self) -> Result<(), StateError> {
+        let keys = self.trust.service_account_keys.values_mut();
+        let silent = keys.filter(|key| !key.announced).map(|key| key.announced = true).count();
+        if silent > 0 { self.save() } else { Ok(()) }
+    }
+
     fn remember(&mut self, what: &Remember) -> Result<(), StateError> {
         match what {
             Remember::Founding { node, founding: Some(founding) } => {
                 self.trust.foundings.insert(node.clone(), founding.clone());
+                self.trust.started.remove(node);
             }
             Remember::Founding { node, founding: None } => {
                 self.trust.foundings.remove(node);
+                self.trust.started.remove(node);
             }
-            Remember::Founded => self.trust.founded = true,
+            Remember::Started { node } => {
+                self.trust.started.insert(node.clone());
+            }
         }
         self.save()
     }
@@ -350,7 +369,7 @@ fn unfinished(report: &Report) -> String {
     let mut lines =
         vec!["not everything could be done; running again goes on from here:".to_owned()];
     lines.extend(report.unreachable.iter().map(|(node, why)| format!("{node}: {why}")));
-    lines.extend(report.failures.iter().map(|failure| failure.to_string()));
+    lines.extend(report.failures.iter().map(remark));
     let waiting = report.waiting.len();
     if waiting > 0 {
         lines.push(format!("{waiting} things were not reached, because they wait for these"));
@@ -359,4 +378,10 @@ fn unfinished(report: &Report) -> String {
         lines.push("etcd's membership has to settle first".to_owned());
     }
     lines.join("\n  ")
+}
+
+/// Says a remark of the engine in a line.
+pub fn remark(remark: &ringfort_engine::Remark) -> String {
+    let place = remark.node.as_ref().map_or("api", |node| node.as_str());
+    format!("{place}: {} (for {}): {}", remark.what, remark.by, remark.why)
 }

@@ -1,8 +1,9 @@
 //! Does steps: one durable change each. Whatever was begun and cut off is done again by the same
 //! step, and comes out right.
 //!
-//! The order is always: the journal's intent, what was there before, the change, the journal's
-//! end. A private key never leaves this file's callees but to its own file.
+//! The journal's intent is on the disk before a step comes here, and its end is written after it.
+//! Between them, what was there before is kept first and the change comes second. A private key
+//! is read and written here, and leaves the machine never.
 
 mod await_serving;
 mod etcd;
@@ -24,19 +25,15 @@ use std::sync::atomic::AtomicBool;
 use zeroize::Zeroizing;
 
 use ringfort_model::certificate::CertRequest;
-use ringfort_model::digest::Digest;
 use ringfort_model::item::ItemId;
-use ringfort_model::journal::Phase;
 use ringfort_model::seen::{ItemSeen, Look};
 use ringfort_model::step::{Act, Outcome, Source, Step};
 use ringfort_pki::{KeyError, PrivateKey};
 
 use crate::backup::Backup;
-use crate::journal::{Journal, JournalError};
 use crate::look::{KnownDigests, Looker};
 use crate::root::{NotAPath, Root};
 use crate::store::{Store, StoreError};
-use crate::tenure::Tenure;
 use crate::tools::{ToolError, Tools};
 
 /// Says why a step was not done.
@@ -48,8 +45,6 @@ pub(crate) enum ActError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Tool(#[from] ToolError),
-    #[error(transparent)]
-    Journal(#[from] JournalError),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("{path}: {source}")]
@@ -77,10 +72,7 @@ pub(crate) struct Actor<'a> {
     pub(crate) digests: &'a KnownDigests,
     /// Set when the operator has gone: what waits gives up.
     pub(crate) closing: &'a AtomicBool,
-    journal: Mutex<Journal>,
     backup: Backup,
-    /// Held until the last step has ended.
-    tenure: Tenure,
     /// The user files have one lock; programs that change them do not wait for it.
     users: Mutex<()>,
     /// Files that a certificate was asked for, so that it is told as one when it is written.
@@ -88,29 +80,30 @@ pub(crate) struct Actor<'a> {
 }
 
 impl<'a> Actor<'a> {
-    /// Begins to act in an epoch, once the journal was read.
-    pub(crate) fn begin(
-        looker: &Looker<'a>,
-        store: &'a Store,
-        closing: &'a AtomicBool,
-        tenure: Tenure,
-    ) -> Result<Self, ActError> {
-        let path = looker.root.state("journal");
-        let journal = Journal::open(&path)?;
-        let backup = Backup::open(looker.root);
-        backup.tidy(&journal.ledger().owned).map_err(ActError::at(&path))?;
-        Ok(Self {
+    /// Makes ready to act.
+    pub(crate) fn new(looker: &Looker<'a>, store: &'a Store, closing: &'a AtomicBool) -> Self {
+        Self {
             root: looker.root,
             tools: looker.tools,
             digests: looker.digests,
             store,
             closing,
-            journal: Mutex::new(journal),
-            backup,
-            tenure,
+            backup: Backup::open(looker.root),
             users: Mutex::new(()),
             requested: Mutex::new(BTreeSet::new()),
-        })
+        }
+    }
+
+    /// Forgets what is kept for items that are no longer ringfort's: a crash came between the
+    /// journal's record and the forgetting.
+    pub(crate) fn tidy(&self, owned: &BTreeSet<ItemId>) -> Result<(), ActError> {
+        self.backup.tidy(owned).map_err(ActError::at(&self.root.state("backup")))
+    }
+
+    /// Forgets what was kept for an item, once the journal says that its place was given back.
+    pub(crate) fn forget(&self, item: &ItemId) {
+        // What is left is forgotten when the next operator begins.
+        let _ = self.backup.forget(item);
     }
 
     /// Does a step.
@@ -121,17 +114,15 @@ impl<'a> Actor<'a> {
                 self.await_serving(probe, process, inputs, *seconds)
             }
             Act::Etcd(act) => self.etcd(act),
-            Act::Remove => self.remove(step).map(Outcome::Done),
+            Act::Remove => self.remove(&step.item).map(Outcome::Done),
             _ => self.make(step, secret).map(Outcome::Done),
         };
         done.unwrap_or_else(|error| Outcome::Failed { why: told(&error) })
     }
 
     fn make(&self, step: &Step, secret: &[u8]) -> Result<ItemSeen, ActError> {
-        self.record(step, Phase::Intent)?;
         self.keep(&step.item)?;
         self.change(step, secret)?;
-        self.record(step, Phase::Done)?;
         Ok(self.looker().one(&step.item, &self.how(step)))
     }
 
@@ -177,26 +168,8 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Gives the highest epoch that acted here before this one.
-    pub(crate) fn epoch_before(&self) -> u64 {
-        self.tenure.before
-    }
-
-    /// Gives what the journal says of the machine's items.
-    pub(crate) fn owned(&self) -> BTreeSet<ItemId> {
-        self.journal.lock().map(|journal| journal.ledger().owned.clone()).unwrap_or_default()
-    }
-
     fn looker(&self) -> Looker<'_> {
         Looker { root: self.root, tools: self.tools, digests: self.digests }
-    }
-
-    fn record(&self, step: &Step, phase: Phase) -> Result<(), ActError> {
-        let text = serde_json::to_vec(step).expect("a step has string keys only");
-        let mut journal = self.journal.lock().map_err(|_| {
-            ActError::Refused("a step ended in a fault of ringfort's own: run again".to_owned())
-        })?;
-        Ok(journal.write(self.tenure.epoch, &step.item, phase, &Digest::of(&text))?)
     }
 
     fn keep(&self, item: &ItemId) -> Result<(), ActError> {

@@ -5,20 +5,16 @@ use std::path::{Path, PathBuf};
 use rustix::mount::UnmountFlags;
 
 use ringfort_model::item::ItemId;
-use ringfort_model::journal::Phase;
 use ringfort_model::seen::{ItemSeen, Look};
-use ringfort_model::step::Step;
 
 use super::{ActError, Actor};
 use crate::backup::Before;
 use crate::files;
 
 impl Actor<'_> {
-    /// Takes an item away. What was kept is forgotten only after the journal says so: cut off
-    /// anywhere, the same step comes out right.
-    pub(super) fn remove(&self, step: &Step) -> Result<ItemSeen, ActError> {
-        let item = &step.item;
-        self.record(step, Phase::Intent)?;
+    /// Takes an item away. What was kept stays kept until the journal says so: cut off anywhere,
+    /// the same step comes out right.
+    pub(super) fn remove(&self, item: &ItemId) -> Result<ItemSeen, ActError> {
         let kept = self.backup.kept(item).map_err(|error| {
             ActError::Refused(format!("what was there before {item} cannot be read: {error}"))
         })?;
@@ -26,8 +22,6 @@ impl Actor<'_> {
         if let Some(before) = kept {
             self.undo(item, &before)?;
         }
-        self.record(step, Phase::Undone)?;
-        self.backup.forget(item).map_err(ActError::at(&self.root.state("backup")))?;
         Ok(self.looker().one(item, &Look::Plain))
     }
 

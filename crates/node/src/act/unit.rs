@@ -53,6 +53,10 @@ impl Actor<'_> {
         if unit.there && unit.enabled {
             self.systemctl("disable", name)?;
         }
+        // Without kubelet nobody restarts containers; without containerd nobody ends them.
+        if name == "containerd.service" {
+            self.stop_pods()?;
+        }
         if unit.there {
             self.systemctl("stop", name)?;
         }

@@ -10,11 +10,12 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use ringfort_engine::journal::Ledger;
 use ringfort_model::item::ItemId;
 use ringfort_model::survey::Survey;
 
 use crate::files;
-use crate::journal::Journal;
+use crate::journal;
 use crate::root::Root;
 use crate::tools::{Tools, find};
 
@@ -144,8 +145,9 @@ fn versions(tools: &dyn Tools) -> BTreeMap<String, String> {
 }
 
 fn leftovers(root: &Root) -> Vec<String> {
-    let owned =
-        Journal::look(&root.state("journal")).map(|ledger| ledger.owned).unwrap_or_default();
+    let read =
+        journal::read(root).ok().and_then(|bytes| ringfort_engine::journal::read(&bytes).ok());
+    let owned = read.map(|read| Ledger::of(&read.records).owned).unwrap_or_default();
     let ours = |path: &str| {
         owned.iter().any(|item| match item {
             ItemId::File(of) | ItemId::Directory(of) => of.starts_with(path),

@@ -2,11 +2,19 @@
 //! calls a room and shows what came back; it never does the work itself.
 
 mod bundle;
+mod gate;
 mod init;
 mod keys;
+mod kubeconfig;
 mod lab;
 mod node;
+mod papers;
+mod plan;
+mod render;
+mod reset;
+mod session;
 mod specification;
+mod up;
 
 use std::error::Error;
 use std::fmt;
@@ -24,22 +32,37 @@ pub struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Plan(plan::PlanArgs),
+    Up(up::UpArgs),
+    Kubeconfig(kubeconfig::KubeconfigArgs),
+    Reset(reset::ResetArgs),
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
+    Node(node::NodeArgs),
+    Render(render::RenderArgs),
     /// Print the JSON Schema of cluster.yaml, for editors
     Schema,
-    Node(node::NodeArgs),
+    Completions(papers::CompletionsArgs),
+    Man(papers::ManArgs),
 }
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
     match cli.command {
         Command::Init(args) => init::run(args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Up(args) => up::run(&args),
+        Command::Kubeconfig(args) => kubeconfig::run(&args),
+        Command::Reset(args) => reset::run(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Node(args) => node::run(args),
+        Command::Render(args) => render::run(args),
+        Command::Schema => specification::schema(),
+        Command::Completions(args) => Ok(papers::completions(&args)),
+        Command::Man(args) => papers::man(&args),
     }
 }
 

@@ -81,7 +81,7 @@ async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
         session.voice.tell(&event(planned, session.start.elapsed().as_secs_f64()));
     }
     for unseen in &report.unseen {
-        session.voice.note(&format!("not looked at: {unseen}"));
+        session.voice.note(&format!("not looked at: {}", make::remark(unseen)));
     }
     let changes = report.changes.len() as u64;
     Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None })

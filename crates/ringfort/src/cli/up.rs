@@ -101,7 +101,7 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
     held.save_trust(&trust).map_err(Fault::unable)?;
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    let memory = Memory { trust, held: Some(&held), known: !opened.done.made_keyring };
+    let memory = Memory { trust, held: Some(&held), known: !opened.done.made_keyring && !opened.done.renewed_trust };
     let Session { spec, bundle, own, voice, start, .. } = &mut *session;
     let mut work = Work {
         spec,

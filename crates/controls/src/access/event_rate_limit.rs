@@ -1,0 +1,36 @@
+//! A flood of events is refused before it reaches the store.
+
+use ringfort_spec::Spec;
+use serde_json::json;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/event-rate-limit",
+    title: "A flood of events is refused before it reaches the store",
+    severity: Severity::Low,
+    refs: &[Ref::Cis("1.2.9")],
+    doc: include_str!("event_rate_limit.md"),
+    make: Some(make),
+};
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.plugin(
+        "EventRateLimit",
+        json!({
+            "apiVersion": "eventratelimit.admission.k8s.io/v1alpha1",
+            "kind": "Configuration",
+            "limits": [
+                {"type": "Server", "qps": 200, "burst": 1000},
+                {"type": "Namespace", "qps": 50, "burst": 500, "cacheSize": 2000},
+                {"type": "User", "qps": 50, "burst": 500, "cacheSize": 2000},
+                {"type": "SourceAndObject", "qps": 10, "burst": 100, "cacheSize": 4096},
+            ],
+        }),
+    );
+    draft.control_planes(|at| {
+        at.add(Component::ApiServer, "--enable-admission-plugins", "EventRateLimit");
+    });
+}

@@ -1,0 +1,24 @@
+//! A private image that one pod pulled is not there for every other.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/image-credentials",
+    title: "An image that was pulled with credentials is run only for those who have them",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("1.2.10"), Ref::Kep(2535)],
+    doc: include_str!("image_credentials.md"),
+    make: Some(make),
+};
+
+/// Images of the bundle were never pulled, so they need no credentials.
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.everywhere(|at| {
+        let policy = "NeverVerifyPreloadedImages";
+        at.set(Document::Kubelet, "imagePullCredentialsVerificationPolicy", policy);
+    });
+}

@@ -1,0 +1,65 @@
+//! Nobody is bound to cluster-admin, and nothing is given to everyone.
+
+use ringfort_spec::Spec;
+use serde_json::json;
+
+use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
+use crate::control::{Control, Ref, Severity};
+use crate::draft::Draft;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/no-cluster-admin",
+    title: "Nobody is bound to cluster-admin, and nothing is given to everyone",
+    severity: Severity::Critical,
+    refs: &[Ref::Cis("5.1.1"), Ref::Docs("concepts/security/rbac-good-practices/")],
+    doc: include_str!("no_cluster_admin.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let rules = json!([rule(
+        &["rbac.authorization.k8s.io"],
+        &["CREATE", "UPDATE"],
+        &["clusterrolebindings", "rolebindings"]
+    )]);
+    let policy = Policy {
+        name: "bindings",
+        spec: json!({
+            "matchConstraints": constraints(&rules, &[]),
+            "variables": [
+                {"name": "wide", "expression": WIDE},
+                {"name": "upstream", "expression": UPSTREAM},
+            ],
+            "validations": [
+                refuse_unless(
+                    "variables.upstream || object.roleRef.name != 'cluster-admin'",
+                    "nobody is bound to cluster-admin",
+                ),
+                {
+                    "expression": "variables.upstream || size(variables.wide) == 0",
+                    "reason": "Forbidden",
+                    "messageExpression": "'no binding to ' + variables.wide.join(', ')",
+                },
+            ],
+        }),
+    };
+    guard(spec, draft, Admission::Validating, "30-cluster-admin", &[policy]);
+}
+
+/// Subjects that are everybody, or everybody with a token.
+const WIDE: &str = "\
+has(object.subjects) ? object.subjects.filter(s,
+  (s.kind == 'Group' && s.name in ['system:masters', 'system:authenticated', 'system:unauthenticated', 'system:serviceaccounts']) ||
+  (s.kind == 'User' && s.name == 'system:anonymous')
+).map(s, s.name) : []";
+
+/// The bindings that API servers make at their start. They are listed and nobody is exempt: an
+/// administrator could ask in the servers' own name. A server that may not make them does not start.
+pub const UPSTREAM: &str = "\
+object.kind == 'ClusterRoleBinding' && object.metadata.name == object.roleRef.name && has(object.subjects) && (
+  (object.roleRef.name == 'cluster-admin' && object.subjects.all(s, s.kind == 'Group' && s.name == 'system:masters')) ||
+  (object.roleRef.name in ['system:basic-user', 'system:discovery'] && object.subjects.all(s, s.kind == 'Group' && s.name == 'system:authenticated')) ||
+  (object.roleRef.name == 'system:public-info-viewer' && object.subjects.all(s, s.kind == 'Group' && s.name in ['system:authenticated', 'system:unauthenticated'])) ||
+  (object.roleRef.name in ['system:service-account-issuer-discovery', 'system:cluster-trust-bundle-discovery'] && object.subjects.all(s, s.kind == 'Group' && s.name == 'system:serviceaccounts'))
+)";

@@ -1,0 +1,22 @@
+//! No Service takes over an address that is not its own.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/no-external-ips",
+    title: "No Service takes over an address that is not its own",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("1.2.3"), Ref::Docs("reference/access-authn-authz/admission-controllers/")],
+    doc: include_str!("no_external_ips.md"),
+    make: Some(make),
+};
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.control_planes(|at| {
+        at.add(Component::ApiServer, "--enable-admission-plugins", "DenyServiceExternalIPs");
+    });
+}

@@ -1,0 +1,22 @@
+//! The API server itself refuses privileged containers.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/no-privileged-containers",
+    title: "The API server itself refuses privileged containers",
+    severity: Severity::High,
+    refs: &[Ref::Cis("5.2.2")],
+    doc: include_str!("no_privileged_containers.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    draft.control_planes(|at| {
+        at.flag(Component::ApiServer, "--allow-privileged", spec.allow_privileged);
+    });
+}

@@ -1,0 +1,29 @@
+//! No component tells what it does inside.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/no-profiling",
+    title: "No component serves profiles of itself",
+    severity: Severity::Low,
+    refs: &[Ref::Cis("1.2.16"), Ref::Cis("1.3.2"), Ref::Cis("1.4.1")],
+    doc: include_str!("no_profiling.md"),
+    make: Some(make),
+};
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.control_planes(|at| {
+        for component in Component::KUBERNETES {
+            at.flag(component, "--profiling", false);
+        }
+    });
+    draft.everywhere(|at| {
+        at.set(Document::Kubelet, "enableProfilingHandler", false);
+        at.set(Document::Kubelet, "enableDebugFlagsHandler", false);
+        at.set(Document::KubeProxy, "enableProfiling", false);
+    });
+}

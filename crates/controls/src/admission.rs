@@ -1,0 +1,171 @@
+//! Guards: admission policies in CEL. From 1.37 on they are files of the API servers, which nobody
+//! can change through the API and which hold from the first request; before, they are objects of the
+//! API, which a full administrator can take away: a stated limit.
+//!
+//! Never here: what a guard forbids; each control has its own.
+
+use ringfort_model::mode::Owner;
+use ringfort_spec::{Scope, Spec};
+use serde_json::{Value, json};
+
+use crate::draft::{CLOSED, Component, Draft, Mount};
+use crate::paths;
+use crate::yaml;
+
+/// What a policy may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Admission {
+    /// It refuses.
+    Validating,
+    /// It fills in.
+    Mutating,
+}
+
+/// A policy: its name, and its specification without what all have in common.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its name, up to the first dot.
+    pub name: &'static str,
+    /// `matchConstraints`, and whichever of `matchConditions`, `variables`, `validations`,
+    /// `mutations` and `reinvocationPolicy` it has.
+    pub spec: Value,
+}
+
+impl Admission {
+    /// Gives the directory of its files.
+    pub fn directory(self) -> String {
+        let kind = match self {
+            Self::Validating => "validating",
+            Self::Mutating => "mutating",
+        };
+        format!("{}/{kind}", paths::ADMISSION)
+    }
+
+    fn plugin(self) -> &'static str {
+        match self {
+            Self::Validating => "ValidatingAdmissionPolicy",
+            Self::Mutating => "MutatingAdmissionPolicy",
+        }
+    }
+
+    /// Writes a policy and its binding.
+    fn documents(self, policy: &Policy, suffix: &str) -> [Value; 2] {
+        let name = format!("{}.{suffix}", policy.name);
+        let mut spec = json!({"failurePolicy": "Fail"});
+        if let (Value::Object(spec), Value::Object(own)) = (&mut spec, policy.spec.clone()) {
+            spec.extend(own);
+        }
+        let mut binding = json!({"policyName": name});
+        if self == Self::Validating {
+            binding["validationActions"] = json!(["Deny"]);
+        }
+        let object = |kind: String, spec: Value| {
+            json!({
+                "apiVersion": "admissionregistration.k8s.io/v1",
+                "kind": kind,
+                "metadata": {"name": name},
+                "spec": spec,
+            })
+        };
+        let kind = self.plugin();
+        [object(kind.to_owned(), spec), object(format!("{kind}Binding"), binding)]
+    }
+}
+
+/// Adds policies, on every API server as the file `file` where that is possible.
+pub fn guard(
+    spec: &Spec,
+    draft: &mut Draft<'_>,
+    admission: Admission,
+    file: &str,
+    policies: &[Policy],
+) {
+    if !spec.kubernetes.minor.has_static_admission() {
+        let documents = policies.iter().flat_map(|policy| admission.documents(policy, STORED));
+        documents.for_each(|document| draft.object(document));
+        return;
+    }
+    let documents: Vec<Value> =
+        policies.iter().flat_map(|policy| admission.documents(policy, STATIC)).collect();
+    let directory = admission.directory();
+    let configuration = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": format!("{}Configuration", admission.plugin()),
+        "staticManifestsDir": directory,
+    });
+    draft.plugin(admission.plugin(), configuration);
+    draft.control_planes(|at| {
+        at.directory(paths::ADMISSION, CLOSED, Owner::ROOT);
+        at.directory(&directory, CLOSED, Owner::ROOT);
+        at.text(
+            &format!("{directory}/{file}.yaml"),
+            crate::draft::PRIVATE,
+            yaml::documents(&documents),
+        );
+        at.mount(Component::ApiServer, &directory, Mount::Reloads);
+    });
+}
+
+/// Writes the constraints of a policy: which requests it looks at, apart from namespaces with one
+/// of the labels.
+pub fn constraints(rules: &Value, exempt: &[String]) -> Value {
+    let mut constraints = json!({"resourceRules": rules});
+    if !exempt.is_empty() {
+        let expression = |label: &String| json!({"key": label, "operator": "DoesNotExist"});
+        let expressions: Vec<Value> = exempt.iter().map(expression).collect();
+        constraints["namespaceSelector"] = json!({"matchExpressions": expressions});
+    }
+    constraints
+}
+
+/// Writes a rule of constraints.
+pub fn rule(groups: &[&str], operations: &[&str], resources: &[&str]) -> Value {
+    json!({
+        "apiGroups": groups,
+        "apiVersions": ["*"],
+        "operations": operations,
+        "resources": resources,
+    })
+}
+
+/// Writes a validation whose refusal is a 403 with these words.
+pub fn refuse_unless(expression: impl Into<String>, message: &str) -> Value {
+    json!({"expression": expression.into(), "reason": "Forbidden", "message": message})
+}
+
+/// Lists the namespaces' labels, with the one who may give them, for which a control is waived.
+/// A waiver of Pod Security counts for every guard of pods: its namespaces hold what it refuses.
+pub fn waived_namespaces(spec: &Spec, control: &str) -> Vec<(String, String)> {
+    let mut waived: Vec<(String, String)> = [control, "access/pod-security"]
+        .into_iter()
+        .flat_map(|control| spec.waivers_of(control))
+        .filter_map(|waiver| match &waiver.scope {
+            Scope::Namespaces { label, user } => Some((label.clone(), user.clone())),
+            Scope::Cluster | Scope::Nodes(_) => None,
+        })
+        .collect();
+    waived.sort();
+    waived.dedup();
+    waived
+}
+
+/// Lists the labels of namespaces that a guard of pods does not look at.
+pub fn exempt_labels(spec: &Spec, control: &str) -> Vec<String> {
+    let mut labels: Vec<String> =
+        waived_namespaces(spec, control).into_iter().map(|(label, _)| label).collect();
+    labels.dedup();
+    labels
+}
+
+/// Quotes a text for CEL, in double quotes: escapes of JSON are escapes of CEL.
+pub fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// What names of static policies must end in, so that nobody can make one of that name in the API.
+const STATIC: &str = "ringfort.static.k8s.io";
+const STORED: &str = "ringfort.dev";
+
+/// True for pods that only show what kubelet runs on its own machine: `NodeRestriction` lets a node
+/// create such pods of itself and no other.
+pub const NO_MIRROR_POD: &str = "!(request.userInfo.username.startsWith('system:node:') && has(object.metadata.annotations) && 'kubernetes.io/config.mirror' in object.metadata.annotations)";

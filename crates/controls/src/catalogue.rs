@@ -1,0 +1,97 @@
+//! The table of all controls, in the order in which they write a blueprint.
+
+use crate::control::Control;
+use crate::{access, audit, data, ha, network, node, versions, workload};
+
+/// Every control.
+pub static CATALOGUE: &[&Control] = &[
+    &versions::pinned_by_digest::CONTROL,
+    &node::apparmor::CONTROL,
+    &node::components_drop_rights::CONTROL,
+    &node::kernel_settings::CONTROL,
+    &node::minimum_hardware::CONTROL,
+    &node::process_limit::CONTROL,
+    &data::encryption_at_rest::CONTROL,
+    &data::etcd_mutual_tls::CONTROL,
+    &data::etcd_own_user::CONTROL,
+    &ha::nodes_are_ready::CONTROL,
+    &ha::survives_control_plane::CONTROL,
+    &ha::three_control_planes::CONTROL,
+    &ha::three_workers::CONTROL,
+    &network::cluster_dns::CONTROL,
+    &network::loopback_only::CONTROL,
+    &network::pod_network::CONTROL,
+    &network::services::CONTROL,
+    &network::tls_1_3::CONTROL,
+    &access::admin_is_narrow::CONTROL,
+    &access::admission_objects::CONTROL,
+    &access::anonymous_is_shut::CONTROL,
+    &access::event_rate_limit::CONTROL,
+    &access::image_credentials::CONTROL,
+    &access::kubelet_authorization::CONTROL,
+    &access::no_cluster_admin::CONTROL,
+    &access::no_escalating_roles::CONTROL,
+    &access::no_external_ips::CONTROL,
+    &access::no_privileged_containers::CONTROL,
+    &access::no_profiling::CONTROL,
+    &access::no_signers::CONTROL,
+    &access::node_and_rbac::CONTROL,
+    &access::non_root::CONTROL,
+    &access::pod_security::CONTROL,
+    &access::service_account_tokens::CONTROL,
+    &audit::policy_is_set::CONTROL,
+    &workload::default_account::CONTROL,
+    &workload::no_service_links::CONTROL,
+    &workload::seccomp::CONTROL,
+    &workload::user_namespaces::CONTROL,
+];
+
+/// Finds a control by its id.
+pub fn find(id: &str) -> Option<&'static Control> {
+    CATALOGUE.iter().copied().find(|control| control.id == id)
+}
+
+/// Gives the id of every control.
+pub fn ids() -> Vec<&'static str> {
+    CATALOGUE.iter().map(|control| control.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{CATALOGUE, find};
+
+    #[test]
+    fn ids_are_unique_and_name_their_group() {
+        let ids: BTreeSet<_> = CATALOGUE.iter().map(|control| control.id).collect();
+        assert_eq!(ids.len(), CATALOGUE.len());
+        for id in ids {
+            assert_eq!(id.split('/').count(), 2, "{id}");
+            assert!(find(id).is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_controls_that_the_spec_names_are_there() {
+        for id in [
+            ringfort_spec::APPARMOR,
+            ringfort_spec::NO_PRIVILEGED_CONTAINERS,
+            ringfort_spec::THREE_CONTROL_PLANES,
+            ringfort_spec::THREE_WORKERS,
+        ] {
+            assert!(find(id).is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_control_is_explained() {
+        for control in CATALOGUE {
+            for heading in ["## Why\n", "## When\n", "## How\n", "## Managed\n"] {
+                let text = control.doc.split(heading).nth(1).unwrap_or_default();
+                let text = text.split("\n## ").next().unwrap_or_default().trim();
+                assert!(text.len() > 40, "{}: {heading}", control.id);
+            }
+        }
+    }
+}

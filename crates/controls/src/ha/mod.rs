@@ -1,0 +1,7 @@
+//! A cluster that goes on when a machine does not.
+
+pub mod control_plane;
+pub mod nodes_are_ready;
+pub mod survives_control_plane;
+pub mod three_control_planes;
+pub mod three_workers;

@@ -1,0 +1,95 @@
+//! Any one control plane may stop, and the cluster goes on.
+
+use std::net::IpAddr;
+
+use ringfort_model::blueprint::Role;
+use ringfort_model::item::ItemId;
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Draft, PUBLIC, Place, Unit};
+use crate::paths;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "ha/survives-control-plane",
+    title: "Any one control plane may stop, and writes go on",
+    severity: Severity::High,
+    refs: &[Ref::Docs("setup/production-environment/tools/kubeadm/high-availability/")],
+    doc: include_str!("survives_control_plane.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let servers: Vec<IpAddr> = spec.control_planes().map(|node| node.address).collect();
+    draft.everywhere(|at| balancer(at, &servers));
+    draft.control_planes(|at| {
+        let api = Component::ApiServer;
+        let own = at.address();
+        at.add(api, "--etcd-servers", "https://127.0.0.1:2379");
+        for other in servers.iter().filter(|other| **other != own) {
+            at.add(api, "--etcd-servers", format!("https://{other}:2379"));
+        }
+        // A stopping server lets go of watches, instead of a minute's waiting for them.
+        at.flag(api, "--shutdown-watch-termination-grace-period", "10s");
+        // One connection in a thousand requests moves to another server after one came back.
+        at.flag(api, "--goaway-chance", "0.001");
+        at.flag(Component::ControllerManager, "--leader-elect", true);
+        at.flag(Component::Scheduler, "--leader-elect", true);
+    });
+}
+
+/// Writes the balancer of a machine; a control plane asks its own server first.
+fn balancer(at: &mut Place<'_, '_>, servers: &[IpAddr]) {
+    let own = at.address();
+    let first = servers.iter().filter(|s| at.role() == Role::ControlPlane && **s == own);
+    let others = servers.iter().filter(|server| **server != own);
+    let backends: String = first.chain(others).map(|s| format!("{s}:6443\n")).collect();
+    at.text(paths::BALANCER, PUBLIC, backends);
+    at.unit(Unit {
+        name: "ringfort-balance.service",
+        text: unit(),
+        reads: &[paths::CA, RINGFORT],
+        needs: vec![ItemId::file(paths::BALANCER)],
+    });
+}
+
+const RINGFORT: &str = "/usr/local/bin/ringfort";
+
+/// The balancer reads two files that everybody may read, and owns nothing.
+fn unit() -> String {
+    format!(
+        "\
+[Unit]
+Description=Passes connections of this machine on to an API server that is ready
+After=network.target
+Before=kubelet.service kube-proxy.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={RINGFORT} node balance --listen {listen} --backends {backends}
+Restart=always
+RestartSec=1
+DynamicUser=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+",
+        listen = paths::BALANCER_LISTENS,
+        backends = paths::BALANCER,
+    )
+}

@@ -1,0 +1,29 @@
+//! What only the machine itself asks for is served on loopback.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "network/loopback-only",
+    title: "What only the machine itself asks for is served on loopback",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("1.3.7"), Ref::Cis("1.4.2")],
+    doc: include_str!("loopback_only.md"),
+    make: Some(make),
+};
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.control_planes(|at| {
+        at.flag(Component::Etcd, "--listen-metrics-urls", "http://127.0.0.1:2381");
+        at.flag(Component::ControllerManager, "--bind-address", "127.0.0.1");
+        at.flag(Component::Scheduler, "--bind-address", "127.0.0.1");
+    });
+    draft.everywhere(|at| {
+        at.set(Document::Kubelet, "healthzBindAddress", "127.0.0.1");
+        at.set(Document::KubeProxy, "healthzBindAddress", "127.0.0.1:10256");
+        at.set(Document::KubeProxy, "metricsBindAddress", "127.0.0.1:10249");
+    });
+}

@@ -1,0 +1,146 @@
+//! Pods reach each other through upstream's plugins and fixed routes, without a privileged daemon.
+
+use ringfort_model::item::ItemId;
+use ringfort_model::mode::Owner;
+use ringfort_model::routes::{self, Hop, RouteMode};
+use ringfort_spec::{Provider, Routes, Spec};
+use serde_json::{Value, json};
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{CLOSED, Draft, PRIVATE, PROGRAM, PUBLIC, Place, Unit};
+use crate::paths;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "network/pod-network",
+    title: "Pods reach each other through upstream's plugins and fixed routes, without a privileged daemon",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("1.1.9"), Ref::Cis("1.1.10"), Ref::Docs("concepts/cluster-administration/networking/")],
+    doc: include_str!("pod_network.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    draft.everywhere(|at| {
+        at.directory("/etc/cni", PROGRAM, Owner::ROOT);
+        at.directory("/etc/cni/net.d", CLOSED, Owner::ROOT);
+        at.directory("/opt/cni", PROGRAM, Owner::ROOT);
+        at.directory(paths::PLUGINS, PROGRAM, Owner::ROOT);
+        forwarding(at);
+        if spec.network.provider == Provider::Ringfort {
+            plugins(spec, at);
+            routes(spec, at);
+        }
+    });
+}
+
+/// Packets between pods of one machine cross its bridge, and must cross kube-proxy's rules too.
+fn forwarding(at: &mut Place<'_, '_>) {
+    let settings = ["net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables"];
+    for name in settings {
+        at.sysctl(name, "1");
+        let setting = ItemId::Sysctl(name.to_owned());
+        at.after(setting.clone(), ItemId::unit("ringfort-modules.service"));
+        at.after(ItemId::unit("kubelet.service"), setting);
+    }
+    let file: String = settings.iter().map(|name| format!("{name} = 1\n")).collect();
+    at.text("/etc/sysctl.d/90-ringfort-network.conf", PUBLIC, file);
+}
+
+fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
+    for name in ["bridge", "host-local", "loopback", "portmap"] {
+        at.program(paths::PLUGINS, name);
+        let plugin = ItemId::file(format!("{}/{name}", paths::PLUGINS));
+        at.after(ItemId::unit("kubelet.service"), plugin);
+    }
+    let node = at.name().clone();
+    let Some(range) = at.draft().pods(&node) else { return };
+    let mut bridge = json!({
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": true,
+        "ipMasq": false,
+        "hairpinMode": true,
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": range}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    });
+    if let Some(mtu) = mtu(spec.network.routes) {
+        bridge["mtu"] = mtu.into();
+    }
+    let list = json!({
+        "cniVersion": "1.0.0",
+        "name": "ringfort",
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": true}}],
+    });
+    at.text(CONFIGURATION, PRIVATE, pretty(&list));
+    at.after(ItemId::unit("kubelet.service"), ItemId::file(CONFIGURATION));
+}
+
+const CONFIGURATION: &str = "/etc/cni/net.d/10-ringfort.conflist";
+
+/// Packets in a tunnel must leave room for its header, in bytes of an Ethernet frame; direct routes
+/// carry whole ones.
+fn mtu(routes: Routes) -> Option<u32> {
+    match routes {
+        Routes::Direct => None,
+        Routes::Auto | Routes::Vxlan => Some(1450),
+        Routes::Wireguard => Some(1420),
+    }
+}
+
+fn routes(spec: &Spec, at: &mut Place<'_, '_>) {
+    let mut hops = Vec::new();
+    for node in spec.nodes.values() {
+        let Some(pods) = at.draft().pods(&node.name) else { return };
+        hops.push(Hop { node: node.name.clone(), address: node.address, pods });
+    }
+    let (own, peers): (Vec<Hop>, Vec<Hop>) =
+        hops.into_iter().partition(|hop| hop.node == *at.name());
+    let Some(own) = own.into_iter().next() else { return };
+    let mode = match spec.network.routes {
+        Routes::Auto => RouteMode::Auto,
+        Routes::Direct => RouteMode::Direct,
+        Routes::Vxlan => RouteMode::Vxlan,
+        Routes::Wireguard => RouteMode::Wireguard,
+    };
+    at.text(paths::ROUTES, PUBLIC, pretty(&json!(routes::Routes { mode, own, peers })));
+    at.unit(Unit {
+        name: "ringfort-routes.service",
+        text: ROUTES_UNIT.to_owned(),
+        reads: &["/usr/local/bin/ringfort"],
+        needs: vec![ItemId::file(paths::ROUTES)],
+    });
+}
+
+const ROUTES_UNIT: &str = "\
+[Unit]
+Description=Keeps the routes to pods of other machines
+After=network.target
+Before=kubelet.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=/usr/local/bin/ringfort node routes --file /etc/kubernetes/routes.json
+Restart=always
+RestartSec=2
+CapabilityBoundingSet=CAP_NET_ADMIN
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ProtectControlGroups=yes
+RestrictNamespaces=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+
+[Install]
+WantedBy=multi-user.target
+";
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}

@@ -1,0 +1,26 @@
+//! Every component refuses TLS below 1.3.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Component, Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "network/tls-1-3",
+    title: "Every component that speaks TLS refuses versions below 1.3",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("1.2.29"), Ref::Cis("4.2.12")],
+    doc: include_str!("tls_1_3.md"),
+    make: Some(make),
+};
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.control_planes(|at| {
+        at.flag(Component::Etcd, "--tls-min-version", "TLS1.3");
+        for component in Component::KUBERNETES {
+            at.flag(component, "--tls-min-version", "VersionTLS13");
+        }
+    });
+    draft.everywhere(|at| at.set(Document::Kubelet, "tlsMinVersion", "VersionTLS13"));
+}

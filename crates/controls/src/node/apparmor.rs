@@ -1,0 +1,14 @@
+//! Containers are confined by AppArmor.
+
+use crate::control::{Control, Ref, Severity};
+
+/// The control. It is judged of the spec and of machines; the container runtime confines by itself
+/// unless the spec says otherwise.
+pub static CONTROL: Control = Control {
+    id: "node/apparmor",
+    title: "Containers run under the runtime's AppArmor profile",
+    severity: Severity::Medium,
+    refs: &[Ref::Docs("tutorials/security/apparmor/")],
+    doc: include_str!("apparmor.md"),
+    make: None,
+};

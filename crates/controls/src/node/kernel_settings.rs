@@ -1,0 +1,69 @@
+//! The kernel is set as kubelet expects it, by us and not by kubelet.
+
+use ringfort_model::item::ItemId;
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Document, Draft, PUBLIC, Unit};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "node/kernel-settings",
+    title: "The kernel is set as kubelet expects it, and kubelet does not start if it is not",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("4.2.6"), Ref::Docs("reference/config-api/kubelet-config.v1beta1/")],
+    doc: include_str!("kernel_settings.md"),
+    make: Some(make),
+};
+
+/// The settings that kubelet compares with `protectKernelDefaults`.
+const SETTINGS: [(&str, &str); 6] = [
+    ("kernel.keys.root_maxbytes", "25000000"),
+    ("kernel.keys.root_maxkeys", "1000000"),
+    ("kernel.panic", "10"),
+    ("kernel.panic_on_oops", "1"),
+    ("vm.overcommit_memory", "1"),
+    ("vm.panic_on_oom", "0"),
+];
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    let file: String = SETTINGS.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    draft.everywhere(|at| {
+        for (name, value) in SETTINGS {
+            at.sysctl(name, value);
+            at.after(kubelet(), ItemId::Sysctl(name.to_owned()));
+        }
+        at.text("/etc/sysctl.d/90-ringfort.conf", PUBLIC, file.clone());
+        at.set(Document::Kubelet, "protectKernelDefaults", true);
+        at.unit(Unit {
+            name: "ringfort-modules.service",
+            text: MODULES.to_owned(),
+            reads: &[],
+            needs: Vec::new(),
+        });
+    });
+}
+
+fn kubelet() -> ItemId {
+    ItemId::unit("kubelet.service")
+}
+
+/// A kernel that has a module built in, or a machine that may not load any, is none the worse: what
+/// is missing in the end shows where it is used.
+const MODULES: &str = "\
+[Unit]
+Description=Loads the kernel modules that containers and their network need
+DefaultDependencies=no
+After=systemd-modules-load.service
+Before=sysinit.target systemd-sysctl.service
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=-/sbin/modprobe -a -b overlay br_netfilter nf_conntrack
+
+[Install]
+WantedBy=sysinit.target
+";

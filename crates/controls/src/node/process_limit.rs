@@ -1,0 +1,23 @@
+//! No pod takes all process numbers of a machine.
+
+use ringfort_spec::Spec;
+
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "node/process-limit",
+    title: "No pod takes all process numbers of a machine",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("4.2.13"), Ref::Docs("concepts/policy/pid-limiting/")],
+    doc: include_str!("process_limit.md"),
+    make: Some(make),
+};
+
+/// Processes and threads of one pod.
+const LIMIT: u32 = 4096;
+
+fn make(_: &Spec, draft: &mut Draft<'_>) {
+    draft.everywhere(|at| at.set(Document::Kubelet, "podPidsLimit", LIMIT));
+}

@@ -1,0 +1,59 @@
+//! Where things lie on machines: kubeadm's layout, so that what people know still works.
+
+/// Kubernetes' own directory.
+pub const KUBERNETES: &str = "/etc/kubernetes";
+/// Certificates and keys of components that run as root.
+pub const PKI: &str = "/etc/kubernetes/pki";
+/// Certificate of the cluster's authority.
+pub const CA: &str = "/etc/kubernetes/pki/ca.crt";
+/// Certificate of the authority for forwarded requests.
+pub const FRONT_PROXY_CA: &str = "/etc/kubernetes/pki/front-proxy-ca.crt";
+/// Certificate of the authority for etcd's clients.
+pub const ETCD_CLIENT_CA: &str = "/etc/kubernetes/pki/etcd-client-ca.crt";
+/// The key with which an API server signs service accounts' tokens; made there.
+pub const SERVICE_ACCOUNT_KEY: &str = "/etc/kubernetes/pki/sa.key";
+/// Public halves of all such keys, each file named by its key id.
+pub const SERVICE_ACCOUNT_PUBLIC: &str = "/etc/kubernetes/pki/service-account";
+/// Static pods.
+pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
+/// The admission configuration and the guards, each kind in a directory below.
+pub const ADMISSION: &str = "/etc/kubernetes/admission";
+/// The admission configuration itself.
+pub const ADMISSION_CONFIG: &str = "/etc/kubernetes/admission/config";
+/// The API servers' audit policy.
+pub const AUDIT: &str = "/etc/kubernetes/audit";
+/// The API servers' logs.
+pub const LOGS: &str = "/var/log/kubernetes";
+/// The API servers' encryption configuration: the one secret that travels.
+pub const ENCRYPTION: &str = "/etc/kubernetes/encryption/config.yaml";
+/// etcd's keys, where its own user can read them.
+pub const ETCD_PKI: &str = "/etc/etcd";
+/// etcd's data.
+pub const ETCD: &str = "/var/lib/etcd";
+/// kubelet's directory.
+pub const KUBELET: &str = "/var/lib/kubelet";
+/// kubelet's configuration.
+pub const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
+/// kubelet's kubeconfig.
+pub const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
+/// kube-proxy's configuration.
+pub const PROXY_CONFIG: &str = "/etc/kubernetes/kube-proxy.yaml";
+/// kube-proxy's kubeconfig.
+pub const PROXY_CONF: &str = "/etc/kubernetes/kube-proxy.conf";
+/// What kubelet gives to pods that ask for the machine's own name servers.
+pub const RESOLV_CONF: &str = "/etc/kubernetes/resolv.conf";
+/// The addresses that the balancer chooses from.
+pub const BALANCER: &str = "/etc/kubernetes/balancer.conf";
+/// The routes between machines.
+pub const ROUTES: &str = "/etc/kubernetes/routes.json";
+/// Programs of the bundle.
+pub const PROGRAMS: &str = "/usr/local/bin";
+/// Network plugins of the bundle.
+pub const PLUGINS: &str = "/opt/cni/bin";
+/// Units.
+pub const UNITS: &str = "/etc/systemd/system";
+
+/// Where every component of a machine reaches the API, through the machine's own balancer.
+pub const SERVER: &str = "https://127.0.0.1:6444";
+/// Where the balancer listens.
+pub const BALANCER_LISTENS: &str = "127.0.0.1:6444";

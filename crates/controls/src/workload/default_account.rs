@@ -1,0 +1,61 @@
+//! A pod that asks for no account gets no token.
+
+use ringfort_spec::Spec;
+use serde_json::{Value, json};
+
+use crate::admission::{Admission, Policy, constraints, exempt_labels, guard, refuse_unless};
+use crate::control::{Control, Ref, Severity};
+use crate::draft::Draft;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "workload/default-account",
+    title: "A pod that asks for no account gets no token",
+    severity: Severity::Medium,
+    refs: &[Ref::Cis("5.1.5"), Ref::Cis("5.1.6")],
+    doc: include_str!("default_account.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let exempt = exempt_labels(spec, CONTROL.id);
+    let keep = Policy {
+        name: "default-account",
+        spec: json!({
+            "matchConstraints": constraints(&accounts(&["CREATE", "UPDATE"]), &exempt),
+            "validations": [refuse_unless(
+                "!has(object.automountServiceAccountToken) || !object.automountServiceAccountToken",
+                "the account default gives its token to nobody: make an account for the pods that need one",
+            )],
+        }),
+    };
+    guard(spec, draft, Admission::Validating, "50-default-account", &[keep]);
+    if !spec.kubernetes.minor.has_mutating_policies() {
+        return;
+    }
+    let fill = Policy {
+        name: "default-account",
+        spec: json!({
+            "reinvocationPolicy": "Never",
+            "matchConstraints": constraints(&accounts(&["CREATE"]), &exempt),
+            "matchConditions": [
+                {"name": "unset", "expression": "!has(object.automountServiceAccountToken)"},
+            ],
+            "mutations": [{
+                "patchType": "ApplyConfiguration",
+                "applyConfiguration": {"expression": "Object{automountServiceAccountToken: false}"},
+            }],
+        }),
+    };
+    guard(spec, draft, Admission::Mutating, "30-default-account", &[fill]);
+}
+
+fn accounts(operations: &[&str]) -> Value {
+    json!([{
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": operations,
+        "resources": ["serviceaccounts"],
+        "resourceNames": ["default"],
+    }])
+}

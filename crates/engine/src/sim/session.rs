@@ -1,0 +1,451 @@
+//! An invented operator: one run of `ringfort up` after the other, each in several passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfort_model::certificate::CertSeen;
+use ringfort_model::digest::Digest;
+use ringfort_model::etcd::FoundingState;
+use ringfort_model::frame::Request;
+use ringfort_model::name::NodeName;
+use ringfort_model::seen::{ContentSeen, ItemSeen};
+
+use super::Plant;
+use super::draft::{self, SIGNING_KEY};
+use super::store::authority;
+use super::world::{Event, World};
+use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remember, Report};
+use crate::mission::{Goal, Mission, Signing};
+use crate::node::Input as NodeInput;
+use crate::operator::Operator;
+
+/// One run of `ringfort up`.
+pub(super) struct Session {
+    pub(super) run: u64,
+    pub(super) name: String,
+    pub(super) epoch: u64,
+    pub(super) phase: Phase,
+    /// Counts up with every pass: what was begun in one is not heard in another.
+    pub(super) phase_id: u64,
+    operator: Operator,
+    pub(super) links: BTreeMap<NodeName, u64>,
+    /// Kills the operator after so many effects.
+    pub(super) doom: Option<u32>,
+    /// Whether something broke since the plan was made.
+    pub(super) disturbed: bool,
+    /// How much had broken when the run began.
+    faults: u64,
+    rounds: u32,
+    again: bool,
+    changes: usize,
+    incomplete: bool,
+    planned: Option<BTreeSet<String>>,
+    /// Public halves that servers have loaded once this pass is over.
+    announces: BTreeSet<Digest>,
+}
+
+/// A pass of a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    Keys,
+    Membership,
+    Plan,
+    Full,
+    Reset,
+}
+
+impl World {
+    /// Somebody runs `ringfort up`.
+    pub(super) fn up(&mut self) {
+        let run = self.fresh_id();
+        self.store.epoch += 1;
+        self.promote_key();
+        let session = Session {
+            run,
+            name: format!("run-{run}"),
+            epoch: self.store.epoch,
+            phase: Phase::Keys,
+            phase_id: 0,
+            operator: Operator::new(self.mission(Phase::Keys, self.store.epoch)),
+            links: BTreeMap::new(),
+            doom: None,
+            disturbed: false,
+            faults: self.faults_done,
+            rounds: 0,
+            again: false,
+            changes: 0,
+            incomplete: false,
+            planned: None,
+            announces: BTreeSet::new(),
+        };
+        self.note(|| format!("operator: run {run} begins"));
+        self.sessions.insert(run, session);
+        self.begin_phase(run, Phase::Keys);
+    }
+
+    /// The second step of a rotation: every server has the new key, so it may write.
+    fn promote_key(&mut self) {
+        let Some(last) = self.store.encryption.last().cloned() else { return };
+        if !self.store.rotates || !self.loaded().contains(&last) {
+            return;
+        }
+        self.note(|| format!("operator: {last} writes from now on"));
+        self.store.encryption.pop();
+        self.store.encryption.insert(0, last);
+        self.store.rotates = false;
+    }
+
+    /// Lists the keys that every API server has loaded.
+    fn loaded(&self) -> BTreeSet<String> {
+        let mut loaded: BTreeSet<String> = self.store.encryption.iter().cloned().collect();
+        for node in self.store.foundings.keys() {
+            let machine = self.machines.get(node);
+            let Some(machine) = machine.filter(|m| m.text(draft::ENCRYPTION).is_some()) else {
+                // There is no server yet; it will read what is written when it starts.
+                continue;
+            };
+            let written = machine.text(draft::ENCRYPTION).and_then(super::machine::encryption_keys);
+            let is_written = |key: &String| written.as_ref().is_some_and(|keys| keys.contains(key));
+            let process = machine.processes.get("kube-apiserver").filter(|p| p.is_running);
+            let has = |key: &String| match process {
+                Some(process) if self.plant != Some(Plant::HastyPromotion) => {
+                    process.seals_with.contains(key) && is_written(key)
+                }
+                _ => is_written(key),
+            };
+            loaded.retain(has);
+        }
+        loaded
+    }
+
+    fn mission(&self, phase: Phase, epoch: u64) -> Mission {
+        let (goal, blueprint) = match phase {
+            Phase::Keys => (Goal::Prepare, draft::keys(&self.store)),
+            Phase::Membership => (Goal::Membership, draft::keys(&self.store)),
+            Phase::Plan => (Goal::Plan, self.blueprint()),
+            Phase::Full => (Goal::Converge, self.blueprint()),
+            Phase::Reset => (Goal::Reset, draft::empty(&self.store.leaving)),
+        };
+        let now_signing = self.store.signing.iter().filter(|(_, key)| key.retired.is_none());
+        let known = || now_signing.map(|(id, key)| (key.node.clone(), id.clone())).collect();
+        let signing = matches!(phase, Phase::Full | Phase::Plan)
+            .then(|| Signing { path: SIGNING_KEY.to_owned(), known: known() });
+        let mut circumstances =
+            self.store.circumstances(self.now_s(), epoch, self.loaded(), signing);
+        if self.plant == Some(Plant::UnannouncedKey) {
+            circumstances.unannounced.clear();
+        }
+        Mission { goal, blueprint, circumstances }
+    }
+
+    fn blueprint(&self) -> ringfort_model::blueprint::Blueprint {
+        draft::full(&self.store, self.plant != Some(Plant::AllAtOnce))
+    }
+
+    fn begin_phase(&mut self, run: u64, phase: Phase) {
+        let phase_id = self.fresh_id();
+        let Some(epoch) = self.sessions.get(&run).map(|session| session.epoch) else { return };
+        let operator = Operator::new(self.mission(phase, epoch));
+        let announces = self.store.signing.keys().cloned().collect();
+        let Some(session) = self.sessions.get_mut(&run) else { return };
+        session.phase = phase;
+        session.disturbed &= phase != Phase::Plan;
+        session.phase_id = phase_id;
+        session.operator = operator;
+        session.announces = announces;
+        self.note(|| format!("operator: pass {phase:?}"));
+        self.tell_operator(run, phase_id, None, Input::Start);
+    }
+
+    /// An operator hears something, and what it asks for is set in motion.
+    pub(super) fn tell_operator(
+        &mut self,
+        run: u64,
+        phase: u64,
+        link: Option<(NodeName, u64)>,
+        input: Input,
+    ) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(&run).filter(|s| s.phase_id == phase) else {
+            return;
+        };
+        if link.is_some_and(|(node, id)| session.links.get(&node) != Some(&id)) {
+            return;
+        }
+        let mut out = Vec::new();
+        session.operator.on(now, input, &mut out);
+        for effect in out {
+            let Some(session) = self.sessions.get_mut(&run).filter(|s| s.phase_id == phase) else {
+                return;
+            };
+            if let Some(left) = &mut session.doom {
+                if *left == 0 {
+                    self.kill_operator(run);
+                    return;
+                }
+                *left -= 1;
+            }
+            self.do_for_operator(run, phase, effect);
+        }
+    }
+
+    fn do_for_operator(&mut self, run: u64, phase: u64, effect: Effect) {
+        match effect {
+            Effect::Observe { node, looks } => {
+                self.request(run, phase, &node, Request::Observe { looks });
+            }
+            Effect::Apply { node, seq, step } => {
+                self.request(run, phase, &node, Request::Apply { seq, step });
+            }
+            Effect::Members { node } => self.request(run, phase, &node, Request::Members),
+            Effect::Sign { node, seq, request, csr_pem } => {
+                let certificate = CertSeen {
+                    authority_key_id: authority(request.authority).key_id,
+                    subject: request.subject,
+                    usages: request.usages,
+                    names: request.names,
+                    public_key: csr_pem.parse().unwrap_or_else(|_| Digest::of(b"")),
+                    not_before: self.now_s() - 300,
+                    not_after: self.now_s() + 365 * 86_400,
+                };
+                let pem = serde_json::to_string(&certificate).map_err(|error| error.to_string());
+                let input = Input::Signed { node, seq, result: pem };
+                self.schedule(2, Event::Operator { run, phase, link: None, input });
+            }
+            Effect::Object(act) => {
+                let input = self.object(act);
+                self.schedule_between(2, 60, Event::Operator { run, phase, link: None, input });
+            }
+            Effect::Remember(remember) => {
+                self.remember(&remember);
+                let input = Input::Remembered(remember);
+                self.schedule(2, Event::Operator { run, phase, link: None, input });
+            }
+            Effect::Wake { at } => {
+                let after = at.saturating_sub(self.now);
+                self.schedule(after, Event::Operator { run, phase, link: None, input: Input::Woke });
+            }
+            Effect::Refuse { refusals } => {
+                self.note(|| format!("operator: refuses: {refusals:?}"));
+                self.end_session(run, Err(format!("refused: {}", refusals[0])));
+            }
+            Effect::Finish(report) => self.finished(run, &report),
+        }
+    }
+
+    fn remember(&mut self, remember: &Remember) {
+        self.note(|| format!("operator: remembers {remember:?}"));
+        self.store.remember(remember);
+        if self.plant == Some(Plant::NewOnRejoin)
+            && let Remember::Beginning { node, .. } = remember
+            && let Some(founding) = self.store.foundings.get_mut(node)
+        {
+            founding.state = FoundingState::New;
+        }
+    }
+
+    fn request(&mut self, run: u64, phase: u64, node: &NodeName, request: Request) {
+        let known = self.sessions.get(&run).and_then(|session| session.links.get(node).copied());
+        let link = match known {
+            Some(id) => Ok(id),
+            None => self.connect(run, node),
+        };
+        match link {
+            Ok(id) => {
+                if let Some(session) = self.sessions.get_mut(&run) {
+                    session.links.insert(node.clone(), id);
+                }
+                let input = NodeInput::Heard(request);
+                self.schedule_between(1, 40, Event::Agent { node: node.clone(), agent: id, input });
+            }
+            Err(why) => {
+                self.note(|| format!("operator: {node} cannot be reached: {why}"));
+                let input = Input::Unreachable { node: node.clone(), why };
+                self.schedule_between(5, 300, Event::Operator { run, phase, link: None, input });
+            }
+        }
+    }
+
+    fn object(&mut self, act: ObjectAct) -> Input {
+        let serves = self.store.foundings.keys().any(|node| {
+            matches!(self.serving(node, "kube-apiserver"), ItemSeen::Serving { healthy: true, .. })
+        });
+        match act {
+            ObjectAct::Look { index } => {
+                let seen = match self.objects.get(&index) {
+                    _ if !serves => ObjectSeen::Unknown("no API server answers".to_owned()),
+                    None => ObjectSeen::Absent,
+                    Some(true) => ObjectSeen::Same,
+                    Some(false) => ObjectSeen::Differs,
+                };
+                Input::ObjectLooked { index, seen }
+            }
+            ObjectAct::Apply { index } => {
+                let result = match serves {
+                    true => Ok(()),
+                    false => Err("no API server answers".to_owned()),
+                };
+                if serves {
+                    self.objects.insert(index, true);
+                }
+                Input::ObjectApplied { index, result }
+            }
+        }
+    }
+
+    fn finished(&mut self, run: u64, report: &Report) {
+        self.note(|| format!("operator: pass ends: {}", summary(report)));
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(&run) else { return };
+        let phase = session.phase;
+        if phase != Phase::Plan {
+            session.changes += report.changes.len();
+            session.incomplete |= !Report { again: false, ..report.clone() }.is_complete();
+            session.again |= report.again;
+        }
+        if report.interrupted {
+            self.end_session(run, Err("interrupted".to_owned()));
+            return;
+        }
+        match phase {
+            Phase::Keys => {
+                self.note_keys(run, now);
+                self.begin_phase(run, Phase::Membership);
+            }
+            Phase::Membership => {
+                let plans = self.random.chance(40);
+                self.begin_phase(run, if plans { Phase::Plan } else { Phase::Full });
+            }
+            Phase::Plan => {
+                session.planned = report.unseen.is_empty().then(|| names(&report.changes));
+                session.disturbed |= !report.unreachable.is_empty();
+                self.begin_phase(run, Phase::Full);
+            }
+            Phase::Full => self.full_finished(run, report),
+            Phase::Reset => {
+                if report.is_complete() {
+                    self.store.leaving.clear();
+                }
+                self.end_session(run, Ok(()));
+            }
+        }
+    }
+
+    fn note_keys(&mut self, run: u64, now: u64) {
+        let Some(session) = self.sessions.get(&run) else { return };
+        let id = ringfort_model::item::ItemId::file(SIGNING_KEY);
+        let mut found = Vec::new();
+        for node in self.store.spec.keys() {
+            if let Some(ItemSeen::File { content: ContentSeen::Key { id, .. }, .. }) =
+                session.operator.seen(node).and_then(|seen| seen.items.get(&id))
+            {
+                found.push((node.clone(), id.clone()));
+            }
+        }
+        for (node, id) in found {
+            self.store.note_key(&node, &id, now);
+        }
+        let is_forgetful = self.plant == Some(Plant::ForgottenKey);
+        self.store.forget_keys(if is_forgetful { u64::MAX } else { now });
+        self.store.known = true;
+    }
+
+    fn full_finished(&mut self, run: u64, report: &Report) {
+        let Some(session) = self.sessions.get_mut(&run) else { return };
+        if let Some(planned) = session.planned.take()
+            && !session.disturbed
+            && report.is_complete()
+        {
+            let taken = names(&report.changes);
+            if taken != planned {
+                let differs: Vec<String> = taken.symmetric_difference(&planned).cloned().collect();
+                self.breaks(|| format!("the plan and the run differ: {differs:?}"));
+                return;
+            }
+        }
+        if report.is_complete() {
+            for id in session.announces.clone() {
+                if let Some(key) = self.store.signing.get_mut(&id) {
+                    key.announced = true;
+                }
+            }
+        }
+        let Some(session) = self.sessions.get_mut(&run) else { return };
+        if session.again && session.rounds < 4 {
+            session.rounds += 1;
+            session.again = false;
+            self.begin_phase(run, Phase::Keys);
+        } else if !self.store.leaving.is_empty() && !session.incomplete {
+            self.begin_phase(run, Phase::Reset);
+        } else {
+            self.end_session(run, Ok(()));
+        }
+    }
+
+    /// A run is over: its channels close, and somebody may begin another.
+    fn end_session(&mut self, run: u64, result: Result<(), String>) {
+        let Some(session) = self.sessions.remove(&run) else { return };
+        for (node, agent) in &session.links {
+            self.cut(node, *agent, "the operator said goodbye");
+        }
+        let is_quiet = result.is_ok() && session.changes == 0
+            && session.faults == self.faults_done
+            && !session.incomplete
+            && !session.again;
+        self.note(|| format!("operator: run {run} ends: {result:?}, {} changes", session.changes));
+        self.next_session(is_quiet, &result);
+    }
+
+    pub(super) fn kill_operator(&mut self, run: u64) {
+        self.note(|| format!("operator: run {run} is killed"));
+        self.faults_done += 1;
+        let Some(session) = self.sessions.remove(&run) else { return };
+        for (node, agent) in session.links {
+            self.schedule_between(0, 3_000, Event::Dead { node, agent });
+        }
+        self.next_session(false, &Err("killed".to_owned()));
+    }
+
+    fn next_session(&mut self, is_quiet: bool, result: &Result<(), String>) {
+        const MOST_SESSIONS: u32 = 12;
+        if !self.sessions.is_empty() {
+            return;
+        }
+        if self.faults_left > 0 {
+            self.schedule_between(1_000, 40_000, Event::Up);
+            return;
+        }
+        self.quiet_sessions += 1;
+        if is_quiet && self.store.leaving.is_empty() && !self.store.rotates {
+            self.laws_of_the_end();
+        } else if self.quiet_sessions > MOST_SESSIONS {
+            self.breaks(|| format!("does not converge: {result:?}"));
+        } else {
+            // A minute, so that what reloads by itself has done so.
+            self.schedule(65_000, Event::Up);
+        }
+    }
+
+    pub(super) fn now_s(&self) -> i64 {
+        self.start_s + i64::try_from(self.now / 1000).unwrap_or(0)
+    }
+}
+
+fn names(changes: &[Planned]) -> BTreeSet<String> {
+    let name = |planned: &Planned| match planned {
+        Planned::Machine { node, step } => format!("{node} {} {:?}", step.item, step.because),
+        Planned::Object { index, because, .. } => format!("object {index} {because:?}"),
+    };
+    changes.iter().map(name).collect()
+}
+
+fn summary(report: &Report) -> String {
+    let mut text = format!("{} changes", report.changes.len());
+    for remark in report.failures.iter().chain(&report.waiting) {
+        let node = remark.node.as_ref().map(ToString::to_string).unwrap_or_default();
+        text += &format!("; {node} {} {}", remark.what, remark.why);
+    }
+    for (node, why) in &report.unreachable {
+        text += &format!("; {node} unreachable: {why}");
+    }
+    if report.again { text + "; again" } else { text }
+}

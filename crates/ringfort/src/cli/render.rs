@@ -1,0 +1,92 @@
+//! `ringfort render`: writes the blueprint as files, for people to read and to compare.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ringfort_forge::bundle::{Bundle, cache_directory};
+use ringfort_forge::drive::fleet::OwnBinary;
+use ringfort_forge::keyring::StateDirectory;
+use ringfort_forge::render::{Materials, render_all, sample_trust, tree};
+use ringfort_model::trust::TrustFacts;
+use ringfort_spec::Spec;
+
+use super::Fault;
+use super::specification::{self, SpecFile};
+
+/// Write the blueprint of a cluster as files, without any secret
+///
+/// What a cluster only has once it is made, such as its certificates, is stood in for where there is
+/// no cluster yet.
+#[derive(clap::Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    spec: SpecFile,
+    /// The directory to write into; it must be empty or not there
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// The bundle's directory [default: the newest of the spec's minor in the cache]
+    #[arg(long, env = "RINGFORT_BUNDLE", value_name = "DIR")]
+    bundle: Option<PathBuf>,
+}
+
+/// Writes the blueprint.
+///
+/// # Errors
+/// The spec or the bundle is wrong, or the directory cannot be written.
+pub fn run(args: RenderArgs) -> Result<ExitCode, Fault> {
+    let spec = specification::read(&args.spec.file)?;
+    let bundle = find_bundle(args.bundle.as_deref(), &spec)?;
+    let trust = find_trust(&args.spec.file, &spec)?;
+    let program = std::env::current_exe().map_err(Fault::unable)?;
+    let own = OwnBinary::read(&program).map_err(Fault::unable)?;
+    let materials = Materials { bundle: bundle.lock(), ringfort: own.digest };
+    let rendered = render_all(&spec, &trust, &materials).map_err(Fault::usage)?;
+    let files = tree(&rendered);
+    require_empty(&args.out)?;
+    for file in &files {
+        write(&args.out.join(&file.path), &file.text)?;
+    }
+    println!("{} files in {}", files.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn find_bundle(named: Option<&Path>, spec: &Spec) -> Result<Bundle, Fault> {
+    if let Some(directory) = named {
+        return Bundle::open(directory).map_err(Fault::usage);
+    }
+    let cache = cache_directory(|name| std::env::var_os(name))
+        .ok_or_else(|| Fault::usage("HOME is not set: name the bundle with --bundle"))?;
+    Bundle::newest(&cache, spec.kubernetes).map_err(Fault::usage)?.ok_or_else(|| {
+        let (version, minor) = (spec.kubernetes, spec.kubernetes.minor);
+        Fault::usage(format!(
+            "there is no bundle of Kubernetes {version}: ringfort bundle build --kubernetes {minor}"
+        ))
+    })
+}
+
+fn find_trust(file: &Path, spec: &Spec) -> Result<TrustFacts, Fault> {
+    let known = StateDirectory::beside(file, &spec.name).trust().map_err(Fault::usage)?;
+    let Some(mut trust) = known else { return sample_trust(spec).map_err(Fault::usage) };
+    trust.pod_ranges = spec.pod_ranges(&trust.pod_ranges).map_err(Fault::usage)?;
+    Ok(trust)
+}
+
+/// What stays of an older rendering would be taken for a part of this one.
+fn require_empty(directory: &Path) -> Result<(), Fault> {
+    let is_empty = match fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(Fault::usage(format!("{}: {error}", directory.display()))),
+    };
+    if is_empty {
+        return Ok(());
+    }
+    Err(Fault::usage(format!("{} is not empty: name a new directory", directory.display())))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Fault> {
+    let unable = |error| Fault::unable(format!("{}: {error}", path.display()));
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(unable)?;
+    fs::write(path, text).map_err(unable)
+}
