@@ -18,11 +18,6 @@ pub static CATALOGUE: &[&Control] = &[
     &ha::survives_control_plane::CONTROL,
     &ha::three_control_planes::CONTROL,
     &ha::three_workers::CONTROL,
-    &network::cluster_dns::CONTROL,
-    &network::loopback_only::CONTROL,
-    &network::pod_network::CONTROL,
-    &network::services::CONTROL,
-    &network::tls_1_3::CONTROL,
     &access::admin_is_narrow::CONTROL,
     &access::admission_objects::CONTROL,
     &access::anonymous_is_shut::CONTROL,
@@ -44,6 +39,11 @@ pub static CATALOGUE: &[&Control] = &[
     &workload::no_service_links::CONTROL,
     &workload::seccomp::CONTROL,
     &workload::user_namespaces::CONTROL,
+    &network::cluster_dns::CONTROL,
+    &network::loopback_only::CONTROL,
+    &network::pod_network::CONTROL,
+    &network::services::CONTROL,
+    &network::tls_1_3::CONTROL,
 ];
 
 /// Finds a control by its id.

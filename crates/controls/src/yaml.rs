@@ -107,7 +107,7 @@ fn scalar(word: &str) -> String {
 
 /// Says whether a text needs no quotes: nothing in it is YAML's, and it looks like no other type.
 fn is_plain(word: &str) -> bool {
-    let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_' | '<');
+    let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_');
     // A flag is no list and no end of a document.
     let head = word.strip_prefix("--").unwrap_or(word);
     let later = |c: char| c.is_ascii_alphanumeric() || " /_.-+=:,()<>;".contains(c);
@@ -134,14 +134,67 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         let texts = [
-            "", "a", "true", "Yes", "1", "1e3", "0x1f", "01", "~", "null", "-", "- a", "a: b", "a #b",
-            "#", "a:", "key:value", "https://10.0.0.1:6443", "!has(object.x) && 'a' in b", "{}", "[a]",
-            "a\nb", "a\nb\n", " a\nb", "a \nb", "\n", "a\n\nb", "a\n\n", "tab\there", "\"q\"", "'q'",
-            "ünïcode", "*", "&a", "%a", "@a", "`a`", "a, b", "2026-11-23", "12:30:45", ".5", "+1",
-            "system:node:cp1", "*.*", "<<", "=", "a - b", "| a", "> a", "? a", "--- a", "--a=b", "--", "---", "--1", "line\r\nline", "1.37",
+            "",
+            "a",
+            "true",
+            "Yes",
+            "1",
+            "1e3",
+            "0x1f",
+            "01",
+            "~",
+            "null",
+            "-",
+            "- a",
+            "a: b",
+            "a #b",
+            "#",
+            "a:",
+            "key:value",
+            "https://10.0.0.1:6443",
+            "!has(object.x) && 'a' in b",
+            "{}",
+            "[a]",
+            "a\nb",
+            "a\nb\n",
+            " a\nb",
+            "a \nb",
+            "\n",
+            "a\n\nb",
+            "a\n\n",
+            "tab\there",
+            "\"q\"",
+            "'q'",
+            "ünïcode",
+            "*",
+            "&a",
+            "%a",
+            "@a",
+            "`a`",
+            "a, b",
+            "2026-11-23",
+            "12:30:45",
+            ".5",
+            "+1",
+            "system:node:cp1",
+            "*.*",
+            "<<",
+            "=",
+            "a - b",
+            "| a",
+            "> a",
+            "? a",
+            "--- a",
+            "--a=b",
+            "--",
+            "---",
+            "--1",
+            "line\r\nline",
+            "1.37",
         ];
         for text in texts {
-            let value = json!({"k": text, "l": [text, {text: text}, [text]], "m": {"n": {"o": text}}});
+            let value =
+                json!({"k": text, "l": [text, {text: text}, [text]], "m": {"n": {"o": text}}});
             let written = document(&value);
             let read: Value = serde_saphyr::from_str(&written)
                 .unwrap_or_else(|error| panic!("{text:?}: {error}\n{written}"));

@@ -176,14 +176,9 @@ fn remember_each(
         let founding = wanted(node).filter(|_| standing.control_planes.contains_key(node));
         let is_known = standing.foundings.get(node) == founding.as_ref();
         let is_over = standing.started.contains(node);
-        let node = node.clone();
-        match founding {
-            Some(founding) if begins(&node) && (is_over || !is_known) => {
-                Some(Next::Remember(Remember::Beginning { node, founding }))
-            }
-            founding => (!is_known)
-                .then(|| Next::Remember(Remember::Founding { node, founding })),
-        }
+        let begins_anew = founding.is_some() && is_over && begins(node);
+        (begins_anew || !is_known)
+            .then(|| Next::Remember(Remember::Founding { node: node.clone(), founding }))
     })
 }
 
@@ -228,7 +223,8 @@ fn is_lost(standing: &Standing<'_>, member: &Member) -> bool {
     let Some(node) = home(standing, member) else { return false };
     let was_started = !member.name.is_empty();
     // Only a member that began with the cluster has a name before it starts.
-    let joined = standing.foundings.get(node).is_some_and(|f| f.state == FoundingState::Existing);
+    let founding = standing.foundings.get(node);
+    let joined = founding.is_none_or(|founding| founding.state == FoundingState::Existing);
     match standing.data.get(node) {
         Some(Data::Lost) => was_started,
         Some(Data::NotYet) => was_started && joined,

@@ -166,21 +166,14 @@ pub enum ObjectAct {
 /// What the operator must not forget.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Remember {
-    /// How the data of a machine's etcd member began.
+    /// How the data of a machine's etcd member begins. It has not started yet, so that
+    /// [`Remember::Started`] is over too.
     Founding {
         /// Which machine.
         node: NodeName,
         /// How; `None` to forget a member whose machine is out of the cluster, or out of etcd
         /// until it joins anew.
         founding: Option<Founding>,
-    },
-    /// A machine's etcd member is about to begin, without data: what was remembered of one that
-    /// ran there before is over ([`Remember::Started`] too).
-    Beginning {
-        /// Which machine.
-        node: NodeName,
-        /// How.
-        founding: Founding,
     },
     /// A machine's etcd was seen to answer: if its data is gone later, it was lost.
     Started {

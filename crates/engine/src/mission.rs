@@ -56,8 +56,8 @@ pub struct Circumstances {
     /// Whether the operator's state was there before this run. Without it, data of a cluster on a
     /// machine is not touched.
     pub known: bool,
-    /// Machines whose etcd was ever seen to answer ([`crate::Remember::Started`]), unless it began
-    /// anew since ([`crate::Remember::Beginning`]).
+    /// Machines whose etcd was seen to answer ([`crate::Remember::Started`]) since its founding was
+    /// written down.
     pub started: BTreeSet<NodeName>,
     /// How the data of each etcd member began, as far as it is remembered.
     pub foundings: BTreeMap<NodeName, Founding>,

@@ -167,11 +167,7 @@ const RULES: &[Rule] = &[
         ],
         verbs: READ,
     },
-    Rule {
-        group: "certificates.k8s.io",
-        resources: &["certificatesigningrequests"],
-        verbs: READ,
-    },
+    Rule { group: "certificates.k8s.io", resources: &["certificatesigningrequests"], verbs: READ },
     Rule {
         group: "flowcontrol.apiserver.k8s.io",
         resources: &["flowschemas", "prioritylevelconfigurations"],

@@ -26,11 +26,8 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if !spec.kubernetes.minor.has_static_admission() {
         return;
     }
-    let rules = json!([rule(
-        &["admissionregistration.k8s.io"],
-        &["CREATE", "UPDATE", "DELETE"],
-        &["*"]
-    )]);
+    let rules =
+        json!([rule(&["admissionregistration.k8s.io"], &["CREATE", "UPDATE", "DELETE"], &["*"])]);
     let policy = Policy {
         name: "admission-objects",
         spec: json!({

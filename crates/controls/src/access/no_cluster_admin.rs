@@ -63,3 +63,29 @@ object.kind == 'ClusterRoleBinding' && object.metadata.name == object.roleRef.na
   (object.roleRef.name == 'system:public-info-viewer' && object.subjects.all(s, s.kind == 'Group' && s.name in ['system:authenticated', 'system:unauthenticated'])) ||
   (object.roleRef.name in ['system:service-account-issuer-discovery', 'system:cluster-trust-bundle-discovery'] && object.subjects.all(s, s.kind == 'Group' && s.name == 'system:serviceaccounts'))
 )";
+
+#[cfg(test)]
+mod tests {
+    use super::UPSTREAM;
+
+    /// Every binding of `bootstrappolicy/policy.go` of 1.35, 1.36 and 1.37 that is to
+    /// `cluster-admin` or to a wide group. If one is not let through, no API server starts.
+    const BOOTSTRAP: [(&str, &str); 6] = [
+        ("cluster-admin", "system:masters"),
+        ("system:basic-user", "system:authenticated"),
+        ("system:cluster-trust-bundle-discovery", "system:serviceaccounts"),
+        ("system:discovery", "system:authenticated"),
+        ("system:public-info-viewer", "system:unauthenticated"),
+        ("system:service-account-issuer-discovery", "system:serviceaccounts"),
+    ];
+
+    #[test]
+    fn what_servers_bind_at_their_start_is_let_through() {
+        for (role, group) in BOOTSTRAP {
+            let one_case = UPSTREAM.lines().any(|case| {
+                case.contains(&format!("'{role}'")) && case.contains(&format!("'{group}'"))
+            });
+            assert!(one_case, "{role} to {group}");
+        }
+    }
+}

@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn bodies_of_secrets_are_never_written() {
         let place = |what: &str| {
-            let names = |r: &&super::Rule| r.resources.iter().any(|(_, names)| names.contains(&what));
+            let names =
+                |r: &&super::Rule| r.resources.iter().any(|(_, names)| names.contains(&what));
             RULES.iter().find(names).map(|rule| rule.level)
         };
         for secret in ["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"] {

@@ -13,9 +13,7 @@ use serde_json::{Map, Value, json};
 use super::parts::UnitSketch;
 use super::place::{CLOSED, PRIVATE};
 use super::pod::{PodSketch, Shape, place};
-use super::{
-    Component, Document, Draft, DraftFault, Drafted, Mount, Sketch, Stamp, Stamped,
-};
+use super::{Component, Document, Draft, DraftFault, Drafted, Mount, Sketch, Stamp, Stamped};
 use crate::paths;
 use crate::yaml;
 
@@ -43,7 +41,8 @@ impl Draft<'_> {
             sketch.running_units();
             sketch.tie();
             sketch.check_needs(needs, &mut self.faults);
-            let machine = Machine { role: sketch.role, address: sketch.address, items: sketch.items };
+            let machine =
+                Machine { role: sketch.role, address: sketch.address, items: sketch.items };
             machines.insert(node, machine);
         }
         if self.faults.is_empty() {
@@ -57,9 +56,7 @@ impl Draft<'_> {
     fn admission_file(&mut self) {
         let Some(first) = self.plugins.values().next() else { return };
         let by = first.by;
-        let plugin = |(name, plugin): (&&'static str, &Stamped<Value>)| {
-            json!({"name": name, "configuration": plugin.value})
-        };
+        let plugin = |(name, plugin): (&&'static str, &Stamped<Value>)| json!({"name": name, "configuration": plugin.value});
         let file = json!({
             "apiVersion": "apiserver.config.k8s.io/v1",
             "kind": "AdmissionConfiguration",
@@ -120,11 +117,8 @@ impl Sketch {
         self.items.insert(manifest.clone(), Item { by: by.to_owned(), needs, what });
         let kubelet = ItemId::unit("kubelet.service");
         self.wishes.entry(kubelet.clone()).or_default().insert(manifest.clone());
-        let what = What::Serving {
-            probe: shape.probe(),
-            inputs,
-            process: component.name().to_owned(),
-        };
+        let what =
+            What::Serving { probe: shape.probe(), inputs, process: component.name().to_owned() };
         let needs = BTreeSet::from([manifest, kubelet]);
         let serving = ItemId::Serving(component.name().to_owned());
         self.items.insert(serving, Item { by: by.to_owned(), needs, what });
@@ -177,7 +171,9 @@ impl Sketch {
         for path in unit.reads.iter().collect::<BTreeSet<_>>() {
             let item = self.items.get(&ItemId::file(path));
             let digest = match item.map(|item| &item.what) {
-                Some(What::File { content: Content::Text(text), .. }) => Digest::of(text.as_bytes()),
+                Some(What::File { content: Content::Text(text), .. }) => {
+                    Digest::of(text.as_bytes())
+                }
                 Some(What::File { content: Content::Bundled { digest, .. }, .. }) => digest.clone(),
                 _ => continue,
             };

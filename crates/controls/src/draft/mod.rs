@@ -25,10 +25,10 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 use serde_json::Value;
 
+pub use build::Needs;
 pub use fault::DraftFault;
 pub use parts::{Component, Document, Leaf, Mount, Unit};
 pub use place::Place;
-pub use build::Needs;
 pub use place::{CLOSED, PRIVATE, PROGRAM, PUBLIC};
 pub use pod::{INPUTS, Scheme, Shape};
 

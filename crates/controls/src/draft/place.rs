@@ -115,8 +115,7 @@ impl<'d, 'a> Place<'d, 'a> {
     /// Adds a program of the bundle.
     pub fn program(&mut self, directory: &str, name: &str) {
         if let Some(entry) = self.draft.program(name) {
-            let content =
-                Content::Bundled { name: name.to_owned(), digest: entry.sha256.clone() };
+            let content = Content::Bundled { name: name.to_owned(), digest: entry.sha256.clone() };
             self.file(&format!("{directory}/{name}"), PROGRAM, Owner::ROOT, content);
         }
     }
@@ -159,7 +158,8 @@ impl<'d, 'a> Place<'d, 'a> {
         let path = format!("{}/{}", paths::UNITS, unit.name);
         self.text(&path, PUBLIC, unit.text);
         let reads = unit.reads.iter().map(|path| (*path).to_owned()).chain([path]).collect();
-        let sketch = UnitSketch { by: self.draft.by, reads, needs: unit.needs.into_iter().collect() };
+        let sketch =
+            UnitSketch { by: self.draft.by, reads, needs: unit.needs.into_iter().collect() };
         self.sketch().units.insert(unit.name.to_owned(), sketch);
     }
 

@@ -31,7 +31,8 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.directory(paths::PKI, PROGRAM, Owner::ROOT);
         at.directory(paths::MANIFESTS, CLOSED, Owner::ROOT);
         at.set(Document::Kubelet, "staticPodPath", paths::MANIFESTS);
-        let taint = json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
+        let taint =
+            json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
         at.set(Document::Kubelet, "registerWithTaints", taint);
         etcd::make(spec, at);
         api_server::make(spec, at);

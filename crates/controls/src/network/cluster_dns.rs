@@ -69,9 +69,7 @@ fn rights() -> [Value; 3] {
 }
 
 fn workload(spec: &Spec, image: &str) -> [Value; 4] {
-    let port = |name: &str, protocol: &str| {
-        json!({"name": name, "port": 53, "targetPort": 53, "protocol": protocol})
-    };
+    let port = |name: &str, protocol: &str| json!({"name": name, "port": 53, "targetPort": 53, "protocol": protocol});
     [
         json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": named("coredns"),

@@ -15,7 +15,11 @@ pub static CONTROL: Control = Control {
     id: "network/pod-network",
     title: "Pods reach each other through upstream's plugins and fixed routes, without a privileged daemon",
     severity: Severity::Medium,
-    refs: &[Ref::Cis("1.1.9"), Ref::Cis("1.1.10"), Ref::Docs("concepts/cluster-administration/networking/")],
+    refs: &[
+        Ref::Cis("1.1.9"),
+        Ref::Cis("1.1.10"),
+        Ref::Docs("concepts/cluster-administration/networking/"),
+    ],
     doc: include_str!("pod_network.md"),
     make: Some(make),
 };

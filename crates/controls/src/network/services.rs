@@ -47,16 +47,25 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         let node = at.name().to_string();
         at.set(proxy, "hostnameOverride", node);
         // The kernel's own limits of tracked connections stay as the machine has them.
-        at.set(proxy, "conntrack", json!({
-            "maxPerCore": 0,
-            "min": 0,
-            "tcpEstablishedTimeout": "0s",
-            "tcpCloseWaitTimeout": "0s",
-        }));
+        at.set(
+            proxy,
+            "conntrack",
+            json!({
+                "maxPerCore": 0,
+                "min": 0,
+                "tcpEstablishedTimeout": "0s",
+                "tcpCloseWaitTimeout": "0s",
+            }),
+        );
         at.unit(Unit {
             name: "kube-proxy.service",
             text: UNIT.to_owned(),
-            reads: &[paths::PROXY_CONFIG, paths::PROXY_CONF, paths::CA, "/usr/local/bin/kube-proxy"],
+            reads: &[
+                paths::PROXY_CONFIG,
+                paths::PROXY_CONF,
+                paths::CA,
+                "/usr/local/bin/kube-proxy",
+            ],
             needs: vec![ItemId::file(format!("{stem}.crt"))],
         });
         let balancer = ItemId::unit("ringfort-balance.service");

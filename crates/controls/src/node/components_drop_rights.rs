@@ -21,11 +21,15 @@ fn make(_: &Spec, draft: &mut Draft<'_>) {
     let Owner { uid, gid } = Owner::NOBODY;
     draft.control_planes(|at| {
         for component in Component::ALL {
-            at.pod_set(component, "/spec/containers/0/securityContext", json!({
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": {"drop": ["ALL"]},
-            }));
+            at.pod_set(
+                component,
+                "/spec/containers/0/securityContext",
+                json!({
+                    "allowPrivilegeEscalation": false,
+                    "readOnlyRootFilesystem": true,
+                    "capabilities": {"drop": ["ALL"]},
+                }),
+            );
         }
         at.user("ringfort", Owner::NOBODY);
         for component in [Component::ControllerManager, Component::Scheduler] {

@@ -30,6 +30,9 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         }),
     };
     guard(spec, draft, Admission::Validating, "50-default-account", &[keep]);
+    if !spec.kubernetes.minor.has_static_admission() {
+        BOOTSTRAP.iter().for_each(|namespace| draft.object(account(namespace)));
+    }
     if !spec.kubernetes.minor.has_mutating_policies() {
         return;
     }
@@ -48,6 +51,18 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         }),
     };
     guard(spec, draft, Admission::Mutating, "30-default-account", &[fill]);
+}
+
+/// Namespaces that are there before a policy of the API can be.
+const BOOTSTRAP: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+fn account(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": namespace},
+        "automountServiceAccountToken": false,
+    })
 }
 
 fn accounts(operations: &[&str]) -> Value {

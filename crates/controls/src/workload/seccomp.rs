@@ -38,12 +38,7 @@ Object{spec: Object.spec{securityContext: Object.spec.securityContext{
 
 /// Writes a policy that fills something into new pods. Mirror pods show what already runs, and must
 /// not say anything else.
-pub(crate) fn filling(
-    spec: &Spec,
-    control: &str,
-    name: &'static str,
-    expression: &str,
-) -> Policy {
+pub(crate) fn filling(spec: &Spec, control: &str, name: &'static str, expression: &str) -> Policy {
     let exempt = exempt_labels(spec, control);
     let spec = json!({
         "reinvocationPolicy": "IfNeeded",

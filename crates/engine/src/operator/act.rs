@@ -127,7 +127,7 @@ impl Operator {
         because: Difference,
         out: &mut Vec<Effect>,
     ) -> bool {
-        if !self.groups.may_change(&self.boards, node, place) {
+        if !self.groups.may_change(&self.boards, node, place, &self.mission.circumstances) {
             return false;
         }
         if let Some(why) = self.forbids(node, place) {

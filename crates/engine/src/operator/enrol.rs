@@ -168,19 +168,13 @@ impl Operator {
         if !matches!(&self.enrolment.waits, Waits::Memory(waited) if *waited == remember) {
             return;
         }
-        let circumstances = &mut self.mission.circumstances;
-        match remember {
-            Remember::Founding { node, founding: None } => {
-                circumstances.foundings.remove(&node);
-            }
-            Remember::Founding { node, founding: Some(founding) } => {
-                circumstances.foundings.insert(node, founding);
-            }
-            Remember::Beginning { node, founding } => {
-                circumstances.started.remove(&node);
-                circumstances.foundings.insert(node, founding);
-            }
-            Remember::Started { .. } => {}
+        if let Remember::Founding { node, founding } = remember {
+            let circumstances = &mut self.mission.circumstances;
+            circumstances.started.remove(&node);
+            match founding {
+                Some(founding) => circumstances.foundings.insert(node, founding),
+                None => circumstances.foundings.remove(&node),
+            };
         }
         // Nothing changed in etcd meanwhile, so its lists still hold.
         self.enrolment.waits = Waits::Lists;

@@ -146,7 +146,7 @@ impl Operator {
                 continue;
             }
             let votes = |(node, board): &(&NodeName, &mut Board)| {
-                **node != learner.node && board.is_up() && board.serves(ETCD)
+                **node != learner.node && board.is_up() && board.answers(ETCD)
             };
             let Some((node, board)) = self.boards.iter_mut().find(votes) else { continue };
             if is_retry {

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_model::item::{Item, What};
+use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::ItemSeen;
 
 use super::API_SERVER;
 use super::board::{Board, Entry, Link, Place, Standing};
+use crate::mission::Circumstances;
 
 /// What is known of the groups since the first look.
 #[derive(Default)]
@@ -57,6 +58,7 @@ impl Groups {
         boards: &BTreeMap<NodeName, Board>,
         node: &NodeName,
         place: Place,
+        circumstances: &Circumstances,
     ) -> bool {
         let board = &boards[node];
         let Some(group) = group_of(&board.items[place]) else { return true };
@@ -80,25 +82,35 @@ impl Groups {
             })
             .all(|(name, other)| {
                 let is_waiting = group == API_SERVER && self.unannounced.contains(name);
-                self.lets_go(other, group, waits)
+                self.lets_go(other, group, waits, circumstances)
                     // It is down until this one has read its key.
                     || (!waits && is_waiting && other.is_up() && !other.answered(group))
             })
     }
 
     /// Says whether one machine lets another of its group go on.
-    fn lets_go(&self, other: &Board, group: &str, for_newcomer: bool) -> bool {
+    fn lets_go(
+        &self,
+        other: &Board,
+        group: &str,
+        for_newcomer: bool,
+        circumstances: &Circumstances,
+    ) -> bool {
         if !other.is_up() {
             return false;
         }
         if !has(other, group) {
             return true;
         }
-        let is_right = files(other, group).all(|entry| entry.standing == Standing::Right);
+        let is_right = places(other, group).all(|place| looks_right(other, place, circumstances));
+        let serves = || {
+            let serving = other.place(&ItemId::Serving(group.to_owned()));
+            serving.is_some_and(|place| looks_right(other, place, circumstances))
+        };
         let is_alive = self.alive.contains(group);
         match (for_newcomer, is_right) {
-            (true, right) => right && (!is_alive || other.serves(group)),
-            (false, true) => other.serves(group),
+            (true, right) => right && (!is_alive || serves()),
+            (false, true) => serves(),
             (false, false) => other.answers(group),
         }
     }
@@ -114,6 +126,19 @@ fn rolling(item: &Item) -> Option<&str> {
         What::File { rolling, .. } => rolling.as_deref(),
         _ => None,
     }
+}
+
+/// Says whether an item is right by what was last seen of it, whatever it still waits for.
+fn looks_right(board: &Board, place: Place, circumstances: &Circumstances) -> bool {
+    match board.items[place].standing {
+        Standing::Right => true,
+        Standing::Open => matches!(board.compare(place, circumstances), Ok(None)),
+        _ => false,
+    }
+}
+
+fn places<'a>(board: &'a Board, group: &'a str) -> impl Iterator<Item = Place> + 'a {
+    (0..board.items.len()).filter(move |place| group_of(&board.items[*place]) == Some(group))
 }
 
 fn files<'a>(board: &'a Board, group: &'a str) -> impl Iterator<Item = &'a Entry> {

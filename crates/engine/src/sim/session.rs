@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringfort_model::blueprint::Blueprint;
 use ringfort_model::certificate::CertSeen;
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::FoundingState;
@@ -59,13 +60,14 @@ impl World {
         let run = self.fresh_id();
         self.store.epoch += 1;
         self.promote_key();
+        let keys = self.mission(Phase::Keys, self.store.epoch);
         let session = Session {
             run,
             name: format!("run-{run}"),
             epoch: self.store.epoch,
             phase: Phase::Keys,
             phase_id: 0,
-            operator: Operator::new(self.mission(Phase::Keys, self.store.epoch)),
+            operator: Operator::new(keys),
             links: BTreeMap::new(),
             doom: None,
             disturbed: false,
@@ -117,7 +119,7 @@ impl World {
         loaded
     }
 
-    fn mission(&self, phase: Phase, epoch: u64) -> Mission {
+    fn mission(&mut self, phase: Phase, epoch: u64) -> Mission {
         let (goal, blueprint) = match phase {
             Phase::Keys => (Goal::Prepare, draft::keys(&self.store)),
             Phase::Membership => (Goal::Membership, draft::keys(&self.store)),
@@ -137,14 +139,25 @@ impl World {
         Mission { goal, blueprint, circumstances }
     }
 
-    fn blueprint(&self) -> ringfort_model::blueprint::Blueprint {
-        draft::full(&self.store, self.plant != Some(Plant::AllAtOnce))
+    /// Renders, unless nothing changed that is rendered.
+    fn blueprint(&mut self) -> Blueprint {
+        let rolls = self.plant != Some(Plant::AllAtOnce);
+        let of = self.store.rendered();
+        match &self.drafted {
+            Some((known, blueprint)) if *known == of => blueprint.clone(),
+            _ => {
+                let blueprint = draft::full(&self.store, rolls);
+                self.drafted = Some((of, blueprint.clone()));
+                blueprint
+            }
+        }
     }
 
     fn begin_phase(&mut self, run: u64, phase: Phase) {
         let phase_id = self.fresh_id();
         let Some(epoch) = self.sessions.get(&run).map(|session| session.epoch) else { return };
-        let operator = Operator::new(self.mission(phase, epoch));
+        let mission = self.mission(phase, epoch);
+        let operator = Operator::new(mission);
         let announces = self.store.signing.keys().cloned().collect();
         let Some(session) = self.sessions.get_mut(&run) else { return };
         session.phase = phase;
@@ -226,7 +239,7 @@ impl World {
             }
             Effect::Refuse { refusals } => {
                 self.note(|| format!("operator: refuses: {refusals:?}"));
-                self.end_session(run, Err(format!("refused: {}", refusals[0])));
+                self.end_session(run, Err(&format!("refused: {}", refusals[0])));
             }
             Effect::Finish(report) => self.finished(run, &report),
         }
@@ -236,7 +249,7 @@ impl World {
         self.note(|| format!("operator: remembers {remember:?}"));
         self.store.remember(remember);
         if self.plant == Some(Plant::NewOnRejoin)
-            && let Remember::Beginning { node, .. } = remember
+            && let Remember::Founding { node, .. } = remember
             && let Some(founding) = self.store.foundings.get_mut(node)
         {
             founding.state = FoundingState::New;
@@ -303,7 +316,7 @@ impl World {
             session.again |= report.again;
         }
         if report.interrupted {
-            self.end_session(run, Err("interrupted".to_owned()));
+            self.end_session(run, Err("interrupted"));
             return;
         }
         match phase {
@@ -312,7 +325,7 @@ impl World {
                 self.begin_phase(run, Phase::Membership);
             }
             Phase::Membership => {
-                let plans = self.random.chance(40);
+                let plans = self.random.chance(30);
                 self.begin_phase(run, if plans { Phase::Plan } else { Phase::Full });
             }
             Phase::Plan => {
@@ -382,7 +395,7 @@ impl World {
     }
 
     /// A run is over: its channels close, and somebody may begin another.
-    fn end_session(&mut self, run: u64, result: Result<(), String>) {
+    fn end_session(&mut self, run: u64, result: Result<(), &str>) {
         let Some(session) = self.sessions.remove(&run) else { return };
         for (node, agent) in &session.links {
             self.cut(node, *agent, "the operator said goodbye");
@@ -392,7 +405,7 @@ impl World {
             && !session.incomplete
             && !session.again;
         self.note(|| format!("operator: run {run} ends: {result:?}, {} changes", session.changes));
-        self.next_session(is_quiet, &result);
+        self.next_session(is_quiet, result);
     }
 
     pub(super) fn kill_operator(&mut self, run: u64) {
@@ -402,10 +415,10 @@ impl World {
         for (node, agent) in session.links {
             self.schedule_between(0, 3_000, Event::Dead { node, agent });
         }
-        self.next_session(false, &Err("killed".to_owned()));
+        self.next_session(false, Err("killed"));
     }
 
-    fn next_session(&mut self, is_quiet: bool, result: &Result<(), String>) {
+    fn next_session(&mut self, is_quiet: bool, result: Result<(), &str>) {
         const MOST_SESSIONS: u32 = 12;
         if !self.sessions.is_empty() {
             return;

@@ -36,6 +36,10 @@ pub(super) struct Store {
     pub(super) rotates: bool,
 }
 
+/// Everything that the blueprint is rendered from.
+pub(super) type Rendered =
+    (u32, Vec<NodeName>, BTreeMap<NodeName, Founding>, BTreeSet<String>, Vec<String>);
+
 /// A key that signs tokens.
 #[derive(Clone, Debug)]
 pub(super) struct SigningKey {
@@ -59,6 +63,12 @@ impl Store {
             encryption: vec!["k1".to_owned()],
             rotates: false,
         }
+    }
+
+    /// Gives everything that the blueprint is rendered from.
+    pub(super) fn rendered(&self) -> Rendered {
+        let spec = self.spec.keys().cloned().collect();
+        (self.version, spec, self.foundings.clone(), self.accepted(), self.encryption.clone())
     }
 
     /// Gives the file that holds the sealing keys.
@@ -97,15 +107,12 @@ impl Store {
     /// Takes note of what the engine asks to be remembered.
     pub(super) fn remember(&mut self, remember: &Remember) {
         match remember {
-            Remember::Founding { node, founding: Some(founding) } => {
-                self.foundings.insert(node.clone(), founding.clone());
-            }
-            Remember::Founding { node, founding: None } => {
-                self.foundings.remove(node);
-            }
-            Remember::Beginning { node, founding } => {
+            Remember::Founding { node, founding } => {
                 self.started.remove(node);
-                self.foundings.insert(node.clone(), founding.clone());
+                match founding {
+                    Some(founding) => self.foundings.insert(node.clone(), founding.clone()),
+                    None => self.foundings.remove(node),
+                };
             }
             Remember::Started { node } => {
                 self.started.insert(node.clone());

@@ -27,6 +27,8 @@ pub(super) struct World {
     /// Objects of the API: whether each is as it should be.
     pub(super) objects: BTreeMap<usize, bool>,
     pub(super) store: Store,
+    /// What was rendered last, and from what.
+    pub(super) drafted: Option<(super::store::Rendered, ringfort_model::blueprint::Blueprint)>,
     pub(super) sessions: BTreeMap<u64, Session>,
     pub(super) plant: Option<Plant>,
     /// Names of keys with which something was sealed.
@@ -115,6 +117,7 @@ impl World {
             etcd: Etcd::default(),
             objects: BTreeMap::new(),
             store,
+            drafted: None,
             sessions: BTreeMap::new(),
             plant,
             sealed: BTreeSet::new(),

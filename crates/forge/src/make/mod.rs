@@ -8,7 +8,7 @@
 
 mod site;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,16 @@ use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
 use ringfort_engine::{
-    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report, Signing,
+    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report,
+    Signing,
 };
-use ringfort_model::blueprint::Blueprint;
+use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::certificate::CertRequest;
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::event::Event;
 use ringfort_model::frame::{Answer, Request};
-use ringfort_model::item::{ItemId, What};
+use ringfort_model::item::{Item, ItemId, What};
+use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Look};
@@ -110,7 +112,7 @@ pub async fn make(
     interrupts: &mut Receiver<()>,
 ) -> Result<u64, MakeError> {
     work.assign()?;
-    let keys = render::keys(work.spec);
+    let keys = marked(render::keys(work.spec), work.spec);
     stage(work, "membership", tell);
     let mut changes = work.pass(Goal::Membership, &keys, tell, interrupts).await?.changes.len();
     stage(work, "keys", tell);
@@ -135,7 +137,7 @@ pub async fn plan(
     interrupts: &mut Receiver<()>,
 ) -> Result<Report, MakeError> {
     work.assign()?;
-    let keys = render::keys(work.spec);
+    let keys = marked(render::keys(work.spec), work.spec);
     work.note_signing_keys(&keys).await?;
     let blueprint = work.render()?;
     work.pass(Goal::Plan, &blueprint, tell, interrupts).await
@@ -151,7 +153,7 @@ pub async fn reset(
     interrupts: &mut Receiver<()>,
 ) -> Result<u64, MakeError> {
     work.assign()?;
-    let keys = render::keys(work.spec);
+    let keys = marked(render::keys(work.spec), work.spec);
     work.note_signing_keys(&keys).await?;
     let blueprint = work.render()?;
     stage(work, "reset", tell);
@@ -350,6 +352,30 @@ impl Memory<'_> {
         self.save()
     }
 }
+
+/// Adds to every machine the name of the cluster that it belongs to, so that nobody takes it for
+/// free, or for another cluster's.
+fn marked(mut blueprint: Blueprint, spec: &Spec) -> Blueprint {
+    for (name, node) in &spec.nodes {
+        let machine = blueprint.machines.entry(name.clone()).or_insert_with(|| Machine {
+            role: node.role,
+            address: node.address,
+            items: BTreeMap::new(),
+        });
+        let what = What::File {
+            mode: FileMode(0o644),
+            owner: Owner::ROOT,
+            content: Content::Text(format!("{}\n", spec.name)),
+            rolling: None,
+        };
+        let by = "ha/nodes-are-ready".to_owned();
+        machine.items.insert(ItemId::file(MARK), Item { by, needs: BTreeSet::new(), what });
+    }
+    blueprint
+}
+
+/// The file on a machine that names its cluster.
+const MARK: &str = "/var/lib/ringfort/cluster";
 
 fn stage(work: &Work<'_>, name: &str, tell: &mut dyn FnMut(Event)) {
     let seconds = work.start.elapsed().as_secs_f64();

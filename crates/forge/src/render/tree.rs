@@ -29,10 +29,9 @@ pub fn tree(rendered: &Rendered) -> Vec<Written> {
     for (node, machine) in &blueprint.machines {
         let path = |path: &str| format!("nodes/{node}/{}", path.trim_start_matches('/'));
         files.push(Written { path: path("ITEMS"), text: table(machine) });
-        files.extend(texts(machine).map(|(at, text)| Written {
-            path: path(at),
-            text: text.to_owned(),
-        }));
+        files.extend(
+            texts(machine).map(|(at, text)| Written { path: path(at), text: text.to_owned() }),
+        );
     }
     files.extend(objects(blueprint));
     files.push(Written { path: "STAMPS".to_owned(), text: stamps(rendered) });

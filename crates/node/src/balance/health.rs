@@ -93,13 +93,17 @@ pub(super) async fn keep_asking(
     tell: watch::Sender<Standing>,
 ) {
     let mut pulse = Pulse::default();
+    let mut gap = String::new();
     loop {
         let (root, ca) = (root.clone(), ca.clone());
         let asked = tokio::task::spawn_blocking(move || ask(at, &root, &ca, pace.limit)).await;
         let (heard, why) = asked.unwrap_or((Heard::Nothing, "asking failed".to_owned()));
         let standing = pulse.judge(heard);
         let before = tell.send_replace(standing);
-        if before != standing {
+        if heard == Heard::Nothing && gap != why {
+            tracing::warn!(%at, why, "a server cannot be asked for its health");
+            gap = why;
+        } else if before != standing {
             tracing::info!(%at, ?before, now = ?standing, why, "a server stands otherwise");
         }
         let pause = if standing == Standing::Ready { pace.every } else { pace.again };

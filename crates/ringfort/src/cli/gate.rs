@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_forge::keyring::{HeldState, Keyring};
+use ringfort_forge::keyring::Keyring;
 use ringfort_forge::make::{Site, Ways, encryption_keys};
 use ringfort_model::act::{Act, Seen};
 use ringfort_model::api_object::ObjectKey;
@@ -32,8 +32,6 @@ pub struct Scope<'a> {
     pub ways: &'a Ways,
     /// The operator's secrets.
     pub keyring: &'a Keyring,
-    /// Where evidence is kept.
-    pub held: &'a HeldState,
 }
 
 /// What is proved anew.

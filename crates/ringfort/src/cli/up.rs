@@ -101,7 +101,11 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
     held.save_trust(&trust).map_err(Fault::unable)?;
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    let memory = Memory { trust, held: Some(&held), known: !opened.done.made_keyring && !opened.done.renewed_trust };
+    let memory = Memory {
+        trust,
+        held: Some(&held),
+        known: !opened.done.made_keyring && !opened.done.renewed_trust,
+    };
     let Session { spec, bundle, own, voice, start, .. } = &mut *session;
     let mut work = Work {
         spec,
@@ -117,7 +121,7 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
     };
     let tell = &mut |event: Event| voice.tell(&event);
     let changes = make::make(&mut work, tell, &mut interrupts).await.map_err(fault)?;
-    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, held: &held };
+    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring };
     let fresh = if rehearse { Fresh::Everything } else { Fresh::after(changes) };
     let verdicts = gate::prove(session, &scope, fresh, &mut interrupts).await?;
     let kubeconfig = match verdicts.all_proved() {

@@ -26,11 +26,7 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     at.pod(etcd, shape);
     let (node, address) = (at.name().clone(), at.address());
     at.flag(etcd, "--name", &node);
-    at.flag(
-        etcd,
-        "--listen-client-urls",
-        format!("https://127.0.0.1:2379,https://{address}:2379"),
-    );
+    at.flag(etcd, "--listen-client-urls", format!("https://127.0.0.1:2379,https://{address}:2379"));
     at.flag(etcd, "--advertise-client-urls", format!("https://{address}:2379"));
     at.flag(etcd, "--listen-peer-urls", format!("https://{address}:2380"));
     at.flag(etcd, "--initial-advertise-peer-urls", format!("https://{address}:2380"));

@@ -1,0 +1,359 @@
+//! The blueprint as a whole: goldens of the three minors, and the laws that hold for all of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ringfort_controls::{CATALOGUE, yaml};
+use ringfort_forge::render::{
+    Materials, RenderError, Rendered, SIGNING_KEY, keys, render, render_all, render_without,
+    sample_trust, tree,
+};
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::bundle::{API_VERSION, BundleLock, Entry, EntryKind, KIND, Sbom, Source};
+use ringfort_model::content::Content;
+use ringfort_model::digest::Digest;
+use ringfort_model::item::{ItemId, What};
+use ringfort_model::mode::FileMode;
+use ringfort_model::version::Minor;
+use ringfort_spec::Spec;
+use serde_json::Value;
+
+const FILES: [&str; 13] = [
+    "bridge",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "etcdctl",
+    "etcdutl",
+    "host-local",
+    "kube-proxy",
+    "kubectl",
+    "kubelet",
+    "loopback",
+    "portmap",
+    "runc",
+];
+
+fn lock(minor: Minor) -> BundleLock {
+    let mut entries: Vec<Entry> = FILES.iter().map(|name| entry(name, None)).collect();
+    for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+        entries.push(entry(name, Some(format!("registry.k8s.io/{name}:v{minor}.9"))));
+    }
+    for (name, tag) in [("etcd", "3.9.9-0"), ("coredns/coredns", "v1.9.9"), ("pause", "3.9")] {
+        let short = name.rsplit('/').next().unwrap();
+        entries.push(entry(short, Some(format!("registry.k8s.io/{name}:{tag}"))));
+    }
+    entries.push(entry("probe", Some("ringfort.dev/probe:1".to_owned())));
+    BundleLock {
+        api_version: API_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        kubernetes: format!("{minor}.9").parse().unwrap(),
+        source: Source::Modules,
+        compiler: None,
+        recipe: Digest::of(b"recipe"),
+        sbom: Sbom { path: "sbom.json".to_owned(), sha256: Digest::of(b"sbom"), size: 1 },
+        host_tools: Vec::new(),
+        entries,
+    }
+}
+
+fn entry(name: &str, reference: Option<String>) -> Entry {
+    let kind = if reference.is_some() { EntryKind::Image } else { EntryKind::File };
+    Entry {
+        name: name.to_owned(),
+        kind,
+        path: format!("files/{name}"),
+        version: "9".to_owned(),
+        origin: "a test".to_owned(),
+        sha256: Digest::of(name.as_bytes()),
+        size: 1,
+        mode: FileMode(0o755),
+        licence: "Apache-2.0".to_owned(),
+        sbom: "a test".to_owned(),
+        manifest: reference.as_ref().map(|reference| Digest::of(reference.as_bytes())),
+        reference,
+    }
+}
+
+fn spec_with(minor: Minor, more: &str) -> Spec {
+    let text = format!(
+        "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"{minor}\"\n\
+         controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\n\
+         workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{more}"
+    );
+    let today = "2026-11-23".parse().unwrap();
+    ringfort_spec::read(&text, "cluster.yaml", &ringfort_controls::ids(), today)
+        .unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn spec(minor: Minor) -> Spec {
+    spec_with(minor, "")
+}
+
+fn drawn(spec: &Spec) -> Result<Rendered, RenderError> {
+    let lock = lock(spec.kubernetes.minor);
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    render_all(spec, &sample_trust(spec).unwrap(), &materials)
+}
+
+fn blueprint(minor: Minor) -> Blueprint {
+    drawn(&spec(minor)).unwrap().blueprint
+}
+
+fn without(control: &str, spec: &Spec) -> Result<Blueprint, RenderError> {
+    let lock = lock(spec.kubernetes.minor);
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    render_without(control, spec, &sample_trust(spec).unwrap(), &materials)
+}
+
+fn texts(blueprint: &Blueprint) -> impl Iterator<Item = (&str, &str)> {
+    blueprint.machines.values().flat_map(|machine| &machine.items).filter_map(|(id, item)| {
+        match (id, &item.what) {
+            (ItemId::File(path), What::File { content: Content::Text(text), .. }) => {
+                Some((path.as_str(), text.as_str()))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn text<'a>(blueprint: &'a Blueprint, path: &str) -> &'a str {
+    texts(blueprint).find(|(at, _)| *at == path).map(|(_, text)| text).unwrap_or_default()
+}
+
+/// What a golden keeps of a layout: one machine of each part, and what is of no machine.
+fn kept(path: &str) -> bool {
+    !path.starts_with("nodes/") || path.contains("0-0-11/") || path.contains("0-0-21/")
+}
+
+#[test]
+fn the_blueprint_is_as_the_goldens_have_it() {
+    for minor in Minor::ALL {
+        let directory =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(minor.to_string());
+        let files: Vec<_> = tree(&drawn(&spec(minor)).unwrap())
+            .into_iter()
+            .filter(|file| kept(&file.path))
+            .collect();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            let _ = fs::remove_dir_all(&directory);
+            for file in &files {
+                let path = directory.join(&file.path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, &file.text).unwrap();
+            }
+        }
+        for file in &files {
+            let golden = fs::read_to_string(directory.join(&file.path)).unwrap_or_default();
+            let differing = golden.lines().zip(file.text.lines()).find(|(a, b)| a != b);
+            assert!(
+                golden == file.text,
+                "{minor} {}: {differing:?}\nUPDATE_GOLDEN=1 writes it anew",
+                file.path
+            );
+        }
+        assert_eq!(count(&directory), files.len(), "{minor}: a golden has no file any more");
+    }
+}
+
+fn count(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path: PathBuf| if path.is_dir() { count(&path) } else { 1 }).sum()
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    for minor in Minor::ALL {
+        let bytes = || serde_json::to_string(&blueprint(minor)).unwrap();
+        assert_eq!(bytes(), bytes());
+    }
+}
+
+#[test]
+fn every_item_and_object_is_wanted_by_a_control() {
+    let known: BTreeSet<&str> = CATALOGUE.iter().map(|control| control.id).collect();
+    for minor in Minor::ALL {
+        let blueprint = blueprint(minor);
+        for item in blueprint.machines.values().flat_map(|machine| machine.items.values()) {
+            assert!(known.contains(item.by.as_str()), "{}", item.by);
+        }
+        for object in &blueprint.objects {
+            assert!(known.contains(object.by.as_str()), "{}", object.by);
+        }
+    }
+}
+
+#[test]
+fn needs_are_there_and_go_round_in_no_circle() {
+    for minor in Minor::ALL {
+        for machine in blueprint(minor).machines.values() {
+            let mut right: BTreeSet<&ItemId> = BTreeSet::new();
+            loop {
+                let ready = |id: &&ItemId| {
+                    !right.contains(*id)
+                        && machine.items[*id].needs.iter().all(|n| right.contains(n))
+                };
+                let next: Vec<&ItemId> = machine.items.keys().filter(ready).collect();
+                if next.is_empty() {
+                    break;
+                }
+                right.extend(next);
+            }
+            let stuck: Vec<_> = machine.items.keys().filter(|id| !right.contains(id)).collect();
+            assert!(stuck.is_empty(), "{stuck:?}");
+        }
+    }
+}
+
+#[test]
+fn yaml_says_what_was_meant() {
+    let mut checked = 0;
+    for minor in Minor::ALL {
+        let blueprint = blueprint(minor);
+        let files = texts(&blueprint).filter(|(path, _)| path.ends_with(".yaml"));
+        let objects = blueprint.objects.iter().map(|object| yaml::document(&object.object));
+        for text in files.map(|(_, text)| text.to_owned()).chain(objects) {
+            for document in text.split("---\n") {
+                let read: Value = serde_saphyr::from_str(document).unwrap();
+                assert_eq!(yaml::document(&read), document);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn a_process_carries_the_digest_that_is_waited_for() {
+    for machine in blueprint(Minor::V1_37).machines.values() {
+        for (id, item) in &machine.items {
+            let (ItemId::Serving(name), What::Serving { inputs, .. }) = (id, &item.what) else {
+                continue;
+            };
+            let manifest = ItemId::file(format!("/etc/kubernetes/manifests/{name}.yaml"));
+            let What::File { content: Content::Text(text), .. } = &machine.items[&manifest].what
+            else {
+                panic!("{manifest} is no text");
+            };
+            assert!(
+                text.contains(&format!("RINGFORT_INPUTS\n      value: \"{inputs}\""))
+                    || text.contains(&format!("RINGFORT_INPUTS\n      value: {inputs}")),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_default_lets_root_in() {
+    for (minor, refused) in [(Minor::V1_35, false), (Minor::V1_36, true), (Minor::V1_37, true)] {
+        let result = without("access/non-root", &spec(minor));
+        assert_eq!(result.is_err(), refused, "{minor}");
+        if let Err(error) = result {
+            assert!(error.to_string().contains("workload/user-namespaces"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn every_other_control_can_be_left_out_and_is_then_missed() {
+    for control in CATALOGUE.iter().filter(|control| control.make.is_some()) {
+        let spec = spec(Minor::V1_37);
+        if control.id == "access/non-root" {
+            continue;
+        }
+        let rest = without(control.id, &spec).unwrap_or_else(|e| panic!("{}: {e}", control.id));
+        assert_ne!(rest, blueprint(Minor::V1_37), "{} adds nothing", control.id);
+        let by = |by: &str| by == control.id;
+        assert!(!rest.machines.values().flat_map(|m| m.items.values()).any(|item| by(&item.by)));
+    }
+}
+
+#[test]
+fn workers_have_no_static_pods_and_no_secret_of_the_api() {
+    let blueprint = blueprint(Minor::V1_37);
+    for (node, machine) in blueprint.machines.iter().filter(|(n, _)| n.as_str().starts_with('w')) {
+        for (id, item) in &machine.items {
+            let id = id.to_string();
+            assert!(!id.contains("manifests") && !id.contains("etcd"), "{node}: {id}");
+            let secret = matches!(&item.what, What::File { content: Content::Secret { .. }, .. });
+            assert!(!secret, "{node}: {id}");
+        }
+        let kubelet = &machine.items[&ItemId::file("/var/lib/kubelet/config.yaml")];
+        assert!(!format!("{kubelet:?}").contains("staticPodPath"), "{node}");
+    }
+}
+
+#[test]
+fn keys_and_what_names_them_are_for_their_owner_alone() {
+    for machine in blueprint(Minor::V1_37).machines.values() {
+        for (id, item) in &machine.items {
+            let What::File { mode, content, .. } = &item.what else { continue };
+            let private = match content {
+                Content::PrivateKey | Content::Secret { .. } => true,
+                Content::Text(text) => text.contains("client-key") || text.contains("kind: Pod"),
+                Content::Bundled { .. } | Content::Issued(_) => false,
+            };
+            assert!(!private || *mode == FileMode(0o600), "{id}: {mode}");
+            assert_eq!(mode.0 & 0o022, 0, "{id}: {mode}");
+        }
+    }
+}
+
+#[test]
+fn the_keys_come_first_and_are_part_of_the_whole() {
+    let spec = spec(Minor::V1_37);
+    let (keys, whole) = (keys(&spec), blueprint(Minor::V1_37));
+    for (node, machine) in &keys.machines {
+        assert_eq!(machine.items.is_empty(), node.as_str().starts_with('w'), "{node}");
+        for (id, item) in &machine.items {
+            assert_eq!(item.what, whole.machines[node].items[id].what, "{id}");
+        }
+    }
+    let first = keys.machines.values().next().unwrap();
+    assert!(first.items.contains_key(&ItemId::file(SIGNING_KEY)));
+}
+
+#[test]
+fn a_waiver_of_pod_security_opens_its_namespaces_and_no_other() {
+    let label = "e2e-framework";
+    let waiver = format!(
+        "waivers:\n- control: access/pod-security\n  scope: {{ namespaceLabel: {label}, user: tester }}\n  \
+         reason: the end-to-end suite makes such namespaces\n  owner: ann\n  expires: 2027-01-01\n"
+    );
+    let open = drawn(&spec_with(Minor::V1_37, &waiver)).unwrap().blueprint;
+    let guards = "/etc/kubernetes/admission/validating";
+    let labels = text(&open, &format!("{guards}/10-namespaces.yaml"));
+    assert!(labels.contains("request.userInfo.username == \"tester\""), "{labels}");
+    for file in ["40-non-root", "45-user-namespaces", "50-default-account"] {
+        let guard = text(&open, &format!("{guards}/{file}.yaml"));
+        assert!(guard.contains("key: e2e-framework\n        operator: DoesNotExist"), "{guard}");
+    }
+    for file in ["20-admission-objects", "30-cluster-admin", "35-roles"] {
+        let path = format!("{guards}/{file}.yaml");
+        assert_eq!(text(&open, &path), text(&blueprint(Minor::V1_37), &path));
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_all_at_once() {
+    let spec = spec(Minor::V1_37);
+    let mut lock = lock(Minor::V1_37);
+    lock.entries.retain(|entry| entry.name != "runc" && entry.name != "pause");
+    let mut trust = sample_trust(&spec).unwrap();
+    trust.pod_ranges.clear();
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let error = render(&spec, &trust, &materials).unwrap_err().to_string();
+    for missing in ["\"runc\"", "\"pause\"", "the pod range of w-10-0-0-23"] {
+        assert!(error.contains(missing), "{error}");
+    }
+}
+
+#[test]
+fn a_users_own_network_takes_the_place_of_ours() {
+    let own = drawn(&spec_with(Minor::V1_37, "network: { provider: none }\n")).unwrap().blueprint;
+    let paths: BTreeSet<&str> = texts(&own).map(|(path, _)| path).collect();
+    assert!(!paths.iter().any(|path| path.contains("/cni/") || path.contains("routes")));
+    assert!(paths.contains("/etc/kubernetes/kube-proxy.yaml"));
+}
