@@ -43,7 +43,11 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
                 asked.seeds = number(from)?..number(to)?;
             }
             "--plant" => asked.plant = Some(plant(value)?),
-            _ => return Err(format!("{argument} is unknown: use --seeds, --seed, --trace, --plant")),
+            _ => {
+                return Err(format!(
+                    "{argument} is unknown: use --seeds, --seed, --trace, --plant"
+                ));
+            }
         }
     }
     Ok(asked)

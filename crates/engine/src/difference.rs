@@ -79,10 +79,7 @@ fn is_same_setting(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-fn permissions(
-    wanted: (&FileMode, &Owner),
-    found: (&FileMode, &Owner),
-) -> Option<Difference> {
+fn permissions(wanted: (&FileMode, &Owner), found: (&FileMode, &Owner)) -> Option<Difference> {
     (wanted != found).then_some(Difference::Permissions)
 }
 
@@ -94,7 +91,11 @@ fn unit_difference(inputs: &Digest, runs: bool, found: Option<&Digest>) -> Optio
     }
 }
 
-fn serving_difference(inputs: &Digest, healthy: bool, found: Option<&Digest>) -> Option<Difference> {
+fn serving_difference(
+    inputs: &Digest,
+    healthy: bool,
+    found: Option<&Digest>,
+) -> Option<Difference> {
     match found {
         _ if !healthy => Some(Difference::Silent),
         Some(found) if found == inputs => None,
@@ -199,5 +200,109 @@ fn file_act(mode: FileMode, owner: Owner, content: &Content) -> Act {
         }
         Content::Issued(request) => Act::RequestCertificate { request: request.clone() },
         Content::PrivateKey => Act::MakeKey { mode, owner },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ringfort_model::certificate::{Subject, Usage};
+
+    use super::{
+        Authority, AuthoritySeen, BTreeMap, CertRequest, CertSeen, Content, ContentSeen,
+        Difference, Digest, FileMode, Item, ItemId, ItemSeen, Owner, View, What, difference,
+    };
+
+    const DAY_S: i64 = 86_400;
+
+    fn check(what: What, seen: &ItemSeen, expected: Result<Option<Difference>, &str>) {
+        let item = Item { by: "test/control".to_owned(), needs: BTreeSet::new(), what };
+        let authority = AuthoritySeen { key_id: "ours".to_owned(), not_after: i64::MAX };
+        let key =
+            file(0o600, ContentSeen::Key { id: Digest::of(b"key"), public_pem: String::new() });
+        let view = View {
+            now_s: 100 * DAY_S,
+            authorities: &BTreeMap::from([(Authority::Cluster, authority)]),
+            items: &BTreeMap::from([(ItemId::file("/k"), key)]),
+        };
+        let found = difference(&item, seen, &view).map_err(|gap| gap.why);
+        assert_eq!(found, expected.map_err(str::to_owned), "{:?} {seen:?}", item.what);
+    }
+
+    fn file(mode: u32, content: ContentSeen) -> ItemSeen {
+        ItemSeen::File { mode: FileMode(mode), owner: Owner::ROOT, content }
+    }
+
+    fn wanted(content: Content) -> What {
+        What::File { mode: FileMode(0o600), owner: Owner::ROOT, content, rolling: None }
+    }
+
+    fn bytes(text: &str) -> ContentSeen {
+        ContentSeen::Bytes(Digest::of(text.as_bytes()))
+    }
+
+    #[test]
+    fn files_differ_by_content_before_permissions() {
+        let text = || wanted(Content::Text("a".to_owned()));
+        check(text(), &file(0o600, bytes("a")), Ok(None));
+        check(text(), &file(0o644, bytes("a")), Ok(Some(Difference::Permissions)));
+        check(text(), &file(0o644, bytes("b")), Ok(Some(Difference::Content)));
+        check(text(), &ItemSeen::Absent, Ok(Some(Difference::Missing)));
+        check(text(), &ItemSeen::Unreadable("disk".to_owned()), Err("disk"));
+        let directory = ItemSeen::Directory { mode: FileMode(0o700), owner: Owner::ROOT };
+        check(text(), &directory, Ok(Some(Difference::Kind)));
+        check(
+            wanted(Content::PrivateKey),
+            &file(0o600, ContentSeen::Other("no key".to_owned())),
+            Ok(Some(Difference::Content)),
+        );
+    }
+
+    #[test]
+    fn a_certificate_is_right_while_it_fits_and_is_young() {
+        let request = CertRequest {
+            authority: Authority::Cluster,
+            subject: Subject::user("a"),
+            usages: BTreeSet::from([Usage::ClientAuth]),
+            names: BTreeSet::new(),
+            key: "/k".to_owned(),
+        };
+        let good = || CertSeen {
+            authority_key_id: "ours".to_owned(),
+            subject: request.subject.clone(),
+            usages: request.usages.clone(),
+            names: BTreeSet::new(),
+            public_key: Digest::of(b"key"),
+            not_before: 0,
+            not_after: 365 * DAY_S,
+        };
+        let judge = |change: fn(&mut CertSeen), expected: Option<Difference>| {
+            let mut seen = good();
+            change(&mut seen);
+            let seen = file(0o600, ContentSeen::Certificate(seen));
+            check(wanted(Content::Issued(request.clone())), &seen, Ok(expected));
+        };
+        judge(|_| (), None);
+        judge(|c| c.not_after = 299 * DAY_S, Some(Difference::Aged));
+        judge(|c| c.not_after = 50 * DAY_S, Some(Difference::Aged));
+        judge(|c| c.authority_key_id = "theirs".to_owned(), Some(Difference::Content));
+        judge(|c| c.subject = Subject::user("b"), Some(Difference::Content));
+        judge(|c| c.usages.clear(), Some(Difference::Content));
+        judge(|c| c.public_key = Digest::of(b"other key"), Some(Difference::Content));
+    }
+
+    #[test]
+    fn what_runs_must_run_with_what_is_wanted() {
+        let inputs = Digest::of(b"now");
+        let unit = |enabled, active, inputs| ItemSeen::Unit { enabled, active, inputs };
+        let wants = || What::Unit { inputs: Digest::of(b"now") };
+        check(wants(), &unit(true, true, Some(inputs.clone())), Ok(None));
+        check(wants(), &unit(false, true, Some(inputs.clone())), Ok(Some(Difference::Stopped)));
+        check(wants(), &unit(true, false, Some(inputs)), Ok(Some(Difference::Stopped)));
+        check(wants(), &unit(true, true, None), Ok(Some(Difference::Stale)));
+        let sysctl = |value: &str| ItemSeen::Sysctl { value: value.to_owned() };
+        check(What::Sysctl { value: "4 4".to_owned() }, &sysctl("4\t4\n"), Ok(None));
+        check(What::Sysctl { value: "4".to_owned() }, &sysctl("5"), Ok(Some(Difference::Content)));
     }
 }

@@ -17,9 +17,7 @@ mod operator;
 mod refusal;
 
 pub use difference::{NotSeen, View, act_for, difference, look_at};
-pub use message::{
-    Effect, Input, ObjectAct, ObjectSeen, Planned, Remark, Remember, Report, Tick,
-};
+pub use message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remark, Remember, Report, Tick};
 pub use mission::{AuthoritySeen, Circumstances, Encryption, Goal, Mission, Signing};
 pub use operator::Operator;
 pub use refusal::{Refusal, refusals};

@@ -197,18 +197,19 @@ pub struct Report {
     pub unreachable: BTreeMap<NodeName, String>,
     /// Whether a person ended the run early.
     pub interrupted: bool,
-    /// Whether another pass of the same kind is needed once this one's changes have taken hold.
+    /// Whether all passes are needed once more when this run's changes have taken hold: control
+    /// planes join one after the other, and leave last.
     pub again: bool,
 }
 
 impl Report {
-    /// Says whether everything is as the blueprint says.
+    /// Says whether everything is as the blueprint says. After [`crate::Goal::Membership`] look at
+    /// `again` as well: then all passes have to be gone through once more.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
             && self.waiting.is_empty()
             && self.unreachable.is_empty()
             && !self.interrupted
-            && !self.again
     }
 }
 

@@ -135,7 +135,9 @@ impl Node {
             }
             (State::Locking(wanted), Input::Locked(result)) => self.locked(wanted, result, out),
             (_, Input::Heard(request)) => self.hear(request, out),
-            (_, Input::Looked(seen)) => out.push(Effect::Say(Answer::Observed(self.complete(seen)))),
+            (_, Input::Looked(seen)) => {
+                out.push(Effect::Say(Answer::Observed(self.complete(seen))));
+            }
             (_, Input::Counted(members)) => out.push(Effect::Say(Answer::Members(members))),
             (_, Input::Performed { seq, outcome }) => self.performed(seq, outcome, out),
             (_, Input::Locked(_)) => {}
@@ -144,7 +146,10 @@ impl Node {
 
     fn greet(&mut self, version: u32, wanted: Tenure, out: &mut Vec<Effect>) {
         if version != FRAME_VERSION {
-            self.refuse(format!("speaks version {FRAME_VERSION}, not {version}: use one binary"), out);
+            self.refuse(
+                format!("speaks version {FRAME_VERSION}, not {version}: use one binary"),
+                out,
+            );
         } else if wanted.epoch == 0 {
             self.state = State::Looking;
             self.welcome(out);
@@ -336,11 +341,13 @@ mod tests {
         else {
             panic!("{out:?}");
         };
-        let (again, good) = Node::open(&[intent.clone(), end.clone()].concat(), Tenure::default()).unwrap();
+        let (again, good) =
+            Node::open(&[intent.clone(), end.clone()].concat(), Tenure::default()).unwrap();
         assert_eq!(good, intent.len() + end.len());
         assert!(again.ledger().open.is_empty());
         assert_eq!(again.ledger().owned.len(), 1);
-        let (torn, good) = Node::open(&[intent.clone(), end[..9].to_vec()].concat(), Tenure::default()).unwrap();
+        let (torn, good) =
+            Node::open(&[intent.clone(), end[..9].to_vec()].concat(), Tenure::default()).unwrap();
         assert_eq!((good, torn.ledger().open.len()), (intent.len(), 1));
     }
 

@@ -150,7 +150,9 @@ impl Scene<'_> {
 
     /// The keyring lacks a key that may seal something.
     fn lost_keys(&self) -> Vec<Refusal> {
-        if !self.has_data() || (self.wanted_keys().is_none() && self.circumstances.encryption.named.is_empty()) {
+        if !self.has_data()
+            || (self.wanted_keys().is_none() && self.circumstances.encryption.named.is_empty())
+        {
             return Vec::new();
         }
         let held = &self.circumstances.encryption.held;
@@ -270,5 +272,240 @@ impl Scene<'_> {
                 )
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::blueprint::{Machine, Role};
+    use ringfort_model::certificate::{CertRequest, CertSeen, Subject};
+    use ringfort_model::content::SecretName;
+    use ringfort_model::digest::Digest;
+    use ringfort_model::item::{Item, ItemId};
+    use ringfort_model::mode::{FileMode, Owner};
+    use ringfort_model::name::ClusterName;
+
+    use super::{
+        Authority, BTreeMap, BTreeSet, Blueprint, Circumstances, Content, ContentSeen, ItemSeen,
+        NodeName, Seen, What, refusals,
+    };
+    use crate::mission::{AuthoritySeen, Encryption};
+
+    const KEYS: &str = "/etc/kubernetes/encryption/config.yaml";
+    const CERTIFICATE: &str = "/etc/kubernetes/pki/apiserver.crt";
+
+    fn node(number: u8) -> NodeName {
+        NodeName::new(format!("cp{number}")).unwrap()
+    }
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Two control planes of an established cluster, with one sealing key.
+    struct Case {
+        wanted: Vec<&'static str>,
+        seen: BTreeMap<NodeName, Seen>,
+        circumstances: Circumstances,
+    }
+
+    fn case() -> Case {
+        let seen =
+            Seen { etcd_data: true, cluster: Some("c".to_owned()), epoch: 3, ..Seen::default() };
+        let held = names(&["k1", "k2"]);
+        let authority = AuthoritySeen { key_id: "ours".to_owned(), not_after: 2_000 };
+        let circumstances = Circumstances {
+            now_s: 1_000,
+            epoch: 4,
+            known: true,
+            authorities: BTreeMap::from([(Authority::Cluster, authority)]),
+            encryption: Encryption { held, named: names(&["k1"]), ..Encryption::default() },
+            ..Circumstances::default()
+        };
+        let mut case = Case {
+            wanted: vec!["k1"],
+            seen: BTreeMap::from([(node(1), seen.clone()), (node(2), seen)]),
+            circumstances,
+        };
+        case.lists(1, &["k1"]);
+        case.lists(2, &["k1"]);
+        case.signed(1, "ours");
+        case.signed(2, "ours");
+        case
+    }
+
+    impl Case {
+        fn put(&mut self, number: u8, path: &str, content: ContentSeen) {
+            let file = ItemSeen::File { mode: FileMode(0o600), owner: Owner::ROOT, content };
+            let seen = self.seen.get_mut(&node(number)).unwrap();
+            seen.items.insert(ItemId::file(path), file);
+        }
+
+        fn lists(&mut self, number: u8, keys: &[&str]) {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            let digest = Digest::of(keys.join(",").as_bytes());
+            self.put(number, KEYS, ContentSeen::EncryptionKeys { digest, keys });
+        }
+
+        fn signed(&mut self, number: u8, authority: &str) {
+            let certificate = CertSeen {
+                authority_key_id: authority.to_owned(),
+                subject: Subject::user("a"),
+                usages: BTreeSet::new(),
+                names: BTreeSet::new(),
+                public_key: Digest::of(b"key"),
+                not_before: 0,
+                not_after: 1_500,
+            };
+            self.put(number, CERTIFICATE, ContentSeen::Certificate(certificate));
+        }
+
+        fn blueprint(&self) -> Blueprint {
+            let secret = Content::Secret {
+                name: SecretName::EncryptionConfiguration,
+                digest: Digest::of(b"file"),
+                keys: self.wanted.iter().map(|key| (*key).to_owned()).collect(),
+            };
+            let request = CertRequest {
+                authority: Authority::Cluster,
+                subject: Subject::user("a"),
+                usages: BTreeSet::new(),
+                names: BTreeSet::new(),
+                key: "/k".to_owned(),
+            };
+            let item = |content: Content| Item {
+                by: "test/control".to_owned(),
+                needs: BTreeSet::new(),
+                what: What::File {
+                    mode: FileMode(0o600),
+                    owner: Owner::ROOT,
+                    content,
+                    rolling: None,
+                },
+            };
+            let machine = || Machine {
+                role: Role::ControlPlane,
+                address: "10.0.0.1".parse().unwrap(),
+                items: BTreeMap::from([
+                    (ItemId::file(KEYS), item(secret.clone())),
+                    (ItemId::file(CERTIFICATE), item(Content::Issued(request.clone()))),
+                ]),
+            };
+            Blueprint {
+                cluster: ClusterName::new("c").unwrap(),
+                kubernetes: "v1.37.2".to_owned(),
+                machines: [1, 2].map(|number| (node(number), machine())).into(),
+                objects: Vec::new(),
+            }
+        }
+    }
+
+    fn check(change: impl Fn(&mut Case), expected: &[&str]) {
+        let mut case = case();
+        change(&mut case);
+        let found = refusals(&case.blueprint(), &case.seen, &case.circumstances);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found:?} does not say {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_missing_while_data_is_sealed_with_it() {
+        let lost = |case: &mut Case| case.circumstances.encryption.held = names(&["k2"]);
+        check(lost, &["lacks the key k1"]);
+        // Another keyring, whose only key is new.
+        let other = |case: &mut Case| {
+            case.circumstances.encryption.held = names(&["k9"]);
+            case.circumstances.encryption.named = names(&["k9"]);
+            case.wanted = vec!["k9"];
+        };
+        check(
+            other,
+            &["would no longer have the key k1", "lacks the key k1", "no key k9", "no key k9"],
+        );
+        // Without data nothing can be lost.
+        let empty = move |case: &mut Case| {
+            other(case);
+            case.seen.values_mut().for_each(|seen| *seen = Seen::default());
+        };
+        check(empty, &[]);
+    }
+
+    #[test]
+    fn a_key_writes_only_after_every_server_can_read_it() {
+        check(|case| case.wanted = vec!["k1", "k2"], &[]);
+        check(
+            |case| case.wanted = vec!["k2", "k1"],
+            &["cp1: its API server has no key k2", "cp2:"],
+        );
+        let second_on_one = |case: &mut Case| {
+            case.wanted = vec!["k2", "k1"];
+            case.lists(1, &["k1", "k2"]);
+        };
+        check(second_on_one, &["cp2: its API server has no key k2"]);
+        let second_everywhere = move |case: &mut Case| {
+            second_on_one(case);
+            case.lists(2, &["k1", "k2"]);
+        };
+        check(second_everywhere, &["not every API server was seen to have loaded the key k2"]);
+        let loaded = move |case: &mut Case| {
+            second_everywhere(case);
+            case.circumstances.encryption.loaded = names(&["k2"]);
+        };
+        check(loaded, &[]);
+        // Half a promotion is carried on with.
+        let begun = move |case: &mut Case| {
+            second_everywhere(case);
+            case.lists(1, &["k2", "k1"]);
+        };
+        check(begun, &[]);
+    }
+
+    #[test]
+    fn a_key_is_dropped_only_when_it_seals_nothing() {
+        let dropped = |case: &mut Case| {
+            case.wanted = vec!["k2"];
+            case.lists(1, &["k2", "k1"]);
+            case.lists(2, &["k2", "k1"]);
+        };
+        check(dropped, &["would no longer have the key k1"]);
+        let retired = move |case: &mut Case| {
+            dropped(case);
+            case.circumstances.encryption.retired = names(&["k1"]);
+        };
+        check(retired, &[]);
+    }
+
+    #[test]
+    fn an_authority_is_never_replaced_in_passing() {
+        let replaced = |case: &mut Case| {
+            case.signed(1, "theirs");
+            case.signed(2, "theirs");
+        };
+        check(replaced, &["authority kubernetes is not the one"]);
+        // One odd certificate among right ones is put right.
+        check(|case| case.signed(1, "theirs"), &[]);
+        check(|case| case.circumstances.now_s = 2_000, &["the authority kubernetes ended"]);
+    }
+
+    #[test]
+    fn other_clusters_and_other_operators_are_left_alone() {
+        let at =
+            |case: &mut Case, change: fn(&mut Seen)| change(case.seen.get_mut(&node(2)).unwrap());
+        check(
+            |case| at(case, |s| s.cluster = Some("d".to_owned())),
+            &["belongs to the cluster \"d\""],
+        );
+        check(
+            |case| at(case, |seen| seen.cluster = None),
+            &["etcd data that ringfort did not make"],
+        );
+        check(|case| at(case, |seen| seen.epoch = 5), &["another operator acted on it later"]);
+        check(
+            |case| case.circumstances.known = false,
+            &["cp1: it holds data", "cp2: it holds data"],
+        );
     }
 }

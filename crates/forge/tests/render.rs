@@ -1,5 +1,7 @@
 //! The blueprint as a whole: goldens of the three minors, and the laws that hold for all of them.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -236,11 +238,8 @@ fn a_process_carries_the_digest_that_is_waited_for() {
             else {
                 panic!("{manifest} is no text");
             };
-            assert!(
-                text.contains(&format!("RINGFORT_INPUTS\n      value: \"{inputs}\""))
-                    || text.contains(&format!("RINGFORT_INPUTS\n      value: {inputs}")),
-                "{text}"
-            );
+            let carried = text.split_once("- name: RINGFORT_INPUTS\n      value: ").unwrap().1;
+            assert!(carried.trim_start_matches('"').starts_with(inputs.as_str()), "{text}");
         }
     }
 }

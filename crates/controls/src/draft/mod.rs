@@ -9,6 +9,8 @@ mod flags;
 mod parts;
 mod place;
 mod pod;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -206,16 +206,19 @@ impl<'d, 'a> Place<'d, 'a> {
     }
 
     /// Sets a flag of a component.
+    #[expect(clippy::needless_pass_by_value, reason = "texts, numbers and booleans alike")]
     pub fn flag(&mut self, component: Component, name: &'static str, value: impl ToString) {
         self.give(component, name, Join::Alone, value.to_string());
     }
 
     /// Adds to a flag whose values stand behind each other with commas.
+    #[expect(clippy::needless_pass_by_value, reason = "texts, numbers and booleans alike")]
     pub fn add(&mut self, component: Component, name: &'static str, value: impl ToString) {
         self.give(component, name, Join::Commas, value.to_string());
     }
 
     /// Gives a flag once more.
+    #[expect(clippy::needless_pass_by_value, reason = "texts, numbers and booleans alike")]
     pub fn again(&mut self, component: Component, name: &'static str, value: impl ToString) {
         self.give(component, name, Join::Again, value.to_string());
     }

@@ -39,11 +39,15 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
-/// Writes the balancer of a machine; a control plane asks its own server first.
+/// Writes the balancer of a machine. It takes the first server that is ready: on a control plane its
+/// own, on workers one after the other, so that they do not all go to the same.
 fn balancer(at: &mut Place<'_, '_>, servers: &[IpAddr]) {
     let own = at.address();
-    let first = servers.iter().filter(|s| at.role() == Role::ControlPlane && **s == own);
-    let others = servers.iter().filter(|server| **server != own);
+    let is_own = |server: &&IpAddr| at.role() == Role::ControlPlane && **server == own;
+    let (later, sooner) = servers.split_at(turn(own, servers.len()));
+    let in_turn = sooner.iter().chain(later);
+    let first = in_turn.clone().filter(is_own);
+    let others = in_turn.clone().filter(|server| !is_own(server));
     let backends: String = first.chain(others).map(|s| format!("{s}:6443\n")).collect();
     at.text(paths::BALANCER, PUBLIC, backends);
     at.unit(Unit {
@@ -52,6 +56,15 @@ fn balancer(at: &mut Place<'_, '_>, servers: &[IpAddr]) {
         reads: &[paths::CA, RINGFORT],
         needs: vec![ItemId::file(paths::BALANCER)],
     });
+}
+
+/// Chooses the server at which a machine begins: neighbours begin at different ones.
+fn turn(own: IpAddr, servers: usize) -> usize {
+    let last = match own {
+        IpAddr::V4(address) => address.octets()[3],
+        IpAddr::V6(address) => address.octets()[15],
+    };
+    usize::from(last) % servers.max(1)
 }
 
 const RINGFORT: &str = "/usr/local/bin/ringfort";

@@ -163,7 +163,9 @@ impl Operator {
             && self.mission.circumstances.started.contains(node)
             && !board.seen.etcd_data
         {
-            return Some("its etcd lost its data meanwhile, and has to join anew: run again".into());
+            return Some(
+                "its etcd lost its data meanwhile, and has to join anew: run again".into(),
+            );
         }
         let signing = self.mission.circumstances.signing.as_ref()?;
         if entry.id != ItemId::file(&signing.path) {
@@ -206,7 +208,10 @@ impl Operator {
         let Some(flight) = board.flights.remove(&seq) else { return };
         match (outcome, flight) {
             (Outcome::Failed { why }, flight) => self.failed(now, node, flight, &why),
-            (Outcome::Signing { csr_pem }, Flight { subject, kind: Kind::Request(step, request) }) => {
+            (
+                Outcome::Signing { csr_pem },
+                Flight { subject, kind: Kind::Request(step, request) },
+            ) => {
                 if self.report.interrupted {
                     self.reopen(node, &subject);
                     return;
@@ -239,7 +244,14 @@ impl Operator {
             return;
         };
         match result {
-            Err(why) => self.failed(now, node, Flight { subject, kind: Kind::Request(step, request) }, &why),
+            Err(why) => {
+                self.failed(
+                    now,
+                    node,
+                    Flight { subject, kind: Kind::Request(step, request) },
+                    &why,
+                );
+            }
             Ok(_) if self.report.interrupted => self.reopen(node, &subject),
             Ok(pem) => self.issue(node, subject, step, pem, out),
         }
@@ -305,7 +317,9 @@ impl Operator {
     fn settle(&mut self, now: Tick, node: &NodeName, place: Place, issued: Option<&Digest>) {
         let Some(board) = self.boards.get_mut(node) else { return };
         let holds_issued = |seen: &ItemSeen| {
-            let ItemSeen::File { content: ContentSeen::Bytes(found), .. } = seen else { return false };
+            let ItemSeen::File { content: ContentSeen::Bytes(found), .. } = seen else {
+                return false;
+            };
             issued == Some(found)
         };
         let id = board.items[place].id.clone();

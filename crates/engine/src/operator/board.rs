@@ -289,7 +289,8 @@ impl Board {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        let moves = |entry: &Entry| matches!(entry.standing, Standing::Moving | Standing::Pausing(_));
+        let moves =
+            |entry: &Entry| matches!(entry.standing, Standing::Moving | Standing::Pausing(_));
         self.flights.is_empty()
             && !matches!(self.link, Link::Asked | Link::Pausing(..))
             && !self.items.iter().any(moves)

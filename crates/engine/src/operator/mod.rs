@@ -13,6 +13,9 @@ mod report;
 mod rolling;
 mod wanting;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use ringfort_model::blueprint::{Machine, Role};

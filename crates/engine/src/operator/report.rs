@@ -94,5 +94,10 @@ fn waiting(node: &NodeName, board: &Board) -> Vec<Remark> {
 }
 
 fn remark(node: &NodeName, what: &ItemId, by: &str, why: &str) -> Remark {
-    Remark { node: Some(node.clone()), what: what.to_string(), by: by.to_owned(), why: why.to_owned() }
+    Remark {
+        node: Some(node.clone()),
+        what: what.to_string(),
+        by: by.to_owned(),
+        why: why.to_owned(),
+    }
 }

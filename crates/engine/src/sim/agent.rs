@@ -166,7 +166,8 @@ impl World {
     }
 
     pub(super) fn performed(&mut self, node: &NodeName, id: u64, seq: u64) {
-        let Some(step) = self.agent(node, id).and_then(|agent| agent.performing.remove(&seq)) else {
+        let Some(step) = self.agent(node, id).and_then(|agent| agent.performing.remove(&seq))
+        else {
             return;
         };
         let secret = self.store.encryption_file();
@@ -227,11 +228,7 @@ impl World {
         self.tell_agent(node, id, NodeInput::Performed { seq, outcome });
     }
 
-    fn change_etcd(
-        &mut self,
-        node: &NodeName,
-        act: &ringfort_model::etcd::EtcdAct,
-    ) -> Outcome {
+    fn change_etcd(&mut self, node: &NodeName, act: &ringfort_model::etcd::EtcdAct) -> Outcome {
         let running = self.running_members();
         let answers = matches!(self.serving(node, "etcd"), ItemSeen::Serving { healthy: true, .. });
         let result = match answers {
@@ -276,7 +273,10 @@ impl World {
         let Some(agent) = machine.agent.take() else { return };
         let mut broken_off = Vec::new();
         for step in agent.performing.into_values() {
-            if !matches!(step.act, Act::Await { .. } | Act::Etcd(_) | Act::RequestCertificate { .. }) {
+            if !matches!(
+                step.act,
+                Act::Await { .. } | Act::Etcd(_) | Act::RequestCertificate { .. }
+            ) {
                 machine.break_off(&step, &secret, &mut random);
                 broken_off.push(step);
             }

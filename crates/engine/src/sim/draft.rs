@@ -88,7 +88,12 @@ fn common(store: &Store, node: &NodeName) -> BTreeMap<ItemId, Item> {
     put(&mut items, ItemId::Sysctl("net.ipv4.ip_forward".to_owned()), sysctl, &[]);
     let binary = file(Content::Text(format!("kubelet {}", store.version)), None);
     put(&mut items, ItemId::file("/usr/local/bin/kubelet"), binary, &[]);
-    put(&mut items, ItemId::file("/var/lib/kubelet/client.key"), key(), &["directory:/etc/kubernetes"]);
+    put(
+        &mut items,
+        ItemId::file("/var/lib/kubelet/client.key"),
+        key(),
+        &["directory:/etc/kubernetes"],
+    );
     let request = CertRequest {
         authority: Authority::Cluster,
         subject: Subject::member(format!("system:node:{node}"), "system:nodes"),
@@ -102,7 +107,8 @@ fn common(store: &Store, node: &NodeName) -> BTreeMap<ItemId, Item> {
     let containerd = What::Unit { inputs: Digest::of(b"containerd") };
     put(&mut items, ItemId::unit("containerd"), containerd, &["sysctl:net.ipv4.ip_forward"]);
     let archive = Digest::of(b"pause");
-    let image = What::Image { name: "pause".to_owned(), archive: archive.clone(), manifest: archive };
+    let image =
+        What::Image { name: "pause".to_owned(), archive: archive.clone(), manifest: archive };
     put(&mut items, ItemId::Image("pause".to_owned()), image, &["unit:containerd"]);
     let kubelet = What::Unit { inputs: version };
     let needs = ["image:pause", "file:/usr/local/bin/kubelet", "file:/var/lib/kubelet/client.crt"];

@@ -88,7 +88,9 @@ impl Etcd {
             return Err(NoStart::Broken(format!("{node} began a second cluster beside the first")));
         }
         if known.was_started && self.has_begun {
-            return Err(NoStart::Broken(format!("{node} came back without the data it voted with")));
+            return Err(NoStart::Broken(format!(
+                "{node} came back without the data it voted with"
+            )));
         }
         if founding.state == FoundingState::Existing && !self.has_quorum(running) {
             return Err(NoStart::NotYet);
@@ -128,7 +130,9 @@ impl Etcd {
         };
         if !self.has_quorum(running) {
             self.members.insert(*id, known);
-            return Err("etcdserver: re-configuration failed due to not enough started members".into());
+            return Err(
+                "etcdserver: re-configuration failed due to not enough started members".into()
+            );
         }
         Ok(())
     }

@@ -7,12 +7,12 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
 
-use super::Plant;
 use super::draft::{ENCRYPTION, SIGNING_KEY};
 use super::machine::{Doom, Machine, Thing};
 use super::random::Random;
 use super::store::Store;
 use super::world::{Event, World};
+use super::{Plant, Victim};
 use crate::message::Input;
 
 /// Something that goes wrong, or that somebody does.
@@ -98,8 +98,20 @@ impl World {
         world
     }
 
-    pub(super) fn live(&mut self) {
-        self.run_queue();
+    /// Makes a world in which one is killed after so many effects, and nothing else goes wrong.
+    pub(super) fn killing(victim: Victim, after: u32) -> Self {
+        let planes = (1..=3).map(|number| place(Role::ControlPlane, number));
+        let spec = planes.chain([place(Role::Worker, 1)]).collect();
+        let mut world = Self::bare(Random::new(0), Store::new(spec), None, false);
+        let first = place(Role::ControlPlane, 1).0;
+        let machine = world.machines.get_mut(&first);
+        match (victim, machine) {
+            (Victim::Agent, Some(machine)) => machine.doom = Some((after, Doom::Agent)),
+            (Victim::Power, Some(machine)) => machine.doom = Some((after, Doom::Power)),
+            _ => world.first_doom = Some(after),
+        }
+        world.schedule(0, Event::Up);
+        world
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -131,7 +143,9 @@ impl World {
                 }
             }
             Fault::Interrupt => {
-                if let Some((run, phase)) = self.sessions.values().next().map(|s| (s.run, s.phase_id)) {
+                if let Some((run, phase)) =
+                    self.sessions.values().next().map(|s| (s.run, s.phase_id))
+                {
                     let input = Input::Interrupted;
                     self.schedule(1, Event::Operator { run, phase, link: None, input });
                 }

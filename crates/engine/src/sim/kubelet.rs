@@ -81,17 +81,24 @@ impl World {
         self.law_of_restarts("kube-apiserver");
     }
 
-    pub(super) fn start_process(&mut self, node: &NodeName, boot: u64, name: &'static str, id: u64) {
+    pub(super) fn start_process(
+        &mut self,
+        node: &NodeName,
+        boot: u64,
+        name: &'static str,
+        id: u64,
+    ) {
         let is_current = self.machines.get(node).is_some_and(|machine| {
             machine.boot == boot && machine.processes.get(name).is_some_and(|p| p.id == id)
         });
         if !is_current {
             return;
         }
-        let started = self.is_as_written(node, name) && match name {
-            "etcd" => self.start_etcd(node),
-            _ => self.start_server(node),
-        };
+        let started = self.is_as_written(node, name)
+            && match name {
+                "etcd" => self.start_etcd(node),
+                _ => self.start_server(node),
+            };
         if !started {
             let node = node.clone();
             self.schedule_between(800, 2_500, Event::Process { node, boot, name, id });

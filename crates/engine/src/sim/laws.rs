@@ -101,7 +101,10 @@ impl World {
         }
         for (node, machine) in &self.machines {
             let is_left = machine.things.keys().any(|id| !matches!(id, ItemId::Sysctl(_)));
-            if !self.store.spec.contains_key(node) && !self.store.leaving.contains_key(node) && is_left {
+            if !self.store.spec.contains_key(node)
+                && !self.store.leaving.contains_key(node)
+                && is_left
+            {
                 let law = format!("{node} left the cluster with something of it");
                 self.broken.get_or_insert(law);
             }

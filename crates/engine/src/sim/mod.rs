@@ -56,13 +56,40 @@ pub struct Outcome {
     pub broken: Option<String>,
     /// How many things happened.
     pub events: u64,
+    /// How many of them were faults.
+    pub faults: u64,
     /// What happened, if it was asked for.
     pub trace: Vec<String>,
 }
 
+/// Who is killed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Victim {
+    /// The operator's process.
+    Operator,
+    /// The process on the first control plane.
+    Agent,
+    /// The first control plane, by a power loss.
+    Power,
+}
+
 /// Lives through the world of one seed.
 pub fn run(seed: u64, plant: Option<Plant>, is_traced: bool) -> Outcome {
-    let mut world = World::new(seed, plant, is_traced);
-    world.live();
-    Outcome { broken: world.broken, events: world.events, trace: world.trace.unwrap_or_default() }
+    lived(World::new(seed, plant, is_traced))
+}
+
+/// Lives through the making of a cluster in which one is killed after so many effects, and nothing
+/// else goes wrong.
+pub fn run_killed(victim: Victim, after: u32) -> Outcome {
+    lived(World::killing(victim, after))
+}
+
+fn lived(mut world: World) -> Outcome {
+    world.run_queue();
+    Outcome {
+        broken: world.broken,
+        events: world.events,
+        faults: world.faults_done,
+        trace: world.trace.unwrap_or_default(),
+    }
 }

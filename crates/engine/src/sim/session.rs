@@ -69,7 +69,7 @@ impl World {
             phase_id: 0,
             operator: Operator::new(keys),
             links: BTreeMap::new(),
-            doom: None,
+            doom: self.first_doom.take(),
             disturbed: false,
             faults: self.faults_done,
             rounds: 0,
@@ -235,7 +235,10 @@ impl World {
             }
             Effect::Wake { at } => {
                 let after = at.saturating_sub(self.now);
-                self.schedule(after, Event::Operator { run, phase, link: None, input: Input::Woke });
+                self.schedule(
+                    after,
+                    Event::Operator { run, phase, link: None, input: Input::Woke },
+                );
             }
             Effect::Refuse { refusals } => {
                 self.note(|| format!("operator: refuses: {refusals:?}"));
@@ -312,7 +315,7 @@ impl World {
         let phase = session.phase;
         if phase != Phase::Plan {
             session.changes += report.changes.len();
-            session.incomplete |= !Report { again: false, ..report.clone() }.is_complete();
+            session.incomplete |= !report.is_complete();
             session.again |= report.again;
         }
         if report.interrupted {
@@ -400,7 +403,8 @@ impl World {
         for (node, agent) in &session.links {
             self.cut(node, *agent, "the operator said goodbye");
         }
-        let is_quiet = result.is_ok() && session.changes == 0
+        let is_quiet = result.is_ok()
+            && session.changes == 0
             && session.faults == self.faults_done
             && !session.incomplete
             && !session.again;

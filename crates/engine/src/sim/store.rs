@@ -134,14 +134,14 @@ impl Store {
             now_s,
             epoch,
             authorities: Authority::ALL.into_iter().map(|a| (a, authority(a))).collect(),
-            encryption: Encryption {
-                named: held.clone(),
-                held,
-                loaded,
-                retired: BTreeSet::new(),
-            },
+            encryption: Encryption { named: held.clone(), held, loaded, retired: BTreeSet::new() },
             signing,
-            unannounced: self.signing.values().filter(unannounced).map(|k| k.node.clone()).collect(),
+            unannounced: self
+                .signing
+                .values()
+                .filter(unannounced)
+                .map(|k| k.node.clone())
+                .collect(),
             known: self.known,
             started: self.started.clone(),
             foundings: self.foundings.clone(),

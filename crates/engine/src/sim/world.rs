@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) issued: BTreeMap<String, u64>,
     /// Whether a learner says that it is ready.
     pub(super) learner_is_ready: bool,
+    /// Kills the first run after so many effects.
+    pub(super) first_doom: Option<u32>,
     pub(super) faults_left: usize,
     pub(super) faults_done: u64,
     pub(super) quiet_sessions: u32,
@@ -123,6 +125,7 @@ impl World {
             sealed: BTreeSet::new(),
             issued: BTreeMap::new(),
             learner_is_ready: false,
+            first_doom: None,
             faults_left: 0,
             faults_done: 0,
             quiet_sessions: 0,
@@ -150,7 +153,9 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Operator { run, phase, link, input } => self.tell_operator(run, phase, link, input),
+            Event::Operator { run, phase, link, input } => {
+                self.tell_operator(run, phase, link, input);
+            }
             Event::Agent { node, agent, input } => self.tell_agent(&node, agent, input),
             Event::Performed { node, agent, seq } => self.performed(&node, agent, seq),
             Event::Asked { node, agent, seq, until } => self.asked(&node, agent, seq, until),

@@ -253,7 +253,10 @@ mod tests {
     fn the_same_program_gives_the_same_bytes_and_another_gives_others() {
         assert_eq!(pack(&RECIPE).bytes, pack(&RECIPE).bytes);
         // A change of these digests means that every cluster gets new images: change it knowingly.
-        assert_eq!(pack(&RECIPE).manifest.as_str(), "50bd0f8713e4a42e060c15aa62c88b9e5cc9b32d34a72401c6f55b4044975837");
+        assert_eq!(
+            pack(&RECIPE).manifest.as_str(),
+            "50bd0f8713e4a42e060c15aa62c88b9e5cc9b32d34a72401c6f55b4044975837"
+        );
         let other = Recipe { program: b"Program", ..RECIPE };
         assert_ne!(pack(&RECIPE).manifest, pack(&other).manifest);
     }

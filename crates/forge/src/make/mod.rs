@@ -167,7 +167,8 @@ impl Work<'_> {
     /// See [`RenderError`].
     pub fn render(&self) -> Result<Blueprint, RenderError> {
         let materials = Materials { bundle: self.bundle.lock(), ringfort: self.own.digest.clone() };
-        render::render(self.spec, &self.memory.trust, &materials)
+        let blueprint = render::render(self.spec, &self.memory.trust, &materials)?;
+        Ok(marked(blueprint, self.spec))
     }
 
     fn assign(&mut self) -> Result<(), MakeError> {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::judgement::Finding;
 use ringfort_model::name::NodeName;
 
 use super::{Scene, fail, gap, pass, words};
@@ -12,80 +13,39 @@ use super::{Scene, fail, gap, pass, words};
 const LOOKS: usize = 10;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    let name = |index: usize| format!("canary-audit-{index}");
     let servers = scene.control_planes.len();
     if transcript.is_empty() {
-        let create = |index: usize| {
-            scene.ask(Ask::Create(json!({
-                "apiVersion": "v1", "kind": "Secret",
-                "metadata": {"name": name(index), "namespace": scene.namespace},
-                "stringData": {"canary": scene.nonce},
-            })))
-        };
-        return Next::Do((0..servers).map(create).collect());
+        return Next::Do((0..servers).map(|index| create(scene, index)).collect());
     }
     if transcript.len() == servers {
-        if let Some((_, other)) =
-            transcript.iter().find(|(_, seen)| !matches!(seen, Seen::Object(_)))
-        {
-            return gap(format!("a canary could not be written: {}", words(other)), "ringfort up");
-        }
-        let read = |(index, server): (usize, &NodeName)| Act::Ask {
-            server: server.clone(),
-            speaker: Speaker::Keeper,
-            ask: Ask::Get(scene.key("v1", "Secret", &name(index))),
+        return match transcript.iter().find(|(_, seen)| !matches!(seen, Seen::Object(_))) {
+            Some((_, other)) => {
+                gap(format!("a canary could not be written: {}", words(other)), "ringfort up")
+            }
+            None => Next::Do(each(scene, read)),
         };
-        return Next::Do(scene.control_planes.iter().enumerate().map(read).collect());
     }
-    let look = || {
-        let read = |(index, server): (usize, &NodeName)| Act::ReadAudit {
-            server: server.clone(),
-            holding: name(index),
-        };
-        let mut acts = vec![Act::Wait { ms: 300 }];
-        acts.extend(scene.control_planes.iter().enumerate().map(read));
-        Next::Do(acts)
-    };
     let looks = transcript.iter().filter(|(act, _)| matches!(act, Act::Wait { .. })).count();
     if looks == 0 {
-        return look();
+        return look(scene);
     }
     let last = &transcript[transcript.len() - servers..];
     for (act, seen) in last {
         let Act::ReadAudit { server, holding } = act else { continue };
-        let lines = match seen {
-            Seen::Lines(lines) => lines,
-            other => {
-                return gap(
-                    format!("{server}: the audit log was not read: {}", words(other)),
-                    "ringfort up",
+        let Seen::Lines(lines) = seen else {
+            let said = format!("{server}: the audit log was not read: {}", words(seen));
+            return gap(said, "ringfort up");
+        };
+        match judge(scene, server, holding, lines) {
+            Ok(()) => {}
+            Err(Fault::NotThere) if looks < LOOKS => return look(scene),
+            Err(Fault::NotThere) => {
+                return fail(
+                    format!("{server}: reading Secret {holding} is not in its audit log"),
+                    "check --audit-policy-file and --audit-log-path: ringfort up",
                 );
             }
-        };
-        let events: Vec<Value> =
-            lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let reads = |e: &&Value| e["verb"] == "get" && e["objectRef"]["name"] == holding.as_str();
-        let Some(event) = events.iter().find(reads) else {
-            if looks < LOOKS {
-                return look();
-            }
-            return fail(
-                format!("{server}: reading Secret {holding} is not in its audit log"),
-                "check --audit-policy-file and --audit-log-path: ringfort up",
-            );
-        };
-        if event["level"] != "Metadata" {
-            return fail(
-                format!("{server}: reading a Secret is logged at level {}", event["level"]),
-                "the audit policy must log Secrets at level Metadata",
-            );
-        }
-        let body = lines.iter().any(|line| line.contains(&scene.nonce));
-        if body || !event["responseObject"].is_null() || !event["requestObject"].is_null() {
-            return fail(
-                format!("{server}: the audit log holds the body of a Secret"),
-                "the audit policy must log Secrets at level Metadata",
-            );
+            Err(Fault::Wrong(finding)) => return fail(finding.said, finding.fix),
         }
     }
     pass(
@@ -94,4 +54,58 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         ),
         last,
     )
+}
+
+/// What is wrong with a server's log.
+enum Fault {
+    NotThere,
+    Wrong(Finding),
+}
+
+fn judge(scene: &Scene, server: &NodeName, name: &str, lines: &[String]) -> Result<(), Fault> {
+    let wrong = |said: String| {
+        let fix = "the audit policy must log Secrets at level Metadata".to_owned();
+        Err(Fault::Wrong(Finding { said, fix }))
+    };
+    let events: Vec<Value> =
+        lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let reads = |event: &&Value| event["verb"] == "get" && event["objectRef"]["name"] == name;
+    let event = events.iter().find(reads).ok_or(Fault::NotThere)?;
+    if event["level"] != "Metadata" {
+        return wrong(format!("{server}: reading a Secret is logged at level {}", event["level"]));
+    }
+    let leaks = lines.iter().any(|line| line.contains(&scene.nonce));
+    if leaks || !event["responseObject"].is_null() || !event["requestObject"].is_null() {
+        return wrong(format!("{server}: the audit log holds the body of a Secret"));
+    }
+    Ok(())
+}
+
+fn look(scene: &Scene) -> Next {
+    let mut acts = vec![Act::Wait { ms: 300 }];
+    acts.extend(each(scene, |_, server, holding| Act::ReadAudit { server, holding }));
+    Next::Do(acts)
+}
+
+fn create(scene: &Scene, index: usize) -> Act {
+    scene.ask(Ask::Create(json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name(index), "namespace": scene.namespace},
+        "stringData": {"canary": scene.nonce},
+    })))
+}
+
+fn read(scene: &Scene, server: NodeName, name: String) -> Act {
+    let ask = Ask::Get(scene.key("v1", "Secret", &name));
+    Act::Ask { server, speaker: Speaker::Keeper, ask }
+}
+
+/// One act for each server and the canary that was made for it.
+fn each(scene: &Scene, act: fn(&Scene, NodeName, String) -> Act) -> Vec<Act> {
+    let one = |(index, server): (usize, &NodeName)| act(scene, server.clone(), name(index));
+    scene.control_planes.iter().enumerate().map(one).collect()
+}
+
+fn name(index: usize) -> String {
+    format!("canary-audit-{index}")
 }

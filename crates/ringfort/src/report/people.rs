@@ -75,6 +75,10 @@ impl People {
             return;
         };
         self.bar.finish_and_clear();
+        if error.is_some() {
+            // The command itself says why it came to no result.
+            return;
+        }
         let changes = match changes {
             0 => "nothing to change".to_owned(),
             1 => "1 change".to_owned(),
@@ -89,9 +93,6 @@ impl People {
             self.result(&format!("kubeconfig: {path}"));
         } else if failed + unknown > 0 {
             self.result("No kubeconfig was issued.");
-        }
-        if let Some(error) = error {
-            self.line(&format!("error: {error}"));
         }
     }
 

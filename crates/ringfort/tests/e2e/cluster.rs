@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -118,15 +118,6 @@ impl Cluster {
     /// Gives the lab's name.
     pub fn name(&self) -> &str {
         &self.lab
-    }
-
-    /// Waits until a question is answered with yes.
-    pub fn until(&self, what: &str, limit: Duration, mut ask: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !ask() {
-            assert!(start.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
-            std::thread::sleep(Duration::from_millis(300));
-        }
     }
 
     /// Prints what helps to understand a failure.

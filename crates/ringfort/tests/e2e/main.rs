@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     for case in &cases {
         let start = Instant::now();
         println!("case {} ...", case.name);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&cluster)));
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&cluster)));
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
             Ok(()) => {

@@ -1,0 +1,348 @@
+//! One run at a time, told by hand: what is asked for, and in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfort_model::blueprint::{Blueprint, Machine, Role};
+use ringfort_model::certificate::{Authority, CertRequest, Subject};
+use ringfort_model::content::Content;
+use ringfort_model::digest::Digest;
+use ringfort_model::item::{Item, ItemId, Probe, What};
+use ringfort_model::mode::{FileMode, Owner};
+use ringfort_model::name::{ClusterName, NodeName};
+use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
+use ringfort_model::step::{Act, Outcome, Step};
+
+use crate::message::{Effect, Input, Planned, Report};
+use crate::mission::{Circumstances, Goal, Mission};
+
+use super::Operator;
+
+type Items = Vec<(ItemId, Item)>;
+
+fn item(id: &str, needs: &[&str], what: What) -> (ItemId, Item) {
+    let needs = needs.iter().map(|need| need.parse().unwrap()).collect();
+    (id.parse().unwrap(), Item { by: "test/control".to_owned(), needs, what })
+}
+
+fn file(content: Content, rolling: Option<&str>) -> What {
+    let rolling = rolling.map(str::to_owned);
+    What::File { mode: FileMode(0o600), owner: Owner::ROOT, content, rolling }
+}
+
+fn text(path: &str, needs: &[&str]) -> (ItemId, Item) {
+    item(path, needs, file(Content::Text("new".to_owned()), None))
+}
+
+/// A component with its manifest, in the group of that name.
+fn component() -> Items {
+    let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
+    let process = "server".to_owned();
+    let serving = What::Serving { probe, inputs: Digest::of(b"new"), process };
+    vec![
+        item("file:/m", &[], file(Content::Text("new".to_owned()), Some("server"))),
+        item("serving:server", &["file:/m"], serving),
+    ]
+}
+
+fn holds(text: &str) -> ItemSeen {
+    let content = ContentSeen::Bytes(Digest::of(text.as_bytes()));
+    ItemSeen::File { mode: FileMode(0o600), owner: Owner::ROOT, content }
+}
+
+fn serves(with: &str) -> ItemSeen {
+    ItemSeen::Serving { healthy: true, inputs: Some(Digest::of(with.as_bytes())) }
+}
+
+fn silent() -> ItemSeen {
+    ItemSeen::Serving { healthy: false, inputs: None }
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+/// A run that is told by hand.
+struct Run {
+    operator: Operator,
+    now: u64,
+    sent: BTreeMap<String, (NodeName, u64, Step)>,
+    other: Vec<Effect>,
+}
+
+impl Run {
+    fn new(goal: Goal, machines: &[(&str, Items)]) -> Self {
+        let address = "10.0.0.1".parse().unwrap();
+        let machine = |(name, items): &(&str, Items)| {
+            let items = items.iter().cloned().collect();
+            (node(name), Machine { role: Role::Worker, address, items })
+        };
+        let blueprint = Blueprint {
+            cluster: ClusterName::new("c").unwrap(),
+            kubernetes: "v1.37.2".to_owned(),
+            machines: machines.iter().map(machine).collect(),
+            objects: Vec::new(),
+        };
+        let circumstances = Circumstances { now_s: 1_000, ..Circumstances::default() };
+        let mission = Mission { goal, blueprint, circumstances };
+        let operator = Operator::new(mission);
+        let mut run = Self { operator, now: 0, sent: BTreeMap::new(), other: Vec::new() };
+        run.tell(Input::Start);
+        run.other.clear();
+        run
+    }
+
+    fn tell(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.operator.on(self.now, input, &mut out);
+        for effect in out {
+            match effect {
+                Effect::Apply { node, seq, step } => {
+                    self.sent.insert(format!("{node} {}", step.item), (node, seq, step));
+                }
+                Effect::Wake { .. } => {}
+                other => self.other.push(other),
+            }
+        }
+    }
+
+    fn see(&mut self, name: &str, items: &[(&str, ItemSeen)]) {
+        let items = items.iter().map(|(id, seen)| (id.parse().unwrap(), seen.clone())).collect();
+        self.tell(Input::Observed { node: node(name), seen: Seen { items, ..Seen::default() } });
+    }
+
+    fn sent(&self) -> Vec<&str> {
+        self.sent.keys().map(String::as_str).collect()
+    }
+
+    fn answer(&mut self, what: &str, outcome: Outcome) {
+        let (node, seq, _) = self.sent.remove(what).unwrap();
+        self.tell(Input::Applied { node, seq, outcome });
+    }
+
+    fn done(&mut self, what: &str, seen: ItemSeen) {
+        self.answer(what, Outcome::Done(seen));
+    }
+
+    fn fail(&mut self, what: &str) {
+        self.answer(what, Outcome::Failed { why: "no space".to_owned() });
+    }
+
+    fn sleep(&mut self, ms: u64) {
+        self.now += ms;
+        self.tell(Input::Woke);
+    }
+
+    fn report(&self) -> &Report {
+        match self.other.last() {
+            Some(Effect::Finish(report)) => report,
+            other => panic!("the run has not ended: {other:?}, {:?}", self.sent()),
+        }
+    }
+}
+
+fn changes(report: &Report) -> Vec<String> {
+    let name = |planned: &Planned| match planned {
+        Planned::Machine { node, step } => format!("{node} {}", step.item),
+        Planned::Object { key, .. } => key.to_string(),
+    };
+    report.changes.iter().map(name).collect()
+}
+
+#[test]
+fn what_is_independent_goes_at_once_and_needs_go_first() {
+    let items = || vec![text("file:/a", &[]), text("file:/b", &[]), text("file:/c", &["file:/a"])];
+    let mut run = Run::new(Goal::Converge, &[("a", items()), ("b", items())]);
+    let absent = ["file:/a", "file:/b", "file:/c"].map(|id| (id, ItemSeen::Absent));
+    run.see("a", &absent);
+    assert!(run.sent().is_empty(), "before every machine was looked at");
+    run.see("b", &absent);
+    assert_eq!(run.sent(), ["a file:/a", "a file:/b", "b file:/a", "b file:/b"]);
+    run.done("a file:/a", holds("new"));
+    assert_eq!(run.sent(), ["a file:/b", "a file:/c", "b file:/a", "b file:/b"]);
+}
+
+#[test]
+fn nothing_is_done_where_nothing_differs() {
+    let mut run = Run::new(Goal::Converge, &[("a", vec![text("file:/a", &[])])]);
+    run.see("a", &[("file:/a", holds("new"))]);
+    assert_eq!(*run.report(), Report::default());
+}
+
+#[test]
+fn servers_change_one_at_a_time() {
+    let mut run = Run::new(Goal::Converge, &[("a", component()), ("b", component())]);
+    let old = [("file:/m", holds("old")), ("serving:server", serves("old"))];
+    run.see("a", &old);
+    run.see("b", &old);
+    assert_eq!(run.sent(), ["a file:/m"]);
+    run.done("a file:/m", holds("new"));
+    assert_eq!(run.sent(), ["a serving:server"]);
+    run.done("a serving:server", serves("new"));
+    assert_eq!(run.sent(), ["b file:/m"]);
+    run.done("b file:/m", holds("new"));
+    run.done("b serving:server", serves("new"));
+    assert_eq!(changes(run.report()), ["a file:/m", "b file:/m"]);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_holds_up_the_others() {
+    let mut run = Run::new(Goal::Converge, &[("a", component()), ("b", component())]);
+    let old = [("file:/m", holds("old")), ("serving:server", serves("old"))];
+    run.see("a", &old);
+    run.see("b", &old);
+    run.done("a file:/m", holds("new"));
+    run.fail("a serving:server");
+    let report = run.report();
+    assert_eq!(report.failures[0].what, "serving:server");
+    let waiting: Vec<&str> = report.waiting.iter().map(|remark| remark.what.as_str()).collect();
+    assert_eq!(waiting, ["file:/m", "serving:server"]);
+}
+
+#[test]
+fn servers_that_are_all_down_change_at_once() {
+    let mut run = Run::new(Goal::Converge, &[("a", component()), ("b", component())]);
+    let old = [("file:/m", holds("old")), ("serving:server", silent())];
+    run.see("a", &old);
+    run.see("b", &old);
+    assert_eq!(run.sent(), ["a file:/m", "b file:/m"]);
+}
+
+#[test]
+fn a_newcomer_waits_until_the_others_have_restarted() {
+    let machines = [("a", component()), ("b", component()), ("c", component())];
+    let mut run = Run::new(Goal::Converge, &machines);
+    run.see("a", &[("file:/m", holds("old")), ("serving:server", serves("old"))]);
+    run.see("b", &[("file:/m", holds("new")), ("serving:server", serves("new"))]);
+    run.see("c", &[("file:/m", ItemSeen::Absent), ("serving:server", silent())]);
+    assert_eq!(run.sent(), ["a file:/m"]);
+    run.done("a file:/m", holds("new"));
+    assert_eq!(run.sent(), ["a serving:server"]);
+    run.done("a serving:server", serves("new"));
+    assert_eq!(run.sent(), ["c file:/m"]);
+}
+
+#[test]
+fn a_failing_step_is_tried_three_times() {
+    let items = vec![text("file:/a", &[]), text("file:/b", &["file:/a"])];
+    let mut run = Run::new(Goal::Converge, &[("a", items)]);
+    run.see("a", &[("file:/a", ItemSeen::Absent), ("file:/b", ItemSeen::Absent)]);
+    for _ in 0..2 {
+        run.fail("a file:/a");
+        run.sleep(20_000);
+    }
+    run.fail("a file:/a");
+    let report = run.report();
+    assert_eq!((report.failures.len(), report.waiting.len()), (1, 1));
+    assert_eq!(report.failures[0].why, "no space");
+    assert_eq!(report.waiting[0].why, "waits for file:/a");
+}
+
+#[test]
+fn a_step_is_believed_only_if_its_end_is_what_was_wanted() {
+    let mut run = Run::new(Goal::Converge, &[("a", vec![text("file:/a", &[])])]);
+    run.see("a", &[("file:/a", ItemSeen::Absent)]);
+    run.done("a file:/a", holds("something else"));
+    run.sleep(20_000);
+    assert_eq!(run.sent(), ["a file:/a"]);
+}
+
+fn key_and_certificate() -> Items {
+    let request = CertRequest {
+        authority: Authority::Cluster,
+        subject: Subject::user("a"),
+        usages: BTreeSet::new(),
+        names: BTreeSet::new(),
+        key: "/k".to_owned(),
+    };
+    vec![
+        item("file:/k", &[], file(Content::PrivateKey, None)),
+        item("file:/c", &["file:/k"], file(Content::Issued(request), None)),
+    ]
+}
+
+fn key() -> ItemSeen {
+    let content = ContentSeen::Key { id: Digest::of(b"k"), public_pem: String::new() };
+    ItemSeen::File { mode: FileMode(0o600), owner: Owner::ROOT, content }
+}
+
+#[test]
+fn a_certificate_is_requested_signed_and_written() {
+    let mut run = Run::new(Goal::Converge, &[("a", key_and_certificate())]);
+    run.see("a", &[("file:/k", ItemSeen::Absent), ("file:/c", ItemSeen::Absent)]);
+    run.done("a file:/k", key());
+    run.answer("a file:/c", Outcome::Signing { csr_pem: "request".to_owned() });
+    let Some(Effect::Sign { node, seq, csr_pem, .. }) = run.other.pop() else {
+        panic!("nothing is to be signed");
+    };
+    assert_eq!(csr_pem, "request");
+    run.tell(Input::Signed { node, seq, result: Ok("certificate".to_owned()) });
+    assert!(matches!(&run.sent["a file:/c"].2.act, Act::WriteFile { .. }));
+    run.done("a file:/c", holds("certificate"));
+    assert_eq!(changes(run.report()), ["a file:/k", "a file:/c"]);
+}
+
+#[test]
+fn a_plan_foresees_that_a_new_key_needs_a_new_certificate() {
+    let mut run = Run::new(Goal::Plan, &[("a", key_and_certificate())]);
+    run.see("a", &[("file:/k", ItemSeen::Absent), ("file:/c", holds("certificate"))]);
+    assert_eq!(changes(run.report()), ["a file:/k", "a file:/c"]);
+    assert!(run.sent().is_empty(), "a plan does nothing");
+}
+
+#[test]
+fn an_interrupted_run_finishes_what_is_under_way() {
+    let items = vec![text("file:/a", &[]), text("file:/b", &["file:/a"])];
+    let mut run = Run::new(Goal::Converge, &[("a", items)]);
+    run.see("a", &[("file:/a", ItemSeen::Absent), ("file:/b", ItemSeen::Absent)]);
+    run.tell(Input::Interrupted);
+    assert!(run.other.is_empty(), "the step is still on its way");
+    run.done("a file:/a", holds("new"));
+    assert!(run.sent().is_empty());
+    assert!(run.report().interrupted);
+    assert_eq!(changes(run.report()), ["a file:/a"]);
+}
+
+#[test]
+fn a_machine_that_is_lost_is_asked_again_and_given_up_at_last() {
+    let mut run = Run::new(Goal::Converge, &[("a", vec![text("file:/a", &[])])]);
+    run.see("a", &[("file:/a", ItemSeen::Absent)]);
+    run.sent.clear();
+    let lost = || Input::Unreachable { node: node("a"), why: "reset".to_owned() };
+    run.tell(lost());
+    run.sleep(20_000);
+    assert!(matches!(run.other.last(), Some(Effect::Observe { .. })));
+    run.see("a", &[("file:/a", ItemSeen::Absent)]);
+    assert_eq!(run.sent(), ["a file:/a"]);
+    for _ in 0..7 {
+        run.tell(lost());
+        run.sleep(20_000);
+    }
+    assert_eq!(run.report().unreachable[&node("a")], "reset");
+}
+
+#[test]
+fn what_nobody_wants_any_more_goes_last() {
+    let mut run = Run::new(Goal::Converge, &[("a", vec![text("file:/a", &[])])]);
+    let owned = ["file:/a", "unit:old", "file:/old"].map(|id| id.parse().unwrap()).into();
+    let items = [("file:/a".parse().unwrap(), ItemSeen::Absent)].into();
+    run.tell(Input::Observed { node: node("a"), seen: Seen { items, owned, ..Seen::default() } });
+    assert_eq!(run.sent(), ["a file:/a"]);
+    run.done("a file:/a", holds("new"));
+    assert_eq!(run.sent(), ["a unit:old"]);
+    run.done("a unit:old", ItemSeen::Absent);
+    run.done("a file:/old", ItemSeen::Absent);
+    assert_eq!(changes(run.report()), ["a file:/a", "a unit:old", "a file:/old"]);
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_looked_at_when_it_may_be() {
+    let items = vec![text("file:/a", &[]), text("file:/b", &["file:/a"])];
+    let mut run = Run::new(Goal::Converge, &[("a", items)]);
+    let blind = ItemSeen::Unreadable("not yet".to_owned());
+    run.see("a", &[("file:/a", ItemSeen::Absent), ("file:/b", blind)]);
+    run.done("a file:/a", holds("new"));
+    let Some(Effect::Observe { looks, .. }) = run.other.last() else { panic!("it was not asked") };
+    assert_eq!(looks.len(), 1);
+    run.see("a", &[("file:/b", holds("new"))]);
+    assert_eq!(changes(run.report()), ["a file:/a"]);
+}
