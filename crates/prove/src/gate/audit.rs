@@ -83,7 +83,7 @@ fn judge(scene: &Scene, server: &NodeName, name: &str, lines: &[String]) -> Resu
 
 fn look(scene: &Scene) -> Next {
     let mut acts = vec![Act::Wait { ms: 300 }];
-    acts.extend(each(scene, |_, server, holding| Act::ReadAudit { server, holding }));
+    acts.extend(each(scene, |_, server, name| Act::ReadAudit { server, holding: name.to_owned() }));
     Next::Do(acts)
 }
 
@@ -95,14 +95,14 @@ fn create(scene: &Scene, index: usize) -> Act {
     })))
 }
 
-fn read(scene: &Scene, server: NodeName, name: String) -> Act {
-    let ask = Ask::Get(scene.key("v1", "Secret", &name));
+fn read(scene: &Scene, server: NodeName, name: &str) -> Act {
+    let ask = Ask::Get(scene.key("v1", "Secret", name));
     Act::Ask { server, speaker: Speaker::Keeper, ask }
 }
 
 /// One act for each server and the canary that was made for it.
-fn each(scene: &Scene, act: fn(&Scene, NodeName, String) -> Act) -> Vec<Act> {
-    let one = |(index, server): (usize, &NodeName)| act(scene, server.clone(), name(index));
+fn each(scene: &Scene, act: fn(&Scene, NodeName, &str) -> Act) -> Vec<Act> {
+    let one = |(index, server): (usize, &NodeName)| act(scene, server.clone(), &name(index));
     scene.control_planes.iter().enumerate().map(one).collect()
 }
 

@@ -33,7 +33,7 @@ pub struct InitArgs {
 
 /// Writes the file, and says on standard error what still has to change in it before it can be
 /// used: then the exit code is 1.
-pub fn run(args: InitArgs) -> Result<ExitCode, Fault> {
+pub fn run(args: &InitArgs) -> Result<ExitCode, Fault> {
     let text = ringfort_spec::template(&args.name, &args.control_planes, &args.workers);
     write_new(&args.out, &text)?;
     // Standard output may be closed; the file is there all the same.

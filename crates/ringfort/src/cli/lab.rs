@@ -146,7 +146,7 @@ pub fn run(args: LabArgs) -> Result<ExitCode, Fault> {
             open(&places, &lab)?.stop(&machines, off, &report).map_err(fault)?;
         }
         Verb::Start { lab, machines } => {
-            open(&places, &lab)?.start(&machines, &report).map_err(fault)?
+            open(&places, &lab)?.start(&machines, &report).map_err(fault)?;
         }
         Verb::Wipe { lab, machine } => open(&places, &lab)?.wipe(&machine).map_err(fault)?,
         Verb::Cut { lab, machine, other } => {

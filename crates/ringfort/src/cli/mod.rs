@@ -50,7 +50,7 @@ enum Command {
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
     match cli.command {
-        Command::Init(args) => init::run(args),
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Up(args) => up::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
@@ -59,7 +59,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Keys(args) => keys::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Node(args) => node::run(args),
-        Command::Render(args) => render::run(args),
+        Command::Render(args) => render::run(&args),
         Command::Schema => specification::schema(),
         Command::Completions(args) => Ok(papers::completions(&args)),
         Command::Man(args) => papers::man(&args),

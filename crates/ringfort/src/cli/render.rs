@@ -34,7 +34,7 @@ pub struct RenderArgs {
 ///
 /// # Errors
 /// The spec or the bundle is wrong, or the directory cannot be written.
-pub fn run(args: RenderArgs) -> Result<ExitCode, Fault> {
+pub fn run(args: &RenderArgs) -> Result<ExitCode, Fault> {
     let spec = specification::read(&args.spec.file)?;
     let bundle = find_bundle(args.bundle.as_deref(), &spec)?;
     let trust = find_trust(&args.spec.file, &spec)?;

@@ -71,7 +71,7 @@ impl Cluster {
 
     /// Runs the program on the cluster: `up`, `plan` and so on.
     pub fn ringfort(&self, command: &str, more: &[&str]) -> Said {
-        said(self.operator(command, more).output().expect("ringfort starts"))
+        said(&self.operator(command, more).output().expect("ringfort starts"))
     }
 
     /// Starts the program on the cluster and leaves it running.
@@ -95,7 +95,7 @@ impl Cluster {
         kubectl.args(["lab", "run", &self.lab, "--"]).arg(self.bundle.join("files/kubectl"));
         kubectl.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments);
         kubectl.stdin(Stdio::null());
-        said(kubectl.output().expect("kubectl starts"))
+        said(&kubectl.output().expect("kubectl starts"))
     }
 
     /// Gives the path of the kubeconfig that was handed over.
@@ -110,7 +110,7 @@ impl Cluster {
 
     /// Runs a command of the lab; it must succeed.
     pub fn lab(&self, arguments: &[&str]) -> Said {
-        let said = said(Command::new(RINGFORT).arg("lab").args(arguments).output().unwrap());
+        let said = said(&Command::new(RINGFORT).arg("lab").args(arguments).output().unwrap());
         assert_eq!(said.code, Some(0), "lab {arguments:?}: {}", said.stderr);
         said
     }
@@ -149,7 +149,7 @@ fn remove(directory: &Path) {
     }
 }
 
-fn said(output: Output) -> Said {
+fn said(output: &Output) -> Said {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let events = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -4,6 +4,8 @@
 //! Needs root, the lab's programs and a bundle; runs where `RINGFORT_E2E=1` and `RINGFORT_BUNDLE`
 //! names the bundle's directory.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod cases;
 mod cluster;
 
