@@ -104,17 +104,12 @@ fn without_etcd(standing: &Standing<'_>) -> Next {
         return begin(standing);
     }
     let lost: Vec<&NodeName> = standing.control_planes.keys().filter(has_lost).collect();
-    let began_with: BTreeSet<&NodeName> = standing
-        .foundings
-        .iter()
-        .filter(|(node, _)| holds(node))
-        .flat_map(|(_, founding)| founding.members.iter().map(|(node, _)| node))
-        .collect();
+    let remembered = standing.foundings.len();
     let out_of_sight =
         standing.control_planes.keys().filter(|node| !standing.data.contains_key(*node)).count();
-    let can_answer = holders + out_of_sight > began_with.len() / 2;
+    let can_answer = holders + out_of_sight > remembered / 2;
     if !can_answer && !standing.started.is_empty() {
-        return Next::Refuse(vec![lost_quorum(holders, began_with.len())]);
+        return Next::Refuse(vec![lost_quorum(holders, remembered)]);
     }
     if !can_answer {
         let all: Vec<&NodeName> = standing.control_planes.keys().collect();

@@ -30,6 +30,7 @@ pub(super) struct Promotions {
 struct Learner {
     node: NodeName,
     since: Option<Tick>,
+    tries: usize,
     state: State,
 }
 
@@ -50,7 +51,8 @@ impl Promotions {
         let places = || blueprint.machines.iter().map(|(node, m)| (node, m.address));
         for member in members.iter().filter(|member| member.learner) {
             if let Some(node) = node_of(member, places()) {
-                let learner = Learner { node: node.clone(), since: None, state: State::Open };
+                let learner =
+                    Learner { node: node.clone(), since: None, tries: 0, state: State::Open };
                 self.learners.insert(member.id.clone(), learner);
             }
         }
@@ -89,11 +91,15 @@ impl Promotions {
         }
     }
 
-    /// Takes that the machine that was asked for members cannot be spoken with.
+    /// Takes that the machine that was asked for members does not know them.
     pub(super) fn unasked(&mut self, now: Tick) {
         for learner in self.learners.values_mut() {
             if matches!(learner.state, State::Asking) {
-                learner.state = State::Pausing(now + PAUSE);
+                let began = *learner.since.get_or_insert(now);
+                learner.state = match now.saturating_sub(began) > PATIENCE {
+                    true => State::Failed,
+                    false => State::Pausing(now + PAUSE),
+                };
             }
         }
     }
@@ -148,7 +154,13 @@ impl Operator {
             let votes = |(node, board): &(&NodeName, &mut Board)| {
                 **node != learner.node && board.is_up() && board.answers(ETCD)
             };
-            let Some((node, board)) = self.boards.iter_mut().find(votes) else { continue };
+            let voters = self.boards.iter_mut().filter(votes).count();
+            // Each time another one, since what was seen of them may be over.
+            let turn = learner.tries % voters.max(1);
+            learner.tries += 1;
+            let Some((node, board)) = self.boards.iter_mut().filter(votes).nth(turn) else {
+                continue;
+            };
             if is_retry {
                 learner.state = State::Asking;
                 out.push(Effect::Members { node: node.clone() });

@@ -155,5 +155,5 @@ fn has(board: &Board, group: &str) -> bool {
 
 fn is_present(board: &Board, entry: &Entry) -> bool {
     entry.standing == Standing::Moving
-        || !matches!(board.seen.items.get(&entry.id), None | Some(ItemSeen::Absent))
+        || !matches!(board.seen.items.get(&entry.id), Some(ItemSeen::Absent))
 }

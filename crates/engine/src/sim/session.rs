@@ -165,8 +165,24 @@ impl World {
         session.phase_id = phase_id;
         session.operator = operator;
         session.announces = announces;
+        self.turn_to(run);
         self.note(|| format!("operator: pass {phase:?}"));
         self.tell_operator(run, phase_id, None, Input::Start);
+    }
+
+    /// What one pass asked for and did not wait for is not heard in the next.
+    fn turn_to(&mut self, run: u64) {
+        let Some(session) = self.sessions.get(&run) else { return };
+        let nodes: Vec<NodeName> = session.links.keys().cloned().collect();
+        for node in nodes {
+            let id = self.fresh_id();
+            if let Some(agent) = self.machines.get_mut(&node).and_then(|m| m.agent.as_mut()) {
+                agent.id = id;
+            }
+            if let Some(session) = self.sessions.get_mut(&run) {
+                session.links.insert(node, id);
+            }
+        }
     }
 
     /// An operator hears something, and what it asks for is set in motion.
@@ -263,7 +279,9 @@ impl World {
         let known = self.sessions.get(&run).and_then(|session| session.links.get(node).copied());
         let link = match known {
             Some(id) => Ok(id),
-            None => self.connect(run, node),
+            None if matches!(request, Request::Observe { .. }) => self.connect(run, node),
+            // What was decided before a link was lost is not done over the next one.
+            None => Err("the channel closed".to_owned()),
         };
         match link {
             Ok(id) => {
