@@ -94,8 +94,9 @@ fn two_controls_that_differ_are_both_named() {
     check(
         "Namespace a",
         |at| {
-            at.draft()
-                .object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}));
+            at.draft().object(
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}),
+            );
         },
         |at| {
             let labelled = json!({"name": "a", "labels": {"b": "c"}});
