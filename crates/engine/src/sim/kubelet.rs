@@ -13,6 +13,9 @@ use super::machine::{Process, Thing, encryption_keys, public_half};
 use super::world::{Event, World};
 use crate::membership::peer_url;
 
+/// How long a component must have run to count as serving, in milliseconds.
+const SETTLED_MS: u64 = 10_000;
+
 const COMPONENTS: [(&str, &str); 2] = [("etcd", ETCD_MANIFEST), ("kube-apiserver", API_MANIFEST)];
 
 impl World {
@@ -57,13 +60,17 @@ impl World {
         let is_our_change = COMPONENTS
             .iter()
             .any(|(n, path)| *n == name && machine.promised.contains_key(&ItemId::file(*path)));
-        let is_our_restart = is_our_change
-            && before.is_some_and(|p| (p.is_running && had_quorum) || p.is_our_restart);
+        // One that came up by itself a moment ago was down when the engine looked.
+        let settled = self.now.saturating_sub(SETTLED_MS);
+        let served = |p: &Process| p.is_running && had_quorum && p.since < settled;
+        let is_our_restart =
+            is_our_change && before.is_some_and(|p| served(&p) || p.is_our_restart);
         if let Some(manifest) = to {
             let process = Process {
                 id,
                 manifest,
                 is_running: false,
+                since: 0,
                 is_our_restart,
                 inputs: None,
                 accepts: BTreeSet::new(),
@@ -121,6 +128,7 @@ impl World {
     }
 
     fn start_etcd(&mut self, node: &NodeName) -> bool {
+        let now = self.now;
         let running = self.running_members();
         let others = self.machines.iter().any(|(n, machine)| n != node && machine.member.is_some());
         let Some(machine) = self.machines.get_mut(node) else { return false };
@@ -130,7 +138,7 @@ impl World {
         match self.etcd.start(node, &url, machine.member, &founding, others, &running) {
             Ok(member) => {
                 machine.member = Some(member);
-                run(machine, "etcd", manifest.inputs);
+                run(machine, "etcd", manifest.inputs, now);
                 true
             }
             Err(NoStart::NotYet) => false,
@@ -142,6 +150,7 @@ impl World {
     }
 
     fn start_server(&mut self, node: &NodeName) -> bool {
+        let now = self.now;
         let has_etcd = self.etcd.has_quorum(&self.running_members());
         let Some(machine) = self.machines.get_mut(node) else { return false };
         let Some(manifest) = manifest_of(machine.text(API_MANIFEST)) else { return false };
@@ -156,7 +165,7 @@ impl World {
             process.signs_with = key.as_str().to_owned();
             process.seals_with = keys;
         }
-        run(machine, "kube-apiserver", manifest.inputs);
+        run(machine, "kube-apiserver", manifest.inputs, now);
         true
     }
 
@@ -200,9 +209,10 @@ impl World {
     }
 }
 
-fn run(machine: &mut super::machine::Machine, name: &str, inputs: Digest) {
+fn run(machine: &mut super::machine::Machine, name: &str, inputs: Digest, now: u64) {
     if let Some(process) = machine.processes.get_mut(name) {
         process.is_running = true;
+        process.since = now;
         process.is_our_restart = false;
         process.inputs = Some(inputs);
     }

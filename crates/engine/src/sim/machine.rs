@@ -76,6 +76,8 @@ pub(super) struct Process {
     pub(super) id: u64,
     pub(super) manifest: Digest,
     pub(super) is_running: bool,
+    /// Since when it runs.
+    pub(super) since: u64,
     /// Whether it is down because its manifest was changed, and not because of a fault.
     pub(super) is_our_restart: bool,
     pub(super) inputs: Option<Digest>,

@@ -346,7 +346,7 @@ impl World {
                 self.begin_phase(run, Phase::Membership);
             }
             Phase::Membership => {
-                let plans = self.random.chance(30);
+                let plans = self.random.chance(25);
                 self.begin_phase(run, if plans { Phase::Plan } else { Phase::Full });
             }
             Phase::Plan => {
@@ -446,7 +446,7 @@ impl World {
             return;
         }
         if self.faults_left > 0 {
-            self.schedule_between(1_000, 40_000, Event::Up);
+            self.schedule_between(4_000, 50_000, Event::Up);
             return;
         }
         self.quiet_sessions += 1;

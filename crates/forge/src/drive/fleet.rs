@@ -32,6 +32,14 @@ pub enum FleetError {
         /// What the machine said.
         why: String,
     },
+    /// A machine could not be cleared after a reset.
+    #[error("{node}: the last traces could not be taken away: {why}")]
+    NotCleared {
+        /// Which machine.
+        node: NodeName,
+        /// What the machine said.
+        why: String,
+    },
     /// This binary cannot be read.
     #[error("this binary cannot be read")]
     OwnBinary {

@@ -34,7 +34,7 @@ use ringfort_pki::{LEAF_LIFE, Signer};
 use ringfort_spec::Spec;
 
 use crate::bundle::Bundle;
-use crate::drive::fleet::OwnBinary;
+use crate::drive::fleet::{FleetError, OwnBinary};
 use crate::drive::run::{Crew, End, run};
 use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{HeldState, Keyring, StateError};
@@ -94,6 +94,9 @@ pub enum MakeError {
     /// Something of the bundle could not be brought.
     #[error(transparent)]
     Supply(#[from] SupplyError),
+    /// A machine could not be worked with.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The operator's state could not be written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -157,7 +160,10 @@ pub async fn reset(
     work.note_signing_keys(&keys).await?;
     let blueprint = work.render()?;
     stage(work, "reset", tell);
-    Ok(work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len() as u64)
+    let changes = work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len();
+    work.site.clear().await?;
+    work.memory.forget()?;
+    Ok(changes as u64)
 }
 
 impl Work<'_> {
@@ -327,6 +333,14 @@ impl Memory<'_> {
             Some(held) => held.save_trust(&self.trust),
             None => Ok(()),
         }
+    }
+
+    /// No machine belongs to the cluster any more: what was known of them is over.
+    fn forget(&mut self) -> Result<(), StateError> {
+        self.trust.foundings.clear();
+        self.trust.started.clear();
+        self.trust.service_account_keys.clear();
+        self.save()
     }
 
     /// Every server was seen to run as the blueprint says, with the public half of every key.

@@ -31,6 +31,15 @@ pub struct Site {
     pub members: BTreeMap<NodeName, Member>,
 }
 
+/// Ends what outlives the items of a blueprint. Every line is right also where there is nothing.
+const CLEAR: &str = "\
+    for name in $(ls /run/netns 2>/dev/null | grep ^cni-); do ip netns delete $name; done; \
+    for link in $(ip -o link | grep -o 'veth[0-9a-f]*@' | tr -d @); do ip link delete $link; done; \
+    find /var/lib/containerd /var/log/pods /var/log/containers -mindepth 1 -maxdepth 1 \
+        -exec rm -rf {} + 2>/dev/null; \
+    rm -rf /opt/containerd; \
+    find /var/lib/ringfort -xdev -mindepth 1 -maxdepth 1 ! -name seed -exec rm -rf {} +";
+
 /// What preflight found.
 pub struct Preflight {
     /// Everything to mend or to know.
@@ -153,6 +162,22 @@ impl Site {
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
         Preflight { findings, exists }
+    }
+
+    /// Takes the last traces from machines after a reset: networks of pods that are gone, what
+    /// containerd kept, and ringfort's own state. A seed that is mounted there stays.
+    ///
+    /// # Errors
+    /// A machine could not be cleared; a reset can be run again.
+    pub async fn clear(&self) -> Result<(), FleetError> {
+        let cleared = self.members.iter().map(|(node, member)| async move {
+            let done = member.host.run(CLEAR, &[]).await?;
+            match done.ok() {
+                true => Ok(()),
+                false => Err(FleetError::NotCleared { node: node.clone(), why: done.complaint() }),
+            }
+        });
+        join_all(cleared).await.into_iter().collect()
     }
 
     /// Gives each machine's conversation.

@@ -18,6 +18,8 @@ pub const ALL: &[Case] = &[
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
     Case { name: "an_operator_killed_on_the_way_loses_nothing", run: killed_operator },
     Case { name: "a_machine_without_power_comes_back", run: power_off },
+    Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
+    Case { name: "reset_leaves_machines_as_they_were", run: reset },
 ];
 
 fn plan_first(cluster: &Cluster) {
@@ -145,6 +147,32 @@ fn power_off(cluster: &Cluster) {
     well(&up);
     let there = cluster.kubectl(&["get", "configmap", "while-cp3-is-off"]);
     assert_eq!(there.code, Some(0), "{}", there.stderr);
+}
+
+fn wiped(cluster: &Cluster) {
+    cluster.lab(&["wipe", cluster.name(), "cp3"]);
+    cluster.lab(&["start", cluster.name(), "cp3"]);
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    println!("     up with a wiped control plane: {}", up.end());
+    nothing_planned(cluster);
+    let there = cluster.kubectl(&["get", "configmap", "while-cp3-is-off"]);
+    assert_eq!(there.code, Some(0), "{}", there.stderr);
+}
+
+fn reset(cluster: &Cluster) {
+    let wrong = cluster.ringfort("reset", &["--yes", "another"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    nothing_planned(cluster);
+    well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
+    let left = "ls -d /etc/kubernetes /etc/etcd /etc/cni /opt/containerd /usr/local/bin/* 2>/dev/null; \
+                ls -A /var/lib/etcd /var/lib/kubelet/* 2>/dev/null; \
+                ls -A /var/lib/ringfort | grep -v seed; \
+                ip -o link | grep -E 'cni0|veth'; grep -E '^etcd:' /etc/passwd; \
+                nft list tables | grep kube";
+    for machine in ["cp1", "cp3", "w2"] {
+        assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
+    }
 }
 
 fn nothing_planned(cluster: &Cluster) {
