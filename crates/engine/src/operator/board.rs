@@ -213,8 +213,12 @@ impl Board {
     /// Takes note of a finished change.
     pub(super) fn changed(&mut self, place: Place, seen: ItemSeen) {
         self.found(place, seen);
-        self.seen.owned.insert(self.items[place].id.clone());
-        self.disturb_after(place);
+        let id = &self.items[place].id;
+        self.seen.owned.insert(id.clone());
+        // What units have started goes on while they are started anew.
+        if !matches!(id, ItemId::Unit(_)) {
+            self.disturb_after(place);
+        }
     }
 
     /// Has everything that serves with the help of an item asked again.

@@ -93,6 +93,8 @@ const EVIDENCE_VERSION: u32 = 1;
 const FRESH_S: i64 = 24 * 3_600;
 /// Marks namespaces of canaries, so that an interrupted run's are found.
 const CANARY_LABEL: &str = "ringfort.dev/canary";
+/// The time before a proof that could not be made is tried once more.
+const PAUSE: Duration = Duration::from_secs(3);
 /// What stops something on its way.
 const DISRUPTIVE: &str = "ha/survives-control-plane";
 
@@ -106,7 +108,7 @@ pub async fn prove(
     session.voice.stage("proofs", session.start);
     let mut evidence = read(session, scope);
     let due: Vec<&Proof> = GATE.iter().filter(|proof| is_due(proof, &evidence, fresh)).collect();
-    let scene = scene(session)?;
+    let mut scene = scene(session)?;
     if !due.is_empty() {
         make_namespace(scope, &scene.namespace).await?;
     }
@@ -123,7 +125,14 @@ pub async fn prove(
                 clear(scope, &scene.namespace).await;
                 return Err(Fault::interrupted("interrupted between two proofs: run it again"));
             }
-            let (judgement, transcript) = drive::prove(proof, &scene, &site).await;
+            let (mut judgement, mut transcript) = drive::prove(proof, &scene, &site).await;
+            if judgement.is_err() {
+                // What could not be looked at once is looked at again, in a namespace of its own.
+                tokio::time::sleep(PAUSE).await;
+                scene = self::scene(session)?;
+                make_namespace(scope, &scene.namespace).await?;
+                (judgement, transcript) = drive::prove(proof, &scene, &site).await;
+            }
             let shown = Shown { at_s: now_s(), judgement, transcript };
             evidence.controls.insert(proof.control.to_owned(), shown);
             keep(session, &evidence)?;
