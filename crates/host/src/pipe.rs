@@ -74,20 +74,19 @@ impl Pipe {
         (self.reader, self.writer, Ending(self.end))
     }
 
-    pub(crate) async fn finish(mut self, input: &[u8]) -> Result<Output, DoorError> {
+    pub(crate) async fn finish(self, input: &[u8]) -> Result<Output, DoorError> {
+        let Self { mut reader, mut writer, end, address } = self;
         let mut stdout = Vec::new();
-        let address = self.address;
-        let broken =
-            |source: std::io::Error| DoorError::Broken { address, why: source.to_string() };
-        let feed = async {
-            // A command may end without reading all of its input; its exit code tells.
-            let _ = self.writer.write_all(input).await;
-            let _ = self.writer.shutdown().await;
+        let feed = async move {
+            // A command may end without reading all of its input; its exit code tells. The pipe of
+            // a local command closes when it is dropped, not before.
+            let _ = writer.write_all(input).await;
+            let _ = writer.shutdown().await;
+            drop(writer);
         };
-        let read = self.reader.read_to_end(&mut stdout);
-        let ((), read) = tokio::join!(feed, read);
-        read.map_err(broken)?;
-        let end = self.end.await.unwrap_or_default();
+        let ((), read) = tokio::join!(feed, reader.read_to_end(&mut stdout));
+        read.map_err(|source| DoorError::Broken { address, why: source.to_string() })?;
+        let end = end.await.unwrap_or_default();
         Ok(Output { stdout, stderr: end.stderr, code: end.code })
     }
 }
