@@ -166,7 +166,7 @@ fn reset(cluster: &Cluster) {
     nothing_planned(cluster);
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
     let left = "ls -d /etc/kubernetes /etc/etcd /etc/cni /opt/containerd /usr/local/bin/* 2>/dev/null; \
-                ls -A /var/lib/etcd /var/lib/kubelet/* 2>/dev/null; \
+                find /var/lib/etcd /var/lib/kubelet -mindepth 1; \
                 ls -A /var/lib/ringfort | grep -v seed; \
                 ip -o link | grep -E 'cni0|veth'; grep -E '^etcd:' /etc/passwd; \
                 nft list tables | grep kube";
