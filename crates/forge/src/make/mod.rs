@@ -139,10 +139,7 @@ pub async fn plan(
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
 ) -> Result<Report, MakeError> {
-    work.assign()?;
-    let keys = marked(render::keys(work.spec), work.spec);
-    work.note_signing_keys(&keys).await?;
-    let blueprint = work.render()?;
+    let blueprint = work.as_it_stands().await?;
     work.pass(Goal::Plan, &blueprint, tell, interrupts).await
 }
 
@@ -155,10 +152,7 @@ pub async fn reset(
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
 ) -> Result<u64, MakeError> {
-    work.assign()?;
-    let keys = marked(render::keys(work.spec), work.spec);
-    work.note_signing_keys(&keys).await?;
-    let blueprint = work.render()?;
+    let blueprint = work.as_it_stands().await?;
     stage(work, "reset", tell);
     let changes = work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len();
     work.site.clear().await?;
@@ -175,6 +169,14 @@ impl Work<'_> {
         let materials = Materials { bundle: self.bundle.lock(), ringfort: self.own.digest.clone() };
         let blueprint = render::render(self.spec, &self.memory.trust, &materials)?;
         Ok(marked(blueprint, self.spec))
+    }
+
+    /// Renders with what machines say of their keys, without making any.
+    async fn as_it_stands(&mut self) -> Result<Blueprint, MakeError> {
+        self.assign()?;
+        let keys = marked(render::keys(self.spec), self.spec);
+        self.note_signing_keys(&keys).await?;
+        Ok(self.render()?)
     }
 
     fn assign(&mut self) -> Result<(), MakeError> {
