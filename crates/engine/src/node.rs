@@ -205,6 +205,8 @@ impl Node {
             // Surveys and the store touch nothing that a journal speaks of: the driver answers.
             Request::Hello { .. }
             | Request::Survey
+            | Request::Listen { .. }
+            | Request::Reach { .. }
             | Request::Lacks { .. }
             | Request::Store { .. } => {}
         }

@@ -3,6 +3,8 @@
 //! Pure: what the machines are like comes in as surveys, findings come out. A fact that could not
 //! be read is a finding of its own, never a pass.
 
+pub mod reach;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

@@ -3,12 +3,16 @@
 //! A frame is a length (u32, big endian), a length of its JSON head (u32), the head, and a tail of
 //! raw bytes. The version is said first by both and must be equal.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::etcd::Member;
 use crate::item::ItemId;
+use crate::reach::Reach;
 use crate::seen::{Look, Seen};
 use crate::step::{Outcome, Step};
 
@@ -34,6 +38,19 @@ pub enum Request {
     },
     /// Asks what a machine is like, before anything is changed.
     Survey,
+    /// Opens these ports for the tests of other machines, instead of those of the last such
+    /// request; none to close them all. They are closed with the channel as well.
+    Listen {
+        /// The machine's address in the cluster.
+        address: IpAddr,
+        /// The ports.
+        ports: Vec<u16>,
+    },
+    /// Asks whether other machines are reached.
+    Reach {
+        /// Their addresses and ports.
+        targets: Vec<SocketAddr>,
+    },
     /// Asks what is there.
     Observe {
         /// What to look at.
@@ -81,6 +98,10 @@ pub enum Answer {
     },
     /// Answers `Survey` with facts about the machine.
     Surveyed(crate::survey::Survey),
+    /// Answers `Listen` with the ports that could not be opened, and why each.
+    Listening(BTreeMap<u16, String>),
+    /// Answers `Reach`.
+    Reached(Vec<(SocketAddr, Reach)>),
     /// Answers `Observe`.
     Observed(Seen),
     /// Answers `Lacks`.

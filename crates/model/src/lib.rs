@@ -19,6 +19,7 @@ pub mod judgement;
 pub mod mode;
 pub mod name;
 pub mod net;
+pub mod reach;
 pub mod routes;
 pub mod secret;
 pub mod seen;

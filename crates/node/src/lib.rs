@@ -15,6 +15,7 @@ mod look;
 mod notify;
 mod probe;
 mod processes;
+mod reach;
 mod root;
 pub mod routes;
 mod serve;

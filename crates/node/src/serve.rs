@@ -24,6 +24,7 @@ use ringfort_model::step::{Act, Outcome, Step};
 
 use crate::act::{Actor, members};
 use crate::look::{KnownDigests, Looker, etcd_data};
+use crate::reach::{self, Ears};
 use crate::root::Root;
 use crate::store::Store;
 use crate::survey;
@@ -78,7 +79,8 @@ pub fn serve(
     };
     std::thread::scope(|scope| {
         let supply = Supply::default();
-        let mut talk = Talk { machine: &machine, scope, half: None, acts: false, supply };
+        let mut talk =
+            Talk { machine: &machine, scope, half: None, acts: false, supply, ears: None };
         let ended = listen(reader, &mut talk);
         closing.store(true, Ordering::Relaxed);
         ended
@@ -146,6 +148,8 @@ struct Talk<'scope, 'env, W> {
     /// Whether the operator may change the machine, and not only look.
     acts: bool,
     supply: Supply,
+    /// Ports that are open for tests of other machines.
+    ears: Option<Ears>,
 }
 
 impl<W: Write + Send> Talk<'_, '_, W> {
@@ -154,6 +158,15 @@ impl<W: Write + Send> Talk<'_, '_, W> {
         let answer = match request {
             Request::Survey if self.half.is_some() => {
                 Answer::Surveyed(survey::take(machine.looker.root, machine.looker.tools))
+            }
+            Request::Listen { address, ports } if self.half.is_some() => {
+                self.ears = None;
+                let (ears, closed) = Ears::open(address, &ports);
+                self.ears = Some(ears);
+                Answer::Listening(closed)
+            }
+            Request::Reach { targets } if self.half.is_some() => {
+                Answer::Reached(reach::all(targets))
             }
             Request::Lacks { digests } if self.half.is_some() => {
                 Answer::Lacking(machine.store.lacks(&digests))

@@ -12,10 +12,12 @@ use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::name::NodeName;
+use ringfort_model::reach::Reach;
 use ringfort_spec::{Node, Spec, on_disk};
 
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::Link;
+use crate::preflight::reach::Part;
 use crate::preflight::{self, Candidate, Finding, Terms};
 
 /// The port of API servers.
@@ -159,9 +161,46 @@ impl Site {
             }
         }
         findings.extend(preflight::judge(&terms(spec), &candidates));
+        let reached = self.reach(&preflight::reach::parts(&terms(spec), &candidates), spec).await;
+        findings.extend(preflight::reach::judge(&terms(spec), &candidates, &reached));
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
         Preflight { findings, exists }
+    }
+
+    /// Has machines try the ports that they will need of each other. A machine that does not answer
+    /// is missing in what is given.
+    async fn reach(
+        &self,
+        parts: &BTreeMap<NodeName, Part>,
+        spec: &Spec,
+    ) -> BTreeMap<NodeName, Vec<(SocketAddr, Reach)>> {
+        self.listen(parts, spec, |part| part.opens.clone()).await;
+        let tried = parts.iter().map(|(node, part)| async move {
+            let request = Request::Reach { targets: part.tries.clone() };
+            match self.members[node].link.ask(&request, &[]).await {
+                Ok(Answer::Reached(reached)) => Some((node.clone(), reached)),
+                _ => None,
+            }
+        });
+        let reached = join_all(tried).await.into_iter().flatten().collect();
+        self.listen(parts, spec, |_| Vec::new()).await;
+        reached
+    }
+
+    /// Opens ports of machines for the test. One that does not open is found by those who try it.
+    async fn listen(
+        &self,
+        parts: &BTreeMap<NodeName, Part>,
+        spec: &Spec,
+        ports: fn(&Part) -> Vec<u16>,
+    ) {
+        let with_ports = parts.iter().filter(|(_, part)| !part.opens.is_empty());
+        let opened = with_ports.map(|(node, part)| async move {
+            let request = Request::Listen { address: spec.nodes[node].address, ports: ports(part) };
+            let _ = self.members[node].link.ask(&request, &[]).await;
+        });
+        join_all(opened).await;
     }
 
     /// Takes the last traces from machines after a reset: networks of pods that are gone, what

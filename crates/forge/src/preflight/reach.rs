@@ -1,0 +1,206 @@
+//! Which machines must reach which ports of others, and what it means when they do not.
+//!
+//! Machines that are new to the cluster open the ports that it will need for the time of the test;
+//! a machine that carries the cluster already is only connected to, and what it refuses is a
+//! stopped component, which converging puts right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use ringfort_model::blueprint::Role;
+use ringfort_model::name::NodeName;
+use ringfort_model::reach::Reach;
+
+use super::{Candidate, Finding, Terms};
+
+const ETCD_PORTS: [u16; 2] = [2379, 2380];
+const API_PORT: u16 = 6443;
+const KUBELET_PORT: u16 = 10250;
+
+/// What one machine has to do for the test.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Part {
+    /// The ports that it opens.
+    pub opens: Vec<u16>,
+    /// The ports of others that it tries.
+    pub tries: Vec<SocketAddr>,
+}
+
+/// Says what each machine has to do. Between machines that carry the cluster already nothing is
+/// tried: the cluster itself shows it.
+pub fn parts(
+    terms: &Terms,
+    candidates: &BTreeMap<NodeName, Candidate>,
+) -> BTreeMap<NodeName, Part> {
+    let is_new = |c: &Candidate| c.survey.cluster.as_ref() != Some(&terms.cluster);
+    let part = |(from, here): (&NodeName, &Candidate)| {
+        let others =
+            candidates.iter().filter(|(to, there)| *to != from && (is_new(here) || is_new(there)));
+        let tries = others.flat_map(|(_, there)| {
+            needed(here.role, there.role).map(|port| SocketAddr::new(there.address, port))
+        });
+        let opens = match is_new(here) {
+            true => {
+                ports(here.role).filter(|port| !here.survey.busy_ports.contains_key(port)).collect()
+            }
+            false => Vec::new(),
+        };
+        (from.clone(), Part { opens, tries: tries.collect() })
+    };
+    candidates.iter().map(part).collect()
+}
+
+/// The ports that a machine serves to others.
+fn ports(role: Role) -> impl Iterator<Item = u16> {
+    needed(Role::ControlPlane, role)
+}
+
+/// The ports of one machine that another needs.
+fn needed(from: Role, to: Role) -> impl Iterator<Item = u16> {
+    let planes = from == Role::ControlPlane && to == Role::ControlPlane;
+    let etcd = ETCD_PORTS.into_iter().filter(move |_| planes);
+    let api = (to == Role::ControlPlane).then_some(API_PORT);
+    let kubelet = (from == Role::ControlPlane).then_some(KUBELET_PORT);
+    etcd.chain(api).chain(kubelet)
+}
+
+/// Judges what was found out.
+pub fn judge(
+    terms: &Terms,
+    candidates: &BTreeMap<NodeName, Candidate>,
+    reached: &BTreeMap<NodeName, Vec<(SocketAddr, Reach)>>,
+) -> Vec<Finding> {
+    let by_address: BTreeMap<IpAddr, (&NodeName, &Candidate)> =
+        candidates.iter().map(|(node, c)| (c.address, (node, c))).collect();
+    let mut findings = Vec::new();
+    for (from, part) in parts(terms, candidates) {
+        let told: BTreeMap<_, _> = reached.get(&from).into_iter().flatten().cloned().collect();
+        let mut troubles: BTreeMap<(&NodeName, String), BTreeSet<u16>> = BTreeMap::new();
+        for target in &part.tries {
+            let Some((to, there)) = by_address.get(&target.ip()) else { continue };
+            let carries = there.survey.cluster.as_ref() == Some(&terms.cluster);
+            let trouble = match told.get(target) {
+                Some(Reach::Whole | Reach::Connected) => continue,
+                Some(Reach::Refused) if carries => continue,
+                Some(trouble) => trouble.to_string(),
+                None => "it was not tried".to_owned(),
+            };
+            troubles.entry((*to, trouble)).or_default().insert(target.port());
+        }
+        for ((to, trouble), ports) in troubles {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            let (ports, address) = (ports.join(", "), candidates[to].address);
+            let text = format!(
+                "{to} ({address}) is not reached on TCP {ports}: {trouble}: open these ports between the machines, and look at routes and MTU"
+            );
+            findings.push(Finding { node: Some(from.clone()), text, fatal: true });
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::SocketAddr;
+
+    use ringfort_model::blueprint::Role;
+    use ringfort_model::name::NodeName;
+    use ringfort_model::reach::Reach;
+    use ringfort_model::survey::Survey;
+
+    use super::super::{Candidate, Terms};
+    use super::{judge, parts};
+
+    fn terms() -> Terms {
+        Terms { cluster: "harbour".into(), cgroup_v1: false, apparmor: true, own_network: true }
+    }
+
+    fn name(name: &str) -> NodeName {
+        NodeName::new(name).unwrap()
+    }
+
+    /// Two control planes and a worker; the clusters that they say they belong to.
+    fn three(clusters: [Option<&str>; 3]) -> BTreeMap<NodeName, Candidate> {
+        let machines = [
+            ("cp1", 1, Role::ControlPlane),
+            ("cp2", 2, Role::ControlPlane),
+            ("w1", 3, Role::Worker),
+        ];
+        let candidate = |((node, number, role), cluster): ((&str, u8, Role), Option<&str>)| {
+            let survey = Survey { cluster: cluster.map(str::to_owned), ..Survey::default() };
+            let address = [10, 0, 0, number].into();
+            (name(node), Candidate { role, address, survey, asked_ms: 0 })
+        };
+        machines.into_iter().zip(clusters).map(candidate).collect()
+    }
+
+    fn answers(
+        candidates: &BTreeMap<NodeName, Candidate>,
+        answer: impl Fn(&NodeName, &SocketAddr) -> Reach,
+    ) -> BTreeMap<NodeName, Vec<(SocketAddr, Reach)>> {
+        let each = |(node, part): (NodeName, super::Part)| {
+            let told = part.tries.iter().map(|to| (*to, answer(&node, to))).collect();
+            (node, told)
+        };
+        parts(&terms(), candidates).into_iter().map(each).collect()
+    }
+
+    #[test]
+    fn each_role_opens_and_tries_what_it_needs() {
+        let parts = parts(&terms(), &three([None; 3]));
+        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6443, 10250]);
+        assert_eq!(parts[&name("w1")].opens, [10250]);
+        let tries = |node: &str| -> Vec<String> {
+            parts[&name(node)].tries.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(tries("w1"), ["10.0.0.1:6443", "10.0.0.2:6443"]);
+        let of_cp2 =
+            ["10.0.0.1:2379", "10.0.0.1:2380", "10.0.0.1:6443", "10.0.0.1:10250", "10.0.0.3:10250"];
+        assert_eq!(tries("cp2"), of_cp2);
+    }
+
+    #[test]
+    fn a_running_cluster_opens_nothing_and_tries_only_newcomers() {
+        let ours = Some("harbour");
+        let parts = parts(&terms(), &three([ours, ours, None]));
+        assert!(parts[&name("cp1")].opens.is_empty());
+        assert_eq!(parts[&name("cp1")].tries, ["10.0.0.3:10250".parse().unwrap()]);
+        assert_eq!(parts[&name("w1")].opens, [10250]);
+        assert_eq!(parts[&name("w1")].tries.len(), 2);
+    }
+
+    #[test]
+    fn a_way_that_is_closed_is_one_finding() {
+        let machines = three([None; 3]);
+        let whole = answers(&machines, |_, _| Reach::Whole);
+        assert_eq!(judge(&terms(), &machines, &whole), []);
+        let closed =
+            answers(&machines, |from, to| match from.as_str() == "cp2" && to.port() < 3000 {
+                true => Reach::Silent,
+                false => Reach::Whole,
+            });
+        let findings = judge(&terms(), &machines, &closed);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].text.contains("cp1 (10.0.0.1) is not reached on TCP 2379, 2380"));
+        assert!(findings[0].fatal);
+    }
+
+    #[test]
+    fn what_was_not_tried_is_no_pass() {
+        let machines = three([None; 3]);
+        let findings = judge(&terms(), &machines, &BTreeMap::new());
+        assert_eq!(findings.len(), 6, "{findings:?}");
+        assert!(findings.iter().all(|finding| finding.text.contains("not tried")));
+    }
+
+    #[test]
+    fn a_stopped_component_is_no_closed_way() {
+        let ours = Some("harbour");
+        let machines = three([ours, ours, None]);
+        let refused = answers(&machines, |_, _| Reach::Refused);
+        let findings = judge(&terms(), &machines, &refused);
+        assert!(findings.iter().all(|finding| finding.text.contains("w1")), "{findings:?}");
+        assert_eq!(findings.len(), 2);
+    }
+}
