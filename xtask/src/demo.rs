@@ -159,8 +159,11 @@ impl<'a> Demo<'a> {
         Ok(path)
     }
 
+    /// Runs `ringfort up` with an identity of the demo's own, which goes when the demo goes: nothing
+    /// is left among the user's settings.
     fn converge(&self, spec: &Path, bundle: &Path, output: Output) -> Result<u8> {
         let mut command = Command::new(&self.ringfort);
+        command.env("RINGFORT_IDENTITY_FILE", self.directory.join("identity.txt"));
         command.args(["lab", "run", LAB, "--"]).arg(&self.ringfort).arg("up");
         command.arg("-f").arg(spec).arg("--bundle").arg(bundle);
         if output == Output::Events {
