@@ -1,20 +1,33 @@
 //! `cargo xtask bench`: measures what CI has no time for.
 
+mod create;
+mod kubeadm;
+mod lab;
+mod load;
+mod outage;
+mod report;
+mod story;
+
 use crate::failure::{Failure, Result};
 use crate::process;
 use crate::workspace::Workspace;
 
+const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
+       cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
+
 /// Runs the benchmark that is named first.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     match arguments.split_first() {
+        Some((&"create", rest)) => create::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
-        _ => Err(Failure::usage("usage: cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]")),
+        _ => Err(Failure::usage(USAGE)),
     }
 }
 
-/// Runs the engine's simulation at full speed over as many seeds as asked for.
+/// Runs the engine's simulation at full speed, over 100,000 seeds unless others are asked for.
 fn simulate(workspace: &Workspace, rest: &[&str]) -> Result<()> {
     let mut command = workspace.cargo(&["run", "--release", "--locked"]);
-    command.args(["--package", "ringfort-engine", "--example", "simulate", "--"]).args(rest);
-    process::run(&mut command)
+    command.args(["--package", "ringfort-engine", "--example", "simulate", "--"]);
+    let rest = if rest.is_empty() { &["--seeds", "0..100000"][..] } else { rest };
+    process::run(command.args(rest))
 }

@@ -55,7 +55,11 @@ const TASKS: &[Task] = &[
         about: "install the system packages that are missing (--list names them)",
         run: setup,
     },
-    Task { name: "bench", about: "measure: bench simulate [arguments]", run: bench::task },
+    Task {
+        name: "bench",
+        about: "measure: bench create [--kubeadm] [--outage], bench simulate",
+        run: bench::task,
+    },
     Task {
         name: "dist",
         about: "make the release: static binary, checksums, bill of materials, signature",

@@ -30,16 +30,32 @@ pub(crate) fn exit_code(command: &mut Command) -> Result<u8> {
 
 /// Runs a program and returns what it wrote to stdout; stderr is passed through.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let (status, text) = listen(command)?;
+    if status.success() { Ok(text) } else { Err(ended_badly(command, status)) }
+}
+
+/// Runs a program and returns how it ended and what it wrote to stdout; stderr is passed through.
+pub(crate) fn listen(command: &mut Command) -> Result<(ExitStatus, String)> {
     let output = command
         .stderr(Stdio::inherit())
         .stdin(Stdio::null())
         .output()
         .map_err(|source| not_started(command, &source))?;
-    if !output.status.success() {
-        return Err(ended_badly(command, output.status));
-    }
-    String::from_utf8(output.stdout)
-        .map_err(|_| Failure::stuck(format!("{} wrote text that is not UTF-8", name(command))))
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| Failure::stuck(format!("{} wrote text that is not UTF-8", name(command))))?;
+    Ok((output.status, text))
+}
+
+/// Runs a program that reads `input`; its output goes where the command says.
+pub(crate) fn feed(command: &mut Command, input: &mut dyn io::Read) -> Result<()> {
+    let mut child =
+        command.stdin(Stdio::piped()).spawn().map_err(|source| not_started(command, &source))?;
+    let mut stdin = child.stdin.take().expect("stdin was piped just before");
+    // A program that ends before it has read everything says by its status whether that is well.
+    let _ = io::copy(input, &mut stdin);
+    drop(stdin);
+    let status = child.wait().map_err(|source| not_started(command, &source))?;
+    if status.success() { Ok(()) } else { Err(ended_badly(command, status)) }
 }
 
 /// How a supervised program ended.
@@ -172,6 +188,15 @@ mod tests {
         assert_eq!(capture(&mut shell("echo one; echo two")).unwrap(), "one\ntwo\n");
         let error = capture(&mut shell("exit 3")).unwrap_err().to_string();
         assert_eq!(error, "`sh -c exit 3` ended with exit status: 3");
+    }
+
+    #[test]
+    fn a_program_reads_what_it_is_fed_and_may_stop_reading() {
+        feed(&mut shell("read -r line && [ \"$line\" = one ]"), &mut "one\ntwo\n".as_bytes())
+            .unwrap();
+        let much = "line\n".repeat(1 << 18);
+        feed(&mut shell("exec true"), &mut much.as_bytes()).unwrap();
+        assert!(feed(&mut shell("cat >/dev/null; exit 2"), &mut much.as_bytes()).is_err());
     }
 
     #[test]

@@ -1,0 +1,202 @@
+//! `cargo xtask bench create`: how long ringfort takes from six booted machines to a proved cluster,
+//! and what that cluster costs. The machines see the bundle as a golden image would carry it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lab::{Ground, LAB, Lab, READINESS, ready_seconds};
+use super::report::{Report, Sample};
+use super::{kubeadm, load, outage};
+use crate::failure::{Failure, Result};
+use crate::stages::KUBERNETES;
+use crate::workspace::Workspace;
+use crate::{packages, process};
+
+const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
+
+  --kubernetes MINOR  the minor of Kubernetes
+  --runs N            how often everything is measured, each time on fresh machines (1)
+  --kubeadm           measure kubeadm as well, on machines of the same kind, in the same runs
+  --outage            measure the API's silence while control planes are off, in the last run
+  --vm MACHINES       make these machines virtual ones, such as cp3,w3
+  --json FILE         write everything that was measured
+  --dev               measure the development build, which is there sooner";
+
+/// Machines are given so long to come to rest before it is measured.
+const SETTLE: Duration = Duration::from_secs(30);
+/// How long the machines at rest are watched.
+const WATCH: Duration = Duration::from_secs(60);
+/// How often the blueprint is rendered; the median counts.
+const RENDERINGS: usize = 5;
+/// Three control planes and three workers.
+const NODES: usize = 6;
+
+/// Measures, and prints the tables.
+pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    if arguments == ["--help"] {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let wish = Wish::read(arguments)?;
+    packages::install(&packages::missing())?;
+    let ringfort = build(workspace, wish.profile)?;
+    let size = fs::metadata(&ringfort).map_err(|source| Failure::at("read", &ringfort, &source))?;
+    let ground = Ground {
+        bundle: bundle(&ringfort, &wish.kubernetes)?,
+        ringfort,
+        kubernetes: wish.kubernetes.clone(),
+        directory: workspace.root().join(".ringfort").join(LAB),
+        virtual_machines: wish.virtual_machines.clone(),
+    };
+    let mut report = Report {
+        kubernetes: wish.kubernetes.clone(),
+        processors: thread::available_parallelism().map_or(0, usize::from),
+        profile: wish.profile,
+        size: size.len(),
+        virtual_machines: wish.virtual_machines.clone(),
+        samples: Vec::new(),
+    };
+    for run in 1..=wish.runs {
+        eprintln!("==> run {run} of {}: ringfort", wish.runs);
+        let with_outage = wish.outage && run == wish.runs;
+        let mut sample = measure(&ground, with_outage.then_some(workspace.root()))?;
+        if wish.kubeadm {
+            eprintln!("==> run {run} of {}: kubeadm", wish.runs);
+            sample.kubeadm = Some(kubeadm::measure(&ground)?);
+        }
+        report.samples.push(sample);
+        // What was measured is not lost if a later run fails.
+        wish.write(&report)?;
+    }
+    fs::remove_dir_all(&ground.directory)
+        .map_err(|source| Failure::at("remove", &ground.directory, &source))?;
+    println!("{}", report.markdown());
+    Ok(())
+}
+
+/// What was asked for.
+struct Wish {
+    kubernetes: String,
+    runs: usize,
+    kubeadm: bool,
+    outage: bool,
+    virtual_machines: Option<String>,
+    json: Option<PathBuf>,
+    profile: &'static str,
+}
+
+impl Wish {
+    fn read(arguments: &[&str]) -> Result<Self> {
+        let mut wish = Self {
+            kubernetes: KUBERNETES.to_owned(),
+            runs: 1,
+            kubeadm: false,
+            outage: false,
+            virtual_machines: None,
+            json: None,
+            profile: "release",
+        };
+        let mut arguments = arguments.iter();
+        while let Some(&argument) = arguments.next() {
+            let mut value = || arguments.next().copied().ok_or_else(|| Failure::usage(USAGE));
+            match argument {
+                "--kubernetes" => wish.kubernetes = value()?.to_owned(),
+                "--runs" => wish.runs = count(value()?)?,
+                "--kubeadm" => wish.kubeadm = true,
+                "--outage" => wish.outage = true,
+                "--vm" => wish.virtual_machines = Some(value()?.to_owned()),
+                "--json" => wish.json = Some(PathBuf::from(value()?)),
+                "--dev" => wish.profile = "debug",
+                _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
+            }
+        }
+        Ok(wish)
+    }
+
+    fn write(&self, report: &Report) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        fs::write(path, format!("{:#}\n", report.json()))
+            .map_err(|source| Failure::at("write", path, &source))
+    }
+}
+
+fn count(text: &str) -> Result<usize> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Failure::usage(format!("--runs wants a number from 1\n{USAGE}")))
+}
+
+fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
+    let mut command = workspace.cargo(&["build", "--locked", "--package=ringfort"]);
+    if profile == "release" {
+        command.arg("--release");
+    }
+    process::run(command.stdout(std::io::stderr()))?;
+    Ok(workspace.built(profile)?.join("ringfort"))
+}
+
+fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
+    let mut command = Command::new(ringfort);
+    let printed = process::capture(command.args(["bundle", "build", "--kubernetes", kubernetes]))?;
+    let last = printed.lines().last().map(PathBuf::from);
+    last.ok_or_else(|| Failure::stuck("`ringfort bundle build` named no directory"))
+}
+
+/// Makes a cluster on fresh machines and looks at it from all sides.
+fn measure(ground: &Ground, outage_from: Option<&Path>) -> Result<Sample> {
+    let lab = Lab::boot(ground)?;
+    let bare = load::memory(&load::machines(LAB));
+    let (began, first) = lab.converge("up")?;
+    if !first.handed_over {
+        let (proved, not) = (first.proved, first.not_proved);
+        return Err(Failure::findings(format!("{proved} controls were proved, {not} were not")));
+    }
+    let readiness = lab.kubectl(&["get", "nodes", "-o", READINESS])?;
+    let ready = ready_seconds(began, &readiness, NODES)?;
+    let (_, again) = lab.converge("up")?;
+    let (_, plan) = lab.converge("plan")?;
+    let render = render(&lab)?;
+    thread::sleep(SETTLE);
+    let busy = load::busy(LAB, WATCH);
+    let memory = load::memory(&load::machines(LAB));
+    let outages = match outage_from {
+        Some(root) => outage::measure(&lab, root)?,
+        None => Vec::new(),
+    };
+    let (boot, plan) = (lab.boot_seconds, plan.seconds);
+    let kubeadm = None;
+    Ok(Sample { boot, ready, first, again, plan, render, bare, memory, busy, outages, kubeadm })
+}
+
+/// Renders the blueprint from files alone, several times, and gives the median.
+fn render(lab: &Lab<'_>) -> Result<f64> {
+    let mut seconds = Vec::new();
+    for number in 0..RENDERINGS {
+        let out = lab.ground.directory.join(format!("render-{number}"));
+        let mut command = Command::new(&lab.ground.ringfort);
+        command.arg("render").arg("--file").arg(lab.spec()).arg("--out").arg(&out);
+        command.arg("--bundle").arg(&lab.ground.bundle);
+        let began = Instant::now();
+        process::capture(&mut command)?;
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds[RENDERINGS / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wish;
+
+    #[test]
+    fn options_are_read_and_the_unknown_is_refused() {
+        let wish = Wish::read(&["--runs", "3", "--kubeadm", "--vm", "cp3,w3"]).unwrap();
+        assert_eq!((wish.runs, wish.kubeadm, wish.profile), (3, true, "release"));
+        assert_eq!(wish.virtual_machines.as_deref(), Some("cp3,w3"));
+        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], &["--vm"]] {
+            assert!(Wish::read(bad).is_err(), "{bad:?}");
+        }
+    }
+}
