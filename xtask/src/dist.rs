@@ -10,17 +10,23 @@ use crate::failure::{Failure, Result};
 use crate::workspace::Workspace;
 use crate::{process, sbom};
 
-const USAGE: &str = "usage: cargo xtask dist [--out DIR] [--key SSH_KEY_FILE] [--twice]";
+const USAGE: &str = "usage: cargo xtask dist [--out DIR] [--key MINISIGN_KEY_FILE] [--check]";
+/// Names the file of the key that signs, for runs without a command line of their own.
+const KEY_VARIABLE: &str = "RINGFORT_RELEASE_KEY";
+/// The binary is carried to every machine of a cluster: it must stay small.
+const LARGEST_BYTES: u64 = 25_000_000;
 
 /// Makes the release and prints its files.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let wish = Wish::read(workspace, arguments)?;
     fs::create_dir_all(&wish.out).map_err(|source| Failure::at("make", &wish.out, &source))?;
-    let target = wish.out.join("target");
-    let built = build(workspace, &target)?;
+    let built = build(workspace)?;
     check_static(&built)?;
-    if wish.twice {
-        compare(&built, &build(workspace, &wish.out.join("target-again"))?)?;
+    check_size(&built)?;
+    if wish.check {
+        let again = wish.out.join("again");
+        compare(&built, &build_elsewhere(workspace, &again)?)?;
+        remove(&again)?;
     }
     let mut files = vec![wish.keep("ringfort-x86_64-linux", &read(&built)?)?];
     let graph = workspace.graph(&["--package=ringfort", "--edges=normal"])?;
@@ -30,13 +36,12 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let bill = sbom::document(&version, &graph, &lock);
     files.push(wish.keep("ringfort.cdx.json", bill.as_bytes())?);
     files.extend(derived(&built, &wish)?);
-    let sums = checksums(&wish.out, &files)?;
-    if let Some(key) = &wish.key {
-        sign(&wish.out.join(&sums), key)?;
-    } else {
-        eprintln!("not signed: no --key was given");
+    files.push(checksums(&wish.out, &files)?);
+    match &wish.key {
+        Some(key) => files.push(sign(&wish.out, key, &version)?),
+        None => eprintln!("not signed: neither --key nor {KEY_VARIABLE} names a key"),
     }
-    for file in files.iter().chain([&sums]) {
+    for file in &files {
         println!("{}", wish.out.join(file).display());
     }
     Ok(())
@@ -45,19 +50,20 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 struct Wish {
     out: PathBuf,
     key: Option<PathBuf>,
-    twice: bool,
+    check: bool,
 }
 
 impl Wish {
     fn read(workspace: &Workspace, arguments: &[&str]) -> Result<Self> {
-        let mut wish = Self { out: workspace.target()?.join("dist"), key: None, twice: false };
+        let key = env::var_os(KEY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let mut wish = Self { out: workspace.target()?.join("dist"), key, check: false };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             let mut value = || arguments.next().copied().ok_or_else(|| Failure::usage(USAGE));
             match argument {
                 "--out" => wish.out = env::current_dir().unwrap_or_default().join(value()?),
                 "--key" => wish.key = Some(PathBuf::from(value()?)),
-                "--twice" => wish.twice = true,
+                "--check" => wish.check = true,
                 _ => return Err(Failure::usage(USAGE)),
             }
         }
@@ -71,8 +77,37 @@ impl Wish {
     }
 }
 
-/// Compiles the command with nothing of this machine in it, and returns where it is.
-fn build(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
+/// Compiles the command as it is released, and returns where it is.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    compile(workspace, &workspace.target()?.join("dist/target"))
+}
+
+/// Compiles it a second time, with nothing of the first at hand: from a copy of the sources in
+/// another directory, into another one.
+fn build_elsewhere(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
+    remove(directory)?;
+    let sources = directory.join("sources-of-another-place");
+    for file in workspace.files()? {
+        let (from, to) = (workspace.root().join(&file), sources.join(&file));
+        to.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::copy(&from, &to))
+            .map_err(|source| Failure::at("copy", &from, &source))?;
+    }
+    compile(&Workspace::at(&sources), &directory.join("target"))
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::at("remove", directory, &source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compiles the command with nothing of this machine in it.
+fn compile(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .unwrap_or_else(|| PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"));
@@ -138,9 +173,18 @@ fn asks_for_loader(program: &[u8]) -> Option<bool> {
     Some(false)
 }
 
+fn check_size(binary: &Path) -> Result<()> {
+    let size = fs::metadata(binary).map_err(|source| Failure::at("read", binary, &source))?.len();
+    eprintln!("the binary has {size} bytes");
+    if size <= LARGEST_BYTES {
+        return Ok(());
+    }
+    Err(Failure::findings(format!("{size} bytes are more than {LARGEST_BYTES}")))
+}
+
 fn compare(one: &Path, other: &Path) -> Result<()> {
     if read(one)? == read(other)? {
-        eprintln!("two builds gave the same bytes");
+        eprintln!("two builds in two places gave the same bytes");
         return Ok(());
     }
     let (one, other) = (one.display(), other.display());
@@ -176,20 +220,15 @@ fn checksums(out: &Path, files: &[String]) -> Result<String> {
     Ok(name)
 }
 
-/// Signs the checksums with an SSH key, which its owner may keep on a token or in an agent.
-fn sign(sums: &Path, key: &Path) -> Result<()> {
-    let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-Y", "sign", "-n", "ringfort", "-f"]).arg(key).arg(sums);
-    let signature = sums.with_extension("sig");
-    // An old signature would make ssh-keygen ask what to do.
-    let _ = fs::remove_file(&signature);
-    process::run(&mut command)?;
-    eprintln!(
-        "to verify: ssh-keygen -Y verify -f ALLOWED_SIGNERS -I RELEASER -n ringfort -s {} < {}",
-        signature.display(),
-        sums.display()
-    );
-    Ok(())
+/// Signs the checksums by minisign, which those who have its public key verify with. The signature
+/// is the same each time: no clock is in it.
+fn sign(out: &Path, key: &Path, version: &str) -> Result<String> {
+    let sums = out.join("SHA256SUMS");
+    let mut command = Command::new("minisign");
+    command.args(["-S", "-t", &format!("ringfort {version}"), "-s"]).arg(key).arg("-m").arg(&sums);
+    process::run(command.stdout(std::io::stderr()))?;
+    eprintln!("to verify: minisign -V -p PUBLIC_KEY_FILE -m {}", sums.display());
+    Ok("SHA256SUMS.minisig".to_owned())
 }
 
 #[cfg(test)]

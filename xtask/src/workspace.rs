@@ -30,6 +30,11 @@ impl Workspace {
         Ok(Self { root })
     }
 
+    /// A copy of the checkout in another place.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// The root of the checkout.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -13,7 +13,7 @@ use super::{kubeadm, load, outage};
 use crate::failure::{Failure, Result};
 use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
-use crate::{packages, process};
+use crate::{dist, packages, process};
 
 const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
 
@@ -128,11 +128,12 @@ fn count(text: &str) -> Result<usize> {
     number.ok_or_else(|| Failure::usage(format!("--runs wants a number from 1\n{USAGE}")))
 }
 
+/// Builds the program as it is released, or the development build.
 fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let mut command = workspace.cargo(&["build", "--locked", "--package=ringfort"]);
     if profile == "release" {
-        command.arg("--release");
+        return dist::build(workspace);
     }
+    let mut command = workspace.cargo(&["build", "--locked", "--package=ringfort"]);
     process::run(command.stdout(std::io::stderr()))?;
     Ok(workspace.built(profile)?.join("ringfort"))
 }
