@@ -23,7 +23,7 @@ const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
   --outage            measure the API's silence while control planes are off, in the last run
   --vm MACHINES       make these machines virtual ones, such as cp3,w3
   --json FILE         write everything that was measured
-  --dev               measure the development build, which is there sooner";
+  --binary FILE       measure this program instead of the one that would be released";
 
 /// Machines are given so long to come to rest before it is measured.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -42,7 +42,10 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     }
     let wish = Wish::read(arguments)?;
     packages::install(&packages::missing())?;
-    let ringfort = build(workspace, wish.profile)?;
+    let ringfort = match &wish.binary {
+        Some(binary) => binary.clone(),
+        None => dist::build(workspace)?,
+    };
     let size = fs::metadata(&ringfort).map_err(|source| Failure::at("read", &ringfort, &source))?;
     let ground = Ground {
         bundle: bundle(&ringfort, &wish.kubernetes)?,
@@ -54,7 +57,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let mut report = Report {
         kubernetes: wish.kubernetes.clone(),
         processors: thread::available_parallelism().map_or(0, usize::from),
-        profile: wish.profile,
+        binary: wish.binary.clone(),
         size: size.len(),
         virtual_machines: wish.virtual_machines.clone(),
         samples: Vec::new(),
@@ -85,7 +88,7 @@ struct Wish {
     outage: bool,
     virtual_machines: Option<String>,
     json: Option<PathBuf>,
-    profile: &'static str,
+    binary: Option<PathBuf>,
 }
 
 impl Wish {
@@ -97,7 +100,7 @@ impl Wish {
             outage: false,
             virtual_machines: None,
             json: None,
-            profile: "release",
+            binary: None,
         };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
@@ -109,7 +112,7 @@ impl Wish {
                 "--outage" => wish.outage = true,
                 "--vm" => wish.virtual_machines = Some(value()?.to_owned()),
                 "--json" => wish.json = Some(PathBuf::from(value()?)),
-                "--dev" => wish.profile = "debug",
+                "--binary" => wish.binary = Some(PathBuf::from(value()?)),
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }
@@ -126,16 +129,6 @@ impl Wish {
 fn count(text: &str) -> Result<usize> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Failure::usage(format!("--runs wants a number from 1\n{USAGE}")))
-}
-
-/// Builds the program as it is released, or the development build.
-fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    if profile == "release" {
-        return dist::build(workspace);
-    }
-    let mut command = workspace.cargo(&["build", "--locked", "--package=ringfort"]);
-    process::run(command.stdout(std::io::stderr()))?;
-    Ok(workspace.built(profile)?.join("ringfort"))
 }
 
 fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
@@ -194,7 +187,7 @@ mod tests {
     #[test]
     fn options_are_read_and_the_unknown_is_refused() {
         let wish = Wish::read(&["--runs", "3", "--kubeadm", "--vm", "cp3,w3"]).unwrap();
-        assert_eq!((wish.runs, wish.kubeadm, wish.profile), (3, true, "release"));
+        assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, true, false));
         assert_eq!(wish.virtual_machines.as_deref(), Some("cp3,w3"));
         for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], &["--vm"]] {
             assert!(Wish::read(bad).is_err(), "{bad:?}");

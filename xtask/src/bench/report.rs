@@ -1,5 +1,7 @@
 //! The figures: a table for people, and everything that was measured as JSON. Pure.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::kubeadm;
@@ -41,8 +43,8 @@ pub(super) struct Report {
     pub(super) kubernetes: String,
     /// How many processors the host has.
     pub(super) processors: usize,
-    /// `release` or `debug`.
-    pub(super) profile: &'static str,
+    /// The program, if it is not the one that is released.
+    pub(super) binary: Option<PathBuf>,
     /// Size of the program in bytes.
     pub(super) size: u64,
     /// Machines that were virtual ones.
@@ -97,11 +99,15 @@ impl Report {
             Some(machines) => format!(", of which {machines} are virtual"),
             None => String::new(),
         };
+        let binary = match &self.binary {
+            Some(path) => format!("the program {}", path.display()),
+            None => "the program as it is released".to_owned(),
+        };
         let mut text = format!(
             "Kubernetes {} on three control planes and three workers{kind}, all on one host with \
-             {} processors; {} build; measured {times}.\n\n\
+             {} processors; {binary}; measured {times}.\n\n\
              | what | median | worst | promised |\n|---|---|---|---|\n",
-            self.kubernetes, self.processors, self.profile
+            self.kubernetes, self.processors
         );
         self.rows().iter().for_each(|row| text.push_str(&row.line()));
         if let Some(first) = self.samples.first() {
@@ -188,7 +194,7 @@ impl Report {
             "version": 1,
             "kubernetes": self.kubernetes,
             "processors": self.processors,
-            "profile": self.profile,
+            "binary": self.binary,
             "binaryBytes": self.size,
             "virtualMachines": self.virtual_machines,
             "figures": self.rows().iter().map(|row| json!({
@@ -290,7 +296,7 @@ mod tests {
         Report {
             kubernetes: "1.37".to_owned(),
             processors: 2,
-            profile: "release",
+            binary: None,
             size: 20_000_000,
             virtual_machines: None,
             samples,
