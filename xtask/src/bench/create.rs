@@ -23,6 +23,7 @@ const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
   --outage            measure the API's silence while control planes are off, in the last run
   --vm MACHINES       make these machines virtual ones, such as cp3,w3
   --json FILE         write everything that was measured
+  --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       measure this program instead of the one that would be released";
 
 /// Machines are given so long to come to rest before it is measured.
@@ -48,7 +49,10 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     };
     let size = fs::metadata(&ringfort).map_err(|source| Failure::at("read", &ringfort, &source))?;
     let ground = Ground {
-        bundle: bundle(&ringfort, &wish.kubernetes)?,
+        bundle: match &wish.bundle {
+            Some(directory) => directory.clone(),
+            None => bundle(&ringfort, &wish.kubernetes)?,
+        },
         ringfort,
         kubernetes: wish.kubernetes.clone(),
         directory: workspace.root().join(".ringfort").join(LAB),
@@ -88,6 +92,7 @@ struct Wish {
     outage: bool,
     virtual_machines: Option<String>,
     json: Option<PathBuf>,
+    bundle: Option<PathBuf>,
     binary: Option<PathBuf>,
 }
 
@@ -100,6 +105,7 @@ impl Wish {
             outage: false,
             virtual_machines: None,
             json: None,
+            bundle: None,
             binary: None,
         };
         let mut arguments = arguments.iter();
@@ -112,6 +118,7 @@ impl Wish {
                 "--outage" => wish.outage = true,
                 "--vm" => wish.virtual_machines = Some(value()?.to_owned()),
                 "--json" => wish.json = Some(PathBuf::from(value()?)),
+                "--bundle" => wish.bundle = Some(PathBuf::from(value()?)),
                 "--binary" => wish.binary = Some(PathBuf::from(value()?)),
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }

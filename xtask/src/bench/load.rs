@@ -103,11 +103,11 @@ fn below(all: &[Process], root: u32) -> Vec<Process> {
 /// Memory in bytes. What several processes share is divided among them, so that sums are true.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Memory {
-    /// Everything mapped, programs and libraries included (PSS).
+    /// Everything mapped: also the pages of programs, which the kernel can drop and read again.
     pub(super) mapped: u64,
-    /// What is backed by no file: heaps and stacks.
+    /// What is backed by no file: heaps, stacks, shared memory.
     pub(super) anonymous: u64,
-    /// The same as `mapped`, of ringfort's own processes.
+    /// The same as `anonymous`, of ringfort's own processes.
     pub(super) own: u64,
     /// How many processes there are.
     pub(super) processes: u64,
@@ -119,10 +119,10 @@ pub(super) fn memory(machines: &BTreeMap<String, Machine>) -> Memory {
     for process in machines.values().flat_map(|machine| &machine.processes) {
         let path = format!("/proc/{}/smaps_rollup", process.id);
         let rollup = fs::read_to_string(path).unwrap_or_default();
-        let mapped = bytes(&rollup, "Pss:");
-        sum.mapped += mapped;
-        sum.anonymous += bytes(&rollup, "Pss_Anon:");
-        sum.own += if process.name == OWN { mapped } else { 0 };
+        let anonymous = bytes(&rollup, "Pss_Anon:") + bytes(&rollup, "Pss_Shmem:");
+        sum.mapped += bytes(&rollup, "Pss:");
+        sum.anonymous += anonymous;
+        sum.own += if process.name == OWN { anonymous } else { 0 };
         sum.processes += 1;
     }
     sum

@@ -136,17 +136,20 @@ impl Report {
             row("changes of that `up` again", "", Some(0.0), &|sample| sample.again.changes as f64),
             row("`plan` of the cluster", "s", None, &|sample| sample.plan),
             row("`render`, without any machine", "s", Some(0.1), &|sample| sample.render),
-            row("memory of all six machines (PSS)", "MB", Some(1600.0), &|sample| {
-                memory(sample.memory.mapped)
-            }),
-            row("… of it not backed by files", "MB", None, &|sample| {
-                memory(sample.memory.anonymous)
-            }),
+            row(
+                "memory of all six machines, without what files back",
+                "MB",
+                Some(1600.0),
+                &|sample| memory(sample.memory.anonymous),
+            ),
             row("… of it ringfort's own processes", "MB", None, &|sample| {
                 memory(sample.memory.own)
             }),
-            row("memory of the six machines before", "MB", None, &|sample| {
-                memory(sample.bare.mapped)
+            row("… of it the machines before `up`", "MB", None, &|sample| {
+                memory(sample.bare.anonymous)
+            }),
+            row("memory of all six machines, with programs mapped (PSS)", "MB", None, &|sample| {
+                memory(sample.memory.mapped)
             }),
             row("processor time at rest, of one core", "%", None, &|sample| sample.busy.all),
             row("… of it ringfort's own processes", "%", None, &|sample| sample.busy.own),
@@ -227,9 +230,9 @@ impl Sample {
             "againChanges": self.again.changes,
             "planSeconds": self.plan,
             "renderSeconds": self.render,
-            "bareBytes": self.bare.mapped,
-            "memoryBytes": self.memory.mapped,
-            "anonymousBytes": self.memory.anonymous,
+            "bareBytes": self.bare.anonymous,
+            "memoryBytes": self.memory.anonymous,
+            "mappedBytes": self.memory.mapped,
             "ownBytes": self.memory.own,
             "processes": self.memory.processes,
             "busyPercent": self.busy.all,
@@ -285,7 +288,7 @@ mod tests {
             plan: 3.0,
             render: 0.05,
             bare: Memory::default(),
-            memory: Memory { mapped: 1_500_000_000, ..Memory::default() },
+            memory: Memory { anonymous: 1_500_000_000, ..Memory::default() },
             busy: Busy::default(),
             outages: Vec::new(),
             kubeadm: kubeadm.map(took),
