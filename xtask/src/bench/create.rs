@@ -123,6 +123,10 @@ impl Wish {
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }
+        if wish.kubeadm && wish.virtual_machines.is_some() {
+            let reason = "--kubeadm compares machines of one kind: leave out --vm, or --kubeadm";
+            return Err(Failure::usage(reason));
+        }
         Ok(wish)
     }
 
@@ -193,10 +197,11 @@ mod tests {
 
     #[test]
     fn options_are_read_and_the_unknown_is_refused() {
-        let wish = Wish::read(&["--runs", "3", "--kubeadm", "--vm", "cp3,w3"]).unwrap();
-        assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, true, false));
+        let wish = Wish::read(&["--runs", "3", "--outage", "--vm", "cp3,w3"]).unwrap();
+        assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, false, true));
         assert_eq!(wish.virtual_machines.as_deref(), Some("cp3,w3"));
-        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], &["--vm"]] {
+        let both = &["--kubeadm", "--vm", "cp3"];
+        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], &["--vm"], both] {
             assert!(Wish::read(bad).is_err(), "{bad:?}");
         }
     }

@@ -96,7 +96,9 @@ impl Report {
         let runs = self.samples.len();
         let times = if runs == 1 { "once".to_owned() } else { format!("{runs} times") };
         let kind = match &self.virtual_machines {
-            Some(machines) => format!(", of which {machines} are virtual"),
+            Some(machines) => {
+                format!(" ({machines} virtual: their memory and processor time are not counted)")
+            }
             None => String::new(),
         };
         let binary = match &self.binary {
