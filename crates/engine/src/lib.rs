@@ -15,9 +15,11 @@ mod message;
 mod mission;
 mod operator;
 mod refusal;
+mod rounds;
 
 pub use difference::{NotSeen, View, act_for, difference, look_at};
 pub use message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remark, Remember, Report, Tick};
 pub use mission::{AuthoritySeen, Circumstances, Encryption, Goal, Mission, Signing};
 pub use operator::Operator;
 pub use refusal::{Refusal, refusals};
+pub use rounds::Rounds;

@@ -37,6 +37,7 @@ pub(super) enum Fault {
     MonthsPass,
     ReplacePlane,
     ReplaceWorker,
+    WipeTwo,
 }
 
 const COMMON: [Fault; 18] = [
@@ -114,7 +115,21 @@ impl World {
         world
     }
 
+    /// Makes a world with five control planes, two of which are wiped at once when all is well.
+    pub(super) fn losing_two(seed: u64) -> Self {
+        let planes = (1..=5).map(|number| place(Role::ControlPlane, number));
+        let spec = planes.chain([place(Role::Worker, 1)]).collect();
+        let mut world = Self::bare(Random::new(seed), Store::new(spec), None, false);
+        world.faults_left = 1;
+        world.schedule(0, Event::Up);
+        world.schedule(300_000, Event::Fault(Fault::WipeTwo));
+        world
+    }
+
     pub(super) fn fault(&mut self, fault: Fault) {
+        if matches!(fault, Fault::WipeTwo) && !self.sessions.is_empty() {
+            return self.schedule(500, Event::Fault(fault));
+        }
         self.faults_left -= 1;
         self.faults_done += 1;
         for session in self.sessions.values_mut() {
@@ -169,6 +184,7 @@ impl World {
             Fault::MonthsPass => self.start_s += 150 * 86_400,
             Fault::ReplacePlane => self.replace_plane(),
             Fault::ReplaceWorker => self.replace_worker(),
+            Fault::WipeTwo => self.wipe_two(),
         }
     }
 
@@ -211,8 +227,19 @@ impl World {
             return;
         }
         let Some(node) = self.any_machine() else { return };
-        self.kill_agent(&node, "is wiped");
-        let Some(machine) = self.machines.get_mut(&node) else { return };
+        self.wipe_machine(&node);
+    }
+
+    /// Two control planes of five are set up anew.
+    fn wipe_two(&mut self) {
+        for number in [2, 4] {
+            self.wipe_machine(&place(Role::ControlPlane, number).0);
+        }
+    }
+
+    fn wipe_machine(&mut self, node: &NodeName) {
+        self.kill_agent(node, "is wiped");
+        let Some(machine) = self.machines.get_mut(node) else { return };
         let (boot, made) = (machine.boot + 1, machine.keys_made);
         *machine = Machine::new(machine.role, machine.address);
         machine.boot = boot;

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub events: u64,
     /// How many of them were faults.
     pub faults: u64,
+    /// How many runs it took after the last fault, the one that changed nothing included.
+    pub runs: u32,
     /// What happened, if it was asked for.
     pub trace: Vec<String>,
 }
@@ -84,12 +86,18 @@ pub fn run_killed(victim: Victim, after: u32) -> Outcome {
     lived(World::killing(victim, after))
 }
 
+/// Lives through a world in which two control planes of five lose everything at once.
+pub fn run_losing_two(seed: u64) -> Outcome {
+    lived(World::losing_two(seed))
+}
+
 fn lived(mut world: World) -> Outcome {
     world.run_queue();
     Outcome {
         broken: world.broken,
         events: world.events,
         faults: world.faults_done,
+        runs: world.quiet_sessions,
         trace: world.trace.unwrap_or_default(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_model::blueprint::Blueprint;
+use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::CertSeen;
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::FoundingState;
@@ -18,6 +18,7 @@ use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remember, Re
 use crate::mission::{Goal, Mission, Signing};
 use crate::node::Input as NodeInput;
 use crate::operator::Operator;
+use crate::rounds::Rounds;
 
 /// One run of `ringfort up`.
 pub(super) struct Session {
@@ -35,7 +36,7 @@ pub(super) struct Session {
     pub(super) disturbed: bool,
     /// How much had broken when the run began.
     faults: u64,
-    rounds: u32,
+    rounds: Rounds,
     again: bool,
     changes: usize,
     incomplete: bool,
@@ -61,6 +62,8 @@ impl World {
         self.store.epoch += 1;
         self.promote_key();
         let keys = self.mission(Phase::Keys, self.store.epoch);
+        let roles = self.store.spec.values();
+        let planes = roles.filter(|(role, _)| *role == Role::ControlPlane).count();
         let session = Session {
             run,
             name: format!("run-{run}"),
@@ -72,7 +75,7 @@ impl World {
             doom: self.first_doom.take(),
             disturbed: false,
             faults: self.faults_done,
-            rounds: 0,
+            rounds: Rounds::new(planes),
             again: false,
             changes: 0,
             incomplete: false,
@@ -404,8 +407,8 @@ impl World {
             }
         }
         let Some(session) = self.sessions.get_mut(&run) else { return };
-        if session.again && session.rounds < 4 {
-            session.rounds += 1;
+        let passes = Report { again: session.again, ..Report::default() };
+        if session.rounds.go_on(&[&passes]) {
             session.again = false;
             self.begin_phase(run, Phase::Keys);
         } else if !self.store.leaving.is_empty() && !session.incomplete {

@@ -1,6 +1,6 @@
 //! Worlds that must hold, and worlds that must not.
 
-use super::{Plant, Victim, run, run_killed};
+use super::{Plant, Victim, run, run_killed, run_losing_two};
 
 #[test]
 fn every_world_converges_and_keeps_its_laws() {
@@ -31,5 +31,14 @@ fn a_cluster_is_made_whoever_is_killed_at_whatever_step() {
             killed += 1;
         }
         assert!(killed > 50, "{victim:?} was killed at {killed} effects only");
+    }
+}
+
+#[test]
+fn one_run_brings_two_lost_control_planes_of_five_back() {
+    for seed in 0..50 {
+        let outcome = run_losing_two(seed);
+        assert_eq!((outcome.broken, outcome.faults), (None, 1), "seed {seed}");
+        assert_eq!(outcome.runs, 2, "seed {seed}: one run mends it, one finds nothing to do");
     }
 }

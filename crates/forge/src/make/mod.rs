@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_api::Cluster;
 use ringfort_engine::{
     AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report,
-    Signing,
+    Rounds, Signing,
 };
 use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::certificate::CertRequest;
@@ -116,18 +116,28 @@ pub async fn make(
 ) -> Result<u64, MakeError> {
     work.assign()?;
     let keys = marked(render::keys(work.spec), work.spec);
-    stage(work, "membership", tell);
-    let mut changes = work.pass(Goal::Membership, &keys, tell, interrupts).await?.changes.len();
-    stage(work, "keys", tell);
-    changes += work.pass(Goal::Prepare, &keys, tell, interrupts).await?.changes.len();
-    work.note_signing_keys(&keys).await?;
-    let blueprint = work.render()?;
-    stage(work, "files of the bundle", tell);
-    work.supply(&blueprint).await?;
-    stage(work, "machines and API", tell);
-    changes += work.pass(Goal::Converge, &blueprint, tell, interrupts).await?.changes.len();
-    work.memory.announce()?;
-    Ok(changes as u64)
+    let mut rounds = Rounds::new(work.spec.control_planes().count());
+    let mut changes = 0;
+    loop {
+        let mut passes = Vec::new();
+        let result = work.round(&keys, &mut passes, tell, interrupts).await;
+        changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+        let unfinished = match result {
+            Ok(()) => None,
+            Err(MakeError::Unfinished(report)) => Some(report),
+            Err(other) => return Err(other),
+        };
+        changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+        let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
+        if rounds.go_on(&all) {
+            continue;
+        }
+        let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
+        return match unfinished.or_else(again) {
+            Some(report) => Err(MakeError::Unfinished(report)),
+            None => Ok(changes),
+        };
+    }
 }
 
 /// Says what [`make`] would change.
@@ -177,6 +187,27 @@ impl Work<'_> {
         let keys = marked(render::keys(self.spec), self.spec);
         self.note_signing_keys(&keys).await?;
         Ok(self.render()?)
+    }
+
+    /// Goes through all passes once.
+    async fn round(
+        &mut self,
+        keys: &Blueprint,
+        passes: &mut Vec<Report>,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<(), MakeError> {
+        stage(self, "membership", tell);
+        passes.push(self.pass(Goal::Membership, keys, tell, interrupts).await?);
+        stage(self, "keys", tell);
+        passes.push(self.pass(Goal::Prepare, keys, tell, interrupts).await?);
+        self.note_signing_keys(keys).await?;
+        let blueprint = self.render()?;
+        stage(self, "files of the bundle", tell);
+        self.supply(&blueprint).await?;
+        stage(self, "machines and API", tell);
+        passes.push(self.pass(Goal::Converge, &blueprint, tell, interrupts).await?);
+        Ok(self.memory.announce()?)
     }
 
     fn assign(&mut self) -> Result<(), MakeError> {
