@@ -145,7 +145,8 @@ impl Operator {
             _ => Kind::Change(step.clone()),
         };
         board.set(place, Standing::Moving);
-        if group_of(&board.items[place]).is_some() {
+        let wakes = matches!(board.items[place].id, ItemId::Unit(_)) && !board.runs(place);
+        if wakes || group_of(&board.items[place]).is_some() {
             board.disturb_after(place);
         }
         board.flights.insert(seq, Flight { subject: Subject::Wanted(place), kind });
@@ -341,7 +342,8 @@ impl Operator {
         match (flight.subject, flight.kind) {
             (Subject::Wanted(place), Kind::Await) => {
                 if let Some(board) = self.boards.get_mut(node) {
-                    board.found(place, ItemSeen::Serving { healthy: false, inputs: None });
+                    let inputs = board.inputs(place);
+                    board.found(place, ItemSeen::Serving { healthy: false, inputs });
                 }
                 self.give_up(node, place, why);
             }

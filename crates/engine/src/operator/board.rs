@@ -312,6 +312,29 @@ impl Board {
         self.answered(component) && place.is_none_or(|place| !self.disturbed.contains(&place))
     }
 
+    /// Gives what a component was found to have been started with.
+    pub(super) fn inputs(&self, component: Place) -> Option<Digest> {
+        match self.seen.items.get(&self.items[component].id) {
+            Some(ItemSeen::Serving { inputs, .. }) => inputs.clone(),
+            _ => None,
+        }
+    }
+
+    /// Lists the units that a component needs.
+    pub(super) fn units_of(&self, component: &str) -> impl Iterator<Item = Place> {
+        let serving = self.place(&ItemId::Serving(component.to_owned()));
+        let needs = serving.into_iter().flat_map(|place| self.items[place].needs.iter().flatten());
+        needs.copied().filter(|place| matches!(self.items[*place].id, ItemId::Unit(_)))
+    }
+
+    /// Says whether a unit ran when it was last looked at, or was started since.
+    pub(super) fn runs(&self, unit: Place) -> bool {
+        matches!(
+            self.seen.items.get(&self.items[unit].id),
+            Some(ItemSeen::Unit { active: true, .. })
+        )
+    }
+
     /// Says whether a component answers with what it should have read.
     pub(super) fn serves(&self, component: &str) -> bool {
         let place = self.place(&ItemId::Serving(component.to_owned()));

@@ -4,6 +4,9 @@
 //! A server that starts with a new signing key is refused by every server that has not read its
 //! public half (both ways were seen on a real cluster), and two etcd members of three that restart
 //! together are no quorum.
+//!
+//! Where no kubelet runs, what serves goes on with what it read: there a file takes nothing down,
+//! and starting the kubelet does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +55,7 @@ impl Groups {
         }
     }
 
-    /// Says whether a file may change now.
+    /// Says whether a file may change, or a unit start, now.
     pub(super) fn may_change(
         &self,
         boards: &BTreeMap<NodeName, Board>,
@@ -61,8 +64,26 @@ impl Groups {
         circumstances: &Circumstances,
     ) -> bool {
         let board = &boards[node];
-        let Some(group) = group_of(&board.items[place]) else { return true };
-        let is_there = is_present(board, &board.items[place]);
+        let entry = &board.items[place];
+        let may_restart = |group: &str, is_there: bool| {
+            self.may_restart(boards, (node, group), is_there, circumstances)
+        };
+        match group_of(entry) {
+            Some(group) if is_dormant(board, group) => true,
+            Some(group) => may_restart(group, is_present(board, entry)),
+            None => woken_by(board, place).all(|group| may_restart(group, true)),
+        }
+    }
+
+    /// Says whether a component of a machine may be taken down, or come up for the first time.
+    fn may_restart(
+        &self,
+        boards: &BTreeMap<NodeName, Board>,
+        (node, group): (&NodeName, &str),
+        is_there: bool,
+        circumstances: &Circumstances,
+    ) -> bool {
+        let board = &boards[node];
         let is_unknown = group == API_SERVER && self.unannounced.contains(node);
         if is_there && !is_unknown && !board.answered(group) {
             // It is down already: the change can only mend it.
@@ -102,12 +123,17 @@ impl Groups {
         if !has(other, group) {
             return true;
         }
+        // Its kubelet waits in turn until the others serve.
+        if !for_newcomer && is_dormant(other, group) {
+            return other.answers(group);
+        }
         let is_right = places(other, group).all(|place| looks_right(other, place, circumstances));
         let serves = || {
             let serving = other.place(&ItemId::Serving(group.to_owned()));
             serving.is_some_and(|place| looks_right(other, place, circumstances))
         };
-        let is_alive = self.alive.contains(group);
+        // One that is silent for want of the others comes back with what it read.
+        let is_alive = self.alive.contains(group) || runs_old(other, group);
         match (for_newcomer, is_right) {
             (true, right) => right && (!is_alive || serves()),
             (false, true) => serves(),
@@ -126,6 +152,30 @@ fn rolling(item: &Item) -> Option<&str> {
         What::File { rolling, .. } => rolling.as_deref(),
         _ => None,
     }
+}
+
+/// Says whether a component goes on without a unit that would bring what its files say to it.
+fn is_dormant(board: &Board, group: &str) -> bool {
+    board.answered(group) && board.units_of(group).any(|unit| !board.runs(unit))
+}
+
+/// Names the components that a stopped unit would bring what their files say.
+fn woken_by(board: &Board, place: Place) -> impl Iterator<Item = &str> {
+    let wakes = move |group: &&str| board.units_of(group).any(|unit| unit == place);
+    let stopped = !board.runs(place);
+    let groups: BTreeSet<&str> = board.items.iter().filter_map(group_of).collect();
+    groups.into_iter().filter(move |group| stopped && board.answered(group) && wakes(group))
+}
+
+/// Says whether a process of a component is there that was started with something else.
+fn runs_old(board: &Board, group: &str) -> bool {
+    let id = ItemId::Serving(group.to_owned());
+    let wanted = board.place(&id).map(|place| &board.items[place].item.what);
+    matches!(
+        (wanted, board.seen.items.get(&id)),
+        (Some(What::Serving { inputs, .. }), Some(ItemSeen::Serving { inputs: Some(found), .. }))
+            if found != inputs
+    )
 }
 
 /// Says whether an item is right by what was last seen of it, whatever it still waits for.

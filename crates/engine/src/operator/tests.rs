@@ -207,6 +207,53 @@ fn servers_that_are_all_down_change_at_once() {
     assert_eq!(run.sent(), ["a file:/m", "b file:/m"]);
 }
 
+/// A component that a unit starts.
+fn started_by_unit() -> Items {
+    let mut items = component();
+    items.push(item("unit:u", &[], What::Unit { inputs: Digest::of(b"u") }));
+    items[1].1.needs.insert("unit:u".parse().unwrap());
+    items
+}
+
+fn unit(active: bool) -> ItemSeen {
+    ItemSeen::Unit { enabled: true, active, inputs: Some(Digest::of(b"u")) }
+}
+
+#[test]
+fn a_stopped_unit_with_a_pending_file_waits_for_its_turn() {
+    let machines = [("a", started_by_unit()), ("b", started_by_unit())];
+    let mut run = Run::new(Goal::Converge, &machines);
+    let seen = |manifest, with, active| {
+        [("file:/m", holds(manifest)), ("serving:server", serves(with)), ("unit:u", unit(active))]
+    };
+    run.see("a", &seen("old", "old", true));
+    run.see("b", &seen("older", "old", false));
+    // Nothing looks at b's file, so that it may be written; the unit would restart the server.
+    assert_eq!(run.sent(), ["a file:/m", "b file:/m"]);
+    run.done("b file:/m", holds("new"));
+    run.done("a file:/m", holds("new"));
+    assert_eq!(run.sent(), ["a serving:server"]);
+    run.done("a serving:server", serves("new"));
+    assert_eq!(run.sent(), ["b unit:u"]);
+    run.done("b unit:u", unit(true));
+    run.done("b serving:server", serves("new"));
+    assert_eq!(changes(run.report()), ["b file:/m", "a file:/m", "b unit:u"]);
+}
+
+#[test]
+fn a_newcomer_waits_for_a_server_that_is_silent_and_runs_with_what_it_read() {
+    let machines = [("a", component()), ("b", component())];
+    let mut run = Run::new(Goal::Converge, &machines);
+    let inputs = Some(Digest::of(b"old"));
+    let waits = ItemSeen::Serving { healthy: false, inputs };
+    run.see("a", &[("file:/m", holds("old")), ("serving:server", waits)]);
+    run.see("b", &[("file:/m", ItemSeen::Absent), ("serving:server", silent())]);
+    run.done("a file:/m", holds("new"));
+    assert_eq!(run.sent(), ["a serving:server"]);
+    run.done("a serving:server", serves("new"));
+    assert_eq!(run.sent(), ["b file:/m"]);
+}
+
 #[test]
 fn a_newcomer_waits_until_the_others_have_restarted() {
     let machines = [("a", component()), ("b", component()), ("c", component())];
