@@ -246,6 +246,9 @@ fn a_key_is_made_once_and_asks_for_its_certificate() {
     let make = || Act::MakeKey { mode: FileMode(0o600), owner: me(root.path()) };
     let first = operator.done(key.clone(), make());
     assert_eq!(operator.done(key.clone(), make()), first, "a good key is never replaced");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(root.path().join("etc/a.key"), open).unwrap();
+    assert_eq!(operator.done(key.clone(), make()), first, "only its mode is put right");
     let ItemSeen::File { content: ContentSeen::Key { public_pem, .. }, .. } = &first else {
         panic!()
     };
@@ -361,6 +364,25 @@ fn a_unit_is_restarted_only_for_other_inputs() {
     assert_eq!(restarts_after("one"), 1);
     assert_eq!(restarts_after("one"), 1);
     assert_eq!(restarts_after("two"), 2);
+}
+
+#[test]
+fn only_links_on_the_clusters_bridge_go_with_containerd() {
+    let (root, tools) = machine();
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
+    tools.answer(
+        "ip -o link show master cni0",
+        "7: veth0c1f@if2: <UP> mtu 1500 link-netns cni-3f\n",
+    );
+    let mut operator = Operator::greeted(root.path(), &tools, 1);
+    let unit = ItemId::unit("containerd.service");
+    operator.done(unit.clone(), Act::RunUnit { inputs: Digest::of(b"") });
+    operator.done(unit, Act::Remove);
+    let deleted = tools.calls_of(" delete ");
+    assert_eq!(
+        deleted,
+        ["ip netns delete cni-3f", "ip link delete veth0c1f", "ip link delete cni0"]
+    );
 }
 
 #[test]

@@ -35,8 +35,6 @@ pub struct Site {
 
 /// Ends what outlives the items of a blueprint. Every line is right also where there is nothing.
 const CLEAR: &str = "\
-    for name in $(ls /run/netns 2>/dev/null | grep ^cni-); do ip netns delete $name; done; \
-    for link in $(ip -o link | grep -o 'veth[0-9a-f]*@' | tr -d @); do ip link delete $link; done; \
     find /var/lib/containerd /var/log/pods /var/log/containers -mindepth 1 -maxdepth 1 \
         -exec rm -rf {} + 2>/dev/null; \
     rm -rf /opt/containerd; \

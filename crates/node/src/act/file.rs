@@ -42,9 +42,17 @@ impl Actor<'_> {
 /// signed for it would be worth nothing.
 pub(super) fn make_key(path: &Path, mode: FileMode, owner: Owner) -> Result<(), ActError> {
     let permissions = Permissions { mode, owner };
-    if let Ok(file) = files::open(path) {
+    // Only what was read and is no key is replaced: one that could not be read may be in use.
+    let there = std::fs::symlink_metadata(path).is_ok_and(|is| is.is_file());
+    if there {
+        let file = files::open(path).map_err(ActError::at(path))?;
         let pem = std::io::read_to_string(&file).map(zeroize::Zeroizing::new);
-        if pem.is_ok_and(|pem| PrivateKey::read(&pem).is_ok()) {
+        let is_key = match pem {
+            Ok(pem) => PrivateKey::read(&pem).is_ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => false,
+            Err(error) => return Err(ActError::at(path)(error)),
+        };
+        if is_key {
             return files::set_permissions(&file, permissions).map_err(ActError::at(path));
         }
     }

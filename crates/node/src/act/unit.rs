@@ -11,7 +11,7 @@ use crate::tools::run;
 /// What units leave on a machine that systemd does not take away with them: programs to run when
 /// the unit is taken away. What they complain about is no fault: it says that nothing was left.
 const AFTERMATH: &[(&str, &[&[&str]])] = &[
-    ("containerd.service", &[&["ip", "link", "delete", "cni0"]]),
+    ("containerd.service", &[&["ip", "link", "delete", BRIDGE]]),
     (
         "kube-proxy.service",
         &[
@@ -28,6 +28,9 @@ const AFTERMATH: &[(&str, &[&[&str]])] = &[
         ],
     ),
 ];
+
+/// The bridge that pods of this machine hang on.
+const BRIDGE: &str = "cni0";
 
 impl Actor<'_> {
     /// Enables a unit and has it run with what it should read. It is restarted only if it reads
@@ -63,12 +66,29 @@ impl Actor<'_> {
         if name == "kubelet.service" {
             self.stop_pods()?;
         }
+        if name == "containerd.service" {
+            self.clear_bridge();
+        }
         let left = AFTERMATH.iter().filter(|(unit, _)| *unit == name).flat_map(|(_, runs)| *runs);
         for command in left {
             let _ = run(self.tools, command[0], &command[1..]);
         }
         let _ = self.systemctl("reset-failed", name);
         remember(self.root, name, None).map_err(ActError::at(&self.root.state("units")))
+    }
+
+    /// Takes away the networks of pods that are gone: what hangs on our bridge, and nothing else,
+    /// since other software of the machine has such links and namespaces too.
+    fn clear_bridge(&self) {
+        let hanging = run(self.tools, "ip", &["-o", "link", "show", "master", BRIDGE]);
+        for line in hanging.unwrap_or_default().lines() {
+            let Some((link, namespace)) = pod_end(line) else { continue };
+            if let Some(namespace) = namespace {
+                let _ = run(self.tools, "ip", &["netns", "delete", namespace]);
+            }
+            // It goes with its namespace, unless something still lives there.
+            let _ = run(self.tools, "ip", &["link", "delete", link]);
+        }
     }
 
     fn unit(&self, name: &str) -> Result<Unit, ActError> {
@@ -91,5 +111,30 @@ impl Actor<'_> {
         let log = run(self.tools, "journalctl", &lines).unwrap_or_default();
         let log: Vec<&str> = log.lines().map(str::trim).collect();
         ActError::Refused(format!("{error}; its last lines: {}", log.join(" | ")))
+    }
+}
+
+/// Reads a line of `ip -o link`: the link's name, and the namespace of its other end if containerd
+/// made it.
+fn pod_end(line: &str) -> Option<(&str, Option<&str>)> {
+    let mut words = line.split_whitespace();
+    let (link, _) = words.nth(1)?.split_once('@')?;
+    let namespace = words.skip_while(|word| *word != "link-netns").nth(1);
+    Some((link, namespace.filter(|name| name.starts_with("cni-"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pod_end;
+
+    #[test]
+    fn the_ends_of_pods_on_the_bridge_are_read() {
+        let line = "7: veth0c1f@if2: <BROADCAST,UP> mtu 1500 qdisc noqueue master cni0 state UP \
+                    mode DEFAULT group default \\    link/ether aa:bb brd ff:ff link-netns cni-3f";
+        assert_eq!(pod_end(line), Some(("veth0c1f", Some("cni-3f"))));
+        let foreign = line.replace("cni-3f", "work");
+        assert_eq!(pod_end(&foreign), Some(("veth0c1f", None)));
+        assert_eq!(pod_end("7: eth1: <UP> mtu 1500 master cni0"), None);
+        assert_eq!(pod_end(""), None);
     }
 }
