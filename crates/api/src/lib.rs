@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{
-    Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+    Api, DeleteParams, DynamicObject, EvictParams, ListParams, LogParams, Patch, PatchParams,
+    PostParams,
 };
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
@@ -142,6 +144,52 @@ impl Cluster {
         value(&applied)
     }
 
+    /// Applies an object only if it is there already; says whether it was.
+    ///
+    /// # Errors
+    /// The server did not answer or refused, or the object went away meanwhile.
+    pub async fn apply_if_there(&self, object: &Value) -> Result<bool, ApiError> {
+        let (api, name) = self.api_of(object).await?;
+        let Some(live) = api.get_opt(&name).await.map_err(fault)? else { return Ok(false) };
+        let mut object = object.clone();
+        // With its uid, applying never creates another one.
+        object["metadata"]["uid"] = live.metadata.uid.clone().into();
+        api.patch(&name, &params(), &Patch::Apply(&object)).await.map_err(fault)?;
+        Ok(true)
+    }
+
+    /// Keeps pods from being placed on a node.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn cordon(&self, node: &str) -> Result<(), ApiError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        nodes.cordon(node).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Lists the pods that are placed on a node.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn pods_on(&self, node: &str) -> Result<Vec<Value>, ApiError> {
+        let api = self.api("v1", "Pod", None).await?;
+        let placed = ListParams::default().fields(&format!("spec.nodeName={node}"));
+        api.list(&placed).await.map_err(fault)?.items.iter().map(value).collect()
+    }
+
+    /// Asks a pod to leave, as far as disruption budgets allow; one that is gone is no error.
+    ///
+    /// # Errors
+    /// The server did not answer or refused: with 429, a budget does not allow it now.
+    pub async fn evict(&self, namespace: &str, pod: &str) -> Result<(), ApiError> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        match pods.evict(pod, &EvictParams::default()).await.map_err(fault) {
+            Ok(_) => Ok(()),
+            Err(error) if error.status() == Some(404) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Creates an object that must not be there yet.
     ///
     /// # Errors
@@ -197,8 +245,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn logs(&self, namespace: &str, pod: &str) -> Result<String, ApiError> {
-        let pods: Api<k8s_openapi::api::core::v1::Pod> =
-            Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         pods.logs(pod, &LogParams::default()).await.map_err(fault)
     }
 

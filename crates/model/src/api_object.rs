@@ -12,6 +12,21 @@ pub struct ApiObject {
     pub by: String,
     /// The object: `apiVersion`, `kind`, `metadata` and the fields that ringfort owns.
     pub object: Value,
+    /// Whether it is made where it is not there.
+    #[serde(default)]
+    pub presence: Presence,
+}
+
+/// Whether an object is made where it is not there.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// It is.
+    #[default]
+    Made,
+    /// Somebody else makes it, and ringfort waits for it: a node is its kubelet's, and one that
+    /// ringfort made would lack what kubelet sets only when it makes it.
+    Awaited,
 }
 
 impl ApiObject {

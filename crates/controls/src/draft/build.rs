@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringfort_model::api_object::Presence;
 use ringfort_model::blueprint::Machine;
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
@@ -45,6 +46,8 @@ impl Draft<'_> {
                 Machine { role: sketch.role, address: sketch.address, items: sketch.items };
             machines.insert(node, machine);
         }
+        // Nothing that ringfort makes waits for what somebody else does.
+        self.objects.sort_by_key(|object| object.presence == Presence::Awaited);
         if self.faults.is_empty() {
             Ok(Drafted { machines, objects: self.objects, stamps })
         } else {

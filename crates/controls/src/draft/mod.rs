@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ringfort_model::api_object::ApiObject;
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::{Machine, Role};
 use ringfort_model::bundle::{BundleLock, Entry, ImageEntry};
 use ringfort_model::certificate::Authority;
@@ -206,7 +206,16 @@ impl<'a> Draft<'a> {
 
     /// Adds an object of the API.
     pub fn object(&mut self, object: Value) {
-        let object = ApiObject { by: self.by.to_owned(), object };
+        self.add(object, Presence::Made);
+    }
+
+    /// Adds fields to an object of the API that somebody else makes.
+    pub fn awaited(&mut self, object: Value) {
+        self.add(object, Presence::Awaited);
+    }
+
+    fn add(&mut self, object: Value, presence: Presence) {
+        let object = ApiObject { by: self.by.to_owned(), object, presence };
         let key = object.key();
         match self.objects.iter().find(|known| known.key() == key) {
             Some(known) if known.object != object.object => {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use ringfort_model::blueprint::Role;
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
-use ringfort_spec::{CgroupDriver, Spec};
+use ringfort_spec::{CgroupDriver, Node, Spec};
+use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Document, Draft, Leaf, PRIVATE, PROGRAM, Place, Unit};
@@ -47,6 +49,21 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         });
         kubelet(spec, at);
     });
+    spec.nodes.values().for_each(|node| draft.awaited(roled(node)));
+}
+
+/// A node with the label of its role. A kubelet must not set it, and a node that ringfort made
+/// would lack the taint that its kubelet sets when it makes it.
+fn roled(node: &Node) -> Value {
+    let role = match node.role {
+        Role::ControlPlane => "node-role.kubernetes.io/control-plane",
+        Role::Worker => "node-role.kubernetes.io/worker",
+    };
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name, "labels": {role: ""}},
+    })
 }
 
 const CONTAINERD_CONFIG: &str = "/etc/containerd/config.toml";

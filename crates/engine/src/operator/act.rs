@@ -9,7 +9,7 @@ use ringfort_model::step::{Act, Difference, Outcome, Source, Step};
 use super::board::{Board, Flight, Kind, Link, Place, Standing, Subject, removal};
 use super::rolling::group_of;
 use super::{Operator, Stage};
-use crate::message::{Effect, ObjectAct, Planned, Tick};
+use crate::message::{Effect, Planned, Tick};
 
 /// Steps on their way to one machine at once, waiting aside.
 const MOST_IN_FLIGHT: usize = 8;
@@ -435,10 +435,7 @@ impl Operator {
     pub(super) fn plan_objects(&mut self, out: &mut Vec<Effect>) {
         let answers = |board: &Board| board.is_up() && board.answers(super::API_SERVER);
         if self.boards.values().any(answers) {
-            let looks = self.objects.next().into_iter();
-            out.extend(
-                looks.filter(|act| matches!(act, ObjectAct::Look { .. })).map(Effect::Object),
-            );
+            out.extend(self.objects.looks().into_iter().map(Effect::Object));
             if self.objects.is_looking() {
                 return;
             }

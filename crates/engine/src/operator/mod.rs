@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::{Machine, Role};
 use ringfort_model::etcd::Member;
 use ringfort_model::item::ItemId;
@@ -85,7 +86,11 @@ impl Operator {
         };
         let boards =
             mission.blueprint.machines.iter().map(|(node, m)| (node.clone(), board(m))).collect();
-        let objects = Objects::new(if keeps_items { mission.blueprint.objects.len() } else { 0 });
+        // A plan waits for nobody: what is not there yet would be applied once it is.
+        let waits = mission.goal != Goal::Plan;
+        let awaited = |object: &ApiObject| waits && object.presence == Presence::Awaited;
+        let all = mission.blueprint.objects.iter().filter(|_| keeps_items);
+        let objects = Objects::new(all.map(awaited).collect());
         Self {
             mission,
             stage: Stage::New,

@@ -6,6 +6,8 @@ use ringfort_model::step::Difference;
 
 /// How long an object is tried for, in milliseconds since its first failure.
 const PATIENCE: Tick = 180_000;
+/// The pause between two looks at an object that somebody else makes, in milliseconds.
+const AWAITED_PAUSE: Tick = 500;
 /// Looks on their way at once.
 const MOST_LOOKS: usize = 16;
 
@@ -14,6 +16,7 @@ pub(super) struct Objects {
     standings: Vec<Standing>,
     failures: Vec<(u32, Tick)>,
     whys: Vec<Option<String>>,
+    awaited: Vec<bool>,
 }
 
 /// Where one object stands.
@@ -36,16 +39,19 @@ pub(super) enum Standing {
 }
 
 impl Objects {
-    pub(super) fn new(count: usize) -> Self {
+    /// Prepares objects; those that are awaited are not applied before somebody made them.
+    pub(super) fn new(awaited: Vec<bool>) -> Self {
+        let count = awaited.len();
         Self {
+            awaited,
             standings: vec![Standing::Open; count],
             failures: vec![(0, 0); count],
             whys: vec![None; count],
         }
     }
 
-    /// Says what to do now: looks side by side, then one object after the other.
-    pub(super) fn next(&mut self) -> Vec<ObjectAct> {
+    /// Says what to look at now, side by side.
+    pub(super) fn looks(&mut self) -> Vec<ObjectAct> {
         let mut acts = Vec::new();
         let mut looking = self.standings.iter().filter(|s| **s == Standing::Looking).count();
         for (index, standing) in self.standings.iter_mut().enumerate() {
@@ -55,6 +61,12 @@ impl Objects {
                 acts.push(ObjectAct::Look { index });
             }
         }
+        acts
+    }
+
+    /// Says what to do now: looks first, then one object after the other.
+    pub(super) fn next(&mut self) -> Vec<ObjectAct> {
+        let mut acts = self.looks();
         let is_done = |standing: &Standing| matches!(standing, Standing::Right | Standing::Failed);
         if let Some(index) = self.standings.iter().position(|standing| !is_done(standing))
             && let Standing::Wrong(because) = self.standings[index]
@@ -72,6 +84,7 @@ impl Objects {
             return;
         }
         match seen {
+            ObjectSeen::Absent if self.awaited[index] => self.await_one(now, index),
             ObjectSeen::Absent => self.standings[index] = Standing::Wrong(Difference::Missing),
             ObjectSeen::Differs => self.standings[index] = Standing::Wrong(Difference::Content),
             ObjectSeen::Same => self.standings[index] = Standing::Right,
@@ -102,12 +115,20 @@ impl Objects {
     }
 
     fn failed(&mut self, now: Tick, index: usize, why: String) {
+        let pause = pause(self.failures[index].0 + 1);
+        self.pause_one(now, index, pause, why);
+    }
+
+    fn await_one(&mut self, now: Tick, index: usize) {
+        self.pause_one(now, index, AWAITED_PAUSE, "is not there yet".to_owned());
+    }
+
+    fn pause_one(&mut self, now: Tick, index: usize, pause: Tick, why: String) {
         let (count, since) = &mut self.failures[index];
         if *count == 0 {
             *since = now;
         }
         *count += 1;
-        let pause = pause(*count);
         self.standings[index] = if now.saturating_sub(*since) + pause > PATIENCE {
             Standing::Failed
         } else {

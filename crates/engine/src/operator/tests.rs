@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::certificate::{Authority, CertRequest, Subject};
 use ringfort_model::content::Content;
@@ -12,7 +13,7 @@ use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
 use ringfort_model::step::{Act, Outcome, Step};
 
-use crate::message::{Effect, Input, Planned, Report};
+use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Report};
 use crate::mission::{Circumstances, Goal, Mission};
 
 use super::Operator;
@@ -71,6 +72,10 @@ struct Run {
 
 impl Run {
     fn new(goal: Goal, machines: &[(&str, Items)]) -> Self {
+        Self::with(goal, machines, Vec::new())
+    }
+
+    fn with(goal: Goal, machines: &[(&str, Items)], objects: Vec<ApiObject>) -> Self {
         let address = "10.0.0.1".parse().unwrap();
         let machine = |(name, items): &(&str, Items)| {
             let items = items.iter().cloned().collect();
@@ -80,7 +85,7 @@ impl Run {
             cluster: ClusterName::new("c").unwrap(),
             kubernetes: "v1.37.2".to_owned(),
             machines: machines.iter().map(machine).collect(),
-            objects: Vec::new(),
+            objects,
         };
         let circumstances = Circumstances { now_s: 1_000, ..Circumstances::default() };
         let mission = Mission { goal, blueprint, circumstances };
@@ -392,4 +397,35 @@ fn what_could_not_be_looked_at_is_looked_at_when_it_may_be() {
     assert_eq!(looks.len(), 1);
     run.see("a", &[("file:/b", holds("new"))]);
     assert_eq!(changes(run.report()), ["a file:/a"]);
+}
+
+/// One API server that serves, and one object.
+fn with_object(goal: Goal, presence: Presence) -> Run {
+    let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
+    let process = "kube-apiserver".to_owned();
+    let server = What::Serving { probe, inputs: Digest::of(b"new"), process };
+    let object = serde_json::json!({"kind": "Node", "metadata": {"name": "a"}});
+    let object = ApiObject { by: "test/control".to_owned(), object, presence };
+    let items = vec![item("serving:kube-apiserver", &[], server)];
+    let mut run = Run::with(goal, &[("a", items)], vec![object]);
+    run.see("a", &[("serving:kube-apiserver", serves("new"))]);
+    run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
+    run
+}
+
+#[test]
+fn what_somebody_else_makes_is_awaited_and_never_made() {
+    let last = |run: &Run| run.other.last().cloned();
+    let (look, apply) = (ObjectAct::Look { index: 0 }, ObjectAct::Apply { index: 0 });
+    let made = with_object(Goal::Converge, Presence::Made);
+    assert_eq!(last(&made), Some(Effect::Object(apply)));
+    let mut run = with_object(Goal::Converge, Presence::Awaited);
+    assert_eq!(last(&run), Some(Effect::Object(look)));
+    let before = run.other.len();
+    run.sleep(500);
+    assert_eq!((run.other.len(), last(&run)), (before + 1, Some(Effect::Object(look))));
+    run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Differs });
+    assert_eq!(last(&run), Some(Effect::Object(apply)));
+    let plan = with_object(Goal::Plan, Presence::Awaited);
+    assert_eq!(changes(plan.report()), ["Node a"]);
 }

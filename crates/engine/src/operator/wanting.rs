@@ -45,15 +45,17 @@ fn depth(id: &ItemId, machine: &Machine, known: &mut BTreeMap<ItemId, usize>) ->
     depth
 }
 
-/// What is undone last comes first: users before directories before files before units.
+/// What is undone last comes first: users before directories before files before units before
+/// images.
 fn rank(id: &ItemId) -> u8 {
     match id {
         ItemId::User(_) => 0,
         ItemId::Sysctl(_) => 1,
         ItemId::Directory(_) => 2,
         ItemId::File(_) => 3,
-        ItemId::Image(_) => 4,
-        ItemId::Unit(_) => 5,
+        ItemId::Unit(_) => 4,
+        // While the runtime still runs.
+        ItemId::Image(_) => 5,
         ItemId::Serving(_) => 6,
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use ringfort_model::api_object::ApiObject;
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::certificate::{Authority, CertRequest, Subject, Usage};
 use ringfort_model::content::{Content, SecretName};
@@ -71,6 +71,7 @@ fn blueprint(machines: BTreeMap<NodeName, Machine>, objects: usize) -> Blueprint
     let object = |index: usize| ApiObject {
         by: "sim/object".to_owned(),
         object: serde_json::json!({ "kind": "ConfigMap", "metadata": { "name": format!("o{index}") } }),
+        presence: Presence::Made,
     };
     Blueprint {
         cluster: ClusterName::new("sim").expect("it is a label"),

@@ -13,7 +13,7 @@ use ringfort_api::{ApiError, Cluster, Looked};
 use ringfort_engine::{
     Effect, Input, ObjectAct, ObjectSeen, Operator, Refusal, Remember, Report, Tick,
 };
-use ringfort_model::api_object::ApiObject;
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::certificate::CertRequest;
 use ringfort_model::content::SecretName;
 use ringfort_model::event::Event;
@@ -188,7 +188,7 @@ impl Desk<'_> {
     fn object(&self, act: ObjectAct) {
         let (ObjectAct::Look { index } | ObjectAct::Apply { index }) = act;
         let servers = self.crew.servers.to_vec();
-        let object = self.crew.objects[index].object.clone();
+        let ApiObject { object, presence, .. } = self.crew.objects[index].clone();
         let turns = Arc::clone(&self.turns);
         self.later(async move {
             let _turn = turns.acquire().await;
@@ -205,8 +205,8 @@ impl Desk<'_> {
                     Input::ObjectLooked { index, seen }
                 }
                 ObjectAct::Apply { .. } => {
-                    let applied = first(&servers, |server| async { server.apply(&object).await });
-                    let result = applied.await.map(|_| ()).map_err(|error| error.to_string());
+                    let applied = first(&servers, |server| apply(server, &object, presence));
+                    let result = applied.await.map_err(|error| error.to_string());
                     Input::ObjectApplied { index, result }
                 }
             }
@@ -249,8 +249,19 @@ impl Desk<'_> {
     }
 }
 
+async fn apply(server: &Cluster, object: &Value, presence: Presence) -> Result<(), ApiError> {
+    match presence {
+        Presence::Made => server.apply(object).await.map(|_| ()),
+        Presence::Awaited if server.apply_if_there(object).await? => Ok(()),
+        Presence::Awaited => Err(ApiError::Shape { why: "it is not there yet".to_owned() }),
+    }
+}
+
 /// Asks servers in turn until one answers, be it with a refusal.
-async fn first<'a, T, F, Fut>(servers: &'a [Arc<Cluster>], mut ask: F) -> Result<T, ApiError>
+pub(crate) async fn first<'a, T, F, Fut>(
+    servers: &'a [Arc<Cluster>],
+    mut ask: F,
+) -> Result<T, ApiError>
 where
     F: FnMut(&'a Cluster) -> Fut,
     Fut: Future<Output = Result<T, ApiError>>,
