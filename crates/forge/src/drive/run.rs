@@ -249,7 +249,11 @@ impl Desk<'_> {
     }
 }
 
-async fn apply(server: &Cluster, object: &Value, presence: Presence) -> Result<(), ApiError> {
+async fn apply(
+    server: &Cluster,
+    object: &serde_json::Value,
+    presence: Presence,
+) -> Result<(), ApiError> {
     match presence {
         Presence::Made => server.apply(object).await.map(|_| ()),
         Presence::Awaited if server.apply_if_there(object).await? => Ok(()),

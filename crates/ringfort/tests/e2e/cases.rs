@@ -170,7 +170,9 @@ fn reset(cluster: &Cluster) {
                 ls -A /var/lib/ringfort | grep -v seed; \
                 ip -o link | grep -E 'cni0|veth'; grep -E '^etcd:' /etc/passwd; \
                 nft list tables | grep kube";
-    assert_eq!(cluster.on("cp1", &format!("{left}; true")).trim(), "");
+    for machine in ["cp1", "cp2", "cp3", "w1", "w2", "w3"] {
+        assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
+    }
 }
 
 fn nothing_planned(cluster: &Cluster) {
