@@ -16,6 +16,7 @@ pub mod frame;
 pub mod item;
 pub mod journal;
 pub mod judgement;
+pub mod known;
 pub mod mode;
 pub mod name;
 pub mod net;

@@ -2,12 +2,14 @@
 //! commit. Certificates, key ids and assignments; never a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::Authority;
 use crate::digest::Digest;
 use crate::etcd::Founding;
+use crate::known::{KnownMachine, KnownObject};
 use crate::name::{ClusterName, NodeName};
 use crate::net::Cidr;
 
@@ -37,6 +39,12 @@ pub struct TrustFacts {
     pub foundings: BTreeMap<NodeName, Founding>,
     /// Machines whose etcd was seen to answer since its founding: if its data is gone, it was lost.
     pub started: BTreeSet<NodeName>,
+    /// Machines that belong to the cluster, and those that left the spec and are not reset yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub machines: BTreeSet<KnownMachine>,
+    /// Objects of the API that were applied.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub objects: BTreeSet<KnownObject>,
 }
 
 /// What everybody may know of an authority.
@@ -164,6 +172,36 @@ impl TrustFacts {
         changed
     }
 
+    /// Takes note of the machines that the spec names. Those that it no longer names stay known.
+    /// Says whether anything changed.
+    pub fn note_machines(&mut self, current: Vec<KnownMachine>) -> bool {
+        let before = self.machines.clone();
+        let place = |machine: &KnownMachine| (machine.name.clone(), machine.address);
+        let places: BTreeSet<_> = current.iter().map(place).collect();
+        self.machines.retain(|machine| !places.contains(&place(machine)));
+        self.machines.extend(current);
+        before != self.machines
+    }
+
+    /// Lists known machines that are none of these.
+    pub fn left(&self, current: &BTreeMap<NodeName, IpAddr>) -> Vec<KnownMachine> {
+        let is_current = |m: &&KnownMachine| current.get(&m.name) == Some(&m.address);
+        self.machines.iter().filter(|machine| !is_current(machine)).cloned().collect()
+    }
+
+    /// Gives up machines of a name that left: they are not entered again. Says whether one was.
+    pub fn give_up(&mut self, name: &str, current: &BTreeMap<NodeName, IpAddr>, now: i64) -> bool {
+        let given_up =
+            self.left(current).into_iter().filter(|machine| machine.name.as_str() == name);
+        let given_up: Vec<KnownMachine> = given_up.collect();
+        for machine in &given_up {
+            self.machines.remove(machine);
+            let since = machine.given_up.or(Some(now));
+            self.machines.insert(KnownMachine { given_up: since, ..machine.clone() });
+        }
+        !given_up.is_empty()
+    }
+
     /// Forgets keys that retired longer ago than any token lives. Says whether anything changed.
     pub fn forget_service_account_keys(&mut self, now: i64, token_life_seconds: i64) -> bool {
         let count = self.service_account_keys.len();
@@ -177,7 +215,8 @@ impl TrustFacts {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::{EncryptionFacts, NotTrust, TRUST_VERSION, TrustFacts};
+    use super::{EncryptionFacts, KnownMachine, NotTrust, TRUST_VERSION, TrustFacts};
+    use crate::blueprint::Role;
     use crate::digest::Digest;
     use crate::name::{ClusterName, NodeName};
 
@@ -192,6 +231,8 @@ mod tests {
             pod_ranges: BTreeMap::new(),
             foundings: BTreeMap::new(),
             started: BTreeSet::new(),
+            machines: BTreeSet::new(),
+            objects: BTreeSet::new(),
         }
     }
 
@@ -297,5 +338,37 @@ mod tests {
         assert_eq!(retired(&facts, &id), Some(Some(200)));
         assert!(facts.note_service_account_key(&node("cp1"), &id, "PEM", 400));
         assert_eq!(retired(&facts, &id), Some(None));
+    }
+
+    fn machine(name: &str, address: &str) -> KnownMachine {
+        KnownMachine {
+            name: node(name),
+            address: address.parse().unwrap(),
+            role: Role::Worker,
+            user: "root".to_owned(),
+            port: 22,
+            identity: Some("~/.ssh/id".into()),
+            host_key: None,
+            known_hosts: "~/.ssh/known_hosts".into(),
+            sudo: false,
+            openssh: false,
+            given_up: None,
+        }
+    }
+
+    #[test]
+    fn a_machine_that_left_stays_known_until_it_is_reset() {
+        let mut facts = facts();
+        assert!(facts.note_machines(vec![machine("w1", "10.0.0.1"), machine("w2", "10.0.0.2")]));
+        let now = vec![machine("w1", "10.0.0.1"), machine("w2", "10.0.0.9")];
+        let current = now.iter().map(|m| (m.name.clone(), m.address)).collect();
+        assert!(facts.note_machines(now.clone()));
+        assert!(!facts.note_machines(now), "nothing is new");
+        assert_eq!(facts.left(&current), [machine("w2", "10.0.0.2")]);
+        assert!(!facts.give_up("w1", &current, 7), "it is in the spec");
+        assert!(facts.give_up("w2", &current, 7));
+        assert_eq!(facts.left(&current)[0].given_up, Some(7));
+        assert_eq!(facts.machines.len(), 3);
+        assert_eq!(TrustFacts::read(&facts.write()), Ok(facts));
     }
 }

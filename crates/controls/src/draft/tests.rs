@@ -41,6 +41,8 @@ fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<Draft
         pod_ranges: BTreeMap::new(),
         foundings: BTreeMap::new(),
         started: BTreeSet::new(),
+        machines: BTreeSet::new(),
+        objects: BTreeSet::new(),
     };
     let bundle = BundleLock {
         api_version: API_VERSION.to_owned(),

@@ -109,6 +109,8 @@ impl Keyring {
             pod_ranges: BTreeMap::new(),
             foundings: BTreeMap::new(),
             started: BTreeSet::new(),
+            machines: BTreeSet::new(),
+            objects: BTreeSet::new(),
         })
     }
 

@@ -6,9 +6,14 @@
 //!
 //! What the passes learn is on the operator's disk before anything rests on it.
 
+mod drain;
+mod leave;
+mod objects;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +45,7 @@ use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{HeldState, Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
+pub use leave::{Leave, Parting};
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
 
 /// All that making a cluster takes.
@@ -64,6 +70,19 @@ pub struct Work<'a> {
     pub now_s: i64,
     /// When the command began.
     pub start: Instant,
+    /// Where paths of the spec begin.
+    pub places: Places<'a>,
+    /// The name by which another operator knows this one.
+    pub operator: &'a str,
+}
+
+/// Where paths of a spec begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The home directory.
+    pub home: &'a Path,
+    /// The directory of the spec.
+    pub beside: &'a Path,
 }
 
 /// What the operator remembers of a cluster.
@@ -88,6 +107,16 @@ pub enum MakeError {
     /// A person ended the run.
     #[error("interrupted: what was under way is finished, and running again goes on from here")]
     Interrupted,
+    /// Pods stay on a machine that left the spec.
+    #[error(
+        "{node} left the spec, but pods stay on it, so it is only kept from new ones: loosen what holds them, or wait, and run again:\n  {}", .pods.join("\n  ")
+    )]
+    Stays {
+        /// Which machine.
+        node: NodeName,
+        /// The pods, each with what holds it.
+        pods: Vec<String>,
+    },
     /// The blueprint cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -105,7 +134,16 @@ pub enum MakeError {
     Other(String),
 }
 
-/// Makes the cluster as the spec says, and gives how many changes that took.
+/// What came of making a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    /// How many changes it took.
+    pub changes: u64,
+    /// What is left to do about machines that left the spec.
+    pub left: Vec<String>,
+}
+
+/// Makes the cluster as the spec says.
 ///
 /// # Errors
 /// See [`MakeError`].
@@ -113,31 +151,24 @@ pub async fn make(
     work: &mut Work<'_>,
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
-) -> Result<u64, MakeError> {
+) -> Result<Made, MakeError> {
     work.assign()?;
-    let keys = marked(render::keys(work.spec), work.spec);
-    let mut rounds = Rounds::new(work.spec.control_planes().count());
-    let mut changes = 0;
-    loop {
-        let mut passes = Vec::new();
-        let result = work.round(&keys, &mut passes, tell, interrupts).await;
-        changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
-        let unfinished = match result {
-            Ok(()) => None,
-            Err(MakeError::Unfinished(report)) => Some(report),
-            Err(other) => return Err(other),
-        };
-        changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
-        let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
-        if rounds.go_on(&all) {
-            continue;
-        }
-        let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
-        return match unfinished.or_else(again) {
-            Some(report) => Err(MakeError::Unfinished(report)),
-            None => Ok(changes),
-        };
-    }
+    work.note_machines()?;
+    let mut changes = work.rounds(tell, interrupts).await?;
+    let leave = work.leave(tell, interrupts).await?;
+    changes += leave.changes;
+    let blueprint = work.render()?;
+    changes += work.retire_objects(&blueprint, tell).await?;
+    Ok(Made { changes, left: leave.left })
+}
+
+/// What making a cluster would change.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the blueprint asks for.
+    pub report: Report,
+    /// What nobody wants any more.
+    pub partings: Vec<Parting>,
 }
 
 /// Says what [`make`] would change.
@@ -148,9 +179,12 @@ pub async fn plan(
     work: &mut Work<'_>,
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
-) -> Result<Report, MakeError> {
+) -> Result<Plan, MakeError> {
     let blueprint = work.as_it_stands().await?;
-    work.pass(Goal::Plan, &blueprint, tell, interrupts).await
+    let report = work.pass(Goal::Plan, &blueprint, tell, interrupts).await?;
+    let mut partings = work.partings().await?;
+    partings.extend(work.unwanted(&blueprint).await?);
+    Ok(Plan { report, partings })
 }
 
 /// Takes everything of ringfort from the machines, and gives how many changes that took.
@@ -166,7 +200,7 @@ pub async fn reset(
     stage(work, "reset", tell);
     let changes = work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len();
     work.site.clear().await?;
-    work.memory.forget()?;
+    work.memory.forget(&leave::addresses(work.spec))?;
     Ok(changes as u64)
 }
 
@@ -189,6 +223,38 @@ impl Work<'_> {
         Ok(self.render()?)
     }
 
+    /// Goes through all passes, and again as long as control planes are still to join; gives how
+    /// many changes that took.
+    async fn rounds(
+        &mut self,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<u64, MakeError> {
+        let keys = marked(render::keys(self.spec), self.spec);
+        let mut rounds = Rounds::new(self.spec.control_planes().count());
+        let mut changes = 0;
+        loop {
+            let mut passes = Vec::new();
+            let result = self.round(&keys, &mut passes, tell, interrupts).await;
+            changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+            let unfinished = match result {
+                Ok(()) => None,
+                Err(MakeError::Unfinished(report)) => Some(report),
+                Err(other) => return Err(other),
+            };
+            changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+            let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
+            if rounds.go_on(&all) {
+                continue;
+            }
+            let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
+            return match unfinished.or_else(again) {
+                Some(report) => Err(MakeError::Unfinished(report)),
+                None => Ok(changes),
+            };
+        }
+    }
+
     /// Goes through all passes once.
     async fn round(
         &mut self,
@@ -206,7 +272,14 @@ impl Work<'_> {
         stage(self, "files of the bundle", tell);
         self.supply(&blueprint).await?;
         stage(self, "machines and API", tell);
-        passes.push(self.pass(Goal::Converge, &blueprint, tell, interrupts).await?);
+        self.note_objects(&blueprint)?;
+        let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await;
+        match &converged {
+            Ok(report) => self.note_made(report)?,
+            Err(MakeError::Unfinished(report)) => self.note_made(report)?,
+            Err(_) => {}
+        }
+        passes.push(converged?);
         Ok(self.memory.announce()?)
     }
 
@@ -220,8 +293,29 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Writes down how each machine is entered, before anything is put on it.
+    fn note_machines(&mut self) -> Result<(), MakeError> {
+        let machines = self.spec.nodes.values().map(site::known).collect();
+        if self.memory.trust.note_machines(machines) {
+            self.memory.save()?;
+        }
+        Ok(())
+    }
+
     async fn pass(
         &mut self,
+        goal: Goal,
+        blueprint: &Blueprint,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Report, MakeError> {
+        self.pass_over(self.site, goal, blueprint, tell, interrupts).await
+    }
+
+    /// Runs one engine to its end with these machines.
+    async fn pass_over(
+        &mut self,
+        site: &Site,
         goal: Goal,
         blueprint: &Blueprint,
         tell: &mut dyn FnMut(Event),
@@ -240,7 +334,7 @@ impl Work<'_> {
         )]);
         let memory = &mut self.memory;
         let mut remember = |what: &Remember| memory.remember(what).map_err(|e| e.to_string());
-        let links = self.site.links();
+        let links = site.links();
         let crew = Crew {
             links: &links,
             servers: &self.servers,
@@ -368,11 +462,13 @@ impl Memory<'_> {
         }
     }
 
-    /// No machine belongs to the cluster any more: what was known of them is over.
-    fn forget(&mut self) -> Result<(), StateError> {
+    /// No machine of the spec belongs to the cluster any more: what was known of them is over.
+    fn forget(&mut self, current: &BTreeMap<NodeName, IpAddr>) -> Result<(), StateError> {
         self.trust.foundings.clear();
         self.trust.started.clear();
         self.trust.service_account_keys.clear();
+        self.trust.objects.clear();
+        self.trust.machines.retain(|machine| current.get(&machine.name) != Some(&machine.address));
         self.save()
     }
 

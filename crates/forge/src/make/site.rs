@@ -11,6 +11,7 @@ use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::frame::{Answer, Request};
+use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
 use ringfort_model::reach::Reach;
 use ringfort_spec::{Node, Spec, on_disk};
@@ -66,26 +67,42 @@ fn lines(failures: &BTreeMap<NodeName, FleetError>) -> String {
 
 /// Says how each machine of a spec is entered. Paths are read from the spec's own directory.
 pub fn doors(spec: &Spec, home: &Path, beside: &Path) -> BTreeMap<NodeName, Door> {
-    spec.nodes.iter().map(|(name, node)| (name.clone(), door(node, home, beside))).collect()
+    let door = |node: &Node| door(&known(node), home, beside);
+    spec.nodes.iter().map(|(name, node)| (name.clone(), door(node))).collect()
 }
 
-fn door(node: &Node, home: &Path, beside: &Path) -> Door {
+/// Says what has to be remembered of a machine to enter it when the spec no longer names it.
+pub(super) fn known(node: &Node) -> KnownMachine {
     let ssh = &node.ssh;
-    let host_keys = match &ssh.host_key {
+    KnownMachine {
+        name: node.name.clone(),
+        address: node.address,
+        role: node.role,
+        user: ssh.user.clone(),
+        port: ssh.port,
+        identity: ssh.identity.clone(),
+        host_key: ssh.host_key.clone(),
+        known_hosts: ssh.known_hosts.clone(),
+        sudo: ssh.sudo,
+        openssh: ssh.transport == ringfort_spec::Transport::Openssh,
+        given_up: None,
+    }
+}
+
+/// Says how a known machine is entered.
+pub(super) fn door(machine: &KnownMachine, home: &Path, beside: &Path) -> Door {
+    let host_keys = match &machine.host_key {
         Some(key) => HostKeys::Pinned(vec![key.clone()]),
-        None => HostKeys::File(on_disk(&ssh.known_hosts, home, beside)),
+        None => HostKeys::File(on_disk(&machine.known_hosts, home, beside)),
     };
     Door {
-        address: node.address,
-        port: ssh.port,
-        user: ssh.user.clone(),
-        identity: ssh.identity.as_deref().map(|path| on_disk(path, home, beside)),
+        address: machine.address,
+        port: machine.port,
+        user: machine.user.clone(),
+        identity: machine.identity.as_deref().map(|path| on_disk(path, home, beside)),
         host_keys,
-        sudo: if ssh.sudo { Sudo::Yes } else { Sudo::No },
-        transport: match ssh.transport {
-            ringfort_spec::Transport::Builtin => Transport::Builtin,
-            ringfort_spec::Transport::Openssh => Transport::OpenSsh,
-        },
+        sudo: if machine.sudo { Sudo::Yes } else { Sudo::No },
+        transport: if machine.openssh { Transport::OpenSsh } else { Transport::Builtin },
     }
 }
 
@@ -201,8 +218,8 @@ impl Site {
         join_all(opened).await;
     }
 
-    /// Takes the last traces from machines after a reset: networks of pods that are gone, what
-    /// containerd kept, and ringfort's own state. A seed that is mounted there stays.
+    /// Takes the last traces from machines after a reset: what containerd kept, and ringfort's own
+    /// state. A seed that is mounted there stays.
     ///
     /// # Errors
     /// A machine could not be cleared; a reset can be run again.

@@ -72,6 +72,8 @@ fn unknown(spec: &Spec) -> TrustFacts {
         pod_ranges: BTreeMap::new(),
         foundings: BTreeMap::new(),
         started: BTreeSet::new(),
+        machines: BTreeSet::new(),
+        objects: BTreeSet::new(),
     }
 }
 

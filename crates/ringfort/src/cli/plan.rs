@@ -9,7 +9,7 @@ use clap::Args;
 
 use ringfort_engine::Planned;
 use ringfort_forge::keyring::{Keyring, StateError};
-use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Ways, Work};
+use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Places, Ways, Work};
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::{Founding, FoundingState};
 use ringfort_model::event::Event;
@@ -18,7 +18,9 @@ use ringfort_model::trust::TrustFacts;
 use super::Fault;
 use super::gate::Verdicts;
 use super::keys::state_fault;
-use super::session::{How, Missing, Session, Where, api_identity, now_s};
+use super::session::{
+    How, Missing, Session, Where, api_identity, beside, home, now_s, operator_name,
+};
 use super::up::{Outcome, conclude, fault, interrupts, keeper};
 
 /// Show exactly what up would change, and which control wants it
@@ -60,7 +62,8 @@ async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
     }
     let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    let Session { spec, bundle, own, voice, start, .. } = &mut *session;
+    let (home, operator) = (home()?, operator_name());
+    let Session { file, spec, bundle, own, voice, start, .. } = &mut *session;
     let mut work = Work {
         spec,
         site: &site,
@@ -72,19 +75,25 @@ async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
         epoch: 0,
         now_s: now_s(),
         start: *start,
+        places: Places { home: &home, beside: beside(file) },
+        operator: &operator,
     };
     voice.stage("looking", *start);
     let tell = &mut |event: Event| voice.tell(&event);
-    let report = make::plan(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    let plan = make::plan(&mut work, tell, &mut interrupts).await.map_err(fault)?;
     drop(work);
+    let report = plan.report;
     for planned in &report.changes {
         session.voice.tell(&event(planned, session.start.elapsed().as_secs_f64()));
+    }
+    for parting in &plan.partings {
+        session.voice.tell(&parting.event(session.start.elapsed().as_secs_f64(), 0.0, None));
     }
     for unseen in &report.unseen {
         session.voice.note(&format!("not looked at: {}", make::remark(unseen)));
     }
-    let changes = report.changes.len() as u64;
-    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None })
+    let changes = (report.changes.len() + plan.partings.len()) as u64;
+    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None, left: Vec::new() })
 }
 
 /// Makes secrets that are forgotten with this run, to say what the first `up` would do.

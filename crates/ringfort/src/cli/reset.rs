@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use ringfort_forge::make::{self, Memory, Work};
+use ringfort_forge::make::{self, Memory, Places, Work};
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 
 use super::Fault;
 use super::gate::Verdicts;
 use super::keys::state_fault;
-use super::session::{How, Missing, Session, Where, now_s, operator_name};
+use super::session::{How, Missing, Session, Where, beside, home, now_s, operator_name};
 use super::up::{Outcome, conclude, fault, interrupts};
 
 /// Take the cluster from its machines and put back what was there before
@@ -53,7 +53,8 @@ async fn reset(session: &mut Session) -> Result<Outcome, Fault> {
     let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
     let trust = TrustFacts { epoch, ..opened.trust };
     held.save_trust(&trust).map_err(Fault::unable)?;
-    let Session { spec, bundle, own, voice, start, .. } = &mut *session;
+    let (home, operator) = (home()?, operator_name());
+    let Session { file, spec, bundle, own, voice, start, .. } = &mut *session;
     let mut work = Work {
         spec,
         site: &site,
@@ -65,8 +66,10 @@ async fn reset(session: &mut Session) -> Result<Outcome, Fault> {
         epoch,
         now_s: now_s(),
         start: *start,
+        places: Places { home: &home, beside: beside(file) },
+        operator: &operator,
     };
     let tell = &mut |event: Event| voice.tell(&event);
     let changes = make::reset(&mut work, tell, &mut interrupts).await.map_err(fault)?;
-    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None })
+    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None, left: Vec::new() })
 }

@@ -181,10 +181,12 @@ fn find_bundle(how: &How, spec: &Spec) -> Result<Bundle, Fault> {
     )))
 }
 
-fn home() -> Result<PathBuf, Fault> {
+/// Gives the operator's home directory.
+pub fn home() -> Result<PathBuf, Fault> {
     std::env::home_dir().ok_or_else(|| Fault::usage("HOME is not set"))
 }
 
-fn beside(file: &Path) -> &Path {
+/// Gives the directory of a file.
+pub fn beside(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new(""))
 }

@@ -7,14 +7,17 @@ use clap::Args;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use ringfort_forge::keyring::ClusterExists;
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways, Work};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Places, Ways, Work};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
+use ringfort_spec::Spec;
 
 use super::gate::{self, Fresh, Scope, Verdicts};
 use super::keys::{operators, state_fault};
-use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
+use super::session::{
+    How, Missing, Session, Where, api_identity, beside, home, now_s, operator_name,
+};
 use super::{Fault, kubeconfig};
 
 /// Make the cluster, prove it, and write a kubeconfig
@@ -34,6 +37,9 @@ pub struct UpArgs {
     /// Stop each control plane in turn again, although that was proved before
     #[arg(long)]
     rehearse: bool,
+    /// Give up a machine that left cluster.yaml and will never be entered again
+    #[arg(long, value_name = "NAME")]
+    give_up: Option<String>,
 }
 
 /// ringfort's own identity while it works.
@@ -43,7 +49,7 @@ pub const KEEPER: &str = "ringfort:keeper";
 pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {
     let mut session = Session::open("up", &args.place, &args.how, Missing::Make)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
-    let outcome = runtime.block_on(up(&mut session, args.rehearse));
+    let outcome = runtime.block_on(up(&mut session, args));
     // Nothing may hold up the end: what is under way on machines is safe to cut.
     runtime.shutdown_timeout(Duration::from_millis(500));
     conclude(&mut session, outcome)
@@ -57,6 +63,8 @@ pub struct Outcome {
     pub verdicts: Verdicts,
     /// Where the kubeconfig is, if one was issued.
     pub kubeconfig: Option<String>,
+    /// What is left to do about machines that left the spec.
+    pub left: Vec<String>,
 }
 
 /// Tells the end of a run and chooses its exit code.
@@ -64,10 +72,12 @@ pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Resul
     let (outcome, fault) = match outcome {
         Ok(outcome) => (outcome, None),
         Err(fault) => {
-            let nothing = Outcome { changes: 0, verdicts: Verdicts::default(), kubeconfig: None };
-            (nothing, Some(fault))
+            let verdicts = Verdicts::default();
+            (Outcome { changes: 0, verdicts, kubeconfig: None, left: Vec::new() }, Some(fault))
         }
     };
+    let has_left = || (!outcome.left.is_empty()).then(|| Fault::unable(outcome.left.join("\n")));
+    let fault = fault.or_else(has_left);
     let Verdicts { proved, failed, unknown } = outcome.verdicts;
     session.voice.tell(&Event::Finished {
         seconds: session.start.elapsed().as_secs_f64(),
@@ -79,6 +89,11 @@ pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Resul
         error: fault.as_ref().map(ToString::to_string),
     });
     match fault {
+        // What is left to do is told, but a proof that failed weighs more.
+        Some(fault) if failed > 0 => {
+            session.voice.note(&fault.to_string());
+            Ok(ExitCode::from(1))
+        }
         Some(fault) => Err(fault),
         None if failed > 0 => Ok(ExitCode::from(1)),
         None if unknown > 0 => Ok(ExitCode::from(3)),
@@ -86,7 +101,7 @@ pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Resul
     }
 }
 
-async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
+async fn up(session: &mut Session, args: &UpArgs) -> Result<Outcome, Fault> {
     let mut interrupts = interrupts();
     let mut site = session.enter().await?;
     let preflight = session.preflight(&site).await?;
@@ -97,7 +112,10 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
         .open_or_create(&session.identity, &recipients, exists, now_s())
         .map_err(state_fault)?;
     let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
-    let trust = TrustFacts { epoch, ..opened.trust };
+    let mut trust = TrustFacts { epoch, ..opened.trust };
+    if let Some(name) = &args.give_up {
+        give_up(name, &mut trust, &session.spec)?;
+    }
     held.save_trust(&trust).map_err(Fault::unable)?;
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
@@ -106,7 +124,8 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
         held: Some(&held),
         known: !opened.done.made_keyring && !opened.done.renewed_trust,
     };
-    let Session { spec, bundle, own, voice, start, .. } = &mut *session;
+    let (home, operator) = (home()?, operator_name());
+    let Session { file, spec, bundle, own, voice, start, .. } = &mut *session;
     let mut work = Work {
         spec,
         site: &site,
@@ -118,17 +137,30 @@ async fn up(session: &mut Session, rehearse: bool) -> Result<Outcome, Fault> {
         epoch,
         now_s: now_s(),
         start: *start,
+        places: Places { home: &home, beside: beside(file) },
+        operator: &operator,
     };
     let tell = &mut |event: Event| voice.tell(&event);
-    let changes = make::make(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    let made = make::make(&mut work, tell, &mut interrupts).await.map_err(fault)?;
     let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring };
-    let fresh = if rehearse { Fresh::Everything } else { Fresh::after(changes) };
+    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(made.changes) };
     let verdicts = gate::prove(session, &scope, fresh, &mut interrupts).await?;
     let kubeconfig = match verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &opened.keyring)?),
         false => None,
     };
-    Ok(Outcome { changes, verdicts, kubeconfig })
+    Ok(Outcome { changes: made.changes, verdicts, kubeconfig, left: made.left })
+}
+
+/// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.
+fn give_up(name: &str, trust: &mut TrustFacts, spec: &Spec) -> Result<(), Fault> {
+    let current = spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect();
+    match trust.give_up(name, &current, now_s()) {
+        true => Ok(()),
+        false => Err(Fault::usage(format!(
+            "no machine called {name:?} left cluster.yaml: nothing was changed"
+        ))),
+    }
 }
 
 /// ringfort's own identity while it works: it makes roles and bindings, which only the group that

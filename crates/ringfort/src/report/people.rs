@@ -75,7 +75,7 @@ impl People {
             return;
         };
         self.bar.finish_and_clear();
-        if error.is_some() {
+        if error.is_some() && kubeconfig.is_none() {
             // The command itself says why it came to no result.
             return;
         }

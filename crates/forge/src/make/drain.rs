@@ -1,0 +1,91 @@
+//! Decides what is left to move from a node that leaves. Pure: pods come in as the API has them.
+
+use serde_json::Value;
+
+/// A pod that has to leave its node.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Lodger {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// Whether it is on its way out.
+    pub(super) goes: bool,
+}
+
+/// Lists the pods that have to leave before their node does. Mirrors of static pods and pods of a
+/// `DaemonSet` belong to the node and go with it; one that has ended has nothing to lose.
+pub(super) fn lodgers(pods: &[Value]) -> Vec<Lodger> {
+    let mut lodgers: Vec<Lodger> = pods.iter().filter(|pod| must_move(pod)).map(lodger).collect();
+    lodgers.sort();
+    lodgers
+}
+
+/// Says whether a node's kubelet reports that it can run pods. Only such a one ends pods in peace.
+pub(super) fn is_ready(node: &Value) -> bool {
+    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+}
+
+fn must_move(pod: &Value) -> bool {
+    let is_mirror = pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some();
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let is_of_node = owners.is_some_and(|all| {
+        all.iter().any(|owner| owner["kind"] == "DaemonSet" && owner["controller"] == true)
+    });
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+    let has_ended = matches!(phase, Some("Succeeded" | "Failed"));
+    !is_mirror && !is_of_node && !has_ended
+}
+
+fn lodger(pod: &Value) -> Lodger {
+    let text =
+        |path: &str| pod.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Lodger {
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+        goes: pod.pointer("/metadata/deletionTimestamp").is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{is_ready, lodgers};
+
+    fn check(pod: &Value, expected: &[&str]) {
+        let found: Vec<String> = lodgers(std::slice::from_ref(pod))
+            .iter()
+            .map(|l| format!("{}/{}{}", l.namespace, l.name, if l.goes { " goes" } else { "" }))
+            .collect();
+        assert_eq!(found, expected, "{pod}");
+    }
+
+    fn pod(metadata: Value, phase: &str) -> Value {
+        let mut pod = json!({"metadata": metadata, "status": {"phase": phase}});
+        pod["metadata"]["namespace"] = "a".into();
+        pod["metadata"]["name"] = "p".into();
+        pod
+    }
+
+    #[test]
+    fn what_belongs_to_users_moves_and_what_belongs_to_the_node_stays() {
+        let owned = |kind: &str| json!({"ownerReferences": [{"kind": kind, "controller": true}]});
+        check(&pod(json!({}), "Running"), &["a/p"]);
+        check(&pod(json!({}), "Pending"), &["a/p"]);
+        check(&pod(owned("ReplicaSet"), "Running"), &["a/p"]);
+        check(&pod(json!({"deletionTimestamp": "2026-11-23T20:00:00Z"}), "Running"), &["a/p goes"]);
+        check(&pod(owned("DaemonSet"), "Running"), &[]);
+        check(&pod(json!({"annotations": {"kubernetes.io/config.mirror": "x"}}), "Running"), &[]);
+        check(&pod(json!({}), "Succeeded"), &[]);
+        check(&pod(json!({}), "Failed"), &[]);
+    }
+
+    #[test]
+    fn a_node_that_says_nothing_is_not_ready() {
+        let node =
+            |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": status}]}});
+        assert!(is_ready(&node("True")));
+        assert!(!is_ready(&node("Unknown")));
+        assert!(!is_ready(&json!({})));
+    }
+}

@@ -1,0 +1,303 @@
+//! Takes leave of machines that the spec no longer names: their pods move, their node goes, and what
+//! ringfort put on them is taken away if they can be entered.
+//!
+//! A control plane's member of etcd is taken out before, with the membership.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
+
+use ringfort_api::ApiError;
+use ringfort_engine::Goal;
+use ringfort_model::api_object::ObjectKey;
+use ringfort_model::blueprint::{Blueprint, Machine};
+use ringfort_model::event::Event;
+use ringfort_model::frame::{Answer, Request};
+use ringfort_model::known::KnownMachine;
+use ringfort_model::name::NodeName;
+
+use super::drain::{Lodger, is_ready, lodgers};
+use super::{MakeError, Site, Work, site, stage};
+use crate::drive::fleet;
+use crate::drive::run::first;
+
+/// How long pods may take to move from a node: their own time to end, and what budgets ask for.
+const DRAIN_LIMIT: Duration = Duration::from_secs(300);
+/// The pause between two looks at pods that move.
+const DRAIN_PAUSE: Duration = Duration::from_secs(1);
+/// The control that wants no other node than those of the spec.
+const BY: &str = "ha/nodes-are-ready";
+const NOT_IN_SPEC: &str = "not in cluster.yaml";
+
+/// What came of taking leave.
+#[derive(Clone, Debug, Default)]
+pub struct Leave {
+    /// How many changes it took.
+    pub changes: u64,
+    /// What is left to do, a line for each machine.
+    pub left: Vec<String>,
+}
+
+/// One thing that goes because nobody wants it any more.
+#[derive(Clone, Debug)]
+pub struct Parting {
+    /// The machine, or none for what is done through the API.
+    pub node: Option<NodeName>,
+    /// What goes.
+    pub item: String,
+    because: &'static str,
+}
+
+impl Parting {
+    fn of_node(name: &NodeName) -> Self {
+        Self { node: None, item: node_key(name).to_string(), because: NOT_IN_SPEC }
+    }
+
+    fn of_machine(name: &NodeName) -> Self {
+        Self { node: Some(name.clone()), item: "machine".to_owned(), because: NOT_IN_SPEC }
+    }
+
+    pub(super) fn of_object(key: &ObjectKey) -> Self {
+        Self { node: None, item: key.to_string(), because: "not in the blueprint" }
+    }
+
+    /// Tells of it.
+    pub fn event(&self, seconds: f64, took: f64, failed: Option<String>) -> Event {
+        Event::Step {
+            node: self.node.clone(),
+            item: self.item.clone(),
+            by: BY.to_owned(),
+            because: self.because.to_owned(),
+            seconds,
+            took,
+            failed,
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Lists what leaving takes, without doing it.
+    pub(super) async fn partings(&self) -> Result<Vec<Parting>, MakeError> {
+        let mut partings = Vec::new();
+        for gone in self.left() {
+            if self.node_of(&gone).await?.is_some() {
+                partings.push(Parting::of_node(&gone.name));
+            }
+            if self.is_to_be_entered(&gone) {
+                partings.push(Parting::of_machine(&gone.name));
+            }
+        }
+        Ok(partings)
+    }
+
+    /// Takes leave of every machine that the spec no longer names.
+    pub(super) async fn leave(
+        &mut self,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Leave, MakeError> {
+        let mut leave = Leave::default();
+        let left = self.left();
+        if left.is_empty() {
+            return Ok(leave);
+        }
+        stage(self, "machines that left the spec", tell);
+        for gone in &left {
+            self.leave_one(gone, &mut leave, tell, interrupts).await?;
+        }
+        Ok(leave)
+    }
+
+    async fn leave_one(
+        &mut self,
+        gone: &KnownMachine,
+        leave: &mut Leave,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<(), MakeError> {
+        let began = Instant::now();
+        let node = self.node_of(gone).await?;
+        if let Some(node) = &node {
+            self.drain(&gone.name, node, interrupts).await?;
+        }
+        // Its kubelet stops first, so that it does not come back as a node.
+        let entered = match self.is_to_be_entered(gone) {
+            true => self.reset_left(gone, tell, interrupts).await?,
+            false => Ok(0),
+        };
+        let spent =
+            |work: &Self| (work.start.elapsed().as_secs_f64(), began.elapsed().as_secs_f64());
+        if node.is_some() {
+            let key = node_key(&gone.name);
+            first(&self.servers, |server| server.delete(&key))
+                .await
+                .map_err(unasked(&gone.name))?;
+            let (seconds, took) = spent(self);
+            tell(Parting::of_node(&gone.name).event(seconds, took, None));
+            leave.changes += 1;
+        }
+        match entered {
+            Ok(changes) => {
+                leave.changes += changes;
+                if gone.given_up.is_none() {
+                    self.memory.trust.machines.remove(gone);
+                    self.memory.save()?;
+                }
+            }
+            Err(why) => {
+                let (seconds, took) = spent(self);
+                tell(Parting::of_machine(&gone.name).event(seconds, took, Some(why.clone())));
+                leave.left.push(not_entered(gone, &why));
+            }
+        }
+        Ok(())
+    }
+
+    fn left(&self) -> Vec<KnownMachine> {
+        self.memory.trust.left(&addresses(self.spec))
+    }
+
+    /// A machine that the spec names otherwise is no longer the one that left.
+    fn is_to_be_entered(&self, gone: &KnownMachine) -> bool {
+        let is_taken = self.spec.nodes.values().any(|node| node.address == gone.address);
+        gone.given_up.is_none() && !is_taken
+    }
+
+    /// Reads the node of a machine that left, unless the spec has another machine of that name.
+    async fn node_of(&self, gone: &KnownMachine) -> Result<Option<Value>, MakeError> {
+        if self.spec.nodes.contains_key(&gone.name) {
+            return Ok(None);
+        }
+        let key = node_key(&gone.name);
+        first(&self.servers, |server| server.get(&key)).await.map_err(unasked(&gone.name))
+    }
+
+    /// Moves every pod from a node, in the time that budgets give. Where no kubelet ends pods, they
+    /// go with their node.
+    async fn drain(
+        &self,
+        name: &NodeName,
+        node: &Value,
+        interrupts: &mut Receiver<()>,
+    ) -> Result<(), MakeError> {
+        let node_name = name.as_str();
+        first(&self.servers, |server| server.cordon(node_name)).await.map_err(unasked(name))?;
+        let until = Instant::now() + DRAIN_LIMIT;
+        while is_ready(node) {
+            let pods = first(&self.servers, |server| server.pods_on(node_name)).await;
+            let lodgers = lodgers(&pods.map_err(unasked(name))?);
+            if lodgers.is_empty() {
+                break;
+            }
+            let mut lines = Vec::new();
+            for lodger in &lodgers {
+                let said = match lodger.goes {
+                    true => "is ending".to_owned(),
+                    false => match self.evict(lodger).await {
+                        Ok(()) => "is ending".to_owned(),
+                        Err(error) => error.to_string(),
+                    },
+                };
+                lines.push(format!("{}/{}: {said}", lodger.namespace, lodger.name));
+            }
+            if Instant::now() >= until {
+                return Err(MakeError::Stays { node: name.clone(), pods: lines });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(DRAIN_PAUSE) => {}
+                Some(()) = interrupts.recv() => return Err(MakeError::Interrupted),
+            }
+        }
+        Ok(())
+    }
+
+    async fn evict(&self, lodger: &Lodger) -> Result<(), ApiError> {
+        let (namespace, name) = (lodger.namespace.as_str(), lodger.name.as_str());
+        first(&self.servers, |server| server.evict(namespace, name)).await
+    }
+
+    /// Takes everything of ringfort from a machine that left; gives how many changes that took, or
+    /// why it could not be entered.
+    async fn reset_left(
+        &mut self,
+        gone: &KnownMachine,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Result<u64, String>, MakeError> {
+        let door = site::door(gone, self.places.home, self.places.beside);
+        let doors = BTreeMap::from([(gone.name.clone(), door)]);
+        let mut members = BTreeMap::new();
+        for (node, entered) in fleet::enter(&doors, self.own, self.epoch, self.operator).await {
+            match entered {
+                Ok(member) => drop(members.insert(node, member)),
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        }
+        let site = Site { members };
+        if !self.is_ours(&site).await? {
+            return Ok(Ok(0));
+        }
+        let machine = Machine { role: gone.role, address: gone.address, items: BTreeMap::new() };
+        let blueprint = Blueprint {
+            cluster: self.spec.name.clone(),
+            kubernetes: String::new(),
+            machines: BTreeMap::from([(gone.name.clone(), machine)]),
+            objects: Vec::new(),
+        };
+        let report = self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?;
+        site.clear().await?;
+        Ok(Ok(report.changes.len() as u64))
+    }
+
+    /// Says whether machines still have something of this cluster: one that was set up anew has not.
+    async fn is_ours(&self, site: &Site) -> Result<bool, MakeError> {
+        for member in site.members.values() {
+            let asked = member.link.ask(&Request::Observe { looks: Vec::new() }, &[]).await;
+            let Answer::Observed(seen) = asked.map_err(|e| MakeError::Other(e.to_string()))? else {
+                return Err(MakeError::Other(format!(
+                    "{} answered something else",
+                    member.link.node()
+                )));
+            };
+            let ours = self.spec.name.as_str();
+            if seen.cluster.as_deref() == Some(ours)
+                || (seen.cluster.is_none() && !seen.owned.is_empty())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Gives the address of each machine of a spec.
+pub(super) fn addresses(spec: &ringfort_spec::Spec) -> BTreeMap<NodeName, IpAddr> {
+    spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect()
+}
+
+fn node_key(name: &NodeName) -> ObjectKey {
+    ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+        namespace: None,
+        name: name.to_string(),
+    }
+}
+
+fn unasked(name: &NodeName) -> impl Fn(ApiError) -> MakeError {
+    move |error| {
+        MakeError::Other(format!("{name} left the spec, but its node is still there: {error}"))
+    }
+}
+
+fn not_entered(gone: &KnownMachine, why: &str) -> String {
+    let KnownMachine { name, address, .. } = gone;
+    format!(
+        "{name} ({address}) left the cluster, but was not reset, since it could not be entered: {why}. \
+         It still holds a kubelet's certificate, good until its end. Run up again when it answers, \
+         or give it up for good: ringfort up --give-up {name}"
+    )
+}
