@@ -1,6 +1,6 @@
 //! Opens bundles and looks whether every file is what the lock says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -167,6 +167,20 @@ impl Bundle {
         Ok(flaws)
     }
 
+    /// Reads the files of these digests, and names those that are not what the lock says.
+    ///
+    /// # Errors
+    /// Something could not be read, so that nothing can be said.
+    pub fn flaws_among(&self, digests: &BTreeSet<Digest>) -> Result<Vec<Flaw>, DirectoryError> {
+        let mut flaws = Vec::new();
+        for entry in self.lock.entries.iter().filter(|entry| digests.contains(&entry.sha256)) {
+            if let Some(wrong) = judge(&self.path(entry), &entry.sha256)? {
+                flaws.push(Flaw { path: entry.path.clone(), wrong });
+            }
+        }
+        Ok(flaws)
+    }
+
     /// Copies the bundle to a directory that does not exist yet.
     ///
     /// # Errors
@@ -292,6 +306,16 @@ mod tests {
             symlink(real, place).expect("a link");
         };
         check(&link, &["files/kubelet: missing", "real: not in the lock"]);
+    }
+
+    #[test]
+    fn what_no_machine_needs_is_not_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let bundle = write(directory.path());
+        fs::write(directory.path().join("files/kubelet"), "kubelex").expect("a change");
+        let flaws = |digest| bundle.flaws_among(&[digest].into()).expect("it can be read").len();
+        assert_eq!(flaws(Digest::of(b"kubelet")), 1);
+        assert_eq!(flaws(Digest::of(b"another")), 0);
     }
 
     #[test]

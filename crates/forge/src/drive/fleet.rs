@@ -32,6 +32,16 @@ pub enum FleetError {
         /// What the machine said.
         why: String,
     },
+    /// Commands do not run as root there.
+    #[error(
+        "{node}: commands do not run as root ({why}): set ssh.user to root, or ssh.sudo: true where sudo asks for no password"
+    )]
+    NotRoot {
+        /// Which machine.
+        node: NodeName,
+        /// What the machine said.
+        why: String,
+    },
     /// A machine could not be cleared after a reset.
     #[error("{node}: the last traces could not be taken away: {why}")]
     NotCleared {
@@ -110,6 +120,7 @@ async fn enter_one(
     let host = Arc::new(Host::enter(door).await?);
     bring(node, &host, own).await?;
     let (link, epoch) = greet(node, &host, epoch, operator).await?;
+    tracing::info!(%node, address = %door.address, epoch, "entered");
     Ok(Member { host, link, epoch })
 }
 
@@ -120,7 +131,9 @@ pub(crate) async fn greet(
     epoch: u64,
     operator: &str,
 ) -> Result<(Link, u64), FleetError> {
-    let pipe = host.open(&format!("exec {BINARY} node serve")).await?;
+    // What the machine logs comes back beside the conversation, and stands in the operator's log.
+    let log = if tracing::enabled!(tracing::Level::DEBUG) { "--log-level debug " } else { "" };
+    let pipe = host.open(&format!("exec {BINARY} {log}node serve")).await?;
     Ok(Link::greet(node.clone(), pipe, epoch, operator).await?)
 }
 
@@ -137,5 +150,10 @@ async fn bring(node: &NodeName, host: &Host, own: &OwnBinary) -> Result<(), Flee
     if done.ok() && done.stdout.starts_with(own.digest.as_str().as_bytes()) {
         return Ok(());
     }
-    Err(FleetError::Binary { node: node.clone(), why: done.complaint() })
+    let (node, why) = (node.clone(), done.complaint());
+    let who = host.run("id -u", &[]).await?;
+    match who.stdout.trim_ascii() {
+        b"0" => Err(FleetError::Binary { node, why }),
+        _ => Err(FleetError::NotRoot { node, why }),
+    }
 }

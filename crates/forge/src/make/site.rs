@@ -1,6 +1,6 @@
 //! The machines of a spec, entered, and the ways to their API servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use futures::future::join_all;
 use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
+use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
@@ -17,7 +18,7 @@ use ringfort_model::reach::Reach;
 use ringfort_spec::{Node, Spec, on_disk};
 
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
-use crate::drive::link::Link;
+use crate::drive::link::{Link, LinkError};
 use crate::preflight::reach::Part;
 use crate::preflight::{self, Candidate, Finding, Terms};
 
@@ -181,6 +182,22 @@ impl Site {
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
         Preflight { findings, exists }
+    }
+
+    /// Picks out the digests of files that some machine lacks.
+    ///
+    /// # Errors
+    /// A machine could not be asked.
+    pub async fn lacking(&self, digests: &[Digest]) -> Result<BTreeSet<Digest>, LinkError> {
+        let asked = self.members.values().map(|member| async move {
+            let request = Request::Lacks { digests: digests.to_vec() };
+            match member.link.ask(&request, &[]).await? {
+                Answer::Lacking(lacking) => Ok(lacking),
+                other => Err(member.link.astray("lacks", &other)),
+            }
+        });
+        let answers: Result<Vec<_>, LinkError> = join_all(asked).await.into_iter().collect();
+        Ok(answers?.into_iter().flatten().collect())
     }
 
     /// Has machines try the ports that they will need of each other. A machine that does not answer

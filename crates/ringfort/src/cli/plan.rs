@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::mpsc::Receiver;
 
 use ringfort_engine::Planned;
 use ringfort_forge::keyring::{Keyring, StateError};
-use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Places, Ways, Work};
+use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Ways};
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::{Founding, FoundingState};
 use ringfort_model::event::Event;
@@ -18,10 +18,8 @@ use ringfort_model::trust::TrustFacts;
 use super::Fault;
 use super::gate::Verdicts;
 use super::keys::state_fault;
-use super::session::{
-    How, Missing, Session, Where, api_identity, beside, home, now_s, operator_name,
-};
-use super::up::{Outcome, conclude, fault, interrupts, keeper};
+use super::session::{How, Missing, Session, Where, api_identity, now_s};
+use super::up::{Outcome, fault, keeper, play, unless_interrupted};
 
 /// Show exactly what up would change, and which control wants it
 ///
@@ -37,17 +35,13 @@ pub struct PlanArgs {
 
 /// Runs the command.
 pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
-    let mut session = Session::open("plan", &args.place, &args.how, Missing::Make)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
-    let outcome = runtime.block_on(plan(&mut session));
-    runtime.shutdown_timeout(Duration::from_millis(500));
-    conclude(&mut session, outcome)
+    play(|| Session::open("plan", &args.place, &args.how, Missing::Make), plan)
 }
 
-async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
-    let mut interrupts = interrupts();
-    let site = session.enter().await?;
-    let preflight = session.preflight(&site).await?;
+async fn plan(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
+    let site = unless_interrupted(interrupts, session.enter()).await?;
+    let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
+    unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let (keyring, mut trust, known) = match session.state.open(&session.identity) {
         Ok(opened) => (opened.keyring, opened.trust, true),
         Err(StateError::None { .. }) if !preflight.exists => imagined(session)?,
@@ -62,25 +56,11 @@ async fn plan(session: &mut Session) -> Result<Outcome, Fault> {
     }
     let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    let (home, operator) = (home()?, operator_name());
-    let Session { file, spec, bundle, own, voice, start, .. } = &mut *session;
-    let mut work = Work {
-        spec,
-        site: &site,
-        servers: ways.servers.values().cloned().collect(),
-        bundle,
-        own,
-        keyring: &keyring,
-        memory: Memory { trust, held: None, known },
-        epoch: 0,
-        now_s: now_s(),
-        start: *start,
-        places: Places { home: &home, beside: beside(file) },
-        operator: &operator,
-    };
-    voice.stage("looking", *start);
+    session.voice.stage("looking", session.start);
+    let (mut work, voice) = session.work(&site, &keyring, Memory { trust, held: None, known });
+    work.servers = ways.servers.values().cloned().collect();
     let tell = &mut |event: Event| voice.tell(&event);
-    let plan = make::plan(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    let plan = make::plan(&mut work, tell, interrupts).await.map_err(fault)?;
     drop(work);
     let report = plan.report;
     for planned in &report.changes {

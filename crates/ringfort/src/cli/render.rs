@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ringfort_forge::bundle::{Bundle, cache_directory};
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_forge::render::{Materials, render_all, sample_trust, tree};
@@ -12,6 +11,7 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
 use super::Fault;
+use super::session::find_bundle;
 use super::specification::{self, SpecFile};
 
 /// Write the blueprint of a cluster as files, without any secret
@@ -49,20 +49,6 @@ pub fn run(args: &RenderArgs) -> Result<ExitCode, Fault> {
     }
     println!("{} files in {}", files.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-fn find_bundle(named: Option<&Path>, spec: &Spec) -> Result<Bundle, Fault> {
-    if let Some(directory) = named {
-        return Bundle::open(directory).map_err(Fault::usage);
-    }
-    let cache = cache_directory(|name| std::env::var_os(name))
-        .ok_or_else(|| Fault::usage("HOME is not set: name the bundle with --bundle"))?;
-    Bundle::newest(&cache, spec.kubernetes).map_err(Fault::usage)?.ok_or_else(|| {
-        let (version, minor) = (spec.kubernetes, spec.kubernetes.minor);
-        Fault::usage(format!(
-            "there is no bundle of Kubernetes {version}: ringfort bundle build --kubernetes {minor}"
-        ))
-    })
 }
 
 fn find_trust(file: &Path, spec: &Spec) -> Result<TrustFacts, Fault> {

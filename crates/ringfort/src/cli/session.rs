@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use ringfort_forge::bundle::{Bundle, cache_directory};
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
-use ringfort_forge::make::{Preflight, Site, doors};
+use ringfort_forge::make::{Memory, Places, Preflight, Site, Work, doors};
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::event::Event;
 use ringfort_spec::Spec;
@@ -47,6 +47,10 @@ pub struct How {
 pub struct Session {
     /// The specification's file.
     pub file: PathBuf,
+    /// The home directory, where paths of the specification may begin.
+    pub home: PathBuf,
+    /// Who runs the command, for messages to other operators.
+    pub operator: String,
     /// The specification.
     pub spec: Spec,
     /// Opens the keyring.
@@ -77,7 +81,7 @@ impl Session {
     pub fn open(command: &str, place: &Where, how: &How, missing: Missing) -> Result<Self, Fault> {
         let start = Instant::now();
         let spec = specification::read(&place.spec.file)?;
-        let bundle = find_bundle(how, &spec)?;
+        let bundle = find_bundle(how.bundle.as_deref(), &spec)?;
         let identity = match missing {
             Missing::Make => place.whose.read_or_make()?,
             Missing::Refuse => place.whose.read()?,
@@ -92,14 +96,15 @@ impl Session {
             command: command.to_owned(),
         });
         let file = place.spec.file.clone();
-        Ok(Self { file, spec, identity, state, own, bundle, voice, start })
+        let (home, operator) = (home()?, operator_name());
+        Ok(Self { file, home, operator, spec, identity, state, own, bundle, voice, start })
     }
 
     /// Enters the machines, to look only.
     pub async fn enter(&mut self) -> Result<Site, Fault> {
         self.voice.stage("entering the machines", self.start);
-        let doors = doors(&self.spec, &home()?, beside(&self.file));
-        Site::enter(&doors, &self.own, &operator_name()).await.map_err(Fault::unable)
+        let doors = doors(&self.spec, &self.home, beside(&self.file));
+        Site::enter(&doors, &self.own, &self.operator).await.map_err(Fault::unable)
     }
 
     /// Judges the machines. A fatal finding ends the command before anything was written.
@@ -121,14 +126,63 @@ impl Session {
         }
         Ok(preflight)
     }
+
+    /// Sees that what machines lack is in the bundle as its lock says, before anything is written.
+    pub async fn check_bundle(&self, site: &Site) -> Result<(), Fault> {
+        let digests: Vec<_> =
+            self.bundle.lock().entries.iter().map(|entry| entry.sha256.clone()).collect();
+        let lacking = site.lacking(&digests).await.map_err(Fault::unable)?;
+        let flaws = self.bundle.flaws_among(&lacking).map_err(Fault::blind)?;
+        if flaws.is_empty() {
+            return Ok(());
+        }
+        let flaws: Vec<_> = flaws.iter().map(ToString::to_string).collect();
+        Err(Fault::usage(format!(
+            "the bundle {} is not what its lock says; nothing was written. Build it again, or fetch it again:\n  {}",
+            self.bundle.directory().display(),
+            flaws.join("\n  ")
+        )))
+    }
+
+    /// Puts together what making a cluster takes, with the voice that tells of it beside it.
+    ///
+    /// No API server is known yet, and the epoch is the one to look without acting.
+    pub fn work<'a>(
+        &'a mut self,
+        site: &'a Site,
+        keyring: &'a Keyring,
+        memory: Memory<'a>,
+    ) -> (Work<'a>, &'a mut Voice) {
+        let Self { file, home, operator, spec, bundle, own, voice, start, .. } = self;
+        let work = Work {
+            spec,
+            site,
+            servers: Vec::new(),
+            bundle,
+            own,
+            keyring,
+            memory,
+            epoch: 0,
+            now_s: now_s(),
+            start: *start,
+            places: Places { home, beside: beside(file) },
+            operator,
+        };
+        (work, voice)
+    }
 }
 
 /// Makes an identity for the API that lives in memory and not for long.
+///
+/// It stands for the beginning of a run: an authority that can sign nothing any more ends it here.
 pub fn api_identity(
     keyring: &Keyring,
     subject: &Subject,
     life: Duration,
 ) -> Result<ringfort_api::Identity, Fault> {
+    for authority in Authority::ALL {
+        keyring.signer(authority, now_s()).map_err(Fault::unable)?;
+    }
     let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
     let client = signer.client(subject, life).map_err(Fault::unable)?;
     let authorities = keyring.authorities().map_err(Fault::unable)?;
@@ -155,9 +209,10 @@ fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-fn find_bundle(how: &How, spec: &Spec) -> Result<Bundle, Fault> {
+/// Opens the bundle that was named, or the newest in the cache; it must be of the spec's minor.
+pub fn find_bundle(named: Option<&Path>, spec: &Spec) -> Result<Bundle, Fault> {
     let minor = spec.kubernetes.minor;
-    let bundle = match &how.bundle {
+    let bundle = match named {
         Some(directory) => Bundle::open(directory).map_err(Fault::usage)?,
         None => {
             let cache = cache_directory(|name| std::env::var_os(name))

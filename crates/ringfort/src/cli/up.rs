@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use ringfort_forge::keyring::ClusterExists;
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Places, Ways, Work};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
@@ -15,9 +15,7 @@ use ringfort_spec::Spec;
 
 use super::gate::{self, Fresh, Scope, Verdicts};
 use super::keys::{operators, state_fault};
-use super::session::{
-    How, Missing, Session, Where, api_identity, beside, home, now_s, operator_name,
-};
+use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
 use super::{Fault, kubeconfig};
 
 /// Make the cluster, prove it, and write a kubeconfig
@@ -47,9 +45,21 @@ pub const KEEPER: &str = "ringfort:keeper";
 
 /// Runs the command.
 pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {
-    let mut session = Session::open("up", &args.place, &args.how, Missing::Make)?;
+    play(
+        || Session::open("up", &args.place, &args.how, Missing::Make),
+        async |session, interrupts| up(session, args, interrupts).await,
+    )
+}
+
+/// Opens a session and does its work; Ctrl-C is heard from the first moment.
+pub fn play(
+    open: impl FnOnce() -> Result<Session, Fault>,
+    work: impl AsyncFnOnce(&mut Session, &mut Receiver<()>) -> Result<Outcome, Fault>,
+) -> Result<ExitCode, Fault> {
     let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
-    let outcome = runtime.block_on(up(&mut session, args));
+    let mut interrupts = runtime.block_on(async { interrupts() });
+    let mut session = open()?;
+    let outcome = runtime.block_on(work(&mut session, &mut interrupts));
     // Nothing may hold up the end: what is under way on machines is safe to cut.
     runtime.shutdown_timeout(Duration::from_millis(500));
     conclude(&mut session, outcome)
@@ -68,7 +78,7 @@ pub struct Outcome {
 }
 
 /// Tells the end of a run and chooses its exit code.
-pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Result<ExitCode, Fault> {
+fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Result<ExitCode, Fault> {
     let (outcome, fault) = match outcome {
         Ok(outcome) => (outcome, None),
         Err(fault) => {
@@ -101,50 +111,42 @@ pub fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Resul
     }
 }
 
-async fn up(session: &mut Session, args: &UpArgs) -> Result<Outcome, Fault> {
-    let mut interrupts = interrupts();
-    let mut site = session.enter().await?;
-    let preflight = session.preflight(&site).await?;
+async fn up(
+    session: &mut Session,
+    args: &UpArgs,
+    interrupts: &mut Receiver<()>,
+) -> Result<Outcome, Fault> {
+    let mut site = unless_interrupted(interrupts, session.enter()).await?;
+    let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
+    unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let exists = if preflight.exists { ClusterExists::Yes } else { ClusterExists::No };
     let recipients = operators(&session.spec)?;
     let opened = held
         .open_or_create(&session.identity, &recipients, exists, now_s())
         .map_err(state_fault)?;
+    // An authority whose life is over ends the run before a machine is told anything.
+    let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
     let mut trust = TrustFacts { epoch, ..opened.trust };
     if let Some(name) = &args.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }
     held.save_trust(&trust).map_err(Fault::unable)?;
-    let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
     let memory = Memory {
         trust,
         held: Some(&held),
         known: !opened.done.made_keyring && !opened.done.renewed_trust,
     };
-    let (home, operator) = (home()?, operator_name());
-    let Session { file, spec, bundle, own, voice, start, .. } = &mut *session;
-    let mut work = Work {
-        spec,
-        site: &site,
-        servers: ways.servers.values().cloned().collect(),
-        bundle,
-        own,
-        keyring: &opened.keyring,
-        memory,
-        epoch,
-        now_s: now_s(),
-        start: *start,
-        places: Places { home: &home, beside: beside(file) },
-        operator: &operator,
-    };
+    let (mut work, voice) = session.work(&site, &opened.keyring, memory);
+    work.servers = ways.servers.values().cloned().collect();
+    work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
-    let made = make::make(&mut work, tell, &mut interrupts).await.map_err(fault)?;
+    let made = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring };
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(made.changes) };
-    let verdicts = gate::prove(session, &scope, fresh, &mut interrupts).await?;
+    let verdicts = gate::prove(session, &scope, fresh, interrupts).await?;
     let kubeconfig = match verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &opened.keyring)?),
         false => None,
@@ -169,8 +171,21 @@ pub fn keeper() -> Subject {
     Subject::member(KEEPER, "system:masters")
 }
 
+/// Does what changes nothing of a cluster and may be cut at the first Ctrl-C.
+pub async fn unless_interrupted<T>(
+    interrupts: &mut Receiver<()>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::select! {
+        done = work => done,
+        Some(()) = interrupts.recv() => {
+            Err(Fault::interrupted("interrupted before anything of the cluster was changed"))
+        }
+    }
+}
+
 /// Listens for Ctrl-C: the first ends the run in good order, the second at once.
-pub fn interrupts() -> Receiver<()> {
+fn interrupts() -> Receiver<()> {
     let (tell, hear) = channel(1);
     tokio::spawn(async move {
         let mut asked = false;
