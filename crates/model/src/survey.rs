@@ -24,7 +24,7 @@ pub struct Survey {
     pub memory_bytes: Option<u64>,
     /// Free bytes under `/var/lib`.
     pub disk_free_bytes: Option<u64>,
-    /// The slowest of a few synced writes under `/var/lib`, in microseconds.
+    /// What nine of ten synced writes under `/var/lib` stay below, in microseconds.
     pub sync_latency_us: Option<u64>,
     /// Kernel release, such as `6.1.0-40-cloud-amd64`.
     pub kernel: Option<String>,
