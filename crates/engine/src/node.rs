@@ -241,7 +241,7 @@ impl Node {
 
     fn write(&mut self, epoch: u64, step: &Step, phase: Phase, out: &mut Vec<Effect>) {
         let record = Record {
-            seq: self.ledger.last + 1,
+            seq: self.ledger.last.saturating_add(1),
             epoch,
             item: step.item.clone(),
             phase,
