@@ -89,12 +89,15 @@ impl Session {
         let to_machine = channel.make_writer();
         let (tell, end) = oneshot::channel();
         tokio::spawn(feed(outward, to_machine));
+        let address = self.door.address;
         tokio::spawn(async move {
             let mut finish = End::default();
             while let Some(message) = channel.wait().await {
                 let listening = match message {
                     ChannelMsg::Data { data } => inward.write_all(&data).await.is_ok(),
                     ChannelMsg::ExtendedData { data, .. } => {
+                        let said = String::from_utf8_lossy(&data);
+                        tracing::debug!(%address, said = said.trim_end(), "the machine says");
                         finish.stderr.extend_from_slice(&data);
                         true
                     }

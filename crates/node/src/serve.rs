@@ -256,7 +256,13 @@ impl<W: Write + Send> Talk<'_, '_, W> {
         let machine = self.machine;
         machine.open.fetch_add(1, Ordering::Relaxed);
         self.scope.spawn(move || {
+            tracing::debug!(seq, item = %step.item, control = step.by, "begins a step");
             let outcome = perform(&machine.actor, &machine.slots, &step, &secret);
+            tracing::debug!(
+                seq,
+                failed = matches!(outcome, Outcome::Failed { .. }),
+                "ended a step"
+            );
             half.performed(machine, seq, &step, outcome);
             machine.open.fetch_sub(1, Ordering::Relaxed);
         });

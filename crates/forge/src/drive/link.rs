@@ -96,6 +96,7 @@ impl Link {
     /// # Errors
     /// The channel closed, or the machine refused.
     pub async fn ask(&self, request: &Request, tail: &[u8]) -> Result<Answer, LinkError> {
+        tracing::debug!(node = %self.node, request = kind(request), "asks");
         let (tell, hear) = oneshot::channel();
         // The frame goes out under the lock, so that questions and answers keep one order.
         let permit = self.outbox.reserve().await.map_err(|_| self.closed())?;
@@ -128,6 +129,7 @@ impl Link {
     /// The channel closed; whether the step was done shows when the machine is asked again.
     pub async fn apply(&self, seq: u64, step: Step, tail: &[u8]) -> Result<Outcome, LinkError> {
         let (tell, hear) = oneshot::channel();
+        tracing::debug!(node = %self.node, seq, item = %step.item, control = step.by, "asks for a step");
         if let Ok(mut waiting) = self.waiting.lock() {
             waiting.steps.insert(seq, tell);
         }
@@ -143,6 +145,20 @@ impl Link {
     fn closed(&self) -> LinkError {
         let why = self.waiting.lock().ok().and_then(|waiting| waiting.closed.clone());
         LinkError::Closed { node: self.node.clone(), why: why.unwrap_or_default() }
+    }
+}
+
+/// Names a request for the log, which never holds what is in it.
+fn kind(request: &Request) -> &'static str {
+    match request {
+        Request::Hello { .. } => "hello",
+        Request::Survey => "survey",
+        Request::Observe { .. } => "observe",
+        Request::Lacks { .. } => "lacks",
+        Request::Store { .. } => "store",
+        Request::Apply { .. } => "apply",
+        Request::Members => "members",
+        Request::Bye => "bye",
     }
 }
 

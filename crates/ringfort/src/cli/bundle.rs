@@ -20,7 +20,7 @@ use ringfort_forge::bundle::{
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::version::KubeVersion;
 
-use super::Fault;
+use super::{Fault, print};
 
 /// Binaries and images of a cluster, with a lock of their digests
 ///
@@ -147,10 +147,10 @@ fn verify(directory: &Path) -> Result<ExitCode, Fault> {
 fn show(directory: &Path, json: bool) -> Result<ExitCode, Fault> {
     let bundle = Bundle::open(directory).map_err(not_opened)?;
     if json {
-        print!("{}", bundle.lock().render());
+        print(&bundle.lock().render());
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", table(bundle.lock()));
+    print(&format!("{}\n", table(bundle.lock())));
     let lock = bundle.lock();
     let compiler = lock.compiler.as_deref().unwrap_or("upstream's releases");
     println!(

@@ -7,6 +7,7 @@ mod init;
 mod keys;
 mod kubeconfig;
 mod lab;
+mod log;
 mod node;
 mod papers;
 mod plan;
@@ -25,6 +26,8 @@ use std::process::ExitCode;
 #[derive(clap::Parser)]
 #[command(name = "ringfort", version, arg_required_else_help = true)]
 pub struct Cli {
+    #[command(flatten)]
+    log: log::LogArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,6 +52,10 @@ enum Command {
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
+    cli.log.begin(match &cli.command {
+        Command::Node(node) => node.usual_log(),
+        _ => log::Usual::Nothing,
+    })?;
     match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
@@ -64,6 +71,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Completions(args) => Ok(papers::completions(&args)),
         Command::Man(args) => papers::man(&args),
     }
+}
+
+/// Writes a result to standard output. A reader that has gone, as `head` does, wants no more.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// A command that came to no result: the cause, and the exit code that says whose turn it is.
@@ -103,7 +116,11 @@ impl Fault {
         let mut text = format!("{grade}{said}\n");
         let mut below = self.cause.source();
         while let Some(cause) = below {
-            text.push_str(&format!("  because: {cause}\n"));
+            // What a message has said of its cause already is not said again.
+            let why = cause.to_string();
+            if !text.contains(&why) {
+                text.push_str(&format!("  because: {why}\n"));
+            }
             below = cause.source();
         }
         // Standard error may be closed; there is nowhere else to say so.

@@ -1,7 +1,7 @@
 //! `ringfort node`: what runs on machines. Started by the operator's side over SSH and by systemd,
 //! hardly ever by a person.
 
-use std::io::{stderr, stdin, stdout};
+use std::io::{stdin, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use ringfort_node::balance::{self, Settings};
 use ringfort_node::{HostTools, Root, routes};
 
 use super::Fault;
+use super::log::Usual;
 
 /// What runs on machines of a cluster; started by ringfort itself and by systemd.
 #[derive(clap::Args)]
@@ -50,6 +51,16 @@ enum Command {
     },
 }
 
+impl NodeArgs {
+    /// Says how much a part logs: services tell the journal what changes.
+    pub fn usual_log(&self) -> Usual {
+        match self.command {
+            Command::Serve | Command::Connect { .. } => Usual::Nothing,
+            Command::Balance { .. } | Command::Routes { .. } => Usual::Changes,
+        }
+    }
+}
+
 /// Runs a part of the node.
 ///
 /// # Errors
@@ -64,7 +75,6 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             ringfort_node::connect(to, stdin(), stdout()).map_err(Fault::unable)?;
         }
         Command::Balance { listen, backends, ca } => {
-            log();
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -74,24 +84,11 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             match runtime.block_on(balance::run(&settings)).map_err(Fault::unable)? {}
         }
         Command::Routes { file, once: true } => {
-            log();
             routes::once(&file, &root, &HostTools).map_err(Fault::unable)?;
         }
         Command::Routes { file, once: false } => {
-            log();
             match routes::keep(&file, &root, &HostTools).map_err(Fault::unable)? {}
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Sends log lines to standard error, where the journal adds time and unit.
-fn log() {
-    // A subscriber that is there already serves as well.
-    let _ = tracing_subscriber::fmt()
-        .with_writer(stderr)
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .try_init();
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Fault};
+use super::{Cli, Fault, print};
 
 /// Print completions for a shell
 #[derive(Args)]
@@ -25,12 +25,16 @@ pub struct ManArgs {
 
 /// Prints completions.
 pub fn completions(args: &CompletionsArgs) -> ExitCode {
-    clap_complete::generate(args.shell, &mut Cli::command(), "ringfort", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ringfort", &mut text);
+    print(&String::from_utf8_lossy(&text));
     ExitCode::SUCCESS
 }
 
 /// Writes the manual pages.
 pub fn man(args: &ManArgs) -> Result<ExitCode, Fault> {
-    clap_mangen::generate_to(Cli::command(), &args.directory).map_err(Fault::unable)?;
+    clap_mangen::generate_to(Cli::command(), &args.directory).map_err(|error| {
+        Fault::usage(format!("{} cannot be written into: {error}", args.directory.display()))
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use jiff::Zoned;
 use ringfort_spec::Spec;
 
-use super::Fault;
+use super::{Fault, print};
 
 /// Which cluster a command is about.
 #[derive(clap::Args)]
@@ -32,6 +32,6 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
 /// Prints the JSON Schema of the specification.
 pub fn schema() -> Result<ExitCode, Fault> {
     let text = serde_json::to_string_pretty(&ringfort_spec::schema()).map_err(Fault::unable)?;
-    println!("{text}");
+    print(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)
 }

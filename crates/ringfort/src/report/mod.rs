@@ -27,6 +27,7 @@ impl Voice {
 
     /// Tells one event.
     pub fn tell(&mut self, event: &Event) {
+        log(event);
         match self {
             Self::People(people) => people.tell(event),
             Self::Json => {
@@ -48,5 +49,35 @@ impl Voice {
     pub fn stage(&mut self, name: &str, start: Instant) {
         let seconds = start.elapsed().as_secs_f64();
         self.tell(&Event::Stage { name: name.to_owned(), seconds });
+    }
+}
+
+/// Writes an event into the log.
+fn log(event: &Event) {
+    match event {
+        Event::Started { cluster, command, .. } => tracing::info!(command, cluster, "begins"),
+        Event::Stage { name, .. } => tracing::info!(stage = name, "a stage begins"),
+        Event::Preflight { node, finding, fatal: true } => {
+            tracing::error!(node = node.as_ref().map(|n| n.as_str()), finding, "preflight");
+        }
+        Event::Preflight { node, finding, fatal: false } => {
+            tracing::warn!(node = node.as_ref().map(|n| n.as_str()), finding, "preflight");
+        }
+        Event::Step { node, item, by, because, took, failed, .. } => {
+            let node = node.as_ref().map(|n| n.as_str());
+            match failed {
+                None => tracing::info!(node, item, control = by, because, took, "step"),
+                Some(why) => tracing::warn!(node, item, control = by, why, "step failed"),
+            }
+        }
+        Event::Proof { control, verdict, detail, .. } => {
+            tracing::info!(control, verdict, detail, "proof");
+        }
+        Event::Finished { seconds, changes, error: None, .. } => {
+            tracing::info!(seconds, changes, "ends");
+        }
+        Event::Finished { seconds, error: Some(error), .. } => {
+            tracing::error!(seconds, error, "ends");
+        }
     }
 }
