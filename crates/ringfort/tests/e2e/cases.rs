@@ -3,12 +3,18 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use crate::Case;
 use crate::cluster::{Cluster, Said};
+use crate::{Case, MACHINES, faults, trouble};
 
 /// Every case, the gentlest first.
 pub const ALL: &[Case] = &[
     Case { name: "plan_before_the_first_up_changes_nothing", run: plan_first },
+    Case { name: "an_unreachable_machine_is_named", run: faults::unreachable },
+    Case { name: "a_wrong_host_key_is_refused", run: faults::wrong_host_key },
+    Case { name: "a_wrong_user_and_one_without_sudo_are_told", run: faults::wrong_user },
+    Case { name: "unfit_machines_are_all_named_at_once", run: faults::unfit },
+    Case { name: "an_altered_bundle_is_refused", run: faults::altered_bundle },
+    Case { name: "an_expired_authority_is_refused", run: faults::expired_authority },
     Case { name: "up_hands_over_a_proved_cluster", run: up },
     Case { name: "up_again_changes_nothing", run: up_again },
     Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
@@ -16,6 +22,11 @@ pub const ALL: &[Case] = &[
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "a_deleted_object_is_put_back", run: deleted_object },
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
+    Case { name: "a_different_keyring_is_refused", run: trouble::different_keyring },
+    Case { name: "no_secret_is_in_the_loudest_log", run: trouble::quiet_log },
+    Case { name: "of_two_operators_one_is_refused", run: trouble::two_operators },
+    Case { name: "a_run_interrupted_at_any_time_goes_on", run: trouble::interrupted },
+    Case { name: "a_program_killed_on_a_machine_loses_nothing", run: trouble::killed_on_a_machine },
     Case { name: "an_operator_killed_on_the_way_loses_nothing", run: killed_operator },
     Case { name: "a_machine_without_power_comes_back", run: power_off },
     Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
@@ -170,17 +181,19 @@ fn reset(cluster: &Cluster) {
                 ls -A /var/lib/ringfort | grep -v seed; \
                 ip -o link | grep -E 'cni0|veth'; grep -E '^etcd:' /etc/passwd; \
                 nft list tables | grep kube";
-    for machine in ["cp1", "cp2", "cp3", "w1", "w2", "w3"] {
+    for machine in MACHINES {
         assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
     }
 }
 
-fn nothing_planned(cluster: &Cluster) {
+/// Sees that a plan has no steps.
+pub fn nothing_planned(cluster: &Cluster) {
     let plan = cluster.ringfort("plan", &[]);
     well(&plan);
     assert_eq!(plan.steps(), Vec::<String>::new());
 }
 
-fn well(said: &Said) {
+/// Sees that a run ended well.
+pub fn well(said: &Said) {
     assert_eq!(said.code, Some(0), "{}\n{}", said.stderr, said.end());
 }

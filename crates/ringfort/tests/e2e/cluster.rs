@@ -1,10 +1,13 @@
 //! One lab with one cluster, and the program under test.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
+
+use crate::running::Running;
 
 /// One lab with one cluster.
 pub struct Cluster {
@@ -45,6 +48,13 @@ impl Said {
     }
 }
 
+const LIST: &str = "\
+    find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
+        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /root \
+           -o -path /var/lib/ringfort/bin \\) -prune -o \
+        ! -path /var/lib -a ! -path /var/lib/ringfort -a ! -path / \
+        -printf '%p %y %m %U %s %T@\\n'";
+
 const RINGFORT: &str = env!("CARGO_BIN_EXE_ringfort");
 
 impl Cluster {
@@ -80,13 +90,54 @@ impl Cluster {
         operator.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ringfort starts")
     }
 
+    /// Runs the program on another specification or with another bundle.
+    pub fn ringfort_with(&self, spec: &Path, bundle: &Path, command: &[&str]) -> Said {
+        said(&self.operator_with(spec, bundle, command).output().expect("ringfort starts"))
+    }
+
+    /// Starts the program on the cluster, to be told of its events while it runs.
+    pub fn start_told(&self, spec: &Path, command: &[&str]) -> Running {
+        Running::start(self.operator_with(spec, &self.bundle, command))
+    }
+
     fn operator(&self, command: &str, more: &[&str]) -> Command {
+        let mut operator = self.operator_with(&self.spec(), &self.bundle, &[command]);
+        operator.args(more);
+        operator
+    }
+
+    fn operator_with(&self, spec: &Path, bundle: &Path, command: &[&str]) -> Command {
         let mut operator = Command::new(RINGFORT);
-        operator.args(["lab", "run", &self.lab, "--", RINGFORT, command]);
-        operator.arg("--file").arg(self.spec()).arg("--bundle").arg(&self.bundle).arg("--json");
-        operator.args(more).stdin(Stdio::null());
+        operator.args(["lab", "run", &self.lab, "--", RINGFORT]).args(command);
+        operator.arg("--file").arg(spec).arg("--bundle").arg(bundle).arg("--json");
+        operator.stdin(Stdio::null());
         operator.env("XDG_CONFIG_HOME", self.directory.join("config"));
         operator
+    }
+
+    /// Writes a specification that differs from the cluster's, beside it.
+    pub fn spec_with(&self, change: impl FnOnce(String) -> String) -> PathBuf {
+        let text = std::fs::read_to_string(self.spec()).unwrap();
+        let changed = change(text.clone());
+        assert_ne!(text, changed, "nothing was changed in the specification");
+        let path = self.directory.join("other.yaml");
+        std::fs::write(&path, changed).unwrap();
+        path
+    }
+
+    /// Gives the bundle's directory.
+    pub fn bundle(&self) -> &Path {
+        &self.bundle
+    }
+
+    /// Lists every file of some machines with its mode, owner, size and time, apart from what lives
+    /// on its own and the program that ringfort brings to look with.
+    pub fn listing(&self, machines: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+        let list = |machine: &&str| {
+            let lines = self.on(machine, LIST).lines().map(str::to_owned).collect();
+            ((*machine).to_owned(), lines)
+        };
+        machines.iter().map(list).collect()
     }
 
     /// Runs kubectl with the kubeconfig that was handed over.
@@ -149,7 +200,8 @@ fn remove(directory: &Path) {
     }
 }
 
-fn said(output: &Output) -> Said {
+/// Reads what a program said.
+pub fn said(output: &Output) -> Said {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let events = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -8,6 +8,9 @@
 
 mod cases;
 mod cluster;
+mod faults;
+mod running;
+mod trouble;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,6 +22,9 @@ pub struct Case {
     name: &'static str,
     run: fn(&Cluster),
 }
+
+/// The machines of the cluster.
+pub const MACHINES: &[&str] = &["cp1", "cp2", "cp3", "w1", "w2", "w3"];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();

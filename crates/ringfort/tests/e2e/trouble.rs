@@ -1,0 +1,169 @@
+//! What goes wrong on the way while a cluster stands: operators who meet, runs that are cut,
+//! programs that are killed on machines, keyrings of others. Nothing is lost, and running again
+//! puts everything right.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cases::{nothing_planned, well};
+use crate::cluster::Cluster;
+
+/// Gives `up` something to do on a worker.
+fn spoil(cluster: &Cluster) {
+    cluster.on("w3", "rm -f /etc/kubernetes/kube-proxy.conf; systemctl stop kubelet kube-proxy");
+}
+
+/// Copies the operator's state, as a second operator has it.
+fn second_operator(cluster: &Cluster) -> std::path::PathBuf {
+    let other = cluster.directory.join("second");
+    std::fs::create_dir_all(&other).unwrap();
+    for part in ["cluster.yaml", ".ringfort"] {
+        let from = cluster.directory.join(part);
+        let copied = std::process::Command::new("cp").arg("-r").arg(from).arg(&other).status();
+        assert!(copied.unwrap().success());
+    }
+    other.join("cluster.yaml")
+}
+
+pub fn two_operators(cluster: &Cluster) {
+    let second = second_operator(cluster);
+    spoil(cluster);
+    let mut first = cluster.start_told(&cluster.spec(), &["up"]);
+    first.until_stage("membership");
+    let here = cluster.ringfort("up", &[]);
+    assert_eq!(here.code, Some(4), "{}", here.stderr);
+    assert!(
+        here.stderr.contains("another ringfort works on this cluster from here"),
+        "{}",
+        here.stderr
+    );
+    let there = cluster.ringfort_with(&second, cluster.bundle(), &["up"]);
+    assert_eq!(there.code, Some(4), "{}", there.stderr);
+    assert!(
+        there.stderr.contains("is at work here: wait until that run has ended"),
+        "{}",
+        there.stderr
+    );
+    let watcher = cluster.ringfort_with(&second, cluster.bundle(), &["plan"]);
+    assert_eq!(watcher.code, Some(0), "looking is free: {}", watcher.stderr);
+    well(&first.end(300));
+    nothing_planned(cluster);
+    // Once the first is done, the second one's turn has come.
+    well(&cluster.ringfort_with(&second, cluster.bundle(), &["up"]));
+    well(&cluster.ringfort("up", &[]));
+    std::fs::remove_dir_all(second.parent().unwrap_or(Path::new(""))).unwrap();
+}
+
+/// Moments of a run that joins a worker, in milliseconds from its first word.
+const MOMENTS_MS: [u64; 7] = [0, 400, 1_200, 2_500, 4_000, 7_000, 12_000];
+
+pub fn interrupted(cluster: &Cluster) {
+    let made = cluster.kubectl(&["create", "secret", "generic", "kept", "--from-literal=a=b"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    cluster.lab(&["wipe", cluster.name(), "w3"]);
+    cluster.lab(&["start", cluster.name(), "w3"]);
+    let mut cut = 0;
+    for moment in MOMENTS_MS {
+        let mut run = cluster.start_told(&cluster.spec(), &["up"]);
+        run.until(|event| event["event"] == "started");
+        std::thread::sleep(Duration::from_millis(moment));
+        run.interrupt();
+        let said = run.end(90);
+        // A run that was as good as done may end well.
+        assert!(
+            matches!(said.code, Some(130 | 0)),
+            "at {moment} ms: {:?} {}",
+            said.code,
+            said.stderr
+        );
+        cut += usize::from(said.code == Some(130));
+    }
+    assert!(cut >= 5, "only {cut} runs were interrupted");
+    well(&cluster.ringfort("up", &[]));
+    nothing_planned(cluster);
+    let kept = cluster.kubectl(&["get", "secret", "kept", "-o", "jsonpath={.data.a}"]);
+    assert_eq!(kept.stdout.trim(), "Yg==", "{}", kept.stderr);
+}
+
+/// The program on a machine is killed while it works, and once more; the operator says so.
+pub fn killed_on_a_machine(cluster: &Cluster) {
+    cluster.lab(&["wipe", cluster.name(), "w3"]);
+    cluster.lab(&["start", cluster.name(), "w3"]);
+    for steps in [3, 12] {
+        let mut run = cluster.start_told(&cluster.spec(), &["up"]);
+        for _ in 0..steps {
+            run.until(|event| event["event"] == "step" && event["node"] == "w3");
+        }
+        cluster.on("w3", "pkill -KILL -f '[r]ingfort node serve'; true");
+        let said = run.end(300);
+        assert_eq!(said.code, Some(4), "{}", said.stderr);
+        assert!(said.stderr.contains("w3: the channel closed"), "{}", said.stderr);
+        assert!(said.stderr.contains("running again goes on from here"), "{}", said.stderr);
+    }
+    well(&cluster.ringfort("up", &[]));
+    nothing_planned(cluster);
+}
+
+/// The keyring of another cluster of this name is put in the place of the right one.
+pub fn different_keyring(cluster: &Cluster) {
+    let other = cluster.directory.join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::copy(cluster.spec(), other.join("cluster.yaml")).unwrap();
+    well_quietly(cluster, &other);
+    let state = cluster.directory.join(".ringfort").join(cluster.name());
+    let aside = cluster.directory.join("aside");
+    std::fs::create_dir_all(&aside).unwrap();
+    let swap = |file: &str| {
+        std::fs::rename(state.join(file), aside.join(file)).unwrap();
+        std::fs::copy(other.join(".ringfort").join(cluster.name()).join(file), state.join(file))
+            .unwrap();
+    };
+    let sealed = cluster.on("cp1", "cat /etc/kubernetes/encryption/*");
+    swap("keyring.age");
+    let one = cluster.ringfort("up", &[]);
+    swap("trust.json");
+    let both = cluster.ringfort("up", &[]);
+    for file in ["keyring.age", "trust.json"] {
+        std::fs::rename(aside.join(file), state.join(file)).unwrap();
+    }
+    assert_eq!(one.code, Some(2), "{}", one.stderr);
+    assert!(one.stderr.contains("is not the keyring of the cluster"), "{}", one.stderr);
+    assert_eq!(both.code, Some(4), "{}", both.stderr);
+    assert!(both.stderr.contains("put back the keyring"), "{}", both.stderr);
+    assert_eq!(cluster.on("cp1", "cat /etc/kubernetes/encryption/*"), sealed, "keys were changed");
+    well(&cluster.ringfort("up", &[]));
+    nothing_planned(cluster);
+    std::fs::remove_dir_all(&other).unwrap();
+    std::fs::remove_dir_all(&aside).unwrap();
+}
+
+fn well_quietly(cluster: &Cluster, directory: &Path) {
+    let mut init = std::process::Command::new(env!("CARGO_BIN_EXE_ringfort"));
+    init.args(["keys", "init", "--file"]).arg(directory.join("cluster.yaml"));
+    init.env("XDG_CONFIG_HOME", cluster.directory.join("config"));
+    let output = init.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The loudest log of a run in which the encryption key travels and certificates are made.
+pub fn quiet_log(cluster: &Cluster) {
+    cluster.on("cp2", "rm /etc/kubernetes/encryption/*");
+    spoil(cluster);
+    let said = cluster.ringfort("up", &["--log-level", "trace", "--log-format", "json"]);
+    well(&said);
+    assert!(said.stderr.contains("\"entered\""), "nothing was logged: {}", said.stderr);
+    assert!(said.stderr.contains("begins a step"), "no machine was heard: {}", said.stderr);
+    let log = format!("{}{}", said.stderr, said.stdout);
+    let key = cluster.on("cp2", "grep -h -o 'secret: .*' /etc/kubernetes/encryption/*");
+    let key = key.trim().trim_start_matches("secret: ").trim_matches('"').to_owned();
+    assert!(key.len() >= 40, "the key could not be read: {} letters", key.len());
+    let identity = std::fs::read_to_string(cluster.directory.join("config/ringfort/identity.txt"));
+    let identity = identity.unwrap().lines().last().unwrap_or_default().to_owned();
+    assert!(identity.starts_with("AGE-SECRET-KEY-"), "the identity could not be read");
+    let kubeconfig = std::fs::read_to_string(cluster.kubeconfig()).unwrap();
+    let person =
+        kubeconfig.lines().find_map(|l| l.trim().strip_prefix("client-key-data: ")).unwrap();
+    for secret in [key.as_str(), identity.as_str(), person.trim_matches('"'), "PRIVATE KEY"] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+}
