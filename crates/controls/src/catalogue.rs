@@ -34,6 +34,8 @@ pub static CATALOGUE: &[&Control] = &[
     &access::non_root::CONTROL,
     &access::pod_security::CONTROL,
     &access::service_account_tokens::CONTROL,
+    &access::system_accounts::CONTROL,
+    &access::waived_namespaces::CONTROL,
     &audit::policy_is_set::CONTROL,
     &workload::default_account::CONTROL,
     &workload::no_service_links::CONTROL,

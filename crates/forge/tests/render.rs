@@ -329,6 +329,8 @@ fn a_waiver_of_pod_security_opens_its_namespaces_and_no_other() {
         let guard = text(&open, &format!("{guards}/{file}.yaml"));
         assert!(guard.contains("key: e2e-framework\n        operator: DoesNotExist"), "{guard}");
     }
+    let walls = text(&open, &format!("{guards}/47-waived-namespaces.yaml"));
+    assert!(walls.contains("request.userInfo.username in [\"tester\"]"), "{walls}");
     for file in ["20-admission-objects", "30-cluster-admin", "35-roles"] {
         let path = format!("{guards}/{file}.yaml");
         assert_eq!(text(&open, &path), text(&blueprint(Minor::V1_37), &path));

@@ -20,6 +20,21 @@ pub enum Event {
         /// What was asked for: `up`, `plan`, `reset`.
         command: String,
     },
+    /// A decision against a control, that holds or has ended.
+    Waiver {
+        /// The control.
+        control: String,
+        /// What it is limited to.
+        scope: String,
+        /// Why it is right.
+        reason: String,
+        /// Who answers for it.
+        owner: String,
+        /// The last day on which it holds.
+        expires: String,
+        /// Whether it holds today.
+        holds: bool,
+    },
     /// A stage of the run begins.
     Stage {
         /// Its name.

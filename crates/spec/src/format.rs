@@ -50,8 +50,10 @@ formats! {
     dns_name, "dns-name", "cluster.local", dns_name_check;
     endpoint, "endpoint", "api.example.com:6443", |text| told(text.parse::<Endpoint>());
     host_key, "ssh-public-key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…", host_key_check;
+    label_key, "label-key", "e2e-framework", label_key_check;
     kubernetes, "kubernetes-version", "1.37", |text| told(text.parse::<KubeVersion>());
     node_name, "node-name", "cp1", |text| told(NodeName::new(text));
+    user_name, "user-name", "e2e", user_name_check;
     words, "words", "…", words_check;
 }
 
@@ -98,6 +100,43 @@ fn dns_name_check(text: &str) -> Result<(), String> {
 
 fn words_check(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("an empty text says nothing".to_owned()) } else { Ok(()) }
+}
+
+/// A label that everything carries, or that components rest on, would open more than anybody meant.
+fn label_key_check(text: &str) -> Result<(), String> {
+    let (prefix, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let inner = |c: char| ends(c) || matches!(c, '-' | '_' | '.');
+    let is_name = (1..=63).contains(&name.len())
+        && name.chars().all(inner)
+        && name.starts_with(ends)
+        && name.ends_with(ends);
+    if !is_name || (text.contains('/') && dns_name_check(prefix).is_err()) {
+        return Err(format!(
+            "{text:?} is not the key of a label: write one such as e2e-framework or example.com/e2e"
+        ));
+    }
+    let under = |domain: &&&str| prefix == **domain || prefix.ends_with(&format!(".{domain}"));
+    match RESERVED_DOMAINS.iter().find(under) {
+        Some(domain) => Err(format!("labels of {domain} are not the user's to give")),
+        None => Ok(()),
+    }
+}
+
+const RESERVED_DOMAINS: &[&str] = &["kubernetes.io", "k8s.io", "ringfort.dev"];
+
+/// Keeps to names that no component has, since a certificate is signed for this one. Components'
+/// names hold a colon or begin with `kube-`.
+fn user_name_check(text: &str) -> Result<(), String> {
+    if NodeName::new(text).is_err() {
+        return Err(format!(
+            "{text:?} is not a name: write up to 63 lower-case letters, digits and -, such as e2e"
+        ));
+    }
+    if text.starts_with("kube-") {
+        return Err(format!("{text:?} is a component's name: choose another, such as e2e"));
+    }
+    Ok(())
 }
 
 /// Takes what stands in a `.pub` file or in a line of `ssh-keyscan` behind the address.
@@ -195,6 +234,14 @@ mod tests {
         check("date", "tomorrow", "not a date");
         check("dns-name", "Cluster.local", "not a DNS name");
         check("dns-name", "cluster..local", "not a DNS name");
+        check("label-key", "e2e framework", "not the key of a label");
+        check("label-key", "example.com/", "not the key of a label");
+        check("label-key", "/e2e", "not the key of a label");
+        check("label-key", "kubernetes.io/metadata.name", "not the user's");
+        check("label-key", "node.k8s.io/x", "not the user's");
+        check("user-name", "system:masters", "not a name");
+        check("user-name", "ringfort:keeper", "not a name");
+        check("user-name", "kube-apiserver-kubelet-client", "a component's name");
         check("words", "  ", "says nothing");
         check("ssh-public-key", "AAAA", "not a host key");
         check("kubernetes-version", "1.20", "not supported");

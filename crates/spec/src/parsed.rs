@@ -69,7 +69,7 @@ pub fn check(parsed: &Parsed, known_controls: &[&str], today: Date) -> Result<Sp
         problems.extend(rules::look(parsed, known_controls, today));
     }
     if problems.is_empty() {
-        match resolve::resolve(parsed) {
+        match resolve::resolve(parsed, today) {
             Some(spec) => return Ok(spec),
             None => problems.push(Problem::new("schema", 0..0, "a required field was not read")),
         }

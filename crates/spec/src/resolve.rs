@@ -3,20 +3,23 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+
 use crate::parsed::Parsed;
-use crate::rules::{Machine, machines, scope_of};
+use crate::rules::{Machine, NO_PRIVILEGED_CONTAINERS, machines, scope_of};
 use crate::spec::{Checked, Node, Spec, Ssh, Waiver};
 use crate::written::{self, HostSsh, Written};
 
 /// Gives the spec of a file without problems; `None` only if there were some.
-pub(crate) fn resolve(parsed: &Parsed) -> Option<Spec> {
+pub(crate) fn resolve(parsed: &Parsed, today: Date) -> Option<Spec> {
     let written = &parsed.written;
     let (_, _) = (written.api_version?, written.kind?);
     let node = |machine: &Machine<'_>| {
         let node = node(written, machine)?;
         Some((node.name.clone(), node))
     };
-    Some(Spec {
+    let (waivers, ended) = waivers(written, today)?;
+    let mut spec = Spec {
         name: written.name.clone()?,
         kubernetes: written.kubernetes?,
         nodes: machines(written).iter().map(node).collect::<Option<_>>()?,
@@ -28,9 +31,19 @@ pub(crate) fn resolve(parsed: &Parsed) -> Option<Spec> {
         runtime: written.runtime.clone(),
         audit: written.audit.clone(),
         allow_privileged: written.allow_privileged,
-        waivers: written.waivers.iter().map(|w| waiver(w.as_ref()?)).collect::<Option<_>>()?,
+        waivers,
+        ended,
         checked: Checked,
-    })
+    };
+    spec.allow_privileged &= spec.waives(NO_PRIVILEGED_CONTAINERS);
+    Some(spec)
+}
+
+/// Gives the waivers that hold today, and those that have ended.
+fn waivers(written: &Written, today: Date) -> Option<(Vec<Waiver>, Vec<Waiver>)> {
+    let all: Vec<Waiver> =
+        written.waivers.iter().map(|w| waiver(w.as_ref()?)).collect::<Option<_>>()?;
+    Some(all.into_iter().partition(|waiver| waiver.expires >= today))
 }
 
 fn node(written: &Written, machine: &Machine<'_>) -> Option<Node> {

@@ -3,6 +3,7 @@
 //! Never here: places in the file, and how a spec comes to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -39,10 +40,13 @@ pub struct Spec {
     pub runtime: Runtime,
     /// How long the audit log is kept.
     pub audit: Audit,
-    /// Whether the API server accepts privileged containers at all.
+    /// Whether the API server accepts privileged containers at all. Never without a waiver that
+    /// holds.
     pub allow_privileged: bool,
-    /// The decisions against controls.
+    /// The decisions against controls that hold today.
     pub waivers: Vec<Waiver>,
+    /// The decisions against controls whose last day has passed: they loosen nothing any more.
+    pub ended: Vec<Waiver>,
     /// Keeps others from making one.
     #[serde(skip)]
     pub(crate) checked: Checked,
@@ -143,6 +147,21 @@ pub enum Scope {
     },
     /// Some nodes.
     Nodes(BTreeSet<NodeName>),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("for the whole cluster"),
+            Self::Namespaces { label, user } => {
+                write!(f, "for namespaces that {user} labels with {label}")
+            }
+            Self::Nodes(nodes) => {
+                let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
+                write!(f, "for {}", names.join(", "))
+            }
+        }
+    }
 }
 
 /// Turns a path of the spec into one that can be opened: `~/` is the home directory, another

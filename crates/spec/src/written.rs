@@ -213,7 +213,9 @@ pub(crate) struct Waiver {
     /// The person who answers for it.
     #[schemars(required, schema_with = "format::words", example = &"ann@example.com")]
     pub owner: Option<String>,
-    /// The last day on which it holds. From the day after, it is an error.
+    /// The last day on which it holds. From the day after it is as if it did not stand here, and
+    /// `ringfort up` takes back what it allowed; it is an error where that cannot be taken back, as
+    /// with a machine that is missing.
     #[schemars(required, schema_with = "format::date")]
     pub expires: Option<Date>,
 }
@@ -222,11 +224,13 @@ pub(crate) struct Waiver {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Scope {
-    /// The key of a label; namespaces that carry it are meant. Needs `user`.
-    #[schemars(schema_with = "format::words", example = &"e2e-framework")]
+    /// The key of a label; namespaces that carry it are meant. Only `user` makes such namespaces,
+    /// and nobody else runs pods in them. Needs `user`.
+    #[schemars(schema_with = "format::label_key")]
     pub namespace_label: Option<String>,
-    /// The user that may use the waiver. Needs `namespaceLabel`.
-    #[schemars(schema_with = "format::words", example = &"e2e")]
+    /// The user that may use the waiver: up to 63 lower-case letters, digits and `-`.
+    /// `ringfort kubeconfig --waiver NAME` issues its kubeconfig. Needs `namespaceLabel`.
+    #[schemars(schema_with = "format::user_name")]
     pub user: Option<String>,
     /// The names of the nodes that are meant.
     #[schemars(schema_with = "node_names")]

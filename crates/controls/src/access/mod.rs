@@ -16,3 +16,6 @@ pub mod node_and_rbac;
 pub mod non_root;
 pub mod pod_security;
 pub mod service_account_tokens;
+pub mod system_accounts;
+mod waived_identity;
+pub mod waived_namespaces;

@@ -11,6 +11,9 @@ mod pod_security;
 mod survives;
 #[cfg(test)]
 mod tests;
+mod waived;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
@@ -30,6 +33,7 @@ pub const GATE: &[Proof] = &[
     Proof { control: "ha/nodes-are-ready", next: nodes::next },
     Proof { control: "data/encryption-at-rest", next: encryption::next },
     Proof { control: "access/pod-security", next: pod_security::next },
+    Proof { control: "access/waived-namespaces", next: waived::next },
     Proof { control: "audit/policy-is-set", next: audit::next },
     Proof { control: "network/cluster-dns", next: dns::next },
     Proof { control: "ha/survives-control-plane", next: survives::next },
@@ -48,6 +52,8 @@ pub struct Scene {
     pub nonce: String,
     /// Reference of the probe image.
     pub probe_image: String,
+    /// The labels that open namespaces by a waiver, each with the identities that may give it.
+    pub waived: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Scene {

@@ -16,6 +16,7 @@ fn scene() -> Scene {
         namespace: "canary".to_owned(),
         nonce: "nonce-4711".to_owned(),
         probe_image: "ringfort.dev/probe:1".to_owned(),
+        waived: [("e2e-framework".to_owned(), ["e2e".to_owned()].into())].into(),
     }
 }
 
@@ -55,6 +56,10 @@ fn good(act: &Act) -> Seen {
                 status: 403,
                 message: "pods is forbidden: violates PodSecurity \"restricted:latest\"".to_owned(),
             },
+            Ask::Create(object) if object["kind"] == "Namespace" => Seen::Refused {
+                status: 403,
+                message: "namespaces is forbidden: ValidatingAdmissionPolicy denied".to_owned(),
+            },
             Ask::Create(object) => Seen::Object(object.clone()),
             Ask::Get(key) => Seen::Object(json!({
                 "kind": key.kind, "metadata": {"name": key.name}, "status": {"phase": "Succeeded"},
@@ -76,6 +81,27 @@ fn event(name: &str, level: &str) -> Value {
 
 fn node(name: &str, ready: &str) -> Value {
     json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+}
+
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+fn namespace(name: &str, labels: Value) -> Value {
+    json!({"metadata": {"name": name, "labels": labels}})
+}
+
+/// An open namespace of a waiver that holds is no finding, and is told.
+#[test]
+fn what_a_waiver_opens_passes() {
+    let proof = GATE.iter().find(|proof| proof.control == "access/waived-namespaces").unwrap();
+    let judgement = judge(proof, |act| match act {
+        Act::Ask { ask: Ask::List { .. }, .. } => Seen::Objects(vec![
+            namespace("default", json!({})),
+            namespace("pods-1", json!({ENFORCE: "privileged", "e2e-framework": "pods"})),
+        ]),
+        other => good(other),
+    });
+    let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
+    assert!(evidence.to_string().contains("1 is, by a waiver"), "{evidence}");
 }
 
 #[test]
@@ -162,6 +188,21 @@ fn each_sabotage_fails_its_proof_and_no_other() {
             if object["spec"]["hostPID"] == true && server.as_str() == "cp2" =>
         {
             Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/waived-namespaces", |act| match act {
+        Act::Ask { server, ask: Ask::Create(object), .. }
+            if object["metadata"]["labels"]["e2e-framework"] == "canary"
+                && server.as_str() == "cp3" =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/waived-namespaces", |act| match act {
+        Act::Ask { ask: Ask::List { kind, .. }, .. } if kind == "Namespace" => {
+            Some(Seen::Objects(vec![namespace("left", json!({ENFORCE: "privileged"}))]))
         }
         _ => None,
     });

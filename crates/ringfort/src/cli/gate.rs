@@ -193,6 +193,7 @@ fn scene(session: &Session) -> Result<Scene, Fault> {
         namespace: format!("ringfort-canary-{}", &nonce[..8]),
         nonce,
         probe_image: probe.reference.to_owned(),
+        waived: ringfort_controls::access::waived_namespaces::waived(&session.spec),
     })
 }
 

@@ -4,13 +4,15 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use ringfort_forge::keyring::{HeldState, Keyring, StateDirectory};
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_pki::{Endpoint, person_kubeconfig};
-use ringfort_spec::Spec;
+use ringfort_spec::{Scope, Spec, Waiver};
 
 use super::Fault;
 use super::keys::state_fault;
@@ -22,10 +24,17 @@ use super::specification;
 /// The certificate of the handed-over kubeconfig lives for hours only, as `admin.hours` of the spec
 /// says. This makes a new one from the keyring, without speaking to any machine. A cluster that was
 /// never proved has no kubeconfig to renew: that is what `ringfort up` is for.
+///
+/// With --waiver it issues the kubeconfig of an identity that a waiver for namespaces names, such as
+/// that of end-to-end tests. It lives no longer than the waiver, and `ringfort up` gives the identity
+/// its rights.
 #[derive(Args)]
 pub struct KubeconfigArgs {
     #[command(flatten)]
     place: Where,
+    /// The user of a waiver for namespaces, instead of the handed-over identity
+    #[arg(long, value_name = "USER")]
+    waiver: Option<String>,
 }
 
 /// The handed-over identity.
@@ -46,20 +55,60 @@ pub fn run(args: &KubeconfigArgs) -> Result<ExitCode, Fault> {
         ));
     }
     let opened = state.open(&identity).map_err(state_fault)?;
-    println!("{}", issue(&spec, &held, &opened.keyring)?);
+    let path = match &args.waiver {
+        None => issue(&spec, &held, &opened.keyring)?,
+        Some(user) => {
+            let life = spec.admin.life().min(time_left(&spec, user)?);
+            let file = format!("waiver-{user}.conf");
+            write(&spec, &held, &opened.keyring, &Person { user, life, file: &file })?
+        }
+    };
+    println!("{path}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives the time until the last waiver of a user ends: with the last second of its last day.
+fn time_left(spec: &Spec, user: &str) -> Result<Duration, Fault> {
+    let names = |waiver: &&Waiver| matches!(&waiver.scope, Scope::Namespaces { user: theirs, .. } if theirs == user);
+    let Some(expires) = spec.waivers.iter().filter(names).map(|waiver| waiver.expires).max() else {
+        let ended = spec.ended.iter().filter(names).map(|waiver| waiver.expires).max();
+        return Err(Fault::usage(match ended {
+            Some(on) => format!("the waiver of {user} ended on {on}: its owner decides again"),
+            None => format!("no waiver of the specification is for namespaces of {user}"),
+        }));
+    };
+    let midnight = expires.tomorrow().and_then(|next| next.to_zoned(TimeZone::system()));
+    let end_s = midnight.map_err(Fault::usage)?.timestamp().as_second();
+    Ok(Duration::from_secs(u64::try_from(end_s - now_s()).unwrap_or(0)))
 }
 
 /// Signs an admin certificate and writes the kubeconfig, readable by its owner alone.
 pub fn issue(spec: &Spec, held: &HeldState, keyring: &Keyring) -> Result<String, Fault> {
+    write(spec, held, keyring, &Person { user: ADMIN, life: spec.admin.life(), file: FILE })
+}
+
+/// Whom a kubeconfig is for.
+struct Person<'a> {
+    user: &'a str,
+    life: Duration,
+    file: &'a str,
+}
+
+fn write(
+    spec: &Spec,
+    held: &HeldState,
+    keyring: &Keyring,
+    person: &Person<'_>,
+) -> Result<String, Fault> {
+    let Person { user, life, file } = *person;
     let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
-    let admin = signer.client(&Subject::user(ADMIN), spec.admin.life()).map_err(Fault::unable)?;
+    let client = signer.client(&Subject::user(user), life).map_err(Fault::unable)?;
     let authorities = keyring.authorities().map_err(Fault::unable)?;
     let ca = &authorities[&Authority::Cluster].certificate_pem;
-    let text = person_kubeconfig(&spec.name, ADMIN, &endpoints(spec), ca, &admin);
+    let text = person_kubeconfig(&spec.name, user, &endpoints(spec), ca, &client);
     let directory = held.directory().path();
-    let (path, aside) = (directory.join(FILE), directory.join(".admin.conf.new"));
-    let write = || {
+    let (path, aside) = (directory.join(file), directory.join(format!(".{file}.new")));
+    let make = || {
         match std::fs::remove_file(&aside) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -69,7 +118,7 @@ pub fn issue(spec: &Spec, held: &HeldState, keyring: &Keyring) -> Result<String,
         file.sync_all()?;
         std::fs::rename(&aside, &path)
     };
-    write()
+    make()
         .map_err(|error| Fault::unable(format!("{} cannot be written: {error}", path.display())))?;
     Ok(path.display().to_string())
 }

@@ -100,6 +100,22 @@ impl Session {
         Ok(Self { file, home, operator, spec, identity, state, own, bundle, voice, start })
     }
 
+    /// Tells every waiver: those that hold, and those that have ended and loosen nothing any more.
+    pub fn tell_waivers(&mut self) {
+        let holds = self.spec.waivers.iter().map(|waiver| (waiver, true));
+        let ended = self.spec.ended.iter().map(|waiver| (waiver, false));
+        for (waiver, holds) in holds.chain(ended) {
+            self.voice.tell(&Event::Waiver {
+                control: waiver.control.clone(),
+                scope: waiver.scope.to_string(),
+                reason: waiver.reason.clone(),
+                owner: waiver.owner.clone(),
+                expires: waiver.expires.to_string(),
+                holds,
+            });
+        }
+    }
+
     /// Enters the machines, to look only.
     pub async fn enter(&mut self) -> Result<Site, Fault> {
         self.voice.stage("entering the machines", self.start);

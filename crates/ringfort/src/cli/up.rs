@@ -89,6 +89,7 @@ fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Result<Ex
     let has_left = || (!outcome.left.is_empty()).then(|| Fault::unable(outcome.left.join("\n")));
     let fault = fault.or_else(has_left);
     let Verdicts { proved, failed, unknown } = outcome.verdicts;
+    session.tell_waivers();
     session.voice.tell(&Event::Finished {
         seconds: session.start.elapsed().as_secs_f64(),
         changes: outcome.changes,

@@ -31,6 +31,7 @@ impl People {
             Event::Started { cluster, command, .. } => {
                 self.line(&format!("ringfort {command}: cluster {cluster}"));
             }
+            Event::Waiver { .. } => self.waiver(event),
             Event::Stage { name, seconds } => {
                 self.line(&format!("{seconds:>7.1} s  {name}"));
                 self.bar.set_message(name.clone());
@@ -66,6 +67,15 @@ impl People {
                 "{seconds:>7.1} s  {place}: {item}: {because} (for {by}, {took:.2} s)"
             ));
         }
+    }
+
+    fn waiver(&self, event: &Event) {
+        let Event::Waiver { control, scope, reason, owner, expires, holds } = event else { return };
+        let shown = if *holds { "waived" } else { "ENDED" };
+        let until = if *holds { "until" } else { "was waived until" };
+        self.result(&format!(
+            "  {control:<28} {shown:<8} {until} {expires} {scope} by {owner}: {reason}"
+        ));
     }
 
     fn finish(&mut self, event: &Event) {

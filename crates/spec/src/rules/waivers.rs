@@ -1,12 +1,14 @@
-//! Rules about waivers: that each names a control that exists, a limit that means something and a
-//! day that has not passed; and that what loosens a default has one.
+//! Rules about waivers: that each names a control that exists and a limit that means something; that
+//! what loosens a default has one; and that none has ended whose end nobody can enforce.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use ringfort_model::name::NodeName;
 
-use super::{APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, hosts};
+use super::{
+    APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, THREE_CONTROL_PLANES, THREE_WORKERS, hosts,
+};
 use crate::parsed::Parsed;
 use crate::report::Problem;
 use crate::shape::{did_you_mean, nearest};
@@ -85,7 +87,12 @@ fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[&str]) -> Opti
     }))
 }
 
+/// What these allow is there or is not, and cannot be taken back with the waiver. Every other waiver
+/// simply holds no more.
+const NEVER_TAKEN_BACK: [&str; 3] = [APPARMOR, THREE_CONTROL_PLANES, THREE_WORKERS];
+
 fn expired(parsed: &Parsed, waiver: &Waiver, path: &str, today: Date) -> Option<Problem> {
+    waiver.control.as_deref().filter(|control| NEVER_TAKEN_BACK.contains(control))?;
     let expires = waiver.expires.filter(|expires| *expires < today)?;
     let at = parsed.value_at(&format!("{path}/expires"));
     let message = format!("the waiver ended on {expires}, and today is {today}");

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use jiff::civil::date;
 use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_spec::{Provider, Scope, Spec, Ssh, Transport};
 
-use crate::{SHORT, TODAY, read};
+use crate::{CONTROLS, SHORT, TODAY, read};
 
 #[track_caller]
 fn spec(text: &str) -> Spec {
@@ -115,6 +116,22 @@ fn a_waiver_can_be_limited() {
 }
 
 #[test]
+fn a_waiver_loosens_nothing_after_its_last_day() {
+    let scope = "scope: { namespaceLabel: e2e-framework, user: e2e }";
+    let until = "reason: r, owner: o, expires: 2026-11-23";
+    let text = format!(
+        "{SHORT}allowPrivileged: true\nwaivers:\n- {{ control: access/pod-security, {scope}, {until} }}\n\
+         - {{ control: access/no-privileged-containers, {until} }}\n"
+    );
+    let on = |today| ringfort_spec::read(&text, "cluster.yaml", CONTROLS, today).unwrap();
+    let (last, after) = (on(TODAY), on(date(2026, 11, 24)));
+    assert_eq!((last.waivers.len(), last.ended.len(), last.allow_privileged), (2, 0, true));
+    assert_eq!((after.waivers.len(), after.ended.len(), after.allow_privileged), (0, 2, false));
+    let without = SHORT.to_owned();
+    assert_eq!(Spec { ended: Vec::new(), ..after }, spec(&without));
+}
+
+#[test]
 fn the_template_is_accepted() {
     let name = ClusterName::new("harbour").unwrap();
     let addresses =
@@ -157,4 +174,16 @@ fn uncommented(line: &str) -> String {
 #[test]
 fn the_example_is_accepted() {
     spec(include_str!("../../../../examples/cluster.yaml"));
+}
+
+#[test]
+fn the_example_for_conformance_opens_one_label_for_one_identity() {
+    let text = include_str!("../../../../examples/conformance.yaml");
+    let controls =
+        ["access/no-privileged-containers", "access/pod-security", "ha/three-control-planes"];
+    let spec = ringfort_spec::read(text, "conformance.yaml", &controls, TODAY).unwrap();
+    assert!(spec.allow_privileged && spec.ended.is_empty());
+    let (label, user) = ("e2e-framework".to_owned(), "e2e".to_owned());
+    let scopes: Vec<_> = spec.waivers_of("access/pod-security").map(|w| &w.scope).collect();
+    assert_eq!(scopes, [&Scope::Namespaces { label, user }]);
 }

@@ -1,0 +1,106 @@
+//! Nobody gets the token of a controller's account but the controllers.
+
+use ringfort_spec::Spec;
+use serde_json::json;
+
+use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
+use crate::control::{Control, Ref, Severity};
+use crate::draft::Draft;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/system-accounts",
+    title: "Nobody gets the token of a controller's account but the controllers",
+    severity: Severity::Critical,
+    refs: &[Ref::Cis("5.1.13"), Ref::Docs("concepts/security/rbac-good-practices/")],
+    doc: include_str!("system_accounts.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let named = |name: &str| format!("{name} in {}", list());
+    let tokens = Policy {
+        name: "system-tokens",
+        spec: json!({
+            "matchConstraints":
+                constraints(&json!([rule(&[""], &["CREATE"], &["serviceaccounts/token"])]), &[]),
+            "validations": [refuse_unless(
+                format!(
+                    "request.namespace != 'kube-system' || !({}) ||\nrequest.userInfo.username == '{CONTROLLER_MANAGER}'",
+                    named("request.name")
+                ),
+                "only kube-controller-manager gets tokens of its controllers' accounts",
+            )],
+        }),
+    };
+    let account =
+        "has(object.spec.serviceAccountName) ? object.spec.serviceAccountName : 'default'";
+    let pods = Policy {
+        name: "system-pods",
+        spec: json!({
+            "matchConstraints": constraints(&json!([rule(&[""], &["CREATE"], &["pods"])]), &[]),
+            "variables": [{"name": "account", "expression": account}],
+            "validations": [refuse_unless(
+                format!("request.namespace != 'kube-system' || !({})", named("variables.account")),
+                "no pod runs as a controller of kube-controller-manager",
+            )],
+        }),
+    };
+    guard(spec, draft, Admission::Validating, "37-system-accounts", &[tokens, pods]);
+}
+
+const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+
+fn list() -> String {
+    let names: Vec<String> = CONTROLLERS.iter().map(|name| format!("'{name}'")).collect();
+    format!("[{}]", names.join(", "))
+}
+
+/// The accounts in kube-system to which API servers bind a `system:controller:` role at their start
+/// (`bootstrappolicy/controller_policy.go` of 1.35 to 1.37).
+const CONTROLLERS: &[&str] = &[
+    "attachdetach-controller",
+    "certificate-controller",
+    "clusterrole-aggregation-controller",
+    "cronjob-controller",
+    "daemon-set-controller",
+    "deployment-controller",
+    "device-taint-eviction-controller",
+    "disruption-controller",
+    "endpoint-controller",
+    "endpointslice-controller",
+    "endpointslicemirroring-controller",
+    "ephemeral-volume-controller",
+    "expand-controller",
+    "generic-garbage-collector",
+    "horizontal-pod-autoscaler",
+    "job-controller",
+    "kube-apiserver-serving-clustertrustbundle-publisher",
+    "legacy-service-account-token-cleaner",
+    "namespace-controller",
+    "node-controller",
+    "persistent-volume-binder",
+    "pod-garbage-collector",
+    "podcertificaterequestcleaner",
+    "podgroup-protection-controller",
+    "pv-protection-controller",
+    "pvc-protection-controller",
+    "replicaset-controller",
+    "replication-controller",
+    "resource-claim-controller",
+    "resourcepoolstatusrequest-controller",
+    "resourcequota-controller",
+    "root-ca-cert-publisher",
+    "route-controller",
+    "selinux-warning-controller",
+    "service-account-controller",
+    "service-cidrs-controller",
+    "service-controller",
+    "statefulset-controller",
+    "storage-version-garbage-collector",
+    "storage-version-migrator-controller",
+    "ttl-after-finished-controller",
+    "ttl-controller",
+    "validatingadmissionpolicy-status-controller",
+    "volumeattributesclass-protection-controller",
+];
