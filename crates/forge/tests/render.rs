@@ -132,31 +132,45 @@ fn kept(path: &str) -> bool {
 #[test]
 fn the_blueprint_is_as_the_goldens_have_it() {
     for minor in Minor::ALL {
-        let directory =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(minor.to_string());
-        let files: Vec<_> = tree(&drawn(&spec(minor)).unwrap())
-            .into_iter()
-            .filter(|file| kept(&file.path))
-            .collect();
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            let _ = fs::remove_dir_all(&directory);
-            for file in &files {
-                let path = directory.join(&file.path);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, &file.text).unwrap();
-            }
-        }
-        for file in &files {
-            let golden = fs::read_to_string(directory.join(&file.path)).unwrap_or_default();
-            let differing = golden.lines().zip(file.text.lines()).find(|(a, b)| a != b);
-            assert!(
-                golden == file.text,
-                "{minor} {}: {differing:?}\nUPDATE_GOLDEN=1 writes it anew",
-                file.path
-            );
-        }
-        assert_eq!(count(&directory), files.len(), "{minor}: a golden has no file any more");
+        compare(&minor.to_string(), &spec(minor), kept);
     }
+}
+
+/// What the waivers of the example change: guards, one flag, and one role with its binding.
+#[test]
+fn the_blueprint_for_conformance_is_as_the_golden_has_it() {
+    let text = include_str!("../../../examples/conformance.yaml");
+    let today = "2026-11-23".parse().unwrap();
+    let spec = ringfort_spec::read(text, "conformance.yaml", &ringfort_controls::ids(), today)
+        .unwrap_or_else(|report| panic!("{report}"));
+    compare("1.37-conformance", &spec, |path| {
+        let opened = ["/admission/", "/kube-apiserver.yaml", "-waived.yaml"];
+        kept(path) && opened.iter().any(|part| path.contains(part))
+    });
+}
+
+fn compare(name: &str, spec: &Spec, keep: fn(&str) -> bool) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let files: Vec<_> =
+        tree(&drawn(spec).unwrap()).into_iter().filter(|file| keep(&file.path)).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let _ = fs::remove_dir_all(&directory);
+        for file in &files {
+            let path = directory.join(&file.path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, &file.text).unwrap();
+        }
+    }
+    for file in &files {
+        let golden = fs::read_to_string(directory.join(&file.path)).unwrap_or_default();
+        let differing = golden.lines().zip(file.text.lines()).find(|(a, b)| a != b);
+        assert!(
+            golden == file.text,
+            "{name} {}: {differing:?}\nUPDATE_GOLDEN=1 writes it anew",
+            file.path
+        );
+    }
+    assert_eq!(count(&directory), files.len(), "{name}: a golden has no file any more");
 }
 
 fn count(directory: &Path) -> usize {
