@@ -23,6 +23,19 @@ pub struct Candidate {
     pub survey: Survey,
     /// The operator's clock when the survey came in, in milliseconds since 1970.
     pub asked_ms: i64,
+    /// What the spec asks of its kernel.
+    pub kernel: KernelTerms,
+}
+
+/// What the spec decides about one machine's kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelTerms {
+    /// Whether kubelet may run on cgroup v1.
+    pub cgroup_v1: bool,
+    /// Whether containers must be confined by AppArmor.
+    pub apparmor: bool,
+    /// Whether pods run in user namespaces.
+    pub user_namespaces: bool,
 }
 
 /// What the spec decides about machines.
@@ -30,10 +43,6 @@ pub struct Candidate {
 pub struct Terms {
     /// The cluster's name: leftovers of this one are no leftovers.
     pub cluster: String,
-    /// Whether kubelet may run on cgroup v1.
-    pub cgroup_v1: bool,
-    /// Whether containers must be confined by AppArmor.
-    pub apparmor: bool,
     /// Whether pods' traffic is routed by ringfort.
     pub own_network: bool,
 }
@@ -58,6 +67,10 @@ const SYNC_LIMIT_US: u64 = 250_000;
 /// etcd's documentation asks for a 99th percentile below 10 ms.
 const SYNC_ADVICE_US: u64 = 10_000;
 const MIB: u64 = 1 << 20;
+
+/// The first kernel that maps the users of a tmpfs, where tokens and Secrets of pods are.
+/// See <https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/>.
+const MAPPED_TMPFS: (u32, u32) = (6, 3);
 
 /// The least that a machine must have.
 struct Least {
@@ -96,7 +109,7 @@ pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<F
         one.identity(candidate);
         one.strength(candidate);
         one.clock(candidate);
-        one.kernel(terms, &candidate.survey);
+        one.kernel(candidate.kernel, &candidate.survey);
         one.leftovers(terms, &candidate.survey);
     }
     unique("host name", candidates, |s| s.hostname.clone().into_iter().collect(), &mut findings);
@@ -207,7 +220,7 @@ impl One<'_> {
         }
     }
 
-    fn kernel(&mut self, terms: &Terms, survey: &Survey) {
+    fn kernel(&mut self, terms: KernelTerms, survey: &Survey) {
         match (survey.cgroup_version, terms.cgroup_v1) {
             (Some(2), _) | (Some(1), true) => {}
             (Some(1), false) => self.fatal("control groups are of version 1, which kubelet refuses from 1.35 on: boot with systemd.unified_cgroup_hierarchy=1, or set runtime.failCgroupV1: false in the spec".to_owned()),
@@ -215,6 +228,13 @@ impl One<'_> {
         }
         if terms.apparmor && !survey.apparmor {
             self.fatal("AppArmor is not enabled in the kernel: boot with apparmor=1 security=apparmor, or waive node/apparmor".to_owned());
+        }
+        if terms.apparmor && survey.apparmor && !survey.tools.contains_key("apparmor_parser") {
+            // containerd finds that out by itself, and then confines nothing without a word.
+            self.fatal("apparmor_parser is not installed, so that containers would run without a profile: apt-get install apparmor, or waive node/apparmor".to_owned());
+        }
+        if terms.user_namespaces {
+            self.mapped_tmpfs(survey.kernel.as_deref());
         }
         match survey.swap {
             Some(false) => {}
@@ -233,6 +253,15 @@ impl One<'_> {
                 None => self
                     .fatal(format!("whether the kernel has {feature} could not be tried: {why}")),
             }
+        }
+    }
+
+    /// There is no way to try this from a program without calls of its own: the version says it.
+    fn mapped_tmpfs(&mut self, kernel: Option<&str>) {
+        match kernel.map(|release| (release, version_of(release))) {
+            Some((_, Some(version))) if version >= MAPPED_TMPFS => {}
+            Some((release, Some(_))) => self.fatal(format!("the kernel is {release}, but only from 6.3 on can pods with tokens or Secrets run in user namespaces: boot a newer one (Debian 12 has one in bookworm-backports), or waive workload/user-namespaces")),
+            _ => self.fatal("the version of the kernel could not be read".to_owned()),
         }
     }
 
@@ -255,6 +284,12 @@ impl One<'_> {
             self.fatal(format!("port {port} is taken by {process}: the cluster needs it"));
         }
     }
+}
+
+/// Takes major and minor version out of what the kernel calls its release.
+fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn unique(
@@ -303,7 +338,7 @@ mod tests {
     use ringfort_model::name::NodeName;
     use ringfort_model::survey::Survey;
 
-    use super::{Candidate, FEATURES, TOOLS, Terms, judge};
+    use super::{Candidate, FEATURES, KernelTerms, TOOLS, Terms, judge};
 
     fn good(number: u8) -> Candidate {
         let address = [10, 0, 0, number].into();
@@ -317,26 +352,27 @@ mod tests {
             memory_bytes: Some(4 << 30),
             disk_free_bytes: Some(50 << 30),
             sync_latency_us: Some(900),
-            kernel: Some("6.1.0".to_owned()),
+            kernel: Some("6.12.95+deb13-cloud-amd64".to_owned()),
             cgroup_version: Some(2),
             systemd: true,
             apparmor: true,
             swap: Some(false),
-            tools: TOOLS.iter().map(|(tool, _)| ((*tool).to_owned(), "1".to_owned())).collect(),
+            tools: TOOLS
+                .iter()
+                .map(|(tool, _)| *tool)
+                .chain(["apparmor_parser"])
+                .map(|tool| (tool.to_owned(), "1".to_owned()))
+                .collect(),
             features: FEATURES.iter().map(|(name, _)| ((*name).to_owned(), true)).collect(),
             mtu_bytes: Some(1500),
             ..Survey::default()
         };
-        Candidate { role: Role::ControlPlane, address, survey, asked_ms: 1_000_300 }
+        let kernel = KernelTerms { cgroup_v1: false, apparmor: true, user_namespaces: true };
+        Candidate { role: Role::ControlPlane, address, survey, asked_ms: 1_000_300, kernel }
     }
 
     fn check(change: impl Fn(&mut Candidate), expected: &str) {
-        let terms = Terms {
-            cluster: "harbour".into(),
-            cgroup_v1: false,
-            apparmor: true,
-            own_network: true,
-        };
+        let terms = Terms { cluster: "harbour".into(), own_network: true };
         let mut candidates: BTreeMap<_, _> =
             (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
         change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());
@@ -355,6 +391,17 @@ mod tests {
     }
 
     #[test]
+    fn one_machine_may_be_held_to_less() {
+        let less = |c: &mut Candidate| {
+            (c.survey.cgroup_version, c.survey.apparmor) = (Some(1), false);
+            c.survey.kernel = Some("6.1.0-50-amd64".to_owned());
+            c.survey.tools.remove("apparmor_parser");
+            c.kernel = KernelTerms { cgroup_v1: true, apparmor: false, user_namespaces: false };
+        };
+        check(less, "");
+    }
+
+    #[test]
     fn each_fault_has_its_finding() {
         check(|c| c.survey.uid = 1000, "as root");
         check(|c| c.survey.systemd = false, "not systemd");
@@ -370,6 +417,11 @@ mod tests {
         check(|c| c.survey.clock_ms = Some(0), "clock");
         check(|c| c.survey.cgroup_version = Some(1), "version 1");
         check(|c| c.survey.apparmor = false, "AppArmor");
+        check(|c| _ = c.survey.tools.remove("apparmor_parser"), "without a profile");
+        check(|c| c.survey.kernel = Some("6.2.16-1-pve".into()), "only from 6.3 on");
+        check(|c| c.survey.kernel = Some("5.14.0-611.el9".into()), "the kernel is 5.14.0-611.el9");
+        check(|c| c.survey.kernel = None, "version of the kernel");
+        check(|c| c.survey.kernel = Some("odd".into()), "version of the kernel");
         check(|c| c.survey.swap = Some(true), "swap");
         check(|c| _ = c.survey.tools.remove("nft"), "nftables");
         check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");

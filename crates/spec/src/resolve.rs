@@ -28,7 +28,6 @@ pub(crate) fn resolve(parsed: &Parsed, today: Date) -> Option<Spec> {
         dns_upstream: written.dns.upstream.iter().copied().collect::<Option<_>>()?,
         operators: written.operators.iter().cloned().collect::<Option<_>>()?,
         admin: written.admin.clone(),
-        runtime: written.runtime.clone(),
         audit: written.audit.clone(),
         allow_privileged: written.allow_privileged,
         waivers,
@@ -49,7 +48,11 @@ fn waivers(written: &Written, today: Date) -> Option<(Vec<Waiver>, Vec<Waiver>)>
 fn node(written: &Written, machine: &Machine<'_>) -> Option<Node> {
     let (name, address) = (machine.name.clone()?, machine.address?);
     let ssh = ssh(&written.ssh, machine.ssh, address);
-    Some(Node { name, role: machine.role, address, ssh })
+    let runtime = match machine.runtime {
+        Some(own) => own.over(&written.runtime),
+        None => written.runtime.clone(),
+    };
+    Some(Node { name, role: machine.role, address, ssh, runtime })
 }
 
 fn ssh(all: &written::Ssh, own: Option<&HostSsh>, address: IpAddr) -> Ssh {

@@ -139,6 +139,41 @@ impl Default for Runtime {
     }
 }
 
+/// What is different about how containers meet the kernel of one machine; what is absent is as for
+/// all of them.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct HostRuntime {
+    /// Who manages the control groups of pods.
+    #[schemars(with = "CgroupDriver")]
+    pub cgroup_driver: Option<CgroupDriver>,
+    /// Whether the kubelet refuses to start on control groups version 1.
+    #[serde(rename = "failCgroupV1")]
+    #[schemars(with = "bool")]
+    pub fail_cgroup_v1: Option<bool>,
+    /// Whether containers keep the runtime's own OOM score at least.
+    #[schemars(with = "bool")]
+    pub restrict_oom_score_adj: Option<bool>,
+    /// Whether containers run under the runtime's AppArmor profile. `false` needs a waiver of
+    /// `node/apparmor` that covers this machine.
+    #[schemars(with = "bool")]
+    pub app_armor: Option<bool>,
+}
+
+impl HostRuntime {
+    /// Gives what holds on the machine.
+    pub(crate) fn over(&self, all: &Runtime) -> Runtime {
+        Runtime {
+            cgroup_driver: self.cgroup_driver.unwrap_or(all.cgroup_driver),
+            fail_cgroup_v1: self.fail_cgroup_v1.unwrap_or(all.fail_cgroup_v1),
+            restrict_oom_score_adj: self
+                .restrict_oom_score_adj
+                .unwrap_or(all.restrict_oom_score_adj),
+            app_armor: self.app_armor.unwrap_or(all.app_armor),
+        }
+    }
+}
+
 /// Who manages the control groups of pods.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]

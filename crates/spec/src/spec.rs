@@ -36,8 +36,6 @@ pub struct Spec {
     pub operators: BTreeSet<String>,
     /// The handed-over identity.
     pub admin: Admin,
-    /// How containers meet the kernel.
-    pub runtime: Runtime,
     /// How long the audit log is kept.
     pub audit: Audit,
     /// Whether the API server accepts privileged containers at all. Never without a waiver that
@@ -94,6 +92,8 @@ pub struct Node {
     pub address: IpAddr,
     /// How it is entered.
     pub ssh: Ssh,
+    /// How containers meet its kernel.
+    pub runtime: Runtime,
 }
 
 /// How one machine is entered.

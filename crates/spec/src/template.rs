@@ -84,7 +84,8 @@ ssh:
 #   maxBackups: 10
 #   maxSizeMegabytes: 100
 
-# How containers meet the kernel. Change it only for machines that are containers themselves.
+# How containers meet the kernel. Change it only for machines that are containers themselves; the
+# entry of one machine may have a `runtime` of its own.
 # runtime:
 #   cgroupDriver: systemd
 #   failCgroupV1: true

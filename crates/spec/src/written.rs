@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::endpoint::Endpoint;
 use crate::format;
-use crate::settings::{Admin, Audit, Network, Runtime, Transport};
+use crate::settings::{Admin, Audit, HostRuntime, Network, Runtime, Transport};
 
 /// A list in which an entry is absent where it could not be read.
 pub(crate) type List<T> = Vec<Option<T>>;
@@ -72,7 +72,7 @@ pub(crate) struct Written {
     /// The identity that is handed over when everything is proved.
     #[serde(default)]
     pub admin: Admin,
-    /// How containers meet the machines' kernel.
+    /// How containers meet the machines' kernel. A machine may differ.
     #[serde(default)]
     pub runtime: Runtime,
     /// How long the audit log is kept.
@@ -127,6 +127,9 @@ pub(crate) struct DescribedHost {
     /// What is different about entering this machine.
     #[serde(default)]
     pub ssh: HostSsh,
+    /// What is different about this machine's kernel.
+    #[serde(default)]
+    pub runtime: HostRuntime,
 }
 
 /// How the machines are entered.

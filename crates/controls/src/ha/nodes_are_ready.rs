@@ -6,7 +6,7 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
-use ringfort_spec::{CgroupDriver, Node, Spec};
+use ringfort_spec::{CgroupDriver, Node, Runtime, Spec};
 use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
@@ -34,13 +34,13 @@ pub static CONTROL: Control = Control {
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let pause = draft.image("pause").map(|image| image.reference.to_owned()).unwrap_or_default();
-    let containerd = containerd_config(spec, &pause);
     draft.everywhere(|at| {
+        let runtime = &spec.nodes[at.name()].runtime;
         at.directory(paths::KUBERNETES, PROGRAM, Owner::ROOT);
         at.directory(paths::PKI, PROGRAM, Owner::ROOT);
         at.authority(paths::CA, Authority::Cluster);
         at.directory("/etc/containerd", PROGRAM, Owner::ROOT);
-        at.text(CONTAINERD_CONFIG, PRIVATE, containerd.clone());
+        at.text(CONTAINERD_CONFIG, PRIVATE, containerd_config(runtime, &pause));
         at.unit(Unit {
             name: "containerd.service",
             text: CONTAINERD_UNIT.to_owned(),
@@ -73,8 +73,7 @@ fn program(name: &str) -> ItemId {
 }
 
 /// Everything that is not said here stays as containerd has it.
-fn containerd_config(spec: &Spec, pause: &str) -> String {
-    let runtime = &spec.runtime;
+fn containerd_config(runtime: &Runtime, pause: &str) -> String {
     format!(
         "\
 version = 4
@@ -153,14 +152,15 @@ fn kubelet(spec: &Spec, at: &mut Place<'_, '_>) {
 }
 
 fn settings(spec: &Spec, at: &mut Place<'_, '_>) {
-    let driver = match spec.runtime.cgroup_driver {
+    let runtime = &spec.nodes[at.name()].runtime;
+    let driver = match runtime.cgroup_driver {
         CgroupDriver::Systemd => "systemd",
         CgroupDriver::Cgroupfs => "cgroupfs",
     };
     let kubelet = Document::Kubelet;
     at.set(kubelet, "containerRuntimeEndpoint", "unix:///run/containerd/containerd.sock");
     at.set(kubelet, "cgroupDriver", driver);
-    at.set(kubelet, "failCgroupV1", spec.runtime.fail_cgroup_v1);
+    at.set(kubelet, "failCgroupV1", runtime.fail_cgroup_v1);
     at.set(kubelet, "volumePluginDir", "/var/lib/kubelet/volume-plugins");
     at.set(kubelet, "eventRecordQPS", 50);
     at.set(kubelet, "streamingConnectionIdleTimeout", "1h0m0s");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use ringfort_api::{ApiError, Cluster, Identity};
+use ringfort_controls::workload;
 use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::digest::Digest;
@@ -20,7 +21,7 @@ use ringfort_spec::{Node, Spec, on_disk};
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::{Link, LinkError};
 use crate::preflight::reach::Part;
-use crate::preflight::{self, Candidate, Finding, Terms};
+use crate::preflight::{self, Candidate, Finding, KernelTerms, Terms};
 
 /// The port of API servers.
 const API_PORT: u16 = 6443;
@@ -165,9 +166,11 @@ impl Site {
         for (node, survey, asked_ms) in join_all(surveyed).await {
             let machine = &spec.nodes[node];
             let (role, address) = (machine.role, machine.address);
+            let kernel = kernel_terms(spec, machine);
             match survey {
                 Ok(survey) => {
-                    candidates.insert(node.clone(), Candidate { role, address, survey, asked_ms });
+                    let candidate = Candidate { role, address, survey, asked_ms, kernel };
+                    candidates.insert(node.clone(), candidate);
                 }
                 Err(why) => findings.push(Finding {
                     node: Some(node.clone()),
@@ -265,9 +268,16 @@ impl Site {
 fn terms(spec: &Spec) -> Terms {
     Terms {
         cluster: spec.name.to_string(),
-        cgroup_v1: !spec.runtime.fail_cgroup_v1,
-        apparmor: spec.runtime.app_armor,
         own_network: spec.network.provider == ringfort_spec::Provider::Ringfort,
+    }
+}
+
+fn kernel_terms(spec: &Spec, machine: &Node) -> KernelTerms {
+    let mapping = workload::user_namespaces::CONTROL.id;
+    KernelTerms {
+        cgroup_v1: !machine.runtime.fail_cgroup_v1,
+        apparmor: machine.runtime.app_armor,
+        user_namespaces: spec.kubernetes.minor.has_mutating_policies() && !spec.waives(mapping),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::tools::{Tools, find};
 
 /// Programs of the machine that are reported, and how each tells its version.
 const TOOLS: &[(&str, &str)] = &[
+    ("apparmor_parser", "--version"),
     ("conntrack", "--version"),
     ("ip", "-V"),
     ("iptables", "--version"),
@@ -56,7 +57,6 @@ pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
         machine_id: text(root, "etc/machine-id"),
         macs: links.macs,
         addresses: links.addresses,
-        clock_ms: clock_ms(),
         cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
         memory_bytes: memory_bytes(root),
         disk_free_bytes: disk_free_bytes(root),
@@ -75,6 +75,8 @@ pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
         features: features::try_all(root, tools),
         mtu_bytes: links.mtu_bytes,
         users: users(root),
+        // Last, since the operator compares it with the moment of the answer.
+        clock_ms: clock_ms(),
     }
 }
 

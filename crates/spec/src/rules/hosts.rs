@@ -10,6 +10,7 @@ use ringfort_model::name::NodeName;
 use super::{THREE_CONTROL_PLANES, THREE_WORKERS, waivers};
 use crate::parsed::Parsed;
 use crate::report::Problem;
+use crate::settings::HostRuntime;
 use crate::written::{Host, HostSsh, List, Written};
 
 /// An entry of a list of machines, as far as it could be read.
@@ -27,6 +28,8 @@ pub(crate) struct Machine<'w> {
     pub named: bool,
     /// What is different about entering it.
     pub ssh: Option<&'w HostSsh>,
+    /// What is different about its kernel.
+    pub runtime: Option<&'w HostRuntime>,
 }
 
 /// Gives the machines of a file in its order.
@@ -42,13 +45,14 @@ fn of<'w>(
 ) -> impl Iterator<Item = Machine<'w>> {
     let numbered = hosts.iter().flatten().enumerate();
     numbered.filter_map(move |(index, host)| {
-        let (address, name, ssh) = match host.as_ref()? {
+        let (address, name, described) = match host.as_ref()? {
             Host::Address(address) => (Some(*address), None, None),
-            Host::Described(host) => (host.address, host.name.clone(), Some(&host.ssh)),
+            Host::Described(host) => (host.address, host.name.clone(), Some(host)),
         };
+        let (ssh, runtime) = (described.map(|host| &host.ssh), described.map(|host| &host.runtime));
         let named = name.is_some();
         let name = name.or_else(|| address.and_then(|address| name_of(role, address)));
-        Some(Machine { path: format!("{path}/{index}"), role, address, name, named, ssh })
+        Some(Machine { path: format!("{path}/{index}"), role, address, name, named, ssh, runtime })
     })
 }
 

@@ -23,6 +23,15 @@ pub(super) fn holds(parsed: &Parsed, control: &str) -> bool {
     parsed.written.waivers.iter().flatten().filter(whole).any(named)
 }
 
+/// Says whether a control is waived for a machine, alone or with the whole cluster.
+fn holds_on(parsed: &Parsed, control: &str, machine: &NodeName) -> bool {
+    let names = |scope: &Scope| scope.nodes.iter().flatten().any(|node| node == machine);
+    let covers = |waiver: &Waiver| {
+        waiver.control.as_deref() == Some(control) && waiver.scope.as_ref().is_some_and(names)
+    };
+    holds(parsed, control) || parsed.written.waivers.iter().flatten().any(covers)
+}
+
 /// Turns a written limit into what it means; `None` if it means nothing.
 pub(crate) fn scope_of(written: Option<&Scope>) -> Option<spec::Scope> {
     let Some(written) = written else { return Some(spec::Scope::Cluster) };
@@ -43,7 +52,7 @@ pub(super) fn look(
     known_controls: &[&str],
     today: Date,
 ) -> Vec<Problem> {
-    let mut problems = loosened(parsed);
+    let mut problems = loosened(parsed, machines);
     for (index, waiver) in parsed.written.waivers.iter().enumerate() {
         let Some(waiver) = waiver else { continue };
         let path = format!("/waivers/{index}");
@@ -56,21 +65,31 @@ pub(super) fn look(
 }
 
 /// Finds settings that loosen a default without a waiver.
-fn loosened(parsed: &Parsed) -> Vec<Problem> {
+fn loosened(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     let written = &parsed.written;
     let settings = [
         (written.allow_privileged, "/allowPrivileged", NO_PRIVILEGED_CONTAINERS),
         (!written.runtime.app_armor, "/runtime/appArmor", APPARMOR),
     ];
     let bare = settings.iter().filter(|(loose, _, control)| *loose && !holds(parsed, control));
-    let say = |(_, path, control): &(bool, &str, &str)| {
-        let message = format!("this loosens `{control}`, which is not waived");
-        let problem = Problem::new("needs-waiver", parsed.value_at(path), message);
-        problem.help(format!(
-            "add to waivers `{{ control: {control}, reason: …, owner: …, expires: … }}`"
-        ))
-    };
-    bare.map(say).collect()
+    let mut problems: Vec<Problem> =
+        bare.map(|(_, path, control)| needs_waiver(parsed, path, control, "")).collect();
+    for machine in machines {
+        let (Some(runtime), Some(name)) = (machine.runtime, &machine.name) else { continue };
+        if runtime.app_armor == Some(false) && !holds_on(parsed, APPARMOR, name) {
+            let path = format!("{}/runtime/appArmor", machine.path);
+            let scope = format!("scope: {{ nodes: [{name}] }}, ");
+            problems.push(needs_waiver(parsed, &path, APPARMOR, &scope));
+        }
+    }
+    problems
+}
+
+fn needs_waiver(parsed: &Parsed, path: &str, control: &str, scope: &str) -> Problem {
+    let message = format!("this loosens `{control}`, which is not waived");
+    Problem::new("needs-waiver", parsed.value_at(path), message).help(format!(
+        "add to waivers `{{ control: {control}, {scope}reason: …, owner: …, expires: … }}`"
+    ))
 }
 
 fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[&str]) -> Option<Problem> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::civil::date;
 use ringfort_model::name::{ClusterName, NodeName};
-use ringfort_spec::{Provider, Scope, Spec, Ssh, Transport};
+use ringfort_spec::{CgroupDriver, Provider, Runtime, Scope, Spec, Ssh, Transport};
 
 use crate::{CONTROLS, SHORT, TODAY, read};
 
@@ -36,7 +36,10 @@ fn the_short_file_is_enough() {
     assert_eq!(spec.network.api_address().to_string(), "10.96.0.1");
     assert_eq!(spec.network.dns_address().to_string(), "10.96.0.10");
     assert_eq!(spec.admin.life().as_secs(), 8 * 3600);
-    assert!(spec.runtime.app_armor && spec.runtime.fail_cgroup_v1 && !spec.allow_privileged);
+    assert!(!spec.allow_privileged);
+    assert!(spec.nodes.values().all(|node| node.runtime == Runtime::default()));
+    let runtime = Runtime::default();
+    assert!(runtime.app_armor && runtime.fail_cgroup_v1 && !runtime.restrict_oom_score_adj);
     assert!(spec.waivers.is_empty() && spec.dns_upstream.is_empty());
     let ssh = ssh(&spec, "cp-10-0-0-11");
     assert_eq!((ssh.user.as_str(), ssh.port, ssh.sudo), ("root", 22, false));
@@ -72,6 +75,27 @@ fn one_machine_can_differ_from_the_others() {
     let other = ssh(&spec, "w-10-0-0-22");
     assert_eq!((other.user.as_str(), other.port, other.sudo), ("ann", 22, true));
     assert_eq!((other.host_key, other.transport), (None, Transport::Openssh));
+}
+
+#[test]
+fn one_machine_can_have_another_kernel() {
+    let red = "[{ address: 10.0.0.21, name: red, runtime: { appArmor: false } },";
+    let waived = |scope: &str| {
+        let fields = "reason: a container, owner: ann, expires: 2027-01-31";
+        let waivers = format!("waivers: [{{ control: node/apparmor, {scope}{fields} }}]\n");
+        let runtime = "runtime: { cgroupDriver: cgroupfs }\n";
+        format!("{}{runtime}{waivers}", SHORT.replace("[10.0.0.21,", red))
+    };
+    let spec = spec(&waived("scope: { nodes: [red] }, "));
+    let runtime = |node: &str| spec.nodes[&NodeName::new(node).unwrap()].runtime.clone();
+    let all = Runtime { cgroup_driver: CgroupDriver::Cgroupfs, ..Runtime::default() };
+    assert_eq!(runtime("w-10-0-0-22"), all);
+    assert_eq!(runtime("red"), Runtime { app_armor: false, ..all });
+    assert!(read(&waived("")).is_ok());
+    for bare in [SHORT.replace("[10.0.0.21,", red), waived("scope: { nodes: [w-10-0-0-22] }, ")] {
+        let report = read(&bare).unwrap_err().to_string();
+        assert!(report.contains("node/apparmor"), "{report}");
+    }
 }
 
 #[test]
@@ -156,7 +180,8 @@ fn the_comments_of_the_template_are_true() {
     let (spec, short) = (spec(&shown), spec(SHORT));
     assert_eq!(spec.network, short.network);
     assert_eq!(spec.audit, short.audit);
-    assert_eq!(spec.runtime, short.runtime);
+    let runtime = |spec: &Spec| spec.nodes.values().next().map(|node| node.runtime.clone());
+    assert_eq!(runtime(&spec), runtime(&short));
     assert_eq!(spec.admin, short.admin);
     assert_eq!(ssh(&spec, "w-10-0-0-21").known_hosts, ssh(&short, "w-10-0-0-21").known_hosts);
     assert!(spec.endpoint.is_some() && spec.waivers.len() == 1);
