@@ -8,6 +8,7 @@ use ringfort_model::digest::Digest;
 use crate::name::LabName;
 use crate::places::MachineHome;
 use crate::shape::Machine;
+use crate::virtual_machine::Emulator;
 
 /// Who places a machine in control groups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,48 +20,84 @@ pub(crate) enum Placement {
 }
 
 /// What a machine is started from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Start<'a> {
     pub(crate) lab: &'a LabName,
     pub(crate) machine: &'a Machine,
     pub(crate) home: &'a MachineHome,
-    pub(crate) base: &'a Path,
-    pub(crate) store: Option<&'a Path>,
-    pub(crate) placement: Placement,
+    pub(crate) body: Body<'a>,
+}
+
+/// What a machine is.
+#[derive(Clone, Debug)]
+pub(crate) enum Body<'a> {
+    /// A container with the host's kernel.
+    Container {
+        /// Its base system.
+        base: &'a Path,
+        /// What it sees read-only.
+        store: Option<&'a Path>,
+        /// Who places it in control groups.
+        placement: Placement,
+    },
+    /// A virtual machine with a kernel of its own.
+    Virtual {
+        /// Its QEMU.
+        emulator: Emulator<'a>,
+        /// The lab's network, in which that runs.
+        hub: PathBuf,
+    },
 }
 
 /// The word by which a machine that is about to become one is known among the host's processes.
 pub(crate) const GATE: &str = "ringfort-lab-gate";
 
 impl Start<'_> {
-    /// Gives the whole command: a session of its own, name spaces of its own, the gate, nspawn.
+    /// Gives the whole command: a session of its own, name spaces of its own, the gate, the machine.
+    ///
+    /// A container has a network of its own; QEMU is in the lab's, and only its machine is not.
     pub(crate) fn command(&self) -> Vec<String> {
-        let gate =
-            ["setsid", "unshare", "--mount", "--net", "--propagation", "private", "sh", "-c"];
-        let mut words: Vec<String> = gate.map(String::from).to_vec();
-        words.extend([include_str!("gate.sh").to_owned(), GATE.to_owned()]);
-        words.extend([text(self.home.path()), text(self.base)]);
-        words.extend(self.nspawn());
+        let mut words = vec!["setsid".to_owned()];
+        match &self.body {
+            Body::Container { base, store, placement } => {
+                words.extend(["unshare", "--net"].map(String::from));
+                words.extend(gate(include_str!("gate.sh"), self.home));
+                words.push(text(base));
+                words.extend(self.nspawn(*store, *placement));
+            }
+            Body::Virtual { emulator, hub } => {
+                words.extend(["nsenter".to_owned(), format!("--net={}", text(hub))]);
+                words.push("unshare".to_owned());
+                words.extend(gate(include_str!("virtual_gate.sh"), self.home));
+                words.extend(emulator.command());
+            }
+        }
         words
     }
 
-    fn nspawn(&self) -> Vec<String> {
+    fn nspawn(&self, store: Option<&Path>, placement: Placement) -> Vec<String> {
         let mut words: Vec<String> = NSPAWN.map(String::from).to_vec();
         words.push(format!("--directory={}", text(&self.home.root())));
         words.push(machine_option(self.lab, self.machine));
         words.push(format!("--hostname={}", self.machine.name));
-        if self.placement == Placement::ByLab {
+        if placement == Placement::ByLab {
             words.push("--keep-unit".to_owned());
         }
         let disk = self.home.disk();
         for (part, path) in ON_DISK {
             words.push(format!("--bind={}:{path}", text(&disk.join(part))));
         }
-        if let Some(store) = self.store {
+        if let Some(store) = store {
             words.push(format!("--bind-ro={}:{SEED}", text(store)));
         }
         words
     }
+}
+
+fn gate(script: &str, home: &MachineHome) -> Vec<String> {
+    let mut words = ["--mount", "--propagation", "private", "sh", "-c"].map(String::from).to_vec();
+    words.extend([script.to_owned(), GATE.to_owned(), text(home.path())]);
+    words
 }
 
 /// Names the option by which a machine is found among the host's processes.
@@ -131,7 +168,7 @@ const NSPAWN: [&str; 13] = [
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{GATE, Placement, Start, seed_files};
+    use super::{Body, GATE, Placement, Start, seed_files};
     use crate::places::Home;
     use crate::shape::Shape;
 
@@ -139,15 +176,15 @@ mod tests {
         let lab = "a".parse().unwrap();
         let machine = &Shape::new(1, 0).unwrap().machines()[0];
         let home = &Home::new(PathBuf::from("/labs/a")).machine(&machine.name);
-        let base = Path::new("/base");
-        Start { lab: &lab, machine, home, base, store, placement }.command()
+        let body = Body::Container { base: Path::new("/base"), store, placement };
+        Start { lab: &lab, machine, home, body }.command()
     }
 
     #[test]
     fn the_gate_comes_before_nspawn_and_knows_where_to_mount() {
         let words = command(None, Placement::ByLab);
         let gate = words.iter().position(|word| word == GATE).unwrap();
-        assert_eq!(words[..3], ["setsid", "unshare", "--mount"]);
+        assert_eq!(words[..4], ["setsid", "unshare", "--net", "--mount"]);
         assert_eq!(words[gate + 1..gate + 4], ["/labs/a/machines/cp1", "/base", "--quiet"]);
         assert!(words.contains(&"--machine=ringfort-lab.a.cp1".to_owned()));
     }
@@ -177,6 +214,8 @@ mod tests {
     #[test]
     fn a_machine_keeps_no_copy_of_a_labs_network() {
         let unmounted = format!("case $where in {}/*)", crate::places::RUN);
-        assert!(include_str!("gate.sh").contains(&unmounted));
+        for gate in [include_str!("gate.sh"), include_str!("virtual_gate.sh")] {
+            assert!(gate.contains(&unmounted));
+        }
     }
 }

@@ -2,22 +2,23 @@
 
 use std::path::Path;
 
-use crate::name::LabName;
+use ringfort_model::name::NodeName;
+
 use crate::places::Home;
-use crate::shape::{Machine, Role, Shape};
+use crate::record::Record;
+use crate::shape::{Machine, Role};
 
 /// Writes the specification of a cluster on all machines of a lab.
 ///
 /// `kubernetes` is a minor or a full version and `waived_until` a date (`2027-01-31`), both taken as
 /// they are.
 pub(crate) fn cluster_yaml(
-    lab: &LabName,
-    shape: Shape,
+    record: &Record,
     home: &Home,
     kubernetes: &str,
     waived_until: &str,
 ) -> String {
-    let machines = shape.machines();
+    let lab = &record.name;
     format!(
         "# A cluster on the machines of lab {lab}; use it with: ringfort lab run {lab} -- ringfort up\n\
          apiVersion: ringfort.dev/v1\n\
@@ -27,40 +28,68 @@ pub(crate) fn cluster_yaml(
          controlPlanes:\n{control_planes}\
          workers:\n{workers}\
          ssh:\n  user: root\n  identity: {identity}\n  knownHosts: {known_hosts}\n\
-         {RUNTIME}\
+         {runtime}\
          waivers:\n{waivers}",
-        control_planes = hosts(&machines, Role::ControlPlane),
-        workers = hosts(&machines, Role::Worker),
+        control_planes = hosts(record, Role::ControlPlane),
+        workers = hosts(record, Role::Worker),
         identity = quoted(&home.identity()),
         known_hosts = quoted(&home.known_hosts()),
-        waivers = waivers(shape, waived_until),
+        runtime = runtime(record),
+        waivers = waivers(record, waived_until),
     )
 }
 
-/// What the lab's machines cannot have that the default asks for.
-const RUNTIME: &str = "\
-# Machines of a lab share the host's kernel: control groups and AppArmor are not their own.
-runtime:
-  cgroupDriver: cgroupfs
-  failCgroupV1: false
-  restrictOomScoreAdj: true
-  appArmor: false
-";
+/// What machines that share the host's kernel cannot have that the default asks for.
+const RUNTIME: [&str; 4] = [
+    "cgroupDriver: cgroupfs",
+    "failCgroupV1: false",
+    "restrictOomScoreAdj: true",
+    "appArmor: false",
+];
 
-fn hosts(machines: &[Machine], role: Role) -> String {
-    let of_role = machines.iter().filter(|machine| machine.role == role);
-    of_role.map(|m| format!("  - {{ address: {}, name: {} }}\n", m.address, m.name)).collect()
+const SHARED_KERNEL: &str =
+    "# Machines of a lab share the host's kernel: control groups and AppArmor are not their own.\n";
+
+/// Says it once where it is true of all machines; else each of them says it.
+fn runtime(record: &Record) -> String {
+    match record.virtual_machines {
+        Some(_) => String::new(),
+        None => format!("{SHARED_KERNEL}runtime:\n  {}\n", RUNTIME.join("\n  ")),
+    }
 }
 
-fn waivers(shape: Shape, until: &str) -> String {
+fn hosts(record: &Record, role: Role) -> String {
+    let own = |machine: &Machine| match record.virtual_machines {
+        Some(_) if record.made_virtual(&machine.name).is_none() => {
+            format!(", runtime: {{ {} }}", RUNTIME.join(", "))
+        }
+        _ => String::new(),
+    };
+    let line = |machine: &Machine| {
+        format!("  - {{ address: {}, name: {}{} }}\n", machine.address, machine.name, own(machine))
+    };
+    record.shape.machines().iter().filter(|machine| machine.role == role).map(line).collect()
+}
+
+fn waivers(record: &Record, until: &str) -> String {
+    let shape = record.shape;
+    let machines = shape.machines();
+    let names = machines.iter().map(|machine| &machine.name);
+    let sharing: Vec<&str> =
+        names.filter(|name| record.made_virtual(name).is_none()).map(NodeName::as_str).collect();
+    let scope = match record.virtual_machines {
+        Some(_) => format!("scope: {{ nodes: [{}] }}, ", sharing.join(", ")),
+        None => String::new(),
+    };
+    let no_apparmor = "machines of a lab have no AppArmor of their own";
     let waived = [
-        (true, "node/apparmor", "machines of a lab have no AppArmor of their own"),
-        (shape.control_planes() < 3, "ha/three-control-planes", "a small lab"),
-        (shape.workers() < 3, "ha/three-workers", "a small lab"),
+        (!sharing.is_empty(), "node/apparmor", scope.as_str(), no_apparmor),
+        (shape.control_planes() < 3, "ha/three-control-planes", "", "a small lab"),
+        (shape.workers() < 3, "ha/three-workers", "", "a small lab"),
     ];
-    let line = |(_, control, reason): &(bool, &str, &str)| {
+    let line = |(_, control, scope, reason): &(bool, &str, &str, &str)| {
         format!(
-            "  - {{ control: {control}, reason: {reason}, owner: whoever runs the lab, \
+            "  - {{ control: {control}, {scope}reason: {reason}, owner: whoever runs the lab, \
              expires: {until} }}\n"
         )
     };
@@ -76,14 +105,29 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use ringfort_model::name::NodeName;
+
     use super::cluster_yaml;
     use crate::places::Home;
+    use crate::record::Record;
     use crate::shape::Shape;
+    use crate::virtual_machine::{Acceleration, VirtualMachines};
 
     fn text(control_planes: u8, workers: u8) -> String {
+        written(control_planes, workers, &[])
+    }
+
+    fn written(control_planes: u8, workers: u8, names: &[&str]) -> String {
         let home = Home::new(PathBuf::from("/labs/a"));
         let shape = Shape::new(control_planes, workers).unwrap();
-        cluster_yaml(&"a".parse().unwrap(), shape, &home, "1.37", "2027-01-31")
+        let mut record = Record::new("a".parse().unwrap(), shape, PathBuf::from("/base"), None);
+        record.virtual_machines = (!names.is_empty()).then(|| VirtualMachines {
+            names: names.iter().map(|name| NodeName::new(*name).unwrap()).collect(),
+            memory_mebibytes: 2048,
+            acceleration: Acceleration::Emulation,
+            image: PathBuf::from("/image"),
+        });
+        cluster_yaml(&record, &home, "1.37", "2027-01-31")
     }
 
     #[test]
@@ -120,10 +164,29 @@ ssh:
     }
 
     #[test]
+    fn virtual_machines_are_as_the_default_has_them() {
+        let text = written(1, 2, &["w2"]);
+        let shared = "runtime: { cgroupDriver: cgroupfs, failCgroupV1: false, \
+                      restrictOomScoreAdj: true, appArmor: false }";
+        for line in [
+            &format!("  - {{ address: 10.77.0.11, name: cp1, {shared} }}\n"),
+            &format!("  - {{ address: 10.77.0.21, name: w1, {shared} }}\n"),
+            "  - { address: 10.77.0.22, name: w2 }\n",
+            "control: node/apparmor, scope: { nodes: [cp1, w1] }, ",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(!text.contains("\nruntime:"), "{text}");
+        assert!(!written(1, 1, &["cp1", "w1"]).contains("apparmor"));
+    }
+
+    #[test]
     fn the_spec_reads_it() {
         let today = jiff::civil::date(2027, 1, 1);
-        for (control_planes, workers) in [(3, 3), (1, 2), (5, 1)] {
-            let text = text(control_planes, workers);
+        for (control_planes, workers, virtual_machines) in
+            [(3, 3, [].as_slice()), (1, 2, &[]), (5, 1, &[]), (3, 3, &["cp3", "w3"])]
+        {
+            let text = written(control_planes, workers, virtual_machines);
             let read = ringfort_spec::read(&text, "cluster.yaml", &[], today);
             let nodes = read.map(|spec| spec.nodes.len()).map_err(|report| format!("{report:?}"));
             assert_eq!(nodes, Ok(usize::from(control_planes + workers)), "{text}");

@@ -43,8 +43,8 @@ pub enum LabError {
     },
     /// The lab has other machines than were asked for.
     #[error(
-        "lab {name} has {control_planes} control planes and {workers} workers: \
-         take it down first to change that"
+        "lab {name} has {control_planes} control planes and {workers} workers, \
+         {virtual_machines}: take it down first to change that"
     )]
     OtherShape {
         /// The lab.
@@ -53,6 +53,8 @@ pub enum LabError {
         control_planes: u8,
         /// The workers it has.
         workers: u8,
+        /// Which of them are virtual, in words.
+        virtual_machines: String,
     },
     /// A lab of this name has its files elsewhere.
     #[error("lab {name} is at home in {home}: choose another name or point RINGFORT_LAB_DIR there", home = home.display())]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ringfort_model::name::NodeName;
 
-use crate::boot::Start;
+use crate::boot::{Body, Start};
 use crate::cluster;
 use crate::error::LabError;
 use crate::name::LabName;
@@ -19,12 +19,15 @@ use crate::os::fitness;
 use crate::os::power::{self, Off};
 use crate::os::processes::{Supervisor, supervisors};
 use crate::os::{
-    clearing, hub, kernel, keys, make_directory, names_in, placing, read, remove, write_whole,
+    clearing, hub, image, kernel, keys, make_directory, names_in, placing, read, remove,
+    write_whole,
 };
-use crate::overview::{MachineState, Overview, Seen};
-use crate::places::{Home, Places};
+use crate::overview::{MachineKind, MachineState, Overview, Seen};
+use crate::places::{Home, MachineHome, Places};
+use crate::recipe::Base;
 use crate::record::{Cut, Record};
 use crate::shape::{Machine, Shape};
+use crate::virtual_machine::{Acceleration, Emulator, Image, VirtualMachines};
 
 /// Takes one line of progress at a time, from any thread.
 pub type Report<'a> = &'a (dyn Fn(&str) + Sync);
@@ -35,6 +38,19 @@ pub struct Lab {
     places: Places,
     home: Home,
     record: Record,
+}
+
+/// What a lab is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// How many machines of each kind.
+    pub shape: Shape,
+    /// A directory that every machine sees read-only; virtual ones as it was when the lab was made.
+    pub store: Option<&'a Path>,
+    /// Those that are virtual.
+    pub virtual_machines: &'a BTreeSet<NodeName>,
+    /// The memory of each virtual machine.
+    pub memory_mebibytes: u32,
 }
 
 /// What became of a lab that was to go.
@@ -80,24 +96,24 @@ impl Lab {
     pub fn create(
         places: &Places,
         name: &LabName,
-        shape: Shape,
-        store: Option<&Path>,
+        wanted: &Wanted<'_>,
         report: Report<'_>,
     ) -> Result<Self, LabError> {
         fitness::check()?;
         match Self::open(places, name) {
             Err(LabError::NoLab { .. }) => {}
-            Ok(lab) if lab.record.shape == shape => return Ok(lab),
-            Ok(lab) => return Err(lab.other_shape()),
+            Ok(lab) => return lab.if_same(wanted),
             Err(other) => return Err(other),
         }
         let home = Home::new(places.state().join(name.as_str()));
-        for path in [home.path(), places.cache()].into_iter().chain(store) {
+        for path in [home.path(), places.cache()].into_iter().chain(wanted.store) {
             check_path(path)?;
         }
-        let base = base::ready(places, &|line| report(line))?;
+        let base = base::ready(places, Base::Container, &|line| report(line))?;
+        let store = wanted.store.map(Path::to_owned);
+        let mut record = Record::new(name.clone(), wanted.shape, base, store);
+        record.virtual_machines = virtual_machines(places, name, wanted, report)?;
         make_directory(home.path())?;
-        let record = Record::new(name.clone(), shape, base, store.map(Path::to_owned));
         let lab = Self { places: places.clone(), home, record };
         let claim = lab.claim()?;
         lab.write_record()?;
@@ -147,9 +163,8 @@ impl Lab {
     pub fn stop(&self, names: &[NodeName], off: Off, report: Report<'_>) -> Result<(), LabError> {
         let _claim = self.claim()?;
         let machines = self.machines_named(names)?;
-        let hub = self.hub();
         side_by_side(&machines, |machine| {
-            power::stop(self.name(), machine, off, &hub)?;
+            power::stop(&self.places, self.name(), machine, off)?;
             report(&format!("{}: off", machine.name));
             Ok(())
         })
@@ -163,9 +178,9 @@ impl Lab {
     pub fn wipe(&self, name: &NodeName) -> Result<(), LabError> {
         let _claim = self.claim()?;
         let machine = self.machine(name)?;
-        power::stop(self.name(), &machine, Off::Hard, &self.hub())?;
+        power::stop(&self.places, self.name(), &machine, Off::Hard)?;
         remove(&self.home.machine(name).disk_image())?;
-        power::prepare(self.name(), &machine, &self.home)?;
+        power::prepare(self.name(), &machine, &self.home, self.record.made_virtual(name))?;
         Ok(())
     }
 
@@ -205,6 +220,11 @@ impl Lab {
         self.record.shape
     }
 
+    /// Names those of its machines that are virtual.
+    pub fn virtual_machines(&self) -> BTreeSet<NodeName> {
+        self.record.virtual_names()
+    }
+
     /// Lists its machines, control planes first.
     pub fn machines(&self) -> Vec<Machine> {
         self.record.shape.machines()
@@ -215,14 +235,7 @@ impl Lab {
     /// # Errors
     /// There is none.
     pub fn machine(&self, name: &NodeName) -> Result<Machine, LabError> {
-        let machines = self.machines();
-        let known = machines.iter().map(|m| m.name.to_string()).collect::<Vec<_>>().join(", ");
-        let found = machines.into_iter().find(|machine| machine.name == *name);
-        let absent = || {
-            let (name, machine) = (self.name().clone(), name.clone());
-            LabError::NoMachine { name, machine, known }
-        };
-        found.ok_or_else(absent)
+        find(&self.machines(), self.name(), name)
     }
 
     /// Tells what the lab is and what of it runs.
@@ -234,7 +247,11 @@ impl Lab {
         let see = |machine: Machine| {
             let on = running.iter().any(|found| found.machine == machine);
             let state = if on { MachineState::On } else { MachineState::Off };
-            Seen { name: machine.name, role: machine.role, address: machine.address, state }
+            let kind = match self.record.made_virtual(&machine.name) {
+                Some(_) => MachineKind::Virtual,
+                None => MachineKind::Container,
+            };
+            Seen { name: machine.name, role: machine.role, address: machine.address, kind, state }
         };
         Ok(Overview {
             name: self.name().clone(),
@@ -247,8 +264,7 @@ impl Lab {
     /// Writes the `cluster.yaml` for a cluster of the given version on all machines, with what a
     /// lab's machines cannot have waived until a date.
     pub fn cluster_yaml(&self, kubernetes: &str, waived_until: &str) -> String {
-        let (lab, shape) = (self.name(), self.record.shape);
-        cluster::cluster_yaml(lab, shape, &self.home, kubernetes, waived_until)
+        cluster::cluster_yaml(&self.record, &self.home, kubernetes, waived_until)
     }
 
     /// Gives the arguments of `ssh` that reach a machine from inside the lab; host keys are checked
@@ -299,7 +315,11 @@ impl Lab {
             report(&format!("{}: on, and cut off", machine.name));
             return Ok(());
         }
-        if !power::wait_for_ssh(&self.hub(), machine, pid, LONGEST_BOOT) {
+        let longest = match self.record.made_virtual(&machine.name) {
+            Some(_) => LONGEST_VIRTUAL_BOOT,
+            None => LONGEST_BOOT,
+        };
+        if !power::wait_for_ssh(&self.hub(), machine, pid, longest) {
             return Err(self.silent(machine, begun.elapsed()));
         }
         let (name, address) = (&machine.name, machine.address);
@@ -309,16 +329,36 @@ impl Lab {
     }
 
     fn boot(&self, machine: &Machine) -> Result<u32, LabError> {
-        power::prepare(self.name(), machine, &self.home)?;
-        let start = Start {
-            lab: self.name(),
-            machine,
-            home: &self.home.machine(&machine.name),
-            base: &self.record.base,
-            store: self.record.store.as_deref(),
-            placement: placing::placement()?,
+        let made = self.record.made_virtual(&machine.name);
+        power::prepare(self.name(), machine, &self.home, made)?;
+        let home = self.home.machine(&machine.name);
+        let body = match made {
+            Some(made) => self.virtual_body(machine, made, &home),
+            None => Body::Container {
+                base: &self.record.base,
+                store: self.record.store.as_deref(),
+                placement: placing::placement()?,
+            },
         };
+        let start = Start { lab: self.name(), machine, home: &home, body };
         Ok(power::start(&start, &self.hub())?)
+    }
+
+    fn virtual_body<'a>(
+        &'a self,
+        machine: &'a Machine,
+        made: &'a VirtualMachines,
+        home: &MachineHome,
+    ) -> Body<'a> {
+        let emulator = Emulator {
+            mark: self.name().machine_mark(&machine.name),
+            machine,
+            made,
+            disk: home.disk_image(),
+            store: self.record.store.as_ref().map(|_| self.home.store_disk()),
+            orders: self.places.orders_of(self.name(), &machine.name),
+        };
+        Body::Virtual { emulator, hub: self.hub() }
     }
 
     fn silent(&self, machine: &Machine, waited: Duration) -> LabError {
@@ -333,6 +373,9 @@ impl Lab {
             return Err(LabError::Elsewhere { name: self.name().clone(), home });
         }
         keys::make(&self.home, &self.machines())?;
+        if let (Some(store), Some(_)) = (&self.record.store, &self.record.virtual_machines) {
+            image::make_store(store, &self.home.store_disk())?;
+        }
         hub::make(&self.hub(), claim)?;
         hub::apply_cuts(&self.hub(), &self.record.cuts, &self.machines())?;
         Ok(())
@@ -365,11 +408,54 @@ impl Lab {
         Ok(write_whole(&self.home.record(), self.record.to_text().as_bytes())?)
     }
 
-    fn other_shape(&self) -> LabError {
+    /// Gives the lab if it is what is wanted.
+    fn if_same(self, wanted: &Wanted<'_>) -> Result<Self, LabError> {
         let (name, shape) = (self.name().clone(), self.record.shape);
+        let virtual_machines = self.record.virtual_names();
+        if shape == wanted.shape && virtual_machines == *wanted.virtual_machines {
+            return Ok(self);
+        }
+        let names: Vec<&str> = virtual_machines.iter().map(NodeName::as_str).collect();
+        let virtual_machines = match names.as_slice() {
+            [] => "none of them virtual".to_owned(),
+            names => format!("{} virtual", names.join(", ")),
+        };
         let (control_planes, workers) = (shape.control_planes(), shape.workers());
-        LabError::OtherShape { name, control_planes, workers }
+        Err(LabError::OtherShape { name, control_planes, workers, virtual_machines })
     }
+}
+
+/// Decides what a new lab's virtual machines are made of.
+fn virtual_machines(
+    places: &Places,
+    lab: &LabName,
+    wanted: &Wanted<'_>,
+    report: Report<'_>,
+) -> Result<Option<VirtualMachines>, LabError> {
+    let machines = wanted.shape.machines();
+    for name in wanted.virtual_machines {
+        find(&machines, lab, name)?;
+    }
+    if wanted.virtual_machines.is_empty() {
+        return Ok(None);
+    }
+    fitness::check_virtual()?;
+    let image = base::ready(places, Base::Virtual, &|line| report(line))?;
+    let acceleration = image::acceleration(&Image::new(image.clone()));
+    if acceleration == Acceleration::Emulation {
+        report("no kernel starts by KVM on this host: virtual machines are emulated, and slow");
+    }
+    let (names, memory_mebibytes) = (wanted.virtual_machines.clone(), wanted.memory_mebibytes);
+    Ok(Some(VirtualMachines { names, memory_mebibytes, acceleration, image }))
+}
+
+fn find(machines: &[Machine], lab: &LabName, name: &NodeName) -> Result<Machine, LabError> {
+    let found = machines.iter().find(|machine| machine.name == *name).cloned();
+    let absent = || {
+        let known = machines.iter().map(|m| m.name.to_string()).collect::<Vec<_>>().join(", ");
+        LabError::NoMachine { name: lab.clone(), machine: name.clone(), known }
+    };
+    found.ok_or_else(absent)
 }
 
 /// Does something with every machine at once; one that fails does not hold up the others.
@@ -407,3 +493,5 @@ fn check_path(path: &Path) -> Result<(), LabError> {
 }
 
 const LONGEST_BOOT: Duration = Duration::from_secs(120);
+/// An emulated machine needs about a minute, and longer beside others.
+const LONGEST_VIRTUAL_BOOT: Duration = Duration::from_secs(420);

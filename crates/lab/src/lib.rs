@@ -3,7 +3,8 @@
 //!
 //! A [`Lab`] is a number of Debian machines in systemd-nspawn, with real systemd and sshd, a file
 //! system of their own each, on a bridge in a network name space of its own. Labs have names and
-//! several stand side by side. Machines outlive the command that started them; after
+//! several stand side by side. Machines that are named may be virtual ones instead, in QEMU on the same
+//! bridge, with a kernel of their own. Machines outlive the command that started them; after
 //! [`Lab::down`] nothing is left of them, also when a command was killed half-way.
 //!
 //! How that is kept:
@@ -29,16 +30,17 @@ mod places;
 mod recipe;
 mod record;
 mod shape;
+mod virtual_machine;
 
 pub use boot::SEED;
 pub use error::LabError;
-pub use lab::{Down, Lab, Report};
+pub use lab::{Down, Lab, Report, Wanted};
 pub use name::{LabName, NotALabName};
 pub use os::Fault;
 pub use os::base::NoBase;
 pub use os::fitness::Unfit;
 pub use os::power::Off;
-pub use overview::{MachineState, Overview, Seen};
+pub use overview::{MachineKind, MachineState, Overview, Seen};
 pub use places::{Home, Places};
 pub use record::{Cut, UnreadableRecord};
 pub use shape::{HUB, Machine, NotAShape, PREFIX_BITS, Role, Shape};

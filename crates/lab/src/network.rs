@@ -29,6 +29,13 @@ pub(crate) fn port_lines(machine: &Machine, pid: u32) -> String {
     )
 }
 
+/// The lines that make the port of a virtual machine, run in the lab's name space: its QEMU opens it
+/// there, and the machine itself gives its end an address.
+pub(crate) fn virtual_port_lines(machine: &Machine) -> String {
+    let port = machine.port();
+    format!("tuntap add dev {port} mode tap\nlink set {port} master br0 up\n")
+}
+
 /// The lines that give a machine its address, run in the machine's name space.
 pub(crate) fn machine_lines(machine: &Machine) -> String {
     let address = machine.address;
@@ -80,7 +87,7 @@ pub(crate) fn cut_rules<'a>(
 mod tests {
     use ringfort_model::name::NodeName;
 
-    use super::{cut_rules, machine_lines, port_lines};
+    use super::{cut_rules, machine_lines, port_lines, virtual_port_lines};
     use crate::record::Cut;
     use crate::shape::Shape;
 
@@ -143,6 +150,15 @@ mod tests {
              addr add 10.77.0.11/24 dev eth0\n\
              link set eth0 up\n\
              route add default via 10.77.0.1\n"
+        );
+    }
+
+    #[test]
+    fn a_virtual_machines_port_has_the_name_that_cuts_know() {
+        let machine = &Shape::new(1, 0).unwrap().machines()[0];
+        assert_eq!(
+            virtual_port_lines(machine),
+            "tuntap add dev v-cp1 mode tap\nlink set v-cp1 master br0 up\n"
         );
     }
 }

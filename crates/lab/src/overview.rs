@@ -34,8 +34,20 @@ pub struct Seen {
     pub role: Role,
     /// Its address in the lab's network.
     pub address: Ipv4Addr,
+    /// What it is.
+    pub kind: MachineKind,
     /// Whether it runs.
     pub state: MachineState,
+}
+
+/// What a machine is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MachineKind {
+    /// A container with the host's kernel.
+    Container,
+    /// A virtual machine with a kernel of its own.
+    Virtual,
 }
 
 /// Whether a machine runs.

@@ -48,6 +48,12 @@ impl Places {
         self.run.join(lab.as_str())
     }
 
+    /// Gives the socket on which a virtual machine's QEMU takes orders. It is in `/run`, since the
+    /// path of a socket has to be short.
+    pub(crate) fn orders_of(&self, lab: &LabName, machine: &NodeName) -> PathBuf {
+        self.run_of(lab).join(format!("{machine}.orders"))
+    }
+
     /// Gives the file that holds a lab's network name space.
     pub(crate) fn hub_of(&self, lab: &LabName) -> PathBuf {
         self.run_of(lab).join("hub")
@@ -88,6 +94,11 @@ impl Home {
 
     pub(crate) fn host_key(&self, machine: &NodeName) -> PathBuf {
         self.keys().join(format!("host-{machine}"))
+    }
+
+    /// Gives the disk on which virtual machines see what all machines see.
+    pub(crate) fn store_disk(&self) -> PathBuf {
+        self.0.join("store.ext4")
     }
 
     pub(crate) fn machines(&self) -> PathBuf {

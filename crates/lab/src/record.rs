@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::LabName;
 use crate::shape::Shape;
+use crate::virtual_machine::VirtualMachines;
 
 /// What a lab is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -26,6 +27,9 @@ pub(crate) struct Record {
     /// A directory that every machine sees read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) store: Option<PathBuf>,
+    /// Those of its machines that are virtual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) virtual_machines: Option<VirtualMachines>,
     /// The links that are cut.
     pub(crate) cuts: BTreeSet<Cut>,
 }
@@ -81,7 +85,18 @@ pub enum UnreadableRecord {
 
 impl Record {
     pub(crate) fn new(name: LabName, shape: Shape, base: PathBuf, store: Option<PathBuf>) -> Self {
-        Self { format: FORMAT, name, shape, base, store, cuts: BTreeSet::new() }
+        let virtual_machines = None;
+        Self { format: FORMAT, name, shape, base, store, virtual_machines, cuts: BTreeSet::new() }
+    }
+
+    /// Gives what a machine is made of if it is a virtual one.
+    pub(crate) fn made_virtual(&self, machine: &NodeName) -> Option<&VirtualMachines> {
+        self.virtual_machines.as_ref().filter(|made| made.names.contains(machine))
+    }
+
+    /// Names the virtual machines.
+    pub(crate) fn virtual_names(&self) -> BTreeSet<NodeName> {
+        self.virtual_machines.as_ref().map(|made| made.names.clone()).unwrap_or_default()
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, UnreadableRecord> {
@@ -110,6 +125,7 @@ mod tests {
 
     use super::{Cut, Record, UnreadableRecord};
     use crate::shape::Shape;
+    use crate::virtual_machine::{Acceleration, VirtualMachines};
 
     fn node(name: &str) -> NodeName {
         NodeName::new(name).unwrap()
@@ -126,6 +142,21 @@ mod tests {
     #[test]
     fn reads_what_it_wrote() {
         assert_eq!(Record::parse(&record().to_text()).unwrap(), record());
+    }
+
+    #[test]
+    fn remembers_which_machines_are_virtual() {
+        let mut record = record();
+        record.virtual_machines = Some(VirtualMachines {
+            names: [node("w3")].into(),
+            memory_mebibytes: 2048,
+            acceleration: Acceleration::Emulation,
+            image: PathBuf::from("/image"),
+        });
+        let read = Record::parse(&record.to_text()).unwrap();
+        assert_eq!(read, record);
+        assert!(read.made_virtual(&node("w3")).is_some());
+        assert!(read.made_virtual(&node("w2")).is_none());
     }
 
     #[test]

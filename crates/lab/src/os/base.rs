@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::apt::{Mirror, code_name, mirror_in};
 use crate::os::claim::Claim;
 use crate::os::command::run_by_line;
-use crate::os::{Fault, make_directory, names_in, read, remove, unwritable};
+use crate::os::{Fault, image, make_directory, names_in, read, remove, unwritable};
 use crate::places::Places;
-use crate::recipe;
+use crate::recipe::{self, Base};
+use crate::virtual_machine::Image;
 
 /// Says why there is no base system.
 #[derive(Debug, thiserror::Error)]
@@ -33,19 +34,28 @@ pub enum NoBase {
     Fault(#[from] Fault),
 }
 
-/// Gives the directory of the base system, building it if need be.
-pub(crate) fn ready(places: &Places, report: &dyn Fn(&str)) -> Result<PathBuf, NoBase> {
+/// Gives the directory of a base system, building it if need be: its root, or of a virtual machine
+/// its image.
+pub(crate) fn ready(places: &Places, base: Base, report: &dyn Fn(&str)) -> Result<PathBuf, NoBase> {
     let os_release = read("/etc/os-release".as_ref())?;
-    let suite = code_name(&os_release).ok_or(NoBase::Distribution)?;
-    let digest = recipe::digest(suite);
+    let own = code_name(&os_release).ok_or(NoBase::Distribution)?;
+    let digest = base.digest(base.suite(own));
     let place = places.cache().join(&digest.as_str()[..16]);
     let _claim = Claim::wait_for(places.cache())?;
     if !place.exists() {
-        let mirror = find_mirror(suite)?;
-        report(&format!("building the base system from {} (once)", mirror.address));
-        build(&mirror, &place, report)?;
+        // A mirror of one suite of Debian is a mirror of all.
+        let mirror = Mirror { suite: base.suite(own).to_owned(), ..find_mirror(own)? };
+        report(&format!("building {} from {} (once)", named(base), mirror.address));
+        build(base, &mirror, &place, report)?;
     }
     Ok(place)
+}
+
+fn named(base: Base) -> &'static str {
+    match base {
+        Base::Container => "the base system",
+        Base::Virtual => "the base system of virtual machines",
+    }
 }
 
 fn find_mirror(suite: &str) -> Result<Mirror, NoBase> {
@@ -58,17 +68,25 @@ fn find_mirror(suite: &str) -> Result<Mirror, NoBase> {
     found.ok_or_else(|| NoBase::Mirror { suite: suite.to_owned() })
 }
 
-fn build(mirror: &Mirror, place: &Path, report: &dyn Fn(&str)) -> Result<(), Fault> {
+fn build(base: Base, mirror: &Mirror, place: &Path, report: &dyn Fn(&str)) -> Result<(), Fault> {
     let aside = place.with_extension("making");
     remove(&aside)?;
-    make_directory(&aside)?;
-    let command = recipe::command(mirror, &aside.to_string_lossy());
+    let root = match base {
+        Base::Container => aside.clone(),
+        Base::Virtual => aside.join("root"),
+    };
+    make_directory(&root)?;
+    let command = base.command(mirror, &root.to_string_lossy());
     run_by_line(&command, &|line| {
         if let Some(phase) = phase(line) {
             report(phase);
         }
     })?;
-    finish(&aside)?;
+    finish(base, &root)?;
+    if base == Base::Virtual {
+        image::make(&root, &Image::new(aside.clone()))?;
+        remove(&root)?;
+    }
     fs::rename(&aside, place).map_err(|source| unwritable(place, source))
 }
 
@@ -79,7 +97,7 @@ fn phase(line: &str) -> Option<&str> {
 }
 
 /// Makes the installed packages a machine's base: no identity of its own, quiet units, glue.
-fn finish(root: &Path) -> Result<(), Fault> {
+fn finish(base: Base, root: &Path) -> Result<(), Fault> {
     for name in names_in(&root.join("etc/ssh"))? {
         if name.starts_with("ssh_host_") {
             remove(&root.join("etc/ssh").join(name))?;
@@ -90,14 +108,25 @@ fn finish(root: &Path) -> Result<(), Fault> {
     }
     make_directory(&root.join("var/cache/apt/archives/partial"))?;
     let units = root.join("etc/systemd/system");
-    for unit in recipe::MASKED {
+    for unit in base.masked() {
         link("/dev/null", &units.join(unit))?;
     }
-    let glue = units.join(recipe::GLUE_UNIT);
-    fs::write(&glue, recipe::GLUE).map_err(|source| unwritable(&glue, source))?;
-    let wanted = units.join("sysinit.target.wants");
+    match base {
+        Base::Container => {
+            let glue = units.join(recipe::GLUE_UNIT);
+            fs::write(&glue, recipe::GLUE).map_err(|source| unwritable(&glue, source))?;
+            wish(&units, "sysinit.target", &format!("../{}", recipe::GLUE_UNIT))
+        }
+        Base::Virtual => wish(&units, "multi-user.target", recipe::NETWORK_UNIT),
+    }
+}
+
+/// Makes a target want a unit.
+fn wish(units: &Path, target: &str, unit: &str) -> Result<(), Fault> {
+    let wanted = units.join(format!("{target}.wants"));
     make_directory(&wanted)?;
-    link(&format!("../{}", recipe::GLUE_UNIT), &wanted.join(recipe::GLUE_UNIT))
+    let name = Path::new(unit).file_name().unwrap_or_default();
+    link(unit, &wanted.join(name))
 }
 
 fn link(target: &str, place: &Path) -> Result<(), Fault> {

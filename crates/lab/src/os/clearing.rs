@@ -68,6 +68,7 @@ fn detach_loops(directory: &Path) -> Result<(), Fault> {
 fn remove_files(home: &Home) -> Result<Option<String>, Fault> {
     remove(&home.machines())?;
     remove(&home.keys())?;
+    remove_written(&home.store_disk())?;
     remove_written(&home.record())?;
     let gone = remove_empty(home.path());
     Ok((!gone)

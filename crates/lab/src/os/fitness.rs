@@ -3,6 +3,8 @@
 use std::env;
 use std::path::Path;
 
+use crate::virtual_machine::PROGRAM;
+
 /// What the host lacks for a lab.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unfit {
@@ -24,16 +26,30 @@ pub enum Unfit {
 /// # Errors
 /// Names everything that is missing, with the packages that have it.
 pub(crate) fn check() -> Result<(), Unfit> {
+    check_for(&NEEDED)
+}
+
+/// Checks that the host can hold virtual machines besides.
+///
+/// # Errors
+/// Names everything that is missing, with the packages that have it.
+pub(crate) fn check_virtual() -> Result<(), Unfit> {
+    check_for(&[NEEDED.as_slice(), &NEEDED_VIRTUAL].concat())
+}
+
+fn check_for(needed: &[(&str, &str)]) -> Result<(), Unfit> {
     if !rustix::process::geteuid().is_root() {
         return Err(Unfit::NotRoot);
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let directories: Vec<_> = env::split_paths(&path).collect();
-    missing(|program| directories.iter().any(|directory| is_program(&directory.join(program))))
+    missing(needed, |program| {
+        directories.iter().any(|directory| is_program(&directory.join(program)))
+    })
 }
 
-fn missing(is_there: impl Fn(&str) -> bool) -> Result<(), Unfit> {
-    let absent: Vec<_> = NEEDED.iter().filter(|(program, _)| !is_there(program)).collect();
+fn missing(needed: &[(&str, &str)], is_there: impl Fn(&str) -> bool) -> Result<(), Unfit> {
+    let absent: Vec<_> = needed.iter().filter(|(program, _)| !is_there(program)).collect();
     if absent.is_empty() {
         return Ok(());
     }
@@ -62,12 +78,15 @@ const NEEDED: [(&str, &str); 11] = [
     ("unshare", "util-linux"),
 ];
 
+/// What virtual machines need besides.
+const NEEDED_VIRTUAL: [(&str, &str); 1] = [(PROGRAM, "qemu-system-x86")];
+
 #[cfg(test)]
 mod tests {
-    use super::missing;
+    use super::{NEEDED, missing};
 
     fn check(absent: &[&str], expected: &str) {
-        let found = missing(|program| !absent.contains(&program));
+        let found = missing(&NEEDED, |program| !absent.contains(&program));
         assert_eq!(found.err().map(|e| e.to_string()).unwrap_or_default(), expected);
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::network::{cut_rules, hub_lines, machine_lines, port_lines};
+use crate::network::{cut_rules, hub_lines, machine_lines, port_lines, virtual_port_lines};
 use crate::os::claim::Claim;
 use crate::os::command::{run_in, run_with};
 use crate::os::processes::network_of;
@@ -46,6 +46,12 @@ pub(crate) fn plug_in(hub: &Path, machine: &Machine, pid: u32) -> Result<(), Fau
     unplug(hub, machine);
     run_in(hub, &["ip", "-batch", "-"], &port_lines(machine, pid))?;
     run_in(&network_of(pid), &["ip", "-batch", "-"], &machine_lines(machine)).map(drop)
+}
+
+/// Makes the port that a virtual machine's QEMU opens.
+pub(crate) fn plug_in_virtual(hub: &Path, machine: &Machine) -> Result<(), Fault> {
+    unplug(hub, machine);
+    run_in(hub, &["ip", "-batch", "-"], &virtual_port_lines(machine)).map(drop)
 }
 
 /// Removes a machine's port: after a power cut the kernel takes its time to do so.

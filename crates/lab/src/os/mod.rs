@@ -7,6 +7,7 @@ pub(crate) mod clearing;
 pub(crate) mod command;
 pub(crate) mod fitness;
 pub(crate) mod hub;
+pub(crate) mod image;
 pub(crate) mod kernel;
 pub(crate) mod keys;
 pub(crate) mod placing;

@@ -2,8 +2,9 @@
 //! that end with it, so that pulling the plug leaves nothing to tidy but its control groups.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::boot::{Start, seed_files};
+use crate::boot::{Body, SEED, Start, seed_files};
 use crate::name::LabName;
 use crate::os::command::run;
 use crate::os::processes::{Kind, Supervisor, init_of, is_alive, signal, supervisors};
-use crate::os::{Fault, hub, keys, make_directory, placing, remove, unwritable};
-use crate::places::{Home, MachineHome};
+use crate::os::{Fault, hub, image, keys, make_directory, placing, remove, unwritable};
+use crate::places::{Home, MachineHome, Places};
 use crate::shape::Machine;
+use crate::virtual_machine::{self, Image, VirtualMachines};
 
 /// How a machine is switched off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,7 +32,12 @@ pub enum Off {
 }
 
 /// Makes what a machine needs before its first start; does nothing afterwards.
-pub(crate) fn prepare(lab: &LabName, machine: &Machine, home: &Home) -> Result<(), Fault> {
+pub(crate) fn prepare(
+    lab: &LabName,
+    machine: &Machine,
+    home: &Home,
+    made: Option<&VirtualMachines>,
+) -> Result<(), Fault> {
     let place = home.machine(&machine.name);
     if place.disk_image().exists() {
         return Ok(());
@@ -43,8 +50,13 @@ pub(crate) fn prepare(lab: &LabName, machine: &Machine, home: &Home) -> Result<(
         set_mode(&directory, 0o755)?;
     }
     lay_seed(lab, machine, home, &place)?;
+    if made.is_some() {
+        for file in virtual_machine::seed_files(machine, SEED) {
+            lay(&place.seed().join(file.path), &file.content, 0o644)?;
+        }
+    }
     File::create(place.fresh()).map_err(|source| unwritable(&place.fresh(), source))?;
-    make_disk(&place)
+    make_disk(&place, made)
 }
 
 /// Starts a machine and returns its supervisor as soon as it boots.
@@ -53,7 +65,10 @@ pub(crate) fn start(start: &Start<'_>, hub: &Path) -> Result<u32, Fault> {
     let pid = child.id();
     let let_in = wait_at_gate(&mut child, start.home)
         .and_then(|()| placing::place(pid, start.lab, start.machine))
-        .and_then(|()| hub::plug_in(hub, start.machine, pid))
+        .and_then(|()| match start.body {
+            Body::Container { .. } => hub::plug_in(hub, start.machine, pid),
+            Body::Virtual { .. } => hub::plug_in_virtual(hub, start.machine),
+        })
         .and_then(|()| open_gate(&mut child));
     // The gate ends if its line never comes. Someone must wait for it either way.
     drop(child.stdin.take());
@@ -74,24 +89,29 @@ pub(crate) fn wait_for_ssh(hub: &Path, machine: &Machine, pid: u32, longest: Dur
 }
 
 /// Switches a machine off and tidies its control groups; does nothing to one that is off.
-pub(crate) fn stop(lab: &LabName, machine: &Machine, off: Off, hub: &Path) -> Result<(), Fault> {
+pub(crate) fn stop(
+    places: &Places,
+    lab: &LabName,
+    machine: &Machine,
+    off: Off,
+) -> Result<(), Fault> {
     let found = supervisors(lab)?.into_iter().filter(|found| found.machine == *machine);
     let found: Vec<Supervisor> = found.collect();
     if off == Off::Graceful {
-        press_button(&found);
+        press_button(&found, &places.orders_of(lab, &machine.name));
     }
     pull_plug(&found)?;
     for group in placing::groups_of(lab)? {
         placing::clear(&group.join(machine.name.as_str()));
     }
-    hub::unplug(hub, machine);
+    hub::unplug(&places.hub_of(lab), machine);
     Ok(())
 }
 
 /// Ends the supervisors of a machine and everything in it at once.
 pub(crate) fn pull_plug(supervisors: &[Supervisor]) -> Result<(), Fault> {
-    for gate in of_kind(supervisors, Kind::Gate) {
-        signal(gate, Signal::KILL);
+    for kind in [Kind::Gate, Kind::Emulator] {
+        of_kind(supervisors, kind).for_each(|pid| signal(pid, Signal::KILL));
     }
     for life in of_kind(supervisors, Kind::Life) {
         // The kernel ends all processes of a machine with its first one.
@@ -119,11 +139,34 @@ pub(crate) fn console_end(home: &MachineHome) -> String {
 }
 
 /// Asks systemd in the machine to stop, and waits for it.
-fn press_button(supervisors: &[Supervisor]) {
+fn press_button(supervisors: &[Supervisor], orders: &Path) {
     for life in of_kind(supervisors, Kind::Life) {
         signal(life, Signal::TERM);
         ends_within(life, LONGEST_SHUTDOWN);
     }
+    for emulator in of_kind(supervisors, Kind::Emulator) {
+        // One that takes no orders has its plug pulled afterwards, as it would on metal.
+        if order(orders, "system_powerdown").is_ok() {
+            ends_within(emulator, LONGEST_VIRTUAL_SHUTDOWN);
+        }
+    }
+}
+
+/// Gives QEMU an order, and waits until it has been read.
+fn order(orders: &Path, word: &str) -> io::Result<()> {
+    let mut socket = UnixStream::connect(orders)?;
+    socket.set_read_timeout(Some(LONGEST_END))?;
+    socket.write_all(format!("{word}\n").as_bytes())?;
+    let mut said = Vec::new();
+    let mut some = [0; 256];
+    // It repeats what it reads, and asks for more when it has done it.
+    while said.windows(PROMPT.len()).filter(|part| part == &PROMPT).count() < 2 {
+        match socket.read(&mut some)? {
+            0 => break,
+            count => said.extend_from_slice(&some[..count]),
+        }
+    }
+    Ok(())
 }
 
 fn of_kind(supervisors: &[Supervisor], kind: Kind) -> impl Iterator<Item = u32> {
@@ -186,6 +229,8 @@ fn lay_seed(
     let host_key = home.host_key(&machine.name);
     for (directory, mode) in
         [("etc", 0o755), ("etc/ssh", 0o755), ("root", 0o700), ("root/.ssh", 0o700)]
+            .into_iter()
+            .chain([("etc/systemd", 0o755), ("etc/systemd/network", 0o755)])
     {
         make_directory(&seed.join(directory))?;
         set_mode(&seed.join(directory), mode)?;
@@ -203,14 +248,23 @@ fn lay(path: &Path, content: &str, mode: u32) -> Result<(), Fault> {
     set_mode(path, mode)
 }
 
-/// Makes the image of the machine's own file system; it takes room only as it fills.
-fn make_disk(place: &MachineHome) -> Result<(), Fault> {
+/// Makes the image of the machine's own file system; it takes room only as it fills. A virtual
+/// machine has all it is on it.
+fn make_disk(place: &MachineHome, made: Option<&VirtualMachines>) -> Result<(), Fault> {
     let aside = place.disk_image().with_extension("making");
+    if let Some(made) = made {
+        image::copy(&Image::new(made.image.clone()), &aside)?;
+        return rename(&aside, &place.disk_image());
+    }
     let made = File::create(&aside).and_then(|file| file.set_len(DISK_BYTES));
     made.map_err(|source| unwritable(&aside, source))?;
     let features = "lazy_itable_init=1,lazy_journal_init=1";
     run("mkfs.ext4", &["-q", "-F", "-m", "0", "-E", features, &aside.to_string_lossy()])?;
-    fs::rename(&aside, place.disk_image()).map_err(|source| unwritable(&place.disk_image(), source))
+    rename(&aside, &place.disk_image())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
+    fs::rename(from, to).map_err(|source| unwritable(to, source))
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {
@@ -220,5 +274,7 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_SHUTDOWN: Duration = Duration::from_secs(60);
+const LONGEST_VIRTUAL_SHUTDOWN: Duration = Duration::from_secs(180);
+const PROMPT: &[u8] = b"(qemu)";
 const LONGEST_END: Duration = Duration::from_secs(3);
 const DISK_BYTES: u64 = 16 << 30;

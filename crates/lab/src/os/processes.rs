@@ -10,6 +10,7 @@ use crate::boot::{GATE, machine_option};
 use crate::name::LabName;
 use crate::os::{Fault, names_in};
 use crate::shape::{Machine, Shape};
+use crate::virtual_machine::PROGRAM;
 
 /// A process of the host that stands for a machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,16 +27,20 @@ pub(crate) enum Kind {
     Gate,
     /// It is the nspawn of one life of the machine.
     Life,
+    /// It is a virtual machine, whole.
+    Emulator,
 }
 
 /// Lists the supervisors of all machines of a lab.
 pub(crate) fn supervisors(lab: &LabName) -> Result<Vec<Supervisor>, Fault> {
     let machines = largest().machines();
-    let options: Vec<String> = machines.iter().map(|m| machine_option(lab, m)).collect();
+    let names = |m: &Machine| [machine_option(lab, m), lab.machine_mark(&m.name)];
+    let names: Vec<[String; 2]> = machines.iter().map(names).collect();
     let found = processes()?.into_iter().filter_map(|pid| {
         let words = words_of(pid)?;
         let kind = kind_of(&words)?;
-        let place = options.iter().position(|option| words.contains(option))?;
+        let is_named = |names: &[String; 2]| names.iter().any(|name| words.contains(name));
+        let place = names.iter().position(is_named)?;
         Some(Supervisor { pid, machine: machines[place].clone(), kind })
     });
     Ok(found.collect())
@@ -87,7 +92,10 @@ fn kind_of(words: &[String]) -> Option<Kind> {
     let program = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
     match program {
         "systemd-nspawn" => Some(Kind::Life),
-        "setsid" | "unshare" | "sh" => words.iter().any(|word| word == GATE).then_some(Kind::Gate),
+        PROGRAM => Some(Kind::Emulator),
+        "setsid" | "nsenter" | "unshare" | "sh" => {
+            words.iter().any(|word| word == GATE).then_some(Kind::Gate)
+        }
         _ => None,
     }
 }
@@ -111,6 +119,11 @@ mod tests {
         check("systemd-nspawn --quiet --machine=ringfort-lab.a.cp1", Some(Kind::Life));
         check("/usr/bin/systemd-nspawn --machine=ringfort-lab.a.cp1", Some(Kind::Life));
         check("sh -c script ringfort-lab-gate /labs/a/machines/cp1", Some(Kind::Gate));
+        check("qemu-system-x86_64 -name ringfort-lab.a.cp1 -m 2048", Some(Kind::Emulator));
+        check(
+            "sh -c script ringfort-lab-gate /labs/a/machines/cp1 qemu-system-x86_64",
+            Some(Kind::Gate),
+        );
         check("grep --machine=ringfort-lab.a.cp1 /proc/1/cmdline", None);
         check("sh -c grep --machine=ringfort-lab.a.cp1", None);
     }

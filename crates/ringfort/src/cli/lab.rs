@@ -1,6 +1,7 @@
 //! `ringfort lab`: throwaway machines on this host. Arguments and output only; the room is
 //! `ringfort-lab`.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use ringfort_lab::{
-    Cut, Down, Lab, LabError, LabName, MachineState, Off, Overview, Places, Role, Shape,
+    Cut, Down, Lab, LabError, LabName, MachineKind, MachineState, Off, Overview, Places, Role,
+    Shape, Wanted,
 };
 use ringfort_model::name::{NodeName, NotAName};
 
@@ -21,7 +23,8 @@ use super::Fault;
 ///
 /// A lab is a number of Debian machines in systemd-nspawn, each with systemd, sshd and a file
 /// system of its own, on a network that nothing outside can reach. Commands reach it by `lab run`.
-/// Labs have names; several stand side by side without meeting.
+/// Labs have names; several stand side by side without meeting. Machines may also be virtual ones,
+/// with a kernel of their own.
 ///
 /// Needs root. The base system is made once from this host's package sources and cached.
 #[derive(Args)]
@@ -125,6 +128,15 @@ struct Up {
     /// A directory that every machine of a new lab sees read-only at /var/lib/ringfort/seed
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
+    /// Machines of a new lab that are virtual ones with a kernel of their own, such as cp3,w3
+    ///
+    /// They run in QEMU on the lab's network: by KVM where a kernel starts with it, else emulated,
+    /// about ten times slower. Everything that is done to a lab's machines is done to them as well.
+    #[arg(long = "vm", value_name = "MACHINES", value_delimiter = ',', value_parser = machine_name)]
+    virtual_machines: Vec<NodeName>,
+    /// The memory of each virtual machine, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(512..))]
+    vm_memory: u32,
 }
 
 /// Does what was asked for.
@@ -189,7 +201,17 @@ fn up(places: &Places, up: &Up) -> Result<(), Fault> {
     let workers = up.workers.or(had.map(Shape::workers)).unwrap_or(3);
     let shape = Shape::new(control_planes, workers).map_err(Fault::usage)?;
     let store = up.store.as_deref().map(store).transpose()?;
-    let lab = Lab::create(places, &up.lab, shape, store.as_deref(), &report).map_err(fault)?;
+    let mut virtual_machines: BTreeSet<NodeName> = up.virtual_machines.iter().cloned().collect();
+    if let Some(lab) = there.filter(|_| virtual_machines.is_empty()) {
+        virtual_machines = lab.virtual_machines();
+    }
+    let wanted = Wanted {
+        shape,
+        store: store.as_deref(),
+        virtual_machines: &virtual_machines,
+        memory_mebibytes: up.vm_memory,
+    };
+    let lab = Lab::create(places, &up.lab, &wanted, &report).map_err(fault)?;
     lab.start(&[], &report).map_err(fault)?;
     report(&format!("lab {} is up after {:.1} s", up.lab, begun.elapsed().as_secs_f32()));
     Ok(())
@@ -220,12 +242,16 @@ fn list(places: &Places, json: bool) -> Result<(), Fault> {
 fn table(overviews: &[Overview]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    table.set_header(["LAB", "MACHINE", "FOR", "ADDRESS", "STATE"]);
+    table.set_header(["LAB", "MACHINE", "FOR", "KIND", "ADDRESS", "STATE"]);
     for overview in overviews {
         for machine in &overview.machines {
             let role = match machine.role {
                 Role::ControlPlane => "control plane",
                 Role::Worker => "workloads",
+            };
+            let kind = match machine.kind {
+                MachineKind::Container => "container",
+                MachineKind::Virtual => "virtual",
             };
             let state = match machine.state {
                 MachineState::On => "on",
@@ -237,6 +263,7 @@ fn table(overviews: &[Overview]) -> Table {
                 lab,
                 name,
                 role.into(),
+                kind.into(),
                 machine.address.to_string(),
                 format!("{state}{cuts}"),
             ]);
