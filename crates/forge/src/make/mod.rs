@@ -8,11 +8,12 @@
 
 mod drain;
 mod leave;
+mod memory;
 mod objects;
+mod passes;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,13 +21,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
-use ringfort_engine::{
-    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Refusal, Remember, Report,
-    Rounds, Signing,
-};
+use ringfort_engine::{Goal, Refusal, Report};
 use ringfort_model::blueprint::{Blueprint, Machine};
-use ringfort_model::certificate::CertRequest;
-use ringfort_model::content::{Content, SecretName};
+use ringfort_model::content::Content;
 use ringfort_model::event::Event;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::item::{Item, ItemId, What};
@@ -34,18 +31,16 @@ use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Look};
-use ringfort_model::trust::TrustFacts;
-use ringfort_pki::{LEAF_LIFE, Signer};
 use ringfort_spec::Spec;
 
 use crate::bundle::Bundle;
 use crate::drive::fleet::{FleetError, OwnBinary};
-use crate::drive::run::{Crew, End, run};
 use crate::drive::supply::{Supply, SupplyError, wanted};
-use crate::keyring::{HeldState, Keyring, StateError};
+use crate::keyring::{Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
 pub use leave::{Leave, Parting};
+pub use memory::Memory;
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
 
 /// All that making a cluster takes.
@@ -83,16 +78,6 @@ pub struct Places<'a> {
     pub home: &'a Path,
     /// The directory of the spec.
     pub beside: &'a Path,
-}
-
-/// What the operator remembers of a cluster.
-pub struct Memory<'a> {
-    /// The facts.
-    pub trust: TrustFacts,
-    /// Where they are written down; nowhere, if nothing is to be changed.
-    pub held: Option<&'a HeldState>,
-    /// Whether they were there before this run.
-    pub known: bool,
 }
 
 /// Says why a cluster was not made. What was done stays done, and running again goes on.
@@ -223,70 +208,6 @@ impl Work<'_> {
         Ok(self.render()?)
     }
 
-    /// Goes through all passes, and again as long as control planes are still to join; gives how
-    /// many changes that took.
-    async fn rounds(
-        &mut self,
-        tell: &mut dyn FnMut(Event),
-        interrupts: &mut Receiver<()>,
-    ) -> Result<u64, MakeError> {
-        let keys = marked(render::keys(self.spec), self.spec);
-        let mut rounds = Rounds::new(self.spec.control_planes().count());
-        let mut changes = 0;
-        loop {
-            let mut passes = Vec::new();
-            let result = self.round(&keys, &mut passes, tell, interrupts).await;
-            changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
-            let unfinished = match result {
-                Ok(()) => None,
-                Err(MakeError::Unfinished(report)) => Some(report),
-                Err(other) => return Err(other),
-            };
-            changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
-            let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
-            if rounds.go_on(&all) {
-                continue;
-            }
-            let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
-            return match unfinished.or_else(again) {
-                Some(report) => Err(MakeError::Unfinished(report)),
-                None => Ok(changes),
-            };
-        }
-    }
-
-    /// Goes through all passes once.
-    async fn round(
-        &mut self,
-        keys: &Blueprint,
-        passes: &mut Vec<Report>,
-        tell: &mut dyn FnMut(Event),
-        interrupts: &mut Receiver<()>,
-    ) -> Result<(), MakeError> {
-        stage(self, "membership", tell);
-        passes.push(self.pass(Goal::Membership, keys, tell, interrupts).await?);
-        stage(self, "keys", tell);
-        passes.push(self.pass(Goal::Prepare, keys, tell, interrupts).await?);
-        self.note_signing_keys(keys).await?;
-        let blueprint = self.render()?;
-        stage(self, "files of the bundle", tell);
-        tokio::select! {
-            // What was brought stays in the machines' stores, and is not brought again.
-            brought = self.supply(&blueprint) => drop(brought?),
-            Some(()) = interrupts.recv() => return Err(MakeError::Interrupted),
-        }
-        stage(self, "machines and API", tell);
-        self.note_objects(&blueprint)?;
-        let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await;
-        match &converged {
-            Ok(report) => self.note_made(report)?,
-            Err(MakeError::Unfinished(report)) => self.note_made(report)?,
-            Err(_) => {}
-        }
-        passes.push(converged?);
-        Ok(self.memory.announce()?)
-    }
-
     fn assign(&mut self) -> Result<(), MakeError> {
         let held = &self.memory.trust.pod_ranges;
         let ranges = self.spec.pod_ranges(held).map_err(|e| MakeError::Other(e.to_string()))?;
@@ -304,101 +225,6 @@ impl Work<'_> {
             self.memory.save()?;
         }
         Ok(())
-    }
-
-    async fn pass(
-        &mut self,
-        goal: Goal,
-        blueprint: &Blueprint,
-        tell: &mut dyn FnMut(Event),
-        interrupts: &mut Receiver<()>,
-    ) -> Result<Report, MakeError> {
-        self.pass_over(self.site, goal, blueprint, tell, interrupts).await
-    }
-
-    /// Runs one engine to its end with these machines.
-    async fn pass_over(
-        &mut self,
-        site: &Site,
-        goal: Goal,
-        blueprint: &Blueprint,
-        tell: &mut dyn FnMut(Event),
-        interrupts: &mut Receiver<()>,
-    ) -> Result<Report, MakeError> {
-        let circumstances = self.circumstances(goal);
-        let mission = Mission { goal, blueprint: blueprint.clone(), circumstances };
-        let signers = self.signers()?;
-        let sign = |request: &CertRequest, csr: &str| {
-            let signer = signers.get(&request.authority).ok_or("there is no such authority")?;
-            signer.sign(request, csr, LEAF_LIFE).map_err(|error| error.to_string())
-        };
-        let secrets = BTreeMap::from([(
-            SecretName::EncryptionConfiguration,
-            self.keyring.encryption().configuration().file,
-        )]);
-        let memory = &mut self.memory;
-        let mut remember = |what: &Remember| memory.remember(what).map_err(|e| e.to_string());
-        let links = site.links();
-        let crew = Crew {
-            links: &links,
-            servers: &self.servers,
-            objects: &blueprint.objects,
-            sign: &sign,
-            secrets: &secrets,
-            remember: &mut remember,
-            tell,
-            start: self.start,
-        };
-        match run(Operator::new(mission), crew, interrupts).await {
-            End::Finished(report) if report.interrupted => Err(MakeError::Interrupted),
-            End::Finished(report) if goal == Goal::Plan || report.is_complete() => Ok(report),
-            End::Finished(report) => Err(MakeError::Unfinished(Box::new(report))),
-            End::Refused(refusals) => Err(MakeError::Refused(refusals)),
-            End::NotKept(why) => Err(MakeError::Other(why)),
-        }
-    }
-
-    fn circumstances(&self, goal: Goal) -> Circumstances {
-        let trust = &self.memory.trust;
-        let authorities = trust.authorities.iter().map(|(authority, facts)| {
-            let seen = AuthoritySeen { key_id: facts.key_id.clone(), not_after: facts.not_after };
-            (*authority, seen)
-        });
-        let active = trust.service_account_keys.iter().filter(|(_, key)| key.retired.is_none());
-        Circumstances {
-            now_s: self.now_s,
-            epoch: self.epoch,
-            authorities: authorities.collect(),
-            encryption: Encryption {
-                held: self.keyring.encryption().names().into_iter().collect(),
-                named: trust.encryption.keys.iter().cloned().collect(),
-                ..Encryption::default()
-            },
-            // The pass that makes keys is the one that may make other keys than are known.
-            signing: (goal != Goal::Prepare).then(|| Signing {
-                path: render::SIGNING_KEY.to_owned(),
-                known: active.map(|(id, key)| (key.node.clone(), id.clone())).collect(),
-            }),
-            unannounced: trust
-                .service_account_keys
-                .values()
-                .filter(|key| key.retired.is_none() && !key.announced)
-                .map(|key| key.node.clone())
-                .collect(),
-            known: self.memory.known,
-            started: trust.started.clone(),
-            foundings: trust.foundings.clone(),
-        }
-    }
-
-    fn signers(
-        &self,
-    ) -> Result<BTreeMap<ringfort_model::certificate::Authority, Signer>, MakeError> {
-        ringfort_model::certificate::Authority::ALL
-            .into_iter()
-            .map(|authority| Ok((authority, self.keyring.signer(authority, self.now_s)?)))
-            .collect::<Result<_, ringfort_pki::SignError>>()
-            .map_err(|error| MakeError::Other(error.to_string()))
     }
 
     /// Asks each control plane for the public half of the key that it signs tokens with.
@@ -455,49 +281,6 @@ impl Work<'_> {
             bytes += answer?;
         }
         Ok(bytes)
-    }
-}
-
-impl Memory<'_> {
-    fn save(&self) -> Result<(), StateError> {
-        match self.held {
-            Some(held) => held.save_trust(&self.trust),
-            None => Ok(()),
-        }
-    }
-
-    /// No machine of the spec belongs to the cluster any more: what was known of them is over.
-    fn forget(&mut self, current: &BTreeMap<NodeName, IpAddr>) -> Result<(), StateError> {
-        self.trust.foundings.clear();
-        self.trust.started.clear();
-        self.trust.service_account_keys.clear();
-        self.trust.objects.clear();
-        self.trust.machines.retain(|machine| current.get(&machine.name) != Some(&machine.address));
-        self.save()
-    }
-
-    /// Every server was seen to run as the blueprint says, with the public half of every key.
-    fn announce(&mut self) -> Result<(), StateError> {
-        let keys = self.trust.service_account_keys.values_mut();
-        let silent = keys.filter(|key| !key.announced).map(|key| key.announced = true).count();
-        if silent > 0 { self.save() } else { Ok(()) }
-    }
-
-    fn remember(&mut self, what: &Remember) -> Result<(), StateError> {
-        match what {
-            Remember::Founding { node, founding: Some(founding) } => {
-                self.trust.foundings.insert(node.clone(), founding.clone());
-                self.trust.started.remove(node);
-            }
-            Remember::Founding { node, founding: None } => {
-                self.trust.foundings.remove(node);
-                self.trust.started.remove(node);
-            }
-            Remember::Started { node } => {
-                self.trust.started.insert(node.clone());
-            }
-        }
-        self.save()
     }
 }
 

@@ -1,0 +1,174 @@
+//! Goes through the passes: each is an engine with a blueprint and a goal.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::mpsc::Receiver;
+
+use ringfort_engine::{
+    AuthoritySeen, Circumstances, Encryption, Goal, Mission, Operator, Remember, Report, Rounds,
+    Signing,
+};
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::certificate::{Authority, CertRequest};
+use ringfort_model::content::SecretName;
+use ringfort_model::event::Event;
+use ringfort_pki::{LEAF_LIFE, Signer};
+
+use super::{MakeError, Site, Work, marked, stage};
+use crate::drive::run::{Crew, End, run};
+use crate::render;
+
+impl Work<'_> {
+    /// Goes through all passes, and again as long as control planes are still to join; gives how
+    /// many changes that took.
+    pub(super) async fn rounds(
+        &mut self,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<u64, MakeError> {
+        let keys = marked(render::keys(self.spec), self.spec);
+        let mut rounds = Rounds::new(self.spec.control_planes().count());
+        let mut changes = 0;
+        loop {
+            let mut passes = Vec::new();
+            let result = self.round(&keys, &mut passes, tell, interrupts).await;
+            changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+            let unfinished = match result {
+                Ok(()) => None,
+                Err(MakeError::Unfinished(report)) => Some(report),
+                Err(other) => return Err(other),
+            };
+            changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
+            let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
+            if rounds.go_on(&all) {
+                continue;
+            }
+            let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
+            return match unfinished.or_else(again) {
+                Some(report) => Err(MakeError::Unfinished(report)),
+                None => Ok(changes),
+            };
+        }
+    }
+
+    /// Goes through all passes once.
+    async fn round(
+        &mut self,
+        keys: &Blueprint,
+        passes: &mut Vec<Report>,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<(), MakeError> {
+        stage(self, "membership", tell);
+        passes.push(self.pass(Goal::Membership, keys, tell, interrupts).await?);
+        stage(self, "keys", tell);
+        passes.push(self.pass(Goal::Prepare, keys, tell, interrupts).await?);
+        self.note_signing_keys(keys).await?;
+        let blueprint = self.render()?;
+        stage(self, "files of the bundle", tell);
+        self.supply(&blueprint).await?;
+        stage(self, "machines and API", tell);
+        self.note_objects(&blueprint)?;
+        let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await;
+        match &converged {
+            Ok(report) => self.note_made(report)?,
+            Err(MakeError::Unfinished(report)) => self.note_made(report)?,
+            Err(_) => {}
+        }
+        passes.push(converged?);
+        Ok(self.memory.announce()?)
+    }
+
+    pub(super) async fn pass(
+        &mut self,
+        goal: Goal,
+        blueprint: &Blueprint,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Report, MakeError> {
+        self.pass_over(self.site, goal, blueprint, tell, interrupts).await
+    }
+
+    /// Runs one engine to its end with these machines.
+    pub(super) async fn pass_over(
+        &mut self,
+        site: &Site,
+        goal: Goal,
+        blueprint: &Blueprint,
+        tell: &mut dyn FnMut(Event),
+        interrupts: &mut Receiver<()>,
+    ) -> Result<Report, MakeError> {
+        let circumstances = self.circumstances(goal);
+        let mission = Mission { goal, blueprint: blueprint.clone(), circumstances };
+        let signers = self.signers()?;
+        let sign = |request: &CertRequest, csr: &str| {
+            let signer = signers.get(&request.authority).ok_or("there is no such authority")?;
+            signer.sign(request, csr, LEAF_LIFE).map_err(|error| error.to_string())
+        };
+        let secrets = BTreeMap::from([(
+            SecretName::EncryptionConfiguration,
+            self.keyring.encryption().configuration().file,
+        )]);
+        let memory = &mut self.memory;
+        let mut remember = |what: &Remember| memory.remember(what).map_err(|e| e.to_string());
+        let links = site.links();
+        let crew = Crew {
+            links: &links,
+            servers: &self.servers,
+            objects: &blueprint.objects,
+            sign: &sign,
+            secrets: &secrets,
+            remember: &mut remember,
+            tell,
+            start: self.start,
+        };
+        match run(Operator::new(mission), crew, interrupts).await {
+            End::Finished(report) if report.interrupted => Err(MakeError::Interrupted),
+            End::Finished(report) if goal == Goal::Plan || report.is_complete() => Ok(report),
+            End::Finished(report) => Err(MakeError::Unfinished(Box::new(report))),
+            End::Refused(refusals) => Err(MakeError::Refused(refusals)),
+            End::NotKept(why) => Err(MakeError::Other(why)),
+        }
+    }
+
+    fn circumstances(&self, goal: Goal) -> Circumstances {
+        let trust = &self.memory.trust;
+        let authorities = trust.authorities.iter().map(|(authority, facts)| {
+            let seen = AuthoritySeen { key_id: facts.key_id.clone(), not_after: facts.not_after };
+            (*authority, seen)
+        });
+        let active = trust.service_account_keys.iter().filter(|(_, key)| key.retired.is_none());
+        Circumstances {
+            now_s: self.now_s,
+            epoch: self.epoch,
+            authorities: authorities.collect(),
+            encryption: Encryption {
+                held: self.keyring.encryption().names().into_iter().collect(),
+                named: trust.encryption.keys.iter().cloned().collect(),
+                ..Encryption::default()
+            },
+            // The pass that makes keys is the one that may make other keys than are known.
+            signing: (goal != Goal::Prepare).then(|| Signing {
+                path: render::SIGNING_KEY.to_owned(),
+                known: active.map(|(id, key)| (key.node.clone(), id.clone())).collect(),
+            }),
+            unannounced: trust
+                .service_account_keys
+                .values()
+                .filter(|key| key.retired.is_none() && !key.announced)
+                .map(|key| key.node.clone())
+                .collect(),
+            known: self.memory.known,
+            started: trust.started.clone(),
+            foundings: trust.foundings.clone(),
+        }
+    }
+
+    fn signers(&self) -> Result<BTreeMap<Authority, Signer>, MakeError> {
+        Authority::ALL
+            .into_iter()
+            .map(|authority| Ok((authority, self.keyring.signer(authority, self.now_s)?)))
+            .collect::<Result<_, ringfort_pki::SignError>>()
+            .map_err(|error| MakeError::Other(error.to_string()))
+    }
+}
