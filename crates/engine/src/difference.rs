@@ -2,7 +2,7 @@
 //!
 //! What could not be looked at is neither right nor wrong here; that is [`NotSeen`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::certificate::{Authority, CertRequest, CertSeen};
 use ringfort_model::content::Content;
@@ -64,7 +64,7 @@ pub fn difference(
         (What::Image { manifest, .. }, ItemSeen::Image { manifest: found }) => {
             (manifest != found).then_some(Difference::Content)
         }
-        (What::Unit { inputs }, ItemSeen::Unit { enabled, active, inputs: found }) => {
+        (What::Unit { inputs, .. }, ItemSeen::Unit { enabled, active, inputs: found }) => {
             unit_difference(inputs, *enabled && *active, found.as_ref())
         }
         (What::Serving { inputs, .. }, ItemSeen::Serving { healthy, inputs: found }) => {
@@ -180,8 +180,8 @@ pub fn act_for(item: &Item) -> Act {
         What::Directory { mode, owner } => Act::MakeDirectory { mode: *mode, owner: *owner },
         What::File { mode, owner, content, .. } => file_act(*mode, *owner, content),
         What::Image { archive, .. } => Act::ImportImage { archive: archive.clone() },
-        What::Unit { inputs } => Act::RunUnit { inputs: inputs.clone() },
-        What::Serving { probe, inputs, process } => Act::Await {
+        What::Unit { inputs, .. } => Act::RunUnit { inputs: inputs.clone() },
+        What::Serving { probe, inputs, process, .. } => Act::Await {
             probe: probe.clone(),
             process: process.clone(),
             inputs: inputs.clone(),
@@ -191,7 +191,7 @@ pub fn act_for(item: &Item) -> Act {
 }
 
 fn file_act(mode: FileMode, owner: Owner, content: &Content) -> Act {
-    let write = |source| Act::WriteFile { mode, owner, source };
+    let write = |source| Act::WriteFile { mode, owner, source, readers: BTreeSet::new() };
     match content {
         Content::Text(text) => write(Source::Text(text.clone())),
         Content::Bundled { digest, .. } => write(Source::Stored(digest.clone())),
@@ -205,12 +205,10 @@ fn file_act(mode: FileMode, owner: Owner, content: &Content) -> Act {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use ringfort_model::certificate::{Subject, Usage};
 
     use super::{
-        Authority, AuthoritySeen, BTreeMap, CertRequest, CertSeen, Content, ContentSeen,
+        Authority, AuthoritySeen, BTreeMap, BTreeSet, CertRequest, CertSeen, Content, ContentSeen,
         Difference, Digest, FileMode, Item, ItemId, ItemSeen, Owner, View, What, difference,
     };
 
@@ -296,7 +294,7 @@ mod tests {
     fn what_runs_must_run_with_what_is_wanted() {
         let inputs = Digest::of(b"now");
         let unit = |enabled, active, inputs| ItemSeen::Unit { enabled, active, inputs };
-        let wants = || What::Unit { inputs: Digest::of(b"now") };
+        let wants = || What::Unit { inputs: Digest::of(b"now"), reads: BTreeSet::new() };
         check(wants(), &unit(true, true, Some(inputs.clone())), Ok(None));
         check(wants(), &unit(false, true, Some(inputs.clone())), Ok(Some(Difference::Stopped)));
         check(wants(), &unit(true, false, Some(inputs)), Ok(Some(Difference::Stopped)));

@@ -165,6 +165,9 @@ pub enum What {
     Unit {
         /// Digest of all that it reads only at its start: another digest means a restart.
         inputs: Digest,
+        /// Paths of the files among that: one that is put right means a restart too, since the
+        /// process may have read what was wrong.
+        reads: BTreeSet<String>,
     },
     /// A component that answers.
     Serving {
@@ -175,7 +178,20 @@ pub enum What {
         inputs: Digest,
         /// The process's name.
         process: String,
+        /// Paths of the files that it reads only at its start.
+        reads: BTreeSet<String>,
     },
+}
+
+impl What {
+    /// Lists the files that a process reads only at its start.
+    pub fn reads(&self) -> impl Iterator<Item = &String> {
+        let reads = match self {
+            Self::Unit { reads, .. } | Self::Serving { reads, .. } => Some(reads),
+            _ => None,
+        };
+        reads.into_iter().flatten()
+    }
 }
 
 /// How to ask a component on its own machine whether it serves.

@@ -97,7 +97,8 @@ pub enum ItemSeen {
     Serving {
         /// Whether it answered well.
         healthy: bool,
-        /// The inputs that its process carries.
+        /// The inputs that its process carries; none if it carries none, or may have read a file
+        /// that was put right since.
         inputs: Option<Digest>,
     },
 }

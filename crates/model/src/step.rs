@@ -1,5 +1,6 @@
 //! One durable change to one machine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,10 @@ pub enum Act {
         owner: Owner,
         /// Where the bytes come from.
         source: Source,
+        /// Units and components that may have read what was there before: they count as started
+        /// with nothing known from then on.
+        #[serde(default)]
+        readers: BTreeSet<ItemId>,
     },
     /// Makes a private key that stays on the machine.
     MakeKey {
@@ -116,7 +121,8 @@ pub enum Act {
         /// The inputs to remember.
         inputs: Digest,
     },
-    /// Waits until a component answers.
+    /// Waits until a component answers; ends its process first if it may have read a file that was
+    /// put right since.
     Await {
         /// How to ask it.
         probe: Probe,

@@ -12,6 +12,7 @@ mod connect;
 mod files;
 mod journal;
 mod look;
+mod misread;
 mod notify;
 mod probe;
 mod processes;

@@ -2,23 +2,49 @@
 
 use std::path::PathBuf;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use ringfort_model::digest::Digest;
 
+use crate::misread;
 use crate::root::Root;
 
 /// The variable that a component's process carries the digest of its inputs in.
 const INPUTS: &[u8] = b"RINGFORT_INPUTS=";
 
 /// Finds the inputs that the youngest process of a name carries: an old one may still be going
-/// away beside it.
+/// away beside it. One that may have read a file which was put right since carries none.
 ///
 /// The name is that of the program's file; `comm` is cut to 15 bytes and would mix up components.
 pub(crate) fn inputs(root: &Root, name: &str) -> Option<Digest> {
-    let started = |directory: &PathBuf| start(directory).unwrap_or_default();
-    let youngest = of_name(root, name).max_by_key(started)?;
+    let (youngest, started) = youngest(root, name)?;
+    if misread::covers(root, name, started) {
+        return None;
+    }
     let environment = std::fs::read(youngest.join("environ")).ok()?;
     let value = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(INPUTS))?;
     std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// Finds the youngest process of a name, and when it was started.
+pub(crate) fn youngest(root: &Root, name: &str) -> Option<(PathBuf, u64)> {
+    let started = |directory: PathBuf| {
+        let ticks = start(&directory).unwrap_or_default();
+        (directory, ticks)
+    };
+    of_name(root, name).map(started).max_by_key(|(_, ticks)| *ticks)
+}
+
+/// Asks every process of a name to end that was started until then.
+pub(crate) fn end(root: &Root, name: &str, until: u64) {
+    for directory in of_name(root, name) {
+        let number = directory.file_name().and_then(|name| name.to_str()?.parse().ok());
+        let is_old = start(&directory).is_some_and(|ticks| ticks <= until);
+        if let Some(process) = number.and_then(Pid::from_raw).filter(|_| is_old) {
+            // It may have ended by itself.
+            let _ = kill_process(process, Signal::TERM);
+        }
+    }
 }
 
 fn of_name<'a>(root: &Root, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {

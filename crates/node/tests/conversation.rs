@@ -153,7 +153,7 @@ fn me(root: &Path) -> Owner {
 
 fn text(root: &Path, mode: u32, text: &str) -> Act {
     let source = Source::Text(text.to_owned());
-    Act::WriteFile { mode: FileMode(mode), owner: me(root), source }
+    Act::WriteFile { mode: FileMode(mode), owner: me(root), source, readers: [].into() }
 }
 
 fn read(root: &Path, path: &str) -> String {
@@ -273,6 +273,7 @@ fn a_secret_is_taken_from_the_tail_and_only_whole() {
     let secret = b"resources: [{providers: [{secretbox: {keys: [{name: k1, secret: hunter2}]}}]}]";
     let digest = Digest::of(secret);
     let act = |digest: &Digest| Act::WriteFile {
+        readers: [].into(),
         mode: FileMode(0o600),
         owner: me(root.path()),
         source: Source::Secret {
@@ -309,6 +310,7 @@ fn pieces_of_the_store_are_checked_and_used() {
     assert_eq!(operator.ask(&store(7, true, false), &bytes[7..]), Answer::Stored(digest.clone()));
     assert_eq!(operator.ask(&lacks, b""), Answer::Lacking(vec![]));
     let write = || Act::WriteFile {
+        readers: [].into(),
         mode: FileMode(0o755),
         owner: me(root.path()),
         source: Source::Stored(digest.clone()),
@@ -364,6 +366,23 @@ fn a_unit_is_restarted_only_for_other_inputs() {
     assert_eq!(restarts_after("one"), 1);
     assert_eq!(restarts_after("one"), 1);
     assert_eq!(restarts_after("two"), 2);
+}
+
+#[test]
+fn a_unit_is_restarted_when_a_file_that_it_read_was_put_right() {
+    let (root, tools) = machine();
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
+    let mut operator = Operator::greeted(root.path(), &tools, 1);
+    let unit = ItemId::unit("kubelet.service");
+    let run = || Act::RunUnit { inputs: Digest::of(b"one") };
+    operator.done(unit.clone(), run());
+    let Act::WriteFile { mode, owner, source, .. } = text(root.path(), 0o600, "right") else {
+        panic!()
+    };
+    let act = Act::WriteFile { mode, owner, source, readers: [unit.clone()].into() };
+    operator.done(ItemId::file("/etc/a.conf"), act);
+    operator.done(unit, run());
+    assert_eq!(tools.calls_of("systemctl restart").len(), 2, "its inputs are the same");
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Sketch {
     }
 
     fn static_pod(&mut self, component: Component, pod: &PodSketch, shape: &Shape, by: &str) {
-        let inputs = self.pod_inputs(component, pod, shape);
+        let (inputs, reads) = self.pod_inputs(component, pod, shape);
         let text = yaml::document(&pod.write(component, shape, &inputs));
         let mut needs = self.seen_by(pod);
         needs.insert(ItemId::Image(shape.image.clone()));
@@ -120,15 +120,25 @@ impl Sketch {
         self.items.insert(manifest.clone(), Item { by: by.to_owned(), needs, what });
         let kubelet = ItemId::unit("kubelet.service");
         self.wishes.entry(kubelet.clone()).or_default().insert(manifest.clone());
-        let what =
-            What::Serving { probe: shape.probe(), inputs, process: component.name().to_owned() };
+        let what = What::Serving {
+            probe: shape.probe(),
+            inputs,
+            process: component.name().to_owned(),
+            reads,
+        };
         let needs = BTreeSet::from([manifest, kubelet]);
         let serving = ItemId::Serving(component.name().to_owned());
         self.items.insert(serving, Item { by: by.to_owned(), needs, what });
     }
 
-    /// Digests the pod itself and every text that it reads only at its start.
-    fn pod_inputs(&self, component: Component, pod: &PodSketch, shape: &Shape) -> Digest {
+    /// Digests the pod itself and every text that it reads only at its start; names these too.
+    fn pod_inputs(
+        &self,
+        component: Component,
+        pod: &PodSketch,
+        shape: &Shape,
+    ) -> (Digest, BTreeSet<String>) {
+        let mut reads = BTreeSet::new();
         let mut all = pod.skeleton(component, shape).to_string();
         let reloads = |path: &str| {
             let mounts = pod.mounts.iter().filter(|(_, mount)| mount.value == Mount::Reloads);
@@ -143,9 +153,10 @@ impl Sketch {
             let mounted = pod.mounts.keys().any(|mount| is_below(path, mount));
             if mounted && !reloads(path) {
                 all.push_str(&format!("\n{path} {}", Digest::of(text.as_bytes())));
+                reads.insert(path.clone());
             }
         }
-        Digest::of(all.as_bytes())
+        (Digest::of(all.as_bytes()), reads)
     }
 
     /// Names every item that a pod sees.
@@ -161,16 +172,16 @@ impl Sketch {
 
     fn running_units(&mut self) {
         for (name, unit) in std::mem::take(&mut self.units) {
-            let inputs = self.unit_inputs(&unit);
+            let (inputs, reads) = self.unit_inputs(&unit);
             let mut needs = unit.needs;
             needs.extend(unit.reads.iter().map(ItemId::file));
-            let item = Item { by: unit.by.to_owned(), needs, what: What::Unit { inputs } };
+            let item = Item { by: unit.by.to_owned(), needs, what: What::Unit { inputs, reads } };
             self.items.insert(ItemId::unit(name), item);
         }
     }
 
-    fn unit_inputs(&self, unit: &UnitSketch) -> Digest {
-        let mut all = String::new();
+    fn unit_inputs(&self, unit: &UnitSketch) -> (Digest, BTreeSet<String>) {
+        let (mut all, mut reads) = (String::new(), BTreeSet::new());
         for path in unit.reads.iter().collect::<BTreeSet<_>>() {
             let item = self.items.get(&ItemId::file(path));
             let digest = match item.map(|item| &item.what) {
@@ -181,8 +192,9 @@ impl Sketch {
                 _ => continue,
             };
             all.push_str(&format!("{path} {digest}\n"));
+            reads.insert(path.clone());
         }
-        Digest::of(all.as_bytes())
+        (Digest::of(all.as_bytes()), reads)
     }
 
     /// Adds the needs that follow from what items are: the directory above, the user that owns it,

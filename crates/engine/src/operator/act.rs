@@ -1,5 +1,7 @@
 //! Takes steps: which ones may go now, and what follows from what came of them.
 
+use std::collections::BTreeSet;
+
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::name::NodeName;
@@ -149,6 +151,9 @@ impl Operator {
         if wakes || group_of(&board.items[place]).is_some() {
             board.disturb_after(place);
         }
+        if matches!(kind, Kind::Await) {
+            board.disturb(place);
+        }
         board.flights.insert(seq, Flight { subject: Subject::Wanted(place), kind });
         self.next_seq += 1;
         out.push(Effect::Apply { node: node.clone(), seq, step });
@@ -272,7 +277,8 @@ impl Operator {
         let What::File { mode, owner, .. } = &board.items[place].item.what else { return };
         let (mode, owner) = (*mode, *owner);
         let digest = Digest::of(pem.as_bytes());
-        let act = Act::WriteFile { mode, owner, source: Source::Text(pem) };
+        let (source, readers) = (Source::Text(pem), BTreeSet::new());
+        let act = Act::WriteFile { mode, owner, source, readers };
         let step = Step { act, ..request.clone() };
         board.flights.insert(seq, Flight { subject, kind: Kind::Issue(request, digest) });
         out.push(Effect::Apply { node: node.clone(), seq, step });
@@ -307,6 +313,9 @@ impl Operator {
             }
             (Subject::Wanted(place), Kind::Change(step) | Kind::Request(step, _)) => {
                 board.changed(place, seen);
+                if matches!(&step.act, Act::WriteFile { readers, .. } if !readers.is_empty()) {
+                    board.put_right(place);
+                }
                 self.report.changes.push(Planned::Machine { node: node.clone(), step });
                 self.settle(now, node, place, None);
             }

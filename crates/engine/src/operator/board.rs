@@ -29,6 +29,8 @@ pub(super) struct Board {
     disturbed: BTreeSet<Place>,
     open: BTreeSet<Place>,
     places: BTreeMap<ItemId, Place>,
+    /// What reads a file only at its start.
+    readers: BTreeMap<Place, BTreeSet<Place>>,
 }
 
 /// An item and where it stands.
@@ -120,7 +122,15 @@ impl Board {
                 items[need].needed_by.push(place);
             }
         }
+        let mut readers: BTreeMap<Place, BTreeSet<Place>> = BTreeMap::new();
+        for (reader, entry) in items.iter().enumerate() {
+            let read = entry.item.what.reads().filter_map(|path| places.get(&ItemId::file(path)));
+            for file in read {
+                readers.entry(*file).or_default().insert(reader);
+            }
+        }
         Self {
+            readers,
             items,
             seen: Seen::default(),
             link: Link::Asked,
@@ -221,6 +231,11 @@ impl Board {
         }
     }
 
+    /// Has a component asked before it counts as one that answers.
+    pub(super) fn disturb(&mut self, component: Place) {
+        self.disturbed.insert(component);
+    }
+
     /// Has everything that serves with the help of an item asked again.
     pub(super) fn disturb_after(&mut self, place: Place) {
         for dependent in self.items[place].needed_by.clone() {
@@ -237,7 +252,49 @@ impl Board {
     pub(super) fn step(&self, place: Place, because: Difference) -> Step {
         let entry = &self.items[place];
         let by = entry.item.by.clone();
-        Step { item: entry.id.clone(), by, because, act: act_for(&entry.item) }
+        let mut act = act_for(&entry.item);
+        if let Act::WriteFile { readers, .. } = &mut act
+            && because != Difference::Permissions
+        {
+            *readers = self.readers_of(place).map(|reader| self.process(reader)).collect();
+        }
+        Step { item: entry.id.clone(), by, because, act }
+    }
+
+    /// Lists what reads a file only at its start.
+    fn readers_of(&self, file: Place) -> impl Iterator<Item = Place> {
+        self.readers.get(&file).into_iter().flatten().copied()
+    }
+
+    /// Names what runs by its unit or its process.
+    fn process(&self, reader: Place) -> ItemId {
+        match &self.items[reader].item.what {
+            What::Serving { process, .. } => ItemId::Serving(process.clone()),
+            _ => self.items[reader].id.clone(),
+        }
+    }
+
+    /// Takes note that what reads a file may have read what was wrong.
+    pub(super) fn put_right(&mut self, file: Place) {
+        for reader in self.readers_of(file).collect::<Vec<_>>() {
+            let seen = self.seen.items.get_mut(&self.items[reader].id);
+            if let Some(ItemSeen::Unit { inputs, .. } | ItemSeen::Serving { inputs, .. }) = seen {
+                *inputs = None;
+            }
+            if self.items[reader].standing == Standing::Right {
+                self.set(reader, Standing::Open);
+            }
+        }
+    }
+
+    /// Says whether a component answers that may have read what was wrong, and nothing else was
+    /// changed under it.
+    pub(super) fn misread(&self, component: &str) -> bool {
+        let id = ItemId::Serving(component.to_owned());
+        let seen = self.seen.items.get(&id);
+        self.answers(component)
+            && matches!(seen, Some(ItemSeen::Serving { healthy: true, inputs: None }))
+            && self.place(&id).is_some_and(|p| self.items[p].standing != Standing::Moving)
     }
 
     /// Forgets what was on its way: the machine is asked again before anything else.

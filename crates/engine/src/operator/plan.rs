@@ -42,17 +42,20 @@ impl Operator {
         planned: &mut Vec<Planned>,
         unseen: &mut Vec<Remark>,
     ) {
-        let mut new_keys = BTreeSet::new();
+        let (mut new_keys, mut put_right) = (BTreeSet::new(), BTreeSet::new());
         for place in in_order_of_needs(board) {
             let entry = &board.items[place];
             if matches!(entry.id, ItemId::Serving(_)) {
                 continue;
             }
-            match self.foresee(board, place, &new_keys) {
+            match self.foresee(board, place, &new_keys, &put_right) {
                 Ok(None) => {}
                 Ok(Some(because)) => {
                     if is_key(&entry.item) && because != Difference::Permissions {
                         new_keys.insert(entry.id.clone());
+                    }
+                    if because != Difference::Permissions {
+                        put_right.insert(entry.id.clone());
                     }
                     let step = board.step(place, because);
                     planned.push(Planned::Machine { node: node.clone(), step });
@@ -76,6 +79,7 @@ impl Operator {
         board: &Board,
         place: Place,
         new_keys: &BTreeSet<ItemId>,
+        put_right: &BTreeSet<ItemId>,
     ) -> Result<Option<Difference>, NotSeen> {
         let entry = &board.items[place];
         let because = board.compare(place, &self.mission.circumstances)?;
@@ -85,6 +89,10 @@ impl Operator {
             }
             _ => false,
         };
+        let misreads = entry.item.what.reads().any(|path| put_right.contains(&ItemId::file(path)));
+        if misreads && because.is_none() {
+            return Ok(Some(Difference::Stale));
+        }
         let is_file = matches!(board.seen.items.get(&entry.id), Some(ItemSeen::File { .. }));
         Ok(if loses_its_key && is_file { Some(Difference::Content) } else { because })
     }

@@ -71,6 +71,7 @@ impl Groups {
         match group_of(entry) {
             Some(group) if is_dormant(board, group) => true,
             Some(group) => may_restart(group, is_present(board, entry)),
+            None if is_misread(board, entry) => may_restart(component(entry), true),
             None => woken_by(board, place).all(|group| may_restart(group, true)),
         }
     }
@@ -127,6 +128,10 @@ impl Groups {
         if !for_newcomer && is_dormant(other, group) {
             return other.answers(group);
         }
+        // It serves until its turn has come to be started again.
+        if other.misread(group) {
+            return !for_newcomer;
+        }
         let is_right = places(other, group).all(|place| looks_right(other, place, circumstances));
         let serves = || {
             let serving = other.place(&ItemId::Serving(group.to_owned()));
@@ -151,6 +156,18 @@ fn rolling(item: &Item) -> Option<&str> {
     match &item.what {
         What::File { rolling, .. } => rolling.as_deref(),
         _ => None,
+    }
+}
+
+/// Says whether an item is a component that may have read what was wrong.
+fn is_misread(board: &Board, entry: &Entry) -> bool {
+    matches!(entry.id, ItemId::Serving(_)) && board.misread(component(entry))
+}
+
+fn component(entry: &Entry) -> &str {
+    match &entry.id {
+        ItemId::Serving(name) => name,
+        _ => "",
     }
 }
 

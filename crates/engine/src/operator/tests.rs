@@ -38,7 +38,8 @@ fn text(path: &str, needs: &[&str]) -> (ItemId, Item) {
 fn component() -> Items {
     let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
     let process = "server".to_owned();
-    let serving = What::Serving { probe, inputs: Digest::of(b"new"), process };
+    let serving =
+        What::Serving { probe, inputs: Digest::of(b"new"), process, reads: BTreeSet::new() };
     vec![
         item("file:/m", &[], file(Content::Text("new".to_owned()), Some("server"))),
         item("serving:server", &["file:/m"], serving),
@@ -215,7 +216,11 @@ fn servers_that_are_all_down_change_at_once() {
 /// A component that a unit starts.
 fn started_by_unit() -> Items {
     let mut items = component();
-    items.push(item("unit:u", &[], What::Unit { inputs: Digest::of(b"u") }));
+    items.push(item(
+        "unit:u",
+        &[],
+        What::Unit { inputs: Digest::of(b"u"), reads: BTreeSet::new() },
+    ));
     items[1].1.needs.insert("unit:u".parse().unwrap());
     items
 }
@@ -403,7 +408,8 @@ fn what_could_not_be_looked_at_is_looked_at_when_it_may_be() {
 fn with_object(goal: Goal, presence: Presence) -> Run {
     let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
     let process = "kube-apiserver".to_owned();
-    let server = What::Serving { probe, inputs: Digest::of(b"new"), process };
+    let server =
+        What::Serving { probe, inputs: Digest::of(b"new"), process, reads: BTreeSet::new() };
     let object = serde_json::json!({"kind": "Node", "metadata": {"name": "a"}});
     let object = ApiObject { by: "test/control".to_owned(), object, presence };
     let items = vec![item("serving:kube-apiserver", &[], server)];
@@ -428,4 +434,35 @@ fn what_somebody_else_makes_is_awaited_and_never_made() {
     assert_eq!(last(&run), Some(Effect::Object(apply)));
     let plan = with_object(Goal::Plan, Presence::Awaited);
     assert_eq!(changes(plan.report()), ["Node a"]);
+}
+
+#[test]
+fn what_read_a_file_that_is_put_right_starts_anew_one_at_a_time() {
+    let reading = || {
+        let mut items = component();
+        items.push(text("file:/audit", &[]));
+        items[0].1.needs.insert("file:/audit".parse().unwrap());
+        if let What::Serving { reads, .. } = &mut items[1].1.what {
+            reads.insert("/audit".to_owned());
+        }
+        items
+    };
+    let mut run = Run::new(Goal::Converge, &[("a", reading()), ("b", reading())]);
+    let edited = [
+        ("file:/audit", holds("edited")),
+        ("file:/m", holds("new")),
+        ("serving:server", serves("new")),
+    ];
+    run.see("a", &edited);
+    run.see("b", &edited);
+    assert_eq!(run.sent(), ["a file:/audit", "b file:/audit"]);
+    let Act::WriteFile { readers, .. } = &run.sent["a file:/audit"].2.act else { panic!() };
+    assert_eq!(*readers, ["serving:server".parse().unwrap()].into());
+    run.done("a file:/audit", holds("new"));
+    run.done("b file:/audit", holds("new"));
+    assert_eq!(run.sent(), ["a serving:server"]);
+    run.done("a serving:server", serves("new"));
+    assert_eq!(run.sent(), ["b serving:server"]);
+    run.done("b serving:server", serves("new"));
+    assert_eq!(changes(run.report()), ["a file:/audit", "b file:/audit"]);
 }

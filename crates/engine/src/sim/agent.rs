@@ -151,6 +151,9 @@ impl World {
         self.law_of_epochs(node, id);
         self.law_of_secrets(&step);
         let now = self.now;
+        if let (ItemId::Serving(name), Act::Await { .. }) = (&step.item, &step.act) {
+            self.restart_misread(node, name);
+        }
         let Some(machine) = self.machines.get_mut(node) else { return };
         machine.promised.remove(&step.item);
         let is_waiting = matches!(step.act, Act::Await { .. });

@@ -20,6 +20,8 @@ use super::store::Store;
 pub(super) const ETCD_MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
 pub(super) const API_MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 pub(super) const SIGNING_KEY: &str = "/etc/kubernetes/pki/sa.key";
+pub(super) const AUDIT: &str = "/etc/kubernetes/audit.yaml";
+pub(super) const KUBELET: &str = "/usr/local/bin/kubelet";
 pub(super) const ENCRYPTION: &str = "/etc/kubernetes/encryption/config.yaml";
 pub(super) const OBJECTS: usize = 3;
 
@@ -105,13 +107,13 @@ fn common(store: &Store, node: &NodeName) -> BTreeMap<ItemId, Item> {
     let certificate = file(Content::Issued(request), None);
     let needs = ["file:/var/lib/kubelet/client.key"];
     put(&mut items, ItemId::file("/var/lib/kubelet/client.crt"), certificate, &needs);
-    let containerd = What::Unit { inputs: Digest::of(b"containerd") };
+    let containerd = What::Unit { inputs: Digest::of(b"containerd"), reads: BTreeSet::new() };
     put(&mut items, ItemId::unit("containerd"), containerd, &["sysctl:net.ipv4.ip_forward"]);
     let archive = Digest::of(b"pause");
     let image =
         What::Image { name: "pause".to_owned(), archive: archive.clone(), manifest: archive };
     put(&mut items, ItemId::Image("pause".to_owned()), image, &["unit:containerd"]);
-    let kubelet = What::Unit { inputs: version };
+    let kubelet = What::Unit { inputs: version, reads: BTreeSet::from([KUBELET.to_owned()]) };
     let needs = ["image:pause", "file:/usr/local/bin/kubelet", "file:/var/lib/kubelet/client.crt"];
     put(&mut items, ItemId::unit("kubelet"), kubelet, &needs);
     items
@@ -132,6 +134,8 @@ fn control_plane(
         keys: store.encryption.clone(),
     };
     put(items, ItemId::file(ENCRYPTION), file(secret, None), &["directory:/etc/kubernetes"]);
+    let audit = file(Content::Text("audit".to_owned()), None);
+    put(items, ItemId::file(AUDIT), audit, &["directory:/etc/kubernetes"]);
     let accepts = store.accepted();
     let etcd = Manifest {
         inputs: Digest::of(format!("etcd {} {founding:?}", store.version).as_bytes()),
@@ -149,7 +153,11 @@ fn control_plane(
             "kube-apiserver",
             API_MANIFEST,
             api,
-            vec!["file:/etc/kubernetes/pki/sa.key", "file:/etc/kubernetes/encryption/config.yaml"],
+            vec![
+                "file:/etc/kubernetes/pki/sa.key",
+                "file:/etc/kubernetes/encryption/config.yaml",
+                "file:/etc/kubernetes/audit.yaml",
+            ],
         ),
     ];
     for (name, path, manifest, needs) in parts {
@@ -163,10 +171,20 @@ fn control_plane(
             },
             inputs: manifest.inputs,
             process: name.to_owned(),
+            reads: read_by(name).into_iter().map(str::to_owned).collect(),
         };
         let needs = [format!("file:{path}"), "unit:kubelet".to_owned()];
         let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
         put(items, ItemId::Serving(name.to_owned()), serving, &needs);
+    }
+}
+
+/// Names the files that a component of the sketch reads only at its start.
+pub(super) fn read_by(name: &str) -> Option<&'static str> {
+    match name {
+        "kube-apiserver" => Some(AUDIT),
+        "kubelet" => Some(KUBELET),
+        _ => None,
     }
 }
 

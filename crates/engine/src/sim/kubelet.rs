@@ -165,6 +165,7 @@ impl World {
             process.signs_with = key.as_str().to_owned();
             process.seals_with = keys;
         }
+        machine.note_read("kube-apiserver");
         run(machine, "kube-apiserver", manifest.inputs, now);
         true
     }
@@ -189,6 +190,26 @@ impl World {
         self.machines.values().filter(runs).filter_map(|machine| machine.member).collect()
     }
 
+    /// Ends a process that may have read what was wrong; the kubelet starts it again.
+    pub(super) fn restart_misread(&mut self, node: &NodeName, name: &str) {
+        let Some((known, _)) = COMPONENTS.iter().find(|(known, _)| *known == name) else { return };
+        let (fresh, settled) = (self.fresh_id(), self.now.saturating_sub(SETTLED_MS));
+        let had_quorum = self.etcd.has_quorum(&self.running_members());
+        let Some(machine) = self.machines.get_mut(node) else { return };
+        let misread = machine.misread.get(name).copied();
+        let boot = machine.boot;
+        let Some(process) = machine.processes.get_mut(name).filter(|p| Some(p.id) == misread)
+        else {
+            return;
+        };
+        process.is_our_restart = process.is_running && had_quorum && process.since < settled;
+        (process.id, process.is_running) = (fresh, false);
+        let node = node.clone();
+        self.note(|| format!("{node}: {name} is ended, since it read something else"));
+        self.schedule_between(300, 3_000, Event::Process { node, boot, name: known, id: fresh });
+        self.law_of_restarts("kube-apiserver");
+    }
+
     /// Asks a component of a machine whether it serves.
     pub(super) fn serving(&self, node: &NodeName, name: &str) -> ItemSeen {
         let process = self.machines.get(node).and_then(|machine| machine.processes.get(name));
@@ -204,8 +225,10 @@ impl World {
             // An API server reads through its own member, and a learner refuses (lab-2, 6).
             _ => !learns,
         };
+        let is_misread = self.machines[node].misread.get(name) == Some(&process.id);
+        let inputs = process.inputs.clone().filter(|_| !is_misread);
         let healthy = is_ready && self.etcd.has_quorum(&self.running_members());
-        ItemSeen::Serving { healthy, inputs: process.inputs.clone() }
+        ItemSeen::Serving { healthy, inputs }
     }
 }
 

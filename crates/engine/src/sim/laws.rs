@@ -1,9 +1,11 @@
 //! What must hold whatever happens.
 
+use ringfort_model::digest::Digest;
 use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
 use ringfort_model::step::Step;
 
+use super::draft::read_by;
 use super::machine::Process;
 use super::store::{SECRET, TOKEN_LIFE_MS};
 use super::world::World;
@@ -98,6 +100,16 @@ impl World {
         let lost = self.sealed.iter().find(|key| !self.store.encryption.contains(*key)).cloned();
         if let Some(key) = lost {
             self.breaks(|| format!("the keyring lost {key}"));
+        }
+        for node in self.store.spec.keys() {
+            let Some(machine) = self.machines.get(node) else { continue };
+            let is_wrong = |(name, read): (&String, &Option<Digest>)| {
+                read_by(name).is_some_and(|path| machine.digest_of(path) != *read)
+            };
+            if let Some((name, _)) = machine.read.iter().find(|(n, r)| is_wrong((n, r))) {
+                let law = format!("{node}: {name} goes on with what is no longer there");
+                self.broken.get_or_insert(law);
+            }
         }
         for (node, machine) in &self.machines {
             let is_left = machine.things.keys().any(|id| !matches!(id, ItemId::Sysctl(_)));

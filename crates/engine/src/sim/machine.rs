@@ -11,6 +11,7 @@ use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::seen::{ContentSeen, ItemSeen, Look};
 use ringfort_model::step::{Act, Outcome, Source, Step};
 
+use super::draft::read_by;
 use super::random::Random;
 use crate::node::{Node, Tenure};
 
@@ -50,6 +51,10 @@ pub(super) struct Machine {
     pub(super) member: Option<u64>,
     pub(super) agent: Option<Agent>,
     pub(super) processes: BTreeMap<&'static str, Process>,
+    /// What each kubelet and component read at its start, by its name.
+    pub(super) read: BTreeMap<String, Option<Digest>>,
+    /// Components that may have read a file that was put right since: it is on the disk.
+    pub(super) misread: BTreeMap<String, u64>,
     pub(super) keys_made: u64,
     /// Kills the machine's agent, or its power, after so many effects.
     pub(super) doom: Option<(u32, Doom)>,
@@ -104,6 +109,8 @@ impl Machine {
             member: None,
             agent: None,
             processes: BTreeMap::new(),
+            read: BTreeMap::new(),
+            misread: BTreeMap::new(),
             keys_made: 0,
             doom: None,
         }
@@ -183,7 +190,8 @@ impl Machine {
             Act::AddUser { owner } => Thing::User(*owner),
             Act::SetSysctl { value } => Thing::Sysctl(value.clone()),
             Act::MakeDirectory { mode, owner } => Thing::Directory(*mode, *owner),
-            Act::WriteFile { mode, owner, source } => {
+            Act::WriteFile { mode, owner, source, readers } => {
+                self.forget_what_was_read(readers);
                 let text = match source {
                     Source::Text(text) => text.clone(),
                     Source::Stored(digest) => format!("bundled {digest}"),
@@ -206,10 +214,48 @@ impl Machine {
             }
             Act::ImportImage { archive } => Thing::Image(archive.clone()),
             Act::RunUnit { inputs } => {
+                self.start_reading(id, Some(inputs));
                 Thing::Unit { enabled: true, active: true, inputs: Some(inputs.clone()) }
             }
             _ => return Err("is no act of this machine".to_owned()),
         })
+    }
+
+    /// What may have read the file that is written now counts as started with nothing known.
+    fn forget_what_was_read(&mut self, readers: &BTreeSet<ItemId>) {
+        for reader in readers {
+            if let Some(Thing::Unit { inputs, .. }) = self.things.get_mut(reader) {
+                *inputs = None;
+                self.promised.remove(reader);
+            }
+            if let ItemId::Serving(name) = reader
+                && let Some(process) = self.processes.get(name.as_str())
+            {
+                self.misread.insert(name.clone(), process.id);
+            }
+        }
+    }
+
+    /// A unit reads its file when it starts; one that runs with these inputs goes on.
+    fn start_reading(&mut self, unit: &ItemId, wanted: Option<&Digest>) {
+        let goes_on = matches!(
+            self.things.get(unit),
+            Some(Thing::Unit { active: true, inputs, .. }) if inputs.as_ref() == wanted && wanted.is_some()
+        );
+        if let (ItemId::Unit(name), false) = (unit, goes_on) {
+            self.note_read(name);
+        }
+    }
+
+    /// Takes note of what is read at a start.
+    pub(super) fn note_read(&mut self, name: &str) {
+        if let Some(path) = read_by(name) {
+            self.read.insert(name.to_owned(), self.digest_of(path));
+        }
+    }
+
+    pub(super) fn digest_of(&self, path: &str) -> Option<Digest> {
+        self.text(path).map(|text| Digest::of(text.as_bytes()))
     }
 
     /// Does a step only so far that nobody was told: not at all, or whole and not yet durable.
@@ -250,6 +296,9 @@ impl Machine {
     /// Boots: enabled units run with what they find.
     pub(super) fn start(&mut self) {
         self.is_on = true;
+        let units: Vec<ItemId> =
+            self.things.keys().filter(|id| matches!(id, ItemId::Unit(_))).cloned().collect();
+        units.iter().for_each(|unit| self.start_reading(unit, None));
         for thing in self.things.values_mut() {
             if let Thing::Unit { enabled, active, .. } = thing {
                 *active = *enabled;

@@ -91,7 +91,7 @@ fn state(item: &Item) -> String {
             format!("{mode} {owner} {}{rolling}", kind(content))
         }
         What::Image { manifest, .. } => format!("sha256:{}", manifest.short()),
-        What::Unit { inputs } => format!("runs {}", inputs.short()),
+        What::Unit { inputs, .. } => format!("runs {}", inputs.short()),
         What::Serving { probe, inputs, .. } => format!("{} {}", asked(probe), inputs.short()),
     }
 }

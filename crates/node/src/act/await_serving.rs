@@ -11,6 +11,7 @@ use ringfort_model::step::Outcome;
 
 use super::{ActError, Actor};
 use crate::look::PROBE_LIMIT;
+use crate::misread;
 use crate::probe;
 use crate::processes;
 use crate::root::Root;
@@ -31,6 +32,7 @@ impl Actor<'_> {
         wanted: &Digest,
         seconds: u32,
     ) -> Result<Outcome, ActError> {
+        self.end_misread(process).map_err(ActError::at(&self.root.state("misread")))?;
         let until = Instant::now() + Duration::from_secs(seconds.into());
         loop {
             let why = match probe::ask(probe, self.root, PROBE_LIMIT) {
@@ -57,6 +59,16 @@ impl Actor<'_> {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Ends a process that may have read what was wrong: the kubelet starts another.
+    fn end_misread(&self, name: &str) -> std::io::Result<()> {
+        let Some((_, started)) = processes::youngest(self.root, name) else { return Ok(()) };
+        if misread::covers(self.root, name, started) {
+            misread::end(self.root, name)?;
+            processes::end(self.root, name, started);
+        }
+        Ok(())
     }
 
     /// Says whether the operator has gone.

@@ -31,7 +31,8 @@ use ringfort_model::step::{Act, Outcome, Source, Step};
 use ringfort_pki::{KeyError, PrivateKey};
 
 use crate::backup::Backup;
-use crate::look::{KnownDigests, Looker};
+use crate::look::{KnownDigests, Looker, remember};
+use crate::misread;
 use crate::root::{NotAPath, Root};
 use crate::store::{Store, StoreError};
 use crate::tools::{ToolError, Tools};
@@ -133,8 +134,11 @@ impl<'a> Actor<'a> {
             (ItemId::Directory(path), Act::MakeDirectory { mode, owner }) => {
                 file::make_directory(&self.root.item(path)?, *mode, *owner)
             }
-            (ItemId::File(path), Act::WriteFile { mode, owner, source }) => {
-                self.write_file(&self.root.item(path)?, *mode, *owner, source, secret)
+            (ItemId::File(path), Act::WriteFile { mode, owner, source, readers }) => {
+                let path = self.root.item(path)?;
+                self.doubt(readers, misread::begin)?;
+                self.write_file(&path, *mode, *owner, source, secret)?;
+                self.doubt(readers, misread::end)
             }
             (ItemId::File(path), Act::MakeKey { mode, owner }) => {
                 file::make_key(&self.root.item(path)?, *mode, *owner)
@@ -145,6 +149,23 @@ impl<'a> Actor<'a> {
             (ItemId::Unit(name), Act::RunUnit { inputs }) => self.run_unit(name, inputs),
             (item, act) => Err(ActError::Misfit { what: kind(act), item: item.clone() }),
         }
+    }
+
+    /// Writes down that nobody knows what these have read.
+    fn doubt(
+        &self,
+        readers: &BTreeSet<ItemId>,
+        of_component: fn(&Root, &str) -> io::Result<()>,
+    ) -> Result<(), ActError> {
+        for reader in readers {
+            let done = match reader {
+                ItemId::Unit(name) => remember(self.root, name, None),
+                ItemId::Serving(name) => of_component(self.root, name),
+                _ => Ok(()),
+            };
+            done.map_err(ActError::at(&self.root.state("misread")))?;
+        }
+        Ok(())
     }
 
     fn request(&self, item: &ItemId, request: &CertRequest) -> Result<Outcome, ActError> {

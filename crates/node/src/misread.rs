@@ -1,0 +1,119 @@
+//! Remembers components that may have read a file which was put right since: with which process
+//! that ends, by the time it was started, on the disk before the file changes.
+//!
+//! Times are ticks since the machine booted, so that no clock decides; another boot starts every
+//! process anew.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::files::{self, Permissions};
+use crate::processes;
+use crate::root::Root;
+
+/// Up to which process of a component nobody knows what it read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Until {
+    /// Every one of this boot: the file is being written.
+    Now,
+    /// Those that were started until then, in ticks.
+    Ticks(u64),
+}
+
+/// Says that every process of a component may have read what is about to be put right.
+pub(crate) fn begin(root: &Root, component: &str) -> io::Result<()> {
+    write(root, component, Until::Now)
+}
+
+/// Says that the file is right from now on.
+pub(crate) fn end(root: &Root, component: &str) -> io::Result<()> {
+    match processes::youngest(root, component) {
+        Some((_, ticks)) => write(root, component, Until::Ticks(ticks)),
+        None => files::remove_if_there(&path(root, component)),
+    }
+}
+
+/// Says whether a process that was started then may have read what was wrong.
+pub(crate) fn covers(root: &Root, component: &str, started: u64) -> bool {
+    match read(root, component) {
+        Some(Until::Now) => true,
+        Some(Until::Ticks(ticks)) => started <= ticks,
+        None => false,
+    }
+}
+
+fn read(root: &Root, component: &str) -> Option<Until> {
+    let text = std::fs::read_to_string(path(root, component)).ok()?;
+    let (boot, until) = text.trim().split_once(' ')?;
+    match until {
+        _ if boot != self::boot(root) => None,
+        "now" => Some(Until::Now),
+        ticks => ticks.parse().ok().map(Until::Ticks),
+    }
+}
+
+fn write(root: &Root, component: &str, until: Until) -> io::Result<()> {
+    let path = path(root, component);
+    path.parent().map_or(Ok(()), files::private_directory)?;
+    let until = match until {
+        Until::Now => "now".to_owned(),
+        Until::Ticks(ticks) => ticks.to_string(),
+    };
+    let text = format!("{} {until}\n", boot(root));
+    files::write(&path, text.as_bytes(), Permissions::private())
+}
+
+fn boot(root: &Root) -> String {
+    let id = std::fs::read_to_string(root.own("proc/sys/kernel/random/boot_id"));
+    id.map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+}
+
+fn path(root: &Root, component: &str) -> PathBuf {
+    root.state("misread").join(component.replace('/', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{begin, boot, covers, end};
+    use crate::root::Root;
+
+    fn machine() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let id = directory.path().join("proc/sys/kernel/random");
+        std::fs::create_dir_all(&id).unwrap();
+        std::fs::write(id.join("boot_id"), "one\n").unwrap();
+        (directory, root)
+    }
+
+    fn process(root: &tempfile::TempDir, started: u64) {
+        let at = root.path().join("proc/77");
+        std::fs::create_dir_all(&at).unwrap();
+        std::fs::write(at.join("cmdline"), "/usr/local/bin/etcd\0").unwrap();
+        let stat = format!("77 (etcd) S {} {started} 0", "0 ".repeat(17).trim());
+        std::fs::write(at.join("stat"), stat).unwrap();
+    }
+
+    #[test]
+    fn a_process_from_before_a_file_was_put_right_is_not_believed() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        assert!(!covers(&root, "etcd", 500), "nothing was put right");
+        begin(&root, "etcd").unwrap();
+        assert!(covers(&root, "etcd", 900), "who starts meanwhile may read either");
+        end(&root, "etcd").unwrap();
+        assert!(covers(&root, "etcd", 500));
+        assert!(!covers(&root, "etcd", 501));
+        assert!(!covers(&root, "kube-apiserver", 500));
+    }
+
+    #[test]
+    fn another_boot_has_read_everything_anew() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        begin(&root, "etcd").unwrap();
+        std::fs::write(directory.path().join("proc/sys/kernel/random/boot_id"), "two\n").unwrap();
+        assert_eq!(boot(&root), "two");
+        assert!(!covers(&root, "etcd", 5));
+    }
+}
