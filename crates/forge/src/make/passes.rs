@@ -66,7 +66,11 @@ impl Work<'_> {
         self.note_signing_keys(keys).await?;
         let blueprint = self.render()?;
         stage(self, "files of the bundle", tell);
-        self.supply(&blueprint).await?;
+        tokio::select! {
+            // What was brought stays in the machines' stores, and is not brought again.
+            brought = self.supply(&blueprint) => drop(brought?),
+            Some(()) = interrupts.recv() => return Err(MakeError::Interrupted),
+        }
         stage(self, "machines and API", tell);
         self.note_objects(&blueprint)?;
         let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await;
