@@ -180,8 +180,7 @@ impl Lab {
         let machine = self.machine(name)?;
         power::stop(&self.places, self.name(), &machine, Off::Hard)?;
         remove(&self.home.machine(name).disk_image())?;
-        power::prepare(self.name(), &machine, &self.home, self.record.made_virtual(name))?;
-        Ok(())
+        self.prepare(&machine)
     }
 
     /// Cuts the network; it stays cut when machines come back.
@@ -330,7 +329,7 @@ impl Lab {
 
     fn boot(&self, machine: &Machine) -> Result<u32, LabError> {
         let made = self.record.made_virtual(&machine.name);
-        power::prepare(self.name(), machine, &self.home, made)?;
+        self.prepare(machine)?;
         let home = self.home.machine(&machine.name);
         let body = match made {
             Some(made) => self.virtual_body(machine, made, &home),
@@ -342,6 +341,12 @@ impl Lab {
         };
         let start = Start { lab: self.name(), machine, home: &home, body };
         Ok(power::start(&start, &self.hub())?)
+    }
+
+    fn prepare(&self, machine: &Machine) -> Result<(), LabError> {
+        let made = self.record.made_virtual(&machine.name);
+        let store = self.record.store.as_deref();
+        Ok(power::prepare(self.name(), machine, &self.home, made, store)?)
     }
 
     fn virtual_body<'a>(

@@ -28,7 +28,7 @@ impl Base {
     /// Gives the name of the base system in the cache: what the recipe and the suite make it.
     pub(crate) fn digest(self, suite: &str) -> Digest {
         let packages = self.packages().join(",");
-        let parts = [suite, REVISION, &packages, &self.masked().join(","), GLUE];
+        let parts = [suite, self.revision(), &packages, &self.masked().join(","), GLUE];
         Digest::of(parts.join("\n").as_bytes())
     }
 
@@ -47,6 +47,14 @@ impl Base {
         words.push(format!("--include={}", self.packages().join(",")));
         words.extend([mirror.suite.clone(), target.to_owned(), mirror.address.clone()]);
         words
+    }
+
+    /// Changes whenever the way of building changes in a manner the rest does not show.
+    fn revision(self) -> &'static str {
+        match self {
+            Self::Container => "1",
+            Self::Virtual => "2",
+        }
     }
 
     fn packages(self) -> Vec<&'static str> {
@@ -117,9 +125,6 @@ const MASKED: [&str; 7] = [
     "getty@.service",
     "systemd-pstore.service",
 ];
-
-/// Changes whenever the way of building changes in a manner the rest does not show.
-const REVISION: &str = "1";
 
 #[cfg(test)]
 mod tests {

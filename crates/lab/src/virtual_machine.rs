@@ -123,9 +123,10 @@ pub(crate) fn trial(image: &Image, acceleration: Acceleration) -> Vec<String> {
 
 /// Lists what a virtual machine's disk has that a container gets from the lab: its address, and
 /// the place of what all machines see.
-pub(crate) fn seed_files(machine: &Machine, seed: &str) -> Vec<SeedFile> {
+pub(crate) fn seed_files(machine: &Machine, seed: Option<&str>) -> Vec<SeedFile> {
     let file = |path: &str, content: String| SeedFile { path: PathBuf::from(path), content };
     let (address, hardware) = (machine.address, machine.hardware_address());
+    let seed = seed.map(|seed| format!("/dev/vdb {seed} ext4 ro,nofail 0 0\n"));
     vec![
         file(
             "etc/systemd/network/10-lab.network",
@@ -135,10 +136,7 @@ pub(crate) fn seed_files(machine: &Machine, seed: &str) -> Vec<SeedFile> {
                  IPv6AcceptRA=no\n"
             ),
         ),
-        file(
-            "etc/fstab",
-            format!("/dev/vda / ext4 defaults 0 1\n/dev/vdb {seed} ext4 ro,nofail 0 0\n"),
-        ),
+        file("etc/fstab", format!("/dev/vda / ext4 defaults 0 1\n{}", seed.unwrap_or_default())),
     ]
 }
 
@@ -240,10 +238,14 @@ mod tests {
     #[test]
     fn a_machine_gives_itself_its_address() {
         let machine = &Shape::new(1, 0).unwrap().machines()[0];
-        let files = seed_files(machine, "/seed");
+        let files = seed_files(machine, Some("/seed"));
         let network = &files[0].content;
         assert!(network.contains("MACAddress=02:00:0a:4d:00:0b\n"), "{network}");
         assert!(network.contains("Address=10.77.0.11/24\nGateway=10.77.0.1\n"), "{network}");
         assert!(files[1].content.contains("/dev/vdb /seed ext4 ro,nofail "));
+        assert!(
+            !seed_files(machine, None)[1].content.contains("vdb"),
+            "its boot would wait for it"
+        );
     }
 }

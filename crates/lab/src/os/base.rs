@@ -117,8 +117,23 @@ fn finish(base: Base, root: &Path) -> Result<(), Fault> {
             fs::write(&glue, recipe::GLUE).map_err(|source| unwritable(&glue, source))?;
             wish(&units, "sysinit.target", &format!("../{}", recipe::GLUE_UNIT))
         }
-        Base::Virtual => wish(&units, "multi-user.target", recipe::NETWORK_UNIT),
+        Base::Virtual => {
+            forget_profiles(&root.join("etc/apparmor.d"))?;
+            wish(&units, "multi-user.target", recipe::NETWORK_UNIT)
+        }
     }
+}
+
+/// Removes AppArmor's profiles of a hundred programs that are not there: to compile them is most of
+/// an emulated machine's boot. What profiles are made of stays.
+fn forget_profiles(directory: &Path) -> Result<(), Fault> {
+    for name in names_in(directory)? {
+        let path = directory.join(name);
+        if path.is_file() {
+            remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a target want a unit.

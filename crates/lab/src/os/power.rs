@@ -37,6 +37,7 @@ pub(crate) fn prepare(
     machine: &Machine,
     home: &Home,
     made: Option<&VirtualMachines>,
+    store: Option<&Path>,
 ) -> Result<(), Fault> {
     let place = home.machine(&machine.name);
     if place.disk_image().exists() {
@@ -51,7 +52,7 @@ pub(crate) fn prepare(
     }
     lay_seed(lab, machine, home, &place)?;
     if made.is_some() {
-        for file in virtual_machine::seed_files(machine, SEED) {
+        for file in virtual_machine::seed_files(machine, store.map(|_| SEED)) {
             lay(&place.seed().join(file.path), &file.content, 0o644)?;
         }
     }
