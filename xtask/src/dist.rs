@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,6 +30,9 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         remove(&again)?;
     }
     let mut files = vec![wish.keep("ringfort-x86_64-linux", &read(&built)?)?];
+    let binary = wish.out.join(&files[0]);
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))
+        .map_err(|source| Failure::at("make executable", &binary, &source))?;
     let graph = workspace.graph(&["--package=ringfort", "--edges=normal"])?;
     let lock = fs::read_to_string(workspace.root().join("Cargo.lock"))
         .map_err(|source| Failure::at("read", Path::new("Cargo.lock"), &source))?;
