@@ -153,6 +153,8 @@ fn kind(request: &Request) -> &'static str {
     match request {
         Request::Hello { .. } => "hello",
         Request::Survey => "survey",
+        Request::Listen { .. } => "listen",
+        Request::Reach { .. } => "reach",
         Request::Observe { .. } => "observe",
         Request::Lacks { .. } => "lacks",
         Request::Store { .. } => "store",

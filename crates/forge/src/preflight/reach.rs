@@ -109,11 +109,11 @@ mod tests {
     use ringfort_model::reach::Reach;
     use ringfort_model::survey::Survey;
 
-    use super::super::{Candidate, Terms};
+    use super::super::{Candidate, KernelTerms, Terms};
     use super::{judge, parts};
 
     fn terms() -> Terms {
-        Terms { cluster: "harbour".into(), cgroup_v1: false, apparmor: true, own_network: true }
+        Terms { cluster: "harbour".into(), own_network: true }
     }
 
     fn name(name: &str) -> NodeName {
@@ -130,7 +130,8 @@ mod tests {
         let candidate = |((node, number, role), cluster): ((&str, u8, Role), Option<&str>)| {
             let survey = Survey { cluster: cluster.map(str::to_owned), ..Survey::default() };
             let address = [10, 0, 0, number].into();
-            (name(node), Candidate { role, address, survey, asked_ms: 0 })
+            let kernel = KernelTerms { cgroup_v1: false, apparmor: true, user_namespaces: true };
+            (name(node), Candidate { role, address, kernel, survey, asked_ms: 0 })
         };
         machines.into_iter().zip(clusters).map(candidate).collect()
     }

@@ -70,6 +70,9 @@ fn log(event: &Event) {
                 Some(why) => tracing::warn!(node, item, control = by, why, "step failed"),
             }
         }
+        Event::Waiver { control, scope, owner, expires, holds, .. } => {
+            tracing::info!(control, scope, owner, expires, holds, "waiver");
+        }
         Event::Proof { control, verdict, detail, .. } => {
             tracing::info!(control, verdict, detail, "proof");
         }
