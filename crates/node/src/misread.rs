@@ -90,7 +90,7 @@ mod tests {
         let at = root.path().join("proc/77");
         std::fs::create_dir_all(&at).unwrap();
         std::fs::write(at.join("cmdline"), "/usr/local/bin/etcd\0").unwrap();
-        let stat = format!("77 (etcd) S {} {started} 0", "0 ".repeat(17).trim());
+        let stat = format!("77 (etcd) S {} {started} 0", "0 ".repeat(18).trim());
         std::fs::write(at.join("stat"), stat).unwrap();
     }
 
