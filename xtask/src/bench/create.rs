@@ -155,8 +155,9 @@ fn measure(ground: &Ground, outage_from: Option<&Path>) -> Result<Sample> {
     let bare = load::memory(&load::machines(LAB));
     let (began, first) = lab.converge("up")?;
     if !first.handed_over {
-        let (proved, not) = (first.proved, first.not_proved);
-        return Err(Failure::findings(format!("{proved} controls were proved, {not} were not")));
+        let (events, all) = (ground.directory.join("up.jsonl"), first.not_proved.join("\n  "));
+        let message = format!("no kubeconfig was issued; {}:\n  {all}", events.display());
+        return Err(Failure::findings(message));
     }
     let readiness = lab.kubectl(&["get", "nodes", "-o", READINESS])?;
     let ready = ready_seconds(began, &readiness, NODES)?;

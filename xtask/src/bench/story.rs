@@ -24,8 +24,8 @@ pub(super) struct Story {
     pub(super) changes: u64,
     /// How many controls were proved.
     pub(super) proved: u64,
-    /// How many were not, for whatever reason.
-    pub(super) not_proved: u64,
+    /// Those that were not, each with what was seen.
+    pub(super) not_proved: Vec<String>,
     /// Whether a kubeconfig was issued.
     pub(super) handed_over: bool,
     /// What stopped the run.
@@ -46,11 +46,27 @@ impl Story {
             seconds,
             changes: count("changes")?,
             proved: count("proved")?,
-            not_proved: count("failed")? + count("unknown")?,
+            not_proved: not_proved(&events),
             handed_over: end["kubeconfig"].is_string(),
             error: end["error"].as_str().map(str::to_owned),
         })
     }
+}
+
+fn not_proved(events: &[Value]) -> Vec<String> {
+    let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let proofs = events.iter().filter(|event| event["event"] == "proof");
+    proofs
+        .filter(|proof| proof["verdict"] != "proved")
+        .map(|proof| {
+            format!(
+                "{} {}: {}",
+                text(proof, "control"),
+                text(proof, "verdict"),
+                text(proof, "detail")
+            )
+        })
+        .collect()
 }
 
 /// A stage lasts until the next one begins; a proof, from whatever was told before it.
@@ -142,6 +158,17 @@ mod tests {
             ("Namespace/a on the API", 0.1),
         ];
         assert_eq!(Story::read(EVENTS).unwrap().steps, spans(&expected));
+    }
+
+    #[test]
+    fn what_was_not_proved_is_told() {
+        assert_eq!(Story::read(EVENTS).unwrap().not_proved, [""; 0]);
+        for verdict in ["failed", "unknown"] {
+            let proved = r#""data/encryption","verdict":"proved","detail":"""#;
+            let other = format!(r#""data/encryption","verdict":"{verdict}","detail":"no key""#);
+            let story = Story::read(&EVENTS.replace(proved, &other)).unwrap();
+            assert_eq!(story.not_proved, [format!("data/encryption {verdict}: no key")]);
+        }
     }
 
     #[test]
