@@ -12,18 +12,12 @@ use crate::admission::{Policy, constraints, quoted, refuse_unless, rule};
 /// The role of all identities of waivers, and its binding.
 pub const ROLE: &str = "ringfort:waived";
 
-/// Writes role and binding. They are there without a waiver as well, empty, since nobody deletes
-/// what an ended waiver leaves.
+/// Writes role and binding.
 pub(super) fn rights(waived: &Waived) -> [Value; 2] {
     let group = "rbac.authorization.k8s.io";
     let users: BTreeSet<&String> = waived.values().flatten().collect();
-    let rules: Vec<Value> = match users.is_empty() {
-        true => Vec::new(),
-        false => {
-            let outside = json!({"nonResourceURLs": ["*"], "verbs": ["get"]});
-            RULES.iter().map(Rule::write).chain([outside]).collect()
-        }
-    };
+    let beside = json!({"nonResourceURLs": ["*"], "verbs": ["get"]});
+    let rules: Vec<Value> = RULES.iter().map(Rule::write).chain([beside]).collect();
     let subject = |user: &&String| json!({"apiGroup": group, "kind": "User", "name": user});
     [
         json!({

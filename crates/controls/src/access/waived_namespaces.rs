@@ -29,9 +29,9 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if !waived.is_empty() {
         policies.push(labels(&waived));
         policies.push(waived_identity::wall(spec, &waived));
+        waived_identity::rights(&waived).into_iter().for_each(|object| draft.object(object));
     }
     guard(spec, draft, Admission::Validating, "47-waived-namespaces", &policies);
-    waived_identity::rights(&waived).into_iter().for_each(|object| draft.object(object));
 }
 
 /// The labels of all waivers for namespaces, each with the identities that may give it.
