@@ -43,6 +43,7 @@ pub static CATALOGUE: &[&Control] = &[
     &workload::user_namespaces::CONTROL,
     &network::cluster_dns::CONTROL,
     &network::loopback_only::CONTROL,
+    &network::pod_encryption::CONTROL,
     &network::pod_network::CONTROL,
     &network::services::CONTROL,
     &network::tls_1_3::CONTROL,
@@ -79,6 +80,7 @@ mod tests {
         for id in [
             ringfort_spec::APPARMOR,
             ringfort_spec::NO_PRIVILEGED_CONTAINERS,
+            ringfort_spec::POD_ENCRYPTION,
             ringfort_spec::THREE_CONTROL_PLANES,
             ringfort_spec::THREE_WORKERS,
         ] {

@@ -118,7 +118,8 @@ fn content_difference(
         (Content::Issued(request), ContentSeen::Certificate(found)) => {
             return certificate_difference(request, found, view);
         }
-        (Content::PrivateKey, ContentSeen::Key { .. }) => true,
+        (Content::PrivateKey, ContentSeen::Key { .. })
+        | (Content::TunnelKey, ContentSeen::TunnelKey(_)) => true,
         _ => false,
     };
     (!is_right).then_some(Difference::Content)
@@ -160,6 +161,7 @@ fn is_aged(found: &CertSeen, now_s: i64) -> bool {
 pub fn look_at(item: &Item) -> Look {
     match &item.what {
         What::File { content: Content::PrivateKey, .. } => Look::Key,
+        What::File { content: Content::TunnelKey, .. } => Look::TunnelKey,
         What::File { content: Content::Issued(_), .. } => Look::Certificate,
         What::File { content: Content::Secret { .. }, .. } => Look::EncryptionKeys,
         What::Serving { probe, process, .. } => {
@@ -200,6 +202,7 @@ fn file_act(mode: FileMode, owner: Owner, content: &Content) -> Act {
         }
         Content::Issued(request) => Act::RequestCertificate { request: request.clone() },
         Content::PrivateKey => Act::MakeKey { mode, owner },
+        Content::TunnelKey => Act::MakeTunnelKey { mode, owner },
     }
 }
 

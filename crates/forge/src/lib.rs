@@ -1,6 +1,7 @@
 //! Makes clusters: renders the blueprint, and drives the engine until machines and API are as it says.
 
 pub mod bundle;
+pub mod carriage;
 pub mod drive;
 pub mod keyring;
 pub mod make;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringfort_controls::paths::TUNNEL_KEY;
 use ringfort_controls::{CATALOGUE, yaml};
 use ringfort_forge::render::{
     Materials, RenderError, Rendered, SIGNING_KEY, keys, render, render_all, render_without,
@@ -17,6 +18,9 @@ use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::mode::FileMode;
+use ringfort_model::routes::Routes;
+use ringfort_model::trust::TrustFacts;
+use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_model::version::Minor;
 use ringfort_spec::Spec;
 use serde_json::Value;
@@ -304,7 +308,7 @@ fn keys_and_what_names_them_are_for_their_owner_alone() {
         for (id, item) in &machine.items {
             let What::File { mode, content, .. } = &item.what else { continue };
             let private = match content {
-                Content::PrivateKey | Content::Secret { .. } => true,
+                Content::PrivateKey | Content::TunnelKey | Content::Secret { .. } => true,
                 Content::Text(text) => text.contains("client-key") || text.contains("kind: Pod"),
                 Content::Bundled { .. } | Content::Issued(_) => false,
             };
@@ -317,15 +321,61 @@ fn keys_and_what_names_them_are_for_their_owner_alone() {
 #[test]
 fn the_keys_come_first_and_are_part_of_the_whole() {
     let spec = spec(Minor::V1_37);
-    let (keys, whole) = (keys(&spec), blueprint(Minor::V1_37));
+    let trust = sample_trust(&spec).unwrap();
+    let (keys, whole) = (keys(&spec, &trust), blueprint(Minor::V1_37));
+    let (signing, tunnel) = (ItemId::file(SIGNING_KEY), ItemId::file(TUNNEL_KEY));
     for (node, machine) in &keys.machines {
-        assert_eq!(machine.items.is_empty(), node.as_str().starts_with('w'), "{node}");
+        assert!(machine.items.contains_key(&tunnel), "{node}");
+        let signs = machine.items.contains_key(&signing);
+        assert_eq!(signs, node.as_str().starts_with("cp"), "{node}");
         for (id, item) in &machine.items {
             assert_eq!(item.what, whole.machines[node].items[id].what, "{id}");
         }
     }
-    let first = keys.machines.values().next().unwrap();
-    assert!(first.items.contains_key(&ItemId::file(SIGNING_KEY)));
+}
+
+#[test]
+fn packets_of_pods_are_encrypted_only_where_machines_can() {
+    let spec = spec(Minor::V1_37);
+    let able = sample_trust(&spec).unwrap();
+    let open = Some(Carriage { traffic: PodTraffic::Open, mtu_bytes: 9000 });
+    let unable = TrustFacts { carriage: open, ..able.clone() };
+    let insists = spec_with(Minor::V1_37, "network: { encryption: wireguard }\n");
+    let waiver = "waivers:\n- { control: network/pod-encryption, reason: a, owner: b, expires: 2027-01-01 }\n";
+    let waives = spec_with(Minor::V1_37, waiver);
+    let lock = lock(Minor::V1_37);
+    let check = |spec: &Spec, trust: &TrustFacts, encrypted: bool, mtu: &str| {
+        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+        let blueprint = render(spec, trust, &materials).unwrap();
+        let machine = blueprint.machines.values().next().unwrap();
+        assert_eq!(machine.items.contains_key(&ItemId::file(TUNNEL_KEY)), encrypted);
+        let routes = text(&blueprint, "/etc/kubernetes/routes.json");
+        let routes: Routes = serde_json::from_str(routes).unwrap();
+        assert_eq!(routes.tunnel.map(|tunnel| tunnel.peers.len()), encrypted.then_some(5));
+        let network = text(&blueprint, "/etc/cni/net.d/10-ringfort.conflist");
+        assert!(network.contains(&format!("\"mtu\": {mtu}")), "{network}");
+        let first = keys(spec, trust).machines.into_values().next().unwrap();
+        assert_eq!(first.items.contains_key(&ItemId::file(TUNNEL_KEY)), encrypted);
+    };
+    check(&spec, &able, true, "1440");
+    check(&spec, &unable, false, "8950");
+    check(&spec, &TrustFacts { carriage: None, ..able.clone() }, false, "1450");
+    check(&insists, &unable, true, "8940");
+    check(&waives, &able, false, "1450");
+}
+
+#[test]
+fn a_machine_whose_public_half_is_not_known_is_told_to_nobody() {
+    let spec = spec(Minor::V1_37);
+    let mut trust = sample_trust(&spec).unwrap();
+    let unknown = trust.tunnel_keys.pop_last().unwrap().0;
+    let lock = lock(Minor::V1_37);
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let blueprint = render(&spec, &trust, &materials).unwrap();
+    let routes = text(&blueprint, "/etc/kubernetes/routes.json");
+    let routes: Routes = serde_json::from_str(routes).unwrap();
+    assert!(!routes.tunnel.unwrap().peers.contains_key(&unknown));
+    assert!(routes.peers.iter().any(|peer| peer.node == unknown), "and stays a peer");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum Content {
     Issued(CertRequest),
     /// A private key that is made on the machine and never leaves it.
     PrivateKey,
+    /// A WireGuard key as the tool `wg` writes it, made on the machine; it never leaves it.
+    TunnelKey,
 }
 
 /// Names a secret that travels from the keyring to a machine.

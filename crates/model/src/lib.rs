@@ -27,4 +27,5 @@ pub mod seen;
 pub mod step;
 pub mod survey;
 pub mod trust;
+pub mod tunnel;
 pub mod version;

@@ -6,18 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::NodeName;
 use crate::net::Cidr;
+use crate::tunnel::Tunnel;
 
 /// Where the pods of every node are, as one node is told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Routes {
-    /// How packets reach other nodes.
+    /// How packets reach other nodes where they are not encrypted.
     pub mode: RouteMode,
     /// The node that is told.
     #[serde(rename = "self")]
     pub own: Hop,
     /// All other nodes.
     pub peers: Vec<Hop>,
+    /// How packets of pods are encrypted; if they are, they take no other way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<Tunnel>,
 }
 
 /// A node and its pods.
@@ -42,6 +46,4 @@ pub enum RouteMode {
     Direct,
     /// VXLAN with fixed neighbours to all.
     Vxlan,
-    /// WireGuard to all.
-    Wireguard,
 }

@@ -8,6 +8,7 @@ use crate::certificate::CertSeen;
 use crate::digest::Digest;
 use crate::item::{ItemId, Probe};
 use crate::mode::{FileMode, Owner};
+use crate::tunnel::TunnelKey;
 
 /// What to look at, and how closely.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -17,6 +18,8 @@ pub enum Look {
     Plain,
     /// As a private key: report the public half.
     Key,
+    /// As a WireGuard key: report the public half.
+    TunnelKey,
     /// As a certificate: report what it says.
     Certificate,
     /// As an `EncryptionConfiguration`: report the names of its keys.
@@ -118,6 +121,8 @@ pub enum ContentSeen {
         /// The public key in PEM.
         public_pem: String,
     },
+    /// A WireGuard key whose public half is this.
+    TunnelKey(TunnelKey),
     /// An `EncryptionConfiguration`.
     EncryptionKeys {
         /// Digest of the file.

@@ -106,6 +106,13 @@ pub enum Act {
         /// The owner.
         owner: Owner,
     },
+    /// Makes a WireGuard key that stays on the machine.
+    MakeTunnelKey {
+        /// The mode.
+        mode: FileMode,
+        /// The owner.
+        owner: Owner,
+    },
     /// Asks for a certificate for a key of the machine; answered with a signing request.
     RequestCertificate {
         /// The certificate that is wanted.

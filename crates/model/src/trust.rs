@@ -12,6 +12,7 @@ use crate::etcd::Founding;
 use crate::known::{KnownMachine, KnownObject};
 use crate::name::{ClusterName, NodeName};
 use crate::net::Cidr;
+use crate::tunnel::{Carriage, TunnelKey};
 
 /// Version of `trust.json`. Another version is refused, and so is an unknown field: a ringfort that
 /// does not know a fact must not write the file without it.
@@ -45,6 +46,12 @@ pub struct TrustFacts {
     /// Objects of the API that were applied.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub objects: BTreeSet<KnownObject>,
+    /// How packets of pods travel between machines; absent until it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carriage: Option<Carriage>,
+    /// The public halves of the machines' WireGuard keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tunnel_keys: BTreeMap<NodeName, TunnelKey>,
 }
 
 /// What everybody may know of an authority.
@@ -233,6 +240,8 @@ mod tests {
             started: BTreeSet::new(),
             machines: BTreeSet::new(),
             objects: BTreeSet::new(),
+            carriage: None,
+            tunnel_keys: BTreeMap::new(),
         }
     }
 

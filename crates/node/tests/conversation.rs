@@ -22,6 +22,7 @@ use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::seen::{ContentSeen, ItemSeen, Look, Seen};
 use ringfort_model::step::{Act, Difference, Outcome, Source, Step};
 use ringfort_node::{Root, Said, ServeError, Tools, serve};
+use ringfort_pki::TunnelSecret;
 
 /// Programs that answer what the test wrote down, and remember that they were called.
 #[derive(Clone, Default)]
@@ -264,6 +265,26 @@ fn a_key_is_made_once_and_asks_for_its_certificate() {
     let Outcome::Signing { csr_pem } = outcome else { panic!("{outcome:?}") };
     assert!(csr_pem.contains("CERTIFICATE REQUEST") && !csr_pem.contains("PRIVATE"));
     assert_eq!(operator.observe(vec![(key.clone(), Look::Key)]).items[&key], first);
+}
+
+#[test]
+fn a_wireguard_key_is_made_once_and_only_its_public_half_is_told() {
+    let (root, tools) = machine();
+    let key = ItemId::file("/etc/wireguard.key");
+    let mut operator = Operator::greeted(root.path(), &tools, 1);
+    let make = || Act::MakeTunnelKey { mode: FileMode(0o600), owner: me(root.path()) };
+    let first = operator.done(key.clone(), make());
+    let private = std::fs::read_to_string(root.path().join("etc/wireguard.key")).unwrap();
+    let public = TunnelSecret::read(&private).unwrap().public().unwrap();
+    let content = ContentSeen::TunnelKey(public);
+    let expected = ItemSeen::File { mode: FileMode(0o600), owner: me(root.path()), content };
+    assert_eq!(first, expected);
+    assert_eq!(operator.done(key.clone(), make()), first, "a good key is never replaced");
+    assert_eq!(operator.observe(vec![(key.clone(), Look::TunnelKey)]).items[&key], first);
+    let journal = std::fs::read_to_string(root.path().join("var/lib/ringfort/journal"));
+    assert!(!journal.unwrap_or_default().contains(private.trim()));
+    std::fs::write(root.path().join("etc/wireguard.key"), "hunter2\n").unwrap();
+    assert_ne!(operator.done(key, make()), first, "what is no key is replaced");
 }
 
 #[test]

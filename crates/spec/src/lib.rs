@@ -27,9 +27,11 @@ pub use crate::endpoint::{Endpoint, EndpointHost, NotAnEndpoint};
 pub use crate::parsed::{Parsed, check, parse, read, schema};
 pub use crate::pod_ranges::PodRangesError;
 pub use crate::report::{Paint, Problem, Report};
-pub use crate::rules::{APPARMOR, NO_PRIVILEGED_CONTAINERS, THREE_CONTROL_PLANES, THREE_WORKERS};
+pub use crate::rules::{
+    APPARMOR, NO_PRIVILEGED_CONTAINERS, POD_ENCRYPTION, THREE_CONTROL_PLANES, THREE_WORKERS,
+};
 pub use crate::settings::{
-    Admin, Audit, CgroupDriver, Network, Provider, Routes, Runtime, Transport,
+    Admin, Audit, CgroupDriver, Encryption, Network, Provider, Routes, Runtime, Transport,
 };
 pub use crate::spec::{Node, Scope, Spec, Ssh, Waiver, on_disk};
 pub use crate::template::template;

@@ -34,8 +34,10 @@ pub struct Network {
     /// Who connects the pods. With `none`, bring your own, such as Cilium or Calico: nodes are not
     /// ready until it is installed.
     pub provider: Provider,
-    /// How packets of pods travel between nodes.
+    /// How packets of pods travel between nodes where they are not encrypted.
     pub routes: Routes,
+    /// Whether packets of pods are encrypted between nodes.
+    pub encryption: Encryption,
 }
 
 impl Default for Network {
@@ -47,6 +49,7 @@ impl Default for Network {
             domain: "cluster.local".to_owned(),
             provider: Provider::Ringfort,
             routes: Routes::Auto,
+            encryption: Encryption::Auto,
         }
     }
 }
@@ -83,8 +86,18 @@ pub enum Routes {
     Direct,
     /// VXLAN with fixed neighbours, for nodes behind routers.
     Vxlan,
-    /// WireGuard between the nodes, where the kernel has it.
+}
+
+/// Whether packets of pods are encrypted between nodes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// By WireGuard, if the kernel of every node has it; once it was on, it stays on.
+    Auto,
+    /// By WireGuard; a node whose kernel lacks it is refused.
     Wireguard,
+    /// Not at all. Needs a waiver of `network/pod-encryption`.
+    None,
 }
 
 /// What the handed-over identity may.

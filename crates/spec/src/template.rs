@@ -65,7 +65,8 @@ ssh:
 #   nodePrefix: 24
 #   domain: cluster.local
 #   provider: ringfort               # none: bring your own, such as Cilium or Calico
-#   routes: auto                     # direct, vxlan or wireguard
+#   routes: auto                     # direct or vxlan
+#   encryption: auto                 # wireguard to insist; none needs a waiver
 
 # Servers for names outside the cluster. None: only names of the cluster are answered.
 # dns:

@@ -86,7 +86,11 @@ impl Sketch {
                 let of = document.path().to_owned();
                 stamps.insert(Stamp { of, part: path.clone(), by: setting.by });
             }
-            let text = yaml::document(&written(document, &settings));
+            let value = written(document, &settings);
+            let text = match document.head() {
+                Some(_) => yaml::document(&value),
+                None => format!("{value:#}\n"),
+            };
             let what = private(Content::Text(text));
             let item = Item { by, needs: BTreeSet::new(), what };
             self.items.insert(ItemId::file(document.path()), item);
@@ -240,10 +244,11 @@ impl Sketch {
 }
 
 fn written(document: Document, settings: &BTreeMap<String, Stamped<Value>>) -> Value {
-    let (api_version, kind) = document.head();
     let mut head = Map::new();
-    head.insert("apiVersion".to_owned(), api_version.into());
-    head.insert("kind".to_owned(), kind.into());
+    if let Some((api_version, kind)) = document.head() {
+        head.insert("apiVersion".to_owned(), api_version.into());
+        head.insert("kind".to_owned(), kind.into());
+    }
     let mut value = Value::Object(head);
     for (path, setting) in settings {
         place(&mut value, path, setting.value.clone());

@@ -52,6 +52,8 @@ pub enum Document {
     Kubelet,
     /// kube-proxy's.
     KubeProxy,
+    /// The route keeper's.
+    Routes,
 }
 
 impl Document {
@@ -60,13 +62,16 @@ impl Document {
         match self {
             Self::Kubelet => paths::KUBELET_CONFIG,
             Self::KubeProxy => paths::PROXY_CONFIG,
+            Self::Routes => paths::ROUTES,
         }
     }
 
-    pub(super) fn head(self) -> (&'static str, &'static str) {
+    /// Gives version and kind of a file of Kubernetes; the others are ringfort's own, in JSON.
+    pub(super) fn head(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Kubelet => ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration"),
-            Self::KubeProxy => ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration"),
+            Self::Kubelet => Some(("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration")),
+            Self::KubeProxy => Some(("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")),
+            Self::Routes => None,
         }
     }
 }

@@ -43,6 +43,8 @@ fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<Draft
         started: BTreeSet::new(),
         machines: BTreeSet::new(),
         objects: BTreeSet::new(),
+        carriage: None,
+        tunnel_keys: BTreeMap::new(),
     };
     let bundle = BundleLock {
         api_version: API_VERSION.to_owned(),

@@ -2,12 +2,13 @@
 
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
-use ringfort_model::routes::{self, Hop, RouteMode};
+use ringfort_model::routes::{Hop, RouteMode};
 use ringfort_spec::{Provider, Routes, Spec};
 use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
-use crate::draft::{CLOSED, Draft, PRIVATE, PROGRAM, PUBLIC, Place, Unit};
+use crate::draft::{CLOSED, Document, Draft, PRIVATE, PROGRAM, PUBLIC, Place, Unit};
+use crate::network::pod_encryption;
 use crate::paths;
 
 /// The control.
@@ -71,8 +72,10 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
             "routes": [{"dst": "0.0.0.0/0"}],
         },
     });
-    if let Some(mtu) = mtu(spec.network.routes) {
-        bridge["mtu"] = mtu.into();
+    let link = at.draft().trust().carriage.unwrap_or_default().mtu_bytes;
+    let around = around(spec, pod_encryption::is_on(spec, at.draft().trust()));
+    if around > 0 {
+        bridge["mtu"] = link.saturating_sub(around).into();
     }
     let list = json!({
         "cniVersion": "1.0.0",
@@ -85,13 +88,25 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
 
 const CONFIGURATION: &str = "/etc/cni/net.d/10-ringfort.conflist";
 
-/// Packets in a tunnel must leave room for its header, in bytes of an Ethernet frame; direct routes
-/// carry whole ones.
-fn mtu(routes: Routes) -> Option<u32> {
-    match routes {
-        Routes::Direct => None,
-        Routes::Auto | Routes::Vxlan => Some(1450),
-        Routes::Wireguard => Some(1420),
+/// How many bytes of each packet go to a tunnel's headers; direct routes carry whole ones.
+fn around(spec: &Spec, encrypted: bool) -> u32 {
+    let outer_is_v4 = spec.nodes.values().all(|node| node.address.is_ipv4());
+    match (encrypted, spec.network.routes) {
+        (true, _) => {
+            if outer_is_v4 {
+                60
+            } else {
+                80
+            }
+        }
+        (false, Routes::Direct) => 0,
+        (false, Routes::Auto | Routes::Vxlan) => {
+            if outer_is_v4 {
+                50
+            } else {
+                70
+            }
+        }
     }
 }
 
@@ -108,9 +123,10 @@ fn routes(spec: &Spec, at: &mut Place<'_, '_>) {
         Routes::Auto => RouteMode::Auto,
         Routes::Direct => RouteMode::Direct,
         Routes::Vxlan => RouteMode::Vxlan,
-        Routes::Wireguard => RouteMode::Wireguard,
     };
-    at.text(paths::ROUTES, PUBLIC, pretty(&json!(routes::Routes { mode, own, peers })));
+    at.set(Document::Routes, "mode", json!(mode));
+    at.set(Document::Routes, "self", json!(own));
+    at.set(Document::Routes, "peers", json!(peers));
     at.unit(Unit {
         name: "ringfort-routes.service",
         text: ROUTES_UNIT.to_owned(),

@@ -111,6 +111,8 @@ impl Keyring {
             started: BTreeSet::new(),
             machines: BTreeSet::new(),
             objects: BTreeSet::new(),
+            carriage: None,
+            tunnel_keys: BTreeMap::new(),
         })
     }
 

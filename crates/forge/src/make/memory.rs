@@ -36,6 +36,8 @@ impl Memory<'_> {
         self.trust.foundings.clear();
         self.trust.started.clear();
         self.trust.service_account_keys.clear();
+        self.trust.tunnel_keys.clear();
+        self.trust.carriage = None;
         self.trust.objects.clear();
         self.trust.machines.retain(|machine| current.get(&machine.name) != Some(&machine.address));
         self.save()

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
-use ringfort_engine::{Goal, Refusal, Report};
+use ringfort_engine::{Goal, Refusal, Report, look_at};
 use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::content::Content;
 use ringfort_model::event::Event;
@@ -203,8 +203,8 @@ impl Work<'_> {
     /// Renders with what machines say of their keys, without making any.
     async fn as_it_stands(&mut self) -> Result<Blueprint, MakeError> {
         self.assign()?;
-        let keys = marked(render::keys(self.spec), self.spec);
-        self.note_signing_keys(&keys).await?;
+        let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
+        self.note_keys(&keys).await?;
         Ok(self.render()?)
     }
 
@@ -227,38 +227,44 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Asks each control plane for the public half of the key that it signs tokens with.
-    async fn note_signing_keys(&mut self, keys: &Blueprint) -> Result<(), MakeError> {
+    /// Asks the machines for the public halves of keys that other machines must know.
+    async fn note_keys(&mut self, keys: &Blueprint) -> Result<(), MakeError> {
         let mut changed = false;
         for (node, machine) in &keys.machines {
-            let is_key =
-                |what: &What| matches!(what, What::File { content: Content::PrivateKey, .. });
-            let Some((id, _)) = machine.items.iter().find(|(_, item)| is_key(&item.what)) else {
-                continue;
-            };
-            if let Some((public, pem)) = self.signing_key(node, id).await? {
-                changed |=
-                    self.memory.trust.note_service_account_key(node, &public, &pem, self.now_s);
+            for (id, how) in machine.items.iter().filter_map(|(id, item)| Some((id, told(item)?))) {
+                changed |= match self.public_half(node, id, how).await? {
+                    Some(ContentSeen::Key { id, public_pem }) => {
+                        let trust = &mut self.memory.trust;
+                        trust.note_service_account_key(node, &id, &public_pem, self.now_s)
+                    }
+                    Some(ContentSeen::TunnelKey(key)) => {
+                        self.memory.trust.tunnel_keys.insert(node.clone(), key) != Some(key)
+                    }
+                    _ => false,
+                };
             }
         }
-        let here = |node: &NodeName| !keys.machines.contains_key(node);
-        changed |= self.memory.trust.retire_service_account_keys(here, self.now_s);
+        let is_gone = |node: &NodeName| !keys.machines.contains_key(node);
+        let trust = &mut self.memory.trust;
+        changed |= trust.retire_service_account_keys(is_gone, self.now_s);
+        let known = trust.tunnel_keys.len();
+        trust.tunnel_keys.retain(|node, _| !is_gone(node));
+        changed |= known != trust.tunnel_keys.len();
         if changed { Ok(self.memory.save()?) } else { Ok(()) }
     }
 
-    async fn signing_key(
+    async fn public_half(
         &self,
         node: &NodeName,
         id: &ItemId,
-    ) -> Result<Option<(ringfort_model::digest::Digest, String)>, MakeError> {
+        how: Look,
+    ) -> Result<Option<ContentSeen>, MakeError> {
         let Some(member) = self.site.members.get(node) else { return Ok(None) };
-        let looks = vec![(id.clone(), Look::Key)];
+        let looks = vec![(id.clone(), how)];
         let answer = member.link.ask(&Request::Observe { looks }, &[]).await;
         match answer.map_err(|error| MakeError::Other(error.to_string()))? {
             Answer::Observed(mut seen) => Ok(match seen.items.remove(id) {
-                Some(ItemSeen::File { content: ContentSeen::Key { id, public_pem }, .. }) => {
-                    Some((id, public_pem))
-                }
+                Some(ItemSeen::File { content, .. }) => Some(content),
                 _ => None,
             }),
             _ => Err(MakeError::Other(format!("{node} answered something else"))),
@@ -281,6 +287,14 @@ impl Work<'_> {
             bytes += answer?;
         }
         Ok(bytes)
+    }
+}
+
+/// Says how to look at an item whose public half others must know.
+fn told(item: &Item) -> Option<Look> {
+    match &item.what {
+        What::File { content: Content::PrivateKey | Content::TunnelKey, .. } => Some(look_at(item)),
+        _ => None,
     }
 }
 

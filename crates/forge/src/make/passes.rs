@@ -26,7 +26,7 @@ impl Work<'_> {
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
     ) -> Result<u64, MakeError> {
-        let keys = marked(render::keys(self.spec), self.spec);
+        let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
         let mut rounds = Rounds::new(self.spec.control_planes().count());
         let mut changes = 0;
         loop {
@@ -63,7 +63,7 @@ impl Work<'_> {
         passes.push(self.pass(Goal::Membership, keys, tell, interrupts).await?);
         stage(self, "keys", tell);
         passes.push(self.pass(Goal::Prepare, keys, tell, interrupts).await?);
-        self.note_signing_keys(keys).await?;
+        self.note_keys(keys).await?;
         let blueprint = self.render()?;
         stage(self, "files of the bundle", tell);
         tokio::select! {

@@ -18,6 +18,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::reach::Reach;
 use ringfort_spec::{Node, Spec, on_disk};
 
+use crate::carriage::Abilities;
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::{Link, LinkError};
 use crate::preflight::reach::Part;
@@ -49,6 +50,8 @@ pub struct Preflight {
     pub findings: Vec<Finding>,
     /// Whether a machine says that it belongs to the cluster.
     pub exists: bool,
+    /// What the machines can do about packets of pods.
+    pub abilities: Abilities,
 }
 
 /// Says which machines could not be entered, and why each.
@@ -184,7 +187,8 @@ impl Site {
         findings.extend(preflight::reach::judge(&terms(spec), &candidates, &reached));
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
-        Preflight { findings, exists }
+        let surveys = candidates.iter().map(|(node, candidate)| (node, &candidate.survey));
+        Preflight { findings, exists, abilities: Abilities::read(surveys) }
     }
 
     /// Picks out the digests of files that some machine lacks.

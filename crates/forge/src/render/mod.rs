@@ -8,6 +8,7 @@ use std::fmt;
 
 use ringfort_controls::access::service_account_tokens;
 use ringfort_controls::draft::{Draft, DraftFault, Given, Needs, Stamp};
+use ringfort_controls::network::pod_encryption;
 use ringfort_controls::{CATALOGUE, Control, access, workload};
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::bundle::BundleLock;
@@ -18,7 +19,7 @@ use ringfort_spec::Spec;
 mod sample;
 mod tree;
 
-pub use sample::sample_trust;
+pub use sample::{sample_trust, sample_tunnel_key};
 pub use tree::{Written, tree};
 
 /// What machines are given.
@@ -57,12 +58,17 @@ impl fmt::Display for RenderError {
 pub const SIGNING_KEY: &str = ringfort_controls::paths::SERVICE_ACCOUNT_KEY;
 
 /// Renders only what must be on machines before the rest can be rendered: on control planes the keys
-/// that sign service accounts' tokens, since every server must know every public half.
-pub fn keys(spec: &Spec) -> Blueprint {
+/// that sign service accounts' tokens, since every server must know every public half, and on all
+/// machines their WireGuard keys, where packets of pods are encrypted.
+pub fn keys(spec: &Spec, known: &TrustFacts) -> Blueprint {
     let (trust, bundle, ringfort) = sample::nothing(spec);
     let mut draft = Draft::new(spec, Given { trust: &trust, bundle: &bundle, ringfort: &ringfort });
     draft.sign(service_account_tokens::CONTROL.id);
     draft.control_planes(service_account_tokens::own_key);
+    if pod_encryption::is_on(spec, known) {
+        draft.sign(pod_encryption::CONTROL.id);
+        draft.everywhere(pod_encryption::own_key);
+    }
     let drafted = draft.finish(Needs::All).expect("a key and its directories need nothing else");
     Blueprint {
         cluster: spec.name.clone(),

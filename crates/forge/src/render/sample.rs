@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfort_model::bundle::{API_VERSION, BundleLock, KIND, Sbom, Source};
 use ringfort_model::certificate::Authority;
 use ringfort_model::digest::Digest;
+use ringfort_model::name::NodeName;
 use ringfort_model::trust::{
     AuthorityFacts, EncryptionFacts, ServiceAccountKey, TRUST_VERSION, TrustFacts,
 };
+use ringfort_model::tunnel::{Carriage, PodTraffic, TunnelKey};
 use ringfort_spec::{PodRangesError, Spec};
 
 /// Makes up the public half of a trust.
@@ -40,6 +42,12 @@ pub fn sample_trust(spec: &Spec) -> Result<TrustFacts, PodRangesError> {
         authorities: Authority::ALL.into_iter().map(authority).collect(),
         service_account_keys: spec.control_planes().map(key).collect(),
         pod_ranges: spec.pod_ranges(&BTreeMap::new())?,
+        carriage: Some(Carriage { traffic: PodTraffic::Encrypted, ..Carriage::default() }),
+        tunnel_keys: spec
+            .nodes
+            .keys()
+            .map(|node| (node.clone(), sample_tunnel_key(node)))
+            .collect(),
         ..unknown(spec)
     })
 }
@@ -74,7 +82,19 @@ fn unknown(spec: &Spec) -> TrustFacts {
         started: BTreeSet::new(),
         machines: BTreeSet::new(),
         objects: BTreeSet::new(),
+        carriage: None,
+        tunnel_keys: BTreeMap::new(),
     }
+}
+
+/// Makes up a public half that nobody has the other half of.
+pub fn sample_tunnel_key(node: &NodeName) -> TunnelKey {
+    let said = format!("WireGuard key of {node}");
+    let mut bytes = [b'.'; 32];
+    for (byte, said) in bytes.iter_mut().zip(said.bytes()) {
+        *byte = said;
+    }
+    TunnelKey(bytes)
 }
 
 fn pem(kind: &str, said: &str) -> String {

@@ -105,6 +105,7 @@ fn kind(content: &Content) -> String {
             format!("certificate of {}, for {}", request.authority.common_name(), request.subject)
         }
         Content::PrivateKey => "private key, made here".to_owned(),
+        Content::TunnelKey => "WireGuard key, made here".to_owned(),
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use ringfort_model::digest::Digest;
 use ringfort_model::mode::{FileMode, Owner};
+use ringfort_model::secret::Secret;
 use ringfort_model::step::Source;
-use ringfort_pki::PrivateKey;
+use ringfort_pki::{PrivateKey, TunnelSecret};
 
 use super::{ActError, Actor};
 use crate::files::{self, Aside, Permissions};
@@ -41,14 +42,37 @@ impl Actor<'_> {
 /// Makes a key, unless there is one: a key that is in use is never replaced, since what was
 /// signed for it would be worth nothing.
 pub(super) fn make_key(path: &Path, mode: FileMode, owner: Owner) -> Result<(), ActError> {
-    let permissions = Permissions { mode, owner };
+    make_once(
+        path,
+        Permissions { mode, owner },
+        |text| PrivateKey::read(text).is_ok(),
+        || Ok(PrivateKey::make()?.pem()),
+    )
+}
+
+/// Makes a WireGuard key, unless there is one: the other machines know its public half.
+pub(super) fn make_tunnel_key(path: &Path, mode: FileMode, owner: Owner) -> Result<(), ActError> {
+    make_once(
+        path,
+        Permissions { mode, owner },
+        |text| TunnelSecret::read(text).is_ok(),
+        || Ok(TunnelSecret::make()?.text()),
+    )
+}
+
+fn make_once(
+    path: &Path,
+    permissions: Permissions,
+    is_key: fn(&str) -> bool,
+    make: fn() -> Result<Secret<String>, ActError>,
+) -> Result<(), ActError> {
     // Only what was read and is no key is replaced: one that could not be read may be in use.
     let there = std::fs::symlink_metadata(path).is_ok_and(|is| is.is_file());
     if there {
         let file = files::open(path).map_err(ActError::at(path))?;
-        let pem = std::io::read_to_string(&file).map(zeroize::Zeroizing::new);
-        let is_key = match pem {
-            Ok(pem) => PrivateKey::read(&pem).is_ok(),
+        let text = std::io::read_to_string(&file).map(zeroize::Zeroizing::new);
+        let is_key = match text {
+            Ok(text) => is_key(&text),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => false,
             Err(error) => return Err(ActError::at(path)(error)),
         };
@@ -57,8 +81,7 @@ pub(super) fn make_key(path: &Path, mode: FileMode, owner: Owner) -> Result<(), 
         }
     }
     clear_directory(path)?;
-    let key = PrivateKey::make()?;
-    files::write(path, key.pem().expose().as_bytes(), permissions).map_err(ActError::at(path))
+    files::write(path, make()?.expose().as_bytes(), permissions).map_err(ActError::at(path))
 }
 
 /// Makes a directory, or puts its mode and owner right.

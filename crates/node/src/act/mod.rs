@@ -28,7 +28,7 @@ use ringfort_model::certificate::CertRequest;
 use ringfort_model::item::ItemId;
 use ringfort_model::seen::{ItemSeen, Look};
 use ringfort_model::step::{Act, Outcome, Source, Step};
-use ringfort_pki::{KeyError, PrivateKey};
+use ringfort_pki::{KeyError, PrivateKey, TunnelSecretError};
 
 use crate::backup::Backup;
 use crate::look::{KnownDigests, Looker, remember};
@@ -48,6 +48,9 @@ pub(crate) enum ActError {
     Tool(#[from] ToolError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A WireGuard key could not be made.
+    #[error(transparent)]
+    TunnelKey(#[from] TunnelSecretError),
     #[error("{path}: {source}")]
     File { path: String, source: io::Error },
     #[error("the secret did not arrive whole: run again")]
@@ -143,6 +146,9 @@ impl<'a> Actor<'a> {
             (ItemId::File(path), Act::MakeKey { mode, owner }) => {
                 file::make_key(&self.root.item(path)?, *mode, *owner)
             }
+            (ItemId::File(path), Act::MakeTunnelKey { mode, owner }) => {
+                file::make_tunnel_key(&self.root.item(path)?, *mode, *owner)
+            }
             (ItemId::Image(reference), Act::ImportImage { archive }) => {
                 self.import_image(reference, archive)
             }
@@ -183,6 +189,7 @@ impl<'a> Actor<'a> {
         let requested = || self.requested.lock().is_ok_and(|items| items.contains(&step.item));
         match &step.act {
             Act::MakeKey { .. } => Look::Key,
+            Act::MakeTunnelKey { .. } => Look::TunnelKey,
             Act::WriteFile { source: Source::Secret { .. }, .. } => Look::EncryptionKeys,
             Act::WriteFile { source: Source::Text(_), .. } if requested() => Look::Certificate,
             _ => Look::Plain,
@@ -222,6 +229,7 @@ fn kind(act: &Act) -> &'static str {
         Act::MakeDirectory { .. } => "making a directory",
         Act::WriteFile { .. } => "writing a file",
         Act::MakeKey { .. } => "making a key",
+        Act::MakeTunnelKey { .. } => "making a WireGuard key",
         Act::RequestCertificate { .. } => "asking for a certificate",
         Act::ImportImage { .. } => "importing an image",
         Act::RunUnit { .. } => "running a unit",

@@ -22,8 +22,10 @@ const AFTERMATH: &[(&str, &[&[&str]])] = &[
     (
         "ringfort-routes.service",
         &[
-            &["ip", "-4", "route", "flush", "proto", "82"],
-            &["ip", "-6", "route", "flush", "proto", "82"],
+            &["ip", "-4", "rule", "delete", "lookup", "82", "priority", "8200"],
+            &["ip", "-6", "rule", "delete", "lookup", "82", "priority", "8200"],
+            &["ip", "-4", "route", "flush", "table", "all", "proto", "82"],
+            &["ip", "-6", "route", "flush", "table", "all", "proto", "82"],
             &["ip", "link", "delete", "ringfort0"],
         ],
     ),

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use ringfort_model::digest::Digest;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Look};
-use ringfort_pki::PrivateKey;
+use ringfort_pki::{PrivateKey, TunnelSecret};
 
 use crate::files;
 use crate::root::Root;
@@ -89,6 +89,7 @@ fn content(digests: &Digests, path: &Path, look: &Look) -> io::Result<ContentSee
     Ok(match look {
         Look::Plain | Look::Serving { .. } => ContentSeen::Bytes(digests.of(&mut file)?),
         Look::Key => key(&whole(&file)?),
+        Look::TunnelKey => tunnel_key(&whole(&file)?),
         Look::Certificate => match ringfort_facts::certificate::read(&whole(&file)?) {
             Ok(certificate) => ContentSeen::Certificate(certificate),
             Err(error) => ContentSeen::Other(error.to_string()),
@@ -102,6 +103,14 @@ fn key(bytes: &[u8]) -> ContentSeen {
     match key.map(|key| key.public()) {
         Some(public) => ContentSeen::Key { id: public.id, public_pem: public.pem },
         None => ContentSeen::Other("no private key of ringfort's kind".to_owned()),
+    }
+}
+
+fn tunnel_key(bytes: &[u8]) -> ContentSeen {
+    let secret = std::str::from_utf8(bytes).ok().and_then(|text| TunnelSecret::read(text).ok());
+    match secret.and_then(|secret| secret.public().ok()) {
+        Some(public) => ContentSeen::TunnelKey(public),
+        None => ContentSeen::Other("no WireGuard key".to_owned()),
     }
 }
 

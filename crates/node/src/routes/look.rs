@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use ringfort_model::net::Cidr;
 use ringfort_model::routes::Routes;
 
-use super::{DEVICE, PROTOCOL};
+use super::wireguard::{self, Link};
+use super::{DEVICE, PROTOCOL, RULE, TABLE};
 use crate::tools::{ToolError, Tools, run};
 
 /// Says why what is there could not be looked at.
@@ -26,6 +27,12 @@ pub enum LookError {
         /// What is wrong with it.
         why: String,
     },
+    /// The kernel does not tell of its WireGuard device.
+    #[error("the kernel does not tell of its WireGuard device")]
+    Tunnel {
+        /// What it said.
+        source: std::io::Error,
+    },
     /// No link carries the node's address.
     #[error("no link of this machine carries {address}: correct the node's address in the spec")]
     Elsewhere {
@@ -39,6 +46,8 @@ pub enum LookError {
 pub(super) struct Present {
     /// Routes that carry our number.
     pub(super) routes: Vec<Route>,
+    /// The ranges whose packets are led through our table.
+    pub(super) rules: Vec<Cidr>,
     /// The segment that the node's address is on.
     pub(super) segment: Cidr,
     /// What a packet on it may hold, in bytes.
@@ -52,6 +61,33 @@ pub(super) struct Route {
     pub(super) to: Cidr,
     pub(super) via: Option<IpAddr>,
     pub(super) device: String,
+    pub(super) table: Table,
+    pub(super) kind: Kind,
+}
+
+impl Route {
+    /// A route of last resort: what has no other way is refused.
+    pub(super) fn unreachable(to: Cidr) -> Self {
+        Self { to, via: None, device: String::new(), table: Table::Main, kind: Kind::Unreachable }
+    }
+}
+
+/// Which packets a route is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Table {
+    /// All.
+    Main,
+    /// Those of own pods.
+    Own,
+}
+
+/// What a route does with packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// Sends them on.
+    Way,
+    /// Refuses them.
+    Unreachable,
 }
 
 /// Our device.
@@ -65,13 +101,16 @@ pub(super) struct Device {
     pub(super) neighbours: Vec<(IpAddr, String)>,
     /// Forwarding: which node a hardware address is behind.
     pub(super) forwarding: Vec<(String, IpAddr)>,
+    /// What the kernel's WireGuard says, if it is a device of that kind.
+    pub(super) tunnel: Option<Link>,
 }
 
 /// Looks at what is there.
 pub(super) fn present(tools: &dyn Tools, wanted: &Routes) -> Result<Present, LookError> {
-    let links: Vec<Link> = ask(tools, &["ip", "-j", "-d", "address"])?;
+    let links: Vec<Carrier> = ask(tools, &["ip", "-j", "-d", "address"])?;
     let own = wanted.own.address;
-    let carrier = links.iter().find_map(|link| {
+    let foreign = links.iter().filter(|link| link.ifname != DEVICE);
+    let carrier = foreign.clone().find_map(|link| {
         let address = link.addr_info.iter().find(|address| address.local == Some(own))?;
         Some((Cidr::holding(own, address.prefixlen)?, link.mtu))
     });
@@ -80,32 +119,53 @@ pub(super) fn present(tools: &dyn Tools, wanted: &Routes) -> Result<Present, Loo
     let device = ours.map(|link| device(tools, link)).transpose()?;
     let mut routes = routes(tools, "-4")?;
     routes.extend(self::routes(tools, "-6")?);
-    Ok(Present { routes, segment, mtu_bytes, device })
+    let rules = rules(tools, if wanted.own.pods.base().is_ipv4() { "-4" } else { "-6" })?;
+    Ok(Present { routes, rules, segment, mtu_bytes, device })
 }
 
-fn device(tools: &dyn Tools, link: &Link) -> Result<Device, LookError> {
+fn device(tools: &dyn Tools, link: &Carrier) -> Result<Device, LookError> {
+    let is_tunnel =
+        link.linkinfo.as_ref().is_some_and(|info| info.info_kind.as_deref() == Some("wireguard"));
+    if is_tunnel {
+        let tunnel = wireguard::look().map_err(|source| LookError::Tunnel { source })?;
+        return Ok(Device { tunnel: Some(tunnel), ..Device::of(link) });
+    }
     let neighbours: Vec<Neighbour> = ask(tools, &["ip", "-j", "neighbour", "show", "dev", DEVICE])?;
     let forwarding: Vec<Forwarding> = ask(tools, &["bridge", "-j", "fdb", "show", "dev", DEVICE])?;
     let kind = link.linkinfo.as_ref().and_then(|info| info.info_data.as_ref());
     let lasting = |neighbour: &Neighbour| neighbour.state.iter().any(|state| state == "PERMANENT");
     Ok(Device {
         local: kind.and_then(|data| data.local.or(data.local6)),
-        mtu_bytes: link.mtu,
-        addresses: link.addr_info.iter().filter_map(|address| address.local).collect(),
-        up: link.flags.iter().any(|flag| flag == "UP"),
         neighbours: neighbours
             .into_iter()
             .filter(lasting)
             .filter_map(|neighbour| Some((neighbour.dst, neighbour.lladdr?)))
             .collect(),
         forwarding: forwarding.into_iter().filter_map(|f| Some((f.mac, f.dst?))).collect(),
+        ..Device::of(link)
     })
+}
+
+impl Device {
+    fn of(link: &Carrier) -> Self {
+        Self {
+            mtu_bytes: link.mtu,
+            addresses: link.addr_info.iter().filter_map(|address| address.local).collect(),
+            up: link.flags.iter().any(|flag| flag == "UP"),
+            ..Self::default()
+        }
+    }
 }
 
 fn routes(tools: &dyn Tools, family: &str) -> Result<Vec<Route>, LookError> {
     let listed: Vec<Listed> =
-        ask(tools, &["ip", "-j", family, "route", "show", "proto", PROTOCOL])?;
+        ask(tools, &["ip", "-j", family, "route", "show", "table", "all", "proto", PROTOCOL])?;
     Ok(listed.into_iter().filter_map(Listed::route).collect())
+}
+
+fn rules(tools: &dyn Tools, family: &str) -> Result<Vec<Cidr>, LookError> {
+    let listed: Vec<Rule> = ask(tools, &["ip", "-j", family, "rule", "show", "priority", RULE])?;
+    Ok(listed.into_iter().filter_map(Rule::range).collect())
 }
 
 fn ask<T: DeserializeOwned>(tools: &dyn Tools, command: &[&str]) -> Result<Vec<T>, LookError> {
@@ -124,6 +184,11 @@ struct Listed {
     gateway: Option<IpAddr>,
     #[serde(default)]
     dev: String,
+    /// Absent in the main table.
+    table: Option<String>,
+    /// Absent for routes that send on.
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 impl Listed {
@@ -136,12 +201,31 @@ impl Listed {
                 .and_then(|a| Cidr::holding(a, if a.is_ipv4() { 32 } else { 128 }))
         };
         let to = self.dst.parse().ok().or_else(single)?;
-        Some(Route { to, via: self.gateway, device: self.dev })
+        let table = if self.table.as_deref() == Some(TABLE) { Table::Own } else { Table::Main };
+        if self.kind.as_deref() == Some("unreachable") {
+            return Some(Route::unreachable(to));
+        }
+        Some(Route { to, via: self.gateway, device: self.dev, table, kind: Kind::Way })
     }
 }
 
 #[derive(Deserialize)]
-struct Link {
+struct Rule {
+    src: String,
+    srclen: Option<u8>,
+    #[serde(default)]
+    table: String,
+}
+
+impl Rule {
+    fn range(self) -> Option<Cidr> {
+        let is_ours = self.table == TABLE;
+        is_ours.then(|| Cidr::holding(self.src.parse().ok()?, self.srclen?)).flatten()
+    }
+}
+
+#[derive(Deserialize)]
+struct Carrier {
     #[serde(default)]
     ifname: String,
     #[serde(default)]
@@ -162,6 +246,7 @@ struct Address {
 
 #[derive(Deserialize)]
 struct Info {
+    info_kind: Option<String>,
     info_data: Option<Data>,
 }
 
@@ -187,7 +272,7 @@ struct Forwarding {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listed, Route};
+    use super::{Kind, Listed, Route, Rule, Table};
 
     #[test]
     fn routes_are_read_as_ip_lists_them() {
@@ -197,6 +282,8 @@ mod tests {
                 to: to.parse().unwrap(),
                 via: via.map(|via| via.parse().unwrap()),
                 device: device.to_owned(),
+                table: Table::Main,
+                kind: Kind::Way,
             });
             assert_eq!(route, expected, "{text}");
         };
@@ -206,5 +293,19 @@ mod tests {
         );
         check(r#"{"dst":"10.244.1.7","dev":"x"}"#, Some(("10.244.1.7/32", None, "x")));
         check(r#"{"dst":"default","dev":"x"}"#, None);
+    }
+
+    #[test]
+    fn tables_refusals_and_rules_are_told_apart() {
+        let read = |text: &str| serde_json::from_str::<Listed>(text).unwrap().route().unwrap();
+        let own = read(r#"{"dst":"10.77.0.12","dev":"d0","table":"82","scope":"link","flags":[]}"#);
+        assert_eq!((own.table, own.kind), (Table::Own, Kind::Way));
+        let last = read(r#"{"type":"unreachable","dst":"10.244.1.0/24","metric":8200,"flags":[]}"#);
+        assert_eq!(last, Route::unreachable("10.244.1.0/24".parse().unwrap()));
+        let range = |text: &str| serde_json::from_str::<Rule>(text).unwrap().range();
+        let ours = r#"{"priority":8200,"src":"10.244.0.0","srclen":24,"table":"82"}"#;
+        assert_eq!(range(ours), Some("10.244.0.0/24".parse().unwrap()));
+        assert_eq!(range(&ours.replace(r#""82""#, r#""main""#)), None);
+        assert_eq!(range(r#"{"priority":8200,"src":"all","table":"82"}"#), None);
     }
 }

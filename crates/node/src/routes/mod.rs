@@ -3,8 +3,10 @@
 //! Routes stay when this program ends, so that its restart cuts nothing. It touches only what
 //! carries its own protocol number and its own device.
 
+mod encrypted;
 mod look;
 mod plan;
+mod wireguard;
 
 use std::convert::Infallible;
 use std::io;
@@ -12,18 +14,31 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use ringfort_model::routes::Routes;
+use ringfort_model::tunnel::TunnelKey;
+use ringfort_pki::TunnelSecret;
+use zeroize::Zeroizing;
 
 use crate::notify;
 use crate::root::Root;
 use crate::tools::{ToolError, Tools, run as run_tool};
 pub use look::LookError;
 pub use plan::PlanError;
+use plan::Step;
 
 /// The device that carries packets to nodes behind routers.
 const DEVICE: &str = "ringfort0";
 
 /// The number by which the kernel remembers who made a route.
 const PROTOCOL: &str = "82";
+
+/// The table of routes that packets of own pods look into first, where they are encrypted.
+const TABLE: &str = "82";
+
+/// The place of the rule that leads them there: before the main table's 32766.
+const RULE: &str = "8200";
+
+/// The metric of routes of last resort: behind every other.
+const LAST: &str = "8200";
 
 /// Says why routes could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +65,20 @@ pub enum RoutesError {
     /// The file asks for what cannot be.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The machine's WireGuard key cannot be used.
+    #[error("the WireGuard key {path} cannot be used: run ringfort up, which makes one")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The kernel's WireGuard refused a change.
+    #[error("the kernel's WireGuard refused")]
+    Tunnel {
+        /// What it said.
+        source: io::Error,
+    },
     /// A change was refused.
     #[error(transparent)]
     Tool(#[from] ToolError),
@@ -88,13 +117,48 @@ pub fn once(file: &Path, root: &Root, tools: &dyn Tools) -> Result<usize, Routes
     let wanted: Routes =
         serde_json::from_slice(&text).map_err(|source| RoutesError::Shape { path, source })?;
     forward(root, &wanted);
-    let commands = plan::plan(&wanted, &look::present(tools, &wanted)?)?;
-    for command in &commands {
-        let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
-        run_tool(tools, &command[0], &arguments)?;
-        tracing::info!(command = command.join(" "), "changed");
+    let key = wanted.tunnel.as_ref().map(|tunnel| Key::read(root, &tunnel.key)).transpose()?;
+    let own = key.as_ref().map(|key| key.public);
+    let steps = plan::plan(&wanted, own, &look::present(tools, &wanted)?)?;
+    for step in &steps {
+        perform(tools, step, key.as_ref())?;
+        tracing::info!(%step, "changed");
     }
-    Ok(commands.len())
+    Ok(steps.len())
+}
+
+fn perform(tools: &dyn Tools, step: &Step, key: Option<&Key>) -> Result<(), RoutesError> {
+    match (step, key) {
+        (Step::Run(command), _) => {
+            let mut words = command.iter().map(String::as_str);
+            let program = words.next().unwrap_or_default();
+            run_tool(tools, program, &words.collect::<Vec<_>>())?;
+        }
+        (Step::Configure(change), Some(key)) => {
+            wireguard::configure(change, key.secret.bytes())
+                .map_err(|source| RoutesError::Tunnel { source })?;
+        }
+        (Step::Configure(_), None) => return Err(PlanError::NoKey.into()),
+    }
+    Ok(())
+}
+
+/// The machine's own WireGuard key.
+struct Key {
+    secret: TunnelSecret,
+    public: TunnelKey,
+}
+
+impl Key {
+    fn read(root: &Root, path: &str) -> Result<Self, RoutesError> {
+        let fault = |source| RoutesError::Key { path: path.to_owned(), source };
+        let place = root.item(path).map_err(|error| fault(error.into()))?;
+        let text = std::fs::read_to_string(place).map(Zeroizing::new);
+        let text = text.map_err(|error| fault(error.into()))?;
+        let secret = TunnelSecret::read(&text).map_err(|error| fault(error.into()))?;
+        let public = secret.public().map_err(|error| fault(error.into()))?;
+        Ok(Self { secret, public })
+    }
 }
 
 /// Lets packets of pods through this machine.

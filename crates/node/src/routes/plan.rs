@@ -1,20 +1,23 @@
 //! Compares the routes that should be with what is there, and gives the commands between them.
 //! Pure: the same input gives the same commands, and none where nothing differs.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ringfort_model::net::Cidr;
 use ringfort_model::routes::{Hop, RouteMode, Routes};
+use ringfort_model::tunnel::TunnelKey;
 
-use super::look::{Device, Present};
-use super::{DEVICE, PROTOCOL};
+use super::look::{Device, Kind, Present};
+use super::wireguard::Change;
+use super::{DEVICE, PROTOCOL, encrypted};
 
 /// Says what cannot be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    /// Not made yet.
-    #[error("routes over WireGuard are not made yet: set network.routes to auto, direct or vxlan")]
-    Wireguard,
+    /// Encryption needs a key of this machine.
+    #[error("packets are to be encrypted, and this machine's key was not read")]
+    NoKey,
     /// A direct route needs a shared segment.
     #[error(
         "{address} is not on this node's segment {segment}, and a direct route needs that: set network.routes to auto or vxlan"
@@ -27,27 +30,63 @@ pub enum PlanError {
     },
 }
 
-/// A program and its arguments.
-pub(super) type Command = Vec<String>;
+/// One thing to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Step {
+    /// Run a program with arguments.
+    Run(Vec<String>),
+    /// Say something to the kernel's WireGuard.
+    Configure(Change),
+}
+
+/// Says it in words, without any key.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(command) => f.write_str(&command.join(" ")),
+            Self::Configure(change) => {
+                let key = if change.key { "its key, " } else { "" };
+                let port = if change.port.is_some() { "its port, " } else { "" };
+                let (set, removed) = (change.set.len(), change.removed.len());
+                write!(f, "configure {DEVICE}: {key}{port}{set} peers set, {removed} removed")
+            }
+        }
+    }
+}
 
 /// The number of the virtual network, and the port that IANA gave VXLAN (RFC 7348).
 const NETWORK: &str = "82";
 const PORT: &str = "4789";
 
-/// Gives the commands that lead from what is there to what should be.
-pub(super) fn plan(wanted: &Routes, present: &Present) -> Result<Vec<Command>, PlanError> {
+/// Gives the steps that lead from what is there to what should be.
+pub(super) fn plan(
+    wanted: &Routes,
+    own_key: Option<TunnelKey>,
+    present: &Present,
+) -> Result<Vec<Step>, PlanError> {
+    match (&wanted.tunnel, own_key) {
+        (Some(tunnel), Some(own_key)) => Ok(encrypted::plan(wanted, tunnel, own_key, present)),
+        (Some(_), None) => Err(PlanError::NoKey),
+        (None, _) => open(wanted, present),
+    }
+}
+
+fn open(wanted: &Routes, present: &Present) -> Result<Vec<Step>, PlanError> {
     let ways: Vec<Way<'_>> = wanted
         .peers
         .iter()
         .map(|peer| way(wanted.mode, peer, present))
         .collect::<Result<_, _>>()?;
-    let mut commands = Vec::new();
+    let mut commands: Vec<Step> =
+        present.rules.iter().map(|rule| encrypted::remove_rule(*rule)).collect();
     let tunnelled: Vec<&Hop> = ways.iter().filter(|way| way.tunnel).map(|way| way.peer).collect();
     let carrier = device(&wanted.own, &tunnelled, present, &mut commands);
     if let Some(device) = &carrier {
         neighbours(&tunnelled, device, &mut commands);
     }
     routes(&ways, present, carrier.is_some(), &mut commands);
+    let refusals = present.routes.iter().filter(|route| route.kind == Kind::Unreachable);
+    commands.extend(refusals.map(encrypted::remove));
     Ok(commands)
 }
 
@@ -66,7 +105,6 @@ fn way<'a>(mode: RouteMode, peer: &'a Hop, present: &Present) -> Result<Way<'a>,
         RouteMode::Direct => {
             return Err(PlanError::Apart { address: peer.address, segment: present.segment });
         }
-        RouteMode::Wireguard => return Err(PlanError::Wireguard),
     };
     Ok(Way { peer, tunnel })
 }
@@ -79,12 +117,7 @@ impl Way<'_> {
 }
 
 /// Sees to the device; gives it as it will be, or `None` where there should be none.
-fn device(
-    own: &Hop,
-    tunnelled: &[&Hop],
-    present: &Present,
-    out: &mut Vec<Command>,
-) -> Option<Device> {
+fn device(own: &Hop, tunnelled: &[&Hop], present: &Present, out: &mut Vec<Step>) -> Option<Device> {
     if tunnelled.is_empty() {
         if present.device.is_some() {
             out.push(command(&format!("ip link delete {DEVICE}")));
@@ -96,7 +129,8 @@ fn device(
     let mtu_bytes = present.mtu_bytes.saturating_sub(around);
     let base = own.pods.base();
     let fits = |device: &Device| {
-        device.local == Some(own.address) && device.mtu_bytes == mtu_bytes && device.up
+        let is_vxlan = device.tunnel.is_none() && device.local == Some(own.address);
+        is_vxlan && device.mtu_bytes == mtu_bytes && device.up
     };
     if let Some(device) = present.device.clone().filter(fits) {
         if !device.addresses.contains(&base) {
@@ -117,7 +151,7 @@ fn device(
 }
 
 /// Fixes who is behind which node, so that nothing is learned from packets.
-fn neighbours(tunnelled: &[&Hop], device: &Device, out: &mut Vec<Command>) {
+fn neighbours(tunnelled: &[&Hop], device: &Device, out: &mut Vec<Step>) {
     let wanted: Vec<(IpAddr, String, IpAddr)> =
         tunnelled.iter().map(|peer| (peer.pods.base(), mac(peer.address), peer.address)).collect();
     for (mac, to) in &device.forwarding {
@@ -144,10 +178,11 @@ fn neighbours(tunnelled: &[&Hop], device: &Device, out: &mut Vec<Command>) {
     }
 }
 
-fn routes(ways: &[Way<'_>], present: &Present, tunnel: bool, out: &mut Vec<Command>) {
-    for route in &present.routes {
+fn routes(ways: &[Way<'_>], present: &Present, tunnel: bool, out: &mut Vec<Step>) {
+    let device_is_new = out.iter().any(|step| step.to_string().starts_with("ip link add"));
+    for route in present.routes.iter().filter(|route| route.kind == Kind::Way) {
         // With its device a route goes by itself.
-        let goes = route.device == DEVICE && !tunnel;
+        let goes = route.device == DEVICE && (!tunnel || device_is_new);
         if !goes && !ways.iter().any(|way| way.peer.pods == route.to) {
             let family = family(route.to);
             out.push(command(&format!("ip {family} route delete {} proto {PROTOCOL}", route.to)));
@@ -155,12 +190,13 @@ fn routes(ways: &[Way<'_>], present: &Present, tunnel: bool, out: &mut Vec<Comma
     }
     for way in ways {
         let (to, next) = (way.peer.pods, way.next());
-        let device_is_new =
-            way.tunnel && out.iter().any(|command| command[1..3] == ["link", "add"]);
         let there = present.routes.iter().any(|route| {
-            route.to == to && route.via == Some(next) && (route.device == DEVICE) == way.tunnel
+            route.to == to
+                && route.kind == Kind::Way
+                && route.via == Some(next)
+                && (route.device == DEVICE) == way.tunnel
         });
-        if there && !device_is_new {
+        if there && !(way.tunnel && device_is_new) {
             continue;
         }
         let family = family(to);
@@ -171,11 +207,11 @@ fn routes(ways: &[Way<'_>], present: &Present, tunnel: bool, out: &mut Vec<Comma
     }
 }
 
-fn family(range: Cidr) -> &'static str {
+pub(super) fn family(range: Cidr) -> &'static str {
     if range.base().is_ipv4() { "-4" } else { "-6" }
 }
 
-fn single(address: IpAddr) -> String {
+pub(super) fn single(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
@@ -192,8 +228,8 @@ fn mac(address: IpAddr) -> String {
     format!("02:52:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
-fn command(line: &str) -> Command {
-    line.split(' ').map(str::to_owned).collect()
+pub(super) fn command(line: &str) -> Step {
+    Step::Run(line.split(' ').map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -201,8 +237,12 @@ mod tests {
     use ringfort_model::name::NodeName;
     use ringfort_model::routes::{Hop, RouteMode, Routes};
 
-    use super::super::look::{Device, Present, Route};
-    use super::{PlanError, plan};
+    use super::super::look::{Device, Kind, Present, Route, Table};
+    use std::collections::BTreeMap;
+
+    use ringfort_model::tunnel::Tunnel;
+
+    use super::{PlanError, command, plan};
 
     fn hop(node: &str, address: &str, pods: &str) -> Hop {
         let node = NodeName::new(node).unwrap();
@@ -217,17 +257,19 @@ mod tests {
                 hop("cp2", "10.77.0.12", "10.244.1.0/24"),
                 hop("far", "10.78.0.13", "10.244.2.0/24"),
             ],
+            tunnel: None,
         }
     }
 
     fn bare() -> Present {
         let segment = "10.77.0.0/24".parse().unwrap();
-        Present { routes: Vec::new(), segment, mtu_bytes: 1500, device: None }
+        Present { routes: Vec::new(), rules: Vec::new(), segment, mtu_bytes: 1500, device: None }
     }
 
     fn route(to: &str, via: &str, device: &str) -> Route {
         let (to, via) = (to.parse().unwrap(), Some(via.parse().unwrap()));
-        Route { to, via, device: device.to_owned() }
+        let (table, kind) = (Table::Main, Kind::Way);
+        Route { to, via, device: device.to_owned(), table, kind }
     }
 
     /// The machine after the plan of mode `auto`.
@@ -244,14 +286,15 @@ mod tests {
                 up: true,
                 neighbours: vec![("10.244.2.0".parse().unwrap(), "02:52:0a:4e:00:0d".to_owned())],
                 forwarding: vec![("02:52:0a:4e:00:0d".to_owned(), "10.78.0.13".parse().unwrap())],
+                tunnel: None,
             }),
             ..bare()
         }
     }
 
     fn check(mode: RouteMode, present: &Present, expected: &[&str]) {
-        let commands = plan(&routes(mode), present).unwrap();
-        let commands: Vec<String> = commands.iter().map(|command| command.join(" ")).collect();
+        let commands = plan(&routes(mode), None, present).unwrap();
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
         assert_eq!(commands, expected);
     }
 
@@ -299,8 +342,8 @@ mod tests {
     fn a_device_that_does_not_fit_is_made_anew_with_its_routes() {
         let mut present = kept();
         present.device.as_mut().unwrap().mtu_bytes = 1500;
-        let commands = plan(&routes(RouteMode::Auto), &present).unwrap();
-        let commands: Vec<String> = commands.iter().map(|command| command.join(" ")).collect();
+        let commands = plan(&routes(RouteMode::Auto), None, &present).unwrap();
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
         assert_eq!(commands[0], "ip link delete ringfort0");
         assert!(commands.last().unwrap().contains("10.244.2.0/24 via 10.244.2.0 dev ringfort0"));
         assert_eq!(commands.len(), 7);
@@ -310,15 +353,16 @@ mod tests {
     fn the_device_goes_with_the_last_far_node() {
         let mut wanted = routes(RouteMode::Auto);
         wanted.peers.pop();
-        let commands = plan(&wanted, &kept()).unwrap();
-        assert_eq!(commands, [["ip", "link", "delete", "ringfort0"].map(str::to_owned).to_vec()]);
+        let commands = plan(&wanted, None, &kept()).unwrap();
+        assert_eq!(commands, [command("ip link delete ringfort0")]);
     }
 
     #[test]
     fn what_cannot_be_is_said() {
-        let error = plan(&routes(RouteMode::Direct), &bare()).unwrap_err();
+        let error = plan(&routes(RouteMode::Direct), None, &bare()).unwrap_err();
         assert!(matches!(error, PlanError::Apart { .. }), "{error}");
-        let error = plan(&routes(RouteMode::Wireguard), &bare()).unwrap_err();
-        assert_eq!(error, PlanError::Wireguard);
+        let tunnel = Some(Tunnel { key: "/k".to_owned(), peers: BTreeMap::new() });
+        let encrypted = Routes { tunnel, ..routes(RouteMode::Auto) };
+        assert_eq!(plan(&encrypted, None, &bare()), Err(PlanError::NoKey));
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_engine::Planned;
 use ringfort_forge::keyring::{Keyring, StateError};
 use ringfort_forge::make::{self, IDENTITY_LIFE, Memory, Ways};
+use ringfort_forge::render::sample_tunnel_key;
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::{Founding, FoundingState};
 use ringfort_model::event::Event;
@@ -47,6 +48,10 @@ async fn plan(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Ou
         Err(StateError::None { .. }) if !preflight.exists => imagined(session)?,
         Err(error) => return Err(state_fault(error)),
     };
+    trust.carriage = session.settle(&preflight, trust.carriage)?;
+    for node in session.spec.nodes.keys() {
+        trust.tunnel_keys.entry(node.clone()).or_insert_with(|| sample_tunnel_key(node));
+    }
     // A key that is not made yet stands in the plan by its machine's name.
     for node in session.spec.control_planes() {
         if !trust.service_account_keys.values().any(|key| key.node == node.name) {

@@ -8,11 +8,13 @@ use clap::Args;
 use jiff::Timestamp;
 
 use ringfort_forge::bundle::{Bundle, cache_directory};
+use ringfort_forge::carriage;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
 use ringfort_forge::make::{Memory, Places, Preflight, Site, Work, doors};
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::event::Event;
+use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
 
 use super::Fault;
@@ -65,6 +67,10 @@ pub struct Session {
     pub voice: Voice,
     /// When it began.
     pub start: Instant,
+    /// Whether packets of pods are encrypted between machines, once that is settled.
+    pub encrypted: bool,
+    /// Why they are, or are not.
+    pub pod_traffic: String,
 }
 
 /// Whether an identity that is missing is made.
@@ -97,7 +103,20 @@ impl Session {
         });
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
-        Ok(Self { file, home, operator, spec, identity, state, own, bundle, voice, start })
+        Ok(Self {
+            file,
+            home,
+            operator,
+            spec,
+            identity,
+            state,
+            own,
+            bundle,
+            voice,
+            start,
+            encrypted: false,
+            pod_traffic: String::new(),
+        })
     }
 
     /// Tells every waiver: those that hold, and those that have ended and loosen nothing any more.
@@ -185,6 +204,36 @@ impl Session {
             operator,
         };
         (work, voice)
+    }
+
+    /// Settles whether packets of pods are encrypted, and says so. A machine that cannot do what it
+    /// must ends the command before anything was written to it.
+    pub fn settle(
+        &mut self,
+        preflight: &Preflight,
+        held: Option<Carriage>,
+    ) -> Result<Option<Carriage>, Fault> {
+        let settled = carriage::settle(&self.spec, held, &preflight.abilities);
+        for finding in &settled.findings {
+            self.voice.tell(&Event::Preflight {
+                node: finding.node.clone(),
+                finding: finding.text.clone(),
+                fatal: finding.fatal,
+            });
+        }
+        if settled.findings.is_empty() {
+            self.voice.note(&settled.why);
+        }
+        let fatal = settled.findings.iter().filter(|finding| finding.fatal).count();
+        let traffic = settled.carriage.map(|carriage| carriage.traffic);
+        self.encrypted = traffic == Some(PodTraffic::Encrypted);
+        self.pod_traffic = settled.why;
+        match fatal {
+            0 => Ok(settled.carriage),
+            _ => Err(Fault::unable(format!(
+                "{fatal} machines cannot encrypt packets of pods; nothing was written to any"
+            ))),
+        }
     }
 }
 

@@ -126,10 +126,11 @@ async fn up(
     let opened = held
         .open_or_create(&session.identity, &recipients, exists, now_s())
         .map_err(state_fault)?;
+    let carriage = session.settle(&preflight, opened.trust.carriage)?;
     // An authority whose life is over ends the run before a machine is told anything.
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
-    let mut trust = TrustFacts { epoch, ..opened.trust };
+    let mut trust = TrustFacts { epoch, carriage, ..opened.trust };
     if let Some(name) = &args.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }

@@ -25,8 +25,12 @@ pub const NO_PRIVILEGED_CONTAINERS: &str = "access/no-privileged-containers";
 /// The control that confines containers by AppArmor.
 pub const APPARMOR: &str = "node/apparmor";
 
+/// The control that encrypts what pods say to other nodes.
+pub const POD_ENCRYPTION: &str = "network/pod-encryption";
+
 /// The controls that rules of the spec ask for by themselves.
-const OWN: [&str; 4] = [THREE_CONTROL_PLANES, THREE_WORKERS, NO_PRIVILEGED_CONTAINERS, APPARMOR];
+const OWN: [&str; 5] =
+    [THREE_CONTROL_PLANES, THREE_WORKERS, NO_PRIVILEGED_CONTAINERS, APPARMOR, POD_ENCRYPTION];
 
 /// Looks at all rules.
 pub(crate) fn look(parsed: &Parsed, known_controls: &[&str], today: Date) -> Vec<Problem> {

@@ -7,10 +7,12 @@ use jiff::civil::Date;
 use ringfort_model::name::NodeName;
 
 use super::{
-    APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, THREE_CONTROL_PLANES, THREE_WORKERS, hosts,
+    APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, POD_ENCRYPTION, THREE_CONTROL_PLANES,
+    THREE_WORKERS, hosts,
 };
 use crate::parsed::Parsed;
 use crate::report::Problem;
+use crate::settings::{Encryption, Provider};
 use crate::shape::{did_you_mean, nearest};
 use crate::spec;
 use crate::written::{Scope, Waiver};
@@ -67,9 +69,12 @@ pub(super) fn look(
 /// Finds settings that loosen a default without a waiver.
 fn loosened(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     let written = &parsed.written;
+    let network = &written.network;
+    let open = network.encryption == Encryption::None && network.provider == Provider::Ringfort;
     let settings = [
         (written.allow_privileged, "/allowPrivileged", NO_PRIVILEGED_CONTAINERS),
         (!written.runtime.app_armor, "/runtime/appArmor", APPARMOR),
+        (open, "/network/encryption", POD_ENCRYPTION),
     ];
     let bare = settings.iter().filter(|(loose, _, control)| *loose && !holds(parsed, control));
     let mut problems: Vec<Problem> =
