@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::api_object::ObjectKey;
 use crate::judgement::Judgement;
 use crate::name::NodeName;
+use crate::net::Cidr;
 
 /// What a proof wants next.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,18 @@ pub enum Act {
         namespace: String,
         /// How long it stays stopped, in milliseconds.
         down_ms: u64,
+    },
+    /// Begins to count what arrives on a machine from outside.
+    Listen {
+        /// Which machine.
+        node: NodeName,
+        /// The range of all pods' addresses.
+        pods: Cidr,
+    },
+    /// Ends the counting and tells what was counted.
+    Hear {
+        /// Which machine.
+        node: NodeName,
     },
     /// Lets time pass.
     Wait {
@@ -149,6 +162,8 @@ pub enum Seen {
     Lines(Vec<String>),
     /// What a steady load of writes met.
     Load(Load),
+    /// What arrived on a machine from outside.
+    Heard(Heard),
     /// It could not be tried.
     Failed {
         /// Why.
@@ -169,6 +184,15 @@ pub struct Load {
     pub longest_pause_ms: u64,
     /// From starting the containers again until the server was ready, in milliseconds.
     pub recovery_ms: u64,
+}
+
+/// What arrived on a machine from outside.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Heard {
+    /// Packets of WireGuard.
+    pub sealed: u64,
+    /// Packets of pods in no tunnel.
+    pub open: u64,
 }
 
 /// All that a proof has done and seen so far, in order.

@@ -19,6 +19,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 
 use crate::gate::{Proof, Scene};
+use crate::listen;
 use crate::rehearse;
 use crate::secretbox::{self, Raw};
 
@@ -97,6 +98,12 @@ async fn try_one(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Ask { .. } => Err("no identity of this kind is at hand".to_owned()),
         Act::ReadSealed { member, key } => sealed(site, member, key).await,
         Act::ReadAudit { server, holding } => audit(site, server, holding).await,
+        Act::Listen { node, pods } => {
+            run(site, node, &listen::begin(*pods)).await.map(|_| Seen::Done)
+        }
+        Act::Hear { node } => {
+            listen::read(&run(site, node, &listen::end()).await?).map(Seen::Heard)
+        }
         Act::Rehearse { stop, through, namespace, down_ms } => {
             let stopped = rehearse::Stopped {
                 host: way(&site.hosts, stop)?,

@@ -2,5 +2,6 @@
 
 pub mod drive;
 pub mod gate;
+mod listen;
 mod rehearse;
 pub mod secretbox;

@@ -7,6 +7,7 @@ mod audit;
 mod dns;
 mod encryption;
 mod nodes;
+mod pod_encryption;
 mod pod_security;
 mod survives;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Cidr;
 
 /// One proof.
 pub struct Proof {
@@ -36,6 +38,7 @@ pub const GATE: &[Proof] = &[
     Proof { control: "access/waived-namespaces", next: waived::next },
     Proof { control: "audit/policy-is-set", next: audit::next },
     Proof { control: "network/cluster-dns", next: dns::next },
+    Proof { control: "network/pod-encryption", next: pod_encryption::next },
     Proof { control: "ha/survives-control-plane", next: survives::next },
 ];
 
@@ -54,6 +57,23 @@ pub struct Scene {
     pub probe_image: String,
     /// The labels that open namespaces by a waiver, each with the identities that may give it.
     pub waived: BTreeMap<String, BTreeSet<String>>,
+    /// How packets of pods travel between machines.
+    pub pod_traffic: PodTraffic,
+}
+
+/// How packets of pods travel between machines.
+#[derive(Clone, Debug)]
+pub enum PodTraffic {
+    /// Encrypted.
+    Encrypted {
+        /// The range of all pods' addresses.
+        pods: Cidr,
+    },
+    /// Not encrypted by ringfort.
+    Open {
+        /// Why, in one sentence.
+        why: String,
+    },
 }
 
 impl Scene {

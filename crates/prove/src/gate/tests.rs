@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, Load, Next, Seen};
+use ringfort_model::act::{Act, Ask, Heard, Load, Next, Seen};
 use ringfort_model::judgement::{Decided, Judgement};
 use ringfort_model::name::NodeName;
 
-use super::{GATE, Proof, Scene};
+use super::{GATE, PodTraffic, Proof, Scene};
 
 fn scene() -> Scene {
     let nodes = |names: &[&str]| names.iter().map(|name| NodeName::new(*name).unwrap()).collect();
@@ -17,6 +17,7 @@ fn scene() -> Scene {
         nonce: "nonce-4711".to_owned(),
         probe_image: "ringfort.dev/probe:1".to_owned(),
         waived: [("e2e-framework".to_owned(), ["e2e".to_owned()].into())].into(),
+        pod_traffic: PodTraffic::Encrypted { pods: "10.244.0.0/16".parse().unwrap() },
     }
 }
 
@@ -39,7 +40,8 @@ fn judge(proof: &Proof, mut world: impl FnMut(&Act) -> Seen) -> Judgement {
 
 fn good(act: &Act) -> Seen {
     match act {
-        Act::Wait { .. } => Seen::Done,
+        Act::Wait { .. } | Act::Listen { .. } => Seen::Done,
+        Act::Hear { .. } => Seen::Heard(Heard { sealed: 60, open: 0 }),
         Act::ReadSealed { .. } => {
             Seen::Opened { key: "k1".to_owned(), plain: "canary nonce-4711".to_owned() }
         }
@@ -62,7 +64,8 @@ fn good(act: &Act) -> Seen {
             },
             Ask::Create(object) => Seen::Object(object.clone()),
             Ask::Get(key) => Seen::Object(json!({
-                "kind": key.kind, "metadata": {"name": key.name}, "status": {"phase": "Succeeded"},
+                "kind": key.kind, "metadata": {"name": key.name},
+                "status": {"phase": "Succeeded", "podIP": "10.244.3.7"},
             })),
             Ask::List { .. } => Seen::Objects(
                 ["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into(),
@@ -134,7 +137,8 @@ fn one_silent_machine_is_no_pass() {
         let judgement =
             judge(proof, |act| silent(act).unwrap_or(Seen::Failed { why: "no answer".to_owned() }));
         // What is asked of one server only does not see the silent one.
-        let asks_one = ["ha/nodes-are-ready", "network/cluster-dns"].contains(&proof.control);
+        let asks_one = ["ha/nodes-are-ready", "network/cluster-dns", "network/pod-encryption"]
+            .contains(&proof.control);
         assert_eq!(judgement.is_err(), !asks_one, "{}: {judgement:?}", proof.control);
     }
 }
@@ -248,4 +252,68 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         })),
         _ => None,
     });
+    check("network/pod-encryption", |act| match act {
+        Act::Hear { node } if node.as_str() == "w3" => {
+            Some(Seen::Heard(Heard { sealed: 60, open: 1 }))
+        }
+        _ => None,
+    });
+    check("network/pod-encryption", |act| match act {
+        Act::Hear { .. } => Some(Seen::Heard(Heard { sealed: 3, open: 0 })),
+        Act::Ask { ask: Ask::Get(key), .. } if key.name.starts_with("canary-asks") => {
+            Some(Seen::Object(json!({"status": {"phase": "Failed"}})))
+        }
+        _ => None,
+    });
+}
+
+/// The proof about packets of pods, in a world of its own.
+fn overhear(scene: &Scene, world: fn(&Act) -> Option<Seen>) -> (Judgement, Vec<Act>) {
+    let proof = GATE.iter().find(|proof| proof.control == "network/pod-encryption").unwrap();
+    let mut acts = Vec::new();
+    let mut transcript = Vec::new();
+    loop {
+        match (proof.next)(scene, &transcript) {
+            Next::Done(judgement) => return (judgement, acts),
+            Next::Do(more) => {
+                acts.extend(more.clone());
+                let seen = |act: Act| (act.clone(), world(&act).unwrap_or_else(|| good(&act)));
+                transcript.extend(more.into_iter().map(seen));
+            }
+        }
+    }
+}
+
+#[test]
+fn silence_on_the_wire_is_no_pass() {
+    let check = |world: fn(&Act) -> Option<Seen>| {
+        let (judgement, acts) = overhear(&scene(), world);
+        assert!(judgement.is_err(), "{judgement:?}");
+        let ends = acts.iter().filter(|act| matches!(act, Act::Hear { .. })).count();
+        assert_eq!(ends, 3, "what listens is ended");
+    };
+    check(|act| match act {
+        Act::Hear { node } if node.as_str() == "w2" => {
+            Some(Seen::Failed { why: "no answer".to_owned() })
+        }
+        _ => None,
+    });
+    check(|act| match act {
+        Act::Hear { .. } => Some(Seen::Heard(Heard { sealed: 0, open: 0 })),
+        _ => None,
+    });
+    check(|act| match act {
+        Act::Listen { .. } => Some(Seen::Failed { why: "no nft".to_owned() }),
+        Act::Hear { .. } => Some(Seen::Failed { why: "no table".to_owned() }),
+        _ => None,
+    });
+}
+
+#[test]
+fn what_is_not_encrypted_is_not_shown_to_be() {
+    let why = "pods' packets are not encrypted between machines".to_owned();
+    let scene = Scene { pod_traffic: PodTraffic::Open { why: why.clone() }, ..scene() };
+    let (judgement, acts) = overhear(&scene, |_| None);
+    assert_eq!(judgement, Ok(Decided::NotApplicable { reason: why }));
+    assert!(acts.is_empty());
 }

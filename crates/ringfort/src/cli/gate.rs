@@ -19,7 +19,7 @@ use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::judgement::{Decided, Judgement};
 use ringfort_prove::drive;
-use ringfort_prove::gate::{GATE, Proof, Scene};
+use ringfort_prove::gate::{GATE, PodTraffic, Proof, Scene};
 
 use super::Fault;
 use super::session::{Session, now_s};
@@ -146,7 +146,10 @@ pub async fn prove(
 }
 
 fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
-    let passed = |shown: &&Shown| matches!(shown.judgement, Ok(Decided::Pass(_)));
+    // What there is nothing to show of becomes something by a change only.
+    let passed = |shown: &&Shown| {
+        matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))
+    };
     let Some(shown) = evidence.controls.get(proof.control).filter(passed) else { return true };
     let stale = now_s() - shown.at_s > FRESH_S;
     match fresh {
@@ -194,6 +197,10 @@ fn scene(session: &Session) -> Result<Scene, Fault> {
         nonce,
         probe_image: probe.reference.to_owned(),
         waived: ringfort_controls::access::waived_namespaces::waived(&session.spec),
+        pod_traffic: match session.encrypted {
+            true => PodTraffic::Encrypted { pods: session.spec.network.pods },
+            false => PodTraffic::Open { why: session.pod_traffic.clone() },
+        },
     })
 }
 
