@@ -120,7 +120,7 @@ impl<'a> Demo<'a> {
     }
 
     fn build(&self) -> Result<()> {
-        let arguments = ["build", "--workspace", "--all-targets", "--locked"];
+        let arguments = ["build", "--workspace", "--bins", "--locked"];
         process::run(self.workspace.cargo(&arguments).stdout(std::io::stderr()))
     }
 

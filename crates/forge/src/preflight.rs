@@ -185,7 +185,7 @@ impl One<'_> {
                 self.advice(format!(
                     "one of ten synced writes takes {} ms or more: etcd asks for less than 10 ms",
                     us / 1_000
-                ))
+                ));
             }
             Some(_) => {}
         }

@@ -52,7 +52,7 @@ const LIST: &str = "\
     find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
         \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /root \
            -o -path /var/lib/ringfort/bin \\) -prune -o \
-        ! -path /var/lib -a ! -path /var/lib/ringfort -a ! -path / \
+        ! -path /var/lib -a ! -path /var/lib/ringfort -a ! -path / -a ! -path /run \
         -printf '%p %y %m %U %s %T@\\n'";
 
 const RINGFORT: &str = env!("CARGO_BIN_EXE_ringfort");
