@@ -100,8 +100,11 @@ fn without_etcd(standing: &Standing<'_>) -> Next {
     let holds = |node: &NodeName| standing.data.get(node) == Some(&Data::Held);
     let has_lost = |node: &&NodeName| standing.data.get(*node) == Some(&Data::Lost);
     let holders = standing.data.keys().filter(|node| holds(node)).count();
-    if holders == 0 {
+    if holders == 0 && standing.started.is_empty() {
         return begin(standing);
+    }
+    if holders == 0 && standing.data.len() == standing.control_planes.len() {
+        return Next::Refuse(vec![lost_everything(standing.started)]);
     }
     let lost: Vec<&NodeName> = standing.control_planes.keys().filter(has_lost).collect();
     let remembered = standing.foundings.len();
@@ -326,13 +329,29 @@ fn lost_quorum(answering: usize, voters: usize) -> Refusal {
     }
 }
 
+/// An empty etcd in the place of one that ran would be a new cluster under the old one's name.
+fn lost_everything(started: &BTreeSet<NodeName>) -> Refusal {
+    let names: Vec<&str> = started.iter().map(NodeName::as_str).collect();
+    Refusal {
+        node: None,
+        what: format!(
+            "no control plane of the spec holds data of etcd, though it ran on {}",
+            names.join(", ")
+        ),
+        help:
+            "look whether /var/lib/etcd is only not mounted, or restore a backup; exchange control \
+               planes one by one; to lose the data and begin anew, run `ringfort reset` first"
+                .to_owned(),
+    }
+}
+
 fn removed_member(node: &NodeName) -> Refusal {
     Refusal {
         node: Some(node.clone()),
         what: "it holds data of an etcd member that the cluster does not know".to_owned(),
-        help: format!(
-            "if nothing on it is needed, run `ringfort reset --node {node}`, then run again"
-        ),
+        help: "if nothing of it is needed, stop kubelet there, end its etcd, empty /var/lib/etcd \
+               and run again"
+            .to_owned(),
     }
 }
 
@@ -523,8 +542,33 @@ mod tests {
         let stranger = |case: &mut Case| case.members = Some([1, 2].map(member).into());
         check(
             stranger,
-            "refuse: cp3: it holds data of an etcd member that the cluster does not know: if nothing on it is needed, run `ringfort reset --node cp3`, then run again",
+            "refuse: cp3: it holds data of an etcd member that the cluster does not know: if nothing of it is needed, stop kubelet there, end its etcd, empty /var/lib/etcd and run again",
         );
+    }
+
+    #[test]
+    fn a_cluster_that_lost_all_its_data_is_never_founded_anew() {
+        let emptied = |case: &mut Case| {
+            case.data = [1, 2, 3].map(|number| (number, Data::Lost)).into();
+            case.answering.clear();
+        };
+        let said = "refuse: no control plane of the spec holds data of etcd, though it ran on cp1, cp2, cp3: look whether /var/lib/etcd is only not mounted, or restore a backup; exchange control planes one by one; to lose the data and begin anew, run `ringfort reset` first";
+        check(emptied, said);
+        // Who cannot be asked may still hold it.
+        let unseen = move |case: &mut Case| {
+            emptied(case);
+            case.data.remove(&2);
+        };
+        check(
+            unseen,
+            "refuse: 0 of 3 members of etcd would be left, which is no majority: bring control planes that still have their data back first, or restore a backup",
+        );
+        let given_up = move |case: &mut Case| {
+            emptied(case);
+            case.founded.clear();
+            case.started.clear();
+        };
+        check(given_up, "remember cp1: New cp1 cp2 cp3");
     }
 
     #[test]

@@ -276,7 +276,7 @@ impl One<'_> {
         }
         if !survey.leftovers.is_empty() {
             self.fatal(format!(
-                "another cluster was here: {}: take it away with its own tool (kubeadm reset, k0s reset …) and remove what is left",
+                "another cluster or container runtime was here: {}: take it away with its own tool (kubeadm reset, k0s reset, apt-get purge …) and remove what is left",
                 survey.leftovers.join(", ")
             ));
         }
@@ -426,7 +426,10 @@ mod tests {
         check(|c| _ = c.survey.tools.remove("nft"), "nftables");
         check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");
         check(|c| _ = c.survey.busy_ports.insert(6443, "nginx".into()), "taken by nginx");
-        check(|c| c.survey.leftovers = vec!["/etc/kubernetes/manifests".into()], "another cluster");
+        check(
+            |c| c.survey.leftovers = vec!["/etc/kubernetes/manifests".into()],
+            "another cluster or",
+        );
         check(|c| c.survey.cluster = Some("other".into()), "belongs to the cluster \"other\"");
         check(|c| _ = c.survey.users.insert(2379, "backup".into()), "user id 2379");
         check(|c| c.survey.mtu_bytes = Some(1400), "different MTUs");

@@ -37,11 +37,12 @@ pub struct Site {
     pub members: BTreeMap<NodeName, Member>,
 }
 
-/// Ends what outlives the items of a blueprint. Every line is right also where there is nothing.
+/// Ends what outlives the items of a blueprint: what containerd kept, which preflight saw empty
+/// before it came. Every line is right also where there is nothing.
 const CLEAR: &str = "\
     find /var/lib/containerd /var/log/pods /var/log/containers -mindepth 1 -maxdepth 1 \
         -exec rm -rf {} + 2>/dev/null; \
-    rm -rf /opt/containerd; \
+    find /opt/containerd -depth -type d -empty -delete 2>/dev/null; \
     find /var/lib/ringfort -xdev -mindepth 1 -maxdepth 1 ! -name seed -exec rm -rf {} +";
 
 /// What preflight found.

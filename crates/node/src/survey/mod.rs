@@ -33,11 +33,13 @@ const TOOLS: &[(&str, &str)] = &[
     ("useradd", ""),
 ];
 
-/// Paths that speak of a cluster that is or was there, unless ringfort made them.
+/// Paths that speak of a cluster or of containers that are or were there, unless ringfort made them.
 const LEFTOVERS: &[&str] = &[
     "/etc/cni/net.d",
     "/etc/kubernetes",
     "/etc/rancher",
+    "/var/lib/containerd",
+    "/var/lib/docker",
     "/var/lib/etcd",
     "/var/lib/k0s",
     "/var/lib/kubelet",
@@ -207,6 +209,7 @@ mod tests {
             ("etc/passwd", "root:x:0:0::/:/bin/sh\npostgres:x:2379:5::/:/bin/false\n"),
             ("etc/kubernetes/admin.conf", ""),
             ("var/lib/etcd/lost+found/x", ""),
+            ("var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", ""),
         ] {
             let path = directory.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -215,7 +218,7 @@ mod tests {
         assert_eq!(memory_bytes(&root), Some(2 << 20));
         assert_eq!(os(&root).as_deref(), Some("Debian GNU/Linux 12"));
         assert_eq!(users(&root), [(2379, "postgres".to_owned())].into());
-        assert_eq!(leftovers(&root), ["/etc/kubernetes"]);
+        assert_eq!(leftovers(&root), ["/etc/kubernetes", "/var/lib/containerd"]);
         assert_eq!(cgroup_version(&root), None);
         assert!(sync_latency_us(&root).is_some());
         assert_eq!(std::fs::read_dir(directory.path().join("var/lib")).unwrap().count(), 1);

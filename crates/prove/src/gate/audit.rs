@@ -30,18 +30,19 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         return look(scene);
     }
     let last = &transcript[transcript.len() - servers..];
-    for (act, seen) in last {
-        let Act::ReadAudit { server, holding } = act else { continue };
+    for (place, (act, seen)) in last.iter().enumerate() {
+        let Act::ReadAudit { server, .. } = act else { continue };
+        let name = &name(place);
         let Seen::Lines(lines) = seen else {
             let said = format!("{server}: the audit log was not read: {}", words(seen));
             return gap(said, "ringfort up");
         };
-        match judge(scene, server, holding, lines) {
+        match judge(scene, server, name, lines) {
             Ok(()) => {}
             Err(Fault::NotThere) if looks < LOOKS => return look(scene),
             Err(Fault::NotThere) => {
                 return fail(
-                    format!("{server}: reading Secret {holding} is not in its audit log"),
+                    format!("{server}: reading Secret {name} is not in its audit log"),
                     "check --audit-policy-file and --audit-log-path: ringfort up",
                 );
             }
@@ -69,7 +70,10 @@ fn judge(scene: &Scene, server: &NodeName, name: &str, lines: &[String]) -> Resu
     };
     let events: Vec<Value> =
         lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let reads = |event: &&Value| event["verb"] == "get" && event["objectRef"]["name"] == name;
+    let reads = |event: &&Value| {
+        let of = &event["objectRef"];
+        event["verb"] == "get" && of["name"] == name && of["namespace"] == *scene.namespace
+    };
     let event = events.iter().find(reads).ok_or(Fault::NotThere)?;
     if event["level"] != "Metadata" {
         return wrong(format!("{server}: reading a Secret is logged at level {}", event["level"]));
@@ -83,7 +87,10 @@ fn judge(scene: &Scene, server: &NodeName, name: &str, lines: &[String]) -> Resu
 
 fn look(scene: &Scene) -> Next {
     let mut acts = vec![Act::Wait { ms: 300 }];
-    acts.extend(each(scene, |_, server, name| Act::ReadAudit { server, holding: name.to_owned() }));
+    acts.extend(each(scene, |scene, server, name| Act::ReadAudit {
+        server,
+        holding: holding(scene, name),
+    }));
     Next::Do(acts)
 }
 
@@ -104,6 +111,11 @@ fn read(scene: &Scene, server: NodeName, name: &str) -> Act {
 fn each(scene: &Scene, act: fn(&Scene, NodeName, &str) -> Act) -> Vec<Act> {
     let one = |(index, server): (usize, &NodeName)| act(scene, server.clone(), &name(index));
     scene.control_planes.iter().enumerate().map(one).collect()
+}
+
+/// What a line about this run's canary has in it, as the server writes it.
+fn holding(scene: &Scene, name: &str) -> String {
+    format!("/namespaces/{}/secrets/{name}", scene.namespace)
 }
 
 fn name(index: usize) -> String {

@@ -63,13 +63,14 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 }
 
 fn judge(scene: &Scene, last: &Transcript) -> Next {
+    let answer = format!("{} {}", service(scene), scene.api_address);
     for (worker, (_, seen)) in scene.workers.iter().zip(last) {
         match seen {
-            Seen::Text(log) if log.contains("10.") && log.contains("kubernetes.default") => {}
+            Seen::Text(log) if log.lines().any(|line| line.trim() == answer) => {}
             Seen::Text(log) => {
                 let line = log.lines().last().unwrap_or("no output").to_owned();
                 return fail(
-                    format!("{worker}: a pod does not find kubernetes.default.svc: {line}"),
+                    format!("{worker}: a pod that asks for {answer} is told: {line}"),
                     "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
                 );
             }
@@ -90,6 +91,11 @@ fn judge(scene: &Scene, last: &Transcript) -> Next {
     )
 }
 
+/// The Service of the API, by its full name.
+fn service(scene: &Scene) -> String {
+    format!("kubernetes.default.svc.{}", scene.domain)
+}
+
 fn name(worker: &NodeName) -> String {
     format!("canary-dns-{worker}")
 }
@@ -105,7 +111,7 @@ fn pod(scene: &Scene, worker: &NodeName) -> Value {
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "canary", "image": scene.probe_image, "imagePullPolicy": "IfNotPresent",
-                "args": ["resolve", "kubernetes.default.svc.cluster.local"],
+                "args": ["resolve", service(scene)],
                 "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
                 "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
             }],

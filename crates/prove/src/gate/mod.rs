@@ -15,6 +15,7 @@ mod tests;
 mod waived;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
@@ -53,6 +54,10 @@ pub struct Scene {
     pub namespace: String,
     /// A word that nobody could guess, for canaries.
     pub nonce: String,
+    /// The DNS domain of the cluster.
+    pub domain: String,
+    /// The address of the API's Service.
+    pub api_address: IpAddr,
     /// Reference of the probe image.
     pub probe_image: String,
     /// The labels that open namespaces by a waiver, each with the identities that may give it.

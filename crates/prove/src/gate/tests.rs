@@ -15,6 +15,8 @@ fn scene() -> Scene {
         workers: nodes(&["w1", "w2", "w3"]),
         namespace: "canary".to_owned(),
         nonce: "nonce-4711".to_owned(),
+        domain: "cluster.local".to_owned(),
+        api_address: [10, 96, 0, 1].into(),
         probe_image: "ringfort.dev/probe:1".to_owned(),
         waived: [("e2e-framework".to_owned(), ["e2e".to_owned()].into())].into(),
         pod_traffic: PodTraffic::Encrypted { pods: "10.244.0.0/16".parse().unwrap() },
@@ -54,6 +56,10 @@ fn good(act: &Act) -> Seen {
             recovery_ms: 7_000,
         }),
         Act::Ask { ask, .. } => match ask {
+            Ask::Create(object) if object["spec"]["hostNetwork"] == true => Seen::Refused {
+                status: 403,
+                message: "pods is forbidden: violates PodSecurity \"restricted:latest\"".to_owned(),
+            },
             Ask::Create(object) if object["spec"]["hostPID"] == true => Seen::Refused {
                 status: 403,
                 message: "pods is forbidden: violates PodSecurity \"restricted:latest\"".to_owned(),
@@ -78,8 +84,11 @@ fn good(act: &Act) -> Seen {
     }
 }
 
-fn event(name: &str, level: &str) -> Value {
-    json!({"level": level, "verb": "get", "objectRef": {"resource": "secrets", "name": name}})
+/// The line about a canary whose address in the API is looked for.
+fn event(holding: &str, level: &str) -> Value {
+    let parts: Vec<&str> = holding.split('/').collect();
+    let object = json!({"resource": "secrets", "namespace": parts[2], "name": parts[4]});
+    json!({"level": level, "verb": "get", "objectRef": object})
 }
 
 fn node(name: &str, ready: &str) -> Value {
@@ -90,6 +99,20 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 fn namespace(name: &str, labels: Value) -> Value {
     json!({"metadata": {"name": name, "labels": labels}})
+}
+
+/// A refusal by somebody else says nothing of Pod Security.
+#[test]
+fn the_refusal_of_a_guard_is_not_that_of_pod_security() {
+    let proof = GATE.iter().find(|proof| proof.control == "access/pod-security").unwrap();
+    let judgement = judge(proof, |act| match act {
+        Act::Ask { ask: Ask::Create(_), .. } => Seen::Refused {
+            status: 403,
+            message: "pods is forbidden: ValidatingAdmissionPolicy denied".to_owned(),
+        },
+        other => good(other),
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
 }
 
 /// An open namespace of a waiver that holds is no finding, and is told.
@@ -195,6 +218,12 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
+    check("access/pod-security", |act| match act {
+        Act::Ask { ask: Ask::Create(object), .. } if object["spec"]["hostNetwork"] == true => {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
     check("access/waived-namespaces", |act| match act {
         Act::Ask { server, ask: Ask::Create(object), .. }
             if object["metadata"]["labels"]["e2e-framework"] == "canary"
@@ -228,10 +257,22 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
-    check("network/cluster-dns", |act| match act {
-        Act::Ask { ask: Ask::Logs { .. }, .. } => Some(Seen::Text("no such host".to_owned())),
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            let mut event = event(holding, "Metadata");
+            event["objectRef"]["namespace"] = "an-earlier-run".into();
+            Some(Seen::Lines(vec![event.to_string()]))
+        }
         _ => None,
     });
+    for said in ["no such host", "kubernetes.default.svc.cluster.local 10.96.0.2"] {
+        let proof = GATE.iter().find(|proof| proof.control == "network/cluster-dns").unwrap();
+        let judgement = judge(proof, |act| match act {
+            Act::Ask { ask: Ask::Logs { .. }, .. } => Seen::Text(said.to_owned()),
+            other => good(other),
+        });
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{said}: {judgement:?}");
+    }
     check("ha/survives-control-plane", |act| match act {
         Act::Rehearse { .. } => Some(Seen::Load(Load {
             tried: 40,

@@ -195,6 +195,8 @@ fn scene(session: &Session) -> Result<Scene, Fault> {
         workers: session.spec.workers().map(|node| node.name.clone()).collect(),
         namespace: format!("ringfort-canary-{}", &nonce[..8]),
         nonce,
+        domain: session.spec.network.domain.clone(),
+        api_address: session.spec.network.api_address(),
         probe_image: probe.reference.to_owned(),
         waived: ringfort_controls::access::waived_namespaces::waived(&session.spec),
         pod_traffic: match session.encrypted {

@@ -30,6 +30,7 @@ pub const ALL: &[Case] = &[
     Case { name: "an_operator_killed_on_the_way_loses_nothing", run: killed_operator },
     Case { name: "a_machine_without_power_comes_back", run: power_off },
     Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
+    Case { name: "machines_are_exchanged_and_their_pods_move", run: exchanged },
     Case { name: "reset_leaves_machines_as_they_were", run: reset },
 ];
 
@@ -176,14 +177,45 @@ fn reset(cluster: &Cluster) {
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     nothing_planned(cluster);
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
-    let left = "ls -d /etc/kubernetes /etc/etcd /etc/cni /opt/containerd /usr/local/bin/* 2>/dev/null; \
-                find /var/lib/etcd /var/lib/kubelet -mindepth 1; \
-                ls -A /var/lib/ringfort | grep -v seed; \
-                ip -o link | grep -E 'cni0|veth'; grep -E '^etcd:' /etc/passwd; \
-                nft list tables | grep kube";
+    assert_eq!(cluster.differences(), Vec::<String>::new());
+    let left = "ip -o link | grep -E 'cni0|veth|ringfort'; nft list tables | grep kube; \
+                ip route | grep 10.244; ls -A /var/lib/ringfort | grep -v seed";
     for machine in MACHINES {
         assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
     }
+}
+
+/// A control plane and a worker leave the specification, others come in their place. Pods of the
+/// worker run elsewhere, no write is lost, and the machines that left are as before.
+fn exchanged(cluster: &Cluster) {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/sample.yaml");
+    let applied = cluster.kubectl(&["apply", "-f", sample]);
+    assert_eq!(applied.code, Some(0), "{}", applied.stderr);
+    let rollout = ["-n", "sample", "rollout", "status", "deployment/hello", "--timeout=120s"];
+    let rolled = cluster.kubectl(&rollout);
+    assert_eq!(rolled.code, Some(0), "{}", rolled.stderr);
+    let made = cluster.kubectl(&["create", "configmap", "moved", "--from-literal=a=b"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    cluster.exchange(&[("cp3", "cp4"), ("w1", "w4")]);
+    let plan = cluster.ringfort("plan", &[]);
+    well(&plan);
+    for step in ["api Node w1", "w1 machine", "cp3 machine"] {
+        assert!(plan.steps().iter().any(|planned| planned == step), "{step}: {:?}", plan.steps());
+    }
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+    println!("     up with two machines exchanged: {}", up.end());
+    nothing_planned(cluster);
+    let nodes = cluster.kubectl(&["get", "nodes", "-o", "name"]).stdout;
+    let names: Vec<&str> = nodes.lines().collect();
+    assert_eq!(names, ["node/cp1", "node/cp2", "node/cp4", "node/w2", "node/w3", "node/w4"]);
+    let rolled = cluster.kubectl(&rollout);
+    assert_eq!(rolled.code, Some(0), "{}", rolled.stderr);
+    let there = cluster.kubectl(&["get", "configmap", "moved"]);
+    assert_eq!(there.code, Some(0), "{}", there.stderr);
+    let changed = cluster.differences();
+    let of_gone = |line: &&String| line.starts_with("cp3 ") || line.starts_with("w1 ");
+    assert_eq!(changed.iter().filter(of_gone).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// Sees that a plan has no steps.

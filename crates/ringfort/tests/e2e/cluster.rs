@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::MACHINES;
 use crate::running::Running;
 
 /// One lab with one cluster.
@@ -15,6 +16,8 @@ pub struct Cluster {
     pub directory: PathBuf,
     lab: String,
     bundle: PathBuf,
+    /// What was on the machines before ringfort was.
+    bare: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a run of the program said.
@@ -55,23 +58,76 @@ const LIST: &str = "\
         ! -path /var/lib -a ! -path /var/lib/ringfort -a ! -path / -a ! -path /run \
         -printf '%p %y %m %U %s %T@\\n'";
 
+/// Every file with what is in it, but not what a system writes on its own: logs, caches, the times of
+/// its timers. Programs and libraries are told by size and time.
+const CONTENT: &str = "\
+    look() { find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
+        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /run \
+           -o -path /root \\) -prune -o \"$@\"; }; \
+    look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
+    look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \
+    look -type f ! -path '/usr/*' -exec sha256sum {} +";
+
+/// Machines that the cluster is made without, to join later.
+const SPARE: [&str; 2] = ["cp4", "w4"];
+
 const RINGFORT: &str = env!("CARGO_BIN_EXE_ringfort");
 
 impl Cluster {
-    /// Boots six machines.
+    /// Boots the machines, with two more than the cluster has at first.
     pub fn boot() -> Self {
         let bundle = std::env::var_os("RINGFORT_BUNDLE").expect("RINGFORT_BUNDLE names the bundle");
         let lab = format!("e2e-{}", std::process::id());
         let directory = std::env::temp_dir().join(format!("ringfort-{lab}"));
         std::fs::create_dir_all(&directory).unwrap();
-        let cluster = Self { directory, lab, bundle: bundle.into() };
+        let bare = BTreeMap::new();
+        let mut cluster = Self { directory, lab, bundle: bundle.into(), bare };
         let start = Instant::now();
         let bundle = cluster.bundle.display().to_string();
-        cluster.lab(&["up", &cluster.lab, "--store", &bundle]);
-        let spec = cluster.lab(&["hosts", &cluster.lab]);
-        std::fs::write(cluster.spec(), spec.stdout).unwrap();
-        println!("six machines booted in {:.1} s", start.elapsed().as_secs_f64());
+        let counts = ["--control-planes", "4", "--workers", "4"];
+        let up = ["up", &cluster.lab, "--store", &bundle];
+        cluster.lab(&up.into_iter().chain(counts).collect::<Vec<_>>());
+        println!("eight machines booted in {:.1} s", start.elapsed().as_secs_f64());
+        let spec = cluster.lab(&["hosts", &cluster.lab]).stdout;
+        let is_spare = |line: &str| SPARE.iter().any(|name| line.contains(&host_end(name)));
+        let lines = spec.lines().filter(|line| !is_spare(line));
+        std::fs::write(cluster.spec(), lines.map(|l| format!("{l}\n")).collect::<String>())
+            .unwrap();
+        cluster.bare = cluster.contents();
         cluster
+    }
+
+    /// Puts other machines into the specification in the place of some.
+    pub fn exchange(&self, pairs: &[(&str, &str)]) {
+        let all = self.lab(&["hosts", &self.lab]).stdout;
+        let line = |name: &str| {
+            let found = all.lines().find(|line| line.contains(&host_end(name)));
+            found.expect("the lab has the machine").to_owned()
+        };
+        let old = std::fs::read_to_string(self.spec()).unwrap();
+        let exchanged =
+            pairs.iter().fold(old, |text, (out, into)| text.replace(&line(out), &line(into)));
+        std::fs::write(self.spec(), exchanged).unwrap();
+    }
+
+    /// Says what every machine of the lab has that it had not before ringfort came, and the reverse.
+    pub fn differences(&self) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (machine, files) in self.contents() {
+            let bare = &self.bare[&machine];
+            differences.extend(files.difference(bare).map(|line| format!("{machine} + {line}")));
+            differences.extend(bare.difference(&files).map(|line| format!("{machine} - {line}")));
+        }
+        differences
+    }
+
+    fn contents(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let machines = MACHINES.iter().chain(&SPARE);
+        machines.map(|machine| ((*machine).to_owned(), self.lines(machine, CONTENT))).collect()
+    }
+
+    fn lines(&self, machine: &str, command: &str) -> BTreeSet<String> {
+        self.on(machine, command).lines().map(str::to_owned).collect()
     }
 
     /// Gives the path of `cluster.yaml`.
@@ -133,11 +189,7 @@ impl Cluster {
     /// Lists every file of some machines with its mode, owner, size and time, apart from what lives
     /// on its own and the program that ringfort brings to look with.
     pub fn listing(&self, machines: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
-        let list = |machine: &&str| {
-            let lines = self.on(machine, LIST).lines().map(str::to_owned).collect();
-            ((*machine).to_owned(), lines)
-        };
-        machines.iter().map(list).collect()
+        machines.iter().map(|machine| ((*machine).to_owned(), self.lines(machine, LIST))).collect()
     }
 
     /// Runs kubectl with the kubeconfig that was handed over.
@@ -192,6 +244,11 @@ impl Cluster {
         self.lab(&["down", &self.lab]);
         remove(&self.directory);
     }
+}
+
+/// How a machine's line in the specification ends.
+fn host_end(machine: &str) -> String {
+    format!("name: {machine} }}")
 }
 
 fn remove(directory: &Path) {

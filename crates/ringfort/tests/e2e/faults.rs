@@ -119,7 +119,7 @@ pub fn unfit(cluster: &Cluster) {
         "port 10250 is taken by sshd",
         "cp3, w3 have the same host name",
         "different MTUs",
-        "another cluster was here: /var/lib/etcd",
+        "another cluster or container runtime was here: /var/lib/etcd",
         "preflight found 5 things to mend first; nothing was written",
     ];
     refused(cluster, 4, &words, || cluster.ringfort("up", &[]));

@@ -23,7 +23,7 @@ pub struct Case {
     run: fn(&Cluster),
 }
 
-/// The machines of the cluster.
+/// The machines that the cluster is made of.
 pub const MACHINES: &[&str] = &["cp1", "cp2", "cp3", "w1", "w2", "w3"];
 
 fn main() -> ExitCode {
