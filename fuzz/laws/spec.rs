@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::date;
-use ringfort_spec::Paint;
+use ringfort_spec::{Known, Limit, Paint};
 
 /// Reads bytes as `cluster.yaml`.
 pub fn holds(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let controls = ["access/pod-security", "ha/three-control-planes"];
+    let controls = [Known { id: "access/pod-security", limits: &[Limit::Namespaces] }];
     match ringfort_spec::read(&text, "cluster.yaml", &controls, date(2026, 11, 23)) {
         Ok(spec) => {
             // What was accepted can be numbered, and numbered again the same.

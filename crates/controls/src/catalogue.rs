@@ -1,5 +1,7 @@
 //! The table of all controls, in the order in which they write a blueprint.
 
+use ringfort_spec::Known;
+
 use crate::control::Control;
 use crate::{access, audit, data, ha, network, node, versions, workload};
 
@@ -21,12 +23,14 @@ pub static CATALOGUE: &[&Control] = &[
     &access::admin_is_narrow::CONTROL,
     &access::admission_objects::CONTROL,
     &access::anonymous_is_shut::CONTROL,
+    &access::closed_control_planes::CONTROL,
     &access::event_rate_limit::CONTROL,
     &access::image_credentials::CONTROL,
     &access::kubelet_authorization::CONTROL,
     &access::no_cluster_admin::CONTROL,
     &access::no_escalating_roles::CONTROL,
     &access::no_external_ips::CONTROL,
+    &access::no_host_volumes::CONTROL,
     &access::no_privileged_containers::CONTROL,
     &access::no_profiling::CONTROL,
     &access::no_signers::CONTROL,
@@ -35,6 +39,8 @@ pub static CATALOGUE: &[&Control] = &[
     &access::pod_security::CONTROL,
     &access::service_account_tokens::CONTROL,
     &access::system_accounts::CONTROL,
+    &access::system_namespaces::CONTROL,
+    &access::system_roles::CONTROL,
     &access::waived_namespaces::CONTROL,
     &audit::policy_is_set::CONTROL,
     &workload::default_account::CONTROL,
@@ -54,9 +60,9 @@ pub fn find(id: &str) -> Option<&'static Control> {
     CATALOGUE.iter().copied().find(|control| control.id == id)
 }
 
-/// Gives the id of every control.
-pub fn ids() -> Vec<&'static str> {
-    CATALOGUE.iter().map(|control| control.id).collect()
+/// Gives every control as the spec knows it.
+pub fn known() -> Vec<Known> {
+    CATALOGUE.iter().map(|control| Known { id: control.id, limits: control.limits }).collect()
 }
 
 #[cfg(test)]
@@ -85,6 +91,24 @@ mod tests {
             ringfort_spec::THREE_WORKERS,
         ] {
             assert!(find(id).is_some(), "{id}");
+        }
+    }
+
+    /// Without these a cluster does not stand, or is whoever's who asks.
+    #[test]
+    fn what_others_rest_on_is_never_waived() {
+        for id in [
+            "access/anonymous-is-shut",
+            "access/kubelet-authorization",
+            "access/node-and-rbac",
+            "access/system-accounts",
+            "audit/policy-is-set",
+            "data/encryption-at-rest",
+            "data/etcd-mutual-tls",
+            "ha/nodes-are-ready",
+            "ha/survives-control-plane",
+        ] {
+            assert!(find(id).is_some_and(|control| control.limits.is_empty()), "{id}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a control is: plain data, and one function that writes its part of the blueprint.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::draft::Draft;
 
@@ -15,6 +15,8 @@ pub struct Control {
     pub severity: Severity,
     /// Where others ask for it.
     pub refs: &'static [Ref],
+    /// What a waiver of it may be limited to; nothing if others rest on it and it cannot be waived.
+    pub limits: &'static [Limit],
     /// Why, when, how, and what managed clusters do, in Markdown.
     pub doc: &'static str,
     /// What it adds to the blueprint; absent for what is judged of the spec or of machines alone.

@@ -20,5 +20,5 @@ pub mod versions;
 pub mod workload;
 pub mod yaml;
 
-pub use catalogue::{CATALOGUE, find, ids};
+pub use catalogue::{CATALOGUE, find, known};
 pub use control::{Control, Ref, Severity};

@@ -129,7 +129,7 @@ mod tests {
              workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{more}"
         );
         let today = "2026-01-01".parse().unwrap();
-        ringfort_spec::read(&text, "cluster.yaml", &ringfort_controls::ids(), today).unwrap()
+        ringfort_spec::read(&text, "cluster.yaml", &ringfort_controls::known(), today).unwrap()
     }
 
     /// Machines whose kernels can, cannot, or are not known.

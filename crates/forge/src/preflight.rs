@@ -155,7 +155,7 @@ impl One<'_> {
                 self.fatal(format!("the {what} could not be read"));
             }
         }
-        for (id, wanted) in [(2379, "etcd"), (65532, "ringfort")] {
+        for (id, wanted) in [(2379, "etcd"), (10257, "ringfort")] {
             if let Some(name) = survey.users.get(&id).filter(|name| *name != wanted) {
                 self.fatal(format!("user id {id} belongs to {name:?}, but the cluster's {wanted} runs as it: give that user another id"));
             }

@@ -89,7 +89,7 @@ fn spec_with(minor: Minor, more: &str) -> Spec {
          workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{more}"
     );
     let today = "2026-11-23".parse().unwrap();
-    ringfort_spec::read(&text, "cluster.yaml", &ringfort_controls::ids(), today)
+    ringfort_spec::read(&text, "cluster.yaml", &ringfort_controls::known(), today)
         .unwrap_or_else(|report| panic!("{report}"))
 }
 
@@ -145,7 +145,7 @@ fn the_blueprint_is_as_the_goldens_have_it() {
 fn the_blueprint_for_conformance_is_as_the_golden_has_it() {
     let text = include_str!("../../../examples/conformance.yaml");
     let today = "2026-11-23".parse().unwrap();
-    let spec = ringfort_spec::read(text, "conformance.yaml", &ringfort_controls::ids(), today)
+    let spec = ringfort_spec::read(text, "conformance.yaml", &ringfort_controls::known(), today)
         .unwrap_or_else(|report| panic!("{report}"));
     compare("1.37-conformance", &spec, |path| {
         let opened = ["/admission/", "/kube-apiserver.yaml", "-waived.yaml"];

@@ -29,8 +29,9 @@ impl Owner {
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
     /// The user that runs etcd.
     pub const ETCD: Self = Self { uid: 2379, gid: 2379 };
-    /// The user of components that need no right on the machine.
-    pub const NOBODY: Self = Self { uid: 65532, gid: 65532 };
+    /// The user of components that need no right on the machine: none that images use by default,
+    /// so that no pod is the same user by accident.
+    pub const COMPONENT: Self = Self { uid: 10257, gid: 10257 };
 
     /// Reads the owner that a written `uid:gid` names.
     pub const fn same(id: u32) -> Self {

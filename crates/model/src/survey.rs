@@ -52,6 +52,6 @@ pub struct Survey {
     pub features: BTreeMap<String, bool>,
     /// The maximum transmission unit of the link that carries the machine's address, in bytes.
     pub mtu_bytes: Option<u32>,
-    /// Users by number that preflight asks about: 2379 and 65532, with the names they have.
+    /// Users by number that preflight asks about: 2379 and 10257, with the names they have.
     pub users: BTreeMap<u32, String>,
 }

@@ -4,8 +4,10 @@
 //! Times are ticks since the machine booted, so that no clock decides; another boot starts every
 //! process anew.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::files::{self, Permissions};
 use crate::processes;
@@ -20,13 +22,57 @@ pub(crate) enum Until {
     Ticks(u64),
 }
 
-/// Says that every process of a component may have read what is about to be put right.
-pub(crate) fn begin(root: &Root, component: &str) -> io::Result<()> {
-    write(root, component, Until::Now)
+/// The files that are being put right now, by the components that read them. Steps are done side by
+/// side: only the last one to end may say from when on a component has read what is right.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts(Mutex<BTreeMap<String, usize>>);
+
+/// One file of one component that is being put right. Dropped without an end, it leaves the
+/// component in doubt: the file may hold anything.
+pub(crate) struct Doubt<'a> {
+    doubts: &'a Doubts,
+    root: &'a Root,
+    component: String,
 }
 
-/// Says that the file is right from now on.
-pub(crate) fn end(root: &Root, component: &str) -> io::Result<()> {
+impl Doubts {
+    /// Says that every process of a component may have read what is about to be put right.
+    pub(crate) fn begin<'a>(&'a self, root: &'a Root, component: &str) -> io::Result<Doubt<'a>> {
+        let mut open = self.open();
+        write(root, component, Until::Now)?;
+        *open.entry(component.to_owned()).or_default() += 1;
+        Ok(Doubt { doubts: self, root, component: component.to_owned() })
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doubt<'_> {
+    /// Says that the file is right from now on.
+    pub(crate) fn end(self) -> io::Result<()> {
+        let open = self.doubts.open();
+        if open.get(&self.component) == Some(&1) {
+            settle(self.root, &self.component)?;
+        }
+        drop(open);
+        Ok(())
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        let mut open = self.doubts.open();
+        if let Some(count) = open.get_mut(&self.component) {
+            *count -= 1;
+        }
+        open.retain(|_, count| *count > 0);
+    }
+}
+
+/// Says that only processes which run now may have read what was wrong.
+pub(crate) fn settle(root: &Root, component: &str) -> io::Result<()> {
     match processes::youngest(root, component) {
         Some((_, ticks)) => write(root, component, Until::Ticks(ticks)),
         None => files::remove_if_there(&path(root, component)),
@@ -74,7 +120,7 @@ fn path(root: &Root, component: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{begin, boot, covers, end};
+    use super::{Doubts, boot, covers};
     use crate::root::Root;
 
     fn machine() -> (tempfile::TempDir, Root) {
@@ -99,19 +145,51 @@ mod tests {
         let (directory, root) = machine();
         process(&directory, 500);
         assert!(!covers(&root, "etcd", 500), "nothing was put right");
-        begin(&root, "etcd").unwrap();
+        let doubts = Doubts::default();
+        let doubt = doubts.begin(&root, "etcd").unwrap();
         assert!(covers(&root, "etcd", 900), "who starts meanwhile may read either");
-        end(&root, "etcd").unwrap();
+        doubt.end().unwrap();
         assert!(covers(&root, "etcd", 500));
         assert!(!covers(&root, "etcd", 501));
         assert!(!covers(&root, "kube-apiserver", 500));
     }
 
     #[test]
+    fn the_last_of_several_files_ends_the_doubt() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        let doubts = Doubts::default();
+        let (one, other) =
+            (doubts.begin(&root, "etcd").unwrap(), doubts.begin(&root, "etcd").unwrap());
+        one.end().unwrap();
+        assert!(covers(&root, "etcd", 900), "the other file is still wrong");
+        other.end().unwrap();
+        assert!(!covers(&root, "etcd", 501));
+        drop(doubts.begin(&root, "etcd").unwrap());
+        assert!(covers(&root, "etcd", 900), "the file may hold anything");
+        doubts.begin(&root, "etcd").unwrap().end().unwrap();
+        assert!(!covers(&root, "etcd", 501));
+    }
+
+    #[test]
+    fn many_files_are_put_right_side_by_side() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        let doubts = Doubts::default();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                let one = || (0..20).try_for_each(|_| doubts.begin(&root, "etcd")?.end());
+                scope.spawn(move || one().unwrap());
+            }
+        });
+        assert!(covers(&root, "etcd", 500) && !covers(&root, "etcd", 501));
+    }
+
+    #[test]
     fn another_boot_has_read_everything_anew() {
         let (directory, root) = machine();
         process(&directory, 500);
-        begin(&root, "etcd").unwrap();
+        drop(Doubts::default().begin(&root, "etcd").unwrap());
         std::fs::write(directory.path().join("proc/sys/kernel/random/boot_id"), "two\n").unwrap();
         assert_eq!(boot(&root), "two");
         assert!(!covers(&root, "etcd", 5));

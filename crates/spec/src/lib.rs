@@ -11,6 +11,7 @@
 
 mod endpoint;
 mod format;
+mod known;
 mod parsed;
 mod pod_ranges;
 mod report;
@@ -24,6 +25,7 @@ mod written;
 mod yaml;
 
 pub use crate::endpoint::{Endpoint, EndpointHost, NotAnEndpoint};
+pub use crate::known::{Known, Limit};
 pub use crate::parsed::{Parsed, check, parse, read, schema};
 pub use crate::pod_ranges::PodRangesError;
 pub use crate::report::{Paint, Problem, Report};

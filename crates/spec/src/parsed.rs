@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
+use crate::known::Known;
 use crate::report::{Problem, Report, masked};
 use crate::shape::{self, Fitted, Place};
 use crate::spec::Spec;
@@ -57,12 +58,12 @@ fn written(value: Value, problems: &mut Vec<Problem>) -> Written {
 
 /// Checks the rules across fields and fills in the defaults.
 ///
-/// Needs the ids of all controls, for waivers, and the day on which waivers are looked at.
+/// Needs all controls, for waivers, and the day on which waivers are looked at.
 ///
 /// # Errors
 /// Everything that is wrong with the file, in the order of the file, what could not be read
 /// included.
-pub fn check(parsed: &Parsed, known_controls: &[&str], today: Date) -> Result<Spec, Report> {
+pub fn check(parsed: &Parsed, known_controls: &[Known], today: Date) -> Result<Spec, Report> {
     let mut problems = parsed.problems.clone();
     // Without a map at the root nothing was looked at, and every rule would only repeat that.
     if !parsed.places.is_empty() && parsed.sound("") {
@@ -84,7 +85,7 @@ pub fn check(parsed: &Parsed, known_controls: &[&str], today: Date) -> Result<Sp
 pub fn read(
     text: &str,
     file_name: &str,
-    known_controls: &[&str],
+    known_controls: &[Known],
     today: Date,
 ) -> Result<Spec, Report> {
     check(&parse(text, file_name), known_controls, today)

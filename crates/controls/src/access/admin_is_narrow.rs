@@ -16,6 +16,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("5.1.3"),
         Ref::Docs("concepts/security/rbac-good-practices/"),
     ],
+    limits: &[],
     doc: include_str!("admin_is_narrow.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! Only one sealed identity changes admission policies and webhooks.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "Only ringfort's own identity changes admission policies and webhooks",
     severity: Severity::High,
     refs: &[Ref::Kep(5793), Ref::Docs("reference/access-authn-authz/validating-admission-policy/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("admission_objects.md"),
     make: Some(make),
 };

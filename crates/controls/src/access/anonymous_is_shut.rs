@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "Who says no name reaches three health paths of the API and nothing else",
     severity: Severity::High,
     refs: &[Ref::Cis("1.2.1"), Ref::Kep(4633)],
+    limits: &[],
     doc: include_str!("anonymous_is_shut.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! A flood of events is refused before it reaches the store.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
@@ -12,6 +12,7 @@ pub static CONTROL: Control = Control {
     title: "A flood of events is refused before it reaches the store",
     severity: Severity::Low,
     refs: &[Ref::Cis("1.2.9")],
+    limits: &[Limit::Cluster],
     doc: include_str!("event_rate_limit.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! A private image that one pod pulled is not there for every other.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "An image that was pulled with credentials is run only for those who have them",
     severity: Severity::Medium,
     refs: &[Ref::Cis("1.2.10"), Ref::Kep(2535)],
+    limits: &[Limit::Cluster],
     doc: include_str!("image_credentials.md"),
     make: Some(make),
 };

@@ -25,6 +25,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("4.2.4"),
         Ref::Cis("4.2.9"),
     ],
+    limits: &[],
     doc: include_str!("kubelet_authorization.md"),
     make: Some(make),
 };

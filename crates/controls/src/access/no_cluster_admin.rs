@@ -1,6 +1,6 @@
 //! Nobody is bound to cluster-admin, and nothing is given to everyone.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "Nobody is bound to cluster-admin, and nothing is given to everyone",
     severity: Severity::Critical,
     refs: &[Ref::Cis("5.1.1"), Ref::Docs("concepts/security/rbac-good-practices/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("no_cluster_admin.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! No Service takes over an address that is not its own.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "No Service takes over an address that is not its own",
     severity: Severity::Medium,
     refs: &[Ref::Cis("1.2.3"), Ref::Docs("reference/access-authn-authz/admission-controllers/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("no_external_ips.md"),
     make: Some(make),
 };

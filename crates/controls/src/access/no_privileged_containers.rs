@@ -1,6 +1,6 @@
 //! The API server itself refuses privileged containers.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "The API server itself refuses privileged containers",
     severity: Severity::High,
     refs: &[Ref::Cis("5.2.2")],
+    limits: &[Limit::Cluster],
     doc: include_str!("no_privileged_containers.md"),
     make: Some(make),
 };

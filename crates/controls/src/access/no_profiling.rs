@@ -1,6 +1,6 @@
 //! No component tells what it does inside.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "No component serves profiles of itself",
     severity: Severity::Low,
     refs: &[Ref::Cis("1.2.16"), Ref::Cis("1.3.2"), Ref::Cis("1.4.1")],
+    limits: &[Limit::Cluster],
     doc: include_str!("no_profiling.md"),
     make: Some(make),
 };

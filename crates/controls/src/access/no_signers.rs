@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "No machine of the cluster can mint an identity",
     severity: Severity::Critical,
     refs: &[Ref::Cis("1.3.3"), Ref::Cis("4.2.10"), Ref::Cis("4.2.11")],
+    limits: &[],
     doc: include_str!("no_signers.md"),
     make: Some(make),
 };

@@ -19,6 +19,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("1.2.15"),
         Ref::Kep(3221),
     ],
+    limits: &[],
     doc: include_str!("node_and_rbac.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! No container runs as root, whatever else a pod says.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 use crate::admission::{
@@ -15,6 +15,7 @@ pub static CONTROL: Control = Control {
     title: "No container runs as root, whatever else a pod says",
     severity: Severity::Critical,
     refs: &[Ref::Cis("5.2.7"), Ref::Kep(127)],
+    limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("non_root.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! Every namespace holds its pods to the restricted Pod Security standard, and no label lowers it.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 use crate::admission::{
@@ -15,6 +15,7 @@ pub static CONTROL: Control = Control {
     title: "Every namespace holds its pods to the restricted standard, and no label lowers it",
     severity: Severity::Critical,
     refs: &[Ref::Cis("5.2.1"), Ref::Docs("concepts/security/pod-security-standards/")],
+    limits: &[Limit::Namespaces],
     doc: include_str!("pod_security.md"),
     make: Some(make),
 };

@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "Nobody gets the token of a controller's account but the controllers",
     severity: Severity::Critical,
     refs: &[Ref::Cis("5.1.13"), Ref::Docs("concepts/security/rbac-good-practices/")],
+    limits: &[],
     doc: include_str!("system_accounts.md"),
     make: Some(make),
 };
@@ -49,7 +50,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     guard(spec, draft, Admission::Validating, "37-system-accounts", &[tokens, pods]);
 }
 
-const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+pub(crate) const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
 
 fn list() -> String {
     let names: Vec<String> = CONTROLLERS.iter().map(|name| format!("'{name}'")).collect();

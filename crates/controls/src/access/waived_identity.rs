@@ -13,9 +13,8 @@ use crate::admission::{Policy, constraints, quoted, refuse_unless, rule};
 pub const ROLE: &str = "ringfort:waived";
 
 /// Writes role and binding.
-pub(super) fn rights(waived: &Waived) -> [Value; 2] {
+pub(super) fn rights(users: &BTreeSet<&String>) -> [Value; 2] {
     let group = "rbac.authorization.k8s.io";
-    let users: BTreeSet<&String> = waived.values().flatten().collect();
     let beside = json!({"nonResourceURLs": ["*"], "verbs": ["get"]});
     let rules: Vec<Value> = RULES.iter().map(Rule::write).chain([beside]).collect();
     let subject = |user: &&String| json!({"apiGroup": group, "kind": "User", "name": user});

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_spec::{Scope, Spec};
+use ringfort_spec::{Scope, Spec, Waiver};
 use serde_json::{Value, json};
 
-use crate::access::waived_identity;
+use crate::access::{pod_security, waived_identity};
 use crate::admission::{Admission, Policy, constraints, guard, quoted, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
@@ -19,6 +19,7 @@ pub static CONTROL: Control = Control {
         Ref::Docs("concepts/security/pod-security-admission/"),
         Ref::Docs("reference/access-authn-authz/validating-admission-policy/"),
     ],
+    limits: &[],
     doc: include_str!("waived_namespaces.md"),
     make: Some(make),
 };
@@ -29,7 +30,10 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if !waived.is_empty() {
         policies.push(labels(&waived));
         policies.push(waived_identity::wall(spec, &waived));
-        waived_identity::rights(&waived).into_iter().for_each(|object| draft.object(object));
+    }
+    let users = working(spec);
+    if !users.is_empty() {
+        waived_identity::rights(&users).into_iter().for_each(|object| draft.object(object));
     }
     guard(spec, draft, Admission::Validating, "47-waived-namespaces", &policies);
 }
@@ -46,6 +50,18 @@ pub fn waived(spec: &Spec) -> Waived {
         }
     }
     waived
+}
+
+/// Gathers the identities whose waiver is of Pod Security: they are given rights to work with. Others
+/// only lift one guard of pods, for who has rights already.
+fn working(spec: &Spec) -> BTreeSet<&String> {
+    fn user(waiver: &Waiver) -> Option<&String> {
+        match &waiver.scope {
+            Scope::Namespaces { user, .. } => Some(user),
+            Scope::Cluster | Scope::Nodes(_) => None,
+        }
+    }
+    spec.waivers_of(pod_security::CONTROL.id).filter_map(user).collect()
 }
 
 /// A label comes with the namespace, from its identity, and stays: neither does it open a namespace
@@ -137,7 +153,8 @@ fn machines(spec: &Spec, waived: &Waived) -> Policy {
     }
 }
 
-const MACHINE: &str = "\
+/// The machine that a pod or a binding names, if any.
+pub(crate) const MACHINE: &str = "\
 object.kind == 'Binding' ? object.target.name :
 (has(object.spec.nodeName) ? object.spec.nodeName : '')";
 

@@ -21,6 +21,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("3.2.2"),
         Ref::Docs("tasks/debug/debug-cluster/audit/"),
     ],
+    limits: &[],
     doc: include_str!("policy_is_set.md"),
     make: Some(make),
 };

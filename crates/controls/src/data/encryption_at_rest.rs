@@ -18,6 +18,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("1.2.28"),
         Ref::Docs("tasks/administer-cluster/encrypt-data/"),
     ],
+    limits: &[],
     doc: include_str!("encryption_at_rest.md"),
     make: Some(make),
 };

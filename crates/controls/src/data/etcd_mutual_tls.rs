@@ -27,6 +27,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("2.6"),
         Ref::Cis("2.7"),
     ],
+    limits: &[],
     doc: include_str!("etcd_mutual_tls.md"),
     make: Some(make),
 };

@@ -14,6 +14,7 @@ pub static CONTROL: Control = Control {
     title: "etcd runs as a user of its own, and only that user reads its data",
     severity: Severity::High,
     refs: &[Ref::Cis("1.1.11"), Ref::Cis("1.1.12")],
+    limits: &[],
     doc: include_str!("etcd_own_user.md"),
     make: Some(make),
 };

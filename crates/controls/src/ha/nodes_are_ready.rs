@@ -28,6 +28,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("4.2.5"),
         Ref::Cis("4.2.8"),
     ],
+    limits: &[],
     doc: include_str!("nodes_are_ready.md"),
     make: Some(make),
 };

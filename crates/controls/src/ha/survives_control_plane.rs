@@ -16,6 +16,7 @@ pub static CONTROL: Control = Control {
     title: "Any one control plane may stop, and writes go on",
     severity: Severity::High,
     refs: &[Ref::Docs("setup/production-environment/tools/kubeadm/high-availability/")],
+    limits: &[],
     doc: include_str!("survives_control_plane.md"),
     make: Some(make),
 };

@@ -1,7 +1,7 @@
 //! Three control planes, each with all four components, so that one may be lost.
 
 use ringfort_model::mode::Owner;
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use super::control_plane::{api_server, controllers, etcd};
@@ -21,6 +21,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("1.1.7"),
         Ref::Docs("setup/production-environment/tools/kubeadm/ha-topology/"),
     ],
+    limits: &[Limit::Cluster],
     doc: include_str!("three_control_planes.md"),
     make: Some(make),
 };

@@ -1,5 +1,7 @@
 //! There are workers enough to lose one.
 
+use ringfort_spec::Limit;
+
 use crate::control::{Control, Ref, Severity};
 
 /// The control. It is judged of the spec alone.
@@ -8,6 +10,7 @@ pub static CONTROL: Control = Control {
     title: "There are three workers at least, and none is a control plane",
     severity: Severity::Medium,
     refs: &[Ref::Docs("setup/production-environment/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("three_workers.md"),
     make: None,
 };

@@ -14,6 +14,7 @@ pub static CONTROL: Control = Control {
     title: "Pods find Services by name, from two servers that hold no right they do not use",
     severity: Severity::Medium,
     refs: &[Ref::Docs("concepts/services-networking/dns-pod-service/")],
+    limits: &[],
     doc: include_str!("cluster_dns.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! What only the machine itself asks for is served on loopback.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "What only the machine itself asks for is served on loopback",
     severity: Severity::Medium,
     refs: &[Ref::Cis("1.3.7"), Ref::Cis("1.4.2")],
+    limits: &[Limit::Cluster],
     doc: include_str!("loopback_only.md"),
     make: Some(make),
 };

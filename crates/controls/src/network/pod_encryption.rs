@@ -8,7 +8,7 @@ use ringfort_model::mode::Owner;
 use ringfort_model::name::NodeName;
 use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{PodTraffic, Tunnel, TunnelKey};
-use ringfort_spec::{Encryption, Provider, Spec};
+use ringfort_spec::{Encryption, Limit, Provider, Spec};
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
@@ -21,6 +21,7 @@ pub static CONTROL: Control = Control {
     title: "What pods say to other machines is encrypted on the way",
     severity: Severity::High,
     refs: &[Ref::Docs("concepts/security/security-checklist/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("pod_encryption.md"),
     make: Some(make),
 };

@@ -21,6 +21,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("1.1.10"),
         Ref::Docs("concepts/cluster-administration/networking/"),
     ],
+    limits: &[],
     doc: include_str!("pod_network.md"),
     make: Some(make),
 };

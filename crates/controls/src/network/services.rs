@@ -19,6 +19,7 @@ pub static CONTROL: Control = Control {
     title: "kube-proxy leads Services to their pods by nftables, with an identity that can do no more",
     severity: Severity::Medium,
     refs: &[Ref::Cis("4.1.3"), Ref::Cis("4.1.4"), Ref::Kep(3866)],
+    limits: &[],
     doc: include_str!("services.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! Every component refuses TLS below 1.3.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "Every component that speaks TLS refuses versions below 1.3",
     severity: Severity::Medium,
     refs: &[Ref::Cis("1.2.29"), Ref::Cis("4.2.12")],
+    limits: &[Limit::Cluster],
     doc: include_str!("tls_1_3.md"),
     make: Some(make),
 };

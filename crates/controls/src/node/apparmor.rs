@@ -1,5 +1,7 @@
 //! Containers are confined by AppArmor.
 
+use ringfort_spec::Limit;
+
 use crate::control::{Control, Ref, Severity};
 
 /// The control. It is judged of the spec and of machines; the container runtime confines by itself
@@ -9,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "Containers run under the runtime's AppArmor profile",
     severity: Severity::Medium,
     refs: &[Ref::Docs("tutorials/security/apparmor/")],
+    limits: &[Limit::Cluster, Limit::Nodes],
     doc: include_str!("apparmor.md"),
     make: None,
 };

@@ -13,12 +13,13 @@ pub static CONTROL: Control = Control {
     title: "Components of the control plane hold no capability, and only the API server is root",
     severity: Severity::Medium,
     refs: &[Ref::Kep(2568)],
+    limits: &[],
     doc: include_str!("components_drop_rights.md"),
     make: Some(make),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {
-    let Owner { uid, gid } = Owner::NOBODY;
+    let Owner { uid, gid } = Owner::COMPONENT;
     draft.control_planes(|at| {
         for component in Component::ALL {
             at.pod_set(
@@ -31,7 +32,7 @@ fn make(_: &Spec, draft: &mut Draft<'_>) {
                 }),
             );
         }
-        at.user("ringfort", Owner::NOBODY);
+        at.user("ringfort", Owner::COMPONENT);
         for component in [Component::ControllerManager, Component::Scheduler] {
             at.pod_set(component, "/spec/securityContext/runAsNonRoot", json!(true));
             at.pod_set(component, "/spec/securityContext/runAsUser", json!(uid));

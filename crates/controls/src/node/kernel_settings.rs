@@ -1,7 +1,7 @@
 //! The kernel is set as kubelet expects it, by us and not by kubelet.
 
 use ringfort_model::item::ItemId;
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, PUBLIC, Unit};
@@ -12,6 +12,7 @@ pub static CONTROL: Control = Control {
     title: "The kernel is set as kubelet expects it, and kubelet does not start if it is not",
     severity: Severity::Medium,
     refs: &[Ref::Cis("4.2.6"), Ref::Docs("reference/config-api/kubelet-config.v1beta1/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("kernel_settings.md"),
     make: Some(make),
 };

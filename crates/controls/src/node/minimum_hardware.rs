@@ -8,6 +8,7 @@ pub static CONTROL: Control = Control {
     title: "Machines have the processors, memory and disk that their part needs",
     severity: Severity::Medium,
     refs: &[Ref::Docs("setup/production-environment/tools/kubeadm/install-kubeadm/")],
+    limits: &[],
     doc: include_str!("minimum_hardware.md"),
     make: None,
 };

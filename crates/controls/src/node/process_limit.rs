@@ -1,6 +1,6 @@
 //! No pod takes all process numbers of a machine.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft};
@@ -11,6 +11,7 @@ pub static CONTROL: Control = Control {
     title: "No pod takes all process numbers of a machine",
     severity: Severity::Medium,
     refs: &[Ref::Cis("4.2.13"), Ref::Docs("concepts/policy/pid-limiting/")],
+    limits: &[Limit::Cluster],
     doc: include_str!("process_limit.md"),
     make: Some(make),
 };

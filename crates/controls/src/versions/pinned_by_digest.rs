@@ -16,6 +16,7 @@ pub static CONTROL: Control = Control {
     title: "Every program and image of the cluster comes from one bundle, by digest",
     severity: Severity::High,
     refs: &[Ref::Docs("tasks/administer-cluster/verify-signed-artifacts/")],
+    limits: &[],
     doc: include_str!("pinned_by_digest.md"),
     make: Some(make),
 };

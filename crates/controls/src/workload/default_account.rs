@@ -1,6 +1,6 @@
 //! A pod that asks for no account gets no token.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 use crate::admission::{Admission, Policy, constraints, exempt_labels, guard, refuse_unless};
@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "A pod that asks for no account gets no token",
     severity: Severity::Medium,
     refs: &[Ref::Cis("5.1.5"), Ref::Cis("5.1.6")],
+    limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("default_account.md"),
     make: Some(make),
 };

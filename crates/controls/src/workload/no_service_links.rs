@@ -1,6 +1,6 @@
 //! A pod is not told the address of every Service beside it.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 
 use crate::admission::{Admission, guard};
 use crate::control::{Control, Ref, Severity};
@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "A pod is not told the address of every Service beside it",
     severity: Severity::Low,
     refs: &[Ref::Docs("tutorials/services/connect-applications-service/")],
+    limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("no_service_links.md"),
     make: Some(make),
 };

@@ -1,6 +1,6 @@
 //! A container makes only the system calls that containers need.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, exempt_labels, guard};
@@ -13,6 +13,7 @@ pub static CONTROL: Control = Control {
     title: "A container makes only the system calls that containers need",
     severity: Severity::High,
     refs: &[Ref::Cis("4.2.14"), Ref::Cis("5.7.2"), Ref::Kep(2413)],
+    limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("seccomp.md"),
     make: Some(make),
 };

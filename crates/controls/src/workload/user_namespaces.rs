@@ -1,6 +1,6 @@
 //! Root in a container is nobody on the machine.
 
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{
@@ -16,6 +16,7 @@ pub static CONTROL: Control = Control {
     title: "Pods run in user namespaces: their users are nobody on the machine",
     severity: Severity::High,
     refs: &[Ref::Kep(127), Ref::Docs("concepts/workloads/pods/user-namespaces/")],
+    limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("user_namespaces.md"),
     make: Some(make),
 };

@@ -65,7 +65,7 @@ impl Actor<'_> {
     fn end_misread(&self, name: &str) -> std::io::Result<()> {
         let Some((_, started)) = processes::youngest(self.root, name) else { return Ok(()) };
         if misread::covers(self.root, name, started) {
-            misread::end(self.root, name)?;
+            misread::settle(self.root, name)?;
             processes::end(self.root, name, started);
         }
         Ok(())

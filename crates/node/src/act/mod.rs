@@ -32,7 +32,7 @@ use ringfort_pki::{KeyError, PrivateKey, TunnelSecretError};
 
 use crate::backup::Backup;
 use crate::look::{KnownDigests, Looker, remember};
-use crate::misread;
+use crate::misread::{Doubt, Doubts};
 use crate::root::{NotAPath, Root};
 use crate::store::{Store, StoreError};
 use crate::tools::{ToolError, Tools};
@@ -77,6 +77,8 @@ pub(crate) struct Actor<'a> {
     /// Set when the operator has gone: what waits gives up.
     pub(crate) closing: &'a AtomicBool,
     backup: Backup,
+    /// Files that are being put right.
+    doubts: Doubts,
     /// The user files have one lock; programs that change them do not wait for it.
     users: Mutex<()>,
     /// Files that a certificate was asked for, so that it is told as one when it is written.
@@ -93,6 +95,7 @@ impl<'a> Actor<'a> {
             store,
             closing,
             backup: Backup::open(looker.root),
+            doubts: Doubts::default(),
             users: Mutex::new(()),
             requested: Mutex::new(BTreeSet::new()),
         }
@@ -139,9 +142,10 @@ impl<'a> Actor<'a> {
             }
             (ItemId::File(path), Act::WriteFile { mode, owner, source, readers }) => {
                 let path = self.root.item(path)?;
-                self.doubt(readers, misread::begin)?;
+                let doubts = self.doubt(readers)?;
                 self.write_file(&path, *mode, *owner, source, secret)?;
-                self.doubt(readers, misread::end)
+                let ended = doubts.into_iter().try_for_each(Doubt::end);
+                ended.map_err(ActError::at(&self.root.state("misread")))
             }
             (ItemId::File(path), Act::MakeKey { mode, owner }) => {
                 file::make_key(&self.root.item(path)?, *mode, *owner)
@@ -158,20 +162,19 @@ impl<'a> Actor<'a> {
     }
 
     /// Writes down that nobody knows what these have read.
-    fn doubt(
-        &self,
-        readers: &BTreeSet<ItemId>,
-        of_component: fn(&Root, &str) -> io::Result<()>,
-    ) -> Result<(), ActError> {
+    fn doubt(&self, readers: &BTreeSet<ItemId>) -> Result<Vec<Doubt<'_>>, ActError> {
+        let mut doubts = Vec::new();
         for reader in readers {
             let done = match reader {
                 ItemId::Unit(name) => remember(self.root, name, None),
-                ItemId::Serving(name) => of_component(self.root, name),
+                ItemId::Serving(name) => {
+                    self.doubts.begin(self.root, name).map(|doubt| doubts.push(doubt))
+                }
                 _ => Ok(()),
             };
             done.map_err(ActError::at(&self.root.state("misread")))?;
         }
-        Ok(())
+        Ok(doubts)
     }
 
     fn request(&self, item: &ItemId, request: &CertRequest) -> Result<Outcome, ActError> {

@@ -49,7 +49,7 @@ const LEFTOVERS: &[&str] = &[
 ];
 
 /// Users that preflight asks about.
-const USERS: &[u32] = &[2379, 65532];
+const USERS: &[u32] = &[2379, 10257];
 
 /// Looks at the whole machine.
 pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {

@@ -26,7 +26,7 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
     })?;
     let name = file.display().to_string();
     let today = Zoned::now().date();
-    ringfort_spec::read(&text, &name, &ringfort_controls::ids(), today).map_err(Fault::usage)
+    ringfort_spec::read(&text, &name, &ringfort_controls::known(), today).map_err(Fault::usage)
 }
 
 /// Prints the JSON Schema of the specification.

@@ -9,6 +9,7 @@
 mod cases;
 mod cluster;
 mod faults;
+mod guards;
 mod running;
 mod trouble;
 

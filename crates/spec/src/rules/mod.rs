@@ -7,6 +7,7 @@ mod waivers;
 
 use jiff::civil::Date;
 
+use crate::known::{Known, Limit};
 use crate::parsed::Parsed;
 use crate::report::Problem;
 
@@ -29,11 +30,16 @@ pub const APPARMOR: &str = "node/apparmor";
 pub const POD_ENCRYPTION: &str = "network/pod-encryption";
 
 /// The controls that rules of the spec ask for by themselves.
-const OWN: [&str; 5] =
-    [THREE_CONTROL_PLANES, THREE_WORKERS, NO_PRIVILEGED_CONTAINERS, APPARMOR, POD_ENCRYPTION];
+const OWN: [Known; 5] = [
+    Known { id: THREE_CONTROL_PLANES, limits: &[Limit::Cluster] },
+    Known { id: THREE_WORKERS, limits: &[Limit::Cluster] },
+    Known { id: NO_PRIVILEGED_CONTAINERS, limits: &[Limit::Cluster] },
+    Known { id: APPARMOR, limits: &[Limit::Cluster, Limit::Nodes] },
+    Known { id: POD_ENCRYPTION, limits: &[Limit::Cluster] },
+];
 
 /// Looks at all rules.
-pub(crate) fn look(parsed: &Parsed, known_controls: &[&str], today: Date) -> Vec<Problem> {
+pub(crate) fn look(parsed: &Parsed, known_controls: &[Known], today: Date) -> Vec<Problem> {
     let machines = machines(&parsed.written);
     let mut problems = hosts::look(parsed, &machines);
     problems.extend(network::look(parsed, &machines));

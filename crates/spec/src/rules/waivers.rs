@@ -10,6 +10,7 @@ use super::{
     APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, POD_ENCRYPTION, THREE_CONTROL_PLANES,
     THREE_WORKERS, hosts,
 };
+use crate::known::{Known, Limit};
 use crate::parsed::Parsed;
 use crate::report::Problem;
 use crate::settings::{Encryption, Provider};
@@ -51,7 +52,7 @@ pub(crate) fn scope_of(written: Option<&Scope>) -> Option<spec::Scope> {
 pub(super) fn look(
     parsed: &Parsed,
     machines: &[Machine<'_>],
-    known_controls: &[&str],
+    known_controls: &[Known],
     today: Date,
 ) -> Vec<Problem> {
     let mut problems = loosened(parsed, machines);
@@ -61,6 +62,7 @@ pub(super) fn look(
         problems.extend(unknown(parsed, waiver, &path, known_controls));
         problems.extend(expired(parsed, waiver, &path, today));
         problems.extend(limits(parsed, waiver, &path, machines));
+        problems.extend(too_wide(parsed, waiver, &path, known_controls));
     }
     problems.extend(twice(parsed));
     problems
@@ -97,12 +99,12 @@ fn needs_waiver(parsed: &Parsed, path: &str, control: &str, scope: &str) -> Prob
     ))
 }
 
-fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[&str]) -> Option<Problem> {
+fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[Known]) -> Option<Problem> {
     let control = waiver.control.as_deref()?;
-    if known.contains(&control) || OWN.contains(&control) {
+    let all: Vec<&str> = known.iter().chain(&OWN).map(|known| known.id).collect();
+    if all.contains(&control) {
         return None;
     }
-    let all: Vec<&str> = known.iter().chain(&OWN).copied().collect();
     let at = parsed.value_at(&format!("{path}/control"));
     let problem = Problem::new("unknown-control", at, format!("there is no control `{control}`"));
     Some(problem.help(match nearest(control, &all) {
@@ -153,6 +155,30 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
         })
     };
     strangers.filter(|(_, name)| !is_machine(name)).map(say).collect()
+}
+
+/// A control that others rest on is not waived at all, and one about pods not for nodes.
+fn too_wide(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[Known]) -> Option<Problem> {
+    let control = waiver.control.as_deref()?;
+    let limit = match scope_of(waiver.scope.as_ref())? {
+        spec::Scope::Cluster => Limit::Cluster,
+        spec::Scope::Namespaces { .. } => Limit::Namespaces,
+        spec::Scope::Nodes(_) => Limit::Nodes,
+    };
+    let limits = known.iter().chain(&OWN).find(|known| known.id == control)?.limits;
+    if limits.contains(&limit) {
+        return None;
+    }
+    let at = parsed.value_at(&format!("{path}/control"));
+    let message = match limits {
+        [] => format!("`{control}` cannot be waived: other controls rest on it"),
+        _ => format!("`{control}` cannot be waived {}", limit.written()),
+    };
+    let ways: Vec<&str> = limits.iter().map(|limit| limit.written()).collect();
+    Some(Problem::new("bad-waiver", at, message).help(match limits {
+        [] => "remove the waiver".to_owned(),
+        _ => format!("write it {}", ways.join(", or ")),
+    }))
 }
 
 fn twice(parsed: &Parsed) -> Vec<Problem> {

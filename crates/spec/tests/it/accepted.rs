@@ -127,16 +127,20 @@ fn a_single_control_plane_needs_a_waiver_that_still_holds() {
 
 #[test]
 fn a_waiver_can_be_limited() {
-    let waiver = |scope: &str| {
+    let waiver = |control: &str, scope: &str| {
         let fields = "reason: tests, owner: ann, expires: 2027-01-31";
-        let text = format!("waivers: [{{ control: access/pod-security, {scope}, {fields} }}]\n");
+        let text = format!("waivers: [{{ control: {control}, {scope}, {fields} }}]\n");
         with(&text).waivers[0].scope.clone()
     };
     let (label, user) = ("e2e-framework".to_owned(), "e2e".to_owned());
-    let namespaces = waiver("scope: { namespaceLabel: e2e-framework, user: e2e }");
+    let namespaces =
+        waiver("access/pod-security", "scope: { namespaceLabel: e2e-framework, user: e2e }");
     assert_eq!(namespaces, Scope::Namespaces { label, user });
     let node = NodeName::new("w-10-0-0-21").unwrap();
-    assert_eq!(waiver("scope: { nodes: [w-10-0-0-21] }"), Scope::Nodes([node].into()));
+    assert_eq!(
+        waiver("node/apparmor", "scope: { nodes: [w-10-0-0-21] }"),
+        Scope::Nodes([node].into())
+    );
 }
 
 #[test]
@@ -204,9 +208,7 @@ fn the_example_is_accepted() {
 #[test]
 fn the_example_for_conformance_opens_one_label_for_one_identity() {
     let text = include_str!("../../../../examples/conformance.yaml");
-    let controls =
-        ["access/no-privileged-containers", "access/pod-security", "ha/three-control-planes"];
-    let spec = ringfort_spec::read(text, "conformance.yaml", &controls, TODAY).unwrap();
+    let spec = ringfort_spec::read(text, "conformance.yaml", CONTROLS, TODAY).unwrap();
     assert!(spec.allow_privileged && spec.ended.is_empty());
     let (label, user) = ("e2e-framework".to_owned(), "e2e".to_owned());
     let scopes: Vec<_> = spec.waivers_of("access/pod-security").map(|w| &w.scope).collect();

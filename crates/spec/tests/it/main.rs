@@ -9,7 +9,7 @@ mod refused;
 mod schema;
 
 use jiff::civil::{Date, date};
-use ringfort_spec::{Report, Spec};
+use ringfort_spec::{Known, Limit, Report, Spec};
 
 /// The shortest file.
 const SHORT: &str = "\
@@ -23,8 +23,11 @@ workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]
 
 const TODAY: Date = date(2026, 11, 23);
 
-const CONTROLS: &[&str] =
-    &["access/pod-security", "data/encryption-at-rest", "ha/three-control-planes"];
+const CONTROLS: &[Known] = &[
+    Known { id: "access/pod-security", limits: &[Limit::Namespaces] },
+    Known { id: "data/encryption-at-rest", limits: &[] },
+    Known { id: "workload/seccomp", limits: &[Limit::Cluster, Limit::Namespaces] },
+];
 
 fn read(text: &str) -> Result<Spec, Report> {
     ringfort_spec::read(text, "cluster.yaml", CONTROLS, TODAY)

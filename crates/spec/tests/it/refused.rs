@@ -15,6 +15,29 @@ fn with(more: &str) -> String {
 }
 
 #[test]
+fn a_control_is_waived_no_further_than_it_can_be() {
+    let waiver = |control: &str, scope: &str| {
+        let fields = "reason: tests, owner: ann, expires: 2027-01-31";
+        format!("{SHORT}waivers: [{{ control: {control}, {scope}{fields} }}]\n")
+    };
+    let namespaces = "scope: { namespaceLabel: legacy, user: e2e }, ";
+    let nodes = "scope: { nodes: [w-10-0-0-21] }, ";
+    for (control, scope, expected) in [
+        ("data/encryption-at-rest", "", &["bad-waiver"][..]),
+        ("data/encryption-at-rest", namespaces, &["bad-waiver"]),
+        ("access/pod-security", "", &["bad-waiver"]),
+        ("access/pod-security", nodes, &["bad-waiver"]),
+        ("access/pod-security", namespaces, &[]),
+        ("workload/seccomp", "", &[]),
+        ("workload/seccomp", nodes, &["bad-waiver"]),
+        ("ha/three-workers", nodes, &["bad-waiver"]),
+        ("node/apparmor", nodes, &[]),
+    ] {
+        check(&waiver(control, scope), expected);
+    }
+}
+
+#[test]
 fn five_mistakes_of_five_kinds_are_five_errors() {
     let text = SHORT
         .replace("harbour", "Harbour")
@@ -56,7 +79,7 @@ fn a_limited_waiver_does_not_loosen_the_whole_cluster() {
         ))
     };
     check(&waiver(""), &[]);
-    check(&waiver("scope: { nodes: [w-10-0-0-21] }, "), &["needs-waiver"]);
+    check(&waiver("scope: { nodes: [w-10-0-0-21] }, "), &["needs-waiver", "bad-waiver"]);
 }
 
 #[test]

@@ -18,9 +18,9 @@ pub(crate) fn controller_manager(spec: &Spec, at: &mut Place<'_, '_>) {
     let manager = Component::ControllerManager;
     client(spec, at, manager, "controller-manager", 10257, ("50m", "64Mi"));
     let pem = at.draft().authority(Authority::FrontProxy);
-    let front_proxy = "/etc/kubernetes/pki/controller-manager/front-proxy-ca.crt";
-    at.file(front_proxy, PUBLIC, Owner::NOBODY, Content::Text(pem));
-    let ca = "/etc/kubernetes/pki/controller-manager/ca.crt";
+    let front_proxy = "/etc/kubernetes/controller-manager/front-proxy-ca.crt";
+    at.file(front_proxy, PUBLIC, Owner::COMPONENT, Content::Text(pem));
+    let ca = "/etc/kubernetes/controller-manager/ca.crt";
     at.flag(manager, "--root-ca-file", ca);
     at.flag(manager, "--requestheader-client-ca-file", front_proxy);
     at.flag(manager, "--cluster-name", &spec.name);
@@ -42,7 +42,7 @@ fn client(
     port: u16,
     (cpu, memory): (&'static str, &'static str),
 ) {
-    let directory = format!("{}/{short}", paths::PKI);
+    let directory = format!("{}/{short}", paths::KUBERNETES);
     let shape = Shape {
         image: image(at, component),
         scheme: Scheme::Https(paths::CA),
@@ -53,7 +53,7 @@ fn client(
         memory,
     };
     at.pod(component, shape);
-    at.directory(&directory, CLOSED, Owner::NOBODY);
+    at.directory(&directory, CLOSED, Owner::COMPONENT);
     at.mount(component, &directory, Mount::Reads);
     keys(at, component, &directory);
     let config = format!("{}/{short}.conf", paths::KUBERNETES);
@@ -63,7 +63,7 @@ fn client(
         ca: &format!("{directory}/ca.crt"),
         stem: &format!("{directory}/client"),
     });
-    at.file(&config, PRIVATE, Owner::NOBODY, Content::Text(text));
+    at.file(&config, PRIVATE, Owner::COMPONENT, Content::Text(text));
     at.mount(component, &config, Mount::File);
     for flag in ["--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig"] {
         at.flag(component, flag, &config);
@@ -75,10 +75,10 @@ fn client(
 
 fn keys(at: &mut Place<'_, '_>, component: Component, directory: &str) {
     let pem = at.draft().authority(Authority::Cluster);
-    at.file(&format!("{directory}/ca.crt"), PUBLIC, Owner::NOBODY, Content::Text(pem));
+    at.file(&format!("{directory}/ca.crt"), PUBLIC, Owner::COMPONENT, Content::Text(pem));
     at.leaf(Leaf {
         stem: &format!("{directory}/client"),
-        owner: Owner::NOBODY,
+        owner: Owner::COMPONENT,
         authority: Authority::Cluster,
         subject: Subject::user(format!("system:{}", component.name())),
         usages: &[Usage::ClientAuth],
@@ -86,7 +86,7 @@ fn keys(at: &mut Place<'_, '_>, component: Component, directory: &str) {
     });
     at.leaf(Leaf {
         stem: &format!("{directory}/serving"),
-        owner: Owner::NOBODY,
+        owner: Owner::COMPONENT,
         authority: Authority::Cluster,
         subject: Subject::user(component.name()),
         usages: &[Usage::ServerAuth],

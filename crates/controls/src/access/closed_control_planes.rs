@@ -1,0 +1,47 @@
+//! No pod but the control plane's own runs on a control plane.
+
+use ringfort_spec::{Limit, Provider, Spec};
+use serde_json::json;
+
+use crate::access::waived_namespaces::{MACHINE, control_planes};
+use crate::admission::{Admission, NO_MIRROR_POD, Policy, constraints, guard, refuse_unless, rule};
+use crate::control::{Control, Ref, Severity};
+use crate::draft::Draft;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/closed-control-planes",
+    title: "No pod but the control plane's own runs on a control plane",
+    severity: Severity::High,
+    refs: &[Ref::Docs("concepts/scheduling-eviction/taint-and-toleration/")],
+    limits: &[Limit::Cluster],
+    doc: include_str!("closed_control_planes.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let rules = json!([
+        rule(&[""], &["CREATE"], &["pods"]),
+        rule(&[""], &["CREATE"], &["bindings", "pods/binding"]),
+    ]);
+    // A network of the user's own runs an agent on every machine.
+    let agents = match spec.network.provider {
+        Provider::Ringfort => "",
+        Provider::None => " || request.namespace == 'kube-system'",
+    };
+    let policy = Policy {
+        name: "control-planes",
+        spec: json!({
+            "matchConstraints": constraints(&rules, &[]),
+            "matchConditions": [
+                {"name": "not-a-mirror-pod-of-its-own-node", "expression": NO_MIRROR_POD},
+            ],
+            "variables": [{"name": "machine", "expression": MACHINE}],
+            "validations": [refuse_unless(
+                format!("!(variables.machine in {}){agents}", control_planes(spec)),
+                "only the control plane's own pods run on control planes",
+            )],
+        }),
+    };
+    guard(spec, draft, Admission::Validating, "44-control-planes", &[policy]);
+}

@@ -1,0 +1,53 @@
+//! Roles and bindings of the system stay as the system wrote them.
+
+use ringfort_spec::{Limit, Spec};
+use serde_json::json;
+
+use crate::access::admission_objects::KEEPER;
+use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
+use crate::control::{Control, Ref, Severity};
+use crate::draft::Draft;
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "access/system-roles",
+    title: "Roles and bindings of Kubernetes and of ringfort stay as they were written",
+    severity: Severity::Critical,
+    refs: &[Ref::Docs("reference/access-authn-authz/rbac/")],
+    limits: &[Limit::Cluster],
+    doc: include_str!("system_roles.md"),
+    make: Some(make),
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let rules = json!([rule(
+        &["rbac.authorization.k8s.io"],
+        &["CREATE", "UPDATE", "DELETE"],
+        &["clusterrolebindings", "clusterroles", "rolebindings", "roles"]
+    )]);
+    let policy = Policy {
+        name: "system-roles",
+        spec: json!({
+            "matchConstraints": constraints(&rules, &[]),
+            "matchConditions": [{"name": "of-the-system", "expression": OF_THE_SYSTEM}],
+            "validations": [refuse_unless(
+                format!("request.userInfo.username in ['{KEEPER}', {WRITERS}]"),
+                "roles and bindings of the system stay as they were written",
+            )],
+        }),
+    };
+    guard(spec, draft, Admission::Validating, "36-system-roles", &[policy]);
+}
+
+const OF_THE_SYSTEM: &str = "\
+[(oldObject == null ? object : oldObject).?metadata.?name.orValue('')].exists(name,
+  name.startsWith('system:') || name.startsWith('ringfort:') ||
+  name in ['admin', 'cluster-admin', 'edit', 'view'])";
+
+/// The servers' loopback client, which writes what upstream ships at every start; who adds up
+/// aggregated roles; and who clears namespaces that are deleted.
+const WRITERS: &str = "\
+'system:apiserver', \
+'system:serviceaccount:kube-system:clusterrole-aggregation-controller', \
+'system:serviceaccount:kube-system:generic-garbage-collector', \
+'system:serviceaccount:kube-system:namespace-controller'";
