@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::judgement::Verdict;
 use crate::name::NodeName;
 
 /// Version of the events.
-pub const EVENT_VERSION: u32 = 1;
+pub const EVENT_VERSION: u32 = 2;
 
 /// What a run tells.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -15,8 +16,8 @@ pub enum Event {
     Started {
         /// Version of the events.
         version: u32,
-        /// The cluster.
-        cluster: String,
+        /// The cluster; absent if its specification could not be read.
+        cluster: Option<String>,
         /// What was asked for: `up`, `plan`, `reset`.
         command: String,
     },
@@ -65,6 +66,9 @@ pub enum Event {
         seconds: f64,
         /// How long it took, in seconds.
         took: f64,
+        /// Whether it counts as a change: to wait for something, or to ask for a certificate that is
+        /// written in a step of its own, does not.
+        change: bool,
         /// Why it was not done, if it was not.
         failed: Option<String>,
     },
@@ -72,8 +76,8 @@ pub enum Event {
     Proof {
         /// The control.
         control: String,
-        /// `proved`, `failed` or `unknown`.
-        verdict: String,
+        /// What it came to.
+        verdict: Verdict,
         /// What was tried and seen.
         detail: String,
         /// Seconds since the start.
@@ -83,7 +87,7 @@ pub enum Event {
     Finished {
         /// Seconds from start to end.
         seconds: f64,
-        /// Steps taken.
+        /// Changes made, or that would be made (`plan`), also where the run was stopped later.
         changes: u64,
         /// Controls proved.
         proved: u64,
@@ -91,6 +95,8 @@ pub enum Event {
         failed: u64,
         /// Proofs that could not be made.
         unknown: u64,
+        /// Controls that there was nothing to show of.
+        not_applicable: u64,
         /// Where the kubeconfig is, if one was issued.
         kubeconfig: Option<String>,
         /// What stopped the run, if something did.

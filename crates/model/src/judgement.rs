@@ -7,6 +7,42 @@ use serde::{Deserialize, Serialize};
 /// What may be said of a control. A gap is an answer of its own and never becomes a pass.
 pub type Judgement = Result<Decided, Gap>;
 
+/// What a judgement comes to, in a word.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It holds.
+    Proved,
+    /// It does not hold.
+    Failed,
+    /// It was not looked at.
+    Unknown,
+    /// There is nothing it could hold for.
+    NotApplicable,
+}
+
+impl From<&Judgement> for Verdict {
+    fn from(judgement: &Judgement) -> Self {
+        match judgement {
+            Ok(Decided::Pass(_)) => Self::Proved,
+            Ok(Decided::Fail(_)) => Self::Failed,
+            Ok(Decided::NotApplicable { .. }) => Self::NotApplicable,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proved => "proved",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::NotApplicable => "not applicable",
+        })
+    }
+}
+
 /// A decision that rests on something that was seen.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -57,7 +57,7 @@ fn not_proved(events: &[Value]) -> Vec<String> {
     let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
     let proofs = events.iter().filter(|event| event["event"] == "proof");
     proofs
-        .filter(|proof| proof["verdict"] != "proved")
+        .filter(|proof| !matches!(proof["verdict"].as_str(), Some("proved" | "not-applicable")))
         .map(|proof| {
             format!(
                 "{} {}: {}",

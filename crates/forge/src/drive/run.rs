@@ -218,9 +218,10 @@ impl Desk<'_> {
         match input {
             Input::Applied { node, seq, outcome } => {
                 let Some((step, began)) = self.steps.remove(seq) else { return };
-                let failed = match outcome {
-                    Outcome::Failed { why } => Some(why.clone()),
-                    Outcome::Done(_) | Outcome::Signing { .. } => None,
+                let (failed, change) = match outcome {
+                    Outcome::Failed { why } => (Some(why.clone()), true),
+                    Outcome::Done(_) => (None, !matches!(step.act, Act::Await { .. })),
+                    Outcome::Signing { .. } => (None, false),
                 };
                 (self.crew.tell)(Event::Step {
                     node: Some(node.clone()),
@@ -229,6 +230,7 @@ impl Desk<'_> {
                     because: step.because.to_string(),
                     seconds,
                     took: began.elapsed().as_secs_f64(),
+                    change,
                     failed,
                 });
             }
@@ -241,6 +243,7 @@ impl Desk<'_> {
                     because: "missing or changed".to_owned(),
                     seconds,
                     took: 0.0,
+                    change: true,
                     failed: result.clone().err(),
                 });
             }

@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(found, expected, "{pod}");
     }
 
-    fn pod(metadata: Value, phase: &str) -> Value {
+    fn pod(metadata: &Value, phase: &str) -> Value {
         let mut pod = json!({"metadata": metadata, "status": {"phase": phase}});
         pod["metadata"]["namespace"] = "a".into();
         pod["metadata"]["name"] = "p".into();
@@ -70,14 +70,17 @@ mod tests {
     #[test]
     fn what_belongs_to_users_moves_and_what_belongs_to_the_node_stays() {
         let owned = |kind: &str| json!({"ownerReferences": [{"kind": kind, "controller": true}]});
-        check(&pod(json!({}), "Running"), &["a/p"]);
-        check(&pod(json!({}), "Pending"), &["a/p"]);
-        check(&pod(owned("ReplicaSet"), "Running"), &["a/p"]);
-        check(&pod(json!({"deletionTimestamp": "2026-11-23T20:00:00Z"}), "Running"), &["a/p goes"]);
-        check(&pod(owned("DaemonSet"), "Running"), &[]);
-        check(&pod(json!({"annotations": {"kubernetes.io/config.mirror": "x"}}), "Running"), &[]);
-        check(&pod(json!({}), "Succeeded"), &[]);
-        check(&pod(json!({}), "Failed"), &[]);
+        check(&pod(&json!({}), "Running"), &["a/p"]);
+        check(&pod(&json!({}), "Pending"), &["a/p"]);
+        check(&pod(&owned("ReplicaSet"), "Running"), &["a/p"]);
+        check(
+            &pod(&json!({"deletionTimestamp": "2026-11-23T20:00:00Z"}), "Running"),
+            &["a/p goes"],
+        );
+        check(&pod(&owned("DaemonSet"), "Running"), &[]);
+        check(&pod(&json!({"annotations": {"kubernetes.io/config.mirror": "x"}}), "Running"), &[]);
+        check(&pod(&json!({}), "Succeeded"), &[]);
+        check(&pod(&json!({}), "Failed"), &[]);
     }
 
     #[test]

@@ -32,15 +32,6 @@ const DRAIN_PAUSE: Duration = Duration::from_secs(1);
 const BY: &str = "ha/nodes-are-ready";
 const NOT_IN_SPEC: &str = "not in cluster.yaml";
 
-/// What came of taking leave.
-#[derive(Clone, Debug, Default)]
-pub struct Leave {
-    /// How many changes it took.
-    pub changes: u64,
-    /// What is left to do, a line for each machine.
-    pub left: Vec<String>,
-}
-
 /// One thing that goes because nobody wants it any more.
 #[derive(Clone, Debug)]
 pub struct Parting {
@@ -73,6 +64,7 @@ impl Parting {
             because: self.because.to_owned(),
             seconds,
             took,
+            change: true,
             failed,
         }
     }
@@ -93,28 +85,29 @@ impl Work<'_> {
         Ok(partings)
     }
 
-    /// Takes leave of every machine that the spec no longer names.
+    /// Takes leave of every machine that the spec no longer names; gives what is left to do, a line
+    /// for each machine.
     pub(super) async fn leave(
         &mut self,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
-    ) -> Result<Leave, MakeError> {
-        let mut leave = Leave::default();
+    ) -> Result<Vec<String>, MakeError> {
+        let mut undone = Vec::new();
         let left = self.left();
         if left.is_empty() {
-            return Ok(leave);
+            return Ok(undone);
         }
         stage(self, "machines that left the spec", tell);
         for gone in &left {
-            self.leave_one(gone, &mut leave, tell, interrupts).await?;
+            self.leave_one(gone, &mut undone, tell, interrupts).await?;
         }
-        Ok(leave)
+        Ok(undone)
     }
 
     async fn leave_one(
         &mut self,
         gone: &KnownMachine,
-        leave: &mut Leave,
+        undone: &mut Vec<String>,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
     ) -> Result<(), MakeError> {
@@ -126,7 +119,7 @@ impl Work<'_> {
         // Its kubelet stops first, so that it does not come back as a node.
         let entered = match self.is_to_be_entered(gone) {
             true => self.reset_left(gone, tell, interrupts).await?,
-            false => Ok(0),
+            false => Ok(()),
         };
         let spent =
             |work: &Self| (work.start.elapsed().as_secs_f64(), began.elapsed().as_secs_f64());
@@ -137,20 +130,17 @@ impl Work<'_> {
                 .map_err(unasked(&gone.name))?;
             let (seconds, took) = spent(self);
             tell(Parting::of_node(&gone.name).event(seconds, took, None));
-            leave.changes += 1;
         }
         match entered {
-            Ok(changes) => {
-                leave.changes += changes;
-                if gone.given_up.is_none() {
-                    self.memory.trust.machines.remove(gone);
-                    self.memory.save()?;
-                }
+            Ok(()) if gone.given_up.is_some() => {}
+            Ok(()) => {
+                self.memory.trust.machines.remove(gone);
+                self.memory.save()?;
             }
             Err(why) => {
                 let (seconds, took) = spent(self);
                 tell(Parting::of_machine(&gone.name).event(seconds, took, Some(why.clone())));
-                leave.left.push(not_entered(gone, &why));
+                undone.push(not_entered(gone, &why));
             }
         }
         Ok(())
@@ -219,14 +209,13 @@ impl Work<'_> {
         first(&self.servers, |server| server.evict(namespace, name)).await
     }
 
-    /// Takes everything of ringfort from a machine that left; gives how many changes that took, or
-    /// why it could not be entered.
+    /// Takes everything of ringfort from a machine that left, or gives why it could not be entered.
     async fn reset_left(
         &mut self,
         gone: &KnownMachine,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
-    ) -> Result<Result<u64, String>, MakeError> {
+    ) -> Result<Result<(), String>, MakeError> {
         let door = site::door(gone, self.places.home, self.places.beside);
         let doors = BTreeMap::from([(gone.name.clone(), door)]);
         let mut members = BTreeMap::new();
@@ -238,7 +227,7 @@ impl Work<'_> {
         }
         let site = Site { members };
         if !self.is_ours(&site).await? {
-            return Ok(Ok(0));
+            return Ok(Ok(()));
         }
         let machine = Machine { role: gone.role, address: gone.address, items: BTreeMap::new() };
         let blueprint = Blueprint {
@@ -247,9 +236,9 @@ impl Work<'_> {
             machines: BTreeMap::from([(gone.name.clone(), machine)]),
             objects: Vec::new(),
         };
-        let report = self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?;
+        self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?;
         site.clear().await?;
-        Ok(Ok(report.changes.len() as u64))
+        Ok(Ok(()))
     }
 
     /// Says whether machines still have something of this cluster: one that was set up anew has not.

@@ -39,7 +39,7 @@ use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
-pub use leave::{Leave, Parting};
+pub use leave::Parting;
 pub use memory::Memory;
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
 
@@ -119,16 +119,7 @@ pub enum MakeError {
     Other(String),
 }
 
-/// What came of making a cluster.
-#[derive(Clone, Debug, Default)]
-pub struct Made {
-    /// How many changes it took.
-    pub changes: u64,
-    /// What is left to do about machines that left the spec.
-    pub left: Vec<String>,
-}
-
-/// Makes the cluster as the spec says.
+/// Makes the cluster as the spec says, and gives what is left to do about machines that left it.
 ///
 /// # Errors
 /// See [`MakeError`].
@@ -136,15 +127,14 @@ pub async fn make(
     work: &mut Work<'_>,
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
-) -> Result<Made, MakeError> {
+) -> Result<Vec<String>, MakeError> {
     work.assign()?;
     work.note_machines()?;
-    let mut changes = work.rounds(tell, interrupts).await?;
-    let leave = work.leave(tell, interrupts).await?;
-    changes += leave.changes;
+    work.rounds(tell, interrupts).await?;
+    let left = work.leave(tell, interrupts).await?;
     let blueprint = work.render()?;
-    changes += work.retire_objects(&blueprint, tell).await?;
-    Ok(Made { changes, left: leave.left })
+    work.retire_objects(&blueprint, tell).await?;
+    Ok(left)
 }
 
 /// What making a cluster would change.
@@ -172,7 +162,7 @@ pub async fn plan(
     Ok(Plan { report, partings })
 }
 
-/// Takes everything of ringfort from the machines, and gives how many changes that took.
+/// Takes everything of ringfort from the machines.
 ///
 /// # Errors
 /// See [`MakeError`].
@@ -180,13 +170,12 @@ pub async fn reset(
     work: &mut Work<'_>,
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
-) -> Result<u64, MakeError> {
+) -> Result<(), MakeError> {
     let blueprint = work.as_it_stands().await?;
     stage(work, "reset", tell);
-    let changes = work.pass(Goal::Reset, &blueprint, tell, interrupts).await?.changes.len();
+    work.pass(Goal::Reset, &blueprint, tell, interrupts).await?;
     work.site.clear().await?;
-    work.memory.forget(&leave::addresses(work.spec))?;
-    Ok(changes as u64)
+    Ok(work.memory.forget(&leave::addresses(work.spec))?)
 }
 
 impl Work<'_> {

@@ -93,13 +93,12 @@ impl Work<'_> {
         Ok(partings)
     }
 
-    /// Deletes or releases what the blueprint no longer has; gives how many objects that were.
+    /// Deletes or releases what the blueprint no longer has.
     pub(super) async fn retire_objects(
         &mut self,
         blueprint: &Blueprint,
         tell: &mut dyn FnMut(Event),
-    ) -> Result<u64, MakeError> {
-        let mut changes = 0;
+    ) -> Result<(), MakeError> {
         // What was applied last goes first.
         for known in self.gone(blueprint) {
             let key = &known.key;
@@ -120,13 +119,12 @@ impl Work<'_> {
                 _ => {}
             }
             if fate != Fate::Forgotten {
-                changes += 1;
                 tell(Parting::of_object(key).event(self.start.elapsed().as_secs_f64(), 0.0, None));
             }
             self.memory.trust.objects.remove(&known);
             self.memory.save()?;
         }
-        Ok(changes)
+        Ok(())
     }
 
     fn gone(&self, blueprint: &Blueprint) -> Vec<KnownObject> {

@@ -19,26 +19,22 @@ use crate::drive::run::{Crew, End, run};
 use crate::render;
 
 impl Work<'_> {
-    /// Goes through all passes, and again as long as control planes are still to join; gives how
-    /// many changes that took.
+    /// Goes through all passes, and again as long as control planes are still to join.
     pub(super) async fn rounds(
         &mut self,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
-    ) -> Result<u64, MakeError> {
+    ) -> Result<(), MakeError> {
         let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
         let mut rounds = Rounds::new(self.spec.control_planes().count());
-        let mut changes = 0;
         loop {
             let mut passes = Vec::new();
             let result = self.round(&keys, &mut passes, tell, interrupts).await;
-            changes += passes.iter().map(|report| report.changes.len() as u64).sum::<u64>();
             let unfinished = match result {
                 Ok(()) => None,
                 Err(MakeError::Unfinished(report)) => Some(report),
                 Err(other) => return Err(other),
             };
-            changes += unfinished.iter().map(|report| report.changes.len() as u64).sum::<u64>();
             let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
             if rounds.go_on(&all) {
                 continue;
@@ -46,7 +42,7 @@ impl Work<'_> {
             let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
             return match unfinished.or_else(again) {
                 Some(report) => Err(MakeError::Unfinished(report)),
-                None => Ok(changes),
+                None => Ok(()),
             };
         }
     }

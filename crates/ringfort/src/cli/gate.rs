@@ -17,7 +17,7 @@ use ringfort_model::act::{Act, Seen};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
-use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::judgement::{Decided, Judgement, Verdict};
 use ringfort_prove::drive;
 use ringfort_prove::gate::{GATE, PodTraffic, Proof, Scene};
 
@@ -52,24 +52,6 @@ impl Fresh {
     }
 }
 
-/// How many controls were proved, failed, or could not be looked at.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Verdicts {
-    /// Shown by behaviour.
-    pub proved: u64,
-    /// Shown not to hold.
-    pub failed: u64,
-    /// Not looked at.
-    pub unknown: u64,
-}
-
-impl Verdicts {
-    /// Says whether there were proofs, and all of them passed.
-    pub fn all_proved(self) -> bool {
-        self.proved > 0 && self.failed == 0 && self.unknown == 0
-    }
-}
-
 /// What was shown of one control, as it is kept.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Shown {
@@ -100,12 +82,12 @@ const DISRUPTIVE: &str = "ha/survives-control-plane";
 
 /// Makes the proofs that are due and shows a row for each.
 pub async fn prove(
-    session: &mut Session,
+    session: &mut Session<'_>,
     scope: &Scope<'_>,
     fresh: Fresh,
     interrupts: &mut Receiver<()>,
-) -> Result<Verdicts, Fault> {
-    session.voice.stage("proofs", session.start);
+) -> Result<(), Fault> {
+    session.voice.stage("proofs");
     let mut evidence = read(session, scope);
     let due: Vec<&Proof> = GATE.iter().filter(|proof| is_due(proof, &evidence, fresh)).collect();
     let mut scene = scene(session)?;
@@ -118,7 +100,6 @@ pub async fn prove(
         balancers: scope.ways.balancers.clone(),
         keys: encryption_keys(scope.keyring),
     };
-    let mut verdicts = Verdicts::default();
     for proof in GATE {
         if due.iter().any(|due| due.control == proof.control) {
             if interrupts.try_recv().is_ok() {
@@ -137,12 +118,12 @@ pub async fn prove(
             evidence.controls.insert(proof.control.to_owned(), shown);
             keep(session, &evidence)?;
         }
-        show(session, proof, &evidence, &mut verdicts);
+        show(session, proof, &evidence);
     }
     if !due.is_empty() {
         clear(scope, &scene.namespace).await;
     }
-    Ok(verdicts)
+    Ok(())
 }
 
 fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
@@ -159,30 +140,24 @@ fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
     }
 }
 
-fn show(session: &mut Session, proof: &Proof, evidence: &Evidence, verdicts: &mut Verdicts) {
+fn show(session: &mut Session<'_>, proof: &Proof, evidence: &Evidence) {
     let Some(shown) = evidence.controls.get(proof.control) else { return };
-    let (verdict, detail) = match &shown.judgement {
-        Ok(Decided::Pass(evidence)) => ("proved", evidence.to_string()),
-        Ok(Decided::NotApplicable { reason }) => ("proved", format!("not applicable: {reason}")),
-        Ok(Decided::Fail(finding)) => {
-            ("failed", format!("{}\n      fix: {}", finding.said, finding.fix))
-        }
-        Err(gap) => ("unknown", format!("{}\n      to close the gap: {}", gap.said, gap.closes)),
+    let detail = match &shown.judgement {
+        Ok(Decided::Pass(evidence)) => evidence.to_string(),
+        Ok(Decided::NotApplicable { reason }) => reason.clone(),
+        Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
+        Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
     };
-    match verdict {
-        "proved" => verdicts.proved += 1,
-        "failed" => verdicts.failed += 1,
-        _ => verdicts.unknown += 1,
-    }
-    session.voice.tell(&Event::Proof {
+    let event = Event::Proof {
         control: proof.control.to_owned(),
-        verdict: verdict.to_owned(),
+        verdict: Verdict::from(&shown.judgement),
         detail,
-        seconds: session.start.elapsed().as_secs_f64(),
-    });
+        seconds: session.voice.seconds(),
+    };
+    session.voice.tell(&event);
 }
 
-fn scene(session: &Session) -> Result<Scene, Fault> {
+fn scene(session: &Session<'_>) -> Result<Scene, Fault> {
     let probe = session.bundle.lock().image("probe");
     let probe =
         probe.ok_or_else(|| Fault::usage("the bundle has no probe image: build it again"))?;
@@ -256,11 +231,11 @@ async fn clear(scope: &Scope<'_>, known: &str) {
     }
 }
 
-fn path(session: &Session) -> PathBuf {
+fn path(session: &Session<'_>) -> PathBuf {
     session.state.path().join("evidence.json")
 }
 
-fn read(session: &Session, scope: &Scope<'_>) -> Evidence {
+fn read(session: &Session<'_>, scope: &Scope<'_>) -> Evidence {
     let authority = scope.keyring.authorities().ok().and_then(|all| {
         Some(all.get(&ringfort_model::certificate::Authority::Cluster)?.key_id.clone())
     });
@@ -271,7 +246,7 @@ fn read(session: &Session, scope: &Scope<'_>) -> Evidence {
         .unwrap_or(Evidence { version: EVIDENCE_VERSION, authority, controls: BTreeMap::new() })
 }
 
-fn keep(session: &Session, evidence: &Evidence) -> Result<(), Fault> {
+fn keep(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let text = serde_json::to_string(evidence).expect("evidence has string keys only");
     let (path, aside) = (path(session), session.state.path().join(".evidence.json.new"));
     std::fs::write(&aside, text)

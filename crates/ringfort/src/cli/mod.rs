@@ -11,6 +11,7 @@ mod log;
 mod node;
 mod papers;
 mod plan;
+mod play;
 mod render;
 mod reset;
 mod session;

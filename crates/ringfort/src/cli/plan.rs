@@ -17,10 +17,10 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 
 use super::Fault;
-use super::gate::Verdicts;
 use super::keys::state_fault;
+use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity, now_s};
-use super::up::{Outcome, fault, keeper, play, unless_interrupted};
+use super::up::{fault, keeper};
 
 /// Show exactly what up would change, and which control wants it
 ///
@@ -36,10 +36,15 @@ pub struct PlanArgs {
 
 /// Runs the command.
 pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
-    play(|| Session::open("plan", &args.place, &args.how, Missing::Make), plan)
+    play(
+        "plan",
+        &args.how,
+        |voice| Session::open(voice, "plan", &args.place, &args.how, Missing::Make),
+        plan,
+    )
 }
 
-async fn plan(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
+async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
     let site = unless_interrupted(interrupts, session.enter()).await?;
     let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
@@ -61,7 +66,7 @@ async fn plan(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Ou
     }
     let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    session.voice.stage("looking", session.start);
+    session.voice.stage("looking");
     let (mut work, voice) = session.work(&site, &keyring, Memory { trust, held: None, known });
     work.servers = ways.servers.values().cloned().collect();
     let tell = &mut |event: Event| voice.tell(&event);
@@ -69,20 +74,21 @@ async fn plan(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Ou
     drop(work);
     let report = plan.report;
     for planned in &report.changes {
-        session.voice.tell(&event(planned, session.start.elapsed().as_secs_f64()));
+        let event = event(planned, session.voice.seconds());
+        session.voice.tell(&event);
     }
     for parting in &plan.partings {
-        session.voice.tell(&parting.event(session.start.elapsed().as_secs_f64(), 0.0, None));
+        let event = parting.event(session.voice.seconds(), 0.0, None);
+        session.voice.tell(&event);
     }
     for unseen in &report.unseen {
         session.voice.note(&format!("not looked at: {}", make::remark(unseen)));
     }
-    let changes = (report.changes.len() + plan.partings.len()) as u64;
-    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None, left: Vec::new() })
+    Ok(Outcome::default())
 }
 
 /// Makes secrets that are forgotten with this run, to say what the first `up` would do.
-fn imagined(session: &Session) -> Result<(Keyring, TrustFacts, bool), Fault> {
+fn imagined(session: &Session<'_>) -> Result<(Keyring, TrustFacts, bool), Fault> {
     let own = BTreeSet::from([session.identity.recipient()]);
     let keyring = Keyring::make(&session.spec.name, own, now_s()).map_err(Fault::unable)?;
     let mut trust = keyring.trust().map_err(Fault::unable)?;
@@ -116,6 +122,7 @@ fn event(planned: &Planned, seconds: f64) -> Event {
         because: because.to_string(),
         seconds,
         took: 0.0,
+        change: true,
         failed: None,
     }
 }

@@ -10,10 +10,11 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 
 use super::Fault;
-use super::gate::Verdicts;
 use super::keys::state_fault;
+use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, operator_name};
-use super::up::{Outcome, fault, play, unless_interrupted};
+use super::up::fault;
+use crate::report::Voice;
 
 /// Take the cluster from its machines and put back what was there before
 ///
@@ -32,11 +33,11 @@ pub struct ResetArgs {
 
 /// Runs the command.
 pub fn run(args: &ResetArgs) -> Result<ExitCode, Fault> {
-    play(|| open(args), reset)
+    play("reset", &args.how, |voice| open(voice, args), reset)
 }
 
-fn open(args: &ResetArgs) -> Result<Session, Fault> {
-    let session = Session::open("reset", &args.place, &args.how, Missing::Refuse)?;
+fn open<'v>(voice: &'v mut Voice, args: &ResetArgs) -> Result<Session<'v>, Fault> {
+    let session = Session::open(voice, "reset", &args.place, &args.how, Missing::Refuse)?;
     if args.yes == session.spec.name.as_str() {
         return Ok(session);
     }
@@ -46,7 +47,7 @@ fn open(args: &ResetArgs) -> Result<Session, Fault> {
     )))
 }
 
-async fn reset(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
+async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
     let mut site = unless_interrupted(interrupts, session.enter()).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let opened = session.state.open(&session.identity).map_err(state_fault)?;
@@ -57,6 +58,6 @@ async fn reset(session: &mut Session, interrupts: &mut Receiver<()>) -> Result<O
     let (mut work, voice) = session.work(&site, &opened.keyring, memory);
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
-    let changes = make::reset(&mut work, tell, interrupts).await.map_err(fault)?;
-    Ok(Outcome { changes, verdicts: Verdicts::default(), kubeconfig: None, left: Vec::new() })
+    make::reset(&mut work, tell, interrupts).await.map_err(fault)?;
+    Ok(Outcome::default())
 }

@@ -2,7 +2,7 @@
 //! state, the bundle, and the machines.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
 use ringfort_forge::make::{Memory, Places, Preflight, Site, Work, doors};
 use ringfort_model::certificate::{Authority, Subject};
-use ringfort_model::event::Event;
+use ringfort_model::event::{EVENT_VERSION, Event};
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
 
@@ -46,7 +46,7 @@ pub struct How {
 }
 
 /// A command at work.
-pub struct Session {
+pub struct Session<'v> {
     /// The specification's file.
     pub file: PathBuf,
     /// The home directory, where paths of the specification may begin.
@@ -64,9 +64,7 @@ pub struct Session {
     /// The bundle.
     pub bundle: Bundle,
     /// How it is told.
-    pub voice: Voice,
-    /// When it began.
-    pub start: Instant,
+    pub voice: &'v mut Voice,
     /// Whether packets of pods are encrypted between machines, once that is settled.
     pub encrypted: bool,
     /// Why they are, or are not.
@@ -82,11 +80,21 @@ pub enum Missing {
     Refuse,
 }
 
-impl Session {
+impl<'v> Session<'v> {
     /// Reads everything that a command needs from this machine.
-    pub fn open(command: &str, place: &Where, how: &How, missing: Missing) -> Result<Self, Fault> {
-        let start = Instant::now();
+    pub fn open(
+        voice: &'v mut Voice,
+        command: &str,
+        place: &Where,
+        how: &How,
+        missing: Missing,
+    ) -> Result<Self, Fault> {
         let spec = specification::read(&place.spec.file)?;
+        voice.tell(&Event::Started {
+            version: EVENT_VERSION,
+            cluster: Some(spec.name.to_string()),
+            command: command.to_owned(),
+        });
         let bundle = find_bundle(how.bundle.as_deref(), &spec)?;
         let identity = match missing {
             Missing::Make => place.whose.read_or_make()?,
@@ -95,12 +103,6 @@ impl Session {
         let state = StateDirectory::beside(&place.spec.file, &spec.name);
         let program = std::env::current_exe().map_err(Fault::unable)?;
         let own = OwnBinary::read(&program).map_err(Fault::unable)?;
-        let mut voice = Voice::new(how.json, how.verbose);
-        voice.tell(&Event::Started {
-            version: ringfort_model::event::EVENT_VERSION,
-            cluster: spec.name.to_string(),
-            command: command.to_owned(),
-        });
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
         Ok(Self {
@@ -113,7 +115,6 @@ impl Session {
             own,
             bundle,
             voice,
-            start,
             encrypted: false,
             pod_traffic: String::new(),
         })
@@ -137,14 +138,14 @@ impl Session {
 
     /// Enters the machines, to look only.
     pub async fn enter(&mut self) -> Result<Site, Fault> {
-        self.voice.stage("entering the machines", self.start);
+        self.voice.stage("entering the machines");
         let doors = doors(&self.spec, &self.home, beside(&self.file));
         Site::enter(&doors, &self.own, &self.operator).await.map_err(Fault::unable)
     }
 
     /// Judges the machines. A fatal finding ends the command before anything was written.
     pub async fn preflight(&mut self, site: &Site) -> Result<Preflight, Fault> {
-        self.voice.stage("preflight", self.start);
+        self.voice.stage("preflight");
         let preflight = site.preflight(&self.spec, now_ms).await;
         for finding in &preflight.findings {
             self.voice.tell(&Event::Preflight {
@@ -188,7 +189,7 @@ impl Session {
         keyring: &'a Keyring,
         memory: Memory<'a>,
     ) -> (Work<'a>, &'a mut Voice) {
-        let Self { file, home, operator, spec, bundle, own, voice, start, .. } = self;
+        let Self { file, home, operator, spec, bundle, own, voice, .. } = self;
         let work = Work {
             spec,
             site,
@@ -199,7 +200,7 @@ impl Session {
             memory,
             epoch: 0,
             now_s: now_s(),
-            start: *start,
+            start: voice.start(),
             places: Places { home, beside: beside(file) },
             operator,
         };

@@ -1,10 +1,9 @@
 //! `ringfort up`: makes the cluster, proves it, and only then issues a kubeconfig.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::Receiver;
 
 use ringfort_forge::keyring::ClusterExists;
 use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
@@ -13,8 +12,9 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
-use super::gate::{self, Fresh, Scope, Verdicts};
+use super::gate::{self, Fresh, Scope};
 use super::keys::{operators, state_fault};
+use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
 use super::{Fault, kubeconfig};
 
@@ -46,74 +46,15 @@ pub const KEEPER: &str = "ringfort:keeper";
 /// Runs the command.
 pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {
     play(
-        || Session::open("up", &args.place, &args.how, Missing::Make),
+        "up",
+        &args.how,
+        |voice| Session::open(voice, "up", &args.place, &args.how, Missing::Make),
         async |session, interrupts| up(session, args, interrupts).await,
     )
 }
 
-/// Opens a session and does its work; Ctrl-C is heard from the first moment.
-pub fn play(
-    open: impl FnOnce() -> Result<Session, Fault>,
-    work: impl AsyncFnOnce(&mut Session, &mut Receiver<()>) -> Result<Outcome, Fault>,
-) -> Result<ExitCode, Fault> {
-    let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
-    let mut interrupts = runtime.block_on(async { interrupts() });
-    let mut session = open()?;
-    let outcome = runtime.block_on(work(&mut session, &mut interrupts));
-    // Nothing may hold up the end: what is under way on machines is safe to cut.
-    runtime.shutdown_timeout(Duration::from_millis(500));
-    conclude(&mut session, outcome)
-}
-
-/// What a run came to.
-pub struct Outcome {
-    /// How many changes were made.
-    pub changes: u64,
-    /// What was proved.
-    pub verdicts: Verdicts,
-    /// Where the kubeconfig is, if one was issued.
-    pub kubeconfig: Option<String>,
-    /// What is left to do about machines that left the spec.
-    pub left: Vec<String>,
-}
-
-/// Tells the end of a run and chooses its exit code.
-fn conclude(session: &mut Session, outcome: Result<Outcome, Fault>) -> Result<ExitCode, Fault> {
-    let (outcome, fault) = match outcome {
-        Ok(outcome) => (outcome, None),
-        Err(fault) => {
-            let verdicts = Verdicts::default();
-            (Outcome { changes: 0, verdicts, kubeconfig: None, left: Vec::new() }, Some(fault))
-        }
-    };
-    let has_left = || (!outcome.left.is_empty()).then(|| Fault::unable(outcome.left.join("\n")));
-    let fault = fault.or_else(has_left);
-    let Verdicts { proved, failed, unknown } = outcome.verdicts;
-    session.tell_waivers();
-    session.voice.tell(&Event::Finished {
-        seconds: session.start.elapsed().as_secs_f64(),
-        changes: outcome.changes,
-        proved,
-        failed,
-        unknown,
-        kubeconfig: outcome.kubeconfig,
-        error: fault.as_ref().map(ToString::to_string),
-    });
-    match fault {
-        // What is left to do is told, but a proof that failed weighs more.
-        Some(fault) if failed > 0 => {
-            session.voice.note(&fault.to_string());
-            Ok(ExitCode::from(1))
-        }
-        Some(fault) => Err(fault),
-        None if failed > 0 => Ok(ExitCode::from(1)),
-        None if unknown > 0 => Ok(ExitCode::from(3)),
-        None => Ok(ExitCode::SUCCESS),
-    }
-}
-
 async fn up(
-    session: &mut Session,
+    session: &mut Session<'_>,
     args: &UpArgs,
     interrupts: &mut Receiver<()>,
 ) -> Result<Outcome, Fault> {
@@ -145,15 +86,17 @@ async fn up(
     work.servers = ways.servers.values().cloned().collect();
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
-    let made = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
+    let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
+    drop(work);
     let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring };
-    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(made.changes) };
-    let verdicts = gate::prove(session, &scope, fresh, interrupts).await?;
-    let kubeconfig = match verdicts.all_proved() {
+    let changes = session.voice.told().changes;
+    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(changes) };
+    gate::prove(session, &scope, fresh, interrupts).await?;
+    let kubeconfig = match session.voice.told().verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &opened.keyring)?),
         false => None,
     };
-    Ok(Outcome { changes: made.changes, verdicts, kubeconfig, left: made.left })
+    Ok(Outcome { kubeconfig, left })
 }
 
 /// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.
@@ -171,39 +114,6 @@ fn give_up(name: &str, trust: &mut TrustFacts, spec: &Spec) -> Result<(), Fault>
 /// no binding can take from may do. It lives in memory, for an hour at most.
 pub fn keeper() -> Subject {
     Subject::member(KEEPER, "system:masters")
-}
-
-/// Does what changes nothing of a cluster and may be cut at the first Ctrl-C.
-pub async fn unless_interrupted<T>(
-    interrupts: &mut Receiver<()>,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    tokio::select! {
-        done = work => done,
-        Some(()) = interrupts.recv() => {
-            Err(Fault::interrupted("interrupted before anything of the cluster was changed"))
-        }
-    }
-}
-
-/// Listens for Ctrl-C: the first ends the run in good order, the second at once.
-fn interrupts() -> Receiver<()> {
-    let (tell, hear) = channel(1);
-    tokio::spawn(async move {
-        let mut asked = false;
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if asked {
-                std::process::exit(130);
-            }
-            asked = true;
-            eprintln!(
-                "interrupted: finishing what is under way; press Ctrl-C again to stop at once"
-            );
-            // The run may be over already.
-            let _ = tell.send(()).await;
-        }
-    });
-    hear
 }
 
 /// Says whose turn it is after a fault of making.

@@ -3,16 +3,26 @@
 //! Results go to standard output, everything else to standard error.
 
 mod people;
+mod told;
 
 use std::io::Write as _;
 use std::time::Instant;
 
 use ringfort_model::event::Event;
 
-pub use people::People;
+use people::People;
+
+pub use told::Told;
+
+/// How a run is told, and what has been told of it.
+pub struct Voice {
+    listener: Listener,
+    start: Instant,
+    told: Told,
+}
 
 /// Who listens to a run.
-pub enum Voice {
+enum Listener {
     /// A person at a terminal.
     People(People),
     /// A program that reads JSON lines.
@@ -20,17 +30,19 @@ pub enum Voice {
 }
 
 impl Voice {
-    /// Chooses by the command line.
+    /// Begins to tell of a run, to whom the command line chooses.
     pub fn new(json: bool, verbose: bool) -> Self {
-        if json { Self::Json } else { Self::People(People::new(verbose)) }
+        let listener = if json { Listener::Json } else { Listener::People(People::new(verbose)) };
+        Self { listener, start: Instant::now(), told: Told::default() }
     }
 
     /// Tells one event.
     pub fn tell(&mut self, event: &Event) {
         log(event);
-        match self {
-            Self::People(people) => people.tell(event),
-            Self::Json => {
+        self.told.note(event);
+        match &mut self.listener {
+            Listener::People(people) => people.tell(event),
+            Listener::Json => {
                 let line = serde_json::to_string(event).expect("events have string keys only");
                 // A reader that has gone must not stop the run.
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -40,15 +52,34 @@ impl Voice {
 
     /// Tells something that is no event, to people.
     pub fn note(&mut self, text: &str) {
-        if let Self::People(people) = self {
+        if let Listener::People(people) = &self.listener {
             people.note(text);
         }
     }
 
     /// Tells that a stage begins.
-    pub fn stage(&mut self, name: &str, start: Instant) {
-        let seconds = start.elapsed().as_secs_f64();
-        self.tell(&Event::Stage { name: name.to_owned(), seconds });
+    pub fn stage(&mut self, name: &str) {
+        self.tell(&Event::Stage { name: name.to_owned(), seconds: self.seconds() });
+    }
+
+    /// Tells the end of a run.
+    pub fn end(&mut self, kubeconfig: Option<String>, error: Option<String>) {
+        self.tell(&self.told.end(self.seconds(), kubeconfig, error));
+    }
+
+    /// Gives what has been told.
+    pub fn told(&self) -> Told {
+        self.told
+    }
+
+    /// Gives when the run began.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Gives how long it has gone on, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
     }
 }
 
@@ -74,7 +105,7 @@ fn log(event: &Event) {
             tracing::info!(control, scope, owner, expires, holds, "waiver");
         }
         Event::Proof { control, verdict, detail, .. } => {
-            tracing::info!(control, verdict, detail, "proof");
+            tracing::info!(control, %verdict, detail, "proof");
         }
         Event::Finished { seconds, changes, error: None, .. } => {
             tracing::info!(seconds, changes, "ends");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use ringfort_model::event::Event;
+use ringfort_model::judgement::Verdict;
 
 /// A run as a person sees it.
 pub struct People {
@@ -28,9 +29,11 @@ impl People {
     /// Shows one event.
     pub fn tell(&mut self, event: &Event) {
         match event {
-            Event::Started { cluster, command, .. } => {
+            Event::Started { cluster: Some(cluster), command, .. } => {
                 self.line(&format!("ringfort {command}: cluster {cluster}"));
             }
+            // The command itself says why its specification cannot be read.
+            Event::Started { cluster: None, .. } => {}
             Event::Waiver { .. } => self.waiver(event),
             Event::Stage { name, seconds } => {
                 self.line(&format!("{seconds:>7.1} s  {name}"));
@@ -43,7 +46,10 @@ impl People {
             }
             Event::Step { .. } => self.step(event),
             Event::Proof { control, verdict, detail, .. } => {
-                let shown = if verdict == "failed" { "FAILED" } else { verdict.as_str() };
+                let shown = match verdict {
+                    Verdict::Failed => "FAILED".to_owned(),
+                    other => other.to_string(),
+                };
                 self.result(&format!("  {control:<28} {shown:<8} {detail}"));
             }
             Event::Finished { .. } => self.finish(event),
@@ -56,7 +62,9 @@ impl People {
     }
 
     fn step(&mut self, event: &Event) {
-        let Event::Step { node, item, by, because, seconds, took, failed } = event else { return };
+        let Event::Step { node, item, by, because, seconds, took, failed, .. } = event else {
+            return;
+        };
         let place = node.as_ref().map_or("api", |node| node.as_str());
         self.steps += 1;
         self.bar.set_message(format!("{} steps, {place}: {item}", self.steps));
@@ -79,11 +87,7 @@ impl People {
     }
 
     fn finish(&mut self, event: &Event) {
-        let Event::Finished { seconds, changes, proved, failed, unknown, kubeconfig, error } =
-            event
-        else {
-            return;
-        };
+        let Event::Finished { seconds, changes, kubeconfig, error, .. } = event else { return };
         self.bar.finish_and_clear();
         if error.is_some() && kubeconfig.is_none() {
             // The command itself says why it came to no result.
@@ -94,14 +98,10 @@ impl People {
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
-        let proofs = match proved + failed + unknown {
-            0 => String::new(),
-            _ => format!("; {proved} proved, {failed} failed, {unknown} unknown"),
-        };
-        self.result(&format!("{changes}{proofs}, in {seconds:.1} s"));
+        self.result(&format!("{changes}{}, in {seconds:.1} s", verdicts(event)));
         if let Some(path) = kubeconfig {
             self.result(&format!("kubeconfig: {path}"));
-        } else if failed + unknown > 0 {
+        } else if !verdicts(event).is_empty() {
             self.result("No kubeconfig was issued.");
         }
     }
@@ -113,5 +113,20 @@ impl People {
 
     fn result(&self, text: &str) {
         self.bar.suspend(|| _ = writeln!(anstream::stdout(), "{text}"));
+    }
+}
+
+/// Says how many proofs came to what; nothing, if there were none.
+fn verdicts(end: &Event) -> String {
+    let Event::Finished { proved, failed, unknown, not_applicable, .. } = end else {
+        return String::new();
+    };
+    let spared = match not_applicable {
+        0 => String::new(),
+        count => format!(", {count} not applicable"),
+    };
+    match proved + failed + unknown + not_applicable {
+        0 => String::new(),
+        _ => format!("; {proved} proved, {failed} failed, {unknown} unknown{spared}"),
     }
 }
