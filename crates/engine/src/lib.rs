@@ -11,6 +11,7 @@ pub mod node;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
+mod foresight;
 mod message;
 mod mission;
 mod operator;

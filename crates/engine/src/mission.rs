@@ -32,6 +32,9 @@ pub enum Goal {
     /// is announced, and how its data begins is remembered. Of the blueprint only machines, roles
     /// and addresses count.
     Membership,
+    /// It is known what `Membership` would do in all rounds of a run. Nothing is changed; what would
+    /// be remembered is told, so that the rest can be planned with it.
+    Foresee,
     /// Nothing of ringfort is left on the blueprint's machines, and what was there before is back.
     Reset,
 }

@@ -1,5 +1,7 @@
 //! Members of etcd, and what may be done to the membership.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::name::NodeName;
@@ -38,6 +40,16 @@ pub enum EtcdAct {
         /// The learner's id.
         id: String,
     },
+}
+
+impl fmt::Display for EtcdAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remove { id } => write!(f, "member {id} leaves"),
+            Self::AddLearner { node, .. } => write!(f, "{node} joins as a learner"),
+            Self::Promote { id } => write!(f, "member {id} gets its vote"),
+        }
+    }
 }
 
 /// How a member's data began; decides `--initial-cluster` and `--initial-cluster-state`.

@@ -72,6 +72,19 @@ pub enum Event {
         /// Why it was not done, if it was not.
         failed: Option<String>,
     },
+    /// Something could not be looked at, so that nobody knows whether it would change (`plan`).
+    Unseen {
+        /// The node; absent for objects of the API and for what is no single machine's.
+        node: Option<NodeName>,
+        /// What was to be looked at; `machine` for all of it.
+        item: String,
+        /// The control that wants it.
+        by: String,
+        /// Why it could not be looked at.
+        why: String,
+        /// Seconds since the start.
+        seconds: f64,
+    },
     /// A proof was made.
     Proof {
         /// The control.
@@ -97,6 +110,8 @@ pub enum Event {
         unknown: u64,
         /// Controls that there was nothing to show of.
         not_applicable: u64,
+        /// What could not be looked at (`plan`).
+        unseen: u64,
         /// Where the kubeconfig is, if one was issued.
         kubeconfig: Option<String>,
         /// What stopped the run, if something did.

@@ -25,6 +25,16 @@ pub struct Step {
     pub act: Act,
 }
 
+impl Step {
+    /// Says in words what differs, or what becomes of etcd's membership.
+    pub fn reason(&self) -> String {
+        match &self.act {
+            Act::Etcd(act) => act.to_string(),
+            _ => self.because.to_string(),
+        }
+    }
+}
+
 /// What differs between what should be and what is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]

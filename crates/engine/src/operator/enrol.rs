@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
-use ringfort_model::etcd::Member;
+use ringfort_model::etcd::{EtcdAct, Member};
 use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::Seen;
@@ -13,12 +13,16 @@ use ringfort_model::step::{Act, Difference, Outcome, Step};
 
 use super::act::pause;
 use super::{ETCD, Operator};
+use crate::foresight::{Foresight, foresee};
 use crate::membership::{self, Data, Next, Standing};
-use crate::message::{Effect, Planned, Remember, Tick};
+use crate::message::{Effect, Planned, Remark, Remember, Tick};
+use crate::mission::Goal;
 use crate::refusal::Refusal;
 
 /// How often members that disagree, or a change that fails, are tried again in a row.
 const MOST_TRIES: u32 = 5;
+/// The control that wants the members of the spec.
+const BY: &str = "ha/control-plane";
 
 /// Where the enrolment of control planes stands.
 #[derive(Default)]
@@ -117,14 +121,41 @@ impl Operator {
             .filter(|(node, board)| board.is_up() && control_planes.contains_key(*node))
             .map(|(node, board)| (node.clone(), data_of(&board.seen, started.contains(node))))
             .collect();
-        let next = membership::next(&Standing {
+        let standing = Standing {
             control_planes: &control_planes,
             data: &data,
             lists: &self.enrolment.lists,
             foundings: &self.mission.circumstances.foundings,
             started,
-        });
+        };
+        let next = match self.mission.goal {
+            Goal::Foresee => {
+                let foresight = foresee(&standing);
+                self.plan_membership(foresight, out)
+            }
+            _ => membership::next(&standing),
+        };
         self.follow(now, next, out);
+    }
+
+    /// Takes note of what would be done about the membership; gives what is decided at last.
+    fn plan_membership(&mut self, foresight: Foresight, out: &mut Vec<Effect>) -> Next {
+        let Foresight { changes, remembers, end } = foresight;
+        if let Next::Settled { again } = end {
+            let planned =
+                changes.into_iter().map(|(node, act)| Planned::Machine { node, step: change(act) });
+            self.report.changes.extend(planned);
+            out.extend(remembers.into_iter().map(Effect::Remember));
+            if again {
+                self.report.unseen.push(Remark {
+                    node: None,
+                    what: ItemId::Serving(ETCD.to_owned()).to_string(),
+                    by: BY.to_owned(),
+                    why: "its membership has to settle before the rest can be foreseen".to_owned(),
+                });
+            }
+        }
+        end
     }
 
     fn follow(&mut self, now: Tick, next: Next, out: &mut Vec<Effect>) {
@@ -151,12 +182,7 @@ impl Operator {
             }
             Next::Change { through, act } => {
                 let seq = self.take_seq();
-                let step = Step {
-                    item: ItemId::Serving(ETCD.to_owned()),
-                    by: "ha/control-plane".to_owned(),
-                    because: Difference::Content,
-                    act: Act::Etcd(act),
-                };
+                let step = change(act);
                 self.enrolment.waits = Waits::Change(seq, through.clone(), step.clone());
                 out.push(Effect::Apply { node: through, seq, step });
             }
@@ -202,6 +228,16 @@ impl Operator {
                 self.enrolment.waits = Waits::Pause(now + pause(self.enrolment.tries));
             }
         }
+    }
+}
+
+/// Makes the step of a change of the membership.
+fn change(act: EtcdAct) -> Step {
+    Step {
+        item: ItemId::Serving(ETCD.to_owned()),
+        by: BY.to_owned(),
+        because: Difference::Content,
+        act: Act::Etcd(act),
     }
 }
 

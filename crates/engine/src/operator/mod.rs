@@ -169,7 +169,7 @@ impl Operator {
     fn leftovers_of(&self, node: &NodeName, seen: &Seen) -> Vec<ItemId> {
         let Some(machine) = self.mission.blueprint.machines.get(node) else { return Vec::new() };
         match self.mission.goal {
-            Goal::Prepare | Goal::Membership => Vec::new(),
+            Goal::Prepare | Goal::Membership | Goal::Foresee => Vec::new(),
             Goal::Converge | Goal::Plan => leftovers(&seen.owned, machine, wanting::Keep::Wanted),
             Goal::Reset => leftovers(&seen.owned, machine, wanting::Keep::Nothing),
         }
@@ -222,7 +222,7 @@ impl Operator {
         }
         self.groups.begin(&self.boards, &self.mission.circumstances.unannounced);
         match self.mission.goal {
-            Goal::Membership => self.stage = Stage::Enrolling,
+            Goal::Membership | Goal::Foresee => self.stage = Stage::Enrolling,
             Goal::Prepare | Goal::Reset => self.stage = Stage::Acting,
             Goal::Converge | Goal::Plan => self.count(out),
         }

@@ -226,8 +226,8 @@ impl Desk<'_> {
                 (self.crew.tell)(Event::Step {
                     node: Some(node.clone()),
                     item: step.item.to_string(),
+                    because: step.reason(),
                     by: step.by,
-                    because: step.because.to_string(),
                     seconds,
                     took: began.elapsed().as_secs_f64(),
                     change,

@@ -29,26 +29,28 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// The pause between two looks at pods that move.
 const DRAIN_PAUSE: Duration = Duration::from_secs(1);
 /// The control that wants no other node than those of the spec.
-const BY: &str = "ha/nodes-are-ready";
+pub(super) const BY: &str = "ha/nodes-are-ready";
+/// What a machine is called where it is all of its items.
+pub(super) const MACHINE: &str = "machine";
 const NOT_IN_SPEC: &str = "not in cluster.yaml";
 
 /// One thing that goes because nobody wants it any more.
 #[derive(Clone, Debug)]
-pub struct Parting {
+pub(super) struct Parting {
     /// The machine, or none for what is done through the API.
-    pub node: Option<NodeName>,
+    node: Option<NodeName>,
     /// What goes.
-    pub item: String,
+    item: String,
     because: &'static str,
 }
 
 impl Parting {
-    fn of_node(name: &NodeName) -> Self {
+    pub(super) fn of_node(name: &NodeName) -> Self {
         Self { node: None, item: node_key(name).to_string(), because: NOT_IN_SPEC }
     }
 
     fn of_machine(name: &NodeName) -> Self {
-        Self { node: Some(name.clone()), item: "machine".to_owned(), because: NOT_IN_SPEC }
+        Self { node: Some(name.clone()), item: MACHINE.to_owned(), because: NOT_IN_SPEC }
     }
 
     pub(super) fn of_object(key: &ObjectKey) -> Self {
@@ -56,7 +58,7 @@ impl Parting {
     }
 
     /// Tells of it.
-    pub fn event(&self, seconds: f64, took: f64, failed: Option<String>) -> Event {
+    pub(super) fn event(&self, seconds: f64, took: f64, failed: Option<String>) -> Event {
         Event::Step {
             node: self.node.clone(),
             item: self.item.clone(),
@@ -71,20 +73,6 @@ impl Parting {
 }
 
 impl Work<'_> {
-    /// Lists what leaving takes, without doing it.
-    pub(super) async fn partings(&self) -> Result<Vec<Parting>, MakeError> {
-        let mut partings = Vec::new();
-        for gone in self.left() {
-            if self.node_of(&gone).await?.is_some() {
-                partings.push(Parting::of_node(&gone.name));
-            }
-            if self.is_to_be_entered(&gone) {
-                partings.push(Parting::of_machine(&gone.name));
-            }
-        }
-        Ok(partings)
-    }
-
     /// Takes leave of every machine that the spec no longer names; gives what is left to do, a line
     /// for each machine.
     pub(super) async fn leave(
@@ -121,8 +109,7 @@ impl Work<'_> {
             true => self.reset_left(gone, tell, interrupts).await?,
             false => Ok(()),
         };
-        let spent =
-            |work: &Self| (work.start.elapsed().as_secs_f64(), began.elapsed().as_secs_f64());
+        let spent = |work: &Self| (work.seconds(), began.elapsed().as_secs_f64());
         if node.is_some() {
             let key = node_key(&gone.name);
             first(&self.servers, |server| server.delete(&key))
@@ -146,18 +133,18 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn left(&self) -> Vec<KnownMachine> {
+    pub(super) fn left(&self) -> Vec<KnownMachine> {
         self.memory.trust.left(&addresses(self.spec))
     }
 
     /// A machine that the spec names otherwise is no longer the one that left.
-    fn is_to_be_entered(&self, gone: &KnownMachine) -> bool {
+    pub(super) fn is_to_be_entered(&self, gone: &KnownMachine) -> bool {
         let is_taken = self.spec.nodes.values().any(|node| node.address == gone.address);
         gone.given_up.is_none() && !is_taken
     }
 
     /// Reads the node of a machine that left, unless the spec has another machine of that name.
-    async fn node_of(&self, gone: &KnownMachine) -> Result<Option<Value>, MakeError> {
+    pub(super) async fn node_of(&self, gone: &KnownMachine) -> Result<Option<Value>, MakeError> {
         if self.spec.nodes.contains_key(&gone.name) {
             return Ok(None);
         }
@@ -216,33 +203,43 @@ impl Work<'_> {
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
     ) -> Result<Result<(), String>, MakeError> {
-        let door = site::door(gone, self.places.home, self.places.beside);
-        let doors = BTreeMap::from([(gone.name.clone(), door)]);
-        let mut members = BTreeMap::new();
-        for (node, entered) in fleet::enter(&doors, self.own, self.epoch, self.operator).await {
-            match entered {
-                Ok(member) => drop(members.insert(node, member)),
-                Err(error) => return Ok(Err(error.to_string())),
-            }
-        }
-        let site = Site { members };
+        let site = match self.enter_left(gone).await {
+            Ok(site) => site,
+            Err(why) => return Ok(Err(why)),
+        };
         if !self.is_ours(&site).await? {
             return Ok(Ok(()));
         }
-        let machine = Machine { role: gone.role, address: gone.address, items: BTreeMap::new() };
-        let blueprint = Blueprint {
-            cluster: self.spec.name.clone(),
-            kubernetes: String::new(),
-            machines: BTreeMap::from([(gone.name.clone(), machine)]),
-            objects: Vec::new(),
-        };
+        let blueprint = self.nothing_on(gone);
         self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?;
         site.clear().await?;
         Ok(Ok(()))
     }
 
+    /// Enters a machine that left.
+    pub(super) async fn enter_left(&self, gone: &KnownMachine) -> Result<Site, String> {
+        let door = site::door(gone, self.places.home, self.places.beside);
+        let doors = BTreeMap::from([(gone.name.clone(), door)]);
+        let mut members = BTreeMap::new();
+        for (node, entered) in fleet::enter(&doors, self.own, self.epoch, self.operator).await {
+            members.insert(node, entered.map_err(|error| error.to_string())?);
+        }
+        Ok(Site { members })
+    }
+
+    /// The blueprint that wants nothing on a machine that left.
+    pub(super) fn nothing_on(&self, gone: &KnownMachine) -> Blueprint {
+        let machine = Machine { role: gone.role, address: gone.address, items: BTreeMap::new() };
+        Blueprint {
+            cluster: self.spec.name.clone(),
+            kubernetes: String::new(),
+            machines: BTreeMap::from([(gone.name.clone(), machine)]),
+            objects: Vec::new(),
+        }
+    }
+
     /// Says whether machines still have something of this cluster: one that was set up anew has not.
-    async fn is_ours(&self, site: &Site) -> Result<bool, MakeError> {
+    pub(super) async fn is_ours(&self, site: &Site) -> Result<bool, MakeError> {
         for member in site.members.values() {
             let asked = member.link.ask(&Request::Observe { looks: Vec::new() }, &[]).await;
             let Answer::Observed(seen) = asked.map_err(|e| MakeError::Other(e.to_string()))? else {

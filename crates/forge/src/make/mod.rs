@@ -11,6 +11,7 @@ mod leave;
 mod memory;
 mod objects;
 mod passes;
+mod plan;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +40,8 @@ use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
-pub use leave::Parting;
 pub use memory::Memory;
+pub use plan::plan;
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
 
 /// All that making a cluster takes.
@@ -137,31 +138,6 @@ pub async fn make(
     Ok(left)
 }
 
-/// What making a cluster would change.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// What the blueprint asks for.
-    pub report: Report,
-    /// What nobody wants any more.
-    pub partings: Vec<Parting>,
-}
-
-/// Says what [`make`] would change.
-///
-/// # Errors
-/// See [`MakeError`].
-pub async fn plan(
-    work: &mut Work<'_>,
-    tell: &mut dyn FnMut(Event),
-    interrupts: &mut Receiver<()>,
-) -> Result<Plan, MakeError> {
-    let blueprint = work.as_it_stands().await?;
-    let report = work.pass(Goal::Plan, &blueprint, tell, interrupts).await?;
-    let mut partings = work.partings().await?;
-    partings.extend(work.unwanted(&blueprint).await?);
-    Ok(Plan { report, partings })
-}
-
 /// Takes everything of ringfort from the machines.
 ///
 /// # Errors
@@ -195,6 +171,11 @@ impl Work<'_> {
         let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
         self.note_keys(&keys).await?;
         Ok(self.render()?)
+    }
+
+    /// Gives how long the command has gone on, in seconds.
+    fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
     }
 
     fn assign(&mut self) -> Result<(), MakeError> {
@@ -312,8 +293,7 @@ fn marked(mut blueprint: Blueprint, spec: &Spec) -> Blueprint {
 const MARK: &str = "/var/lib/ringfort/cluster";
 
 fn stage(work: &Work<'_>, name: &str, tell: &mut dyn FnMut(Event)) {
-    let seconds = work.start.elapsed().as_secs_f64();
-    tell(Event::Stage { name: name.to_owned(), seconds });
+    tell(Event::Stage { name: name.to_owned(), seconds: work.seconds() });
 }
 
 /// The secrets of an API identity must not outlive the run by long.
@@ -341,7 +321,7 @@ fn unfinished(report: &Report) -> String {
 }
 
 /// Says a remark of the engine in a line.
-pub fn remark(remark: &ringfort_engine::Remark) -> String {
+fn remark(remark: &ringfort_engine::Remark) -> String {
     let place = remark.node.as_ref().map_or("api", |node| node.as_str());
     format!("{place}: {} (for {}): {}", remark.what, remark.by, remark.why)
 }

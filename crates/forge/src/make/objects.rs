@@ -119,7 +119,7 @@ impl Work<'_> {
                 _ => {}
             }
             if fate != Fate::Forgotten {
-                tell(Parting::of_object(key).event(self.start.elapsed().as_secs_f64(), 0.0, None));
+                tell(Parting::of_object(key).event(self.seconds(), 0.0, None));
             }
             self.memory.trust.objects.remove(&known);
             self.memory.save()?;

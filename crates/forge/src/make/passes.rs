@@ -124,7 +124,7 @@ impl Work<'_> {
         };
         match run(Operator::new(mission), crew, interrupts).await {
             End::Finished(report) if report.interrupted => Err(MakeError::Interrupted),
-            End::Finished(report) if goal == Goal::Plan || report.is_complete() => Ok(report),
+            End::Finished(report) if looks_only(goal) || report.is_complete() => Ok(report),
             End::Finished(report) => Err(MakeError::Unfinished(Box::new(report))),
             End::Refused(refusals) => Err(MakeError::Refused(refusals)),
             End::NotKept(why) => Err(MakeError::Other(why)),
@@ -171,4 +171,8 @@ impl Work<'_> {
             .collect::<Result<_, ringfort_pki::SignError>>()
             .map_err(|error| MakeError::Other(error.to_string()))
     }
+}
+
+fn looks_only(goal: Goal) -> bool {
+    matches!(goal, Goal::Plan | Goal::Foresee)
 }

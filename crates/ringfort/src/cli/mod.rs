@@ -109,6 +109,11 @@ impl Fault {
         Self { code: 130, cause: cause.into() }
     }
 
+    /// Turns what could not be done into what could not be looked at, where nothing else was meant.
+    pub fn only_looking(self) -> Self {
+        if self.code == 4 { Self { code: 3, ..self } } else { self }
+    }
+
     /// Writes the fault with its causes to standard error and gives its exit code.
     pub fn show(&self) -> ExitCode {
         let said = self.cause.to_string();

@@ -101,6 +101,10 @@ fn log(event: &Event) {
                 Some(why) => tracing::warn!(node, item, control = by, why, "step failed"),
             }
         }
+        Event::Unseen { node, item, by, why, .. } => {
+            let node = node.as_ref().map(|n| n.as_str());
+            tracing::warn!(node, item, control = by, why, "not looked at");
+        }
         Event::Waiver { control, scope, owner, expires, holds, .. } => {
             tracing::info!(control, scope, owner, expires, holds, "waiver");
         }

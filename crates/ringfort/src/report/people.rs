@@ -13,6 +13,16 @@ pub struct People {
     verbose: bool,
     bar: ProgressBar,
     steps: u64,
+    tense: Tense,
+}
+
+/// Whether steps are taken or foreseen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tense {
+    /// They are taken: the run is about what comes of them.
+    Present,
+    /// They are foreseen, and are what the run is about.
+    Future,
 }
 
 impl People {
@@ -23,13 +33,16 @@ impl People {
             .expect("the template is well formed");
         bar.set_style(style);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { verbose, bar, steps: 0 }
+        Self { verbose, bar, steps: 0, tense: Tense::Present }
     }
 
     /// Shows one event.
     pub fn tell(&mut self, event: &Event) {
         match event {
             Event::Started { cluster: Some(cluster), command, .. } => {
+                if command == "plan" {
+                    self.tense = Tense::Future;
+                }
                 self.line(&format!("ringfort {command}: cluster {cluster}"));
             }
             // The command itself says why its specification cannot be read.
@@ -52,6 +65,10 @@ impl People {
                 };
                 self.result(&format!("  {control:<28} {shown:<8} {detail}"));
             }
+            Event::Unseen { node, item, by, why, .. } => {
+                let place = node.as_ref().map_or("api", |node| node.as_str());
+                self.result(&format!("  not looked at: {place}: {item} (for {by}): {why}"));
+            }
             Event::Finished { .. } => self.finish(event),
         }
     }
@@ -68,7 +85,9 @@ impl People {
         let place = node.as_ref().map_or("api", |node| node.as_str());
         self.steps += 1;
         self.bar.set_message(format!("{} steps, {place}: {item}", self.steps));
-        if let Some(why) = failed {
+        if self.tense == Tense::Future {
+            self.result(&format!("  {place}: {item}: {because} (for {by})"));
+        } else if let Some(why) = failed {
             self.line(&format!("{seconds:>7.1} s  {place}: {item} failed (for {by}): {why}"));
         } else if self.verbose {
             self.line(&format!(
@@ -87,7 +106,9 @@ impl People {
     }
 
     fn finish(&mut self, event: &Event) {
-        let Event::Finished { seconds, changes, kubeconfig, error, .. } = event else { return };
+        let Event::Finished { seconds, changes, unseen, kubeconfig, error, .. } = event else {
+            return;
+        };
         self.bar.finish_and_clear();
         if error.is_some() && kubeconfig.is_none() {
             // The command itself says why it came to no result.
@@ -97,6 +118,12 @@ impl People {
             0 => "nothing to change".to_owned(),
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
+        };
+        let changes = match self.tense {
+            Tense::Future if *unseen > 0 => {
+                format!("{changes} as far as could be looked at; {unseen} not looked at")
+            }
+            _ => changes,
         };
         self.result(&format!("{changes}{}, in {seconds:.1} s", verdicts(event)));
         if let Some(path) = kubeconfig {

@@ -12,6 +12,8 @@ pub struct Told {
     pub changes: u64,
     /// What proofs came to.
     pub verdicts: Verdicts,
+    /// What could not be looked at.
+    pub unseen: u64,
 }
 
 /// How many controls were proved, failed, or could not be looked at.
@@ -33,6 +35,7 @@ impl Told {
         match event {
             Event::Started { .. } => self.begun = true,
             Event::Step { change: true, failed: None, .. } => self.changes += 1,
+            Event::Unseen { .. } => self.unseen += 1,
             Event::Proof { verdict, .. } => *self.verdicts.of(*verdict) += 1,
             _ => {}
         }
@@ -48,6 +51,7 @@ impl Told {
             failed,
             unknown,
             not_applicable,
+            unseen: self.unseen,
             kubeconfig,
             error,
         }
@@ -58,6 +62,7 @@ impl Told {
         match self.verdicts {
             Verdicts { failed: 1.., .. } => 1,
             Verdicts { unknown: 1.., .. } => 3,
+            _ if self.unseen > 0 => 3,
             _ => 0,
         }
     }
@@ -119,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_looked_at_is_no_success() {
+        let word = |text: &str| text.to_owned();
+        let (item, by, why) = (word("machine"), word("test/control"), word("no answer"));
+        let unseen = Event::Unseen { node: None, item, by, why, seconds: 1.0 };
+        check(&[step(true, None), unseen], 1, Verdicts::default(), 3);
+    }
+
+    #[test]
     fn a_failed_proof_weighs_more_than_one_that_could_not_be_made() {
         let (proved, spared) = (proof(Verdict::Proved), proof(Verdict::NotApplicable));
         let (failed, unknown) = (proof(Verdict::Failed), proof(Verdict::Unknown));
@@ -142,7 +155,7 @@ mod tests {
         }
         let end = told.end(2.0, None, Some("interrupted".to_owned()));
         let line = serde_json::to_string(&end).unwrap();
-        let expected = r#"{"event":"finished","seconds":2.0,"changes":1,"proved":1,"failed":1,"unknown":0,"not_applicable":0,"kubeconfig":null,"error":"interrupted"}"#;
+        let expected = r#"{"event":"finished","seconds":2.0,"changes":1,"proved":1,"failed":1,"unknown":0,"not_applicable":0,"unseen":0,"kubeconfig":null,"error":"interrupted"}"#;
         assert_eq!(line, expected);
     }
 }

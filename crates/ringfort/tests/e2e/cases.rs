@@ -210,7 +210,7 @@ fn exchanged(cluster: &Cluster) {
     cluster.exchange(&[("cp3", "cp4"), ("w1", "w4")]);
     let plan = cluster.ringfort("plan", &[]);
     well(&plan);
-    for step in ["api Node w1", "w1 machine", "cp3 machine"] {
+    for step in ["api Node w1", "w1 unit:kubelet", "cp3 unit:kubelet", "cp1 serving:etcd"] {
         assert!(plan.steps().iter().any(|planned| planned == step), "{step}: {:?}", plan.steps());
     }
     let up = cluster.ringfort("up", &[]);
