@@ -2,7 +2,7 @@
 //!
 //! Acts that a proof asks for at once are done side by side, but a `Wait` holds up those behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::{ApiError, Cluster};
 use ringfort_host::{Host, quote};
@@ -19,6 +20,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 
 use crate::gate::{Proof, Scene};
+use crate::halt::{Halt, INTERRUPTED};
 use crate::listen;
 use crate::rehearse;
 use crate::secretbox::{self, Raw};
@@ -39,54 +41,117 @@ pub struct Site {
 const TURNS: usize = 2_000;
 /// How long one act may take, apart from rehearsals.
 const ACT_LIMIT: Duration = Duration::from_secs(40);
-/// How long a rehearsal may take: the control plane's way down and up again.
+/// How long a rehearsal may take where nobody interrupts it: the control plane's way down and up again.
 const REHEARSAL_LIMIT: Duration = Duration::from_secs(240);
 
+/// A proof was ended early, and what it had under way is undone.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("interrupted while a proof was made; what it had stopped is started again")]
+pub struct Interrupted;
+
 /// Makes one proof and gives its judgement with the transcript that it rests on.
-pub async fn prove(proof: &Proof, scene: &Scene, site: &Site) -> (Judgement, Vec<(Act, Seen)>) {
-    let mut transcript = Vec::new();
-    for _ in 0..TURNS {
-        match (proof.next)(scene, &transcript) {
-            Next::Done(judgement) => return (judgement, transcript),
-            Next::Do(acts) => perform(site, acts, &mut transcript).await,
-        }
+///
+/// # Errors
+/// A word on the interrupt channel ends it early.
+pub async fn prove(
+    proof: &Proof,
+    scene: &Scene,
+    site: &Site,
+    interrupts: &mut Receiver<()>,
+) -> Result<(Judgement, Vec<(Act, Seen)>), Interrupted> {
+    let (call, halt) = Halt::new();
+    let made = make(proof, scene, site, &halt);
+    tokio::pin!(made);
+    tokio::select! {
+        made = &mut made => return Ok(made),
+        Some(()) = interrupts.recv() => {}
     }
-    let gap = Gap {
-        said: format!("the proof asked for more than {TURNS} times"),
-        closes: "ringfort up".to_owned(),
-    };
-    (Err(gap), transcript)
+    // What is under way hears it, and ends in good order.
+    let _ = call.send(true);
+    drop(made.await);
+    Err(Interrupted)
 }
 
-async fn perform(site: &Site, acts: Vec<Act>, transcript: &mut Vec<(Act, Seen)>) {
+async fn make(
+    proof: &Proof,
+    scene: &Scene,
+    site: &Site,
+    halt: &Halt,
+) -> (Judgement, Vec<(Act, Seen)>) {
+    let mut transcript = Vec::new();
+    for _ in 0..TURNS {
+        if halt.is_called() {
+            hush(site, &transcript).await;
+            return (unfinished("the proof was interrupted".to_owned()), transcript);
+        }
+        match (proof.next)(scene, &transcript) {
+            Next::Done(judgement) => return (judgement, transcript),
+            Next::Do(acts) => perform(site, acts, &mut transcript, halt).await,
+        }
+    }
+    (unfinished(format!("the proof asked for more than {TURNS} times")), transcript)
+}
+
+fn unfinished(said: String) -> Judgement {
+    Err(Gap { said, closes: "ringfort up".to_owned() })
+}
+
+/// Ends every count that was begun and not heard.
+async fn hush(site: &Site, transcript: &[(Act, Seen)]) {
+    let mut listening = BTreeSet::new();
+    for (act, _) in transcript {
+        match act {
+            Act::Listen { node, .. } => drop(listening.insert(node)),
+            Act::Hear { node } => drop(listening.remove(node)),
+            _ => {}
+        }
+    }
+    // Counting disturbs nobody, and the next proof begins by ending it.
+    join_all(listening.into_iter().map(|node| async {
+        tokio::time::timeout(ACT_LIMIT, run(site, node, &listen::end())).await
+    }))
+    .await;
+}
+
+async fn perform(site: &Site, acts: Vec<Act>, transcript: &mut Vec<(Act, Seen)>, halt: &Halt) {
     let mut acts = acts.into_iter().peekable();
     while acts.peek().is_some() {
         let mut together = Vec::new();
         while let Some(act) = acts.next_if(|act| !matches!(act, Act::Wait { .. })) {
             together.push(act);
         }
-        let seen = join_all(together.iter().map(|act| one(site, act))).await;
+        let seen = join_all(together.iter().map(|act| one(site, act, halt))).await;
         transcript.extend(together.into_iter().zip(seen));
         if let Some(wait) = acts.next() {
-            let seen = one(site, &wait).await;
+            let seen = one(site, &wait, halt).await;
             transcript.push((wait, seen));
         }
     }
 }
 
-async fn one(site: &Site, act: &Act) -> Seen {
+async fn one(site: &Site, act: &Act, halt: &Halt) -> Seen {
     let limit = match act {
         Act::Rehearse { .. } => REHEARSAL_LIMIT,
         _ => ACT_LIMIT,
     };
-    match tokio::time::timeout(limit, try_one(site, act)).await {
-        Ok(Ok(seen)) => seen,
-        Ok(Err(why)) => Seen::Failed { why },
-        Err(_) => Seen::Failed { why: format!("no answer within {} s", limit.as_secs()) },
+    let done = async {
+        match tokio::time::timeout(limit, try_one(site, act, halt)).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(why)) => Seen::Failed { why },
+            Err(_) => Seen::Failed { why: format!("no answer within {} s", limit.as_secs()) },
+        }
+    };
+    match act {
+        // It hears the word itself, since it has something to undo.
+        Act::Rehearse { .. } => done.await,
+        _ => tokio::select! {
+            seen = done => seen,
+            () = halt.called() => Seen::Failed { why: INTERRUPTED.to_owned() },
+        },
     }
 }
 
-async fn try_one(site: &Site, act: &Act) -> Result<Seen, String> {
+async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
     match act {
         Act::Wait { ms } => {
             tokio::time::sleep(Duration::from_millis(*ms)).await;
@@ -111,7 +176,7 @@ async fn try_one(site: &Site, act: &Act) -> Result<Seen, String> {
                 down: Duration::from_millis(*down_ms),
             };
             let writer = way(&site.balancers, through)?;
-            rehearse::rehearse(&stopped, writer, namespace, stop).await.map(Seen::Load)
+            rehearse::rehearse(&stopped, writer, namespace, stop, halt).await.map(Seen::Load)
         }
     }
 }
@@ -181,4 +246,42 @@ async fn audit(site: &Site, server: &NodeName, holding: &str) -> Result<Seen, St
 async fn run(site: &Site, node: &NodeName, command: &str) -> Result<Vec<u8>, String> {
     let output = way(&site.hosts, node)?.run(command, &[]).await.map_err(|e| e.to_string())?;
     if output.ok() { Ok(output.stdout) } else { Err(output.complaint()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::act::Transcript;
+    use tokio::sync::mpsc::channel;
+
+    use super::{Act, BTreeMap, Next, Proof, Scene, Site, prove};
+    use crate::gate::PodTraffic;
+
+    fn waits(_: &Scene, _: &Transcript) -> Next {
+        Next::Do(vec![Act::Wait { ms: 86_400_000 }])
+    }
+
+    #[test]
+    fn a_proof_ends_as_soon_as_it_is_interrupted() {
+        let (servers, balancers) = (BTreeMap::new(), BTreeMap::new());
+        let site = Site { hosts: BTreeMap::new(), servers, balancers, keys: BTreeMap::new() };
+        let scene = Scene {
+            control_planes: Vec::new(),
+            workers: Vec::new(),
+            namespace: "canary".to_owned(),
+            nonce: "nonce".to_owned(),
+            domain: "cluster.local".to_owned(),
+            api_address: [10, 96, 0, 1].into(),
+            probe_image: "probe".to_owned(),
+            waived: BTreeMap::new(),
+            pod_traffic: PodTraffic::Open { why: "a test".to_owned() },
+        };
+        let proof = Proof { control: "test/waits", next: waits };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ended = runtime.block_on(async {
+            let (press, mut interrupts) = channel(1);
+            press.send(()).await.unwrap();
+            prove(&proof, &scene, &site, &mut interrupts).await
+        });
+        assert!(ended.is_err());
+    }
 }

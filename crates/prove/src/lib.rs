@@ -2,6 +2,7 @@
 
 pub mod drive;
 pub mod gate;
+mod halt;
 mod listen;
 mod rehearse;
 pub mod secretbox;

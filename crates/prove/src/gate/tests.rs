@@ -97,7 +97,7 @@ fn node(name: &str, ready: &str) -> Value {
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-fn namespace(name: &str, labels: Value) -> Value {
+fn namespace(name: &str, labels: &Value) -> Value {
     json!({"metadata": {"name": name, "labels": labels}})
 }
 
@@ -121,8 +121,8 @@ fn what_a_waiver_opens_passes() {
     let proof = GATE.iter().find(|proof| proof.control == "access/waived-namespaces").unwrap();
     let judgement = judge(proof, |act| match act {
         Act::Ask { ask: Ask::List { .. }, .. } => Seen::Objects(vec![
-            namespace("default", json!({})),
-            namespace("pods-1", json!({ENFORCE: "privileged", "e2e-framework": "pods"})),
+            namespace("default", &json!({})),
+            namespace("pods-1", &json!({ENFORCE: "privileged", "e2e-framework": "pods"})),
         ]),
         other => good(other),
     });
@@ -235,7 +235,7 @@ fn each_sabotage_fails_its_proof_and_no_other() {
     });
     check("access/waived-namespaces", |act| match act {
         Act::Ask { ask: Ask::List { kind, .. }, .. } if kind == "Namespace" => {
-            Some(Seen::Objects(vec![namespace("left", json!({ENFORCE: "privileged"}))]))
+            Some(Seen::Objects(vec![namespace("left", &json!({ENFORCE: "privileged"}))]))
         }
         _ => None,
     });

@@ -90,40 +90,65 @@ pub async fn prove(
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
     let due: Vec<&Proof> = GATE.iter().filter(|proof| is_due(proof, &evidence, fresh)).collect();
-    let mut scene = scene(session)?;
+    let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
     if !due.is_empty() {
-        make_namespace(scope, &scene.namespace).await?;
+        clear(scope, "").await;
     }
+    result
+}
+
+async fn prove_due(
+    session: &mut Session<'_>,
+    scope: &Scope<'_>,
+    due: &[&Proof],
+    evidence: &mut Evidence,
+    interrupts: &mut Receiver<()>,
+) -> Result<(), Fault> {
     let site = drive::Site {
         hosts: scope.site.hosts(),
         servers: scope.ways.servers.clone(),
         balancers: scope.ways.balancers.clone(),
         keys: encryption_keys(scope.keyring),
     };
+    let mut scene = scene(session)?;
+    if !due.is_empty() {
+        between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
+    }
     for proof in GATE {
         if due.iter().any(|due| due.control == proof.control) {
-            if interrupts.try_recv().is_ok() {
-                clear(scope, &scene.namespace).await;
-                return Err(Fault::interrupted("interrupted between two proofs: run it again"));
-            }
-            let (mut judgement, mut transcript) = drive::prove(proof, &scene, &site).await;
+            let made = drive::prove(proof, &scene, &site, interrupts).await;
+            let (mut judgement, mut transcript) = made.map_err(Fault::interrupted)?;
             if judgement.is_err() {
                 // What could not be looked at once is looked at again, in a namespace of its own.
-                tokio::time::sleep(PAUSE).await;
                 scene = self::scene(session)?;
-                make_namespace(scope, &scene.namespace).await?;
-                (judgement, transcript) = drive::prove(proof, &scene, &site).await;
+                between_proofs(interrupts, async {
+                    tokio::time::sleep(PAUSE).await;
+                    make_namespace(scope, &scene.namespace).await
+                })
+                .await?;
+                let again = drive::prove(proof, &scene, &site, interrupts).await;
+                (judgement, transcript) = again.map_err(Fault::interrupted)?;
             }
             let shown = Shown { at_s: now_s(), judgement, transcript };
             evidence.controls.insert(proof.control.to_owned(), shown);
-            keep(session, &evidence)?;
+            keep(session, evidence)?;
         }
-        show(session, proof, &evidence);
-    }
-    if !due.is_empty() {
-        clear(scope, &scene.namespace).await;
+        show(session, proof, evidence);
     }
     Ok(())
+}
+
+/// Does what only prepares a proof, and may be cut.
+async fn between_proofs<T>(
+    interrupts: &mut Receiver<()>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::select! {
+        done = work => done,
+        Some(()) = interrupts.recv() => {
+            Err(Fault::interrupted("interrupted between two proofs: run it again"))
+        }
+    }
 }
 
 fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
