@@ -1,27 +1,27 @@
 //! The gate of `ringfort up`: proofs are made in a namespace of their own, shown as rows, and kept.
 //!
 //! What was proved is not proved again while it is fresh: after changes everything that disturbs
-//! nobody is, and what stops a control plane only when it was never shown or is asked for.
+//! nobody is. What stops a control plane is when it was never shown of these machines and this bundle,
+//! when that was 90 days ago, or when it is asked for.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_forge::keyring::Keyring;
 use ringfort_forge::make::{Site, Ways, encryption_keys};
-use ringfort_model::act::{Act, Seen};
 use ringfort_model::api_object::ObjectKey;
+use ringfort_model::certificate::Authority;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
-use ringfort_model::judgement::{Decided, Judgement, Verdict};
+use ringfort_model::judgement::{Decided, Verdict};
 use ringfort_prove::drive;
 use ringfort_prove::gate::{GATE, PodTraffic, Proof, Scene};
 
 use super::Fault;
+use super::evidence::{Evidence, Fresh, Setting, Shown};
 use super::session::{Session, now_s};
 
 /// What the gate works on.
@@ -32,53 +32,14 @@ pub struct Scope<'a> {
     pub ways: &'a Ways,
     /// The operator's secrets.
     pub keyring: &'a Keyring,
+    /// What is proved of the control planes is about these.
+    pub setting: Setting,
 }
 
-/// What is proved anew.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fresh {
-    /// What was never proved, or too long ago.
-    Stale,
-    /// That, and all that disturbs nobody.
-    Gentle,
-    /// Everything.
-    Everything,
-}
-
-impl Fresh {
-    /// Chooses by the number of changes that were made.
-    pub fn after(changes: u64) -> Self {
-        if changes > 0 { Self::Gentle } else { Self::Stale }
-    }
-}
-
-/// What was shown of one control, as it is kept.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Shown {
-    /// When, in seconds since 1970.
-    at_s: i64,
-    judgement: Judgement,
-    transcript: Vec<(Act, Seen)>,
-}
-
-/// Evidence of the gate, as it is kept.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Evidence {
-    version: u32,
-    /// Key id of the cluster's authority: a cluster made anew has another.
-    authority: String,
-    controls: BTreeMap<String, Shown>,
-}
-
-const EVIDENCE_VERSION: u32 = 1;
-/// How long a proof stays fresh.
-const FRESH_S: i64 = 24 * 3_600;
 /// Marks namespaces of canaries, so that an interrupted run's are found.
 const CANARY_LABEL: &str = "ringfort.dev/canary";
 /// The time before a proof that could not be made is tried once more.
 const PAUSE: Duration = Duration::from_secs(3);
-/// What stops something on its way.
-const DISRUPTIVE: &str = "ha/survives-control-plane";
 
 /// Makes the proofs that are due and shows a row for each.
 pub async fn prove(
@@ -89,7 +50,8 @@ pub async fn prove(
 ) -> Result<(), Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
-    let due: Vec<&Proof> = GATE.iter().filter(|proof| is_due(proof, &evidence, fresh)).collect();
+    let is_due = |proof: &&Proof| evidence.is_due(proof.control, fresh, &scope.setting, now_s());
+    let due: Vec<&Proof> = GATE.iter().filter(is_due).collect();
     let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
     if !due.is_empty() {
         clear(scope, "").await;
@@ -129,7 +91,7 @@ async fn prove_due(
                 let again = drive::prove(proof, &scene, &site, interrupts).await;
                 (judgement, transcript) = again.map_err(Fault::interrupted)?;
             }
-            let shown = Shown { at_s: now_s(), judgement, transcript };
+            let shown = Shown { at_s: now_s(), of: scope.setting.clone(), judgement, transcript };
             evidence.controls.insert(proof.control.to_owned(), shown);
             keep(session, evidence)?;
         }
@@ -148,20 +110,6 @@ async fn between_proofs<T>(
         Some(()) = interrupts.recv() => {
             Err(Fault::interrupted("interrupted between two proofs: run it again"))
         }
-    }
-}
-
-fn is_due(proof: &Proof, evidence: &Evidence, fresh: Fresh) -> bool {
-    // What there is nothing to show of becomes something by a change only.
-    let passed = |shown: &&Shown| {
-        matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))
-    };
-    let Some(shown) = evidence.controls.get(proof.control).filter(passed) else { return true };
-    let stale = now_s() - shown.at_s > FRESH_S;
-    match fresh {
-        Fresh::Everything => true,
-        Fresh::Gentle => proof.control != DISRUPTIVE,
-        Fresh::Stale => stale && proof.control != DISRUPTIVE,
     }
 }
 
@@ -256,25 +204,19 @@ async fn clear(scope: &Scope<'_>, known: &str) {
     }
 }
 
+/// Where evidence is kept, beside the operator's state.
 fn path(session: &Session<'_>) -> PathBuf {
     session.state.path().join("evidence.json")
 }
 
 fn read(session: &Session<'_>, scope: &Scope<'_>) -> Evidence {
-    let authority = scope.keyring.authorities().ok().and_then(|all| {
-        Some(all.get(&ringfort_model::certificate::Authority::Cluster)?.key_id.clone())
-    });
-    let authority = authority.unwrap_or_default();
-    let text = std::fs::read_to_string(path(session)).unwrap_or_default();
-    let kept: Option<Evidence> = serde_json::from_str(&text).ok();
-    kept.filter(|kept| kept.version == EVIDENCE_VERSION && kept.authority == authority)
-        .unwrap_or(Evidence { version: EVIDENCE_VERSION, authority, controls: BTreeMap::new() })
+    let authorities = scope.keyring.authorities().ok();
+    let cluster = authorities.as_ref().and_then(|all| all.get(&Authority::Cluster));
+    Evidence::read(&path(session), cluster.map_or("", |authority| &authority.key_id))
 }
 
 fn keep(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
-    let text = serde_json::to_string(evidence).expect("evidence has string keys only");
-    let (path, aside) = (path(session), session.state.path().join(".evidence.json.new"));
-    std::fs::write(&aside, text)
-        .and_then(|()| std::fs::rename(&aside, &path))
-        .map_err(|error| Fault::unable(format!("{} cannot be written: {error}", path.display())))
+    let path = path(session);
+    let unable = |error| Fault::unable(format!("{} cannot be written: {error}", path.display()));
+    evidence.write(&path).map_err(unable)
 }

@@ -2,6 +2,7 @@
 //! calls a room and shows what came back; it never does the work itself.
 
 mod bundle;
+mod evidence;
 mod gate;
 mod init;
 mod keys;

@@ -12,7 +12,8 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
-use super::gate::{self, Fresh, Scope};
+use super::evidence::{Fresh, Setting};
+use super::gate::{self, Scope};
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
@@ -33,6 +34,9 @@ pub struct UpArgs {
     #[command(flatten)]
     how: How,
     /// Stop each control plane in turn again, although that was proved before
+    ///
+    /// Without this it is proved again after a control plane was replaced, after another bundle or
+    /// version of Kubernetes came, and after 90 days.
     #[arg(long)]
     rehearse: bool,
     /// Give up a machine that left cluster.yaml and will never be entered again
@@ -87,8 +91,9 @@ async fn up(
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
+    let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
     drop(work);
-    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring };
+    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, setting };
     let changes = session.voice.told().changes;
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(changes) };
     gate::prove(session, &scope, fresh, interrupts).await?;

@@ -1,0 +1,233 @@
+//! What the gate of `ringfort up` has shown, as it is kept: until it is too old, or no longer about
+//! the cluster as it is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use ringfort_model::act::{Act, Seen};
+use ringfort_model::bundle::BundleLock;
+use ringfort_model::digest::Digest;
+use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::name::NodeName;
+use ringfort_model::trust::{ServiceAccountKey, TrustFacts};
+use ringfort_spec::{Node, Spec};
+
+/// What is proved anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fresh {
+    /// What was never proved, or too long ago.
+    Stale,
+    /// That, and all that disturbs nobody.
+    Gentle,
+    /// Everything.
+    Everything,
+}
+
+impl Fresh {
+    /// Chooses by the number of changes that were made.
+    pub fn after(changes: u64) -> Self {
+        if changes > 0 { Self::Gentle } else { Self::Stale }
+    }
+}
+
+/// Evidence of the gate, as it is kept.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Evidence {
+    version: u32,
+    /// Key id of the cluster's authority: a cluster made anew has another.
+    authority: String,
+    /// What was shown of each control.
+    pub controls: BTreeMap<String, Shown>,
+}
+
+/// What was shown of one control, as it is kept.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Shown {
+    /// When, in seconds since 1970.
+    pub at_s: i64,
+    /// Of what.
+    pub of: Setting,
+    /// What is said of the control.
+    pub judgement: Judgement,
+    /// What that rests on.
+    pub transcript: Vec<(Act, Seen)>,
+}
+
+/// What a proof that stops control planes is about: another machine or another program may fail where
+/// the one before did not.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Setting {
+    /// The version of Kubernetes.
+    pub kubernetes: String,
+    /// The digest of the bundle's lock.
+    pub bundle: Digest,
+    /// Each control plane, by what tells it from another of its name: its address, and the key that
+    /// was made on it.
+    pub control_planes: BTreeMap<NodeName, String>,
+}
+
+impl Setting {
+    /// Takes down what there is now.
+    pub fn of(spec: &Spec, lock: &BundleLock, trust: &TrustFacts) -> Self {
+        let own_key = |name: &NodeName| {
+            let is_own = |key: &ServiceAccountKey| key.node == *name && key.retired.is_none();
+            let keys = &trust.service_account_keys;
+            keys.iter()
+                .find(|(_, key)| is_own(key))
+                .map_or_else(String::new, |(id, _)| id.to_string())
+        };
+        let plane =
+            |node: &Node| (node.name.clone(), format!("{} {}", node.address, own_key(&node.name)));
+        Self {
+            kubernetes: lock.kubernetes.to_string(),
+            bundle: Digest::of(lock.render().as_bytes()),
+            control_planes: spec.control_planes().map(plane).collect(),
+        }
+    }
+}
+
+const VERSION: u32 = 2;
+const DAY_S: i64 = 24 * 3_600;
+/// How long a proof stays fresh that disturbs nobody.
+const FRESH_S: i64 = DAY_S;
+/// How long one does that stops control planes.
+const DISRUPTIVE_FRESH_S: i64 = 90 * DAY_S;
+/// What stops something on its way.
+const DISRUPTIVE: &str = "ha/survives-control-plane";
+
+impl Evidence {
+    /// Reads what was kept of the cluster with this authority; nothing, if it is none's that is known
+    /// here.
+    pub fn read(path: &Path, authority: &str) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let kept: Option<Self> = serde_json::from_str(&text).ok();
+        let is_known = |kept: &Self| kept.version == VERSION && kept.authority == authority;
+        kept.filter(is_known).unwrap_or_else(|| Self::none(authority))
+    }
+
+    fn none(authority: &str) -> Self {
+        let authority = authority.to_owned();
+        Self { version: VERSION, authority, controls: BTreeMap::new() }
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_string(self).expect("evidence has string keys only");
+        let aside = path.with_extension("new");
+        std::fs::write(&aside, text)?;
+        std::fs::rename(&aside, path)
+    }
+
+    /// Says whether a control is to be proved now.
+    pub fn is_due(&self, control: &str, fresh: Fresh, setting: &Setting, now_s: i64) -> bool {
+        // What there is nothing to show of becomes something by a change only.
+        let passed = |shown: &&Shown| {
+            matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))
+        };
+        let Some(shown) = self.controls.get(control).filter(passed) else { return true };
+        let is_younger_than = |limit_s| (0..=limit_s).contains(&(now_s - shown.at_s));
+        match (fresh, control == DISRUPTIVE) {
+            (Fresh::Everything, _) | (Fresh::Gentle, false) => true,
+            (Fresh::Stale, false) => !is_younger_than(FRESH_S),
+            (_, true) => shown.of != *setting || !is_younger_than(DISRUPTIVE_FRESH_S),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
+    use ringfort_model::name::NodeName;
+
+    use super::{BTreeMap, DAY_S, DISRUPTIVE, Digest, Evidence, Fresh, Setting, Shown};
+
+    const GENTLE: &str = "access/pod-security";
+    const NOW_S: i64 = 1_000 * DAY_S;
+
+    fn setting(kubernetes: &str, bundle: &str, planes: &[(&str, &str)]) -> Setting {
+        let plane = |(name, key): &(&str, &str)| (NodeName::new(*name).unwrap(), key.to_string());
+        Setting {
+            kubernetes: kubernetes.to_owned(),
+            bundle: Digest::of(bundle.as_bytes()),
+            control_planes: planes.iter().map(plane).collect(),
+        }
+    }
+
+    fn now() -> Setting {
+        setting("v1.37.2", "lock", &[("cp1", "a"), ("cp2", "b"), ("cp3", "c")])
+    }
+
+    fn passed() -> Judgement {
+        Ok(Decided::Pass(Ground::from_seen("seen", vec![0]).unwrap()))
+    }
+
+    fn shown(age_days: i64, judgement: Judgement) -> Evidence {
+        let at_s = NOW_S - age_days * DAY_S;
+        let shown = Shown { at_s, of: now(), judgement, transcript: Vec::new() };
+        let controls = [GENTLE, DISRUPTIVE].map(|control| (control.to_owned(), shown.clone()));
+        Evidence { controls: BTreeMap::from(controls), ..Evidence::none("a") }
+    }
+
+    /// Says whether the gentle proof and the disruptive one are due.
+    fn check(evidence: &Evidence, fresh: Fresh, setting: &Setting, expected: (bool, bool)) {
+        let due = |control| evidence.is_due(control, fresh, setting, NOW_S);
+        assert_eq!((due(GENTLE), due(DISRUPTIVE)), expected, "{fresh:?} {setting:?}");
+    }
+
+    #[test]
+    fn proofs_age_each_in_its_time() {
+        for (age_days, stale) in
+            [(0, (false, false)), (2, (true, false)), (90, (true, false)), (91, (true, true))]
+        {
+            check(&shown(age_days, passed()), Fresh::Stale, &now(), stale);
+        }
+        check(&shown(0, passed()), Fresh::Gentle, &now(), (true, false));
+        check(&shown(91, passed()), Fresh::Gentle, &now(), (true, true));
+        check(&shown(0, passed()), Fresh::Everything, &now(), (true, true));
+        check(&shown(-1, passed()), Fresh::Stale, &now(), (true, true));
+    }
+
+    #[test]
+    fn what_did_not_pass_is_due() {
+        let finding = Finding { said: "s".to_owned(), fix: "f".to_owned() };
+        let gap = Gap { said: "s".to_owned(), closes: "c".to_owned() };
+        check(&Evidence::none("a"), Fresh::Stale, &now(), (true, true));
+        check(&shown(0, Ok(Decided::Fail(finding))), Fresh::Stale, &now(), (true, true));
+        check(&shown(0, Err(gap)), Fresh::Stale, &now(), (true, true));
+        let spared = Ok(Decided::NotApplicable { reason: "none".to_owned() });
+        check(&shown(0, spared), Fresh::Stale, &now(), (false, false));
+    }
+
+    #[test]
+    fn another_machine_version_or_bundle_is_shown_to_survive_anew() {
+        let planes = [("cp1", "a"), ("cp2", "b"), ("cp3", "c")];
+        let evidence = shown(0, passed());
+        for other in [
+            setting("v1.37.3", "lock", &planes),
+            setting("v1.37.2", "another", &planes),
+            setting("v1.37.2", "lock", &[("cp1", "a"), ("cp2", "b"), ("cp4", "d")]),
+            setting("v1.37.2", "lock", &[("cp1", "a"), ("cp2", "b"), ("cp3", "made anew")]),
+        ] {
+            check(&evidence, Fresh::Stale, &other, (false, true));
+            check(&evidence, Fresh::Gentle, &other, (true, true));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again_by_its_own_version_and_cluster_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("evidence.json");
+        let evidence = shown(0, passed());
+        evidence.write(&path).unwrap();
+        assert_eq!(Evidence::read(&path, "a"), evidence);
+        assert!(Evidence::read(&path, "b").controls.is_empty());
+        Evidence { version: 1, ..evidence }.write(&path).unwrap();
+        assert!(Evidence::read(&path, "a").controls.is_empty());
+        assert!(Evidence::read(&directory.path().join("none"), "a").controls.is_empty());
+    }
+}
