@@ -14,13 +14,18 @@ use crate::{process, sbom};
 const USAGE: &str = "usage: cargo xtask dist [--out DIR] [--key MINISIGN_KEY_FILE] [--check]";
 /// Names the file of the key that signs, for runs without a command line of their own.
 const KEY_VARIABLE: &str = "RINGFORT_RELEASE_KEY";
+/// What the bill of materials is called.
+const BILL: &str = "ringfort.cdx.json";
 /// The binary is carried to every machine of a cluster: it must stay small.
 const LARGEST_BYTES: u64 = 25_000_000;
 
 /// Makes the release and prints its files.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let wish = Wish::read(workspace, arguments)?;
-    fs::create_dir_all(&wish.out).map_err(|source| Failure::at("make", &wish.out, &source))?;
+    if let Some(key) = &wish.key {
+        check_signing(key)?;
+    }
+    make(&wish.out)?;
     let built = build(workspace)?;
     check_static(&built)?;
     check_size(&built)?;
@@ -33,22 +38,56 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let binary = wish.out.join(&files[0]);
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))
         .map_err(|source| Failure::at("make executable", &binary, &source))?;
-    let graph = workspace.graph(&["--package=ringfort", "--edges=normal"])?;
-    let lock = fs::read_to_string(workspace.root().join("Cargo.lock"))
-        .map_err(|source| Failure::at("read", Path::new("Cargo.lock"), &source))?;
-    let version = version(workspace)?;
-    let bill = sbom::document(&version, &graph, &lock);
-    files.push(wish.keep("ringfort.cdx.json", bill.as_bytes())?);
-    files.extend(derived(&built, &wish)?);
+    files.extend(papers(workspace, &built, &wish)?);
     files.push(checksums(&wish.out, &files)?);
     match &wish.key {
-        Some(key) => files.push(sign(&wish.out, key, &version)?),
-        None => eprintln!("not signed: neither --key nor {KEY_VARIABLE} names a key"),
+        Some(key) => files.push(sign(&wish.out, key, &version(workspace)?)?),
+        None => eprintln!(
+            "not signed: neither --key nor {KEY_VARIABLE} names a key; minisign -G makes one"
+        ),
     }
     for file in &files {
         println!("{}", wish.out.join(file).display());
     }
     Ok(())
+}
+
+/// Makes what a release carries beside its binary, by the command as it was built for tests, and looks
+/// at it.
+pub(crate) fn rehearse(workspace: &Workspace) -> Result<()> {
+    let wish = Wish { out: workspace.target()?.join("dist-rehearsal"), key: None, check: false };
+    remove(&wish.out)?;
+    make(&wish.out)?;
+    let files = papers(workspace, &workspace.built("debug")?.join("ringfort"), &wish)?;
+    checksums(&wish.out, &files)?;
+    let mut flaws = Vec::new();
+    for file in &files {
+        if read(&wish.out.join(file))?.is_empty() {
+            flaws.push(format!("{file} is empty"));
+        }
+    }
+    if !files.iter().any(|file| file == "man/ringfort-up.1") {
+        flaws.push("there is no man page of `ringfort up`".to_owned());
+    }
+    let bill = read(&wish.out.join(BILL))?;
+    flaws.extend(sbom::flaws(&String::from_utf8_lossy(&bill), &workspace.packages()?));
+    remove(&wish.out)?;
+    if flaws.is_empty() { Ok(()) } else { Err(Failure::findings(flaws.join("\n"))) }
+}
+
+fn make(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).map_err(|source| Failure::at("make", directory, &source))
+}
+
+/// The bill of materials, completions and man pages.
+fn papers(workspace: &Workspace, binary: &Path, wish: &Wish) -> Result<Vec<String>> {
+    let graph = workspace.graph(&["--package=ringfort", "--edges=normal"])?;
+    let lock = fs::read_to_string(workspace.root().join("Cargo.lock"))
+        .map_err(|source| Failure::at("read", Path::new("Cargo.lock"), &source))?;
+    let bill = sbom::document(&version(workspace)?, &graph, &lock);
+    let mut files = vec![wish.keep(BILL, bill.as_bytes())?];
+    files.extend(derived(binary, wish)?);
+    Ok(files)
 }
 
 struct Wish {
@@ -205,7 +244,7 @@ fn derived(binary: &Path, wish: &Wish) -> Result<Vec<String>> {
         files.push(wish.keep(name, text.as_bytes())?);
     }
     let pages = wish.out.join("man");
-    fs::create_dir_all(&pages).map_err(|source| Failure::at("make", &pages, &source))?;
+    make(&pages)?;
     process::run(Command::new(binary).arg("man").arg(&pages).stdout(std::io::stderr()))?;
     let listed = fs::read_dir(&pages).map_err(|source| Failure::at("read", &pages, &source))?;
     let mut names: Vec<_> = listed
@@ -222,6 +261,18 @@ fn checksums(out: &Path, files: &[String]) -> Result<String> {
     let path = out.join(&name);
     fs::write(&path, sums).map_err(|source| Failure::at("write", &path, &source))?;
     Ok(name)
+}
+
+/// Sees before the long work that it can be signed.
+fn check_signing(key: &Path) -> Result<()> {
+    fs::metadata(key).map_err(|source| Failure::at("read the key", key, &source))?;
+    match Command::new("minisign").arg("-v").output() {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Failure::stuck(
+            "minisign signs releases and is not on PATH: apt-get install minisign, or leave out \
+             --key for a release that is not signed",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Signs the checksums by minisign, which those who have its public key verify with. The signature

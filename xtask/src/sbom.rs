@@ -32,6 +32,29 @@ pub(crate) fn document(version: &str, graph: &[Package], lock: &str) -> String {
     format!("{document:#}\n")
 }
 
+/// Says what is wrong with a document: every package that is not one of `own` has a checksum, and
+/// each states its licence.
+pub(crate) fn flaws(document: &str, own: &[String]) -> Vec<String> {
+    let Ok(document) = serde_json::from_str::<Value>(document) else {
+        return vec!["the bill of materials is no JSON".to_owned()];
+    };
+    let components = document["components"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if components.is_empty() {
+        return vec!["the bill of materials names nothing".to_owned()];
+    }
+    let mut flaws = Vec::new();
+    for component in components {
+        let name = component["name"].as_str().unwrap_or_default();
+        if component["licenses"].is_null() {
+            flaws.push(format!("the bill of materials names no licence of {name}"));
+        }
+        if component["hashes"].is_null() && !own.iter().any(|own| own == name) {
+            flaws.push(format!("the bill of materials has no checksum of {name}"));
+        }
+    }
+    flaws
+}
+
 fn component(package: &Package, checksums: &BTreeMap<(&str, &str), &str>) -> Value {
     let Package { name, version, licence } = package;
     let mut component = json!({
@@ -106,5 +129,23 @@ mod tests {
                 },
             ])
         );
+    }
+
+    #[test]
+    fn a_bill_that_leaves_something_out_is_found() {
+        let check = |document: &str, expected: &[&str]| {
+            assert_eq!(flaws(document, &["ours".to_owned()]), expected, "{document}");
+        };
+        let whole = r#"{"components": [{"name": "ours", "licenses": []},
+            {"name": "a", "licenses": [], "hashes": []}]}"#;
+        check(whole, &[]);
+        check("{}", &["the bill of materials names nothing"]);
+        check("-", &["the bill of materials is no JSON"]);
+        let bare = r#"{"components": [{"name": "a", "licenses": []}, {"name": "ours"}]}"#;
+        let expected = [
+            "the bill of materials has no checksum of a",
+            "the bill of materials names no licence of ours",
+        ];
+        check(bare, &expected);
     }
 }

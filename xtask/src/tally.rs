@@ -35,6 +35,28 @@ impl Tally {
             skipped: count("ignored")?,
         })
     }
+
+    /// Reads a line of tests on machines, which have no libtest: the closing line of the end-to-end
+    /// cases, and a line for each scenario of the lab.
+    pub(crate) fn of_machines(line: &str) -> Option<Self> {
+        if let Some(scenario) = line.strip_prefix("lab: ") {
+            return match scenario.rsplit_once(" ... ") {
+                Some((_, ending)) if ending.starts_with("ok") => Some(Self::PASSED),
+                Some((_, ending)) if ending.starts_with("SKIPPED") => Some(Self::SKIPPED),
+                None if scenario.starts_with("SKIPPED") => Some(Self::SKIPPED),
+                _ => None,
+            };
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [passed, "passed,", failed, "failed,", skipped, "skipped"] = words.as_slice() else {
+            return None;
+        };
+        Some(Self {
+            passed: passed.parse().ok()?,
+            failed: failed.parse().ok()?,
+            skipped: skipped.parse().ok()?,
+        })
+    }
 }
 
 impl AddAssign for Tally {
@@ -60,8 +82,11 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Option<(u64, u64, u64)>) {
-        let found = Tally::of_line(line).map(|found| (found.passed, found.failed, found.skipped));
-        assert_eq!(found, expected, "{line}");
+        assert_eq!(counts(Tally::of_line(line)), expected, "{line}");
+    }
+
+    fn counts(tally: Option<Tally>) -> Option<(u64, u64, u64)> {
+        tally.map(|tally| (tally.passed, tally.failed, tally.skipped))
     }
 
     #[test]
@@ -76,6 +101,27 @@ mod tests {
         );
         check("test tally::tests::one ... ok", None);
         check("test result: garbled", None);
+    }
+
+    #[test]
+    fn tests_on_machines_are_counted_by_their_own_lines() {
+        let check = |line: &str, expected: Option<(u64, u64, u64)>| {
+            assert_eq!(counts(Tally::of_machines(line)), expected, "{line}");
+        };
+        check("23 passed, 1 failed, 4 skipped", Some((23, 1, 4)));
+        check("     up again: 23 passed, 1 failed, 4 skipped or so", None);
+        check("case reset_leaves_machines_as_they_were ... ok (12.0 s)", None);
+        check("lab: two machines boot ... ok (31.4 s)", Some((1, 0, 0)));
+        check(
+            "lab: a virtual one ... SKIPPED: set RINGFORT_VM=1, it takes minutes",
+            Some((0, 0, 1)),
+        );
+        check(
+            "lab: SKIPPED, no lab was booted: set RINGFORT_E2E=1 and run as root",
+            Some((0, 0, 1)),
+        );
+        check("lab: booting", None);
+        check("test result: ok. 1 passed; 0 failed; 0 ignored", None);
     }
 
     #[test]

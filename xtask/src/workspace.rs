@@ -72,6 +72,14 @@ impl Workspace {
         Ok(packages)
     }
 
+    /// The names of the packages of the workspace.
+    pub(crate) fn packages(&self) -> Result<Vec<String>> {
+        let metadata = self.metadata()?;
+        let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let name = |package: &Value| package["name"].as_str().map(str::to_owned);
+        Ok(packages.iter().filter_map(name).collect())
+    }
+
     /// The directory of everything that Cargo makes.
     pub(crate) fn target(&self) -> Result<PathBuf> {
         let metadata = self.metadata()?;
