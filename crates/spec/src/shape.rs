@@ -313,7 +313,7 @@ pub(crate) fn did_you_mean(name: impl AsRef<str>) -> String {
 }
 
 /// Gives the name that a slip of the pen was probably meant to be.
-pub(crate) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
+pub fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
     if text.len() > LONGEST_SLIP {
         return None;
     }

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod evidence;
+mod explain;
 mod gate;
 mod init;
 mod keys;
@@ -45,6 +46,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
     Node(node::NodeArgs),
+    Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
     /// Print the JSON Schema of cluster.yaml, for editors
     Schema,
@@ -68,6 +70,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Keys(args) => keys::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Node(args) => node::run(args),
+        Command::Explain(args) => explain::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Schema => specification::schema(),
         Command::Completions(args) => Ok(papers::completions(&args)),
