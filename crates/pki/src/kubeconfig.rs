@@ -217,6 +217,7 @@ current-context: harbour
         let identity = ClientIdentity {
             certificate_pem: "CERT".to_owned(),
             key_pem: Secret::new(key),
+            serial: "01".to_owned(),
             not_after: 0,
         };
         let way = |n: u8| Endpoint {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SanType, SubjectPublicKeyInfo,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use ringfort_model::certificate::{Authority, CertRequest, San, Subject, Usage};
 use ringfort_model::secret::Secret;
@@ -33,6 +33,8 @@ pub struct ClientIdentity {
     pub certificate_pem: String,
     /// The private key, PKCS #8.
     pub key_pem: Secret<String>,
+    /// The certificate's serial number, in hexadecimal.
+    pub serial: String,
     /// End of its life, in seconds since 1970.
     pub not_after: i64,
 }
@@ -127,7 +129,8 @@ impl Signer {
             let (wanted, asked) = (request.authority, self.authority);
             return Err(SignError::OtherAuthority { wanted, asked });
         }
-        self.issue(&requested_key(signing_request_pem)?, request, life)
+        let serial = Self::number(&request.subject)?;
+        self.issue(&requested_key(signing_request_pem)?, request, serial, life)
     }
 
     /// Makes a key and a certificate for a client that lives on the operator's side.
@@ -143,17 +146,25 @@ impl Signer {
             names: [].into(),
             key: String::new(),
         };
+        let number = Self::number(subject)?;
+        let serial = number.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(ClientIdentity {
-            certificate_pem: self.issue(&key.pair, &request, life)?,
+            certificate_pem: self.issue(&key.pair, &request, number, life)?,
             key_pem: key.pem(),
+            serial,
             not_after: self.end(life),
         })
+    }
+
+    fn number(subject: &Subject) -> Result<SerialNumber, SignError> {
+        serial().map_err(|why| SignError::Unwritable { subject: subject.clone(), why })
     }
 
     fn issue(
         &self,
         key: &impl PublicKeyData,
         request: &CertRequest,
+        serial: SerialNumber,
         life: Duration,
     ) -> Result<String, SignError> {
         let unwritable =
@@ -161,7 +172,7 @@ impl Signer {
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished(&request.subject).map_err(unwritable)?;
         params.subject_alt_names = alternative(&request.names).map_err(unwritable)?;
-        params.serial_number = Some(serial().map_err(unwritable)?);
+        params.serial_number = Some(serial);
         params.not_before = calendar(self.not_before.max(self.now - BACKDATED_SECONDS));
         params.not_after = calendar(self.end(life));
         params.is_ca = IsCa::ExplicitNoCa;

@@ -11,13 +11,12 @@ use jiff::tz::TimeZone;
 
 use ringfort_forge::keyring::{HeldState, Keyring, StateDirectory};
 use ringfort_model::certificate::{Authority, Subject};
-use ringfort_pki::{Endpoint, person_kubeconfig};
+use ringfort_pki::{ClientIdentity, Endpoint, person_kubeconfig};
 use ringfort_spec::{Scope, Spec, Waiver};
 
-use super::Fault;
 use super::keys::state_fault;
 use super::session::{Where, now_s};
-use super::specification;
+use super::{Fault, break_glass, specification};
 
 /// Renew the kubeconfig of a cluster that was handed over
 ///
@@ -28,13 +27,22 @@ use super::specification;
 /// With --waiver it issues the kubeconfig of an identity that a waiver for namespaces names, such as
 /// that of end-to-end tests. It lives no longer than the waiver, and `ringfort up` gives the identity
 /// its rights.
+///
+/// With --break-glass it issues an identity in the group that no role binds, for an hour, for what the
+/// handed-over one may not do. Who, when and why goes on record beside the operator's state.
 #[derive(Args)]
 pub struct KubeconfigArgs {
     #[command(flatten)]
     place: Where,
     /// The user of a waiver for namespaces, instead of the handed-over identity
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", conflicts_with = "break_glass")]
     waiver: Option<String>,
+    /// An identity without bounds, for an hour and on record
+    #[arg(long, requires = "reason")]
+    break_glass: bool,
+    /// What the glass is broken for
+    #[arg(long, value_name = "TEXT", requires = "break_glass", value_parser = break_glass::reason)]
+    reason: Option<String>,
 }
 
 /// The handed-over identity.
@@ -55,13 +63,15 @@ pub fn run(args: &KubeconfigArgs) -> Result<ExitCode, Fault> {
         ));
     }
     let opened = state.open(&identity).map_err(state_fault)?;
-    let path = match &args.waiver {
-        None => issue(&spec, &held, &opened.keyring)?,
-        Some(user) => {
+    let path = match (&args.reason, &args.waiver) {
+        (Some(reason), _) => unbounded(&spec, &held, &opened.keyring, reason)?,
+        (None, Some(user)) => {
             let life = spec.admin.life().min(time_left(&spec, user)?);
+            let client = client(&opened.keyring, &Subject::user(user), life)?;
             let file = format!("waiver-{user}.conf");
-            write(&spec, &held, &opened.keyring, &Person { user, life, file: &file })?
+            write(&spec, &held, &opened.keyring, &Person { user, client, file: &file })?
         }
+        (None, None) => issue(&spec, &held, &opened.keyring)?,
     };
     println!("{path}");
     Ok(ExitCode::SUCCESS)
@@ -84,13 +94,32 @@ fn time_left(spec: &Spec, user: &str) -> Result<Duration, Fault> {
 
 /// Signs an admin certificate and writes the kubeconfig, readable by its owner alone.
 pub fn issue(spec: &Spec, held: &HeldState, keyring: &Keyring) -> Result<String, Fault> {
-    write(spec, held, keyring, &Person { user: ADMIN, life: spec.admin.life(), file: FILE })
+    let client = client(keyring, &Subject::user(ADMIN), spec.admin.life())?;
+    write(spec, held, keyring, &Person { user: ADMIN, client, file: FILE })
+}
+
+/// Breaks the glass: what is issued is on record before it can be used.
+fn unbounded(
+    spec: &Spec,
+    held: &HeldState,
+    keyring: &Keyring,
+    reason: &str,
+) -> Result<String, Fault> {
+    let client = client(keyring, &break_glass::subject(), break_glass::LIFE)?;
+    break_glass::record(held.directory().path(), reason, &client)?;
+    let (user, file) = (break_glass::USER, break_glass::FILE);
+    write(spec, held, keyring, &Person { user, client, file })
+}
+
+fn client(keyring: &Keyring, subject: &Subject, life: Duration) -> Result<ClientIdentity, Fault> {
+    let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
+    signer.client(subject, life).map_err(Fault::unable)
 }
 
 /// Whom a kubeconfig is for.
 struct Person<'a> {
     user: &'a str,
-    life: Duration,
+    client: ClientIdentity,
     file: &'a str,
 }
 
@@ -100,12 +129,10 @@ fn write(
     keyring: &Keyring,
     person: &Person<'_>,
 ) -> Result<String, Fault> {
-    let Person { user, life, file } = *person;
-    let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
-    let client = signer.client(&Subject::user(user), life).map_err(Fault::unable)?;
+    let Person { user, client, file } = person;
     let authorities = keyring.authorities().map_err(Fault::unable)?;
     let ca = &authorities[&Authority::Cluster].certificate_pem;
-    let text = person_kubeconfig(&spec.name, user, &endpoints(spec), ca, &client);
+    let text = person_kubeconfig(&spec.name, user, &endpoints(spec), ca, client);
     let directory = held.directory().path();
     let (path, aside) = (directory.join(file), directory.join(format!(".{file}.new")));
     let make = || {

@@ -1,6 +1,7 @@
 //! The command line: one file for each command, holding its arguments and its output. A command
 //! calls a room and shows what came back; it never does the work itself.
 
+mod break_glass;
 mod bundle;
 mod evidence;
 mod explain;
