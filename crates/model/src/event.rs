@@ -85,6 +85,11 @@ pub enum Event {
         /// Seconds since the start.
         seconds: f64,
     },
+    /// What a reset leaves as it is.
+    Remains {
+        /// Each thing, and why where it is not plain.
+        things: Vec<String>,
+    },
     /// A proof was made.
     Proof {
         /// The control.

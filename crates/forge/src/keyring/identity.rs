@@ -107,6 +107,11 @@ impl Identity {
         Ok(Self { keys: vec![key] })
     }
 
+    /// Makes an identity that is forgotten with this process, to say what could be done with one.
+    pub fn imagine() -> Self {
+        Self { keys: vec![age::x25519::Identity::generate()] }
+    }
+
     /// Reads an identity's file, as `age-keygen` and [`Identity::make`] write it.
     ///
     /// # Errors

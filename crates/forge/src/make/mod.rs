@@ -151,6 +151,7 @@ pub async fn reset(
     stage(work, "reset", tell);
     work.pass(Goal::Reset, &blueprint, tell, interrupts).await?;
     work.site.clear().await?;
+    tell(Event::Remains { things: site::REMAINS.map(str::to_owned).into() });
     Ok(work.memory.forget(&leave::addresses(work.spec))?)
 }
 

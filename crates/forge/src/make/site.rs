@@ -45,6 +45,13 @@ const CLEAR: &str = "\
     find /opt/containerd -depth -type d -empty -delete 2>/dev/null; \
     find /var/lib/ringfort -xdev -mindepth 1 -maxdepth 1 ! -name seed -exec rm -rf {} +";
 
+/// What a reset leaves as it is.
+pub(super) const REMAINS: [&str; 3] = [
+    "entries in the machines' system journals",
+    "/var/lib/ringfort/seed, which was brought and may be a mount",
+    "packages of the system, since ringfort installs none",
+];
+
 /// What preflight found.
 pub struct Preflight {
     /// Everything to mend or to know.

@@ -103,6 +103,14 @@ impl IdentityFile {
         }
     }
 
+    /// Reads the identity or, where there is none, imagines one: no file is made.
+    pub fn read_or_imagine(&self) -> Result<Identity, Fault> {
+        match Identity::read(&self.path()?) {
+            Err(IdentityError::Missing { .. }) => Ok(Identity::imagine()),
+            other => other.map_err(identity_fault),
+        }
+    }
+
     fn path(&self) -> Result<PathBuf, Fault> {
         let home = || env::home_dir().filter(|home| home.is_absolute());
         match (&self.identity, home()) {
@@ -291,4 +299,21 @@ fn moment(seconds: i64) -> Timestamp {
 
 fn report(line: &str) {
     anstream::eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::IdentityFile;
+
+    #[test]
+    fn an_imagined_identity_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("settings/identity.txt");
+        let file = IdentityFile { identity: Some(path) };
+        let imagined = file.read_or_imagine().unwrap();
+        assert!(!directory.path().join("settings").exists());
+        let made = file.read_or_make().unwrap();
+        assert_ne!(made.recipient(), imagined.recipient());
+        assert_eq!(file.read_or_imagine().unwrap().recipient(), made.recipient());
+    }
 }

@@ -40,7 +40,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
     play(
         "plan",
         &args.how,
-        |voice| Session::open(voice, "plan", &args.place, &args.how, Missing::Make),
+        |voice| Session::open(voice, "plan", &args.place, &args.how, Missing::Imagine),
         plan,
     )
 }

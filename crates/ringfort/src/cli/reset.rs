@@ -19,7 +19,8 @@ use crate::report::Voice;
 /// Take the cluster from its machines and put back what was there before
 ///
 /// Every file that ringfort changed gets its old content back, every file that it made is removed,
-/// units stop. All data of the cluster is lost. The operator's keyring stays: it opens backups.
+/// units stop. All data of the cluster is lost. The operator's keyring stays: it opens backups. What
+/// else is left as it is, entries in system journals for example, is told at the end.
 #[derive(Args)]
 pub struct ResetArgs {
     #[command(flatten)]

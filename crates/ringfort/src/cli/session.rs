@@ -76,6 +76,8 @@ pub struct Session<'v> {
 pub enum Missing {
     /// It is.
     Make,
+    /// It is not, and one is imagined where there is no keyring yet that one would have to open.
+    Imagine,
     /// It is an error.
     Refuse,
 }
@@ -96,11 +98,12 @@ impl<'v> Session<'v> {
             command: command.to_owned(),
         });
         let bundle = find_bundle(how.bundle.as_deref(), &spec)?;
+        let state = StateDirectory::beside(&place.spec.file, &spec.name);
         let identity = match missing {
             Missing::Make => place.whose.read_or_make()?,
-            Missing::Refuse => place.whose.read()?,
+            Missing::Imagine if !state.keyring_path().exists() => place.whose.read_or_imagine()?,
+            Missing::Imagine | Missing::Refuse => place.whose.read()?,
         };
-        let state = StateDirectory::beside(&place.spec.file, &spec.name);
         let program = std::env::current_exe().map_err(Fault::unable)?;
         let own = OwnBinary::read(&program).map_err(Fault::unable)?;
         let file = place.spec.file.clone();

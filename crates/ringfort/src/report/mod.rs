@@ -105,6 +105,7 @@ fn log(event: &Event) {
             let node = node.as_ref().map(|n| n.as_str());
             tracing::warn!(node, item, control = by, why, "not looked at");
         }
+        Event::Remains { things } => tracing::info!(?things, "left as they are"),
         Event::Waiver { control, scope, owner, expires, holds, .. } => {
             tracing::info!(control, scope, owner, expires, holds, "waiver");
         }

@@ -69,6 +69,9 @@ impl People {
                 let place = node.as_ref().map_or("api", |node| node.as_str());
                 self.result(&format!("  not looked at: {place}: {item} (for {by}): {why}"));
             }
+            Event::Remains { things } => {
+                self.result(&format!("left as they are: {}", things.join("; ")));
+            }
             Event::Finished { .. } => self.finish(event),
         }
     }
