@@ -4,6 +4,12 @@
 //!
 //! Never here: what a guard forbids; each control has its own.
 
+use std::collections::BTreeMap;
+
+use ringfort_model::blueprint::Machine;
+use ringfort_model::content::Content;
+use ringfort_model::digest::Digest;
+use ringfort_model::item::{ItemId, What};
 use ringfort_model::mode::Owner;
 use ringfort_spec::{Scope, Spec};
 use serde_json::{Value, json};
@@ -104,6 +110,29 @@ pub fn guard(
         );
         at.mount(Component::ApiServer, &directory, Mount::Reloads);
     });
+}
+
+/// Gives the digest by which an API server names the files that it has loaded, by plugin: of each
+/// file's bytes and a NUL, in the order of their names.
+///
+/// None where the blueprint has no such files.
+pub fn digests(machine: &Machine) -> BTreeMap<String, String> {
+    let of = |admission: Admission| {
+        let directory = format!("{}/", admission.directory());
+        let texts = machine.items.iter().filter_map(|(id, item)| match (id, &item.what) {
+            (ItemId::File(path), What::File { content: Content::Text(text), .. })
+                if path.starts_with(&directory) =>
+            {
+                Some(text)
+            }
+            _ => None,
+        });
+        let mut bytes = Vec::new();
+        texts.for_each(|text| bytes.extend(text.bytes().chain([0])));
+        let digest = format!("sha256:{}", Digest::of(&bytes));
+        (!bytes.is_empty()).then(|| (admission.plugin().to_owned(), digest))
+    };
+    [Admission::Validating, Admission::Mutating].into_iter().filter_map(of).collect()
 }
 
 /// Writes the constraints of a policy: which requests it looks at, apart from namespaces with one

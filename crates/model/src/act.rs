@@ -118,6 +118,11 @@ pub enum Ask {
         /// The path.
         path: String,
     },
+    /// To give the lines of its metrics that begin with a text.
+    Metrics {
+        /// The text.
+        beginning: String,
+    },
 }
 
 /// What came of an act.

@@ -195,6 +195,10 @@ async fn ask(cluster: &Cluster, ask: &Ask) -> Seen {
         Ask::Delete(key) => cluster.delete(key).await.map(|()| Seen::Done),
         Ask::Logs { namespace, pod } => cluster.logs(namespace, pod).await.map(Seen::Text),
         Ask::Read { path } => cluster.text(path).await.map(Seen::Text),
+        Ask::Metrics { beginning } => cluster.text("/metrics").await.map(|text| {
+            let wanted = text.lines().filter(|line| line.starts_with(beginning.as_str()));
+            Seen::Lines(wanted.map(str::to_owned).collect())
+        }),
     };
     answer.unwrap_or_else(|error| match error {
         ApiError::Refused { status, message, .. } => Seen::Refused { status, message },
@@ -273,6 +277,7 @@ mod tests {
             api_address: [10, 96, 0, 1].into(),
             probe_image: "probe".to_owned(),
             waived: BTreeMap::new(),
+            guards: BTreeMap::new(),
             pod_traffic: PodTraffic::Open { why: "a test".to_owned() },
         };
         let proof = Proof { control: "test/waits", next: waits };

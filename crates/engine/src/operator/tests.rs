@@ -7,6 +7,7 @@ use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::certificate::{Authority, CertRequest, Subject};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
+use ringfort_model::etcd::Member;
 use ringfort_model::item::{Item, ItemId, Probe, What};
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::name::{ClusterName, NodeName};
@@ -465,4 +466,45 @@ fn what_read_a_file_that_is_put_right_starts_anew_one_at_a_time() {
     assert_eq!(run.sent(), ["b serving:server"]);
     run.done("b serving:server", serves("new"));
     assert_eq!(changes(run.report()), ["a file:/audit", "b file:/audit"]);
+}
+
+/// Looks ahead at the membership of control planes, of which the first holds data or none does.
+fn foreseen(names: &[&str], has_data: bool) -> Run {
+    let machines: Vec<(&str, Items)> = names.iter().map(|name| (*name, Vec::new())).collect();
+    let mut run = Run::new(Goal::Foresee, &machines);
+    let mission = &mut run.operator.mission;
+    mission.circumstances.known = true;
+    for (machine, last) in mission.blueprint.machines.values_mut().zip(1..) {
+        machine.role = Role::ControlPlane;
+        machine.address = [10, 0, 0, last].into();
+    }
+    for name in names {
+        let etcd_data = has_data && *name == names[0];
+        let cluster = etcd_data.then(|| "c".to_owned());
+        run.tell(Input::Observed {
+            node: node(name),
+            seen: Seen { etcd_data, cluster, ..Seen::default() },
+        });
+    }
+    run
+}
+
+#[test]
+fn the_beginning_of_a_cluster_is_foreseen_without_a_step() {
+    let run = foreseen(&["a", "b"], false);
+    assert!(run.sent().is_empty(), "looking ahead does nothing");
+    let is_remembered = |effect: &&Effect| matches!(effect, Effect::Remember(_));
+    assert_eq!(run.other.iter().filter(is_remembered).count(), 2);
+    assert_eq!(*run.report(), Report::default());
+}
+
+#[test]
+fn who_joins_is_foreseen_with_its_vote() {
+    let mut run = foreseen(&["a", "b"], true);
+    assert!(matches!(run.other.last(), Some(Effect::Members { .. })), "{:?}", run.other);
+    let peer_urls = vec!["https://10.0.0.1:2380".to_owned()];
+    let member = Member { id: "1".to_owned(), name: "a".to_owned(), peer_urls, learner: false };
+    run.tell(Input::Members { node: node("a"), members: Some(vec![member]) });
+    assert!(run.sent().is_empty(), "looking ahead does nothing");
+    assert_eq!(changes(run.report()), ["a serving:etcd", "b serving:etcd"]);
 }

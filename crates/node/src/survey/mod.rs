@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(leftovers(&root), ["/etc/kubernetes", "/var/lib/containerd"]);
         assert_eq!(cgroup_version(&root), None);
         assert!(sync_latency_us(&root).is_some());
-        assert_eq!(std::fs::read_dir(directory.path().join("var/lib")).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(directory.path().join("var/lib")).unwrap().count(), 2);
     }
     #[test]
     fn one_stall_in_ten_does_not_count() {

@@ -6,6 +6,7 @@
 mod audit;
 mod dns;
 mod encryption;
+mod guards;
 mod nodes;
 mod pod_encryption;
 mod pod_security;
@@ -35,6 +36,7 @@ pub struct Proof {
 pub const GATE: &[Proof] = &[
     Proof { control: "ha/nodes-are-ready", next: nodes::next },
     Proof { control: "data/encryption-at-rest", next: encryption::next },
+    Proof { control: "access/admission-objects", next: guards::next },
     Proof { control: "access/pod-security", next: pod_security::next },
     Proof { control: "access/waived-namespaces", next: waived::next },
     Proof { control: "audit/policy-is-set", next: audit::next },
@@ -62,6 +64,9 @@ pub struct Scene {
     pub probe_image: String,
     /// The labels that open namespaces by a waiver, each with the identities that may give it.
     pub waived: BTreeMap<String, BTreeSet<String>>,
+    /// The digest of the guards in the blueprint's files, by admission plugin; none where guards are
+    /// objects of the API.
+    pub guards: BTreeMap<String, String>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,
 }

@@ -19,6 +19,7 @@ fn scene() -> Scene {
         api_address: [10, 96, 0, 1].into(),
         probe_image: "ringfort.dev/probe:1".to_owned(),
         waived: [("e2e-framework".to_owned(), ["e2e".to_owned()].into())].into(),
+        guards: [("ValidatingAdmissionPolicy".to_owned(), "sha256:4711".to_owned())].into(),
         pod_traffic: PodTraffic::Encrypted { pods: "10.244.0.0/16".parse().unwrap() },
     }
 }
@@ -79,9 +80,18 @@ fn good(act: &Act) -> Seen {
             Ask::Logs { .. } => {
                 Seen::Text("kubernetes.default.svc.cluster.local 10.96.0.1".to_owned())
             }
+            Ask::Metrics { .. } => Seen::Lines(vec![loaded("sha256:4711")]),
             Ask::Delete(_) | Ask::Read { .. } => Seen::Done,
         },
     }
+}
+
+/// What a server says of the guards that it has loaded.
+fn loaded(hash: &str) -> String {
+    format!(
+        "apiserver_manifest_admission_config_controller_last_config_info{{apiserver_id_hash=\"sha256:a\",\
+         hash=\"{hash}\",plugin=\"ValidatingAdmissionPolicy\"}} 1"
+    )
 }
 
 /// The line about a canary whose address in the API is looked for.
@@ -192,6 +202,12 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         Act::Ask { ask: Ask::List { .. }, .. } => Some(Seen::Objects(
             ["cp1", "cp2", "cp3", "w1", "w2", "w3", "stranger"].map(|n| node(n, "True")).into(),
         )),
+        _ => None,
+    });
+    check("access/admission-objects", |act| match act {
+        Act::Ask { server, ask: Ask::Metrics { .. }, .. } if server.as_str() == "cp2" => {
+            Some(Seen::Lines(vec![loaded("")]))
+        }
         _ => None,
     });
     check("data/encryption-at-rest", |act| match act {

@@ -8,8 +8,8 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
-use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find, ids};
-use ringfort_spec::nearest;
+use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
+use ringfort_spec::{Limit, nearest};
 
 use super::{Fault, print};
 
@@ -40,7 +40,8 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
 }
 
 fn unknown(id: &str) -> String {
-    let way_out = match nearest(id, &ids()) {
+    let ids: Vec<&str> = CATALOGUE.iter().map(|control| control.id).collect();
+    let way_out = match nearest(id, &ids) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`ringfort explain` lists the controls".to_owned(),
     };
@@ -59,9 +60,12 @@ fn table() -> Table {
 
 /// One control as a page of Markdown.
 fn page(control: &Control) -> String {
-    let Control { id, title, severity, refs, doc, .. } = control;
-    let mut page =
-        format!("# {id}\n\n{title}.\n\nSeverity: {}\n\n{}\n", word(*severity), doc.trim());
+    let Control { id, title, severity, refs, limits, doc, .. } = control;
+    let (severity, waived) = (word(*severity), waived(limits));
+    let mut page = format!(
+        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{}\n",
+        doc.trim()
+    );
     if !refs.is_empty() {
         page.push_str("\n## References\n\n");
         page.extend(refs.iter().map(|reference| format!("- {}\n", words(reference))));
@@ -75,6 +79,19 @@ fn word(severity: Severity) -> &'static str {
         Severity::Medium => "medium",
         Severity::High => "high",
         Severity::Critical => "critical",
+    }
+}
+
+/// Says what a waiver of a control may be limited to.
+fn waived(limits: &[Limit]) -> String {
+    let names = limits.iter().map(|limit| match limit {
+        Limit::Cluster => "for the whole cluster",
+        Limit::Namespaces => "for namespaces with a label",
+        Limit::Nodes => "for some nodes",
+    });
+    match limits {
+        [] => "never, others rest on it".to_owned(),
+        _ => names.collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -127,6 +144,8 @@ struct Explained {
     version: u32,
     #[serde(flatten)]
     listed: Listed,
+    /// What a waiver may be limited to.
+    waived: String,
     references: Vec<String>,
     /// Markdown.
     doc: &'static str,
@@ -135,6 +154,7 @@ struct Explained {
 impl Explained {
     fn of(control: &Control) -> Self {
         let references = control.refs.iter().map(words).collect();
-        Self { version: VERSION, listed: Listed::of(control), references, doc: control.doc }
+        let (listed, waived) = (Listed::of(control), waived(control.limits));
+        Self { version: VERSION, listed, waived, references, doc: control.doc }
     }
 }

@@ -4,6 +4,7 @@
 //! nobody is. What stops a control plane is when it was never shown of these machines and this bundle,
 //! when that was 90 days ago, or when it is asked for.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Scope<'a> {
     pub ways: &'a Ways,
     /// The operator's secrets.
     pub keyring: &'a Keyring,
+    /// The digests of the guards in the blueprint's files, by admission plugin.
+    pub guards: BTreeMap<String, String>,
     /// What is proved of the control planes is about these.
     pub setting: Setting,
 }
@@ -72,7 +75,7 @@ async fn prove_due(
         balancers: scope.ways.balancers.clone(),
         keys: encryption_keys(scope.keyring),
     };
-    let mut scene = scene(session)?;
+    let mut scene = scene(session, scope)?;
     if !due.is_empty() {
         between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
     }
@@ -82,7 +85,7 @@ async fn prove_due(
             let (mut judgement, mut transcript) = made.map_err(Fault::interrupted)?;
             if judgement.is_err() {
                 // What could not be looked at once is looked at again, in a namespace of its own.
-                scene = self::scene(session)?;
+                scene = self::scene(session, scope)?;
                 between_proofs(interrupts, async {
                     tokio::time::sleep(PAUSE).await;
                     make_namespace(scope, &scene.namespace).await
@@ -130,7 +133,7 @@ fn show(session: &mut Session<'_>, proof: &Proof, evidence: &Evidence) {
     session.voice.tell(&event);
 }
 
-fn scene(session: &Session<'_>) -> Result<Scene, Fault> {
+fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
     let probe = session.bundle.lock().image("probe");
     let probe =
         probe.ok_or_else(|| Fault::usage("the bundle has no probe image: build it again"))?;
@@ -147,6 +150,7 @@ fn scene(session: &Session<'_>) -> Result<Scene, Fault> {
         api_address: session.spec.network.api_address(),
         probe_image: probe.reference.to_owned(),
         waived: ringfort_controls::access::waived_namespaces::waived(&session.spec),
+        guards: scope.guards.clone(),
         pod_traffic: match session.encrypted {
             true => PodTraffic::Encrypted { pods: session.spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },

@@ -1,12 +1,15 @@
 //! `ringfort up`: makes the cluster, proves it, and only then issues a kubeconfig.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
+use ringfort_controls::admission;
 use ringfort_forge::keyring::ClusterExists;
 use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
@@ -92,8 +95,9 @@ async fn up(
     let tell = &mut |event: Event| voice.tell(&event);
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
+    let guards = guards(&work.render().map_err(MakeError::from).map_err(fault)?);
     drop(work);
-    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, setting };
+    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, guards, setting };
     let changes = session.voice.told().changes;
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(changes) };
     gate::prove(session, &scope, fresh, interrupts).await?;
@@ -102,6 +106,13 @@ async fn up(
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
+}
+
+/// Gives the digests of the guards that every API server should have loaded.
+fn guards(blueprint: &Blueprint) -> BTreeMap<String, String> {
+    let mut machines = blueprint.machines.values();
+    let first = machines.find(|machine| machine.role == Role::ControlPlane);
+    first.map(admission::digests).unwrap_or_default()
 }
 
 /// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.
