@@ -253,8 +253,20 @@ fn remove(standing: &Standing<'_>, members: &[Member], leaver: &Member) -> Next 
         Some((node, _)) if living > left().count() / 2 => {
             Next::Change { through: node.clone(), act: EtcdAct::Remove { id: leaver.id.clone() } }
         }
+        // What is silent for now may serve once its machine is as it should be.
+        _ if is_silent_for_now(standing, members) && home(standing, leaver).is_none() => {
+            keep(standing, members, true)
+        }
         _ => Next::Refuse(vec![lost_quorum(living, left().count())]),
     }
+}
+
+/// Says whether a member that stays is silent though its machine has its data and can be mended.
+fn is_silent_for_now(standing: &Standing<'_>, members: &[Member]) -> bool {
+    members.iter().filter_map(|member| home(standing, member)).any(|node| {
+        let answers = standing.lists.get(node).is_some_and(Option::is_some);
+        !answers && standing.data.get(node) == Some(&Data::Held)
+    })
 }
 
 fn join(standing: &Standing<'_>, members: &[Member], joiner: &NodeName, others: bool) -> Next {
@@ -526,6 +538,30 @@ mod tests {
             case.state = FoundingState::Existing;
         };
         check(learning, "settled, again: true");
+    }
+
+    #[test]
+    fn who_leaves_waits_until_those_that_stay_answer() {
+        let silent = |case: &mut Case| {
+            case.planes = vec![1, 2];
+            case.data = [1, 2].map(|number| (number, Data::Held)).into();
+            case.answering = vec![1];
+            case.founded = vec![1, 2];
+        };
+        check(silent, "settled, again: true");
+        let answering = move |case: &mut Case| {
+            silent(case);
+            case.answering = vec![1, 2];
+        };
+        check(answering, "cp1: Remove { id: \"3\" }");
+        let unseen = move |case: &mut Case| {
+            silent(case);
+            case.data.remove(&2);
+        };
+        check(
+            unseen,
+            "refuse: 1 of 2 members of etcd would be left, which is no majority: bring control planes that still have their data back first, or restore a backup",
+        );
     }
 
     #[test]
