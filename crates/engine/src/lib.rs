@@ -5,6 +5,7 @@
 //! and asked for as an [`Effect`]; drivers in `forge` and `node` perform effects and nothing else.
 
 pub mod difference;
+pub mod epoch;
 pub mod journal;
 pub mod membership;
 pub mod node;

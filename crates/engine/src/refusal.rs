@@ -32,6 +32,15 @@ impl Refusal {
     fn of_all(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { node: None, what: what.into(), help: help.into() }
     }
+
+    /// Another operator acted on a machine after the state was written that is here.
+    pub(crate) fn of_stale_facts(node: &NodeName, seen: u64, here: u64) -> Self {
+        Self::at(
+            node,
+            format!("another operator acted on it later (epoch {seen}, here {here})"),
+            "fetch the newer operator state beside cluster.yaml, then run again",
+        )
+    }
 }
 
 /// Finds every reason not to converge these machines to this blueprint.
@@ -80,14 +89,7 @@ impl Scene<'_> {
                 ));
             }
             if self.circumstances.epoch != 0 && seen.epoch > self.circumstances.epoch {
-                found.push(Refusal::at(
-                    node,
-                    format!(
-                        "another operator acted on it later (epoch {}, here {})",
-                        seen.epoch, self.circumstances.epoch
-                    ),
-                    "fetch the newer operator state beside cluster.yaml, then run again",
-                ));
+                found.push(Refusal::of_stale_facts(node, seen.epoch, self.circumstances.epoch));
             }
         }
         found
