@@ -9,6 +9,7 @@ pub mod epoch;
 pub mod journal;
 pub mod membership;
 pub mod node;
+pub mod rotation;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 
