@@ -1,11 +1,17 @@
-//! Lives through simulated worlds: a range of seeds with its figures, or one seed with its trace.
+//! Lives through simulated worlds: a range of seeds with its figures, one seed with its trace, or
+//! every story with somebody killed at every step.
 //!
-//! `simulate --seeds 0..100000`, `simulate --seed 17 --trace`, either with `--plant NAME`.
+//! `simulate --seeds 0..100000`, `simulate --seed 17 --trace`, either with `--plant NAME`;
+//! `simulate --kill-every-step --seeds 0..2`. Ends with 1 if a law was broken, or if a seed took
+//! longer in the mean than `--most-ms` allows.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ringfort_engine::sim::{Plant, run};
+use ringfort_engine::sim::{Kill, Outcome, Plant, Story, Victim, run, tell};
+
+/// After so many broken laws there is enough to look at.
+const MOST_BROKEN: u64 = 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,35 +28,52 @@ struct Asked {
     seeds: std::ops::Range<u64>,
     plant: Option<Plant>,
     is_traced: bool,
+    kills: bool,
+    most_ms: Option<f64>,
 }
 
 fn asked(arguments: &[String]) -> Result<Asked, String> {
-    let mut asked = Asked { seeds: 0..1000, plant: None, is_traced: false };
+    let mut asked =
+        Asked { seeds: 0..1000, plant: None, is_traced: false, kills: false, most_ms: None };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        if argument == "--trace" {
-            asked.is_traced = true;
-            continue;
-        }
-        let value = rest.next().ok_or_else(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
-            "--seed" => {
-                let seed = number(value)?;
-                asked.seeds = seed..seed + 1;
-            }
-            "--seeds" => {
-                let (from, to) = value.split_once("..").ok_or("--seeds takes FROM..TO")?;
-                asked.seeds = number(from)?..number(to)?;
-            }
-            "--plant" => asked.plant = Some(plant(value)?),
+            "--trace" => asked.is_traced = true,
+            "--kill-every-step" => asked.kills = true,
             _ => {
-                return Err(format!(
-                    "{argument} is unknown: use --seeds, --seed, --trace, --plant"
-                ));
+                let value = rest.next().ok_or_else(|| format!("{argument} needs a value"))?;
+                asked.take(argument, value)?;
             }
         }
     }
     Ok(asked)
+}
+
+impl Asked {
+    fn take(&mut self, argument: &str, value: &str) -> Result<(), String> {
+        match argument {
+            "--seed" => {
+                let seed = number(value)?;
+                self.seeds = seed..seed + 1;
+            }
+            "--seeds" => {
+                let (from, to) = value.split_once("..").ok_or("--seeds takes FROM..TO")?;
+                self.seeds = number(from)?..number(to)?;
+            }
+            "--plant" => self.plant = Some(plant(value)?),
+            "--most-ms" => {
+                let most = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+                self.most_ms = Some(most);
+            }
+            _ => {
+                return Err(format!(
+                    "{argument} is unknown: use --seeds, --seed, --trace, --plant, --most-ms, \
+                     --kill-every-step"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn number(text: &str) -> Result<u64, String> {
@@ -63,28 +86,78 @@ fn plant(name: &str) -> Result<Plant, String> {
     known.map(|(_, plant)| plant).ok_or_else(|| format!("no such plant; there are {}", names()))
 }
 
-fn simulate(asked: &Asked) -> ExitCode {
-    let (count, start) = (asked.seeds.end.saturating_sub(asked.seeds.start), Instant::now());
-    let (mut broken, mut events, mut longest_ms) = (0_u64, 0, 0.0_f64);
-    for seed in asked.seeds.clone() {
+/// What was seen of the worlds so far.
+#[derive(Default)]
+struct Figures {
+    worlds: u64,
+    events: u64,
+    broken: u64,
+    longest_ms: f64,
+}
+
+impl Figures {
+    fn note(&mut self, name: &str, live: impl FnOnce() -> Outcome) -> Outcome {
         let began = Instant::now();
-        let outcome = run(seed, asked.plant, asked.is_traced);
-        longest_ms = longest_ms.max(began.elapsed().as_secs_f64() * 1000.0);
-        events += outcome.events;
+        let outcome = live();
+        self.longest_ms = self.longest_ms.max(began.elapsed().as_secs_f64() * 1000.0);
+        self.worlds += 1;
+        self.events += outcome.events;
         outcome.trace.iter().for_each(|line| println!("{line}"));
-        if let Some(law) = outcome.broken {
-            broken += 1;
-            println!("seed {seed}: {law}");
-            if broken >= 20 || asked.plant.is_some() {
-                break;
+        if let Some(law) = &outcome.broken {
+            self.broken += 1;
+            println!("{name}: {law}");
+        }
+        outcome
+    }
+}
+
+fn simulate(asked: &Asked) -> ExitCode {
+    let (mut figures, start) = (Figures::default(), Instant::now());
+    match asked.kills {
+        true => kill_all(asked, &mut figures),
+        false => live_all(asked, &mut figures),
+    }
+    let took_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let Figures { worlds, events, broken, longest_ms } = figures;
+    #[expect(clippy::cast_precision_loss, reason = "counts of worlds are small")]
+    let each_ms = took_ms / worlds.max(1) as f64;
+    println!(
+        "{worlds} worlds, {events} events, {broken} broken, {each_ms:.3} ms each, {longest_ms:.1} ms at most"
+    );
+    let slow = asked.most_ms.filter(|most| each_ms > *most);
+    if let Some(most) = slow {
+        eprintln!("too slow: {each_ms:.3} ms a world in the mean, where {most} ms is the most");
+    }
+    if broken > 0 {
+        eprintln!("{broken} worlds broke a law: each replays by its number with --seed N --trace");
+    }
+    if broken == 0 && slow.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn live_all(asked: &Asked, figures: &mut Figures) {
+    for seed in asked.seeds.clone() {
+        let live = || run(seed, asked.plant, asked.is_traced);
+        let is_broken = figures.note(&format!("seed {seed}"), live).broken.is_some();
+        if figures.broken >= MOST_BROKEN || (is_broken && asked.plant.is_some()) {
+            return;
+        }
+    }
+}
+
+fn kill_all(asked: &Asked, figures: &mut Figures) {
+    for (seed, story) in asked.seeds.clone().flat_map(|seed| Story::ALL.map(|story| (seed, story)))
+    {
+        for victim in Victim::of(story) {
+            let mut after = 0;
+            loop {
+                let kill = Some(Kill { victim, after });
+                let name = format!("{story:?}, seed {seed}: {victim:?} after {after}");
+                let is_killed = figures.note(&name, || tell(story, seed, kill)).is_killed;
+                if !is_killed || figures.broken >= MOST_BROKEN {
+                    break;
+                }
+                after += 1;
             }
         }
     }
-    let took_ms = start.elapsed().as_secs_f64() * 1000.0;
-    #[expect(clippy::cast_precision_loss, reason = "counts of seeds are small")]
-    let each_ms = took_ms / count.max(1) as f64;
-    println!(
-        "{count} seeds, {events} events, {broken} broken, {each_ms:.3} ms a seed, {longest_ms:.1} ms at most"
-    );
-    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

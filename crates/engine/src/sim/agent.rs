@@ -96,6 +96,7 @@ impl World {
             machine.journal.extend(&bytes[..kept]);
         }
         self.faults_done += 1;
+        self.is_killed = true;
         match doom {
             Doom::Agent => self.kill_agent(node, "the process was killed"),
             Doom::Power => self.lose_power(node),
@@ -149,6 +150,7 @@ impl World {
     fn begin_step(&mut self, node: &NodeName, id: u64, seq: u64, step: Step) {
         self.note(|| format!("{node}: begins {} ({})", step.item, step.because));
         self.law_of_epochs(node, id);
+        self.law_of_facts(node, id);
         self.law_of_secrets(&step);
         let now = self.now;
         if let (ItemId::Serving(name), Act::Await { .. }) = (&step.item, &step.act) {
@@ -238,6 +240,9 @@ impl World {
             true => self.etcd.change(act, &running),
             false => Err("etcd does not answer here".to_owned()),
         };
+        if result.is_ok() && !self.etcd.has_quorum(&running) {
+            self.breaks(|| format!("etcd lost its quorum by {act:?}"));
+        }
         self.note(|| format!("{node}: etcd {act:?}: {result:?}"));
         match result {
             Ok(()) => Outcome::Done(ItemSeen::Absent),
@@ -247,7 +252,7 @@ impl World {
 
     fn members_at(&self, node: &NodeName) -> Option<Vec<Member>> {
         let answers = matches!(self.serving(node, "etcd"), ItemSeen::Serving { healthy: true, .. });
-        answers.then(|| self.etcd.list())
+        (answers || self.plant == Some(Plant::BlindCount)).then(|| self.etcd.list())
     }
 
     fn look_around(&self, node: &NodeName, wanted: Seen) -> Seen {
@@ -255,7 +260,7 @@ impl World {
         let look = |(id, kind): (ItemId, ItemSeen)| {
             let seen = match &id {
                 ItemId::Serving(name) => self.serving(node, name),
-                _ => machine.look(&id, &look_of(&kind)),
+                _ => machine.look(&id, &self.look_of(&kind)),
             };
             (id, seen)
         };
@@ -264,6 +269,13 @@ impl World {
             etcd_data: machine.role == Role::ControlPlane && machine.member.is_some(),
             cluster: (!machine.journal.is_empty()).then(|| "sim".to_owned()),
             ..Seen::default()
+        }
+    }
+
+    fn look_of(&self, marker: &ItemSeen) -> Look {
+        match look_of(marker) {
+            Look::EncryptionKeys if self.plant == Some(Plant::UnnamedKeys) => Look::Plain,
+            look => look,
         }
     }
 
@@ -299,11 +311,12 @@ impl World {
     }
 
     /// Tells an operator that a link is lost.
-    fn lost(&mut self, run: u64, node: &NodeName, id: u64, why: &str) {
+    pub(super) fn lost(&mut self, run: u64, node: &NodeName, id: u64, why: &str) {
         let Some(session) = self.sessions.get_mut(&run) else { return };
         session.disturbed = true;
         if session.links.get(node) == Some(&id) {
             session.links.remove(node);
+            session.gone.insert(node.clone());
             let phase = session.phase_id;
             let input = Input::Unreachable { node: node.clone(), why: why.to_owned() };
             self.schedule_between(1, 500, Event::Operator { run, phase, link: None, input });

@@ -11,6 +11,8 @@ pub(super) struct Etcd {
     pub(super) members: BTreeMap<u64, Known>,
     /// Whether a majority ever ran, so that something may have been written.
     pub(super) has_begun: bool,
+    /// Whether it refuses changes of the membership that cost the quorum.
+    pub(super) is_strict: bool,
     next_id: u64,
 }
 
@@ -128,7 +130,7 @@ impl Etcd {
         let Some(known) = self.members.remove(id) else {
             return Err("etcdserver: member not found".to_owned());
         };
-        if !self.has_quorum(running) {
+        if self.is_strict && !self.has_quorum(running) {
             self.members.insert(*id, known);
             return Err(
                 "etcdserver: re-configuration failed due to not enough started members".into()

@@ -7,12 +7,13 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::item::ItemId;
 use ringfort_model::name::NodeName;
 
+use super::Plant;
 use super::draft::{ENCRYPTION, SIGNING_KEY};
 use super::machine::{Doom, Machine, Thing};
 use super::random::Random;
 use super::store::Store;
+use super::story::Story;
 use super::world::{Event, World};
-use super::{Plant, Victim};
 use crate::message::Input;
 
 /// Something that goes wrong, or that somebody does.
@@ -37,10 +38,26 @@ pub(super) enum Fault {
     MonthsPass,
     ReplacePlane,
     ReplaceWorker,
-    WipeTwo,
+    OtherOperator,
+    EtcdAils,
+    TimeOut,
 }
 
-const COMMON: [Fault; 18] = [
+impl Fault {
+    /// What a command reads or writes once, at its start.
+    fn is_of_the_operator(self) -> bool {
+        matches!(
+            self,
+            Self::ReplacePlane
+                | Self::ReplaceWorker
+                | Self::Upgrade
+                | Self::Rotate
+                | Self::OtherOperator
+        )
+    }
+}
+
+const COMMON: [Fault; 21] = [
     Fault::KillAgent,
     Fault::KillAgent,
     Fault::LosePower,
@@ -59,9 +76,12 @@ const COMMON: [Fault; 18] = [
     Fault::Rotate,
     Fault::Upgrade,
     Fault::ReplacePlane,
+    Fault::OtherOperator,
+    Fault::EtcdAils,
+    Fault::TimeOut,
 ];
 
-const QUIET: [Fault; 7] = [
+const QUIET: [Fault; 8] = [
     Fault::DeleteSigningKey,
     Fault::EditFile,
     Fault::DeleteObject,
@@ -69,12 +89,18 @@ const QUIET: [Fault; 7] = [
     Fault::Upgrade,
     Fault::MonthsPass,
     Fault::ReplaceWorker,
+    Fault::OtherOperator,
 ];
 
 impl World {
     /// Makes the world of a seed, with all that will happen in it.
     pub(super) fn new(seed: u64, plant: Option<Plant>, is_traced: bool) -> Self {
         let mut random = Random::new(seed);
+        if seed % 8 == 7
+            && let Some(story) = random.pick(&Story::ALL)
+        {
+            return Self::telling(*story, seed, None, plant, is_traced);
+        }
         let planes = if random.chance(80) { 3 } else { 1 };
         let workers = u8::try_from(random.range(1, 3)).unwrap_or(1);
         let spec: BTreeMap<NodeName, (Role, IpAddr)> = (1..=planes)
@@ -90,7 +116,10 @@ impl World {
             faults.extend(random.pick(of).map(|fault| (at, *fault)));
         }
         let mut world = Self::bare(random, Store::new(spec), plant, is_traced);
+        world.seed = seed;
         world.learner_is_ready = world.random.chance(50);
+        world.etcd.is_strict = world.random.chance(50);
+        world.links_come_back = world.random.chance(50);
         world.faults_left = faults.len();
         for (at, fault) in faults {
             world.schedule(at, Event::Fault(fault));
@@ -99,35 +128,8 @@ impl World {
         world
     }
 
-    /// Makes a world in which one is killed after so many effects, and nothing else goes wrong.
-    pub(super) fn killing(victim: Victim, after: u32) -> Self {
-        let planes = (1..=3).map(|number| place(Role::ControlPlane, number));
-        let spec = planes.chain([place(Role::Worker, 1)]).collect();
-        let mut world = Self::bare(Random::new(0), Store::new(spec), None, false);
-        let first = place(Role::ControlPlane, 1).0;
-        let machine = world.machines.get_mut(&first);
-        match (victim, machine) {
-            (Victim::Agent, Some(machine)) => machine.doom = Some((after, Doom::Agent)),
-            (Victim::Power, Some(machine)) => machine.doom = Some((after, Doom::Power)),
-            _ => world.first_doom = Some(after),
-        }
-        world.schedule(0, Event::Up);
-        world
-    }
-
-    /// Makes a world with five control planes, two of which are wiped at once when all is well.
-    pub(super) fn losing_two(seed: u64) -> Self {
-        let planes = (1..=5).map(|number| place(Role::ControlPlane, number));
-        let spec = planes.chain([place(Role::Worker, 1)]).collect();
-        let mut world = Self::bare(Random::new(seed), Store::new(spec), None, false);
-        world.faults_left = 1;
-        world.schedule(0, Event::Up);
-        world.schedule(300_000, Event::Fault(Fault::WipeTwo));
-        world
-    }
-
     pub(super) fn fault(&mut self, fault: Fault) {
-        if matches!(fault, Fault::WipeTwo) && !self.sessions.is_empty() {
+        if fault.is_of_the_operator() && !self.sessions.is_empty() {
             return self.schedule(500, Event::Fault(fault));
         }
         self.faults_left -= 1;
@@ -184,7 +186,15 @@ impl World {
             Fault::MonthsPass => self.start_s += 150 * 86_400,
             Fault::ReplacePlane => self.replace_plane(),
             Fault::ReplaceWorker => self.replace_worker(),
-            Fault::WipeTwo => self.wipe_two(),
+            Fault::OtherOperator => self.hand_over(),
+            Fault::EtcdAils => {
+                if self.can_lose_one()
+                    && let Some(node) = self.any_machine()
+                {
+                    self.ail(&node);
+                }
+            }
+            Fault::TimeOut => self.time_out(),
         }
     }
 
@@ -230,14 +240,7 @@ impl World {
         self.wipe_machine(&node);
     }
 
-    /// Two control planes of five are set up anew.
-    fn wipe_two(&mut self) {
-        for number in [2, 4] {
-            self.wipe_machine(&place(Role::ControlPlane, number).0);
-        }
-    }
-
-    fn wipe_machine(&mut self, node: &NodeName) {
+    pub(super) fn wipe_machine(&mut self, node: &NodeName) {
         self.kill_agent(node, "is wiped");
         let Some(machine) = self.machines.get_mut(node) else { return };
         let (boot, made) = (machine.boot + 1, machine.keys_made);
@@ -292,11 +295,25 @@ impl World {
         }
     }
 
-    fn rotate(&mut self) {
-        if self.store.known && self.store.encryption.len() == 1 {
-            self.store.encryption.push("k2".to_owned());
-            self.store.rotates = true;
-        }
+    pub(super) fn rotate(&mut self) {
+        self.store.wants_key |= self.store.known;
+    }
+
+    /// Somebody else goes on, with a copy of the operator's state from when it was handed over.
+    fn hand_over(&mut self) {
+        let copy = self.copy.take().unwrap_or_else(|| self.store.clone());
+        self.copy = Some(std::mem::replace(&mut self.store, copy));
+    }
+
+    /// A machine does not answer in time: the operator closes the link, and what is under way there
+    /// goes on for a while.
+    fn time_out(&mut self) {
+        let Some(node) = self.any_machine() else { return };
+        let Some((id, run)) = self.machines[&node].agent.as_ref().map(|a| (a.id, a.run)) else {
+            return;
+        };
+        self.lost(run, &node, id, "no answer in time");
+        self.schedule_between(0, 3_000, Event::Dead { node, agent: id });
     }
 
     fn replace_plane(&mut self) {
@@ -315,7 +332,7 @@ impl World {
         }
     }
 
-    fn swap(&mut self, old: &NodeName, new: NodeName, here: (Role, IpAddr)) {
+    pub(super) fn swap(&mut self, old: &NodeName, new: NodeName, here: (Role, IpAddr)) {
         if let Some(left) = self.store.spec.remove(old) {
             self.store.leaving.insert(old.clone(), left);
         }
@@ -324,7 +341,7 @@ impl World {
     }
 }
 
-fn place(role: Role, number: u8) -> (NodeName, (Role, IpAddr)) {
+pub(super) fn place(role: Role, number: u8) -> (NodeName, (Role, IpAddr)) {
     let (name, last) = match role {
         Role::ControlPlane => ("cp", 10 + number),
         Role::Worker => ("w", 20 + number),

@@ -76,6 +76,7 @@ impl World {
                 accepts: BTreeSet::new(),
                 signs_with: String::new(),
                 seals_with: Vec::new(),
+                loaded: None,
             };
             machine.processes.insert(name, process);
             let node = node.clone();
@@ -132,6 +133,9 @@ impl World {
         let running = self.running_members();
         let others = self.machines.iter().any(|(n, machine)| n != node && machine.member.is_some());
         let Some(machine) = self.machines.get_mut(node) else { return false };
+        if now < machine.ails_until {
+            return false;
+        }
         let Some(manifest) = manifest_of(machine.text(ETCD_MANIFEST)) else { return false };
         let Some(founding) = manifest.founding else { return false };
         let url = peer_url(machine.address);
@@ -156,6 +160,7 @@ impl World {
         let Some(manifest) = manifest_of(machine.text(API_MANIFEST)) else { return false };
         let Some(key) = machine.text(SIGNING_KEY).and_then(public_half) else { return false };
         let Some(keys) = machine.text(ENCRYPTION).and_then(encryption_keys) else { return false };
+        let loaded = machine.digest_of(ENCRYPTION);
         if !has_etcd {
             return false;
         }
@@ -163,7 +168,7 @@ impl World {
             // Both are read once, at the start (lab-2, 4.3).
             process.accepts = manifest.accepts;
             process.signs_with = key.as_str().to_owned();
-            process.seals_with = keys;
+            (process.seals_with, process.loaded) = (keys, loaded);
         }
         machine.note_read("kube-apiserver");
         run(machine, "kube-apiserver", manifest.inputs, now);
@@ -176,8 +181,9 @@ impl World {
             return;
         };
         let Some(keys) = machine.text(ENCRYPTION).and_then(encryption_keys) else { return };
+        let loaded = machine.digest_of(ENCRYPTION);
         if let Some(process) = machine.processes.get_mut("kube-apiserver").filter(|p| p.id == id) {
-            process.seals_with = keys;
+            (process.seals_with, process.loaded) = (keys, loaded);
         }
         self.laws_of_servers();
     }

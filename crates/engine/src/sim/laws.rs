@@ -68,6 +68,19 @@ impl World {
         }
     }
 
+    /// No run acts with facts from before another one acted.
+    pub(super) fn law_of_facts(&mut self, node: &NodeName, agent: u64) {
+        let Some(machine) = self.machines.get_mut(node) else { return };
+        let Some(run) = machine.agent.as_ref().filter(|a| a.id == agent).map(|a| a.run) else {
+            return;
+        };
+        let Some(session) = self.sessions.get(&run) else { return };
+        let (last, epoch) = machine.acted.replace((run, session.epoch)).unwrap_or_default();
+        if let Some(known) = session.remembered.filter(|known| last != run && epoch > *known) {
+            self.breaks(|| format!("{node}: a run that knows epoch {known} acts after {epoch}"));
+        }
+    }
+
     /// A secret is in no step and in no journal.
     pub(super) fn law_of_secrets(&mut self, step: &Step) {
         if let ringfort_model::step::Act::WriteFile {
@@ -80,8 +93,24 @@ impl World {
         }
     }
 
+    /// After a reset nothing is left.
+    fn law_of_resets(&mut self) {
+        let left = self.machines.iter().find_map(|(node, machine)| {
+            let thing = machine.things.keys().find(|id| !matches!(id, ItemId::Sysctl(_)));
+            let is_bare =
+                thing.is_none() && machine.member.is_none() && machine.processes.is_empty();
+            (!is_bare).then(|| format!("{node} has {thing:?} after the reset"))
+        });
+        if let Some(law) = left {
+            self.breaks(|| law);
+        }
+    }
+
     /// At the end everything is there, and nothing that should have gone.
     pub(super) fn laws_of_the_end(&mut self) {
+        if self.store.resets {
+            return self.law_of_resets();
+        }
         let holds_secret = |journal: &[u8]| {
             journal.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
         };

@@ -58,6 +58,10 @@ pub(super) struct Machine {
     pub(super) keys_made: u64,
     /// Kills the machine's agent, or its power, after so many effects.
     pub(super) doom: Option<(u32, Doom)>,
+    /// Until when its etcd does not come up.
+    pub(super) ails_until: u64,
+    /// The run that took a step here last, and its epoch.
+    pub(super) acted: Option<(u64, u64)>,
 }
 
 /// What ends a machine's work.
@@ -92,6 +96,8 @@ pub(super) struct Process {
     pub(super) signs_with: String,
     /// The encryption keys that an API server has loaded, the one that writes first.
     pub(super) seals_with: Vec<String>,
+    /// The digest of the configuration that these come from.
+    pub(super) loaded: Option<Digest>,
 }
 
 impl Machine {
@@ -113,6 +119,8 @@ impl Machine {
             misread: BTreeMap::new(),
             keys_made: 0,
             doom: None,
+            ails_until: 0,
+            acted: None,
         }
     }
 

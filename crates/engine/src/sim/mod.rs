@@ -13,10 +13,14 @@ mod machine;
 mod random;
 mod session;
 mod store;
+mod story;
+mod upkeep;
 mod world;
 
 #[cfg(test)]
 mod tests;
+
+pub use story::{Kill, Story, Victim};
 
 use world::World;
 
@@ -35,17 +39,32 @@ pub enum Plant {
     ForgottenKey,
     /// Manifests are no rolling groups.
     AllAtOnce,
+    /// Nobody remembers which members of etcd have answered.
+    ForgottenStart,
+    /// Nobody tells with which keys data is sealed, be it machines or the trust facts.
+    UnnamedKeys,
+    /// Each machine says that its etcd answers, whether it does or not.
+    BlindCount,
+    /// Whoever comes with an old copy of the operator's state gets an epoch.
+    StaleFacts,
+    /// A key is let go before everything was written again with another.
+    EarlyRetirement,
 }
 
 impl Plant {
     /// Every plant, with the name that calls it.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 11] = [
         ("skipped-sync", Self::SkippedSync),
         ("hasty-promotion", Self::HastyPromotion),
         ("new-on-rejoin", Self::NewOnRejoin),
         ("unannounced-key", Self::UnannouncedKey),
         ("forgotten-key", Self::ForgottenKey),
         ("all-at-once", Self::AllAtOnce),
+        ("forgotten-start", Self::ForgottenStart),
+        ("unnamed-keys", Self::UnnamedKeys),
+        ("blind-count", Self::BlindCount),
+        ("stale-facts", Self::StaleFacts),
+        ("early-retirement", Self::EarlyRetirement),
     ];
 }
 
@@ -58,37 +77,25 @@ pub struct Outcome {
     pub events: u64,
     /// How many of them were faults.
     pub faults: u64,
+    /// Whether somebody was killed as was asked for.
+    pub is_killed: bool,
+    /// How many runs were refused.
+    pub refused: u64,
     /// How many runs it took after the last fault, the one that changed nothing included.
     pub runs: u32,
     /// What happened, if it was asked for.
     pub trace: Vec<String>,
 }
 
-/// Who is killed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Victim {
-    /// The operator's process.
-    Operator,
-    /// The process on the first control plane.
-    Agent,
-    /// The first control plane, by a power loss.
-    Power,
-}
-
-/// Lives through the world of one seed.
+/// Lives through the world of one seed: one of the stories for every eighth, faults of all kinds for
+/// the others.
 pub fn run(seed: u64, plant: Option<Plant>, is_traced: bool) -> Outcome {
     lived(World::new(seed, plant, is_traced))
 }
 
-/// Lives through the making of a cluster in which one is killed after so many effects, and nothing
-/// else goes wrong.
-pub fn run_killed(victim: Victim, after: u32) -> Outcome {
-    lived(World::killing(victim, after))
-}
-
-/// Lives through a world in which two control planes of five lose everything at once.
-pub fn run_losing_two(seed: u64) -> Outcome {
-    lived(World::losing_two(seed))
+/// Lives through a story in which nothing else goes wrong, but that one may be killed.
+pub fn tell(story: Story, seed: u64, kill: Option<Kill>) -> Outcome {
+    lived(World::telling(story, seed, kill, None, false))
 }
 
 fn lived(mut world: World) -> Outcome {
@@ -97,6 +104,8 @@ fn lived(mut world: World) -> Outcome {
         broken: world.broken,
         events: world.events,
         faults: world.faults_done,
+        is_killed: world.is_killed,
+        refused: world.refused,
         runs: world.quiet_sessions,
         trace: world.trace.unwrap_or_default(),
     }

@@ -12,12 +12,13 @@ use ringfort_model::seen::{ContentSeen, ItemSeen};
 
 use super::Plant;
 use super::draft::{self, SIGNING_KEY};
-use super::store::authority;
 use super::world::{Event, World};
+use crate::epoch;
 use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remember, Report};
 use crate::mission::{Goal, Mission, Signing};
 use crate::node::Input as NodeInput;
 use crate::operator::Operator;
+use crate::rotation::Turn;
 use crate::rounds::Rounds;
 
 /// One run of `ringfort up`.
@@ -25,11 +26,15 @@ pub(super) struct Session {
     pub(super) run: u64,
     pub(super) name: String,
     pub(super) epoch: u64,
+    /// The last epoch that the operator's state knew of.
+    pub(super) remembered: Option<u64>,
     pub(super) phase: Phase,
     /// Counts up with every pass: what was begun in one is not heard in another.
     pub(super) phase_id: u64,
     operator: Operator,
     pub(super) links: BTreeMap<NodeName, u64>,
+    /// Machines whose link was lost.
+    pub(super) gone: BTreeSet<NodeName>,
     /// Kills the operator after so many effects.
     pub(super) doom: Option<u32>,
     /// Whether something broke since the plan was made.
@@ -56,23 +61,36 @@ pub(super) enum Phase {
 }
 
 impl World {
-    /// Somebody runs `ringfort up`.
+    /// Somebody runs `ringfort up`, or `ringfort reset`.
     pub(super) fn up(&mut self) {
         let run = self.fresh_id();
-        self.store.epoch += 1;
-        self.promote_key();
-        let keys = self.mission(Phase::Keys, self.store.epoch);
+        let remembered = self.store.known.then_some(self.store.epoch);
+        let epoch = match epoch::next(self.trusted_epoch(remembered), &self.epochs()) {
+            Ok(epoch) => epoch,
+            Err(refusals) => {
+                self.note(|| format!("operator: refuses: {refusals:?}"));
+                return self.fetch_newer_state();
+            }
+        };
+        self.store.epoch = epoch;
+        if self.turn_of_keys(false) == Turn::Add {
+            self.store.add_key();
+        }
+        let phase = if self.store.resets { Phase::Reset } else { Phase::Membership };
+        let mission = self.mission(phase, epoch);
         let roles = self.store.spec.values();
         let planes = roles.filter(|(role, _)| *role == Role::ControlPlane).count();
         let session = Session {
             run,
             name: format!("run-{run}"),
-            epoch: self.store.epoch,
-            phase: Phase::Keys,
+            epoch,
+            remembered,
+            phase,
             phase_id: 0,
-            operator: Operator::new(keys),
+            operator: Operator::new(mission),
             links: BTreeMap::new(),
-            doom: self.first_doom.take(),
+            gone: BTreeSet::new(),
+            doom: self.next_doom.take(),
             disturbed: false,
             faults: self.faults_done,
             rounds: Rounds::new(planes),
@@ -84,42 +102,7 @@ impl World {
         };
         self.note(|| format!("operator: run {run} begins"));
         self.sessions.insert(run, session);
-        self.begin_phase(run, Phase::Keys);
-    }
-
-    /// The second step of a rotation: every server has the new key, so it may write.
-    fn promote_key(&mut self) {
-        let Some(last) = self.store.encryption.last().cloned() else { return };
-        if !self.store.rotates || !self.loaded().contains(&last) {
-            return;
-        }
-        self.note(|| format!("operator: {last} writes from now on"));
-        self.store.encryption.pop();
-        self.store.encryption.insert(0, last);
-        self.store.rotates = false;
-    }
-
-    /// Lists the keys that every API server has loaded.
-    fn loaded(&self) -> BTreeSet<String> {
-        let mut loaded: BTreeSet<String> = self.store.encryption.iter().cloned().collect();
-        for node in self.store.foundings.keys() {
-            let machine = self.machines.get(node);
-            let Some(machine) = machine.filter(|m| m.text(draft::ENCRYPTION).is_some()) else {
-                // There is no server yet; it will read what is written when it starts.
-                continue;
-            };
-            let written = machine.text(draft::ENCRYPTION).and_then(super::machine::encryption_keys);
-            let is_written = |key: &String| written.as_ref().is_some_and(|keys| keys.contains(key));
-            let process = machine.processes.get("kube-apiserver").filter(|p| p.is_running);
-            let has = |key: &String| match process {
-                Some(process) if self.plant != Some(Plant::HastyPromotion) => {
-                    process.seals_with.contains(key) && is_written(key)
-                }
-                _ => is_written(key),
-            };
-            loaded.retain(has);
-        }
-        loaded
+        self.begin_phase(run, phase);
     }
 
     fn mission(&mut self, phase: Phase, epoch: u64) -> Mission {
@@ -128,16 +111,21 @@ impl World {
             Phase::Membership => (Goal::Membership, draft::keys(&self.store)),
             Phase::Plan => (Goal::Plan, self.blueprint()),
             Phase::Full => (Goal::Converge, self.blueprint()),
+            Phase::Reset if self.store.resets => (Goal::Reset, self.blueprint()),
             Phase::Reset => (Goal::Reset, draft::empty(&self.store.leaving)),
         };
         let now_signing = self.store.signing.iter().filter(|(_, key)| key.retired.is_none());
         let known = || now_signing.map(|(id, key)| (key.node.clone(), id.clone())).collect();
         let signing = matches!(phase, Phase::Full | Phase::Plan)
             .then(|| Signing { path: SIGNING_KEY.to_owned(), known: known() });
-        let mut circumstances =
-            self.store.circumstances(self.now_s(), epoch, self.loaded(), signing);
-        if self.plant == Some(Plant::UnannouncedKey) {
-            circumstances.unannounced.clear();
+        let mut circumstances = self.store.circumstances(self.now_s(), epoch, signing);
+        match self.plant {
+            Some(Plant::UnannouncedKey) => circumstances.unannounced.clear(),
+            Some(Plant::ForgottenStart) => circumstances.started.clear(),
+            Some(Plant::UnnamedKeys) => {
+                circumstances.encryption.named = circumstances.encryption.held.clone();
+            }
+            _ => {}
         }
         Mission { goal, blueprint, circumstances }
     }
@@ -231,7 +219,7 @@ impl World {
             Effect::Members { node } => self.request(run, phase, &node, Request::Members),
             Effect::Sign { node, seq, request, csr_pem } => {
                 let certificate = CertSeen {
-                    authority_key_id: authority(request.authority).key_id,
+                    authority_key_id: self.store.authority(request.authority).key_id,
                     subject: request.subject,
                     usages: request.usages,
                     names: request.names,
@@ -261,6 +249,7 @@ impl World {
             }
             Effect::Refuse { refusals } => {
                 self.note(|| format!("operator: refuses: {refusals:?}"));
+                self.refused += 1;
                 self.end_session(run, Err(&format!("refused: {}", refusals[0])));
             }
             Effect::Finish(report) => self.finished(run, &report),
@@ -282,7 +271,7 @@ impl World {
         let known = self.sessions.get(&run).and_then(|session| session.links.get(node).copied());
         let link = match known {
             Some(id) => Ok(id),
-            None if matches!(request, Request::Observe { .. }) => self.connect(run, node),
+            None if self.may_connect(run, node, &request) => self.connect(run, node),
             // What was decided before a link was lost is not done over the next one.
             None => Err("the channel closed".to_owned()),
         };
@@ -300,6 +289,11 @@ impl World {
                 self.schedule_between(5, 300, Event::Operator { run, phase, link: None, input });
             }
         }
+    }
+
+    fn may_connect(&self, run: u64, node: &NodeName, request: &Request) -> bool {
+        let was_lost = self.sessions.get(&run).is_some_and(|s| s.gone.contains(node));
+        matches!(request, Request::Observe { .. }) && (self.links_come_back || !was_lost)
     }
 
     fn object(&mut self, act: ObjectAct) -> Input {
@@ -344,11 +338,9 @@ impl World {
             return;
         }
         match phase {
+            Phase::Membership => self.begin_phase(run, Phase::Keys),
             Phase::Keys => {
                 self.note_keys(run, now);
-                self.begin_phase(run, Phase::Membership);
-            }
-            Phase::Membership => {
                 let plans = self.random.chance(25);
                 self.begin_phase(run, if plans { Phase::Plan } else { Phase::Full });
             }
@@ -359,7 +351,9 @@ impl World {
             }
             Phase::Full => self.full_finished(run, report),
             Phase::Reset => {
-                if report.is_complete() {
+                if report.is_complete() && self.store.resets {
+                    self.store.forget_machines();
+                } else if report.is_complete() {
                     self.store.leaving.clear();
                 }
                 self.end_session(run, Ok(()));
@@ -408,10 +402,12 @@ impl World {
         }
         let Some(session) = self.sessions.get_mut(&run) else { return };
         let passes = Report { again: session.again, ..Report::default() };
-        if session.rounds.go_on(&[&passes]) {
-            session.again = false;
-            self.begin_phase(run, Phase::Keys);
-        } else if !self.store.leaving.is_empty() && !session.incomplete {
+        let goes_on = session.rounds.go_on(&[&passes]);
+        let (is_settled, incomplete) = (!session.again, session.incomplete);
+        session.again &= !goes_on;
+        if goes_on || (report.is_complete() && is_settled && self.turn_keys()) {
+            self.begin_phase(run, Phase::Membership);
+        } else if !self.store.leaving.is_empty() && !incomplete {
             self.begin_phase(run, Phase::Reset);
         } else {
             self.end_session(run, Ok(()));
@@ -430,12 +426,22 @@ impl World {
             && !session.incomplete
             && !session.again;
         self.note(|| format!("operator: run {run} ends: {result:?}, {} changes", session.changes));
+        if !self.must_stand_still(result) {
+            return;
+        }
+        if self.story.is_some() && result.is_ok() && !session.incomplete && !session.again {
+            self.faults_left = 0;
+            self.faults_done += 1;
+            self.turn_story();
+            return self.schedule(1_000, Event::Up);
+        }
         self.next_session(is_quiet, result);
     }
 
     pub(super) fn kill_operator(&mut self, run: u64) {
         self.note(|| format!("operator: run {run} is killed"));
         self.faults_done += 1;
+        self.is_killed = true;
         let Some(session) = self.sessions.remove(&run) else { return };
         for (node, agent) in session.links {
             self.schedule_between(0, 3_000, Event::Dead { node, agent });
@@ -443,7 +449,7 @@ impl World {
         self.next_session(false, Err("killed"));
     }
 
-    fn next_session(&mut self, is_quiet: bool, result: Result<(), &str>) {
+    pub(super) fn next_session(&mut self, is_quiet: bool, result: Result<(), &str>) {
         const MOST_SESSIONS: u32 = 12;
         if !self.sessions.is_empty() {
             return;
@@ -453,8 +459,10 @@ impl World {
             return;
         }
         self.quiet_sessions += 1;
-        if is_quiet && self.store.leaving.is_empty() && !self.store.rotates {
+        let has_turned = self.store.encryption.len() == 1 && !self.store.wants_key;
+        if is_quiet && self.store.leaving.is_empty() && has_turned {
             self.laws_of_the_end();
+            self.begin_again();
         } else if self.quiet_sessions > MOST_SESSIONS {
             self.breaks(|| format!("does not converge: {result:?}"));
         } else {

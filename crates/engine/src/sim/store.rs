@@ -32,8 +32,20 @@ pub(super) struct Store {
     pub(super) signing: BTreeMap<Digest, SigningKey>,
     /// Keys that seal data, the one that writes first.
     pub(super) encryption: Vec<String>,
-    /// Whether the last key of the list is to be promoted.
-    pub(super) rotates: bool,
+    /// How many of them were ever made.
+    pub(super) keys_made: u32,
+    /// Whether somebody asked for a new one.
+    pub(super) wants_key: bool,
+    /// Those that every server was seen to have loaded.
+    pub(super) loaded: BTreeSet<String>,
+    /// Those that seal nothing any more.
+    pub(super) retired: BTreeSet<String>,
+    /// Those that the trust facts name, where these are not from the same hand as the keyring.
+    pub(super) named: Option<BTreeSet<String>>,
+    /// What tells the authorities of one keyring from those of another.
+    pub(super) authorities: &'static str,
+    /// Whether everything is to be taken from all machines.
+    pub(super) resets: bool,
 }
 
 /// Everything that the blueprint is rendered from.
@@ -61,7 +73,13 @@ impl Store {
             started: BTreeSet::new(),
             signing: BTreeMap::new(),
             encryption: vec!["k1".to_owned()],
-            rotates: false,
+            keys_made: 1,
+            wants_key: false,
+            loaded: BTreeSet::new(),
+            retired: BTreeSet::new(),
+            named: None,
+            authorities: "ours",
+            resets: false,
         }
     }
 
@@ -120,21 +138,61 @@ impl Store {
         }
     }
 
+    /// Gives the name of the key that was made last.
+    pub(super) fn newest_key(&self) -> String {
+        format!("k{}", self.keys_made)
+    }
+
+    /// Makes a key that reads.
+    pub(super) fn add_key(&mut self) {
+        self.keys_made += 1;
+        self.encryption.push(self.newest_key());
+        self.wants_key = false;
+    }
+
+    /// Lets a key write.
+    pub(super) fn promote_key(&mut self, key: &str) {
+        self.encryption.retain(|known| known != key);
+        self.encryption.insert(0, key.to_owned());
+        self.loaded.insert(key.to_owned());
+    }
+
+    /// Lets keys go.
+    pub(super) fn retire_keys(&mut self, keys: Vec<String>) {
+        self.encryption.retain(|known| !keys.contains(known));
+        self.retired.extend(keys);
+    }
+
+    /// The trust facts are gone, and written anew from the keyring.
+    pub(super) fn lose_facts(&mut self) {
+        self.known = false;
+        self.forget_machines();
+        self.named = None;
+    }
+
+    /// Nothing of the cluster is on machines any more.
+    pub(super) fn forget_machines(&mut self) {
+        self.foundings.clear();
+        self.started.clear();
+        self.signing.clear();
+    }
+
     /// Says what the engine has to know.
     pub(super) fn circumstances(
         &self,
         now_s: i64,
         epoch: u64,
-        loaded: BTreeSet<String>,
         signing: Option<Signing>,
     ) -> Circumstances {
         let held: BTreeSet<String> = self.encryption.iter().cloned().collect();
+        let named = self.named.clone().unwrap_or_else(|| held.clone());
+        let (loaded, retired) = (self.loaded.clone(), self.retired.clone());
         let unannounced = |key: &&SigningKey| key.retired.is_none() && !key.announced;
         Circumstances {
             now_s,
             epoch,
-            authorities: Authority::ALL.into_iter().map(|a| (a, authority(a))).collect(),
-            encryption: Encryption { named: held.clone(), held, loaded, retired: BTreeSet::new() },
+            authorities: Authority::ALL.into_iter().map(|a| (a, self.authority(a))).collect(),
+            encryption: Encryption { held, named, loaded, retired },
             signing,
             unannounced: self
                 .signing
@@ -147,9 +205,10 @@ impl Store {
             foundings: self.foundings.clone(),
         }
     }
-}
 
-/// The authority that signs in this world.
-pub(super) fn authority(authority: Authority) -> AuthoritySeen {
-    AuthoritySeen { key_id: authority.common_name().to_owned(), not_after: 4_000_000_000 }
+    /// Gives an authority of the keyring.
+    pub(super) fn authority(&self, authority: Authority) -> AuthoritySeen {
+        let key_id = format!("{} {}", self.authorities, authority.common_name());
+        AuthoritySeen { key_id, not_after: 4_000_000_000 }
+    }
 }

@@ -1,10 +1,10 @@
 //! Worlds that must hold, and worlds that must not.
 
-use super::{Plant, Victim, run, run_killed, run_losing_two};
+use super::{Kill, Plant, Story, Victim, run, tell};
 
 #[test]
 fn every_world_converges_and_keeps_its_laws() {
-    for seed in 0..5_000 {
+    for seed in 0..2_000 {
         let outcome = run(seed, None, false);
         assert_eq!(outcome.broken, None, "seed {seed}");
     }
@@ -18,27 +18,82 @@ fn every_planted_fault_is_found() {
     }
 }
 
-#[test]
-fn a_cluster_is_made_whoever_is_killed_at_whatever_step() {
-    for victim in [Victim::Operator, Victim::Agent, Victim::Power] {
-        let mut killed = 0;
+/// Kills everybody at every step, of which each of so many parts takes its share.
+fn kill(story: Story, seed: u64, share: u32, of: u32) {
+    for victim in Victim::of(story) {
+        let mut after = share;
         loop {
-            let outcome = run_killed(victim, killed);
-            assert_eq!(outcome.broken, None, "{victim:?} after {killed} effects");
-            if outcome.faults == 0 {
+            let outcome = tell(story, seed, Some(Kill { victim, after }));
+            assert_eq!(outcome.broken, None, "{story:?}, seed {seed}: {victim:?} after {after}");
+            if !outcome.is_killed {
                 break;
             }
-            killed += 1;
+            after += of;
         }
-        assert!(killed > 50, "{victim:?} was killed at {killed} effects only");
+        let is_operator = victim == Victim::Operator;
+        assert!(
+            !is_operator || after > 20,
+            "{story:?}: {victim:?} was killed at {after} steps only"
+        );
     }
+}
+
+#[test]
+fn a_cluster_is_made_whoever_is_killed_at_whatever_step() {
+    kill(Story::Founding, 0, 0, 1);
+}
+
+#[test]
+fn control_planes_come_and_go_whoever_is_killed() {
+    for story in [Story::Joining, Story::Leaving, Story::Replacing, Story::Rejoining] {
+        kill(story, 1, 0, 7);
+        kill(story, 2, 3, 7);
+    }
+}
+
+#[test]
+fn a_cluster_is_reset_and_made_again_whoever_is_killed() {
+    kill(Story::Resetting, 1, 0, 7);
+    kill(Story::Resetting, 2, 3, 7);
+}
+
+#[test]
+fn the_key_that_seals_is_replaced_whoever_is_killed() {
+    kill(Story::Rotating, 1, 0, 3);
+    kill(Story::Rotating, 2, 1, 3);
 }
 
 #[test]
 fn one_run_brings_two_lost_control_planes_of_five_back() {
     for seed in 0..50 {
-        let outcome = run_losing_two(seed);
+        let outcome = tell(Story::LosingTwo, seed, None);
         assert_eq!((outcome.broken, outcome.faults), (None, 1), "seed {seed}");
         assert_eq!(outcome.runs, 2, "seed {seed}: one run mends it, one finds nothing to do");
+    }
+}
+
+#[test]
+fn a_cluster_that_lost_all_its_data_is_refused_and_never_founded_anew() {
+    for seed in 0..50 {
+        let outcome = tell(Story::LosingAll, seed, None);
+        assert_eq!((outcome.broken, outcome.refused), (None, 3), "seed {seed}");
+    }
+}
+
+#[test]
+fn without_its_keyring_a_cluster_is_refused_and_stays_as_it_is_until_that_is_put_back() {
+    for seed in 0..50 {
+        let outcome = tell(Story::LosingKeyring, seed, None);
+        assert_eq!((outcome.broken, outcome.refused), (None, 3), "seed {seed}");
+        assert_eq!(outcome.runs, 4, "seed {seed}: with it, nothing is left to do");
+    }
+}
+
+#[test]
+fn no_member_leaves_while_that_would_cost_the_quorum() {
+    for seed in 0..50 {
+        let outcome = tell(Story::Shrinking, seed, None);
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        assert_eq!(outcome.refused, 0, "seed {seed}: the run mends what is silent");
     }
 }

@@ -11,6 +11,7 @@ use super::machine::Machine;
 use super::random::Random;
 use super::session::Session;
 use super::store::Store;
+use super::story::{Kill, Standstill, Story};
 use crate::message::Input;
 use crate::node::Input as NodeInput;
 
@@ -37,8 +38,20 @@ pub(super) struct World {
     pub(super) issued: BTreeMap<String, u64>,
     /// Whether a learner says that it is ready.
     pub(super) learner_is_ready: bool,
-    /// Kills the first run after so many effects.
-    pub(super) first_doom: Option<u32>,
+    pub(super) seed: u64,
+    /// What happens once the cluster stands.
+    pub(super) story: Option<Story>,
+    /// Who is killed when it has happened.
+    pub(super) kill: Option<Kill>,
+    pub(super) is_killed: bool,
+    pub(super) standstill: Option<Standstill>,
+    /// Kills the next run after so many effects.
+    pub(super) next_doom: Option<u32>,
+    /// Another operator's copy of the operator's state.
+    pub(super) copy: Option<Store>,
+    /// Whether a link that was lost comes back within the run.
+    pub(super) links_come_back: bool,
+    pub(super) refused: u64,
     pub(super) faults_left: usize,
     pub(super) faults_done: u64,
     pub(super) quiet_sessions: u32,
@@ -125,7 +138,15 @@ impl World {
             sealed: BTreeSet::new(),
             issued: BTreeMap::new(),
             learner_is_ready: false,
-            first_doom: None,
+            seed: 0,
+            story: None,
+            kill: None,
+            is_killed: false,
+            standstill: None,
+            next_doom: None,
+            copy: None,
+            links_come_back: true,
+            refused: 0,
             faults_left: 0,
             faults_done: 0,
             quiet_sessions: 0,
