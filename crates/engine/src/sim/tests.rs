@@ -11,6 +11,26 @@ fn every_world_converges_and_keeps_its_laws() {
 }
 
 #[test]
+fn keys_are_replaced_while_control_planes_come_and_go() {
+    // Each of these once let a key go while the server of a machine that had left still wrote.
+    for seed in [14_196, 19_982, 31_833, 43_299, 49_598, 55_300, 63_432, 63_923] {
+        assert_eq!(run(seed, None, false).broken, None, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_plan_is_not_held_against_a_run_beside_which_the_keys_turned() {
+    assert_eq!(run(33_454, None, false).broken, None);
+}
+
+#[test]
+fn seeds_that_once_broke_a_law_hold() {
+    for seed in [17_828, 21_246, 22_277, 55_784, 58_520, 63_019, 89_845] {
+        assert_eq!(run(seed, None, false).broken, None, "seed {seed}");
+    }
+}
+
+#[test]
 fn every_planted_fault_is_found() {
     for (name, plant) in Plant::ALL {
         let found = (0..5_000).find(|seed| run(*seed, Some(plant), false).broken.is_some());

@@ -72,13 +72,19 @@ impl World {
                 self.store.retire_keys(retiring);
             }
         }
+        for session in self.sessions.values_mut() {
+            session.disturbed = true;
+        }
         self.note(|| format!("operator: keys: {turn:?}"));
         true
     }
 
     /// Every object is written by some server, with the key that writes there.
     fn write_all_again(&mut self) {
-        let servers = self.machines.values().filter_map(|m| m.processes.get("kube-apiserver"));
+        // Without its member of etcd, the server of a machine that left writes nothing any more.
+        let is_in = |id: &u64| self.etcd.members.contains_key(id);
+        let machines = self.machines.values().filter(|m| m.member.as_ref().is_some_and(is_in));
+        let servers = machines.filter_map(|m| m.processes.get("kube-apiserver"));
         let writing = servers.filter(|server| server.is_running);
         self.sealed = writing.filter_map(|server| server.seals_with.first().cloned()).collect();
     }
