@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use ringfort_host::Pipe;
 use ringfort_model::frame::{self, Answer, Decoder, FRAME_VERSION, Request};
@@ -54,6 +55,7 @@ pub struct Link {
     node: NodeName,
     outbox: mpsc::Sender<Vec<u8>>,
     waiting: Arc<Mutex<Waiting>>,
+    closing: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -61,6 +63,15 @@ struct Waiting {
     steps: BTreeMap<u64, oneshot::Sender<Outcome>>,
     others: VecDeque<oneshot::Sender<Answer>>,
     closed: Option<String>,
+}
+
+impl Waiting {
+    /// Tells everybody who waits that nothing comes any more; the first reason stands.
+    fn close(&mut self, why: String) {
+        self.closed.get_or_insert(why);
+        self.steps.clear();
+        self.others.clear();
+    }
 }
 
 impl Link {
@@ -76,8 +87,9 @@ impl Link {
     ) -> Result<(Self, u64), LinkError> {
         let (outbox, inbox) = mpsc::channel(64);
         let waiting = Arc::new(Mutex::new(Waiting::default()));
-        tokio::spawn(converse(pipe, inbox, Arc::clone(&waiting)));
-        let link = Self { node, outbox, waiting };
+        let closing = Arc::new(Notify::new());
+        tokio::spawn(converse(pipe, inbox, Arc::clone(&waiting), Arc::clone(&closing)));
+        let link = Self { node, outbox, waiting, closing };
         let operator = operator.to_owned();
         let hello = Request::Hello { version: FRAME_VERSION, epoch, operator };
         match link.ask(&hello, &[]).await? {
@@ -130,11 +142,26 @@ impl Link {
     pub async fn apply(&self, seq: u64, step: Step, tail: &[u8]) -> Result<Outcome, LinkError> {
         let (tell, hear) = oneshot::channel();
         tracing::debug!(node = %self.node, seq, item = %step.item, control = step.by, "asks for a step");
-        if let Ok(mut waiting) = self.waiting.lock() {
+        {
+            let mut waiting = self.waiting.lock().map_err(|_| self.closed())?;
+            if waiting.closed.is_some() {
+                drop(waiting);
+                return Err(self.closed());
+            }
             waiting.steps.insert(seq, tell);
         }
         self.tell(&Request::Apply { seq, step }, tail).await?;
         hear.await.map_err(|_| self.closed())
+    }
+
+    /// Ends the conversation for good, since an answer did not come in time. The machine's lock goes
+    /// with the channel, so what is still under way there is never beside what is asked later.
+    pub fn close(&self, why: &str) {
+        tracing::warn!(node = %self.node, why, "closes the conversation");
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.close(why.to_owned());
+        }
+        self.closing.notify_one();
     }
 
     pub(crate) fn astray(&self, asked: &'static str, heard: &Answer) -> LinkError {
@@ -164,15 +191,19 @@ fn kind(request: &Request) -> &'static str {
     }
 }
 
-async fn converse(pipe: Pipe, mut inbox: mpsc::Receiver<Vec<u8>>, waiting: Arc<Mutex<Waiting>>) {
+async fn converse(
+    pipe: Pipe,
+    mut inbox: mpsc::Receiver<Vec<u8>>,
+    waiting: Arc<Mutex<Waiting>>,
+    closing: Arc<Notify>,
+) {
     let (mut reader, mut writer, end) = pipe.into_parts();
-    let write = async move {
+    let write = async {
         while let Some(bytes) = inbox.recv().await {
             if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
                 return;
             }
         }
-        let _ = writer.shutdown().await;
     };
     let waiting_read = Arc::clone(&waiting);
     let read = async move {
@@ -195,16 +226,23 @@ async fn converse(pipe: Pipe, mut inbox: mpsc::Receiver<Vec<u8>>, waiting: Arc<M
         }
     };
     let why = tokio::select! {
-        why = read => why,
-        () = write => String::new(),
+        why = read => Some(why),
+        () = write => Some(String::new()),
+        () = closing.notified() => None,
     };
-    let complaint = end.complaint().await;
+    // At the end of its input the machine's half ends, and lets go of its lock.
+    let _ = tokio::time::timeout(GOODBYE_LIMIT, writer.shutdown()).await;
+    let why = match why {
+        None => String::new(),
+        Some(why) => Some(end.complaint().await).filter(|text| !text.is_empty()).unwrap_or(why),
+    };
     if let Ok(mut waiting) = waiting.lock() {
-        waiting.closed = Some(if complaint.is_empty() { why } else { complaint });
-        waiting.steps.clear();
-        waiting.others.clear();
+        waiting.close(why);
     }
 }
+
+/// How long the channel may take to carry the end of what is said.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 
 fn deliver(waiting: &Mutex<Waiting>, answer: Answer) {
     let Ok(mut waiting) = waiting.lock() else { return };

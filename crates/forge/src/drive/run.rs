@@ -154,7 +154,7 @@ impl Desk<'_> {
         self.later(async move {
             let unreachable = |why: String| Input::Unreachable { node: node.clone(), why };
             match tokio::time::timeout(LOOK_LIMIT, link.ask(&request, &[])).await {
-                Err(_) => unreachable(format!("no answer within {} s", LOOK_LIMIT.as_secs())),
+                Err(_) => unreachable(give_up(&link, LOOK_LIMIT)),
                 Ok(Err(error)) => unreachable(error.to_string()),
                 Ok(Ok(answer)) => hear(node.clone(), answer)
                     .unwrap_or_else(|| unreachable("it answered something else".to_owned())),
@@ -175,10 +175,7 @@ impl Desk<'_> {
         self.later(async move {
             let tail = tail.as_ref().map_or(&[][..], |secret| secret.expose());
             match tokio::time::timeout(limit, link.apply(seq, step, tail)).await {
-                Err(_) => {
-                    let why = format!("no answer within {} s", limit.as_secs());
-                    Input::Unreachable { node, why }
-                }
+                Err(_) => Input::Unreachable { node, why: give_up(&link, limit) },
                 Ok(Err(error)) => Input::Unreachable { node, why: error.to_string() },
                 Ok(Ok(outcome)) => Input::Applied { node, seq, outcome },
             }
@@ -205,7 +202,8 @@ impl Desk<'_> {
                     Input::ObjectLooked { index, seen }
                 }
                 ObjectAct::Apply { .. } => {
-                    let applied = first(&servers, |server| apply(server, &object, presence));
+                    let applied =
+                        first(&servers, |server| apply(server, &object, presence));
                     let result = applied.await.map_err(|error| error.to_string());
                     Input::ObjectApplied { index, result }
                 }
@@ -250,6 +248,14 @@ impl Desk<'_> {
             _ => {}
         }
     }
+}
+
+/// Closes a link that did not answer in time: what it was asked must not go on beside what it would
+/// be asked again.
+fn give_up(link: &Link, limit: Duration) -> String {
+    let why = format!("no answer within {} s", limit.as_secs());
+    link.close(&why);
+    why
 }
 
 async fn apply(
