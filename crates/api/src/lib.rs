@@ -4,6 +4,7 @@
 //! nouns of `model`.
 
 mod compare;
+mod rewrite;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ use serde_json::Value;
 
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::secret::Secret;
+
+pub use rewrite::StoredKind;
 
 /// The name under which ringfort owns fields (server-side apply).
 pub const FIELD_MANAGER: &str = "ringfort";

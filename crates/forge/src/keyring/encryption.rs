@@ -4,6 +4,8 @@
 //! retired. Between two states every API server must have loaded the file, else objects are
 //! unreadable on the servers that lack the key; the engine waits for that, this file cannot.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ringfort_model::digest::Digest;
@@ -20,6 +22,16 @@ pub struct EncryptionKeys {
     made: u32,
     /// Every key, in the order of making.
     keys: Vec<EncryptionKey>,
+    /// Whether a person asked for a new key that was not made yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    wanted: bool,
+    /// Names of keys that every API server was seen to have loaded before they wrote.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    loaded: BTreeSet<String>,
+    /// Keys that seal nothing any more. They are kept for old backups of etcd, and given to no
+    /// server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<EncryptionKey>,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -71,7 +83,14 @@ impl EncryptionKeys {
     /// # Errors
     /// The machine gives no randomness.
     pub fn make(now: i64) -> Result<Self, EncryptionKeyError> {
-        let mut keys = Self { write: String::new(), made: 0, keys: Vec::new() };
+        let mut keys = Self {
+            write: String::new(),
+            made: 0,
+            keys: Vec::new(),
+            wanted: false,
+            loaded: BTreeSet::new(),
+            retired: Vec::new(),
+        };
         keys.write = keys.add(now)?;
         Ok(keys)
     }
@@ -86,9 +105,34 @@ impl EncryptionKeys {
         self.keys.iter().map(|key| (key.name.as_str(), key.created))
     }
 
-    /// Gives a key's bytes, to read what an API server stored.
+    /// Gives a key's bytes, to read what an API server stored, be it long ago.
     pub fn secret(&self, name: &str) -> Option<Secret<[u8; KEY_BYTES]>> {
-        self.keys.iter().find(|key| key.name == name)?.bytes()
+        self.keys.iter().chain(&self.retired).find(|key| key.name == name)?.bytes()
+    }
+
+    /// Gives the name of the key that was made last.
+    pub fn newest(&self) -> &str {
+        self.keys.last().map_or("", |key| key.name.as_str())
+    }
+
+    /// Says whether a person asked for a new key that was not made yet.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Gives the names of keys that every API server was seen to have loaded before they wrote.
+    pub fn loaded(&self) -> &BTreeSet<String> {
+        &self.loaded
+    }
+
+    /// Gives the names of keys that seal nothing any more.
+    pub fn retired(&self) -> impl Iterator<Item = &str> {
+        self.retired.iter().map(|key| key.name.as_str())
+    }
+
+    /// Takes note that a person wants a new key.
+    pub fn want(&mut self) {
+        self.wanted = true;
     }
 
     /// Renders the API servers' file: events as they are, everything else under the keys. Events
@@ -125,16 +169,18 @@ impl EncryptionKeys {
         let name = format!("k{}-{}", self.made, Digest::of(bytes.expose()).short());
         let secret = Secret::new(BASE64_STANDARD.encode(bytes.expose()));
         self.keys.push(EncryptionKey { name: name.clone(), secret, created: now });
+        self.wanted = false;
         Ok(name)
     }
 
-    /// Lets a key write. Every API server must have loaded it before.
+    /// Lets a key write. Every API server must have been seen to have loaded it.
     ///
     /// # Errors
     /// There is no such key.
     pub fn promote(&mut self, name: &str) -> Result<(), EncryptionKeyError> {
         self.find(name)?;
         name.clone_into(&mut self.write);
+        self.loaded.insert(name.to_owned());
         Ok(())
     }
 
@@ -147,7 +193,8 @@ impl EncryptionKeys {
         if name == self.write {
             return Err(EncryptionKeyError::Writes { name: name.to_owned() });
         }
-        self.keys.remove(at);
+        let key = self.keys.remove(at);
+        self.retired.push(key);
         Ok(())
     }
 
@@ -265,10 +312,26 @@ resources:
         assert_eq!(keys.names(), [second.clone(), first.clone()]);
         keys.retire(&first).unwrap();
         assert_eq!(keys.names(), std::slice::from_ref(&second));
+        assert_eq!(keys.retired().collect::<Vec<_>>(), [first.as_str()]);
+        assert!(keys.secret(&first).is_some(), "old backups are sealed with it");
         assert!(matches!(keys.promote(&first), Err(EncryptionKeyError::Unknown { .. })));
         assert!(matches!(keys.retire(&first), Err(EncryptionKeyError::Unknown { .. })));
         assert!(keys.add(NOW + 2).unwrap().starts_with("k3-"), "numbers are not given twice");
         assert_eq!(keys.complete(), Ok(()));
+    }
+
+    #[test]
+    fn a_new_key_is_wanted_until_it_is_made() {
+        let mut keys = EncryptionKeys::make(NOW).unwrap();
+        assert!(!keys.is_wanted());
+        keys.want();
+        let kept: EncryptionKeys =
+            serde_json::from_value(serde_json::to_value(&keys).unwrap()).unwrap();
+        assert_eq!(kept, keys);
+        let name = keys.add(NOW).unwrap();
+        assert_eq!((keys.is_wanted(), keys.newest()), (false, name.as_str()));
+        keys.promote(&name).unwrap();
+        assert_eq!(keys.loaded(), &BTreeSet::from([name]));
     }
 
     #[test]
