@@ -36,7 +36,7 @@ pub struct Crew<'a> {
     /// The conversation with each machine.
     pub links: &'a BTreeMap<NodeName, Link>,
     /// Each API server, to be asked in turn until one answers.
-    pub servers: &'a [Arc<Cluster>],
+    pub servers: &'a BTreeMap<NodeName, Arc<Cluster>>,
     /// The objects of the blueprint, by their place in it.
     pub objects: &'a [ApiObject],
     /// Signs certificates.
@@ -184,15 +184,17 @@ impl Desk<'_> {
 
     fn object(&self, act: ObjectAct) {
         let (ObjectAct::Look { index } | ObjectAct::Apply { index }) = act;
-        let servers = self.crew.servers.to_vec();
+        let servers = self.crew.servers.clone();
         let ApiObject { object, presence, .. } = self.crew.objects[index].clone();
         let turns = Arc::clone(&self.turns);
         self.later(async move {
             let _turn = turns.acquire().await;
             match act {
                 ObjectAct::Look { .. } => {
-                    let seen = match first(&servers, |server| async { server.look(&object).await })
-                        .await
+                    let seen = match first(servers.values(), |server| async {
+                        server.look(&object).await
+                    })
+                    .await
                     {
                         Ok(Looked::Absent) => ObjectSeen::Absent,
                         Ok(Looked::Same) => ObjectSeen::Same,
@@ -203,7 +205,7 @@ impl Desk<'_> {
                 }
                 ObjectAct::Apply { .. } => {
                     let applied =
-                        first(&servers, |server| apply(server, &object, presence));
+                        first(servers.values(), |server| apply(server, &object, presence));
                     let result = applied.await.map_err(|error| error.to_string());
                     Input::ObjectApplied { index, result }
                 }
@@ -272,7 +274,7 @@ async fn apply(
 
 /// Asks servers in turn until one answers, be it with a refusal.
 pub(crate) async fn first<'a, T, F, Fut>(
-    servers: &'a [Arc<Cluster>],
+    servers: impl IntoIterator<Item = &'a Arc<Cluster>>,
     mut ask: F,
 ) -> Result<T, ApiError>
 where

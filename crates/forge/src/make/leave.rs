@@ -112,7 +112,7 @@ impl Work<'_> {
         let spent = |work: &Self| (work.seconds(), began.elapsed().as_secs_f64());
         if node.is_some() {
             let key = node_key(&gone.name);
-            first(&self.servers, |server| server.delete(&key))
+            first(self.servers.values(), |server| server.delete(&key))
                 .await
                 .map_err(unasked(&gone.name))?;
             let (seconds, took) = spent(self);
@@ -149,7 +149,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let key = node_key(&gone.name);
-        first(&self.servers, |server| server.get(&key)).await.map_err(unasked(&gone.name))
+        first(self.servers.values(), |server| server.get(&key)).await.map_err(unasked(&gone.name))
     }
 
     /// Moves every pod from a node, in the time that budgets give. Where no kubelet ends pods, they
@@ -161,10 +161,12 @@ impl Work<'_> {
         interrupts: &mut Receiver<()>,
     ) -> Result<(), MakeError> {
         let node_name = name.as_str();
-        first(&self.servers, |server| server.cordon(node_name)).await.map_err(unasked(name))?;
+        first(self.servers.values(), |server| server.cordon(node_name))
+            .await
+            .map_err(unasked(name))?;
         let until = Instant::now() + DRAIN_LIMIT;
         while is_ready(node) {
-            let pods = first(&self.servers, |server| server.pods_on(node_name)).await;
+            let pods = first(self.servers.values(), |server| server.pods_on(node_name)).await;
             let lodgers = lodgers(&pods.map_err(unasked(name))?);
             if lodgers.is_empty() {
                 break;
@@ -193,7 +195,7 @@ impl Work<'_> {
 
     async fn evict(&self, lodger: &Lodger) -> Result<(), ApiError> {
         let (namespace, name) = (lodger.namespace.as_str(), lodger.name.as_str());
-        first(&self.servers, |server| server.evict(namespace, name)).await
+        first(self.servers.values(), |server| server.evict(namespace, name)).await
     }
 
     /// Takes everything of ringfort from a machine that left, or gives why it could not be entered.

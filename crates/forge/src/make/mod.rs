@@ -4,6 +4,8 @@
 //! 2. *keys*: every API server has its own key to sign tokens with, and its public half is noted;
 //! 3. *blueprint*: everything else, rendered with what is known by then.
 //!
+//! A change of the key that seals goes through all of them again at each of its turns.
+//!
 //! What the passes learn is on the operator's disk before anything rests on it.
 
 mod drain;
@@ -12,6 +14,7 @@ mod memory;
 mod objects;
 mod passes;
 mod plan;
+mod rotate;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +40,7 @@ use ringfort_spec::Spec;
 use crate::bundle::Bundle;
 use crate::drive::fleet::{FleetError, OwnBinary};
 use crate::drive::supply::{Supply, SupplyError, wanted};
-use crate::keyring::{Keyring, StateError};
+use crate::keyring::{Identity, Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
 pub use memory::Memory;
@@ -51,13 +54,15 @@ pub struct Work<'a> {
     /// The machines, entered.
     pub site: &'a Site,
     /// The API servers, to be asked in turn.
-    pub servers: Vec<Arc<Cluster>>,
+    pub servers: BTreeMap<NodeName, Arc<Cluster>>,
     /// The bundle.
     pub bundle: &'a Bundle,
     /// This binary.
     pub own: &'a OwnBinary,
     /// The operator's secrets.
-    pub keyring: &'a Keyring,
+    pub keyring: Keyring,
+    /// Who seals them.
+    pub identity: &'a Identity,
     /// What the operator remembers, and may write down.
     pub memory: Memory<'a>,
     /// The epoch that is acted in; 0 to look only.
@@ -103,6 +108,12 @@ pub enum MakeError {
         /// The pods, each with what holds it.
         pods: Vec<String>,
     },
+    /// API servers go on with another encryption configuration than they were given.
+    #[error("{}", not_loaded(.servers))]
+    NotLoaded {
+        /// The servers.
+        servers: Vec<NodeName>,
+    },
     /// The blueprint cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -131,8 +142,10 @@ pub async fn make(
 ) -> Result<Vec<String>, MakeError> {
     work.assign()?;
     work.note_machines()?;
+    work.begin_rotation()?;
     work.rounds(tell, interrupts).await?;
     let left = work.leave(tell, interrupts).await?;
+    work.turn_keys(tell, interrupts).await?;
     let blueprint = work.render()?;
     work.retire_objects(&blueprint, tell).await?;
     Ok(left)
@@ -218,6 +231,7 @@ impl Work<'_> {
         let is_gone = |node: &NodeName| !keys.machines.contains_key(node);
         let trust = &mut self.memory.trust;
         changed |= trust.retire_service_account_keys(is_gone, self.now_s);
+        changed |= trust.forget_service_account_keys(self.now_s, TOKEN_LIFE_SECONDS);
         let known = trust.tunnel_keys.len();
         trust.tunnel_keys.retain(|node, _| !is_gone(node));
         changed |= known != trust.tunnel_keys.len();
@@ -290,6 +304,10 @@ fn marked(mut blueprint: Blueprint, spec: &Spec) -> Blueprint {
     blueprint
 }
 
+/// How long after a server was found with another key a token of the old one may be alive: a year,
+/// and a month in which the server may have gone on.
+const TOKEN_LIFE_SECONDS: i64 = (365 + 30) * 86_400;
+
 /// The file on a machine that names its cluster.
 const MARK: &str = "/var/lib/ringfort/cluster";
 
@@ -304,6 +322,14 @@ pub const IDENTITY_LIFE: Duration = Duration::from_secs(3_600);
 pub fn encryption_keys(keyring: &Keyring) -> BTreeMap<String, Secret<[u8; 32]>> {
     let keys = keyring.encryption();
     keys.names().into_iter().filter_map(|name| Some((name.clone(), keys.secret(&name)?))).collect()
+}
+
+fn not_loaded(servers: &[NodeName]) -> String {
+    let names: Vec<&str> = servers.iter().map(NodeName::as_str).collect();
+    format!(
+        "API servers do not say that they have loaded the encryption keys that they were given ({}): the keys stay as they are; look at what these servers log, and run again",
+        names.join(", ")
+    )
 }
 
 fn unfinished(report: &Report) -> String {

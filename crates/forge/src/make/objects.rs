@@ -85,7 +85,7 @@ impl Work<'_> {
     pub(super) async fn unwanted(&self, blueprint: &Blueprint) -> Result<Vec<Parting>, MakeError> {
         let mut partings = Vec::new();
         for known in self.gone(blueprint) {
-            let live = first(&self.servers, |server| server.get(&known.key)).await;
+            let live = first(self.servers.values(), |server| server.get(&known.key)).await;
             if fate(&known, live.map_err(unasked(&known.key))?.as_ref()) != Fate::Forgotten {
                 partings.push(Parting::of_object(&known.key));
             }
@@ -102,18 +102,19 @@ impl Work<'_> {
         // What was applied last goes first.
         for known in self.gone(blueprint) {
             let key = &known.key;
-            let live =
-                first(&self.servers, |server| server.get(key)).await.map_err(unasked(key))?;
+            let live = first(self.servers.values(), |server| server.get(key))
+                .await
+                .map_err(unasked(key))?;
             let fate = fate(&known, live.as_ref());
             match (fate, &live) {
                 (Fate::Deleted, _) => {
-                    first(&self.servers, |server| server.delete(key))
+                    first(self.servers.values(), |server| server.delete(key))
                         .await
                         .map_err(unasked(key))?;
                 }
                 (Fate::Released, Some(live)) => {
                     let bare = bare(key, live);
-                    let released = first(&self.servers, |server| server.apply(&bare)).await;
+                    let released = first(self.servers.values(), |server| server.apply(&bare)).await;
                     released.map_err(unasked(key))?;
                 }
                 _ => {}

@@ -145,7 +145,8 @@ impl Work<'_> {
             encryption: Encryption {
                 held: self.keyring.encryption().names().into_iter().collect(),
                 named: trust.encryption.keys.iter().cloned().collect(),
-                ..Encryption::default()
+                loaded: self.keyring.encryption().loaded().clone(),
+                retired: self.keyring.encryption().retired().map(str::to_owned).collect(),
             },
             // The pass that makes keys is the one that may make other keys than are known.
             signing: (goal != Goal::Prepare).then(|| Signing {

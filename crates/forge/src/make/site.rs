@@ -9,6 +9,7 @@ use futures::future::join_all;
 
 use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_controls::workload;
+use ringfort_engine::epoch;
 use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::digest::Digest;
@@ -18,6 +19,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::reach::Reach;
 use ringfort_spec::{Node, Spec, on_disk};
 
+use super::MakeError;
 use crate::carriage::Abilities;
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::{Link, LinkError};
@@ -140,13 +142,21 @@ impl Site {
         if failures.is_empty() { Ok(Self { members }) } else { Err(NotEntered { failures }) }
     }
 
-    /// Starts acting: every machine grants an epoch above all that any of them has seen.
+    /// Gives the epoch to act in, which has to be written down before [`Site::act`] asks for it;
+    /// `None` is remembered where the trust facts are lost.
+    ///
+    /// # Errors
+    /// Names every machine on which somebody acted later than is remembered.
+    pub fn next_epoch(&self, remembered: Option<u64>) -> Result<u64, MakeError> {
+        let seen = self.members.iter().map(|(node, member)| (node.clone(), member.epoch));
+        epoch::next(remembered, &seen.collect()).map_err(MakeError::Refused)
+    }
+
+    /// Starts acting: every machine grants an epoch.
     ///
     /// # Errors
     /// Names every machine that refuses, because another operator is at work for example.
-    pub async fn act(&mut self, known_epoch: u64, operator: &str) -> Result<u64, NotEntered> {
-        let seen = self.members.values().map(|member| member.epoch).max().unwrap_or(0);
-        let epoch = seen.max(known_epoch) + 1;
+    pub async fn act(&mut self, epoch: u64, operator: &str) -> Result<(), NotEntered> {
         let greeted = self.members.iter().map(|(node, member)| async move {
             (node.clone(), fleet::greet(node, &member.host, epoch, operator).await)
         });
@@ -159,7 +169,7 @@ impl Site {
                 (Ok(_), None) => {}
             }
         }
-        if failures.is_empty() { Ok(epoch) } else { Err(NotEntered { failures }) }
+        if failures.is_empty() { Ok(()) } else { Err(NotEntered { failures }) }
     }
 
     /// Judges the machines before anything is written to them.

@@ -61,6 +61,11 @@ enum Verb {
         #[arg(long, value_name = "PUBLIC KEY")]
         remove: Vec<Recipient>,
     },
+    /// Ask for a new encryption key, which the next `ringfort up` brings in
+    ///
+    /// It is made, given to every API server as a reader, and lets the old one rest once everything is
+    /// written again with it. A run that ends early is taken up by the next one.
+    Rotate,
     /// Show what everybody may know of the keyring
     Show {
         /// Write JSON
@@ -76,6 +81,7 @@ pub fn run(args: KeysArgs) -> Result<ExitCode, Fault> {
         Verb::Identity => println!("{}", whose.read_or_make()?.recipient()),
         Verb::Init => init(&spec.file, &whose)?,
         Verb::Seal { remove } => seal(&spec.file, &whose, &remove)?,
+        Verb::Rotate => rotate(&spec.file, &whose)?,
         Verb::Show { json } => show(&spec.file, &whose, json)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -197,6 +203,18 @@ fn seal(file: &Path, whose: &IdentityFile, remove: &[Recipient]) -> Result<(), F
         "sealed {}: operators who can open it: {count}",
         directory.keyring_path().display()
     ));
+    Ok(())
+}
+
+fn rotate(file: &Path, whose: &IdentityFile) -> Result<(), Fault> {
+    let spec = specification::read(file)?;
+    let directory = StateDirectory::beside(file, &spec.name);
+    let held = directory.hold().map_err(state_fault)?;
+    let identity = whose.read()?;
+    let mut keyring = directory.open(&identity).map_err(state_fault)?.keyring;
+    keyring.encryption_mut().want();
+    held.save_keyring(&keyring, &identity).map_err(state_fault)?;
+    report("a new encryption key is wanted: `ringfort up` makes it and takes the old one away");
     Ok(())
 }
 

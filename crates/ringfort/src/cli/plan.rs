@@ -69,8 +69,8 @@ async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resul
     let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::blind)?;
     session.voice.stage("looking");
-    let (mut work, voice) = session.work(&site, &keyring, Memory { trust, held: None, known });
-    work.servers = ways.servers.values().cloned().collect();
+    let (mut work, voice) = session.work(&site, keyring, Memory { trust, held: None, known });
+    work.servers = ways.servers.clone();
     let tell = &mut |event: Event| voice.tell(&event);
     make::plan(&mut work, tell, interrupts).await.map_err(unseen)?;
     Ok(Outcome::default())

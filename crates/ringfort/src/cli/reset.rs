@@ -52,11 +52,13 @@ async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resu
     let mut site = unless_interrupted(interrupts, session.enter()).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let opened = session.state.open(&session.identity).map_err(state_fault)?;
-    let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
+    let remembered = (!opened.done.renewed_trust).then_some(opened.trust.epoch);
+    let epoch = site.next_epoch(remembered).map_err(fault)?;
     let trust = TrustFacts { epoch, ..opened.trust };
     held.save_trust(&trust).map_err(Fault::unable)?;
+    site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known: true };
-    let (mut work, voice) = session.work(&site, &opened.keyring, memory);
+    let (mut work, voice) = session.work(&site, opened.keyring, memory);
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
     make::reset(&mut work, tell, interrupts).await.map_err(fault)?;

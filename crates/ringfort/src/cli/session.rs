@@ -1,6 +1,7 @@
 //! What `up`, `plan`, `reset` and `kubeconfig` have in common: the spec, the operator's identity and
 //! state, the bundle, and the machines.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -189,17 +190,18 @@ impl<'v> Session<'v> {
     pub fn work<'a>(
         &'a mut self,
         site: &'a Site,
-        keyring: &'a Keyring,
+        keyring: Keyring,
         memory: Memory<'a>,
     ) -> (Work<'a>, &'a mut Voice) {
-        let Self { file, home, operator, spec, bundle, own, voice, .. } = self;
+        let Self { file, home, operator, identity, spec, bundle, own, voice, .. } = self;
         let work = Work {
             spec,
             site,
-            servers: Vec::new(),
+            servers: BTreeMap::new(),
             bundle,
             own,
             keyring,
+            identity,
             memory,
             epoch: 0,
             now_s: now_s(),

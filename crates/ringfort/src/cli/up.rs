@@ -77,32 +77,31 @@ async fn up(
     let carriage = session.settle(&preflight, opened.trust.carriage)?;
     // An authority whose life is over ends the run before a machine is told anything.
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
-    let epoch = site.act(opened.trust.epoch, &operator_name()).await.map_err(Fault::unable)?;
+    let known = !opened.done.made_keyring && !opened.done.renewed_trust;
+    let remembered = known.then_some(opened.trust.epoch);
+    let epoch = site.next_epoch(remembered).map_err(fault)?;
     let mut trust = TrustFacts { epoch, carriage, ..opened.trust };
     if let Some(name) = &args.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }
     held.save_trust(&trust).map_err(Fault::unable)?;
+    site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
-    let memory = Memory {
-        trust,
-        held: Some(&held),
-        known: !opened.done.made_keyring && !opened.done.renewed_trust,
-    };
-    let (mut work, voice) = session.work(&site, &opened.keyring, memory);
-    work.servers = ways.servers.values().cloned().collect();
+    let memory = Memory { trust, held: Some(&held), known };
+    let (mut work, voice) = session.work(&site, opened.keyring, memory);
+    work.servers = ways.servers.clone();
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
     let guards = guards(&work.render().map_err(MakeError::from).map_err(fault)?);
-    drop(work);
-    let scope = Scope { site: &site, ways: &ways, keyring: &opened.keyring, guards, setting };
+    let keyring = work.keyring;
+    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, guards, setting };
     let changes = session.voice.told().changes;
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(changes) };
     gate::prove(session, &scope, fresh, interrupts).await?;
     let kubeconfig = match session.voice.told().verdicts.all_proved() {
-        true => Some(kubeconfig::issue(&session.spec, &held, &opened.keyring)?),
+        true => Some(kubeconfig::issue(&session.spec, &held, &keyring)?),
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
