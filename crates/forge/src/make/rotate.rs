@@ -135,11 +135,12 @@ impl Work<'_> {
     ) -> Result<(), MakeError> {
         stage(self, "writing everything again", tell);
         let servers = || self.servers.values();
-        let kinds = first(servers(), Cluster::stored_kinds).await.map_err(not_written)?;
+        let kinds =
+            first(servers(), Cluster::stored_kinds).await.map_err(|error| not_written(&error))?;
         for kind in kinds.iter().filter(|kind| kind.name() != NOT_SEALED) {
             tokio::select! {
                 written = first(servers(), |server| server.write_again(kind)) => {
-                    let count = written.map_err(not_written)?;
+                    let count = written.map_err(|error| not_written(&error))?;
                     tracing::info!(kind = kind.name(), count, "written again");
                 }
                 Some(()) = interrupts.recv() => return Err(MakeError::Interrupted),
@@ -149,7 +150,7 @@ impl Work<'_> {
     }
 }
 
-fn not_written(error: ApiError) -> MakeError {
+fn not_written(error: &ApiError) -> MakeError {
     MakeError::Other(format!(
         "not everything could be written again with the new encryption key, so the old one stays; running again goes on from here: {error}"
     ))
