@@ -39,23 +39,22 @@ impl Work<'_> {
     }
 
     /// Goes on with the keys once everything is as the blueprint says, until one key does
-    /// everything; gives how many changes that took.
+    /// everything.
     pub(super) async fn turn_keys(
         &mut self,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
-    ) -> Result<u64, MakeError> {
-        let mut changes = 0;
+    ) -> Result<(), MakeError> {
         loop {
             let turn = self.settled_turn(tell, interrupts).await?;
             if let Turn::Rest = turn {
-                return Ok(changes);
+                return Ok(());
             }
             if let Turn::Rewrite { .. } = turn {
                 self.write_all_again(tell, interrupts).await?;
             }
             self.take(turn)?;
-            changes += 1 + self.rounds(tell, interrupts).await?;
+            self.rounds(tell, interrupts).await?;
         }
     }
 
