@@ -88,7 +88,7 @@ impl Session {
         let (outward, writer) = duplex(1 << 20);
         let to_machine = channel.make_writer();
         let (tell, end) = oneshot::channel();
-        tokio::spawn(feed(outward, to_machine));
+        let feeding = tokio::spawn(feed(outward, to_machine));
         let address = self.door.address;
         tokio::spawn(async move {
             let mut finish = End::default();
@@ -111,6 +111,8 @@ impl Session {
                     break;
                 }
             }
+            // A command that ended takes no more input, and nobody would say so to whoever still gives.
+            feeding.abort();
             drop(inward);
             let _ = tell.send(finish);
         });

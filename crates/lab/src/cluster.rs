@@ -11,12 +11,12 @@ use crate::shape::{Machine, Role};
 /// Writes the specification of a cluster on all machines of a lab.
 ///
 /// `kubernetes` is a minor or a full version and `waived_until` a date (`2027-01-31`), both taken as
-/// they are.
+/// they are. `release` is what the host's kernel calls itself (`6.1.0-50-amd64`).
 pub(crate) fn cluster_yaml(
     record: &Record,
     home: &Home,
-    kubernetes: &str,
-    waived_until: &str,
+    release: &str,
+    (kubernetes, waived_until): (&str, &str),
 ) -> String {
     let lab = &record.name;
     format!(
@@ -35,7 +35,7 @@ pub(crate) fn cluster_yaml(
         identity = quoted(&home.identity()),
         known_hosts = quoted(&home.known_hosts()),
         runtime = runtime(record),
-        waivers = waivers(record, waived_until),
+        waivers = waivers(record, release, waived_until),
     )
 }
 
@@ -71,7 +71,7 @@ fn hosts(record: &Record, role: Role) -> String {
     record.shape.machines().iter().filter(|machine| machine.role == role).map(line).collect()
 }
 
-fn waivers(record: &Record, until: &str) -> String {
+fn waivers(record: &Record, release: &str, until: &str) -> String {
     let shape = record.shape;
     let machines = shape.machines();
     let names = machines.iter().map(|machine| &machine.name);
@@ -81,9 +81,11 @@ fn waivers(record: &Record, until: &str) -> String {
         Some(_) => format!("scope: {{ nodes: [{}] }}, ", sharing.join(", ")),
         None => String::new(),
     };
+    let old = "this host's kernel maps no users of a tmpfs, where tokens of pods are";
     let no_apparmor = "machines of a lab have no AppArmor of their own";
     let waived = [
         (!sharing.is_empty(), "node/apparmor", scope.as_str(), no_apparmor),
+        (!sharing.is_empty() && !maps_tmpfs(release), "workload/user-namespaces", "", old),
         (shape.control_planes() < 3, "ha/three-control-planes", "", "a small lab"),
         (shape.workers() < 3, "ha/three-workers", "", "a small lab"),
     ];
@@ -94,6 +96,15 @@ fn waivers(record: &Record, until: &str) -> String {
         )
     };
     waived.iter().filter(|(needed, ..)| *needed).map(line).collect()
+}
+
+/// Says whether a kernel maps the users of a tmpfs, which it does from 6.3 on.
+fn maps_tmpfs(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 3),
+        _ => false,
+    }
 }
 
 /// Writes a path as a text that YAML reads as it stands; JSON's texts are YAML's.
@@ -118,6 +129,10 @@ mod tests {
     }
 
     fn written(control_planes: u8, workers: u8, names: &[&str]) -> String {
+        on("6.18.5", control_planes, workers, names)
+    }
+
+    fn on(release: &str, control_planes: u8, workers: u8, names: &[&str]) -> String {
         let home = Home::new(PathBuf::from("/labs/a"));
         let shape = Shape::new(control_planes, workers).unwrap();
         let mut record = Record::new("a".parse().unwrap(), shape, PathBuf::from("/base"), None);
@@ -127,7 +142,7 @@ mod tests {
             acceleration: Acceleration::Emulation,
             image: PathBuf::from("/image"),
         });
-        cluster_yaml(&record, &home, "1.37", "2027-01-31")
+        cluster_yaml(&record, &home, release, ("1.37", "2027-01-31"))
     }
 
     #[test]
@@ -157,6 +172,11 @@ ssh:
             controls.map(|(_, rest)| rest[..rest.find(',').unwrap()].to_owned()).collect()
         };
         assert_eq!(waived(text(3, 3)), ["node/apparmor"]);
+        for old in ["6.1.0-50-amd64", "5.15.0", "odd"] {
+            let expected = ["node/apparmor", "workload/user-namespaces"];
+            assert_eq!(waived(on(old, 3, 3, &[])), expected, "{old}");
+        }
+        assert_eq!(waived(on("6.1.0", 1, 1, &["cp1", "w1"])).len(), 2, "theirs is their own");
         assert_eq!(
             waived(text(1, 2)),
             ["node/apparmor", "ha/three-control-planes", "ha/three-workers"]

@@ -263,7 +263,8 @@ impl Lab {
     /// Writes the `cluster.yaml` for a cluster of the given version on all machines, with what a
     /// lab's machines cannot have waived until a date.
     pub fn cluster_yaml(&self, kubernetes: &str, waived_until: &str) -> String {
-        cluster::cluster_yaml(&self.record, &self.home, kubernetes, waived_until)
+        let release = kernel::release();
+        cluster::cluster_yaml(&self.record, &self.home, &release, (kubernetes, waived_until))
     }
 
     /// Gives the arguments of `ssh` that reach a machine from inside the lab; host keys are checked

@@ -15,6 +15,12 @@ use crate::os::{
 };
 use crate::places::Places;
 
+/// Gives what the host's kernel calls itself; nothing if it does not say.
+pub(crate) fn release() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    text.trim().to_owned()
+}
+
 /// Registers a lab, which must not be at home in two places; sets what kubelet demands.
 ///
 /// Returns where a lab of this name is at home already, if that is elsewhere.

@@ -83,7 +83,7 @@ fn address(spec: &str, machine: &str) -> String {
 }
 
 pub fn wrong_user(cluster: &Cluster) {
-    let path = entered(cluster, "w1", "user: stranger");
+    let path = entered(cluster, "w1", "user: stranger, sudo: true");
     let words = ["w1: ", "does not let \"stranger\" in", "check ssh.user"];
     refused(cluster, 4, &words, || up_with(cluster, &path));
     cluster.on(
@@ -91,11 +91,13 @@ pub fn wrong_user(cluster: &Cluster) {
         "useradd -m -s /bin/sh plain && install -d -o plain -m 700 ~plain/.ssh && \
          install -o plain -m 600 /root/.ssh/authorized_keys ~plain/.ssh/",
     );
-    for ssh in ["user: plain", "user: plain, sudo: true"] {
-        let path = entered(cluster, "w1", ssh);
-        let words = ["w1: commands do not run as root", "set ssh.user to root", "ssh.sudo"];
-        refused(cluster, 4, &words, || up_with(cluster, &path));
-    }
+    let path = entered(cluster, "w1", "user: plain");
+    refused(cluster, 2, &["the user \"plain\" has no way to become root"], || {
+        up_with(cluster, &path)
+    });
+    let path = entered(cluster, "w1", "user: plain, sudo: true");
+    let words = ["w1: ", "sudo"];
+    refused(cluster, 4, &words, || up_with(cluster, &path));
     cluster.on("w1", "pkill -u plain; userdel -r plain 2>/dev/null; true");
 }
 

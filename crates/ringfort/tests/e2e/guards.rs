@@ -77,7 +77,7 @@ const SAID: &[(&[&str], &str)] = &[
     (&["-n", "kube-system", "create", "configmap", "tried"], "system-namespaces"),
     (&["-n", "kube-system", "delete", "lease", "kube-controller-manager"], "system-namespaces"),
     (&["-n", "kube-system", "delete", "pod", "kube-apiserver-cp2"], "system-namespaces"),
-    (&["delete", "namespace", "kube-public"], "system-namespaces"),
+    (&["annotate", "namespace", "kube-public", "a=b"], "system-namespaces"),
     (&["label", "namespace", "kube-system", "a=b"], "system-namespaces"),
     (&["-n", "kube-system", "create", "token", "clusterrole-aggregation-controller"], "system-"),
     (&["label", "clusterrole", "system:basic-user", "a=b"], "system-roles"),
