@@ -38,7 +38,7 @@ impl Refusal {
         Self::at(
             node,
             format!("another operator acted on it later (epoch {seen}, here {here})"),
-            "fetch the newer operator state beside cluster.yaml, then run again",
+            "fetch the newer operator state beside cluster.yaml, then run again; if it is lost for good, run with --take-over",
         )
     }
 }

@@ -117,9 +117,12 @@ fn demanded() -> impl Iterator<Item = (PathBuf, &'static str)> {
     DEMANDED.into_iter().map(|(name, value)| (Path::new("/proc/sys").join(name), value))
 }
 
-/// What kubelet demands with `protectKernelDefaults` and does not set then.
-/// See <https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/>.
-const DEMANDED: [(&str, &str); 6] = [
+/// What kubelet demands with `protectKernelDefaults` and does not set then
+/// (<https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/>), and limits of each user
+/// that root of all machines shares: seven machines reach the usual 128 watchers.
+const DEMANDED: [(&str, &str); 8] = [
+    ("fs/inotify/max_user_instances", "8192"),
+    ("fs/inotify/max_user_watches", "1048576"),
     ("vm/overcommit_memory", "1"),
     ("vm/panic_on_oom", "0"),
     ("kernel/panic", "10"),

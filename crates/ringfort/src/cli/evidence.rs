@@ -2,7 +2,7 @@
 //! the cluster as it is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +25,33 @@ pub enum Fresh {
     Everything,
 }
 
-impl Fresh {
-    /// Chooses by the number of changes that were made.
-    pub fn after(changes: u64) -> Self {
-        if changes > 0 { Self::Gentle } else { Self::Stale }
+/// A file that is there from a run's first change until all that disturbs nobody was proved again,
+/// whatever became of that run.
+pub struct Unproved(PathBuf);
+
+impl Unproved {
+    /// Names the file in the operator's state.
+    pub fn within(directory: &Path) -> Self {
+        Self(directory.join("unproved"))
+    }
+
+    /// Says that something was changed.
+    pub fn mark(&self) {
+        // Where it cannot be written, neither can the evidence that it would be about.
+        if !self.0.exists() {
+            let _ = std::fs::write(&self.0, "changed since the last proofs\n");
+        }
+    }
+
+    /// Says what is proved anew.
+    pub fn fresh(&self) -> Fresh {
+        if self.0.exists() { Fresh::Gentle } else { Fresh::Stale }
+    }
+
+    /// Says that everything was looked at again.
+    pub fn clear(&self) {
+        // What stays is only proved once more.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -144,7 +167,19 @@ mod tests {
     use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
     use ringfort_model::name::NodeName;
 
-    use super::{BTreeMap, DAY_S, DISRUPTIVE, Digest, Evidence, Fresh, Setting, Shown};
+    use super::{BTreeMap, DAY_S, DISRUPTIVE, Digest, Evidence, Fresh, Setting, Shown, Unproved};
+
+    #[test]
+    fn a_change_is_proved_by_whichever_run_comes_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let of_run = || Unproved::within(directory.path());
+        assert_eq!(of_run().fresh(), Fresh::Stale);
+        of_run().mark();
+        of_run().mark();
+        assert_eq!(of_run().fresh(), Fresh::Gentle);
+        of_run().clear();
+        assert_eq!(of_run().fresh(), Fresh::Stale);
+    }
 
     const GENTLE: &str = "access/pod-security";
     const NOW_S: i64 = 1_000 * DAY_S;

@@ -52,8 +52,8 @@ async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resu
     let mut site = unless_interrupted(interrupts, session.enter()).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let opened = session.state.open(&session.identity).map_err(state_fault)?;
-    let remembered = (!opened.done.renewed_trust).then_some(opened.trust.epoch);
-    let epoch = site.next_epoch(remembered).map_err(fault)?;
+    // An old copy of the state knows enough to take everything away.
+    let epoch = site.next_epoch(None).map_err(fault)?;
     let trust = TrustFacts { epoch, ..opened.trust };
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;

@@ -15,7 +15,7 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
-use super::evidence::{Fresh, Setting};
+use super::evidence::{Fresh, Setting, Unproved};
 use super::gate::{self, Scope};
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
@@ -45,6 +45,12 @@ pub struct UpArgs {
     /// Give up a machine that left cluster.yaml and will never be entered again
     #[arg(long, value_name = "NAME")]
     give_up: Option<String>,
+    /// Go on with this operator state although another one acted later and is lost for good
+    ///
+    /// What the lost state knew, such as machines that joined with it, is then found on machines or
+    /// not at all. The keyring still has to be the cluster's.
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// ringfort's own identity while it works.
@@ -78,7 +84,7 @@ async fn up(
     // An authority whose life is over ends the run before a machine is told anything.
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let known = !opened.done.made_keyring && !opened.done.renewed_trust;
-    let remembered = known.then_some(opened.trust.epoch);
+    let remembered = (known && !args.take_over).then_some(opened.trust.epoch);
     let epoch = site.next_epoch(remembered).map_err(fault)?;
     let mut trust = TrustFacts { epoch, carriage, ..opened.trust };
     if let Some(name) = &args.give_up {
@@ -91,15 +97,21 @@ async fn up(
     let (mut work, voice) = session.work(&site, opened.keyring, memory);
     work.servers = ways.servers.clone();
     work.epoch = epoch;
-    let tell = &mut |event: Event| voice.tell(&event);
+    let unproved = Unproved::within(held.directory().path());
+    let tell = &mut |event: Event| {
+        if matches!(event, Event::Step { failed: None, .. }) {
+            unproved.mark();
+        }
+        voice.tell(&event);
+    };
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
     let guards = guards(&work.render().map_err(MakeError::from).map_err(fault)?);
     let keyring = work.keyring;
     let scope = Scope { site: &site, ways: &ways, keyring: &keyring, guards, setting };
-    let changes = session.voice.told().changes;
-    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::after(changes) };
+    let fresh = if args.rehearse { Fresh::Everything } else { unproved.fresh() };
     gate::prove(session, &scope, fresh, interrupts).await?;
+    unproved.clear();
     let kubeconfig = match session.voice.told().verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &keyring)?),
         false => None,

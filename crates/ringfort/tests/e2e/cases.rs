@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::cluster::{Cluster, Said};
 use crate::{Case, MACHINES, faults, guards, trouble};
 
@@ -210,7 +212,9 @@ fn exchanged(cluster: &Cluster) {
     cluster.exchange(&[("cp3", "cp4"), ("w1", "w4")]);
     let plan = cluster.ringfort("plan", &[]);
     well(&plan);
-    for step in ["api Node w1", "w1 unit:kubelet", "cp3 unit:kubelet", "cp1 serving:etcd"] {
+    for step in
+        ["api Node w1", "w1 unit:kubelet.service", "cp3 unit:kubelet.service", "cp1 serving:etcd"]
+    {
         assert!(plan.steps().iter().any(|planned| planned == step), "{step}: {:?}", plan.steps());
     }
     let up = cluster.ringfort("up", &[]);
@@ -238,5 +242,7 @@ pub fn nothing_planned(cluster: &Cluster) {
 
 /// Sees that a run ended well.
 pub fn well(said: &Said) {
-    assert_eq!(said.code, Some(0), "{}\n{}", said.stderr, said.end());
+    let is_open = |event: &&Value| event["event"] == "proof" && event["verdict"] != "proved";
+    let not_proved: Vec<&Value> = said.events.iter().filter(is_open).collect();
+    assert_eq!(said.code, Some(0), "{}\n{not_proved:#?}\n{}", said.stderr, said.end());
 }

@@ -25,6 +25,14 @@ fn second_operator(cluster: &Cluster) -> std::path::PathBuf {
     other.join("cluster.yaml")
 }
 
+/// Fetches the operator's state from another's.
+fn take_over(cluster: &Cluster, from: &Path) {
+    let newer = from.with_file_name(".ringfort");
+    let mut copy = std::process::Command::new("cp");
+    let copied = copy.arg("-rT").arg(newer).arg(cluster.directory.join(".ringfort")).status();
+    assert!(copied.unwrap().success());
+}
+
 pub fn two_operators(cluster: &Cluster) {
     let second = second_operator(cluster);
     spoil(cluster);
@@ -39,17 +47,21 @@ pub fn two_operators(cluster: &Cluster) {
     );
     let there = cluster.ringfort_with(&second, cluster.bundle(), &["up"]);
     assert_eq!(there.code, Some(4), "{}", there.stderr);
-    assert!(
-        there.stderr.contains("is at work here: wait until that run has ended"),
-        "{}",
-        there.stderr
-    );
+    assert!(there.stderr.contains("another operator acted on it later"), "{}", there.stderr);
     let watcher = cluster.ringfort_with(&second, cluster.bundle(), &["plan"]);
     assert_eq!(watcher.code, Some(0), "looking is free: {}", watcher.stderr);
     well(&first.end(300));
     nothing_planned(cluster);
-    // Once the first is done, the second one's turn has come.
+    // Once the first is done, the second one's turn has come, with what the first has left.
+    let old = cluster.ringfort_with(&second, cluster.bundle(), &["up"]);
+    assert_eq!(old.code, Some(4), "{}", old.stderr);
+    assert!(old.stderr.contains("fetch the newer operator state"), "{}", old.stderr);
+    std::fs::remove_dir_all(second.parent().unwrap()).unwrap();
+    let second = second_operator(cluster);
     well(&cluster.ringfort_with(&second, cluster.bundle(), &["up"]));
+    let old = cluster.ringfort("up", &[]);
+    assert_eq!(old.code, Some(4), "{}", old.stderr);
+    take_over(cluster, &second);
     well(&cluster.ringfort("up", &[]));
     std::fs::remove_dir_all(second.parent().unwrap_or(Path::new(""))).unwrap();
 }
@@ -122,16 +134,27 @@ pub fn different_keyring(cluster: &Cluster) {
     swap("keyring.age");
     let one = cluster.ringfort("up", &[]);
     swap("trust.json");
+    let older = cluster.ringfort("up", &[]);
+    // A state that claims to have acted later is not believed for that.
+    let trust = std::fs::read_to_string(state.join("trust.json")).unwrap();
+    let mut trust: serde_json::Value = serde_json::from_str(&trust).unwrap();
+    trust["epoch"] = 1_000_000.into();
+    std::fs::write(state.join("trust.json"), trust.to_string()).unwrap();
     let both = cluster.ringfort("up", &[]);
     for file in ["keyring.age", "trust.json"] {
         std::fs::rename(aside.join(file), state.join(file)).unwrap();
     }
     assert_eq!(one.code, Some(2), "{}", one.stderr);
     assert!(one.stderr.contains("is not the keyring of the cluster"), "{}", one.stderr);
+    assert_eq!(older.code, Some(4), "{}", older.stderr);
+    assert!(older.stderr.contains("fetch the newer operator state"), "{}", older.stderr);
     assert_eq!(both.code, Some(4), "{}", both.stderr);
     assert!(both.stderr.contains("put back the keyring"), "{}", both.stderr);
     assert_eq!(cluster.on("cp1", "cat /etc/kubernetes/encryption/*"), sealed, "keys were changed");
-    well(&cluster.ringfort("up", &[]));
+    // The other state has an epoch now that this one never heard of.
+    let late = cluster.ringfort("up", &[]);
+    assert!(late.stderr.contains("run with --take-over"), "{}", late.stderr);
+    well(&cluster.ringfort("up", &["--take-over"]));
     nothing_planned(cluster);
     std::fs::remove_dir_all(&other).unwrap();
     std::fs::remove_dir_all(&aside).unwrap();
