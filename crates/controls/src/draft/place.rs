@@ -156,7 +156,8 @@ impl<'d, 'a> Place<'d, 'a> {
     /// Adds a unit: its file, and that it runs.
     pub fn unit(&mut self, unit: Unit<'_>) {
         let path = format!("{}/{}", paths::UNITS, unit.name);
-        self.text(&path, PUBLIC, unit.text);
+        // CIS 4.1.1 asks it of kubelet's, and nobody but systemd reads the others.
+        self.text(&path, PRIVATE, unit.text);
         let reads = unit.reads.iter().map(|path| (*path).to_owned()).chain([path]).collect();
         let sketch =
             UnitSketch { by: self.draft.by, reads, needs: unit.needs.into_iter().collect() };

@@ -40,16 +40,25 @@ pub struct Site {
 }
 
 /// Ends what outlives the items of a blueprint: what containerd kept, which preflight saw empty
-/// before it came. Every line is right also where there is nothing.
+/// before it came, addresses that network plugins noted, and the time that kubelet has logind wait
+/// before a machine goes down. Every line is right also where there is nothing.
 const CLEAR: &str = "\
     find /var/lib/containerd /var/log/pods /var/log/containers -mindepth 1 -maxdepth 1 \
         -exec rm -rf {} + 2>/dev/null; \
-    find /opt/containerd -depth -type d -empty -delete 2>/dev/null; \
+    if mountpoint -q /var/lib/containerd; then chmod 755 /var/lib/containerd; \
+        else rmdir /var/lib/containerd 2>/dev/null; fi; \
+    rm -rf /var/lib/cni/networks/ringfort /var/lib/cni/results; \
+    if [ -e /etc/systemd/logind.conf.d/99-kubelet.conf ]; then \
+        rm /etc/systemd/logind.conf.d/99-kubelet.conf; \
+        systemctl try-restart systemd-logind; fi; \
+    find /opt/containerd /var/lib/cni /etc/systemd/logind.conf.d -depth -type d -empty -delete \
+        2>/dev/null; \
     find /var/lib/ringfort -xdev -mindepth 1 -maxdepth 1 ! -name seed -exec rm -rf {} +";
 
 /// What a reset leaves as it is.
-pub(super) const REMAINS: [&str; 3] = [
+pub(super) const REMAINS: [&str; 4] = [
     "entries in the machines' system journals",
+    "/etc/passwd- and its like, the system's own copies of its lists of users",
     "/var/lib/ringfort/seed, which was brought and may be a mount",
     "packages of the system, since ringfort installs none",
 ];

@@ -59,11 +59,12 @@ const LIST: &str = "\
         -printf '%p %y %m %U %s %T@\\n'";
 
 /// Every file with what is in it, but not what a system writes on its own: logs, caches, the times of
-/// its timers. Programs and libraries are told by size and time.
+/// its timers, what it keeps of its lists of users as they were before a change. Programs and libraries are told by size and time.
 const CONTENT: &str = "\
     look() { find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
-        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /run \
-           -o -path /root \\) -prune -o \"$@\"; }; \
+        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /var/tmp -o -path /run \
+           -o -path /root -o -path '/etc/*shadow-' -o -path /etc/passwd- -o -path /etc/group- \\) \
+        -prune -o \"$@\"; }; \
     look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
     look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \
     look -type f ! -path '/usr/*' -exec sha256sum {} +";
