@@ -23,6 +23,7 @@ use ringfort_prove::gate::{GATE, PodTraffic, Proof, Scene};
 
 use super::Fault;
 use super::evidence::{Evidence, Fresh, Setting, Shown};
+use super::play::cut_by;
 use super::session::{Session, now_s};
 
 /// What the gate works on.
@@ -108,12 +109,7 @@ async fn between_proofs<T>(
     interrupts: &mut Receiver<()>,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
-    tokio::select! {
-        done = work => done,
-        Some(()) = interrupts.recv() => {
-            Err(Fault::interrupted("interrupted between two proofs: run it again"))
-        }
-    }
+    cut_by(interrupts, "interrupted between two proofs: run it again", work).await
 }
 
 fn show(session: &mut Session<'_>, proof: &Proof, evidence: &Evidence) {

@@ -87,11 +87,18 @@ pub async fn unless_interrupted<T>(
     interrupts: &mut Receiver<()>,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
+    cut_by(interrupts, "interrupted before anything of the cluster was changed", work).await
+}
+
+/// Does what may be cut at the first Ctrl-C, and says in these words that it was.
+pub async fn cut_by<T>(
+    interrupts: &mut Receiver<()>,
+    words: &str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
     tokio::select! {
         done = work => done,
-        Some(()) = interrupts.recv() => {
-            Err(Fault::interrupted("interrupted before anything of the cluster was changed"))
-        }
+        Some(()) = interrupts.recv() => Err(Fault::interrupted(words)),
     }
 }
 

@@ -96,7 +96,7 @@ pub fn wrong_user(cluster: &Cluster) {
         up_with(cluster, &path)
     });
     let path = entered(cluster, "w1", "user: plain, sudo: true");
-    let words = ["w1: ", "sudo"];
+    let words = ["w1: commands do not run as root", "set ssh.user to root", "ssh.sudo"];
     refused(cluster, 4, &words, || up_with(cluster, &path));
     cluster.on("w1", "pkill -u plain; userdel -r plain 2>/dev/null; true");
 }
