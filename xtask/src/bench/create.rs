@@ -21,17 +21,19 @@ const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
   --runs N            how often everything is measured, each time on fresh machines (1)
   --kubeadm           measure kubeadm as well, on machines of the same kind, in the same runs
   --outage            measure the API's silence while control planes are off, in the last run
-  --vm MACHINES       make these machines virtual ones, such as cp3,w3
+  --vm [MACHINES]     make these machines virtual ones (cp3,w3)
   --json FILE         write everything that was measured
   --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       measure this program instead of the one that would be released";
 
+/// Who is virtual where it is not said.
+const VIRTUAL: &str = "cp3,w3";
 /// Machines are given so long to come to rest before it is measured.
 const SETTLE: Duration = Duration::from_secs(30);
 /// How long the machines at rest are watched.
 const WATCH: Duration = Duration::from_secs(60);
-/// How often the blueprint is rendered; the median counts.
-const RENDERINGS: usize = 5;
+/// How often what needs files alone is repeated; the median counts.
+const REPETITIONS: usize = 5;
 /// Three control planes and three workers.
 const NODES: usize = 6;
 
@@ -108,7 +110,7 @@ impl Wish {
             bundle: None,
             binary: None,
         };
-        let mut arguments = arguments.iter();
+        let mut arguments = arguments.iter().peekable();
         while let Some(&argument) = arguments.next() {
             let mut value = || arguments.next().copied().ok_or_else(|| Failure::usage(USAGE));
             match argument {
@@ -116,7 +118,10 @@ impl Wish {
                 "--runs" => wish.runs = count(value()?)?,
                 "--kubeadm" => wish.kubeadm = true,
                 "--outage" => wish.outage = true,
-                "--vm" => wish.virtual_machines = Some(value()?.to_owned()),
+                "--vm" => {
+                    let named = arguments.next_if(|next| !next.starts_with("--"));
+                    wish.virtual_machines = Some(named.copied().unwrap_or(VIRTUAL).to_owned());
+                }
                 "--json" => wish.json = Some(PathBuf::from(value()?)),
                 "--bundle" => wish.bundle = Some(PathBuf::from(value()?)),
                 "--binary" => wish.binary = Some(PathBuf::from(value()?)),
@@ -163,7 +168,7 @@ fn measure(ground: &Ground, outage_from: Option<&Path>) -> Result<Sample> {
     let ready = ready_seconds(began, &readiness, NODES)?;
     let (_, again) = lab.converge("up")?;
     let (_, plan) = lab.converge("plan")?;
-    let render = render(&lab)?;
+    let (render, offline) = (render(&lab)?, plan_offline(&lab)?);
     thread::sleep(SETTLE);
     let busy = load::busy(LAB, WATCH);
     let memory = load::memory(&load::machines(LAB));
@@ -173,23 +178,48 @@ fn measure(ground: &Ground, outage_from: Option<&Path>) -> Result<Sample> {
     };
     let (boot, plan) = (lab.boot_seconds, plan.seconds);
     let kubeadm = None;
-    Ok(Sample { boot, ready, first, again, plan, render, bare, memory, busy, outages, kubeadm })
+    Ok(Sample {
+        boot,
+        ready,
+        first,
+        again,
+        plan,
+        offline,
+        render,
+        bare,
+        memory,
+        busy,
+        outages,
+        kubeadm,
+    })
 }
 
 /// Renders the blueprint from files alone, several times, and gives the median.
 fn render(lab: &Lab<'_>) -> Result<f64> {
+    from_files(lab, "render", |command, number| {
+        command.arg("--out").arg(lab.ground.directory.join(format!("render-{number}")));
+    })
+}
+
+/// Plans for machines that hold nothing, from files alone, several times, and gives the median.
+fn plan_offline(lab: &Lab<'_>) -> Result<f64> {
+    from_files(lab, "plan", |command, _| {
+        command.args(["--offline", "--json"]);
+    })
+}
+
+fn from_files(lab: &Lab<'_>, verb: &str, more: impl Fn(&mut Command, usize)) -> Result<f64> {
     let mut seconds = Vec::new();
-    for number in 0..RENDERINGS {
-        let out = lab.ground.directory.join(format!("render-{number}"));
+    for number in 0..REPETITIONS {
         let mut command = Command::new(&lab.ground.ringfort);
-        command.arg("render").arg("--file").arg(lab.spec()).arg("--out").arg(&out);
-        command.arg("--bundle").arg(&lab.ground.bundle);
+        command.arg(verb).arg("--file").arg(lab.spec()).arg("--bundle").arg(&lab.ground.bundle);
+        more(&mut command, number);
         let began = Instant::now();
         process::capture(&mut command)?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
-    Ok(seconds[RENDERINGS / 2])
+    Ok(seconds[REPETITIONS / 2])
 }
 
 #[cfg(test)]
@@ -201,8 +231,12 @@ mod tests {
         let wish = Wish::read(&["--runs", "3", "--outage", "--vm", "cp3,w3"]).unwrap();
         assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, false, true));
         assert_eq!(wish.virtual_machines.as_deref(), Some("cp3,w3"));
+        for (said, meant) in [(&["--vm", "--outage"][..], "cp3,w3"), (&["--vm", "w1"], "w1")] {
+            let wish = Wish::read(said).unwrap();
+            assert_eq!(wish.virtual_machines.as_deref(), Some(meant), "{said:?}");
+        }
         let both = &["--kubeadm", "--vm", "cp3"];
-        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], &["--vm"], both] {
+        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], both] {
             assert!(Wish::read(bad).is_err(), "{bad:?}");
         }
     }

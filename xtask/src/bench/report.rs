@@ -22,6 +22,8 @@ pub(super) struct Sample {
     pub(super) again: Story,
     /// `plan` of the cluster that is there.
     pub(super) plan: f64,
+    /// `plan` for machines that hold nothing, without any machine.
+    pub(super) offline: f64,
     /// Rendering without any machine.
     pub(super) render: f64,
     /// Memory of the machines before.
@@ -137,7 +139,8 @@ impl Report {
             row("`up` again", "s", Some(5.0), &|sample| sample.again.seconds),
             row("changes of that `up` again", "", Some(0.0), &|sample| sample.again.changes as f64),
             row("`plan` of the cluster", "s", None, &|sample| sample.plan),
-            row("`render`, without any machine", "s", Some(0.1), &|sample| sample.render),
+            row("`plan --offline`", "s", Some(0.1), &|sample| sample.offline),
+            row("`render`, without any machine", "s", None, &|sample| sample.render),
             row(
                 "memory of all six machines, without what files back",
                 "MB",
@@ -231,6 +234,7 @@ impl Sample {
             "againSeconds": self.again.seconds,
             "againChanges": self.again.changes,
             "planSeconds": self.plan,
+            "planOfflineSeconds": self.offline,
             "renderSeconds": self.render,
             "bareBytes": self.bare.anonymous,
             "memoryBytes": self.memory.anonymous,
@@ -288,6 +292,7 @@ mod tests {
             first: Story { seconds: 60.0, handed_over: true, ..Story::default() },
             again: Story { seconds: 3.0, ..Story::default() },
             plan: 3.0,
+            offline: 0.06,
             render: 0.05,
             bare: Memory::default(),
             memory: Memory { anonymous: 1_500_000_000, ..Memory::default() },

@@ -20,6 +20,9 @@ pub static CONTROL: Control = Control {
     make: Some(make),
 };
 
+/// No token lives longer, whatever is asked for.
+pub const MOST_HOURS: u32 = 24;
+
 /// A server must not sign before all others know its key; the engine keeps that order.
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let issuer = format!("https://kubernetes.default.svc.{}", spec.network.domain);
@@ -44,6 +47,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.flag(api, "--service-account-signing-key-file", paths::SERVICE_ACCOUNT_KEY);
         at.flag(api, "--service-account-lookup", true);
         at.flag(api, "--service-account-extend-token-expiration", false);
+        at.flag(api, "--service-account-max-token-expiration", format!("{MOST_HOURS}h"));
     });
 }
 

@@ -22,6 +22,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 use ringfort_model::step::{Act, Outcome, Source, Step};
 
+use super::fleet::FleetError;
 use super::link::Link;
 
 /// Requests to an API server at a time: each takes an SSH channel.
@@ -35,6 +36,8 @@ const STEP_LIMIT: Duration = Duration::from_secs(300);
 pub struct Crew<'a> {
     /// The conversation with each machine.
     pub links: &'a BTreeMap<NodeName, Link>,
+    /// Why there is none with others.
+    pub missing: &'a BTreeMap<NodeName, FleetError>,
     /// Each API server, to be asked in turn until one answers.
     pub servers: &'a BTreeMap<NodeName, Arc<Cluster>>,
     /// The objects of the blueprint, by their place in it.
@@ -149,7 +152,7 @@ impl Desk<'_> {
 
     fn ask(&self, node: NodeName, request: Request, hear: fn(NodeName, Answer) -> Option<Input>) {
         let Some(link) = self.crew.links.get(&node).cloned() else {
-            return self.say(Input::Unreachable { node, why: "it was not entered".to_owned() });
+            return self.say(self.missing(node));
         };
         self.later(async move {
             let unreachable = |why: String| Input::Unreachable { node: node.clone(), why };
@@ -162,9 +165,15 @@ impl Desk<'_> {
         });
     }
 
+    fn missing(&self, node: NodeName) -> Input {
+        let why = self.crew.missing.get(&node);
+        let why = why.map_or("it was not entered".to_owned(), ToString::to_string);
+        Input::Unreachable { node, why }
+    }
+
     fn apply(&mut self, node: NodeName, seq: u64, step: Step) {
         let Some(link) = self.crew.links.get(&node).cloned() else {
-            return self.say(Input::Unreachable { node, why: "it was not entered".to_owned() });
+            return self.say(self.missing(node));
         };
         self.steps.insert(seq, (step.clone(), Instant::now()));
         let tail = match carried(&step) {

@@ -20,7 +20,7 @@ use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
 
 use super::drain::{Lodger, is_ready, lodgers};
-use super::{MakeError, Site, Work, site, stage};
+use super::{MakeError, Site, Work, finished, site, stage};
 use crate::drive::fleet;
 use crate::drive::run::first;
 
@@ -213,7 +213,7 @@ impl Work<'_> {
             return Ok(Ok(()));
         }
         let blueprint = self.nothing_on(gone);
-        self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?;
+        finished(self.pass_over(&site, Goal::Reset, &blueprint, tell, interrupts).await?)?;
         site.clear().await?;
         Ok(Ok(()))
     }
@@ -226,7 +226,7 @@ impl Work<'_> {
         for (node, entered) in fleet::enter(&doors, self.own, self.epoch, self.operator).await {
             members.insert(node, entered.map_err(|error| error.to_string())?);
         }
-        Ok(Site { members })
+        Ok(Site { members, missing: BTreeMap::new() })
     }
 
     /// The blueprint that wants nothing on a machine that left.

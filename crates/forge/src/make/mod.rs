@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
+use ringfort_controls::access::service_account_tokens;
 use ringfort_engine::{Goal, Refusal, Report, look_at};
 use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::content::Content;
@@ -39,12 +40,15 @@ use ringfort_spec::Spec;
 
 use crate::bundle::Bundle;
 use crate::drive::fleet::{FleetError, OwnBinary};
+use crate::drive::link::LinkError;
 use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{Identity, Keyring, StateError};
 use crate::render::{self, Materials, RenderError};
 
+use passes::finished;
+
 pub use memory::Memory;
-pub use plan::plan;
+pub use plan::{plan, plan_afresh};
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};
 
 /// All that making a cluster takes.
@@ -162,7 +166,7 @@ pub async fn reset(
 ) -> Result<(), MakeError> {
     let blueprint = work.as_it_stands().await?;
     stage(work, "reset", tell);
-    work.pass(Goal::Reset, &blueprint, tell, interrupts).await?;
+    finished(work.pass(Goal::Reset, &blueprint, tell, interrupts).await?)?;
     work.site.clear().await?;
     tell(Event::Remains { things: site::REMAINS.map(str::to_owned).into() });
     Ok(work.memory.forget(&leave::addresses(work.spec))?)
@@ -183,7 +187,7 @@ impl Work<'_> {
     async fn as_it_stands(&mut self) -> Result<Blueprint, MakeError> {
         self.assign()?;
         let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
-        self.note_keys(&keys).await?;
+        self.note_keys(&keys, &Report::default()).await?;
         Ok(self.render()?)
     }
 
@@ -211,10 +215,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Asks the machines for the public halves of keys that other machines must know.
-    async fn note_keys(&mut self, keys: &Blueprint) -> Result<(), MakeError> {
+    /// Asks the machines for the public halves of keys that other machines must know; not those that
+    /// were out of reach just now.
+    async fn note_keys(&mut self, keys: &Blueprint, before: &Report) -> Result<(), MakeError> {
         let mut changed = false;
-        for (node, machine) in &keys.machines {
+        let is_here = |node: &NodeName| !before.unreachable.contains_key(node);
+        for (node, machine) in keys.machines.iter().filter(|(node, _)| is_here(node)) {
             for (id, how) in machine.items.iter().filter_map(|(id, item)| Some((id, told(item)?))) {
                 changed |= match self.public_half(node, id, how).await? {
                     Some(ContentSeen::Key { id, public_pem }) => {
@@ -265,7 +271,13 @@ impl Work<'_> {
         let brought = blueprint.machines.iter().filter_map(|(node, machine)| {
             let link = &self.site.members.get(node)?.link;
             let (supply, wanted) = (&supply, wanted(machine));
-            Some(async move { supply.bring(link, &wanted).await })
+            Some(async move {
+                match supply.bring(link, &wanted).await {
+                    // The pass that wants the files says which machine is out of reach.
+                    Err(SupplyError::Link(LinkError::Closed { .. })) => Ok(0),
+                    brought => brought,
+                }
+            })
         });
         let mut bytes = 0;
         for answer in futures::future::join_all(brought).await {
@@ -304,9 +316,9 @@ fn marked(mut blueprint: Blueprint, spec: &Spec) -> Blueprint {
     blueprint
 }
 
-/// How long after a server was found with another key a token of the old one may be alive: a year,
-/// and a month in which the server may have gone on.
-const TOKEN_LIFE_SECONDS: i64 = (365 + 30) * 86_400;
+/// How long after a server was found with another key a token of the old one may be alive: the life
+/// of a token, and a month in which the server may have gone on.
+const TOKEN_LIFE_SECONDS: i64 = service_account_tokens::MOST_HOURS as i64 * 3_600 + 30 * 86_400;
 
 /// The file on a machine that names its cluster.
 const MARK: &str = "/var/lib/ringfort/cluster";

@@ -28,38 +28,27 @@ impl Work<'_> {
         let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
         let mut rounds = Rounds::new(self.spec.control_planes().count());
         loop {
-            let mut passes = Vec::new();
-            let result = self.round(&keys, &mut passes, tell, interrupts).await;
-            let unfinished = match result {
-                Ok(()) => None,
-                Err(MakeError::Unfinished(report)) => Some(report),
-                Err(other) => return Err(other),
-            };
-            let all: Vec<&Report> = passes.iter().chain(unfinished.as_deref()).collect();
-            if rounds.go_on(&all) {
+            let passes = self.round(&keys, tell, interrupts).await?;
+            if rounds.go_on(&passes.iter().collect::<Vec<_>>()) {
                 continue;
             }
-            let again = || passes.into_iter().find(|pass| pass.again).map(Box::new);
-            return match unfinished.or_else(again) {
-                Some(report) => Err(MakeError::Unfinished(report)),
-                None => Ok(()),
-            };
+            return finished(together(passes));
         }
     }
 
-    /// Goes through all passes once.
+    /// Goes through all passes once. What one leaves open keeps the next from nothing that does not
+    /// need it: a machine without power is no reason to leave the others as they are.
     async fn round(
         &mut self,
         keys: &Blueprint,
-        passes: &mut Vec<Report>,
         tell: &mut dyn FnMut(Event),
         interrupts: &mut Receiver<()>,
-    ) -> Result<(), MakeError> {
+    ) -> Result<[Report; 3], MakeError> {
         stage(self, "membership", tell);
-        passes.push(self.pass(Goal::Membership, keys, tell, interrupts).await?);
+        let membership = self.pass(Goal::Membership, keys, tell, interrupts).await?;
         stage(self, "keys", tell);
-        passes.push(self.pass(Goal::Prepare, keys, tell, interrupts).await?);
-        self.note_keys(keys).await?;
+        let prepared = self.pass(Goal::Prepare, keys, tell, interrupts).await?;
+        self.note_keys(keys, &prepared).await?;
         let blueprint = self.render()?;
         stage(self, "files of the bundle", tell);
         tokio::select! {
@@ -69,14 +58,12 @@ impl Work<'_> {
         }
         stage(self, "machines and API", tell);
         self.note_objects(&blueprint)?;
-        let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await;
-        match &converged {
-            Ok(report) => self.note_made(report)?,
-            Err(MakeError::Unfinished(report)) => self.note_made(report)?,
-            Err(_) => {}
+        let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await?;
+        self.note_made(&converged)?;
+        if converged.is_complete() {
+            self.memory.announce()?;
         }
-        passes.push(converged?);
-        Ok(self.memory.announce()?)
+        Ok([membership, prepared, converged])
     }
 
     pub(super) async fn pass(
@@ -114,6 +101,7 @@ impl Work<'_> {
         let links = site.links();
         let crew = Crew {
             links: &links,
+            missing: &site.missing,
             servers: &self.servers,
             objects: &blueprint.objects,
             sign: &sign,
@@ -124,14 +112,13 @@ impl Work<'_> {
         };
         match run(Operator::new(mission), crew, interrupts).await {
             End::Finished(report) if report.interrupted => Err(MakeError::Interrupted),
-            End::Finished(report) if looks_only(goal) || report.is_complete() => Ok(report),
-            End::Finished(report) => Err(MakeError::Unfinished(Box::new(report))),
+            End::Finished(report) => Ok(report),
             End::Refused(refusals) => Err(MakeError::Refused(refusals)),
             End::NotKept(why) => Err(MakeError::Other(why)),
         }
     }
 
-    fn circumstances(&self, goal: Goal) -> Circumstances {
+    pub(super) fn circumstances(&self, goal: Goal) -> Circumstances {
         let trust = &self.memory.trust;
         let authorities = trust.authorities.iter().map(|(authority, facts)| {
             let seen = AuthoritySeen { key_id: facts.key_id.clone(), not_after: facts.not_after };
@@ -174,6 +161,22 @@ impl Work<'_> {
     }
 }
 
-fn looks_only(goal: Goal) -> bool {
-    matches!(goal, Goal::Plan | Goal::Foresee)
+/// Puts together what several passes left open. The last one knows most of what waits.
+fn together(passes: [Report; 3]) -> Report {
+    let mut all = Report::default();
+    for pass in passes {
+        all.again |= pass.again;
+        all.failures.extend(pass.failures);
+        all.unreachable.extend(pass.unreachable);
+        all.waiting = pass.waiting;
+    }
+    all
+}
+
+/// Makes an error of a report that leaves something open.
+pub(super) fn finished(report: Report) -> Result<(), MakeError> {
+    match report.is_complete() && !report.again {
+        true => Ok(()),
+        false => Err(MakeError::Unfinished(Box::new(report))),
+    }
 }

@@ -1,15 +1,18 @@
 //! Says what making a cluster would change: the passes and partings of [`super::make`], each to look
 //! only. What cannot be looked at is told too, since nobody knows whether it would change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_engine::{Goal, Planned, Remark};
+use ringfort_engine::{
+    Effect, Goal, Input, Mission, ObjectAct, ObjectSeen, Operator, Planned, Remark, Report,
+};
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::etcd::EtcdAct;
 use ringfort_model::event::Event;
 use ringfort_model::name::NodeName;
+use ringfort_model::seen::{ItemSeen, Seen};
 use ringfort_model::step::Act;
 
 use super::leave::{BY, MACHINE, Parting};
@@ -28,16 +31,11 @@ pub async fn plan(
     work.assign()?;
     let keys = marked(render::keys(work.spec, &work.memory.trust), work.spec);
     let membership = work.pass(Goal::Foresee, &keys, tell, interrupts).await?;
-    work.note_keys(&keys).await?;
+    work.note_keys(&keys, &membership).await?;
     let blueprint = work.render()?;
     let report = work.pass(Goal::Plan, &blueprint, tell, interrupts).await?;
     let seconds = work.seconds();
-    // Who joins does so before its machine is made, and gets its vote afterwards.
-    let before = membership.changes.iter().position(is_promotion);
-    let (joins, later) = membership.changes.split_at(before.unwrap_or(membership.changes.len()));
-    for planned in joins.iter().chain(&report.changes).chain(later) {
-        tell(step(planned, seconds));
-    }
+    tell_changes(&membership, &report, seconds, tell);
     for remark in membership.unseen.iter().chain(&report.unseen) {
         tell(unseen(remark, seconds));
     }
@@ -50,7 +48,58 @@ pub async fn plan(
     work.plan_objects(&blueprint, tell).await
 }
 
+/// Tells what [`super::make`] would do on machines that hold nothing yet. Nobody is asked.
+///
+/// # Errors
+/// See [`MakeError`].
+pub fn plan_afresh(work: &mut Work<'_>, tell: &mut dyn FnMut(Event)) -> Result<(), MakeError> {
+    work.assign()?;
+    let keys = marked(render::keys(work.spec, &work.memory.trust), work.spec);
+    let membership = work.pass_afresh(Goal::Foresee, &keys)?;
+    let blueprint = work.render()?;
+    let report = work.pass_afresh(Goal::Plan, &blueprint)?;
+    tell_changes(&membership, &report, work.seconds(), tell);
+    Ok(())
+}
+
+fn tell_changes(membership: &Report, report: &Report, seconds: f64, tell: &mut dyn FnMut(Event)) {
+    // Who joins does so before its machine is made, and gets its vote afterwards.
+    let before = membership.changes.iter().position(is_promotion);
+    let (joins, later) = membership.changes.split_at(before.unwrap_or(membership.changes.len()));
+    for planned in joins.iter().chain(&report.changes).chain(later) {
+        tell(step(planned, seconds));
+    }
+}
+
 impl Work<'_> {
+    /// Runs one engine that only looks to its end, answering for machines that hold nothing.
+    fn pass_afresh(&mut self, goal: Goal, blueprint: &Blueprint) -> Result<Report, MakeError> {
+        let circumstances = self.circumstances(goal);
+        let mission = Mission { goal, blueprint: blueprint.clone(), circumstances };
+        let mut operator = Operator::new(mission);
+        let (mut inputs, mut effects) = (VecDeque::from([Input::Start]), Vec::new());
+        let mut now = 0;
+        while let Some(input) = inputs.pop_front() {
+            operator.on(now, input, &mut effects);
+            for effect in effects.drain(..) {
+                inputs.push_back(match effect {
+                    Effect::Finish(report) => return Ok(report),
+                    Effect::Refuse { refusals } => return Err(MakeError::Refused(refusals)),
+                    Effect::Remember(what) => {
+                        self.memory.remember(&what)?;
+                        Input::Remembered(what)
+                    }
+                    Effect::Wake { at } => {
+                        now = at;
+                        Input::Woke
+                    }
+                    other => empty(other)?,
+                });
+            }
+        }
+        Err(MakeError::Other("the plan came to no end".to_owned()))
+    }
+
     /// Tells what leaving takes of machines and of the API.
     async fn plan_leave(
         &mut self,
@@ -88,6 +137,21 @@ impl Work<'_> {
             tell(parting.event(self.seconds(), 0.0, None));
         }
         Ok(())
+    }
+}
+
+/// Answers for machines that hold nothing, and for an API that is not there yet.
+fn empty(effect: Effect) -> Result<Input, MakeError> {
+    match effect {
+        Effect::Observe { node, looks } => {
+            let items = looks.into_iter().map(|(id, _)| (id, ItemSeen::Absent)).collect();
+            Ok(Input::Observed { node, seen: Seen { items, ..Seen::default() } })
+        }
+        Effect::Members { node } => Ok(Input::Members { node, members: None }),
+        Effect::Object(ObjectAct::Look { index }) => {
+            Ok(Input::ObjectLooked { index, seen: ObjectSeen::Absent })
+        }
+        other => Err(MakeError::Other(format!("a plan wants to act: {other:?}"))),
     }
 }
 

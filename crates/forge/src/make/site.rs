@@ -10,7 +10,7 @@ use futures::future::join_all;
 use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_controls::workload;
 use ringfort_engine::epoch;
-use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
+use ringfort_host::{Door, DoorError, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, Request};
@@ -35,8 +35,10 @@ const SERVER_NAME: &str = "kubernetes.default.svc";
 
 /// The machines of a spec, entered.
 pub struct Site {
-    /// Every machine, with its conversation.
+    /// Every machine that was entered, with its conversation.
     pub members: BTreeMap<NodeName, Member>,
+    /// Every machine that was not, and why.
+    pub missing: BTreeMap<NodeName, FleetError>,
 }
 
 /// Ends what outlives the items of a blueprint: what containerd kept, which preflight saw empty
@@ -69,6 +71,8 @@ pub struct Preflight {
     pub findings: Vec<Finding>,
     /// Whether a machine says that it belongs to the cluster.
     pub exists: bool,
+    /// Whether all machines were looked at.
+    pub is_whole: bool,
     /// What the machines can do about packets of pods.
     pub abilities: Abilities,
 }
@@ -132,23 +136,44 @@ pub(super) fn door(machine: &KnownMachine, home: &Path, beside: &Path) -> Door {
 
 impl Site {
     /// Enters every machine, to look only.
-    ///
-    /// # Errors
-    /// Names every machine that could not be entered.
-    pub async fn enter(
-        doors: &BTreeMap<NodeName, Door>,
-        own: &OwnBinary,
-        operator: &str,
-    ) -> Result<Self, NotEntered> {
-        let mut members = BTreeMap::new();
-        let mut failures = BTreeMap::new();
+    pub async fn enter(doors: &BTreeMap<NodeName, Door>, own: &OwnBinary, operator: &str) -> Self {
+        let (mut members, mut missing) = (BTreeMap::new(), BTreeMap::new());
         for (node, entered) in fleet::enter(doors, own, 0, operator).await {
             match entered {
                 Ok(member) => drop(members.insert(node, member)),
-                Err(error) => drop(failures.insert(node, error)),
+                Err(error) => drop(missing.insert(node, error)),
             }
         }
-        if failures.is_empty() { Ok(Self { members }) } else { Err(NotEntered { failures }) }
+        Self { members, missing }
+    }
+
+    /// Wants every machine.
+    ///
+    /// # Errors
+    /// Names every machine that could not be entered.
+    pub fn whole(self) -> Result<Self, NotEntered> {
+        match self.missing.is_empty() {
+            true => Ok(self),
+            false => Err(NotEntered { failures: self.missing }),
+        }
+    }
+
+    /// Wants most control planes, so that no second run can act, and of the others only that nobody
+    /// answers for them: what is known to be wrong there has to be mended first.
+    ///
+    /// # Errors
+    /// Names every machine that could not be entered.
+    pub fn most(self, spec: &Spec) -> Result<Self, NotEntered> {
+        let planes = spec.control_planes().count();
+        let here = spec.control_planes().filter(|node| self.members.contains_key(&node.name));
+        let is_silence = |error: &FleetError| {
+            let FleetError::Door(error) = error else { return false };
+            matches!(error, DoorError::NoAnswer { .. } | DoorError::Unreachable { .. })
+        };
+        match 2 * here.count() > planes && self.missing.values().all(is_silence) {
+            true => Ok(self),
+            false => Err(NotEntered { failures: self.missing }),
+        }
     }
 
     /// Gives the epoch to act in, which has to be written down before [`Site::act`] asks for it;
@@ -214,8 +239,18 @@ impl Site {
         findings.extend(preflight::reach::judge(&terms(spec), &candidates, &reached));
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
+        // A cluster that is there is mended as far as it can be; a new one needs all of them.
+        findings.extend(self.missing.iter().map(|(node, error)| Finding {
+            node: Some(node.clone()),
+            text: match exists {
+                true => format!("nothing is done there in this run: {error}"),
+                false => error.to_string(),
+            },
+            fatal: !exists,
+        }));
         let surveys = candidates.iter().map(|(node, candidate)| (node, &candidate.survey));
-        Preflight { findings, exists, abilities: Abilities::read(surveys) }
+        let is_whole = self.missing.is_empty();
+        Preflight { findings, exists, is_whole, abilities: Abilities::read(surveys) }
     }
 
     /// Picks out the digests of files that some machine lacks.

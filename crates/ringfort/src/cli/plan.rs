@@ -1,17 +1,19 @@
 //! `ringfort plan`: exactly what `up` would change, and which control wants it. Changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
+use ringfort_forge::carriage::{self, Abilities};
 use ringfort_forge::keyring::{Keyring, StateError};
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Site, Ways};
 use ringfort_forge::render::sample_tunnel_key;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
+use ringfort_spec::Spec;
 
 use super::Fault;
 use super::keys::state_fault;
@@ -23,7 +25,8 @@ use super::up::{fault, keeper};
 ///
 /// Looks at the machines and at the API, and changes nothing: of ringfort only its own binary is
 /// left on the machines, under /var/lib/ringfort/bin. What could not be looked at is told as well,
-/// since nobody knows whether it would change.
+/// since nobody knows whether it would change. With --offline nothing is entered and no secret is
+/// needed: a pipeline can show what a specification and a bundle come to.
 ///
 /// Exit codes: 0 everything was looked at, 2 usage or bad input, 3 something could not be looked at,
 /// 4 `up` would refuse, 130 interrupted.
@@ -33,21 +36,30 @@ pub struct PlanArgs {
     place: Where,
     #[command(flatten)]
     how: How,
+    /// Show what up would do on machines that hold nothing yet, without entering any
+    ///
+    /// Pods' packets are taken to be encrypted, unless the specification says otherwise.
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
+    let missing = if args.offline { Missing::Forget } else { Missing::Imagine };
     play(
         "plan",
         &args.how,
-        |voice| Session::open(voice, "plan", &args.place, &args.how, Missing::Imagine),
-        plan,
+        |voice| Session::open(voice, "plan", &args.place, &args.how, missing),
+        async |session, interrupts| match args.offline {
+            true => offline(session),
+            false => plan(session, interrupts).await,
+        },
     )
 }
 
 async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
     let site =
-        unless_interrupted(interrupts, session.enter()).await.map_err(Fault::only_looking)?;
+        unless_interrupted(interrupts, session.enter_most()).await.map_err(Fault::only_looking)?;
     let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let (keyring, mut trust, known) = match session.state.open(&session.identity) {
@@ -56,16 +68,7 @@ async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resul
         Err(error) => return Err(state_fault(error)),
     };
     trust.carriage = session.settle(&preflight, trust.carriage)?;
-    for node in session.spec.nodes.keys() {
-        trust.tunnel_keys.entry(node.clone()).or_insert_with(|| sample_tunnel_key(node));
-    }
-    // A key that is not made yet stands in the plan by its machine's name.
-    for node in session.spec.control_planes() {
-        if !trust.service_account_keys.values().any(|key| key.node == node.name) {
-            let id = Digest::of(node.name.as_str().as_bytes());
-            trust.note_service_account_key(&node.name, &id, "made by ringfort up\n", 0);
-        }
-    }
+    stand_in(&session.spec, &mut trust);
     let identity = api_identity(&keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::blind)?;
     session.voice.stage("looking");
@@ -74,6 +77,32 @@ async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resul
     let tell = &mut |event: Event| voice.tell(&event);
     make::plan(&mut work, tell, interrupts).await.map_err(unseen)?;
     Ok(Outcome::default())
+}
+
+/// Plans for machines that hold nothing, from files alone.
+fn offline(session: &mut Session<'_>) -> Result<Outcome, Fault> {
+    session.voice.note("offline: what up would do on machines that hold nothing yet");
+    let (keyring, mut trust, known) = imagined(session)?;
+    trust.carriage = carriage::settle(&session.spec, None, &Abilities::default()).carriage;
+    stand_in(&session.spec, &mut trust);
+    let nowhere = Site { members: BTreeMap::new(), missing: BTreeMap::new() };
+    let (mut work, voice) = session.work(&nowhere, keyring, Memory { trust, held: None, known });
+    make::plan_afresh(&mut work, &mut |event: Event| voice.tell(&event)).map_err(fault)?;
+    Ok(Outcome::default())
+}
+
+/// Puts something in the place of keys that are not made yet: in the plan they stand by their
+/// machines' names.
+fn stand_in(spec: &Spec, trust: &mut TrustFacts) {
+    for node in spec.nodes.keys() {
+        trust.tunnel_keys.entry(node.clone()).or_insert_with(|| sample_tunnel_key(node));
+    }
+    for node in spec.control_planes() {
+        if !trust.service_account_keys.values().any(|key| key.node == node.name) {
+            let id = Digest::of(node.name.as_str().as_bytes());
+            trust.note_service_account_key(&node.name, &id, "made by ringfort up\n", 0);
+        }
+    }
 }
 
 /// A plan that could not be made is something that could not be looked at, unless `up` would refuse

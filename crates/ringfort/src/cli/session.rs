@@ -79,6 +79,8 @@ pub enum Missing {
     Make,
     /// It is not, and one is imagined where there is no keyring yet that one would have to open.
     Imagine,
+    /// None is needed: whatever is there, one is imagined that is forgotten with the run.
+    Forget,
     /// It is an error.
     Refuse,
 }
@@ -102,6 +104,7 @@ impl<'v> Session<'v> {
         let state = StateDirectory::beside(&place.spec.file, &spec.name);
         let identity = match missing {
             Missing::Make => place.whose.read_or_make()?,
+            Missing::Forget => Identity::imagine(),
             Missing::Imagine if !state.keyring_path().exists() => place.whose.read_or_imagine()?,
             Missing::Imagine | Missing::Refuse => place.whose.read()?,
         };
@@ -140,11 +143,20 @@ impl<'v> Session<'v> {
         }
     }
 
-    /// Enters the machines, to look only.
+    /// Enters all machines, to look only.
     pub async fn enter(&mut self) -> Result<Site, Fault> {
+        self.knock().await.whole().map_err(Fault::unable)
+    }
+
+    /// Enters the machines that answer, to look only. Preflight judges whether they are enough.
+    pub async fn enter_most(&mut self) -> Result<Site, Fault> {
+        self.knock().await.most(&self.spec).map_err(Fault::unable)
+    }
+
+    async fn knock(&mut self) -> Site {
         self.voice.stage("entering the machines");
         let doors = doors(&self.spec, &self.home, beside(&self.file));
-        Site::enter(&doors, &self.own, &self.operator).await.map_err(Fault::unable)
+        Site::enter(&doors, &self.own, &self.operator).await
     }
 
     /// Judges the machines. A fatal finding ends the command before anything was written.
@@ -219,7 +231,13 @@ impl<'v> Session<'v> {
         preflight: &Preflight,
         held: Option<Carriage>,
     ) -> Result<Option<Carriage>, Fault> {
-        let settled = carriage::settle(&self.spec, held, &preflight.abilities);
+        let mut settled = carriage::settle(&self.spec, held, &preflight.abilities);
+        if let Some(held) = held.filter(|_| !preflight.is_whole) {
+            // Who is not here has no say, and nothing is decided without it.
+            settled.carriage = Some(held);
+            settled.why =
+                "pods' packets travel as they did: not every machine was asked".to_owned();
+        }
         for finding in &settled.findings {
             self.voice.tell(&Event::Preflight {
                 node: finding.node.clone(),

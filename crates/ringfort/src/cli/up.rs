@@ -71,7 +71,7 @@ async fn up(
     args: &UpArgs,
     interrupts: &mut Receiver<()>,
 ) -> Result<Outcome, Fault> {
-    let mut site = unless_interrupted(interrupts, session.enter()).await?;
+    let mut site = unless_interrupted(interrupts, session.enter_most()).await?;
     let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let held = session.state.hold().map_err(Fault::unable)?;

@@ -1,12 +1,13 @@
 //! What must hold, in the order of how much each case destroys.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
-use crate::{Case, MACHINES, faults, guards, trouble};
+use crate::{Case, MACHINES, faults, guards, rotation, trouble};
 
 /// Every case, the gentlest first.
 pub const ALL: &[Case] = &[
@@ -28,6 +29,7 @@ pub const ALL: &[Case] = &[
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
     Case { name: "a_different_keyring_is_refused", run: trouble::different_keyring },
     Case { name: "no_secret_is_in_the_loudest_log", run: trouble::quiet_log },
+    Case { name: "a_new_encryption_key_takes_the_place_of_the_old_one", run: rotation::rotated },
     Case { name: "of_two_operators_one_is_refused", run: trouble::two_operators },
     Case { name: "a_run_interrupted_at_any_time_goes_on", run: trouble::interrupted },
     Case { name: "a_program_killed_on_a_machine_loses_nothing", run: trouble::killed_on_a_machine },
@@ -42,6 +44,14 @@ fn plan_first(cluster: &Cluster) {
     let plan = cluster.ringfort("plan", &[]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
     assert!(plan.steps().len() > 100, "a fresh cluster needs many steps: {}", plan.steps().len());
+    // The plan that nobody was asked for is the same, but that it takes kernels to have WireGuard.
+    let offline = cluster.ringfort("plan", &["--offline"]);
+    assert_eq!(offline.code, Some(0), "{}", offline.stderr);
+    let known = |step: &&String| !["wireguard", "sysctl:"].iter().any(|word| step.contains(word));
+    let steps = |said: &Said| said.steps().iter().filter(known).cloned().collect::<BTreeSet<_>>();
+    let (asked, imagined) = (steps(&plan), steps(&offline));
+    let differ: Vec<_> = asked.symmetric_difference(&imagined).collect();
+    assert!(differ.is_empty(), "{differ:#?}");
     let left =
         cluster.on("cp1", "find /etc/kubernetes /var/lib/kubelet -mindepth 1 2>/dev/null | wc -l");
     assert_eq!(left.trim(), "0", "plan wrote something");
@@ -167,6 +177,14 @@ fn power_off(cluster: &Cluster) {
     cluster.lab(&["stop", cluster.name(), "cp3", "--hard"]);
     let made = cluster.kubectl(&["create", "configmap", "while-cp3-is-off", "--from-literal=a=b"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
+    // Meanwhile the others are looked after, and the run says who was not.
+    cluster.on("w1", "systemctl stop kubelet");
+    let others = cluster.ringfort("up", &[]);
+    assert_eq!(others.code, Some(4), "{}", others.stderr);
+    assert!(others.stderr.contains("does not answer within"), "{}", others.stderr);
+    assert_eq!(others.steps(), ["w1 unit:kubelet.service"]);
+    let plan = cluster.ringfort("plan", &[]);
+    assert_eq!((plan.code, plan.steps()), (Some(3), Vec::new()), "{}", plan.stderr);
     cluster.lab(&["start", cluster.name(), "cp3"]);
     let up = cluster.ringfort("up", &[]);
     well(&up);
@@ -220,6 +238,7 @@ fn exchanged(cluster: &Cluster) {
     let up = cluster.ringfort("up", &[]);
     well(&up);
     println!("     up with two machines exchanged: {}", up.end());
+    up.stages().for_each(|(name, seconds)| println!("     {seconds:6.1} s {name}"));
     nothing_planned(cluster);
     let nodes = cluster.kubectl(&["get", "nodes", "-o", "name"]).stdout;
     let names: Vec<&str> = nodes.lines().collect();

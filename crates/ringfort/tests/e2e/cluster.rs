@@ -39,6 +39,12 @@ impl Said {
         self.events.last().unwrap_or(&Value::Null)
     }
 
+    /// Gives when each stage began.
+    pub fn stages(&self) -> impl Iterator<Item = (&str, f64)> {
+        let stages = self.events.iter().filter(|event| event["event"] == "stage");
+        stages.filter_map(|stage| Some((stage["name"].as_str()?, stage["seconds"].as_f64()?)))
+    }
+
     /// Gives what was changed, as `place item`.
     pub fn steps(&self) -> Vec<String> {
         let steps = self.events.iter().filter(|event| event["event"] == "step");
@@ -59,11 +65,13 @@ const LIST: &str = "\
         -printf '%p %y %m %U %s %T@\\n'";
 
 /// Every file with what is in it, but not what a system writes on its own: logs, caches, the times of
-/// its timers, what it keeps of its lists of users as they were before a change. Programs and libraries are told by size and time.
+/// its timers, what it keeps of its lists of users as they were before a change. Programs and
+/// libraries are told by size and time.
 const CONTENT: &str = "\
     look() { find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
-        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp -o -path /var/tmp -o -path /run \
-           -o -path /root -o -path '/etc/*shadow-' -o -path /etc/passwd- -o -path /etc/group- \\) \
+        \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp \
+           -o -path /var/tmp -o -path /run -o -path /root -o -path '/etc/*shadow-' \
+           -o -path '/etc/sub?id-' -o -path /etc/passwd- -o -path /etc/group- \\) \
         -prune -o \"$@\"; }; \
     look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
     look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \

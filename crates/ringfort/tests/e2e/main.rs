@@ -10,6 +10,7 @@ mod cases;
 mod cluster;
 mod faults;
 mod guards;
+mod rotation;
 mod running;
 mod trouble;
 
