@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
-use super::health::{self, Pace, Standing};
+use super::health::{self, Pace, Standing, Tell};
 use super::{BalanceError, Settings};
 use crate::root::Root;
 
@@ -52,6 +53,7 @@ pub(super) struct Pool {
     root: Root,
     pace: Pace,
     servers: Mutex<Vec<Server>>,
+    news: Arc<Notify>,
 }
 
 struct Server {
@@ -76,6 +78,7 @@ impl Pool {
             root: settings.root.clone(),
             pace,
             servers: Mutex::new(Vec::new()),
+            news: Arc::default(),
         };
         pool.read()?;
         Ok(pool)
@@ -99,7 +102,9 @@ impl Pool {
 
     fn begin(&self, at: SocketAddr) -> Server {
         let (tell, standing) = watch::channel(Standing::Unknown);
-        let asking = health::keep_asking(at, self.root.clone(), self.ca.clone(), self.pace, tell);
+        let (root, ca) = (self.root.clone(), self.ca.clone());
+        let tell = Tell { standing: tell, news: Arc::clone(&self.news) };
+        let asking = health::keep_asking(at, root, ca, self.pace, tell);
         Server { at, standing, asking: tokio::spawn(asking).abort_handle() }
     }
 
@@ -111,6 +116,17 @@ impl Pool {
             servers.iter().map(|server| (server.at, server.standing.clone())).collect();
         order.sort_by_key(|(_, standing)| *standing.borrow());
         order
+    }
+
+    /// Waits until a server stands otherwise, or for as long as it is worth trying again anyhow.
+    pub(super) async fn news(&self) {
+        // Nobody hears news that came before the listening began: so not for ever.
+        let _ = timeout(self.pace.again, self.news.notified()).await;
+    }
+
+    /// Gives how long a client waits for a server.
+    pub(super) fn patience(&self) -> Duration {
+        self.pace.patience
     }
 
     fn modified(&self) -> Option<SystemTime> {

@@ -1,9 +1,10 @@
 //! How a server stands: asked over and over for `/readyz`, judged by the last answers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::probe::{self, ProbeError};
 use crate::root::Root;
@@ -28,6 +29,8 @@ pub(super) struct Pace {
     /// After an answer that was not good.
     pub(super) again: Duration,
     pub(super) limit: Duration,
+    /// How long a client waits while no server takes its connection.
+    pub(super) patience: Duration,
 }
 
 impl Pace {
@@ -36,6 +39,8 @@ impl Pace {
         every: Duration::from_secs(2),
         again: Duration::from_millis(500),
         limit: Duration::from_secs(1),
+        // Kubernetes' clients give a server ten seconds to begin TLS.
+        patience: Duration::from_secs(9),
     };
 }
 
@@ -84,14 +89,15 @@ impl Pulse {
     }
 }
 
+/// Where it is told how a server stands.
+pub(super) struct Tell {
+    pub(super) standing: watch::Sender<Standing>,
+    /// Wakes clients that wait for a server.
+    pub(super) news: Arc<Notify>,
+}
+
 /// Asks a server for ever and tells how it stands.
-pub(super) async fn keep_asking(
-    at: SocketAddr,
-    root: Root,
-    ca: String,
-    pace: Pace,
-    tell: watch::Sender<Standing>,
-) {
+pub(super) async fn keep_asking(at: SocketAddr, root: Root, ca: String, pace: Pace, tell: Tell) {
     let mut pulse = Pulse::default();
     let mut gap = String::new();
     loop {
@@ -99,7 +105,10 @@ pub(super) async fn keep_asking(
         let asked = tokio::task::spawn_blocking(move || ask(at, &root, &ca, pace.limit)).await;
         let (heard, why) = asked.unwrap_or((Heard::Nothing, "asking failed".to_owned()));
         let standing = pulse.judge(heard);
-        let before = tell.send_replace(standing);
+        let before = tell.standing.send_replace(standing);
+        if before != standing {
+            tell.news.notify_waiters();
+        }
         if heard == Heard::Nothing && gap != why {
             tracing::warn!(%at, why, "a server cannot be asked for its health");
             gap = why;

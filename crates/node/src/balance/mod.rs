@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::notify;
@@ -112,30 +112,53 @@ async fn accept(listener: &TcpListener, pool: &Arc<Pool>) -> ! {
 }
 
 /// Passes one connection on, and gives it up when its server is found dead.
+///
+/// While no server is there the client waits for one: sent away, it would come back after a pause
+/// that doubles each time, and a kubelet that is younger than its API server would be ready long
+/// after it.
 async fn pass(mut client: TcpStream, pool: Arc<Pool>, _place: OwnedSemaphorePermit) {
     let _ = client.set_nodelay(true);
-    for (at, mut standing) in pool.in_order() {
-        let mut server = match timeout(CONNECT_LIMIT, TcpStream::connect(at)).await {
-            Ok(Ok(server)) => server,
-            Ok(Err(error)) => {
-                tracing::debug!(%at, %error, "refuses");
-                continue;
-            }
-            Err(_) => continue,
-        };
-        let _ = server.set_nodelay(true);
-        let _ = rustix::net::sockopt::set_tcp_user_timeout(&server, UNHEARD_MS);
-        tokio::select! {
-            // Either side may end; there is nobody to tell how.
-            _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-            // An error says that the server is no longer in the file.
-            _ = standing.wait_for(|standing| *standing == Standing::Dead) => {
-                tracing::info!(%at, "a connection to a dead server is given up");
+    let wait = async {
+        loop {
+            match reach(&pool).await {
+                Some(reached) => return reached,
+                None => pool.news().await,
             }
         }
+    };
+    let Ok(Reached { at, mut server, mut standing }) = timeout(pool.patience(), wait).await else {
+        tracing::warn!("no server takes a connection");
         return;
+    };
+    let _ = server.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&server, UNHEARD_MS);
+    tokio::select! {
+        // Either side may end; there is nobody to tell how.
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+        // An error says that the server is no longer in the file.
+        _ = standing.wait_for(|standing| *standing == Standing::Dead) => {
+            tracing::info!(%at, "a connection to a dead server is given up");
+        }
     }
-    tracing::warn!("no server takes a connection");
+}
+
+/// A server that took a connection.
+struct Reached {
+    at: SocketAddr,
+    server: TcpStream,
+    standing: watch::Receiver<Standing>,
+}
+
+/// Connects to the first server that takes a connection.
+async fn reach(pool: &Pool) -> Option<Reached> {
+    for (at, standing) in pool.in_order() {
+        match timeout(CONNECT_LIMIT, TcpStream::connect(at)).await {
+            Ok(Ok(server)) => return Some(Reached { at, server, standing }),
+            Ok(Err(error)) => tracing::debug!(%at, %error, "refuses"),
+            Err(_) => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

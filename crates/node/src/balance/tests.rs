@@ -21,6 +21,7 @@ const FAST: Pace = Pace {
     every: Duration::from_millis(20),
     again: Duration::from_millis(10),
     limit: Duration::from_millis(500),
+    patience: Duration::from_secs(3),
 };
 
 /// What a client sends that holds a connection: no TLS begins with it.
@@ -180,6 +181,28 @@ async fn a_server_that_refuses_is_passed_over_within_one_connection() {
     // Nothing was asked yet: the dead one is still first in the file's order.
     let balanced = Balanced::before(directory, &[gone, two.at]).await;
     balanced.ask().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_waits_for_the_first_server_and_not_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let tls = certificates(directory.path());
+    let gone = Listener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let balanced = Balanced::before(directory, &[gone]).await;
+    balanced.until(gone, Standing::Dead).await;
+    let (late, asked) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let late = Server::start("late", &tls);
+            write(&balanced.directory.path().join("backends"), &[late.at]);
+            late
+        },
+        balanced.ask()
+    );
+    asked.unwrap();
+    late.die();
+    balanced.until(late.at, Standing::Dead).await;
+    assert!(balanced.ask().await.is_err(), "a client without a server is sent away in the end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
