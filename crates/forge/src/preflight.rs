@@ -4,11 +4,13 @@
 //! be read is a finding of its own, never a pass.
 
 pub mod reach;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
+use ringfort_model::bundle::HostTool;
 use ringfort_model::name::NodeName;
 use ringfort_model::survey::Survey;
 
@@ -45,6 +47,8 @@ pub struct Terms {
     pub cluster: String,
     /// Whether pods' traffic is routed by ringfort.
     pub own_network: bool,
+    /// Programs of the machines' own system that the bundle's programs call.
+    pub tools: Vec<HostTool>,
 }
 
 /// Something that preflight found.
@@ -83,16 +87,6 @@ struct Least {
 const CONTROL_PLANE: Least = Least { cpus: 2, memory_bytes: 1_700 * MIB, disk_bytes: 10 << 30 };
 const WORKER: Least = Least { cpus: 1, memory_bytes: 900 * MIB, disk_bytes: 5 << 30 };
 
-/// Host programs that Kubernetes, its network plugins or ringfort call.
-const TOOLS: &[(&str, &str)] = &[
-    ("conntrack", "conntrack"),
-    ("ip", "iproute2"),
-    ("mount", "mount"),
-    ("nft", "nftables"),
-    ("systemctl", "systemd"),
-    ("useradd", "passwd"),
-];
-
 /// Kernel features without which a cluster of this kind cannot be.
 const FEATURES: &[(&str, &str)] = &[
     ("overlay", "containerd's snapshots need overlayfs"),
@@ -110,6 +104,7 @@ pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<F
         one.strength(candidate);
         one.clock(candidate);
         one.kernel(candidate.kernel, &candidate.survey);
+        tools::lacks(&candidate.survey.tools, &terms.tools).into_iter().for_each(|l| one.fatal(l));
         one.leftovers(terms, &candidate.survey);
     }
     unique("host name", candidates, |s| s.hostname.clone().into_iter().collect(), &mut findings);
@@ -241,11 +236,6 @@ impl One<'_> {
             Some(true) => self.fatal("swap is on, and would write secrets of pods to the disk: swapoff -a, and take it out of /etc/fstab".to_owned()),
             None => self.advice("whether swap is on could not be read".to_owned()),
         }
-        for (tool, package) in TOOLS {
-            if !survey.tools.contains_key(*tool) {
-                self.fatal(format!("{tool} is not installed: apt-get install {package}"));
-            }
-        }
         for (feature, why) in FEATURES {
             match survey.features.get(*feature) {
                 Some(true) => {}
@@ -335,10 +325,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use ringfort_model::blueprint::Role;
+    use ringfort_model::bundle::HostTool;
     use ringfort_model::name::NodeName;
     use ringfort_model::survey::Survey;
 
-    use super::{Candidate, FEATURES, KernelTerms, TOOLS, Terms, judge};
+    use super::tools::TOOLS;
+    use super::{Candidate, FEATURES, KernelTerms, Terms, judge};
 
     fn good(number: u8) -> Candidate {
         let address = [10, 0, 0, number].into();
@@ -372,7 +364,12 @@ mod tests {
     }
 
     fn check(change: impl Fn(&mut Candidate), expected: &str) {
-        let terms = Terms { cluster: "harbour".into(), own_network: true };
+        let nft = HostTool {
+            name: "nft".to_owned(),
+            at_least: Some("1".to_owned()),
+            why: "packets".to_owned(),
+        };
+        let terms = Terms { cluster: "harbour".into(), own_network: true, tools: vec![nft] };
         let mut candidates: BTreeMap<_, _> =
             (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
         change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());
@@ -424,6 +421,7 @@ mod tests {
         check(|c| c.survey.kernel = Some("odd".into()), "version of the kernel");
         check(|c| c.survey.swap = Some(true), "swap");
         check(|c| _ = c.survey.tools.remove("nft"), "nftables");
+        check(|c| _ = c.survey.tools.insert("nft".into(), "0.9".into()), "nft is too old (0.9)");
         check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");
         check(|c| _ = c.survey.busy_ports.insert(6443, "nginx".into()), "taken by nginx");
         check(

@@ -12,6 +12,7 @@ use ringfort_controls::workload;
 use ringfort_engine::epoch;
 use ringfort_host::{Door, DoorError, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
+use ringfort_model::bundle::HostTool;
 use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::known::KnownMachine;
@@ -207,7 +208,13 @@ impl Site {
     }
 
     /// Judges the machines before anything is written to them.
-    pub async fn preflight(&self, spec: &Spec, now_ms: fn() -> i64) -> Preflight {
+    pub async fn preflight(
+        &self,
+        spec: &Spec,
+        tools: &[HostTool],
+        now_ms: fn() -> i64,
+    ) -> Preflight {
+        let terms = terms(spec, tools);
         let surveyed = self.members.iter().map(|(node, member)| async move {
             let survey = match member.link.ask(&Request::Survey, &[]).await {
                 Ok(Answer::Surveyed(survey)) => Ok(survey),
@@ -234,9 +241,9 @@ impl Site {
                 }),
             }
         }
-        findings.extend(preflight::judge(&terms(spec), &candidates));
-        let reached = self.reach(&preflight::reach::parts(&terms(spec), &candidates), spec).await;
-        findings.extend(preflight::reach::judge(&terms(spec), &candidates, &reached));
+        findings.extend(preflight::judge(&terms, &candidates));
+        let reached = self.reach(&preflight::reach::parts(&terms, &candidates), spec).await;
+        findings.extend(preflight::reach::judge(&terms, &candidates, &reached));
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
         // A cluster that is there is mended as far as it can be; a new one needs all of them.
@@ -331,10 +338,11 @@ impl Site {
     }
 }
 
-fn terms(spec: &Spec) -> Terms {
+fn terms(spec: &Spec, tools: &[HostTool]) -> Terms {
     Terms {
         cluster: spec.name.to_string(),
         own_network: spec.network.provider == ringfort_spec::Provider::Ringfort,
+        tools: tools.to_vec(),
     }
 }
 

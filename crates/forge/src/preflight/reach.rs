@@ -113,7 +113,7 @@ mod tests {
     use super::{judge, parts};
 
     fn terms() -> Terms {
-        Terms { cluster: "harbour".into(), own_network: true }
+        Terms { cluster: "harbour".into(), own_network: true, tools: Vec::new() }
     }
 
     fn name(name: &str) -> NodeName {

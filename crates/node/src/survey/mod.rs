@@ -29,6 +29,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("mount", "--version"),
     ("nft", "--version"),
     ("systemctl", "--version"),
+    ("umount", "--version"),
     ("unshare", "--version"),
     ("useradd", ""),
 ];
