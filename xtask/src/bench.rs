@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what CI has no time for.
 
+mod conformance;
 mod create;
 mod kubeadm;
 mod lab;
@@ -13,12 +14,14 @@ use crate::process;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
+       cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
 /// Runs the benchmark that is named first.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     match arguments.split_first() {
         Some((&"create", rest)) => create::task(workspace, rest),
+        Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),
     }

@@ -147,7 +147,7 @@ fn count(text: &str) -> Result<usize> {
     number.ok_or_else(|| Failure::usage(format!("--runs wants a number from 1\n{USAGE}")))
 }
 
-fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
+pub(super) fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
     let mut command = Command::new(ringfort);
     let printed = process::capture(command.args(["bundle", "build", "--kubernetes", kubernetes]))?;
     let last = printed.lines().last().map(PathBuf::from);

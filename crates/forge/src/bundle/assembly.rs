@@ -105,7 +105,7 @@ impl Assembly<'_> {
         };
         let bytes = match &program.ships {
             Ships::Image(image) => self.pack(program, image, &bytes, &mut entry),
-            Ships::File | Ships::Apart => bytes,
+            Ships::File | Ships::Apart | Ships::Suite => bytes,
         };
         entry.sha256 = Digest::of(&bytes);
         entry.size = bytes.len() as u64;

@@ -14,7 +14,7 @@ use super::checksums::Checksums;
 use super::compiler::{Compiler, CompilerError};
 use super::directory::Bundle;
 use super::files::{FileFault, make_directory, read_text, remove, rename};
-use super::pins::{PROGRAMS, Program, RELEASES, Release, Ships};
+use super::pins::{PROGRAMS, Program, RELEASES, Release};
 use super::shelf::{Finished, MakeError, Maker, Shelf, recipe};
 use super::upstream::{Upstream, UpstreamError};
 
@@ -247,7 +247,7 @@ fn hold(cache: &Path) -> Result<File, BuildError> {
 }
 
 fn shipped() -> impl Iterator<Item = &'static Program> {
-    PROGRAMS.iter().filter(|program| !matches!(program.ships, Ships::Apart))
+    PROGRAMS.iter().filter(|program| program.ships())
 }
 
 fn obtain_all(

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::adapt::{OWN_MODULE, adapt};
 use super::files::{FileFault, read_text, write};
-use super::pins::{Compile, MODULE_SUMS, Program, Release};
+use super::pins::{Compile, MODULE_SUMS, Program, Release, Ships};
 
 /// A Go that may be used.
 #[derive(Clone, Debug)]
@@ -128,7 +128,11 @@ impl Compiler {
         fresh_directory(&scratch)?;
         self.lay_out(release, program, &scratch)?;
         let mut go = self.go(program.project.compile);
-        go.current_dir(&scratch).arg("build").args(arguments(release, program)).arg("-o").arg(out);
+        let what: &[&str] = match program.ships {
+            Ships::Suite => &["test", "-c"],
+            _ => &["build"],
+        };
+        go.current_dir(&scratch).args(what).args(arguments(release, program)).arg("-o").arg(out);
         go.arg(package(program));
         run(&mut go, &format!("building {}", program.name))?;
         fs::remove_dir_all(&scratch).map_err(FileFault::of(&scratch))?;

@@ -145,6 +145,15 @@ pub(super) enum Ships {
     Image(Image),
     /// Not at all: it is built only when asked for by name.
     Apart,
+    /// As little: it is the package's tests as a program.
+    Suite,
+}
+
+impl Program {
+    /// Says whether it is part of a bundle.
+    pub(super) fn ships(&self) -> bool {
+        matches!(self.ships, Ships::File | Ships::Image(_))
+    }
 }
 
 /// What is particular to an image.
@@ -198,6 +207,13 @@ pub(super) static PROGRAMS: &[Program] = &[
     control_plane("kube-controller-manager", "/cmd/kube-controller-manager", NOBODY),
     control_plane("kube-apiserver", "/cmd/kube-apiserver", ""),
     Program { name: "kubeadm", project: &KUBERNETES, package: "/cmd/kubeadm", ships: Ships::Apart },
+    Program { name: "e2e.test", project: &KUBERNETES, package: "/test/e2e", ships: Ships::Suite },
+    Program {
+        name: "agnhost",
+        project: &KUBERNETES,
+        package: "/test/images/agnhost",
+        ships: Ships::Apart,
+    },
 ];
 
 /// A user that owns nothing anywhere.

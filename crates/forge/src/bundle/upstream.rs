@@ -16,7 +16,7 @@ use super::checksums::Checksums;
 use super::compiler::{Compiler, CompilerError};
 use super::fetch::{FetchError, Fetcher};
 use super::files::FileFault;
-use super::pins::{PROGRAMS, Program, Release, ReleaseFile, Ships};
+use super::pins::{PROGRAMS, Program, Release, ReleaseFile};
 use super::shelf::{MakeError, Maker};
 
 /// Upstream's release files.
@@ -66,7 +66,7 @@ impl Upstream {
         mirror: Option<String>,
         downloads: PathBuf,
     ) -> Result<Self, UpstreamError> {
-        let shipped = PROGRAMS.iter().filter(|program| !matches!(program.ships, Ships::Apart));
+        let shipped = PROGRAMS.iter().filter(|program| program.ships());
         let addresses = shipped.filter_map(|program| address(release, program));
         let mut unpinned: Vec<String> =
             addresses.filter(|url| checksums.of(url).is_none()).collect();
@@ -166,7 +166,7 @@ mod tests {
 
     use super::Upstream;
     use crate::bundle::checksums::Checksums;
-    use crate::bundle::pins::{PROGRAMS, Program, RELEASES, Ships};
+    use crate::bundle::pins::{PROGRAMS, Program, RELEASES};
     use crate::bundle::server::{Manner, Server};
     use crate::bundle::shelf::Maker;
 
@@ -192,7 +192,7 @@ mod tests {
 
     /// Pins every file of the release, those that are served truly and the others to nothing.
     fn pins(served: &[(&'static str, Vec<u8>)]) -> Checksums {
-        let shipped = PROGRAMS.iter().filter(|program| !matches!(program.ships, Ships::Apart));
+        let shipped = PROGRAMS.iter().filter(|program| program.ships());
         let addresses = shipped.filter_map(|program| super::address(&RELEASES[0], program));
         let line = |url: String| {
             let is_it = |(path, _): &&(&str, Vec<u8>)| url.ends_with(path);

@@ -1,0 +1,252 @@
+//! `cargo xtask bench conformance`: Kubernetes' own conformance tests, as they come, on a handed-over
+//! cluster, under the identity of a waiver and nothing else.
+//!
+//! No registry is asked: the tests' program is built from upstream's module, and so is what their pods
+//! run. Tests that want an image besides fail, and are told.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::create;
+use super::lab::{Ground, LAB, Lab};
+use crate::failure::{Failure, Result};
+use crate::stages::KUBERNETES;
+use crate::workspace::Workspace;
+use crate::{dist, packages, process};
+
+const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
+
+  --kubernetes MINOR  the minor of Kubernetes
+  --focus REGEX       which tests ([Conformance])
+  --skip REGEX        which of them not ([Serial], [Slow] and [Disruptive])
+  --bundle DIR        the bundle, other than the newest of that minor in the cache
+  --binary FILE       the program to make the cluster with, instead of the one that would be released
+  --out DIR           where the tests' output is kept (target/conformance)";
+
+/// The identity of the waiver, as `examples/conformance.yaml` has it.
+const USER: &str = "e2e";
+/// What the waivers of that example say, for any cluster.
+const WAIVERS: &str = "  - control: access/pod-security
+    scope: { namespaceLabel: e2e-framework, user: e2e }
+    reason: the end-to-end tests make namespaces below the restricted standard
+    owner: bench
+    expires: 2099-12-31
+  - control: access/no-privileged-containers
+    reason: some end-to-end tests run privileged pods
+    owner: bench
+    expires: 2099-12-31
+";
+
+/// Runs the tests and prints what failed.
+pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    if arguments == ["--help"] {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let wish = Wish::read(workspace, arguments)?;
+    packages::install(&packages::missing())?;
+    let ringfort = match &wish.binary {
+        Some(binary) => binary.clone(),
+        None => dist::build(workspace)?,
+    };
+    let ground = Ground {
+        bundle: match &wish.bundle {
+            Some(directory) => directory.clone(),
+            None => create::bundle(&ringfort, &wish.kubernetes)?,
+        },
+        ringfort,
+        kubernetes: wish.kubernetes.clone(),
+        directory: workspace.root().join(".ringfort").join(LAB),
+        virtual_machines: None,
+    };
+    let suite = build(&ground, "e2e.test")?;
+    let archives = images(workspace, &ground, &suite, &wish.out)?;
+    let lab = Lab::boot(&ground)?;
+    waive(&lab)?;
+    let (_, made) = lab.converge("up")?;
+    if !made.handed_over {
+        return Err(Failure::findings(format!("not proved: {}", made.not_proved.join("; "))));
+    }
+    for machine in ["w1", "w2", "w3"] {
+        for archive in &archives {
+            let mut file =
+                File::open(archive).map_err(|source| Failure::at("read", archive, &source))?;
+            lab.feed(machine, "ctr -n k8s.io images import --no-unpack -", &mut file)?;
+        }
+    }
+    let mut kubeconfig = lab.inside(&ground.ringfort);
+    kubeconfig.args(["kubeconfig", "--waiver", USER, "--file"]).arg(lab.spec());
+    let kubeconfig = process::capture(&mut kubeconfig)?;
+    run(&lab, &wish, &suite, Path::new(kubeconfig.trim()))
+}
+
+struct Wish {
+    kubernetes: String,
+    focus: String,
+    skip: String,
+    bundle: Option<PathBuf>,
+    binary: Option<PathBuf>,
+    out: PathBuf,
+}
+
+impl Wish {
+    fn read(workspace: &Workspace, arguments: &[&str]) -> Result<Self> {
+        let mut wish = Self {
+            kubernetes: KUBERNETES.to_owned(),
+            focus: r"\[Conformance\]".to_owned(),
+            skip: r"\[Serial\]|\[Slow\]|\[Disruptive\]".to_owned(),
+            bundle: None,
+            binary: None,
+            out: workspace.target()?.join("conformance"),
+        };
+        let mut arguments = arguments.iter();
+        while let Some(&argument) = arguments.next() {
+            let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
+            match argument {
+                "--kubernetes" => wish.kubernetes = value.to_owned(),
+                "--focus" => wish.focus = value.to_owned(),
+                "--skip" => wish.skip = value.to_owned(),
+                "--bundle" => wish.bundle = Some(PathBuf::from(value)),
+                "--binary" => wish.binary = Some(PathBuf::from(value)),
+                "--out" => wish.out = PathBuf::from(value),
+                _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// Builds a program of Kubernetes that ships with no bundle.
+fn build(ground: &Ground, program: &str) -> Result<PathBuf> {
+    let mut command = Command::new(&ground.ringfort);
+    let build = ["bundle", "build", "--kubernetes", &ground.kubernetes, "--only", program];
+    let printed = process::capture(command.args(build))?;
+    let last = printed.lines().last().map(PathBuf::from);
+    last.ok_or_else(|| Failure::stuck(format!("`bundle build --only {program}` named no file")))
+}
+
+/// Makes the archives of what the tests' pods run.
+fn images(
+    workspace: &Workspace,
+    ground: &Ground,
+    suite: &Path,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    let agnhost = build(ground, "agnhost")?;
+    let listed = process::capture(Command::new(suite).arg("--list-images").current_dir("/"))?;
+    let wanted: Vec<&str> = listed.lines().filter(|line| is_makable(line)).collect();
+    let script = workspace.root().join("xtask/src/bench/conformance/images.sh");
+    let mut make = Command::new("sh");
+    make.arg(script).arg(out.join(format!("images-{}", ground.kubernetes))).arg(agnhost);
+    let made = process::capture(make.args(wanted))?;
+    Ok(made.lines().map(PathBuf::from).collect())
+}
+
+/// Says whether an image of upstream's list is one of the two that are made here.
+fn is_makable(reference: &str) -> bool {
+    let name = |name: &str| reference.contains(&format!("e2e-test-images/{name}:"));
+    name("agnhost") || name("busybox")
+}
+
+/// Adds the waivers of the tests to the lab's specification.
+fn waive(lab: &Lab<'_>) -> Result<()> {
+    let path = lab.spec();
+    let text = fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
+    let (before, after) = text.split_once("waivers:\n").unwrap_or((&text, ""));
+    let text = format!("{before}allowPrivileged: true\nwaivers:\n{WAIVERS}{after}");
+    fs::write(&path, text).map_err(|source| Failure::at("write", &path, &source))
+}
+
+fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()> {
+    fs::create_dir_all(&wish.out).map_err(|source| Failure::at("make", &wish.out, &source))?;
+    let log = wish.out.join("e2e.log");
+    let file = File::create(&log).map_err(|source| Failure::at("write", &log, &source))?;
+    let again = file.try_clone().map_err(|source| Failure::at("write", &log, &source))?;
+    let mut tests = lab.inside(suite);
+    tests.arg("--kubeconfig").arg(kubeconfig).arg("--provider=skeleton");
+    tests.arg("--kubectl-path").arg(lab.ground.bundle.join("files/kubectl"));
+    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(&wish.skip);
+    tests.args(["--ginkgo.no-color", "--ginkgo.timeout=4h", "--disable-log-dump"]);
+    tests.arg("--report-dir").arg(&wish.out);
+    eprintln!("running the tests; their output is in {}", log.display());
+    let began = Instant::now();
+    let ended = process::run(tests.stdout(Stdio::from(file)).stderr(Stdio::from(again)));
+    let text = fs::read_to_string(&log).map_err(|source| Failure::at("read", &log, &source))?;
+    let outcome = Outcome::read(&text);
+    println!(
+        "{}\n{} minutes",
+        outcome.markdown(&lab.ground.kubernetes),
+        began.elapsed().as_secs() / 60
+    );
+    match (ended, outcome.failed.is_empty() && outcome.ran > 0) {
+        (Ok(()), true) => Ok(()),
+        _ => Err(Failure::findings(format!("not all tests passed: {}", log.display()))),
+    }
+}
+
+/// What the tests came to.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Outcome {
+    ran: usize,
+    /// Names of tests that failed, each with how it failed.
+    failed: BTreeMap<String, String>,
+}
+
+impl Outcome {
+    /// Reads ginkgo's summary at the end of its output.
+    fn read(text: &str) -> Self {
+        let mut outcome = Self::default();
+        for line in text.lines().map(str::trim) {
+            if let Some(rest) = line.strip_prefix("Ran ") {
+                let number = rest.split_whitespace().next().and_then(|word| word.parse().ok());
+                outcome.ran = number.unwrap_or_default();
+            }
+            let Some((how, name)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] "))
+            else {
+                continue;
+            };
+            // `[FAIL] [sig-node] Pods [It] should … [Conformance]` stands in the summary only.
+            if matches!(how, "FAIL" | "PANICKED!" | "TIMEDOUT" | "INTERRUPTED") {
+                outcome.failed.insert(name.to_owned(), how.to_owned());
+            }
+        }
+        outcome
+    }
+
+    fn markdown(&self, kubernetes: &str) -> String {
+        let passed = self.ran.saturating_sub(self.failed.len());
+        let mut text = format!("Kubernetes {kubernetes}: {passed} of {} tests passed", self.ran);
+        self.failed.iter().for_each(|(name, how)| text.push_str(&format!("\n- {how}: {name}")));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, is_makable};
+
+    #[test]
+    fn a_summary_is_read_and_no_summary_is_no_pass() {
+        let text = "• [FAILED] [5.1 seconds]\nSummarizing 1 Failure:\n  \
+                    [FAIL] [sig-node] Pods [It] should work [Conformance]\n  k8s/pods.go:7\n\n\
+                    Ran 12 of 7000 Specs in 61.2 seconds\nFAIL! -- 11 Passed | 1 Failed\n";
+        let found = Outcome::read(text);
+        assert_eq!((found.ran, found.failed.len()), (12, 1));
+        let said = found.markdown("1.37");
+        assert!(
+            said.starts_with("Kubernetes 1.37: 11 of 12 tests passed\n- FAIL: [sig-node]"),
+            "{said}"
+        );
+        assert_eq!(Outcome::read("panic: no such flag"), Outcome::default());
+    }
+
+    #[test]
+    fn only_what_can_be_made_here_is_made() {
+        assert!(is_makable("registry.k8s.io/e2e-test-images/agnhost:2.66.1"));
+        assert!(is_makable("registry.k8s.io/e2e-test-images/busybox:1.37.0-2"));
+        assert!(!is_makable("registry.k8s.io/e2e-test-images/nginx:1.14-4"));
+    }
+}
