@@ -21,6 +21,7 @@ use kube::api::{
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use kube::error::DiscoveryError;
 use kube::{Client, Config};
 use serde_json::Value;
 
@@ -128,7 +129,11 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn look(&self, object: &Value) -> Result<Looked, ApiError> {
-        let (api, name) = self.api_of(object).await?;
+        let (api, name) = match self.api_of(object).await {
+            // Of a kind that the server does not have yet, nothing is there.
+            Err(error) if error.status() == Some(404) => return Ok(Looked::Absent),
+            found => found?,
+        };
         let Some(live) = api.get_opt(&name).await.map_err(fault)? else {
             return Ok(Looked::Absent);
         };
@@ -209,7 +214,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
-        let api = self.api(&key.api_version, &key.kind, key.namespace.as_deref()).await?;
+        let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
         api.get_opt(&key.name).await.map_err(fault)?.as_ref().map(value).transpose()
     }
 
@@ -235,7 +240,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
-        let api = self.api(&key.api_version, &key.kind, key.namespace.as_deref()).await?;
+        let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
         match api.delete(&key.name, &DeleteParams::background()).await.map_err(fault) {
             Ok(_) => Ok(()),
             Err(error) if error.status() == Some(404) => Ok(()),
@@ -270,7 +275,7 @@ impl Cluster {
                 why: "apiVersion, kind or metadata.name is missing".into(),
             });
         };
-        let api = self.api(api_version, kind, text("/metadata/namespace")).await?;
+        let api = self.api(api_version, kind, home(text("/metadata/namespace"))).await?;
         Ok((api, name.to_owned()))
     }
 
@@ -307,6 +312,11 @@ impl Cluster {
     }
 }
 
+/// Where an object lies that names no namespace, if its kind has one: as for `kubectl`.
+fn home(namespace: Option<&str>) -> Option<&str> {
+    namespace.or(Some("default"))
+}
+
 fn params() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
 }
@@ -325,6 +335,13 @@ fn fault(source: kube::Error) -> ApiError {
             status: status.code,
             reason: status.reason.clone(),
             message: status.message.clone(),
+        },
+        kube::Error::Discovery(
+            error @ (DiscoveryError::MissingKind(_) | DiscoveryError::MissingApiGroup(_)),
+        ) => ApiError::Refused {
+            status: 404,
+            reason: "NotFound".to_owned(),
+            message: error.to_string(),
         },
         other => ApiError::Unreachable { why: chain(&other) },
     }

@@ -14,6 +14,7 @@ use ringfort_model::mode::Owner;
 use ringfort_spec::{Scope, Spec};
 use serde_json::{Value, json};
 
+use crate::access::admission_objects::KEEPER;
 use crate::draft::{CLOSED, Component, Draft, Mount};
 use crate::paths;
 use crate::yaml;
@@ -170,6 +171,7 @@ pub fn waived_namespaces(spec: &Spec, control: &str) -> Vec<(String, String)> {
         .flat_map(|control| spec.waivers_of(control))
         .filter_map(|waiver| match &waiver.scope {
             Scope::Namespaces { label, user } => Some((label.clone(), user.clone())),
+            Scope::Addon(name) => Some((addon_label(name), KEEPER.to_owned())),
             Scope::Cluster | Scope::Nodes(_) => None,
         })
         .collect();
@@ -177,6 +179,14 @@ pub fn waived_namespaces(spec: &Spec, control: &str) -> Vec<(String, String)> {
     waived.dedup();
     waived
 }
+
+/// Gives the key of the label on the namespaces of an add-on that a waiver opens.
+pub fn addon_label(addon: &str) -> String {
+    format!("{ADDON_DOMAIN}/{addon}")
+}
+
+/// Where the labels of add-ons stand; no waiver of a user's own can name one.
+const ADDON_DOMAIN: &str = "addon.ringfort.dev";
 
 /// Lists the labels of namespaces that a guard of pods does not look at.
 pub fn exempt_labels(spec: &Spec, control: &str) -> Vec<String> {

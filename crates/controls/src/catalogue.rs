@@ -53,6 +53,7 @@ pub static CATALOGUE: &[&Control] = &[
     &network::pod_network::CONTROL,
     &network::services::CONTROL,
     &network::tls_1_3::CONTROL,
+    &workload::addons::CONTROL,
 ];
 
 /// Finds a control by its id.

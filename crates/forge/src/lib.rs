@@ -1,5 +1,6 @@
 //! Makes clusters: renders the blueprint, and drives the engine until machines and API are as it says.
 
+pub mod addons;
 pub mod bundle;
 pub mod carriage;
 pub mod drive;

@@ -12,6 +12,8 @@ use ringfort_forge::render::{
     Materials, RenderError, Rendered, SIGNING_KEY, keys, render, render_all, render_without,
     sample_trust, tree,
 };
+use ringfort_model::addon::Addon;
+use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::bundle::{API_VERSION, BundleLock, Entry, EntryKind, KIND, Sbom, Source};
 use ringfort_model::content::Content;
@@ -23,7 +25,7 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_model::version::Minor;
 use ringfort_spec::Spec;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const FILES: [&str; 13] = [
     "bridge",
@@ -99,7 +101,7 @@ fn spec(minor: Minor) -> Spec {
 
 fn drawn(spec: &Spec) -> Result<Rendered, RenderError> {
     let lock = lock(spec.kubernetes.minor);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
     render_all(spec, &sample_trust(spec).unwrap(), &materials)
 }
 
@@ -109,7 +111,7 @@ fn blueprint(minor: Minor) -> Blueprint {
 
 fn without(control: &str, spec: &Spec) -> Result<Blueprint, RenderError> {
     let lock = lock(spec.kubernetes.minor);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
     render_without(control, spec, &sample_trust(spec).unwrap(), &materials)
 }
 
@@ -281,7 +283,9 @@ fn every_other_control_can_be_left_out_and_is_then_missed() {
             continue;
         }
         let rest = without(control.id, &spec).unwrap_or_else(|e| panic!("{}: {e}", control.id));
-        assert_ne!(rest, blueprint(Minor::V1_37), "{} adds nothing", control.id);
+        // This one only passes on what a spec names; another test sees to that.
+        let adds = control.id != "workload/addons";
+        assert_eq!(rest != blueprint(Minor::V1_37), adds, "what {} adds", control.id);
         let by = |by: &str| by == control.id;
         assert!(!rest.machines.values().flat_map(|m| m.items.values()).any(|item| by(&item.by)));
     }
@@ -345,7 +349,7 @@ fn packets_of_pods_are_encrypted_only_where_machines_can() {
     let waives = spec_with(Minor::V1_37, waiver);
     let lock = lock(Minor::V1_37);
     let check = |spec: &Spec, trust: &TrustFacts, encrypted: bool, mtu: &str| {
-        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
         let blueprint = render(spec, trust, &materials).unwrap();
         let machine = blueprint.machines.values().next().unwrap();
         assert_eq!(machine.items.contains_key(&ItemId::file(TUNNEL_KEY)), encrypted);
@@ -370,7 +374,7 @@ fn a_machine_whose_public_half_is_not_known_is_told_to_nobody() {
     let mut trust = sample_trust(&spec).unwrap();
     let unknown = trust.tunnel_keys.pop_last().unwrap().0;
     let lock = lock(Minor::V1_37);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
     let blueprint = render(&spec, &trust, &materials).unwrap();
     let routes = text(&blueprint, "/etc/kubernetes/routes.json");
     let routes: Routes = serde_json::from_str(routes).unwrap();
@@ -408,7 +412,7 @@ fn what_is_missing_is_named_all_at_once() {
     lock.entries.retain(|entry| entry.name != "runc" && entry.name != "pause");
     let mut trust = sample_trust(&spec).unwrap();
     trust.pod_ranges.clear();
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort") };
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
     let error = render(&spec, &trust, &materials).unwrap_err().to_string();
     for missing in ["\"runc\"", "\"pause\"", "the pod range of w-10-0-0-23"] {
         assert!(error.contains(missing), "{error}");
@@ -421,4 +425,66 @@ fn a_users_own_network_takes_the_place_of_ours() {
     let paths: BTreeSet<&str> = texts(&own).map(|(path, _)| path).collect();
     assert!(!paths.iter().any(|path| path.contains("/cni/") || path.contains("routes")));
     assert!(paths.contains("/etc/kubernetes/kube-proxy.yaml"));
+}
+
+#[test]
+fn an_addon_is_applied_and_its_waiver_opens_its_namespaces_to_nobody_else() {
+    let addons = "addons: [{ name: net, files: [net.yaml] }]\n";
+    let waiver = "waivers:\n- control: access/pod-security\n  scope: { addon: net }\n  \
+                  reason: it routes\n  owner: ann\n  expires: 2027-01-01\n";
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "net"}});
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "net", "namespace": "net"},
+    });
+    let objects = vec![namespace.clone(), account.clone()];
+    let net = [Addon { name: "net".to_owned(), objects }];
+    let lock = lock(Minor::V1_37);
+    let drawn = |text: &str| {
+        let spec = spec_with(Minor::V1_37, text);
+        let trust = sample_trust(&spec).unwrap();
+        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &net };
+        render(&spec, &trust, &materials).unwrap()
+    };
+    let of = |blueprint: &Blueprint| -> Vec<Value> {
+        let by = blueprint.objects.iter().filter(|object| object.by == "workload/addons");
+        by.map(|object| object.object.clone()).collect()
+    };
+    let closed = drawn(addons);
+    assert_eq!(of(&closed), [namespace.clone(), account.clone()]);
+    let made = |object: &&ApiObject| object.presence == Presence::Made;
+    let last = closed.objects.iter().rfind(made).unwrap();
+    assert_eq!(last.object, account, "add-ons come last of what ringfort makes");
+    let open = drawn(&format!("{addons}{waiver}"));
+    let mut labelled = namespace;
+    labelled["metadata"]["labels"] = json!({
+        "addon.ringfort.dev/net": "true",
+        "pod-security.kubernetes.io/enforce": "privileged",
+    });
+    assert_eq!(of(&open), [labelled, account]);
+    let guards = "/etc/kubernetes/admission/validating";
+    let planes = format!("{guards}/44-control-planes.yaml");
+    assert!(text(&open, &planes).contains("\"addon.ringfort.dev/net\" in variables.labels"));
+    assert!(!text(&closed, &planes).contains("addon."));
+    let walls = text(&open, &format!("{guards}/47-waived-namespaces.yaml"));
+    assert!(walls.contains("request.userInfo.username in [\"ringfort:keeper\"]"), "{walls}");
+    assert!(!walls.contains("waived-identities"), "ringfort's own identity is not walled in");
+    let kinds = open.objects.iter().map(|object| object.key().to_string());
+    assert!(!kinds.into_iter().any(|key| key.contains("ringfort:waived")));
+}
+
+#[test]
+fn an_addon_cannot_change_what_is_ringforts_own() {
+    let spec = spec_with(Minor::V1_37, "addons: [{ name: dns, files: [dns.yaml] }]\n");
+    let object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {},
+    });
+    let dns = [Addon { name: "dns".to_owned(), objects: vec![object] }];
+    let (lock, trust) = (lock(Minor::V1_37), sample_trust(&spec).unwrap());
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &dns };
+    let error = render(&spec, &trust, &materials).unwrap_err().to_string();
+    for word in ["ConfigMap kube-system/coredns", "network/cluster-dns", "workload/addons"] {
+        assert!(error.contains(word), "{error}");
+    }
 }

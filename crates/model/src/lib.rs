@@ -4,6 +4,7 @@
 //! Never here: input or output, clocks, randomness, asynchrony, knowledge of Kubernetes' clients.
 
 pub mod act;
+pub mod addon;
 pub mod api_object;
 pub mod blueprint;
 pub mod bundle;

@@ -41,6 +41,7 @@ macro_rules! formats {
 }
 
 formats! {
+    addon_name, "addon-name", "metrics", addon_name_check;
     address, "ip", "10.0.0.11", |text| address_of(text).map(drop);
     age_recipient, "age-recipient",
         "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z", recipient;
@@ -124,6 +125,15 @@ fn label_key_check(text: &str) -> Result<(), String> {
 }
 
 const RESERVED_DOMAINS: &[&str] = &["kubernetes.io", "k8s.io", "ringfort.dev"];
+
+fn addon_name_check(text: &str) -> Result<(), String> {
+    match NodeName::new(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!(
+            "{text:?} is not a name: write up to 63 lower-case letters, digits and -, such as metrics"
+        )),
+    }
+}
 
 /// Keeps to names that no component has, since a certificate is signed for this one. Components'
 /// names hold a colon or begin with `kube-`.

@@ -14,7 +14,7 @@ pub struct Known {
 pub enum Limit {
     /// None: it holds for the whole cluster.
     Cluster,
-    /// Namespaces with a label.
+    /// Namespaces with a label, or those of an add-on.
     Namespaces,
     /// Some nodes.
     Nodes,
@@ -25,7 +25,9 @@ impl Limit {
     pub(crate) fn written(self) -> &'static str {
         match self {
             Self::Cluster => "without `scope`",
-            Self::Namespaces => "with `scope: { namespaceLabel: KEY, user: NAME }`",
+            Self::Namespaces => {
+                "with `scope: { namespaceLabel: KEY, user: NAME }` or `scope: { addon: NAME }`"
+            }
             Self::Nodes => "with `scope: { nodes: [NAME] }`",
         }
     }

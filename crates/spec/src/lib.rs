@@ -36,5 +36,5 @@ pub use crate::settings::{
     Admin, Audit, CgroupDriver, Encryption, Network, Provider, Routes, Runtime, Transport,
 };
 pub use crate::shape::nearest;
-pub use crate::spec::{Node, Scope, Spec, Ssh, Waiver, on_disk};
+pub use crate::spec::{Addon, Node, Scope, Spec, Ssh, Waiver, on_disk};
 pub use crate::template::template;

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::parsed::Parsed;
 use crate::rules::{Machine, NO_PRIVILEGED_CONTAINERS, machines, scope_of};
-use crate::spec::{Checked, Node, Spec, Ssh, Waiver};
+use crate::spec::{Addon, Checked, Node, Spec, Ssh, Waiver};
 use crate::written::{self, HostSsh, Written};
 
 /// Gives the spec of a file without problems; `None` only if there were some.
@@ -30,6 +30,7 @@ pub(crate) fn resolve(parsed: &Parsed, today: Date) -> Option<Spec> {
         admin: written.admin.clone(),
         audit: written.audit.clone(),
         allow_privileged: written.allow_privileged,
+        addons: written.addons.iter().map(|a| addon(a.as_ref()?)).collect::<Option<_>>()?,
         waivers,
         ended,
         checked: Checked,
@@ -69,6 +70,12 @@ fn ssh(all: &written::Ssh, own: Option<&HostSsh>, address: IpAddr) -> Ssh {
         sudo: own.sudo.unwrap_or(all.sudo),
         transport: own.transport.unwrap_or(all.transport),
     }
+}
+
+fn addon(written: &written::Addon) -> Option<Addon> {
+    let files = written.files.as_ref()?;
+    let files = files.iter().map(|file| file.as_ref().map(PathBuf::from));
+    Some(Addon { name: written.name.clone()?, files: files.collect::<Option<_>>()? })
 }
 
 fn waiver(written: &written::Waiver) -> Option<Waiver> {

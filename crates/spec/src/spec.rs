@@ -41,6 +41,8 @@ pub struct Spec {
     /// Whether the API server accepts privileged containers at all. Never without a waiver that
     /// holds.
     pub allow_privileged: bool,
+    /// Manifests that are applied and kept, in this order.
+    pub addons: Vec<Addon>,
     /// The decisions against controls that hold today.
     pub waivers: Vec<Waiver>,
     /// The decisions against controls whose last day has passed: they loosen nothing any more.
@@ -116,6 +118,16 @@ pub struct Ssh {
     pub transport: Transport,
 }
 
+/// Manifests that belong together.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Addon {
+    /// What they are called.
+    pub name: String,
+    /// The files as written. See [`on_disk`].
+    pub files: Vec<PathBuf>,
+}
+
 /// A decision against a control.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -145,6 +157,8 @@ pub enum Scope {
         /// The identity.
         user: String,
     },
+    /// The namespaces of an add-on.
+    Addon(String),
     /// Some nodes.
     Nodes(BTreeSet<NodeName>),
 }
@@ -156,6 +170,7 @@ impl fmt::Display for Scope {
             Self::Namespaces { label, user } => {
                 write!(f, "for namespaces that {user} labels with {label}")
             }
+            Self::Addon(name) => write!(f, "for the namespaces of the add-on {name}"),
             Self::Nodes(nodes) => {
                 let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "for {}", names.join(", "))

@@ -82,6 +82,12 @@ pub(crate) struct Written {
     /// `access/no-privileged-containers`; Pod Security still applies.
     #[serde(default)]
     pub allow_privileged: bool,
+    /// Manifests that `ringfort up` applies under its own identity and keeps as they are, such as those
+    /// of a network of your own (`network.provider: none`). What an add-on's pods need beyond the
+    /// restricted standard is opened by a waiver with `scope: { addon: NAME }`.
+    #[serde(default)]
+    #[schemars(with = "Vec<Addon>")]
+    pub addons: List<Addon>,
     /// Decisions against a control, each with an owner, a reason and an end. They stand in every
     /// report.
     #[serde(default)]
@@ -195,6 +201,19 @@ pub(crate) struct Dns {
     pub upstream: List<IpAddr>,
 }
 
+/// Manifests that belong together.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Addon {
+    /// What the add-on is called: up to 63 lower-case letters, digits and `-`.
+    #[schemars(required, schema_with = "format::addon_name")]
+    pub name: Option<String>,
+    /// The files of its manifests, applied in this order. Relative paths start beside this file. A
+    /// Secret in them is refused.
+    #[schemars(required, schema_with = "files")]
+    pub files: Option<List<String>>,
+}
+
 /// A decision against a control.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -223,7 +242,8 @@ pub(crate) struct Waiver {
     pub expires: Option<Date>,
 }
 
-/// What a waiver is limited to: namespaces with a label, made by one identity; or some nodes.
+/// What a waiver is limited to: namespaces with a label, made by one identity; those of an add-on; or
+/// some nodes.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Scope {
@@ -235,6 +255,10 @@ pub(crate) struct Scope {
     /// `ringfort kubeconfig --waiver NAME` issues its kubeconfig. Needs `namespaceLabel`.
     #[schemars(schema_with = "format::user_name")]
     pub user: Option<String>,
+    /// The name of an add-on; the namespaces in its manifests are meant. Nobody but `ringfort up`
+    /// writes pods there.
+    #[schemars(schema_with = "format::addon_name")]
+    pub addon: Option<String>,
     /// The names of the nodes that are meant.
     #[schemars(schema_with = "node_names")]
     pub nodes: List<NodeName>,
@@ -257,6 +281,11 @@ fn hosts(generator: &mut SchemaGenerator, example: [&str; 3]) -> Schema {
 
 fn addresses(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": format::address(generator) })
+}
+
+fn files(generator: &mut SchemaGenerator) -> Schema {
+    let items = format::words(generator);
+    json_schema!({ "type": "array", "items": items, "examples": [["addons/network.yaml"]] })
 }
 
 fn node_names(generator: &mut SchemaGenerator) -> Schema {

@@ -1,9 +1,9 @@
 //! No pod but the control plane's own runs on a control plane.
 
-use ringfort_spec::{Limit, Provider, Spec};
+use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
-use crate::access::waived_namespaces::{MACHINE, control_planes};
+use crate::access::waived_namespaces::{LABELS, MACHINE, control_planes, of_addons, or_labelled};
 use crate::admission::{Admission, NO_MIRROR_POD, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
@@ -24,11 +24,13 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         rule(&[""], &["CREATE"], &["pods"]),
         rule(&[""], &["CREATE"], &["bindings", "pods/binding"]),
     ]);
-    // A network of the user's own runs an agent on every machine.
-    let agents = match spec.network.provider {
-        Provider::Ringfort => "",
-        Provider::None => " || request.namespace == 'kube-system'",
-    };
+    // A network of the user's own is an add-on that runs an agent on every machine.
+    let addons = of_addons(spec);
+    let agents: String = addons.iter().map(|label| or_labelled(label)).collect();
+    let mut variables = vec![json!({"name": "machine", "expression": MACHINE})];
+    if !addons.is_empty() {
+        variables.push(json!({"name": "labels", "expression": LABELS}));
+    }
     let policy = Policy {
         name: "control-planes",
         spec: json!({
@@ -36,7 +38,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
             "matchConditions": [
                 {"name": "not-a-mirror-pod-of-its-own-node", "expression": NO_MIRROR_POD},
             ],
-            "variables": [{"name": "machine", "expression": MACHINE}],
+            "variables": variables,
             "validations": [refuse_unless(
                 format!("!(variables.machine in {}){agents}", control_planes(spec)),
                 "only the control plane's own pods run on control planes",

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfort_spec::{Scope, Spec, Waiver};
 use serde_json::{Value, json};
 
+use crate::access::admission_objects::KEEPER;
 use crate::access::{pod_security, waived_identity};
-use crate::admission::{Admission, Policy, constraints, guard, quoted, refuse_unless, rule};
+use crate::admission::{
+    Admission, Policy, addon_label, constraints, guard, quoted, refuse_unless, rule,
+};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
 
@@ -29,7 +32,11 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let mut policies = vec![pods(&waived), machines(spec, &waived)];
     if !waived.is_empty() {
         policies.push(labels(&waived));
-        policies.push(waived_identity::wall(spec, &waived));
+    }
+    // ringfort's own identity applies add-ons, and all the rest: it is not walled in.
+    let persons = Waived::from_iter(waived.clone().into_iter().filter(|(_, users)| !is_own(users)));
+    if !persons.is_empty() {
+        policies.push(waived_identity::wall(spec, &persons));
     }
     let users = working(spec);
     if !users.is_empty() {
@@ -45,9 +52,12 @@ pub type Waived = BTreeMap<String, BTreeSet<String>>;
 pub fn waived(spec: &Spec) -> Waived {
     let mut waived = Waived::new();
     for waiver in &spec.waivers {
-        if let Scope::Namespaces { label, user } = &waiver.scope {
-            waived.entry(label.clone()).or_default().insert(user.clone());
-        }
+        let (label, user) = match &waiver.scope {
+            Scope::Namespaces { label, user } => (label.clone(), user.clone()),
+            Scope::Addon(name) => (addon_label(name), KEEPER.to_owned()),
+            Scope::Cluster | Scope::Nodes(_) => continue,
+        };
+        waived.entry(label).or_default().insert(user);
     }
     waived
 }
@@ -58,7 +68,7 @@ fn working(spec: &Spec) -> BTreeSet<&String> {
     fn user(waiver: &Waiver) -> Option<&String> {
         match &waiver.scope {
             Scope::Namespaces { user, .. } => Some(user),
-            Scope::Cluster | Scope::Nodes(_) => None,
+            Scope::Addon(_) | Scope::Cluster | Scope::Nodes(_) => None,
         }
     }
     spec.waivers_of(pod_security::CONTROL.id).filter_map(user).collect()
@@ -68,10 +78,12 @@ fn working(spec: &Spec) -> BTreeSet<&String> {
 /// that was there, nor does a namespace that was opened hide.
 fn labels(waived: &Waived) -> Policy {
     let come = waived.iter().map(|(label, users)| {
+        // An add-on's namespaces are named in its manifests, whenever they were made.
+        let at_birth = if is_own(users) { "" } else { "request.operation == 'CREATE' && " };
         let (key, users) = (quoted(label), list(users));
         let expression = format!(
             "!({key} in variables.labels) || {key} in variables.before ||\n\
-             (request.operation == 'CREATE' && request.userInfo.username in {users})"
+             ({at_birth}request.userInfo.username in {users})"
         );
         refuse_unless(expression, &format!("{label} is given by {users}, to new namespaces"))
     });
@@ -140,17 +152,33 @@ fn machines(spec: &Spec, waived: &Waived) -> Policy {
     let mut variables = open(waived);
     variables.push(json!({"name": "machine", "expression": MACHINE}));
     let names = control_planes(spec);
+    let addons: String = of_addons(spec).iter().map(|label| or_labelled(label)).collect();
     Policy {
         name: "waived-machines",
         spec: json!({
             "matchConstraints": constraints(&rules, &[]),
             "variables": variables,
             "validations": [refuse_unless(
-                format!("!variables.open || !(variables.machine in {names})"),
+                format!("!variables.open || !(variables.machine in {names}){addons}"),
                 "pods of a namespace below the standard run on workers only",
             )],
         }),
     }
+}
+
+/// Says whether a waiver's namespaces are those of an add-on.
+fn is_own(users: &BTreeSet<String>) -> bool {
+    users.iter().any(|user| user == KEEPER)
+}
+
+/// Lists the labels of add-ons whose namespaces are open.
+pub(crate) fn of_addons(spec: &Spec) -> Vec<String> {
+    waived(spec).into_iter().filter(|(_, users)| is_own(users)).map(|(label, _)| label).collect()
+}
+
+/// Writes that a namespace with a label is meant as well.
+pub(crate) fn or_labelled(label: &str) -> String {
+    format!(" ||\n{} in variables.labels", quoted(label))
 }
 
 /// The machine that a pod or a binding names, if any.
@@ -158,14 +186,17 @@ pub(crate) const MACHINE: &str = "\
 object.kind == 'Binding' ? object.target.name :
 (has(object.spec.nodeName) ? object.spec.nodeName : '')";
 
+/// The labels of the namespace in which something is written.
+pub(crate) const LABELS: &str =
+    "has(namespaceObject.metadata.labels) ? namespaceObject.metadata.labels : {}";
+
 /// Writes the variables that say whether a namespace is open: waived, or below the standard for
 /// whatever reason.
 fn open(waived: &Waived) -> Vec<Value> {
     let labels = waived.keys().map(|label| format!(" || {} in variables.labels", quoted(label)));
     let expression = format!("{LOWERED}{}", labels.collect::<String>());
     vec![
-        json!({"name": "labels", "expression":
-            "has(namespaceObject.metadata.labels) ? namespaceObject.metadata.labels : {}"}),
+        json!({"name": "labels", "expression": LABELS}),
         json!({"name": "open", "expression": expression}),
     ]
 }

@@ -15,6 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use ringfort_model::addon::Addon;
 use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::{Machine, Role};
 use ringfort_model::bundle::{BundleLock, Entry, ImageEntry};
@@ -47,6 +48,8 @@ pub struct Given<'a> {
     pub bundle: &'a BundleLock,
     /// Digest of the ringfort binary that machines run.
     pub ringfort: &'a Digest,
+    /// The manifests of its add-ons.
+    pub addons: &'a [Addon],
 }
 
 /// A blueprint while controls write it.
@@ -138,6 +141,11 @@ impl<'a> Draft<'a> {
     /// Gives the digest of the ringfort binary that machines run.
     pub fn ringfort(&self) -> &'a Digest {
         self.given.ringfort
+    }
+
+    /// Gives the manifests of the cluster's add-ons.
+    pub fn addons(&self) -> &'a [Addon] {
+        self.given.addons
     }
 
     /// Gives an authority's certificate in PEM; its absence is a fault.

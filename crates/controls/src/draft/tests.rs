@@ -57,7 +57,7 @@ fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<Draft
         host_tools: Vec::new(),
         entries: Vec::new(),
     };
-    let given = Given { trust: &trust, bundle: &bundle, ringfort: &digest };
+    let given = Given { trust: &trust, bundle: &bundle, ringfort: &digest, addons: &[] };
     let mut draft = Draft::new(&spec, given);
     draft.sign("test/first");
     draft.control_planes(first);

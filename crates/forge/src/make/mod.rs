@@ -27,6 +27,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_api::Cluster;
 use ringfort_controls::access::service_account_tokens;
 use ringfort_engine::{Goal, Refusal, Report, look_at};
+use ringfort_model::addon::Addon;
 use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::content::Content;
 use ringfort_model::event::Event;
@@ -63,6 +64,8 @@ pub struct Work<'a> {
     pub bundle: &'a Bundle,
     /// This binary.
     pub own: &'a OwnBinary,
+    /// The manifests of the spec's add-ons.
+    pub addons: &'a [Addon],
     /// The operator's secrets.
     pub keyring: Keyring,
     /// Who seals them.
@@ -178,7 +181,8 @@ impl Work<'_> {
     /// # Errors
     /// See [`RenderError`].
     pub fn render(&self) -> Result<Blueprint, RenderError> {
-        let materials = Materials { bundle: self.bundle.lock(), ringfort: self.own.digest.clone() };
+        let (bundle, ringfort) = (self.bundle.lock(), self.own.digest.clone());
+        let materials = Materials { bundle, ringfort, addons: self.addons };
         let blueprint = render::render(self.spec, &self.memory.trust, &materials)?;
         Ok(marked(blueprint, self.spec))
     }

@@ -10,6 +10,7 @@ use ringfort_controls::access::service_account_tokens;
 use ringfort_controls::draft::{Draft, DraftFault, Given, Needs, Stamp};
 use ringfort_controls::network::pod_encryption;
 use ringfort_controls::{CATALOGUE, Control, access, workload};
+use ringfort_model::addon::Addon;
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::digest::Digest;
@@ -29,6 +30,8 @@ pub struct Materials<'a> {
     pub bundle: &'a BundleLock,
     /// Digest of the ringfort binary that machines run.
     pub ringfort: Digest,
+    /// The manifests of the spec's add-ons.
+    pub addons: &'a [Addon],
 }
 
 /// A blueprint, and who asked for each part of what several controls write together.
@@ -62,7 +65,10 @@ pub const SIGNING_KEY: &str = ringfort_controls::paths::SERVICE_ACCOUNT_KEY;
 /// machines their WireGuard keys, where packets of pods are encrypted.
 pub fn keys(spec: &Spec, known: &TrustFacts) -> Blueprint {
     let (trust, bundle, ringfort) = sample::nothing(spec);
-    let mut draft = Draft::new(spec, Given { trust: &trust, bundle: &bundle, ringfort: &ringfort });
+    let mut draft = Draft::new(
+        spec,
+        Given { trust: &trust, bundle: &bundle, ringfort: &ringfort, addons: &[] },
+    );
     draft.sign(service_account_tokens::CONTROL.id);
     draft.control_planes(service_account_tokens::own_key);
     if pod_encryption::is_on(spec, known) {
@@ -140,7 +146,8 @@ fn draw(
     controls: &[&'static Control],
     needs: Needs,
 ) -> Result<Rendered, RenderError> {
-    let given = Given { trust, bundle: materials.bundle, ringfort: &materials.ringfort };
+    let Materials { bundle, ringfort, addons } = materials;
+    let given = Given { trust, bundle, ringfort, addons };
     let mut draft = Draft::new(spec, given);
     for control in controls {
         if let Some(make) = control.make {

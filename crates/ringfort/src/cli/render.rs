@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ringfort_forge::addons;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_forge::render::{Materials, render_all, sample_trust, tree};
@@ -11,7 +12,7 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
 use super::Fault;
-use super::session::find_bundle;
+use super::session::{beside, find_bundle, home};
 use super::specification::{self, SpecFile};
 
 /// Write the blueprint of a cluster as files, without any secret
@@ -40,7 +41,8 @@ pub fn run(args: &RenderArgs) -> Result<ExitCode, Fault> {
     let trust = find_trust(&args.spec.file, &spec)?;
     let program = std::env::current_exe().map_err(Fault::unable)?;
     let own = OwnBinary::read(&program).map_err(Fault::unable)?;
-    let materials = Materials { bundle: bundle.lock(), ringfort: own.digest };
+    let addons = addons::read(&spec, &home()?, beside(&args.spec.file)).map_err(Fault::usage)?;
+    let materials = Materials { bundle: bundle.lock(), ringfort: own.digest, addons: &addons };
     let rendered = render_all(&spec, &trust, &materials).map_err(Fault::usage)?;
     let files = tree(&rendered);
     require_empty(&args.out)?;

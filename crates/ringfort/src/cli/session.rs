@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 
+use ringfort_forge::addons;
 use ringfort_forge::bundle::{Bundle, cache_directory};
 use ringfort_forge::carriage;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
 use ringfort_forge::make::{Memory, Places, Preflight, Site, Work, doors};
+use ringfort_model::addon::Addon;
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::event::{EVENT_VERSION, Event};
 use ringfort_model::tunnel::{Carriage, PodTraffic};
@@ -64,6 +66,8 @@ pub struct Session<'v> {
     pub own: OwnBinary,
     /// The bundle.
     pub bundle: Bundle,
+    /// The manifests of the specification's add-ons.
+    pub addons: Vec<Addon>,
     /// How it is told.
     pub voice: &'v mut Voice,
     /// Whether packets of pods are encrypted between machines, once that is settled.
@@ -112,7 +116,9 @@ impl<'v> Session<'v> {
         let own = OwnBinary::read(&program).map_err(Fault::unable)?;
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
+        let addons = addons::read(&spec, &home, beside(&file)).map_err(Fault::usage)?;
         Ok(Self {
+            addons,
             file,
             home,
             operator,
@@ -162,7 +168,7 @@ impl<'v> Session<'v> {
     /// Judges the machines. A fatal finding ends the command before anything was written.
     pub async fn preflight(&mut self, site: &Site) -> Result<Preflight, Fault> {
         self.voice.stage("preflight");
-        let preflight = site.preflight(&self.spec, now_ms).await;
+        let preflight = site.preflight(&self.spec, &self.bundle.lock().host_tools, now_ms).await;
         for finding in &preflight.findings {
             self.voice.tell(&Event::Preflight {
                 node: finding.node.clone(),
@@ -205,13 +211,14 @@ impl<'v> Session<'v> {
         keyring: Keyring,
         memory: Memory<'a>,
     ) -> (Work<'a>, &'a mut Voice) {
-        let Self { file, home, operator, identity, spec, bundle, own, voice, .. } = self;
+        let Self { file, home, operator, identity, spec, bundle, own, addons, voice, .. } = self;
         let work = Work {
             spec,
             site,
             servers: BTreeMap::new(),
             bundle,
             own,
+            addons,
             keyring,
             identity,
             memory,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
-use crate::{Case, MACHINES, faults, guards, rotation, trouble};
+use crate::{Case, MACHINES, addons, faults, guards, rotation, trouble};
 
 /// Every case, the gentlest first.
 pub const ALL: &[Case] = &[
@@ -23,6 +23,7 @@ pub const ALL: &[Case] = &[
     Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
     Case { name: "each_guard_refuses_what_it_is_there_for", run: guards::refuse_each },
     Case { name: "guards_are_in_nobodys_way_who_works", run: guards::let_work_pass },
+    Case { name: "an_addon_is_kept_and_opens_its_namespaces_only", run: addons::kept },
     Case { name: "no_machine_holds_an_authority_key_or_a_token", run: no_keys_on_machines },
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "a_deleted_object_is_put_back", run: deleted_object },
@@ -38,6 +39,7 @@ pub const ALL: &[Case] = &[
     Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
     Case { name: "machines_are_exchanged_and_their_pods_move", run: exchanged },
     Case { name: "reset_leaves_machines_as_they_were", run: reset },
+    Case { name: "a_network_of_ones_own_is_proved_like_ours", run: addons::own_network },
 ];
 
 fn plan_first(cluster: &Cluster) {

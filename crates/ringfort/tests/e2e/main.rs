@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
+mod addons;
 mod cases;
 mod cluster;
 mod faults;

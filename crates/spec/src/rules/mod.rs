@@ -1,6 +1,7 @@
 //! The rules that look at more than one value. Each rule keeps silent about what could not be read,
 //! since that has been said.
 
+mod addons;
 mod hosts;
 mod network;
 mod waivers;
@@ -43,6 +44,7 @@ pub(crate) fn look(parsed: &Parsed, known_controls: &[Known], today: Date) -> Ve
     let machines = machines(&parsed.written);
     let mut problems = hosts::look(parsed, &machines);
     problems.extend(network::look(parsed, &machines));
+    problems.extend(addons::look(parsed));
     problems.extend(waivers::look(parsed, &machines, known_controls, today));
     problems
 }

@@ -38,11 +38,13 @@ fn holds_on(parsed: &Parsed, control: &str, machine: &NodeName) -> bool {
 /// Turns a written limit into what it means; `None` if it means nothing.
 pub(crate) fn scope_of(written: Option<&Scope>) -> Option<spec::Scope> {
     let Some(written) = written else { return Some(spec::Scope::Cluster) };
-    match (&written.namespace_label, &written.user, written.nodes.as_slice()) {
-        (Some(label), Some(user), []) => {
+    let Scope { namespace_label, user, addon, nodes } = written;
+    match (namespace_label, user, addon, nodes.as_slice()) {
+        (Some(label), Some(user), None, []) => {
             Some(spec::Scope::Namespaces { label: label.clone(), user: user.clone() })
         }
-        (None, None, nodes @ [_, ..]) => {
+        (None, None, Some(addon), []) => Some(spec::Scope::Addon(addon.clone())),
+        (None, None, None, nodes @ [_, ..]) => {
             Some(spec::Scope::Nodes(nodes.iter().flatten().cloned().collect()))
         }
         _ => None,
@@ -132,11 +134,14 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
         return Vec::new();
     };
     if scope_of(Some(scope)).is_none() {
-        let message = "the limit is neither a label with a user nor a list of nodes";
+        let message = "the limit is not one of a label with a user, an add-on and a list of nodes";
         let problem = Problem::new("bad-scope", parsed.key_at(&path), message);
         return vec![problem.help(
-            "write `{ namespaceLabel: KEY, user: NAME }`, or `{ nodes: [NAME] }`, or leave it out",
+            "write `{ namespaceLabel: KEY, user: NAME }`, `{ addon: NAME }` or `{ nodes: [NAME] }`, or leave it out",
         )];
+    }
+    if let Some(addon) = &scope.addon {
+        return unknown_addon(parsed, addon, &path).into_iter().collect();
     }
     if !hosts::all_known(parsed, machines) {
         return Vec::new();
@@ -157,12 +162,26 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
     strangers.filter(|(_, name)| !is_machine(name)).map(say).collect()
 }
 
+fn unknown_addon(parsed: &Parsed, addon: &str, path: &str) -> Option<Problem> {
+    let addons = parsed.written.addons.iter().flatten();
+    let names: Vec<&str> = addons.filter_map(|addon| addon.name.as_deref()).collect();
+    if names.contains(&addon) || !parsed.sound("/addons") {
+        return None;
+    }
+    let at = parsed.value_at(&format!("{path}/addon"));
+    let problem = Problem::new("unknown-addon", at, format!("there is no add-on {addon}"));
+    Some(problem.help(match nearest(addon, &names) {
+        Some(name) => did_you_mean(name),
+        None => "add it to `addons`, with the files of its manifests".to_owned(),
+    }))
+}
+
 /// A control that others rest on is not waived at all, and one about pods not for nodes.
 fn too_wide(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[Known]) -> Option<Problem> {
     let control = waiver.control.as_deref()?;
     let limit = match scope_of(waiver.scope.as_ref())? {
         spec::Scope::Cluster => Limit::Cluster,
-        spec::Scope::Namespaces { .. } => Limit::Namespaces,
+        spec::Scope::Namespaces { .. } | spec::Scope::Addon(_) => Limit::Namespaces,
         spec::Scope::Nodes(_) => Limit::Nodes,
     };
     let limits = known.iter().chain(&OWN).find(|known| known.id == control)?.limits;

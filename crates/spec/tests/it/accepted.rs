@@ -206,6 +206,14 @@ fn the_example_is_accepted() {
 }
 
 #[test]
+fn the_example_with_a_network_of_ones_own_opens_its_addon_only() {
+    let spec = spec(include_str!("../../../../examples/own-network.yaml"));
+    let scopes: Vec<_> = spec.waivers_of("access/pod-security").map(|w| &w.scope).collect();
+    assert_eq!(scopes, [&Scope::Addon("cilium".to_owned())]);
+    assert_eq!(spec.addons[0].files.len(), 2);
+}
+
+#[test]
 fn the_example_for_conformance_opens_one_label_for_one_identity() {
     let text = include_str!("../../../../examples/conformance.yaml");
     let spec = ringfort_spec::read(text, "conformance.yaml", CONTROLS, TODAY).unwrap();
