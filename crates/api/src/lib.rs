@@ -209,6 +209,20 @@ impl Cluster {
         value(&api.create(&PostParams::default(), &object).await.map_err(fault)?)
     }
 
+    /// Creates an object in the name of another user, to see what that one may do.
+    ///
+    /// # Errors
+    /// The server did not answer or refused.
+    pub async fn create_as(&self, user: &str, object: &Value) -> Result<Value, ApiError> {
+        let (api, _) = self.api_of(object).await?;
+        let bytes = serde_json::to_vec(object).map_err(|e| shape(&e))?;
+        let request = kube::core::Request::new(api.resource_url());
+        let mut request = request.create(&PostParams::default(), bytes).map_err(|e| shape(&e))?;
+        let user = http::HeaderValue::from_str(user).map_err(|e| shape(&e))?;
+        request.headers_mut().insert("Impersonate-User", user);
+        self.client.request(request).await.map_err(fault)
+    }
+
     /// Reads an object; `None` if it is not there.
     ///
     /// # Errors

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use ringfort_model::blueprint::Machine;
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
+use ringfort_model::identity::KEEPER;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::mode::Owner;
 use ringfort_spec::{Scope, Spec};
 use serde_json::{Value, json};
 
-use crate::access::admission_objects::KEEPER;
 use crate::draft::{CLOSED, Component, Draft, Mount};
 use crate::paths;
 use crate::yaml;

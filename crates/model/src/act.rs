@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api_object::ObjectKey;
+use crate::identity::{ADMIN, KEEPER};
 use crate::judgement::Judgement;
 use crate::name::NodeName;
 use crate::net::Cidr;
@@ -85,6 +86,17 @@ pub enum Speaker {
     Admin,
     /// Nobody.
     Anonymous,
+}
+
+impl Speaker {
+    /// Gives the name of the user.
+    pub fn user(self) -> &'static str {
+        match self {
+            Self::Keeper => KEEPER,
+            Self::Admin => ADMIN,
+            Self::Anonymous => "system:anonymous",
+        }
+    }
 }
 
 /// What is asked of an API server.

@@ -160,6 +160,11 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Ask { server, speaker: Speaker::Keeper, ask: question } => {
             Ok(ask(way(&site.servers, server)?, question).await)
         }
+        Act::Ask { server, speaker: Speaker::Admin, ask: Ask::Create(object) } => {
+            let user = Speaker::Admin.user();
+            let created = way(&site.servers, server)?.create_as(user, object).await;
+            Ok(created.map_or_else(refusal, Seen::Object))
+        }
         Act::Ask { .. } => Err("no identity of this kind is at hand".to_owned()),
         Act::ReadSealed { member, key } => sealed(site, member, key).await,
         Act::ReadAudit { server, holding } => audit(site, server, holding).await,
@@ -200,10 +205,14 @@ async fn ask(cluster: &Cluster, ask: &Ask) -> Seen {
             Seen::Lines(wanted.map(str::to_owned).collect())
         }),
     };
-    answer.unwrap_or_else(|error| match error {
+    answer.unwrap_or_else(refusal)
+}
+
+fn refusal(error: ApiError) -> Seen {
+    match error {
         ApiError::Refused { status, message, .. } => Seen::Refused { status, message },
         other => Seen::Failed { why: other.to_string() },
-    })
+    }
 }
 
 async fn sealed(site: &Site, member: &NodeName, key: &str) -> Result<Seen, String> {

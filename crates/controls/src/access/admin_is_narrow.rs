@@ -1,5 +1,6 @@
 //! The handed-over identity administers workloads, and cannot make itself more.
 
+use ringfort_model::identity::ADMIN;
 use ringfort_spec::Spec;
 use serde_json::{Value, json};
 
@@ -21,9 +22,7 @@ pub static CONTROL: Control = Control {
     make: Some(make),
 };
 
-/// The identity that is handed over, and the role it is bound to.
-pub const ADMIN: &str = "ringfort:admin";
-
+/// Role and binding bear the identity's name.
 fn make(_: &Spec, draft: &mut Draft<'_>) {
     let rules: Vec<Value> = RULES.iter().map(Rule::write).collect();
     draft.object(json!({

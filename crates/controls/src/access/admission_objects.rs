@@ -1,5 +1,6 @@
 //! Only one sealed identity changes admission policies and webhooks.
 
+use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
@@ -17,9 +18,6 @@ pub static CONTROL: Control = Control {
     doc: include_str!("admission_objects.md"),
     make: Some(make),
 };
-
-/// The identity in whose name ringfort works on a cluster. Its key is made anew for each run.
-pub const KEEPER: &str = "ringfort:keeper";
 
 /// A policy that is stored in the API is never asked about admission objects (the server would lock
 /// itself in), so before 1.37 there is nothing to write.

@@ -1,9 +1,9 @@
 //! No volume is a directory of a machine.
 
+use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
-use crate::access::admission_objects::KEEPER;
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;

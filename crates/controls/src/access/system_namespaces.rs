@@ -1,9 +1,9 @@
 //! What lies in the cluster's own namespaces is changed by the cluster alone.
 
+use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
-use crate::access::admission_objects::KEEPER;
 use crate::access::system_accounts::CONTROLLER_MANAGER;
 use crate::admission::{Admission, Policy, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};

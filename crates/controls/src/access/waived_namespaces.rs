@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Scope, Spec, Waiver};
 use serde_json::{Value, json};
 
-use crate::access::admission_objects::KEEPER;
 use crate::access::{pod_security, waived_identity};
 use crate::admission::{
     Admission, Policy, addon_label, constraints, guard, quoted, refuse_unless, rule,

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, Heard, Load, Next, Seen};
+use ringfort_model::act::{Act, Ask, Heard, Load, Next, Seen, Speaker};
+use ringfort_model::identity::KEEPER;
 use ringfort_model::judgement::{Decided, Judgement};
 use ringfort_model::name::NodeName;
 
@@ -18,7 +19,11 @@ fn scene() -> Scene {
         domain: "cluster.local".to_owned(),
         api_address: [10, 96, 0, 1].into(),
         probe_image: "ringfort.dev/probe:1".to_owned(),
-        waived: [("e2e-framework".to_owned(), ["e2e".to_owned()].into())].into(),
+        waived: [
+            ("addon.ringfort.dev/net".to_owned(), [KEEPER.to_owned()].into()),
+            ("e2e-framework".to_owned(), ["e2e".to_owned()].into()),
+        ]
+        .into(),
         guards: [("ValidatingAdmissionPolicy".to_owned(), "sha256:4711".to_owned())].into(),
         pod_traffic: PodTraffic::Encrypted { pods: "10.244.0.0/16".parse().unwrap() },
     }
@@ -123,6 +128,24 @@ fn the_refusal_of_a_guard_is_not_that_of_pod_security() {
         other => good(other),
     });
     assert!(judgement.is_err(), "{judgement:?}");
+}
+
+/// ringfort's own identity gives the labels of add-ons, so that another one has to try.
+#[test]
+fn labels_of_addons_are_tried_by_the_handed_over_identity() {
+    let proof = GATE.iter().find(|proof| proof.control == "access/waived-namespaces").unwrap();
+    let mut tries = 0;
+    let judgement = judge(proof, |act| match act {
+        Act::Ask { speaker, ask: Ask::Create(object), .. } => {
+            let is_addon = !object["metadata"]["labels"]["addon.ringfort.dev/net"].is_null();
+            assert_eq!(*speaker, if is_addon { Speaker::Admin } else { Speaker::Keeper });
+            tries += usize::from(is_addon);
+            good(act)
+        }
+        other => good(other),
+    });
+    assert!(matches!(judgement, Ok(Decided::Pass(_))), "{judgement:?}");
+    assert_eq!(tries, 3, "each server is asked");
 }
 
 /// An open namespace of a waiver that holds is no finding, and is told.

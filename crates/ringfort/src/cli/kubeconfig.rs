@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use ringfort_forge::keyring::{HeldState, Keyring, StateDirectory};
 use ringfort_model::certificate::{Authority, Subject};
+use ringfort_model::identity::ADMIN;
 use ringfort_pki::{ClientIdentity, Endpoint, person_kubeconfig};
 use ringfort_spec::{Scope, Spec, Waiver};
 
@@ -45,8 +46,6 @@ pub struct KubeconfigArgs {
     reason: Option<String>,
 }
 
-/// The handed-over identity.
-const ADMIN: &str = "ringfort:admin";
 /// The file, beside the operator's state.
 const FILE: &str = "admin.conf";
 

@@ -12,6 +12,7 @@ use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
 use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
+use ringfort_model::identity::KEEPER;
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
@@ -52,9 +53,6 @@ pub struct UpArgs {
     #[arg(long)]
     take_over: bool,
 }
-
-/// ringfort's own identity while it works.
-pub const KEEPER: &str = "ringfort:keeper";
 
 /// Runs the command.
 pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {

@@ -42,8 +42,7 @@ spec:
       tolerations: [{ operator: Exists }]
       containers:
         - name: agent
-          image: ringfort.dev/probe:1
-          args: [serve]
+          image: PAUSE
           securityContext: { runAsUser: 0 }
           volumeMounts: [{ name: logs, mountPath: /logs }]
       volumes: [{ name: logs, hostPath: { path: /var/log } }]
@@ -63,12 +62,14 @@ pub fn kept(cluster: &Cluster) {
     let plain = std::fs::read_to_string(cluster.spec()).unwrap();
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: { name: s }\n";
     let file = cluster.directory.join("agent.yaml");
-    std::fs::write(&file, format!("{AGENT}{secret}")).unwrap();
+    // The one image that is on every machine.
+    let agent = AGENT.replace("PAUSE", &image(cluster, "pause"));
+    std::fs::write(&file, format!("{agent}{secret}")).unwrap();
     std::fs::write(cluster.spec(), with_addon(&plain)).unwrap();
     let secrets = cluster.ringfort("plan", &[]);
     assert_eq!(secrets.code, Some(2), "{}", secrets.stderr);
     assert!(secrets.stderr.contains("the Secret s would stand in the open"), "{}", secrets.stderr);
-    std::fs::write(&file, AGENT).unwrap();
+    std::fs::write(&file, agent).unwrap();
     let plan = cluster.ringfort("plan", &[]);
     well(&plan);
     let new = ["api Knob agent/loud", "api DaemonSet agent/agent", "api Namespace agent"];
@@ -99,6 +100,15 @@ pub fn kept(cluster: &Cluster) {
     assert!(!labels.contains("ringfort.dev") && !labels.contains("pod-security"), "{labels}");
     let gone = cluster.kubectl(&["delete", "namespace", "agent"]);
     assert_eq!(gone.code, Some(0), "{}", gone.stderr);
+}
+
+/// Gives the reference of an image of the bundle.
+fn image(cluster: &Cluster, name: &str) -> String {
+    let lock = std::fs::read_to_string(cluster.bundle().join("bundle.lock")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let entries = lock["entries"].as_array().unwrap();
+    let entry = entries.iter().find(|entry| entry["name"] == name);
+    entry.unwrap()["reference"].as_str().unwrap().to_owned()
 }
 
 fn only_ringfort_writes_there(cluster: &Cluster) {
