@@ -37,6 +37,7 @@ impl Memory<'_> {
         self.trust.started.clear();
         self.trust.service_account_keys.clear();
         self.trust.tunnel_keys.clear();
+        self.trust.pod_ranges.clear();
         self.trust.carriage = None;
         self.trust.objects.clear();
         self.trust.machines.retain(|machine| current.get(&machine.name) != Some(&machine.address));

@@ -145,7 +145,7 @@ fn network_of(number: usize) -> String {
     );
     let list = format!(r#"{{"cniVersion":"1.0.0","name":"own","plugins":[{bridge}]}}"#);
     format!(
-        "for _ in $(seq 600); do test -e /var/lib/kubelet/config.yaml && break; sleep 0.2; done; \
+        "for _ in $(seq 300); do test -e /var/lib/kubelet/config.yaml && break; sleep 0.2; done; \
          cp /var/lib/ringfort/seed/files/bridge /var/lib/ringfort/seed/files/host-local \
             /var/lib/ringfort/seed/files/loopback /opt/cni/bin/ && {routes} \
          printf %s '{list}' >/etc/cni/net.d/10-own.conflist"
@@ -168,9 +168,10 @@ pub fn own_network(cluster: &Cluster) {
             scope.spawn(move || cluster.on(machine, &network_of(number)));
         }
         std::thread::sleep(Duration::from_millis(100));
-        cluster.ringfort("up", &[])
+        let up = cluster.ringfort("up", &[]);
+        well(&up);
+        up
     });
-    well(&up);
     println!("     up with a network of one's own: {}", up.end());
     nothing_planned(cluster);
 }
