@@ -38,6 +38,10 @@ pub(crate) const PACKAGES: &[Package] = &[
     needs("pkg-config", "finds libseccomp when runc is built", Shown::Program("pkg-config")),
 ];
 
+/// What virtual machines of a lab need beside.
+pub(crate) const VIRTUAL: Package =
+    needs("qemu-system-x86", "runs virtual machines", Shown::Program("qemu-system-x86_64"));
+
 const fn needs(name: &'static str, why: &'static str, shown_by: Shown) -> Package {
     Package { name, why, shown_by }
 }
@@ -45,6 +49,12 @@ const fn needs(name: &'static str, why: &'static str, shown_by: Shown) -> Packag
 /// The packages that are not installed.
 pub(crate) fn missing() -> Vec<&'static Package> {
     PACKAGES.iter().filter(|package| !package.is_there()).collect()
+}
+
+/// The package for virtual machines, if it is not installed.
+pub(crate) fn missing_for_virtual_machines() -> Option<&'static Package> {
+    const PACKAGE: &Package = &VIRTUAL;
+    (!PACKAGE.is_there()).then_some(PACKAGE)
 }
 
 impl Package {

@@ -65,7 +65,7 @@ pub enum Effect {
         /// The step.
         step: Step,
     },
-    /// Say something to the operator.
+    /// Say something to the operator; who acts at this moment is filled in by who says it.
     Say(Answer),
     /// End the conversation.
     End,
@@ -184,7 +184,7 @@ impl Node {
 
     fn welcome(&self, out: &mut Vec<Effect>) {
         let (version, epoch) = (FRAME_VERSION, self.tenure.epoch);
-        out.push(Effect::Say(Answer::Welcome { version, epoch }));
+        out.push(Effect::Say(Answer::Welcome { version, epoch, busy: None }));
     }
 
     fn refuse(&mut self, why: String, out: &mut Vec<Effect>) {

@@ -95,6 +95,8 @@ pub enum Answer {
         version: u32,
         /// The epoch that the machine has seen before.
         epoch: u64,
+        /// Who acts there at this moment, for one who only looks.
+        busy: Option<String>,
     },
     /// Answers `Survey` with facts about the machine.
     Surveyed(crate::survey::Survey),

@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
@@ -36,20 +37,44 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(root.state("lock"))?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder)?;
-            let unnamed = holder.is_empty();
-            return Err(NotLocked::Held(if unnamed {
-                "another operator".to_owned()
-            } else {
-                holder
-            }));
+        if !is_free(&file) {
+            return Err(NotLocked::Held(named(&mut file)?));
         }
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(plain(operator).as_bytes())?;
         Ok(Self(file))
+    }
+}
+
+/// Locks the file. Who only looks whether it is locked holds it for a moment, and is waited for.
+fn is_free(file: &File) -> bool {
+    (0..TRIES).any(|tried| {
+        if tried > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    })
+}
+
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn named(file: &mut File) -> io::Result<String> {
+    let mut holder = String::new();
+    file.read_to_string(&mut holder)?;
+    Ok(if holder.is_empty() { "another operator".to_owned() } else { holder })
+}
+
+/// Tells who has taken the machine at this moment.
+pub(crate) fn holder(root: &Root) -> io::Result<Option<String>> {
+    let mut file = match File::open(root.state("lock")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(None),
+        Err(_) => named(&mut file).map(Some),
     }
 }
 
@@ -88,7 +113,9 @@ mod tests {
         let Ok(ann) = Lock::take(&root, "ann at\nhome") else { panic!() };
         let Err(NotLocked::Held(holder)) = Lock::take(&root, "bob") else { panic!() };
         assert_eq!(holder, "ann athome");
+        assert_eq!(super::holder(&root).unwrap().as_deref(), Some("ann athome"));
         drop(ann);
+        assert_eq!(super::holder(&root).unwrap(), None);
         assert!(Lock::take(&root, "bob").is_ok());
     }
 

@@ -186,7 +186,8 @@ fn a_second_operator_is_refused_by_the_firsts_name_until_it_hangs_up() {
     let (Answer::Refused { why }, _) = call("bob", 5) else { panic!() };
     assert!(why.starts_with("ann is at work"), "{why}");
     let (looking, _) = call("bob", 0);
-    assert!(matches!(looking, Answer::Welcome { epoch: 4, .. }), "looking is free: {looking:?}");
+    let Answer::Welcome { epoch: 4, busy, .. } = looking else { panic!("{looking:?}") };
+    assert_eq!(busy.as_deref(), Some("ann"), "looking is free, and says who acts");
     ann.hang_up().unwrap();
     for past in [3, 4] {
         let (Answer::Refused { why }, bob) = call("bob", past) else { panic!() };

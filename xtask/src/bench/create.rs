@@ -44,7 +44,10 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(arguments)?;
-    packages::install(&packages::missing())?;
+    let virtual_too = wish.virtual_machines.as_ref();
+    let mut wanted = packages::missing();
+    wanted.extend(virtual_too.and_then(|_| packages::missing_for_virtual_machines()));
+    packages::install(&wanted)?;
     let ringfort = match &wish.binary {
         Some(binary) => binary.clone(),
         None => dist::build(workspace)?,
@@ -158,7 +161,10 @@ pub(super) fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
 fn measure(ground: &Ground, outage_from: Option<&Path>) -> Result<Sample> {
     let lab = Lab::boot(ground)?;
     let bare = load::memory(&load::machines(LAB));
-    let (began, first) = lab.converge("up")?;
+    let (began, first) = match ground.virtual_machines {
+        None => lab.converge("up")?,
+        Some(_) => lab.converge_in_the_end("up")?,
+    };
     if !first.handed_over {
         let (events, all) = (ground.directory.join("up.jsonl"), first.not_proved.join("\n  "));
         let message = format!("no kubeconfig was issued; {}:\n  {all}", events.display());

@@ -34,6 +34,9 @@ pub(super) struct Lab<'a> {
     pub(super) boot_seconds: f64,
 }
 
+/// How often `up` is run until it has come to its end.
+const MOST_RUNS: usize = 6;
+
 /// What the lab is called.
 pub(super) const LAB: &str = "bench";
 
@@ -92,6 +95,25 @@ impl<'a> Lab<'a> {
             return Err(Failure::stuck(format!("ringfort {verb}: {error}")));
         }
         Ok((began, story))
+    }
+
+    /// The same with machines that may be too slow for ringfort's patience: run again, as its error
+    /// says, until nothing is left to do. All runs count.
+    pub(super) fn converge_in_the_end(&self, verb: &str) -> Result<(SystemTime, Story)> {
+        let (began, clock) = (SystemTime::now(), Instant::now());
+        for _ in 1..MOST_RUNS {
+            match self.converge(verb) {
+                Ok((_, story)) if story.handed_over => {
+                    let seconds = clock.elapsed().as_secs_f64();
+                    return Ok((began, Story { seconds, ..story }));
+                }
+                Ok((_, story)) => eprintln!("not proved yet: {}", story.not_proved.join("; ")),
+                Err(failure) => eprintln!("{failure}"),
+            }
+            eprintln!("running again");
+        }
+        let (_, story) = self.converge(verb)?;
+        Ok((began, Story { seconds: clock.elapsed().as_secs_f64(), ..story }))
     }
 
     /// `kubectl` with the kubeconfig that was handed over.

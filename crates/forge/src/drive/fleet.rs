@@ -93,6 +93,8 @@ pub struct Member {
     pub link: Link,
     /// The highest epoch the machine had seen before.
     pub epoch: u64,
+    /// The operator who acted there when it was entered.
+    pub busy: Option<String>,
 }
 
 /// Enters every machine side by side and greets it in an epoch; 0 looks without acting.
@@ -119,9 +121,9 @@ async fn enter_one(
 ) -> Result<Member, FleetError> {
     let host = Arc::new(Host::enter(door).await?);
     bring(node, &host, own).await?;
-    let (link, epoch) = greet(node, &host, epoch, operator).await?;
+    let (link, epoch, busy) = greet(node, &host, epoch, operator).await?;
     tracing::info!(%node, address = %door.address, epoch, "entered");
-    Ok(Member { host, link, epoch })
+    Ok(Member { host, link, epoch, busy })
 }
 
 /// Opens another conversation with a machine that was entered.
@@ -130,7 +132,7 @@ pub(crate) async fn greet(
     host: &Host,
     epoch: u64,
     operator: &str,
-) -> Result<(Link, u64), FleetError> {
+) -> Result<(Link, u64, Option<String>), FleetError> {
     // What the machine logs comes back beside the conversation, and stands in the operator's log.
     let log = if tracing::enabled!(tracing::Level::DEBUG) { "--log-level debug " } else { "" };
     let pipe = host.open(&format!("exec {BINARY} {log}node serve")).await?;

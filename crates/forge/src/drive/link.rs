@@ -75,7 +75,8 @@ impl Waiting {
 }
 
 impl Link {
-    /// Greets a machine in an epoch; 0 looks without acting.
+    /// Greets a machine in an epoch; 0 looks without acting. Gives the epoch that it has seen before,
+    /// and who acts there at this moment.
     ///
     /// # Errors
     /// The machine refuses: an older epoch, another operator, another version.
@@ -84,7 +85,7 @@ impl Link {
         pipe: Pipe,
         epoch: u64,
         operator: &str,
-    ) -> Result<(Self, u64), LinkError> {
+    ) -> Result<(Self, u64, Option<String>), LinkError> {
         let (outbox, inbox) = mpsc::channel(64);
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let closing = Arc::new(Notify::new());
@@ -93,7 +94,7 @@ impl Link {
         let operator = operator.to_owned();
         let hello = Request::Hello { version: FRAME_VERSION, epoch, operator };
         match link.ask(&hello, &[]).await? {
-            Answer::Welcome { version: FRAME_VERSION, epoch } => Ok((link, epoch)),
+            Answer::Welcome { version: FRAME_VERSION, epoch, busy } => Ok((link, epoch, busy)),
             other => Err(link.astray("hello", &other)),
         }
     }

@@ -181,8 +181,18 @@ impl Site {
     /// `None` is remembered where the trust facts are lost.
     ///
     /// # Errors
-    /// Names every machine on which somebody acted later than is remembered.
+    /// Names every machine on which somebody acts, or acted later than is remembered.
     pub fn next_epoch(&self, remembered: Option<u64>) -> Result<u64, MakeError> {
+        let acts = self.members.iter().filter_map(|(node, member)| {
+            Some(format!(
+                "{node}: {} is at work here: wait until that run has ended",
+                member.busy.as_ref()?
+            ))
+        });
+        let busy: Vec<String> = acts.collect();
+        if !busy.is_empty() {
+            return Err(MakeError::Other(format!("nothing was changed:\n  {}", busy.join("\n  "))));
+        }
         let seen = self.members.iter().map(|(node, member)| (node.clone(), member.epoch));
         epoch::next(remembered, &seen.collect()).map_err(MakeError::Refused)
     }
@@ -199,7 +209,7 @@ impl Site {
         let mut failures = BTreeMap::new();
         for (node, answer) in greeted {
             match (answer, self.members.get_mut(&node)) {
-                (Ok((link, _)), Some(member)) => member.link = link,
+                (Ok((link, ..)), Some(member)) => member.link = link,
                 (Err(error), _) => drop(failures.insert(node, error)),
                 (Ok(_), None) => {}
             }

@@ -25,6 +25,8 @@ struct Inner {
     node: Node,
     /// Open while this conversation may act.
     journal: Option<Journal>,
+    /// Who acts here while this conversation only looks.
+    busy: Option<String>,
     /// What came of taking the lock, to be told when the half asks for it.
     lock: Result<Option<Lock>, String>,
     /// Why nothing can be written down any more, after which nothing is done.
@@ -50,7 +52,11 @@ impl Half {
             Ok(Some(_)) => Some(Journal::open(root, good).map_err(|error| unusable(&error))?),
             _ => None,
         };
-        let inner = Inner { node, journal, lock, broken: None };
+        let busy = match operator {
+            None => tenure::holder(root).map_err(|error| unusable(&error))?,
+            Some(_) => None,
+        };
+        let inner = Inner { node, journal, busy, lock, broken: None };
         Ok(Self { root: root.clone(), inner: Mutex::new(inner) })
     }
 
@@ -124,6 +130,10 @@ impl Half {
             Effect::Append { bytes } => {
                 inner.append(&bytes)?;
                 forget.into_iter().for_each(|item| machine.actor.forget(item));
+            }
+            Effect::Say(Answer::Welcome { version, epoch, .. }) => {
+                let busy = inner.busy.take();
+                machine.voice.say(&Answer::Welcome { version, epoch, busy });
             }
             Effect::Say(answer) => machine.voice.say(&answer),
             slow => return Ok(Came::Later(slow)),

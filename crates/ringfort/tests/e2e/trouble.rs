@@ -47,7 +47,7 @@ pub fn two_operators(cluster: &Cluster) {
     );
     let there = cluster.ringfort_with(&second, cluster.bundle(), &["up"]);
     assert_eq!(there.code, Some(4), "{}", there.stderr);
-    assert!(there.stderr.contains("another operator acted on it later"), "{}", there.stderr);
+    assert!(there.stderr.contains("is at work here: wait until"), "{}", there.stderr);
     let watcher = cluster.ringfort_with(&second, cluster.bundle(), &["plan"]);
     assert_eq!(watcher.code, Some(0), "looking is free: {}", watcher.stderr);
     well(&first.end(300));
