@@ -1,6 +1,4 @@
-//! What an operator has applied with the cluster: add-ons, and a network of one's own.
-
-use std::time::Duration;
+//! What an operator has applied with the cluster.
 
 use crate::MACHINES;
 use crate::cases::{nothing_planned, well};
@@ -131,47 +129,4 @@ fn only_ringfort_writes_there(cluster: &Cluster) {
         let named = format!("ValidatingAdmissionPolicy '{guard}");
         assert!(said.stderr.contains(&named), "{arguments:?}: {}{}", said.stdout, said.stderr);
     }
-}
-
-/// What a network of one's own does to a machine: plugins and their configuration, a range of the
-/// machine's own, and the ways to the others.
-fn network_of(number: usize) -> String {
-    let routes: String = (0..MACHINES.len())
-        .filter(|other| *other != number)
-        .map(|other| format!("ip route replace 10.99.{other}.0/24 via {};", address(other)))
-        .collect();
-    let bridge = format!(
-        r#"{{"type":"bridge","bridge":"own0","isGateway":true,"hairpinMode":true,"ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.99.{number}.0/24"}}]],"routes":[{{"dst":"0.0.0.0/0"}}]}}}}"#
-    );
-    let list = format!(r#"{{"cniVersion":"1.0.0","name":"own","plugins":[{bridge}]}}"#);
-    format!(
-        "for _ in $(seq 300); do test -e /var/lib/kubelet/config.yaml && break; sleep 0.2; done; \
-         cp /var/lib/ringfort/seed/files/bridge /var/lib/ringfort/seed/files/host-local \
-            /var/lib/ringfort/seed/files/loopback /opt/cni/bin/ && {routes} \
-         printf %s '{list}' >/etc/cni/net.d/10-own.conflist"
-    )
-}
-
-fn address(number: usize) -> String {
-    match number {
-        0..3 => format!("10.77.0.1{}", number + 1),
-        _ => format!("10.77.0.2{}", number - 2),
-    }
-}
-
-pub fn own_network(cluster: &Cluster) {
-    let plain = std::fs::read_to_string(cluster.spec()).unwrap();
-    let network = "network: { provider: none, pods: 10.99.0.0/16 }\n";
-    std::fs::write(cluster.spec(), format!("{plain}{network}")).unwrap();
-    let up = std::thread::scope(|scope| {
-        for (number, machine) in MACHINES.iter().enumerate() {
-            scope.spawn(move || cluster.on(machine, &network_of(number)));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-        let up = cluster.ringfort("up", &[]);
-        well(&up);
-        up
-    });
-    println!("     up with a network of one's own: {}", up.end());
-    nothing_planned(cluster);
 }

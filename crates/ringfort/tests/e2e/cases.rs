@@ -39,7 +39,6 @@ pub const ALL: &[Case] = &[
     Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
     Case { name: "machines_are_exchanged_and_their_pods_move", run: exchanged },
     Case { name: "reset_leaves_machines_as_they_were", run: reset },
-    Case { name: "a_network_of_ones_own_is_proved_like_ours", run: addons::own_network },
 ];
 
 fn plan_first(cluster: &Cluster) {
