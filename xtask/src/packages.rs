@@ -39,8 +39,8 @@ pub(crate) const PACKAGES: &[Package] = &[
 ];
 
 /// What virtual machines of a lab need beside.
-pub(crate) const VIRTUAL: Package =
-    needs("qemu-system-x86", "runs virtual machines", Shown::Program("qemu-system-x86_64"));
+pub(crate) const VIRTUAL: &[Package] =
+    &[needs("qemu-system-x86", "runs virtual machines", Shown::Program("qemu-system-x86_64"))];
 
 const fn needs(name: &'static str, why: &'static str, shown_by: Shown) -> Package {
     Package { name, why, shown_by }
@@ -48,13 +48,12 @@ const fn needs(name: &'static str, why: &'static str, shown_by: Shown) -> Packag
 
 /// The packages that are not installed.
 pub(crate) fn missing() -> Vec<&'static Package> {
-    PACKAGES.iter().filter(|package| !package.is_there()).collect()
+    missing_of(PACKAGES)
 }
 
-/// The package for virtual machines, if it is not installed.
-pub(crate) fn missing_for_virtual_machines() -> Option<&'static Package> {
-    const PACKAGE: &Package = &VIRTUAL;
-    (!PACKAGE.is_there()).then_some(PACKAGE)
+/// Those of some packages that are not installed.
+pub(crate) fn missing_of(packages: &'static [Package]) -> Vec<&'static Package> {
+    packages.iter().filter(|package| !package.is_there()).collect()
 }
 
 impl Package {

@@ -20,6 +20,8 @@ pub struct Abilities {
     pub wireguard: BTreeMap<NodeName, Option<bool>>,
     /// The least that a packet on the machines' network may hold, in bytes.
     pub mtu_bytes: Option<u32>,
+    /// Whether a machine was not asked, because nobody answers there.
+    pub is_partial: bool,
 }
 
 impl Abilities {
@@ -65,6 +67,15 @@ pub fn settle(spec: &Spec, held: Option<Carriage>, abilities: &Abilities) -> Set
             let why = "pods' packets are not encrypted between machines: network/pod-encryption is waived";
             (PodTraffic::Open, why.to_owned(), Vec::new())
         }
+        // Nothing is decided without those who are silent, and what was decided holds.
+        Encryption::Auto | Encryption::None
+            if abilities.is_partial && (lacking.is_empty() || !was_on) =>
+        {
+            let traffic = held.map_or(PodTraffic::Open, |held| held.traffic);
+            let why =
+                "pods' packets travel between machines as they did: not every machine was asked";
+            (traffic, why.to_owned(), Vec::new())
+        }
         // `none` is nothing without its waiver, which ends by itself.
         Encryption::Auto | Encryption::None if lacking.is_empty() => {
             let why = "pods' packets are encrypted between machines: every kernel has WireGuard";
@@ -91,10 +102,9 @@ pub fn settle(spec: &Spec, held: Option<Carriage>, abilities: &Abilities) -> Set
             )
         }
     };
-    let mtu_bytes = abilities
-        .mtu_bytes
-        .or(held.map(|held| held.mtu_bytes))
-        .unwrap_or(Carriage::default().mtu_bytes);
+    let asked = abilities.mtu_bytes.filter(|_| !abilities.is_partial || held.is_none());
+    let mtu_bytes =
+        asked.or(held.map(|held| held.mtu_bytes)).unwrap_or(Carriage::default().mtu_bytes);
     Settled { carriage: Some(Carriage { traffic, mtu_bytes }), why, findings }
 }
 
@@ -182,6 +192,25 @@ mod tests {
         let insists = "network: { encryption: wireguard }\n";
         check(insists, None, &[NO, YES], (Encrypted, 1, 0), "encryption is wireguard");
         check(insists, None, &[YES, YES], (Encrypted, 0, 0), "encryption is wireguard");
+    }
+
+    #[test]
+    fn nothing_is_decided_without_those_who_are_silent() {
+        use PodTraffic::{Encrypted, Open};
+        let check = |more: &str, held: PodTraffic, kernels: &[Option<bool>], expected, fatal| {
+            let abilities =
+                Abilities { is_partial: true, mtu_bytes: Some(1400), ..abilities(kernels) };
+            let held = Carriage { traffic: held, mtu_bytes: 1500 };
+            let settled = settle(&spec(more), Some(held), &abilities);
+            let carriage = settled.carriage.unwrap();
+            assert_eq!((carriage.traffic, carriage.mtu_bytes), (expected, 1500), "{more}");
+            assert_eq!(settled.findings.len(), fatal, "{}", settled.why);
+        };
+        check("", Open, &[YES], Open, 0);
+        check("", Encrypted, &[YES], Encrypted, 0);
+        check("", Encrypted, &[NO], Encrypted, 1);
+        check(WAIVED, Encrypted, &[YES], Open, 0);
+        check("network: { encryption: wireguard }\n", Open, &[YES], Encrypted, 0);
     }
 
     #[test]

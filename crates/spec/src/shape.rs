@@ -134,7 +134,7 @@ impl<'s> Fitter<'s> {
         let Some(fault) = fault else { return Some(Value::from(text)) };
         let (message, help) = apart(&fault);
         let mut problem = Problem::new("bad-value", node.range.clone(), message);
-        problem.help = help.or_else(|| nearest(text, &choices).map(did_you_mean));
+        problem.help = help.or_else(|| meant(text, &choices));
         self.refuse(path, problem)
     }
 
@@ -163,10 +163,8 @@ impl<'s> Fitter<'s> {
 
     fn unknown(&mut self, entry: &Entry, fields: Option<&Map<String, Value>>, path: &str) {
         let names: Vec<&str> = fields.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        let help = match nearest(&entry.key, &names) {
-            Some(name) => did_you_mean(name),
-            None => format!("the fields here are {}", names.join(", ")),
-        };
+        let all = || format!("the fields here are {}", names.join(", "));
+        let help = meant(&entry.key, &names).unwrap_or_else(all);
         let message = format!("there is no field `{}` here", entry.key);
         let problem = Problem::new("unknown-field", entry.key_range.clone(), message).help(help);
         self.refuse(&format!("{path}/{}", entry.key), problem);
@@ -308,8 +306,9 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
-pub(crate) fn did_you_mean(name: impl AsRef<str>) -> String {
-    format!("did you mean `{}`?", name.as_ref())
+/// Says which name a slip of the pen was probably meant to be.
+pub(crate) fn meant(text: &str, names: &[&str]) -> Option<String> {
+    nearest(text, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// Gives the name that a slip of the pen was probably meant to be.

@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::create;
-use super::lab::{Ground, LAB, Lab};
+use super::lab::{Asked, Ground, Lab};
 use crate::failure::{Failure, Result};
+use crate::process;
 use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
-use crate::{dist, packages, process};
 
 const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
 
@@ -47,22 +46,14 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(workspace, arguments)?;
-    packages::install(&packages::missing())?;
-    let ringfort = match &wish.binary {
-        Some(binary) => binary.clone(),
-        None => dist::build(workspace)?,
-    };
-    let ground = Ground {
-        bundle: match &wish.bundle {
-            Some(directory) => directory.clone(),
-            None => create::bundle(&ringfort, &wish.kubernetes)?,
-        },
-        ringfort,
-        kubernetes: wish.kubernetes.clone(),
-        directory: workspace.root().join(".ringfort").join(LAB),
+    let asked = Asked {
+        kubernetes: &wish.kubernetes,
+        binary: wish.binary.as_deref(),
+        bundle: wish.bundle.as_deref(),
         virtual_machines: None,
     };
-    let suite = build(&ground, "e2e.test")?;
+    let ground = asked.prepare(workspace)?;
+    let suite = ground.program("e2e.test")?;
     let archives = images(workspace, &ground, &suite, &wish.out)?;
     let lab = Lab::boot(&ground)?;
     waive(&lab)?;
@@ -119,15 +110,6 @@ impl Wish {
     }
 }
 
-/// Builds a program of Kubernetes that ships with no bundle.
-fn build(ground: &Ground, program: &str) -> Result<PathBuf> {
-    let mut command = Command::new(&ground.ringfort);
-    let build = ["bundle", "build", "--kubernetes", &ground.kubernetes, "--only", program];
-    let printed = process::capture(command.args(build))?;
-    let last = printed.lines().last().map(PathBuf::from);
-    last.ok_or_else(|| Failure::stuck(format!("`bundle build --only {program}` named no file")))
-}
-
 /// Makes the archives of what the tests' pods run.
 fn images(
     workspace: &Workspace,
@@ -135,7 +117,7 @@ fn images(
     suite: &Path,
     out: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let agnhost = build(ground, "agnhost")?;
+    let agnhost = ground.program("agnhost")?;
     let listed = process::capture(Command::new(suite).arg("--list-images").current_dir("/"))?;
     let wanted: Vec<&str> = listed.lines().filter(|line| is_makable(line)).collect();
     let script = workspace.root().join("xtask/src/bench/conformance/images.sh");

@@ -7,13 +7,13 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lab::{Ground, LAB, Lab, READINESS, ready_seconds};
+use super::lab::{Asked, Ground, LAB, Lab, READINESS, ready_seconds};
 use super::report::{Report, Sample};
 use super::{kubeadm, load, outage};
 use crate::failure::{Failure, Result};
+use crate::process;
 use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
-use crate::{dist, packages, process};
 
 const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
 
@@ -44,25 +44,15 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(arguments)?;
-    let virtual_too = wish.virtual_machines.as_ref();
-    let mut wanted = packages::missing();
-    wanted.extend(virtual_too.and_then(|_| packages::missing_for_virtual_machines()));
-    packages::install(&wanted)?;
-    let ringfort = match &wish.binary {
-        Some(binary) => binary.clone(),
-        None => dist::build(workspace)?,
+    let asked = Asked {
+        kubernetes: &wish.kubernetes,
+        binary: wish.binary.as_deref(),
+        bundle: wish.bundle.as_deref(),
+        virtual_machines: wish.virtual_machines.as_deref(),
     };
-    let size = fs::metadata(&ringfort).map_err(|source| Failure::at("read", &ringfort, &source))?;
-    let ground = Ground {
-        bundle: match &wish.bundle {
-            Some(directory) => directory.clone(),
-            None => bundle(&ringfort, &wish.kubernetes)?,
-        },
-        ringfort,
-        kubernetes: wish.kubernetes.clone(),
-        directory: workspace.root().join(".ringfort").join(LAB),
-        virtual_machines: wish.virtual_machines.clone(),
-    };
+    let ground = asked.prepare(workspace)?;
+    let size = fs::metadata(&ground.ringfort)
+        .map_err(|source| Failure::at("read", &ground.ringfort, &source))?;
     let mut report = Report {
         kubernetes: wish.kubernetes.clone(),
         processors: thread::available_parallelism().map_or(0, usize::from),
@@ -148,13 +138,6 @@ impl Wish {
 fn count(text: &str) -> Result<usize> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Failure::usage(format!("--runs wants a number from 1\n{USAGE}")))
-}
-
-pub(super) fn bundle(ringfort: &Path, kubernetes: &str) -> Result<PathBuf> {
-    let mut command = Command::new(ringfort);
-    let printed = process::capture(command.args(["bundle", "build", "--kubernetes", kubernetes]))?;
-    let last = printed.lines().last().map(PathBuf::from);
-    last.ok_or_else(|| Failure::stuck("`ringfort bundle build` named no directory"))
 }
 
 /// Makes a cluster on fresh machines and looks at it from all sides.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -71,7 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Boots fresh machines and makes a cluster of them.
 pub(super) fn measure(ground: &Ground) -> Result<Took> {
-    let kubeadm = build(ground)?;
+    let kubeadm = ground.program("kubeadm")?;
     let lab = Lab::boot(ground)?;
     let nodes = nodes(&lab)?;
     let first = nodes.iter().find(|node| node.name == FIRST);
@@ -98,14 +98,6 @@ pub(super) fn measure(ground: &Ground) -> Result<Took> {
     let joined = clock.elapsed().as_secs_f64();
     let ready = wait(&lab, began, nodes.len())?;
     Ok(Took { prepared, initialised, joined, ready })
-}
-
-fn build(ground: &Ground) -> Result<PathBuf> {
-    let mut command = Command::new(&ground.ringfort);
-    let build = ["bundle", "build", "--kubernetes", &ground.kubernetes, "--only", "kubeadm"];
-    let printed = process::capture(command.args(build))?;
-    let last = printed.lines().last().map(PathBuf::from);
-    last.ok_or_else(|| Failure::stuck("`ringfort bundle build --only kubeadm` named no file"))
 }
 
 /// Reads the machines and their network from what ringfort would write on them.

@@ -8,7 +8,8 @@ use std::time::{Instant, SystemTime};
 
 use super::story::Story;
 use crate::failure::{Failure, Result};
-use crate::process;
+use crate::workspace::Workspace;
+use crate::{dist, packages, process};
 
 /// What the measurements stand on.
 #[derive(Clone, Debug)]
@@ -23,6 +24,61 @@ pub(super) struct Ground {
     pub(super) directory: PathBuf,
     /// Machines that are virtual ones.
     pub(super) virtual_machines: Option<String>,
+}
+
+/// What somebody asked to measure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// The minor of Kubernetes.
+    pub(super) kubernetes: &'a str,
+    /// The program, other than the one that would be released.
+    pub(super) binary: Option<&'a Path>,
+    /// The bundle, other than the newest of that minor in the cache.
+    pub(super) bundle: Option<&'a Path>,
+    /// Machines that are to be virtual ones.
+    pub(super) virtual_machines: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// Installs and builds what is missing.
+    pub(super) fn prepare(&self, workspace: &Workspace) -> Result<Ground> {
+        let mut missing = packages::missing();
+        if self.virtual_machines.is_some() {
+            missing.extend(packages::missing_of(packages::VIRTUAL));
+        }
+        packages::install(&missing)?;
+        let ringfort = match self.binary {
+            Some(binary) => binary.to_owned(),
+            None => dist::build(workspace)?,
+        };
+        let bundle = match self.bundle {
+            Some(directory) => directory.to_owned(),
+            None => build(&ringfort, self.kubernetes, &[])?,
+        };
+        Ok(Ground {
+            ringfort,
+            bundle,
+            kubernetes: self.kubernetes.to_owned(),
+            directory: workspace.root().join(".ringfort").join(LAB),
+            virtual_machines: self.virtual_machines.map(str::to_owned),
+        })
+    }
+}
+
+impl Ground {
+    /// Builds a program of Kubernetes that ships with no bundle.
+    pub(super) fn program(&self, name: &str) -> Result<PathBuf> {
+        build(&self.ringfort, &self.kubernetes, &["--only", name])
+    }
+}
+
+/// Builds a bundle or a part of it, and gives where it lies.
+fn build(ringfort: &Path, kubernetes: &str, more: &[&str]) -> Result<PathBuf> {
+    let mut command = Command::new(ringfort);
+    command.args(["bundle", "build", "--kubernetes", kubernetes]).args(more);
+    let printed = process::capture(&mut command)?;
+    let last = printed.lines().last().map(PathBuf::from);
+    last.ok_or_else(|| Failure::stuck("`ringfort bundle build` said not where it lies"))
 }
 
 /// A lab, which goes with this value.

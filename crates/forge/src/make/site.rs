@@ -72,8 +72,6 @@ pub struct Preflight {
     pub findings: Vec<Finding>,
     /// Whether a machine says that it belongs to the cluster.
     pub exists: bool,
-    /// Whether all machines were looked at.
-    pub is_whole: bool,
     /// What the machines can do about packets of pods.
     pub abilities: Abilities,
 }
@@ -266,8 +264,9 @@ impl Site {
             fatal: !exists,
         }));
         let surveys = candidates.iter().map(|(node, candidate)| (node, &candidate.survey));
-        let is_whole = self.missing.is_empty();
-        Preflight { findings, exists, is_whole, abilities: Abilities::read(surveys) }
+        let is_partial = !self.missing.is_empty();
+        let abilities = Abilities { is_partial, ..Abilities::read(surveys) };
+        Preflight { findings, exists, abilities }
     }
 
     /// Picks out the digests of files that some machine lacks.

@@ -238,13 +238,7 @@ impl<'v> Session<'v> {
         preflight: &Preflight,
         held: Option<Carriage>,
     ) -> Result<Option<Carriage>, Fault> {
-        let mut settled = carriage::settle(&self.spec, held, &preflight.abilities);
-        if let Some(held) = held.filter(|_| !preflight.is_whole) {
-            // Who is not here has no say, and nothing is decided without it.
-            settled.carriage = Some(held);
-            settled.why =
-                "pods' packets travel as they did: not every machine was asked".to_owned();
-        }
+        let settled = carriage::settle(&self.spec, held, &preflight.abilities);
         for finding in &settled.findings {
             self.voice.tell(&Event::Preflight {
                 node: finding.node.clone(),

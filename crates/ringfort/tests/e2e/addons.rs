@@ -1,4 +1,4 @@
-//! What an operator has applied with the cluster.
+//! What an operator has applied with the cluster: add-ons, and a network of one's own.
 
 use crate::MACHINES;
 use crate::cases::{nothing_planned, well};
@@ -129,4 +129,44 @@ fn only_ringfort_writes_there(cluster: &Cluster) {
         let named = format!("ValidatingAdmissionPolicy '{guard}");
         assert!(said.stderr.contains(&named), "{arguments:?}: {}{}", said.stdout, said.stderr);
     }
+}
+
+/// What a network of one's own does to a machine: plugins and their configuration, a range of the
+/// machine's own, and the ways to the others.
+fn network_of(number: usize, members: &[(String, String)]) -> String {
+    let routes: String = (0..)
+        .zip(members)
+        .filter(|(other, _)| *other != number)
+        .map(|(other, (_, address))| {
+            format!("ip route replace 10.99.{other}.0/24 via {address} &&")
+        })
+        .collect();
+    let bridge = format!(
+        r#"{{"type":"bridge","bridge":"own0","isGateway":true,"hairpinMode":true,"ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.99.{number}.0/24"}}]],"routes":[{{"dst":"0.0.0.0/0"}}]}}}}"#
+    );
+    let list = format!(r#"{{"cniVersion":"1.0.0","name":"own","plugins":[{bridge}]}}"#);
+    format!(
+        "for _ in $(seq 600); do test -e /var/lib/kubelet/config.yaml && break; sleep 0.2; done; \
+         cd /var/lib/ringfort/seed/files && cp bridge host-local loopback /opt/cni/bin/ && {routes} \
+         printf %s '{list}' >/etc/cni/net.d/10-own.conflist"
+    )
+}
+
+pub fn own_network(cluster: &Cluster) {
+    let plain = std::fs::read_to_string(cluster.spec()).unwrap();
+    let network = "network: { provider: none, pods: 10.99.0.0/16 }\n";
+    std::fs::write(cluster.spec(), format!("{plain}{network}")).unwrap();
+    let members = cluster.members();
+    assert_eq!(members.len(), MACHINES.len(), "{members:?}");
+    let up = std::thread::scope(|scope| {
+        for (number, (machine, _)) in members.iter().enumerate() {
+            let script = network_of(number, &members);
+            scope.spawn(move || cluster.on(machine, &script));
+        }
+        let up = cluster.ringfort("up", &[]);
+        well(&up);
+        up
+    });
+    println!("     up with a network of one's own: {}", up.end());
+    nothing_planned(cluster);
 }

@@ -220,6 +220,36 @@ impl Cluster {
         self.lab(&["ssh", &self.lab, machine, "--", command]).stdout
     }
 
+    /// Asks etcd on a control plane, as only root there can.
+    pub fn etcd(&self, command: &str) -> String {
+        let pki = "/etc/kubernetes/pki";
+        let etcdctl = format!(
+            "etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/etcd-client-ca.crt \
+             --cert={pki}/apiserver-etcd-client.crt --key={pki}/apiserver-etcd-client.key"
+        );
+        self.on("cp1", &format!("{etcdctl} {command}"))
+    }
+
+    /// Runs `ringfort keys`, which needs no machine; it must succeed.
+    pub fn keys(&self, spec: &Path, verb: &str) {
+        let mut keys = Command::new(RINGFORT);
+        keys.args(["keys", verb, "--file"]).arg(spec);
+        let output = keys.env("XDG_CONFIG_HOME", self.directory.join("config")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Gives the machines of the specification, each with its address.
+    pub fn members(&self) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(self.spec()).unwrap();
+        let member = |line: &str| {
+            let rest = line.trim().strip_prefix("- { address: ")?;
+            let (address, rest) = rest.split_once(", name: ")?;
+            let name = rest.split([',', ' ']).next()?;
+            Some((name.to_owned(), address.to_owned()))
+        };
+        text.lines().filter_map(member).collect()
+    }
+
     /// Runs a command of the lab; it must succeed.
     pub fn lab(&self, arguments: &[&str]) -> Said {
         let said = said(&Command::new(RINGFORT).arg("lab").args(arguments).output().unwrap());

@@ -33,14 +33,19 @@ fn up_with(cluster: &Cluster, spec: &Path) -> Said {
 }
 
 pub fn unreachable(cluster: &Cluster) {
-    refused(cluster, 4, &["preflight found 1 things", "w2", "does not answer within"], || {
-        cluster.lab(&["cut", cluster.name(), "w2"]);
-        let said = cluster.ringfort("up", &[]);
-        cluster.lab(&["heal", cluster.name(), "w2"]);
-        said
-    });
+    refused(
+        cluster,
+        4,
+        &["preflight found 1 things", r#""node": String("w2")"#, "does not answer within"],
+        || {
+            cluster.lab(&["cut", cluster.name(), "w2"]);
+            let said = cluster.ringfort("up", &[]);
+            cluster.lab(&["heal", cluster.name(), "w2"]);
+            said
+        },
+    );
     let path = entered(cluster, "w3", "port: 2222");
-    let words = ["w3", "port 2222 refuses the connection: is sshd running"];
+    let words = [r#""node": String("w3")"#, "port 2222 refuses the connection: is sshd running"];
     refused(cluster, 4, &words, || up_with(cluster, &path));
 }
 

@@ -1,7 +1,6 @@
 //! A new encryption key comes into a cluster that works, and the old one leaves it.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use crate::cases::{nothing_planned, well};
 use crate::cluster::Cluster;
@@ -9,11 +8,7 @@ use crate::cluster::Cluster;
 const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
 
 /// Prints of each Secret in etcd the words before what is sealed: the last of them names the key.
-const SEALS: &str = "\
-    etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt \
-        --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt \
-        --key=/etc/kubernetes/pki/apiserver-etcd-client.key \
-        get /registry/secrets --prefix --print-value-only | \
+const SEALS: &str = "get /registry/secrets --prefix --print-value-only | \
     grep -a -o '^k8s:enc:[a-z]*:v1:[^:]*:'";
 
 pub fn rotated(cluster: &Cluster) {
@@ -22,7 +17,7 @@ pub fn rotated(cluster: &Cluster) {
     let (old, count) = seals(cluster);
     let configuration = || CONTROL_PLANES.map(|node| names(cluster, node));
     assert_eq!(configuration(), [(); 3].map(|()| old.clone()));
-    keys(cluster, &["rotate"]);
+    cluster.keys(&cluster.spec(), "rotate");
     well(&cluster.ringfort("up", &[]));
     let (new, still) = seals(cluster);
     assert_eq!(new.len(), 1, "Secrets are sealed with {new:?}");
@@ -36,7 +31,7 @@ pub fn rotated(cluster: &Cluster) {
 
 /// Gives the names of the keys that seal Secrets, and how many Secrets there are.
 fn seals(cluster: &Cluster) -> (BTreeSet<String>, usize) {
-    let printed = cluster.on("cp1", SEALS);
+    let printed = cluster.etcd(SEALS);
     let names = printed.lines().filter_map(|line| line.split(':').nth(4));
     (names.map(str::to_owned).collect(), printed.lines().count())
 }
@@ -46,12 +41,4 @@ fn names(cluster: &Cluster, node: &str) -> BTreeSet<String> {
     let printed =
         cluster.on(node, "sed -n 's/^ *- name: //p' /etc/kubernetes/encryption/config.yaml");
     printed.lines().map(str::to_owned).collect()
-}
-
-fn keys(cluster: &Cluster, arguments: &[&str]) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ringfort"));
-    command.arg("keys").args(arguments).arg("--file").arg(cluster.spec());
-    command.env("XDG_CONFIG_HOME", cluster.directory.join("config"));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

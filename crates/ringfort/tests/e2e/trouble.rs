@@ -125,7 +125,7 @@ pub fn different_keyring(cluster: &Cluster) {
     let other = cluster.directory.join("other");
     std::fs::create_dir_all(&other).unwrap();
     std::fs::copy(cluster.spec(), other.join("cluster.yaml")).unwrap();
-    well_quietly(cluster, &other);
+    cluster.keys(&other.join("cluster.yaml"), "init");
     let state = cluster.directory.join(".ringfort").join(cluster.name());
     let aside = cluster.directory.join("aside");
     std::fs::create_dir_all(&aside).unwrap();
@@ -162,14 +162,6 @@ pub fn different_keyring(cluster: &Cluster) {
     nothing_planned(cluster);
     std::fs::remove_dir_all(&other).unwrap();
     std::fs::remove_dir_all(&aside).unwrap();
-}
-
-fn well_quietly(cluster: &Cluster, directory: &Path) {
-    let mut init = std::process::Command::new(env!("CARGO_BIN_EXE_ringfort"));
-    init.args(["keys", "init", "--file"]).arg(directory.join("cluster.yaml"));
-    init.env("XDG_CONFIG_HOME", cluster.directory.join("config"));
-    let output = init.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The loudest log of a run in which the encryption key travels and certificates are made.

@@ -14,7 +14,7 @@ use crate::known::{Known, Limit};
 use crate::parsed::Parsed;
 use crate::report::Problem;
 use crate::settings::{Encryption, Provider};
-use crate::shape::{did_you_mean, nearest};
+use crate::shape::meant;
 use crate::spec;
 use crate::written::{Scope, Waiver};
 
@@ -109,10 +109,8 @@ fn unknown(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[Known]) -> Opt
     }
     let at = parsed.value_at(&format!("{path}/control"));
     let problem = Problem::new("unknown-control", at, format!("there is no control `{control}`"));
-    Some(problem.help(match nearest(control, &all) {
-        Some(name) => did_you_mean(name),
-        None => "`ringfort explain` lists the controls".to_owned(),
-    }))
+    let list = || "`ringfort explain` lists the controls".to_owned();
+    Some(problem.help(meant(control, &all).unwrap_or_else(list)))
 }
 
 /// What these allow is there or is not, and cannot be taken back with the waiver. Every other waiver
@@ -154,10 +152,8 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
     let say = |(index, name): (usize, &NodeName)| {
         let at = parsed.value_at(&format!("{path}/nodes/{index}"));
         let problem = Problem::new("unknown-node", at, format!("there is no node {name}"));
-        problem.help(match nearest(name.as_str(), &names) {
-            Some(name) => did_you_mean(name),
-            None => format!("the nodes are {}", names.join(", ")),
-        })
+        let all = || format!("the nodes are {}", names.join(", "));
+        problem.help(meant(name.as_str(), &names).unwrap_or_else(all))
     };
     strangers.filter(|(_, name)| !is_machine(name)).map(say).collect()
 }
@@ -170,10 +166,8 @@ fn unknown_addon(parsed: &Parsed, addon: &str, path: &str) -> Option<Problem> {
     }
     let at = parsed.value_at(&format!("{path}/addon"));
     let problem = Problem::new("unknown-addon", at, format!("there is no add-on {addon}"));
-    Some(problem.help(match nearest(addon, &names) {
-        Some(name) => did_you_mean(name),
-        None => "add it to `addons`, with the files of its manifests".to_owned(),
-    }))
+    let add = || "add it to `addons`, with the files of its manifests".to_owned();
+    Some(problem.help(meant(addon, &names).unwrap_or_else(add)))
 }
 
 /// A control that others rest on is not waived at all, and one about pods not for nodes.
