@@ -37,7 +37,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(root.state("lock"))?;
-        if !is_free(&file) {
+        if !lock(&file) {
             return Err(NotLocked::Held(named(&mut file)?));
         }
         file.set_len(0)?;
@@ -47,8 +47,9 @@ impl Lock {
     }
 }
 
-/// Locks the file. Who only looks whether it is locked holds it for a moment, and is waited for.
-fn is_free(file: &File) -> bool {
+/// Locks the file, and says whether that was possible. Who only looks whether it is locked holds it for
+/// a moment, and is waited for.
+fn lock(file: &File) -> bool {
     (0..TRIES).any(|tried| {
         if tried > 0 {
             std::thread::sleep(PAUSE);
