@@ -171,8 +171,8 @@ pub fn look_at(item: &Item) -> Look {
     }
 }
 
-/// How long a component is waited for, in seconds.
-pub const PATIENCE_S: u32 = 180;
+/// How long a component is waited for, in seconds: longer than the 240 s that a startup probe gives it.
+pub const PATIENCE_S: u32 = 300;
 
 /// Says which act makes an item what it should be.
 pub fn act_for(item: &Item) -> Act {

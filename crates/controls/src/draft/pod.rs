@@ -112,7 +112,7 @@ impl PodSketch {
                     "resources": {"requests": {"cpu": shape.cpu, "memory": shape.memory}},
                     "securityContext": {},
                     "startupProbe": shape.kubelet_probe(shape.lives, json!({
-                        "periodSeconds": 2, "timeoutSeconds": 10, "failureThreshold": 90,
+                        "periodSeconds": 2, "timeoutSeconds": 10, "failureThreshold": 120,
                     })),
                     "livenessProbe": shape.kubelet_probe(shape.lives, json!({
                         "periodSeconds": 10, "timeoutSeconds": 15, "failureThreshold": 8,

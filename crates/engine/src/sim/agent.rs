@@ -14,7 +14,7 @@ use super::Plant;
 use super::draft::{API_MANIFEST, ENCRYPTION, ETCD_MANIFEST};
 use super::machine::{Agent, Doom, Thing};
 use super::world::{Event, World};
-use crate::message::Input;
+use crate::message::{Input, Tick};
 use crate::node::{Effect, Input as NodeInput, Node};
 
 impl World {
@@ -158,15 +158,19 @@ impl World {
         }
         let Some(machine) = self.machines.get_mut(node) else { return };
         machine.promised.remove(&step.item);
-        let is_waiting = matches!(step.act, Act::Await { .. });
-        let until = now + 180_000;
+        let patience = match &step.act {
+            Act::Await { seconds, .. } => Some(Tick::from(*seconds) * 1_000),
+            _ => None,
+        };
         if let Some(agent) = self.agent(node, id) {
             agent.performing.insert(seq, step);
         }
         let node = node.clone();
-        match is_waiting {
-            true => self.schedule(100, Event::Asked { node, agent: id, seq, until }),
-            false => self.schedule_between(1, 40, Event::Performed { node, agent: id, seq }),
+        match patience {
+            Some(patience) => {
+                self.schedule(100, Event::Asked { node, agent: id, seq, until: now + patience });
+            }
+            None => self.schedule_between(1, 40, Event::Performed { node, agent: id, seq }),
         }
     }
 
