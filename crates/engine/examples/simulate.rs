@@ -1,20 +1,31 @@
 //! Lives through simulated worlds: a range of seeds with its figures, one seed with its trace, or
 //! every story with somebody killed at every step.
 //!
-//! `simulate --seeds 0..100000`, `simulate --seed 17 --trace`, either with `--plant NAME`;
-//! `simulate --kill-every-step --seeds 0..2`. Ends with 1 if a law was broken, or if a seed took
-//! longer in the mean than `--most-ms` allows.
+//! Ends with 1 if a law was broken, or if a world took longer in the mean than was allowed.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use ringfort_engine::sim::{Kill, Outcome, Plant, Story, Victim, run, tell};
 
+const USAGE: &str = "usage: simulate [OPTIONS]
+
+  --seeds FROM..TO   the worlds to live through (0..1000)
+  --seed N           one world
+  --trace            print what happened in it
+  --plant NAME       with a fault that the laws must find; a wrong name lists them all
+  --kill-every-step  instead, every story once for each step at which somebody may be killed
+  --most-ms N        the longest that a world may take in the mean, in milliseconds";
+
 /// After so many broken laws there is enough to look at.
 const MOST_BROKEN: u64 = 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == ["--help"] {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     match asked(&arguments) {
         Ok(asked) => simulate(&asked),
         Err(why) => {
@@ -66,10 +77,7 @@ impl Asked {
                 self.most_ms = Some(most);
             }
             _ => {
-                return Err(format!(
-                    "{argument} is unknown: use --seeds, --seed, --trace, --plant, --most-ms, \
-                     --kill-every-step"
-                ));
+                return Err(format!("{argument} is unknown\n{USAGE}"));
             }
         }
         Ok(())
