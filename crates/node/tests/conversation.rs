@@ -391,6 +391,25 @@ fn a_unit_is_restarted_only_for_other_inputs() {
 }
 
 #[test]
+fn systemd_reads_its_files_anew_only_if_it_must() {
+    let run_with = |shown: &str| {
+        let (root, tools) = machine();
+        tools.answer("systemctl show", shown);
+        let act = Act::RunUnit { inputs: Digest::of(b"one") };
+        Operator::greeted(root.path(), &tools, 1).done(ItemId::unit("kubelet.service"), act);
+        (tools.calls_of("daemon-reload").len(), tools.calls_of("reset-failed").len())
+    };
+    let shown = |state: &str, stale: &str| {
+        let fixed = "LoadState=loaded\nUnitFileState=enabled\n";
+        format!("{fixed}ActiveState={state}\nNeedDaemonReload={stale}\n")
+    };
+    assert_eq!(run_with(&shown("inactive", "no")), (0, 0));
+    assert_eq!(run_with(&shown("active", "yes")), (1, 1));
+    assert_eq!(run_with(&shown("failed", "no")), (0, 1));
+    assert_eq!(run_with("LoadState=not-found\nActiveState=inactive\n"), (1, 0));
+}
+
+#[test]
 fn a_unit_is_restarted_when_a_file_that_it_read_was_put_right() {
     let (root, tools) = machine();
     tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");

@@ -17,6 +17,10 @@ pub(crate) struct Unit {
     pub(crate) there: bool,
     pub(crate) enabled: bool,
     pub(crate) active: bool,
+    /// It never ran, or was stopped and did not fail.
+    pub(crate) at_rest: bool,
+    /// Its files are not those that systemd has read.
+    pub(crate) outdated: bool,
 }
 
 /// Looks at units.
@@ -42,7 +46,8 @@ pub(crate) fn look(root: &Root, tools: &dyn Tools, names: &[String]) -> BTreeMap
 
 /// Asks systemd about units, in their order.
 pub(crate) fn show(tools: &dyn Tools, names: &[String]) -> Result<Vec<Unit>, ToolError> {
-    let mut arguments = vec!["show", "-p", "LoadState,ActiveState,UnitFileState", "--"];
+    let properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload";
+    let mut arguments = vec!["show", "-p", properties, "--"];
     arguments.extend(names.iter().map(String::as_str));
     Ok(read(&run(tools, "systemctl", &arguments)?))
 }
@@ -64,6 +69,8 @@ fn block(block: &str) -> Unit {
         // A static unit is started by another at every boot.
         enabled: matches!(value("UnitFileState"), "enabled" | "static"),
         active: matches!(value("ActiveState"), "active" | "reloading"),
+        at_rest: value("ActiveState") == "inactive",
+        outdated: value("NeedDaemonReload") == "yes",
     }
 }
 
@@ -94,14 +101,14 @@ mod tests {
 
     #[test]
     fn units_are_read_in_order() {
-        let text = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\n\
+        let text = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\
+                    NeedDaemonReload=yes\n\n\
                     ActiveState=inactive\nLoadState=not-found\nUnitFileState=\n\n\
                     LoadState=loaded\nActiveState=failed\nUnitFileState=disabled\n";
-        let unit = |there, enabled, active| Unit { there, enabled, active };
-        assert_eq!(
-            read(text),
-            [unit(true, true, true), unit(false, false, false), unit(true, false, false)]
-        );
+        let there = Unit { there: true, ..Unit::default() };
+        let runs = Unit { enabled: true, active: true, outdated: true, ..there };
+        let lacks = Unit { at_rest: true, ..Unit::default() };
+        assert_eq!(read(text), [runs, lacks, there]);
         assert_eq!(read(""), []);
     }
 }
