@@ -54,15 +54,22 @@ pub enum ToolError {
     },
 }
 
+/// Runs a program to its end, well or not, and gives what it said.
+///
+/// # Errors
+/// It could not be started.
+pub fn tell(tools: &dyn Tools, program: &str, arguments: &[&str]) -> Result<Said, ToolError> {
+    tools
+        .run(program, arguments)
+        .map_err(|error| ToolError::Absent { program: program.to_owned(), why: error.to_string() })
+}
+
 /// Runs a program that must end well, and gives its standard output.
 ///
 /// # Errors
 /// It could not be started, or failed.
 pub fn run(tools: &dyn Tools, program: &str, arguments: &[&str]) -> Result<String, ToolError> {
-    let said = tools.run(program, arguments).map_err(|error| ToolError::Absent {
-        program: program.to_owned(),
-        why: error.to_string(),
-    })?;
+    let said = tell(tools, program, arguments)?;
     if said.well {
         return Ok(said.stdout);
     }

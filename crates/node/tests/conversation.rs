@@ -376,7 +376,8 @@ fn settings_users_and_directories() {
 #[test]
 fn a_unit_is_restarted_only_for_other_inputs() {
     let (root, tools) = machine();
-    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\n");
+    tools.answer("systemctl is-enabled", "enabled\n");
     let mut operator = Operator::greeted(root.path(), &tools, 1);
     let mut restarts_after = |inputs: &str| {
         let inputs = Digest::of(inputs.as_bytes());
@@ -395,13 +396,13 @@ fn systemd_reads_its_files_anew_only_if_it_must() {
     let run_with = |shown: &str| {
         let (root, tools) = machine();
         tools.answer("systemctl show", shown);
+        tools.answer("systemctl is-enabled", "enabled\n");
         let act = Act::RunUnit { inputs: Digest::of(b"one") };
         Operator::greeted(root.path(), &tools, 1).done(ItemId::unit("kubelet.service"), act);
         (tools.calls_of("daemon-reload").len(), tools.calls_of("reset-failed").len())
     };
     let shown = |state: &str, stale: &str| {
-        let fixed = "LoadState=loaded\nUnitFileState=enabled\n";
-        format!("{fixed}ActiveState={state}\nNeedDaemonReload={stale}\n")
+        format!("LoadState=loaded\nActiveState={state}\nNeedDaemonReload={stale}\n")
     };
     assert_eq!(run_with(&shown("inactive", "no")), (0, 0));
     assert_eq!(run_with(&shown("active", "yes")), (1, 1));
@@ -412,7 +413,8 @@ fn systemd_reads_its_files_anew_only_if_it_must() {
 #[test]
 fn a_unit_is_restarted_when_a_file_that_it_read_was_put_right() {
     let (root, tools) = machine();
-    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\n");
+    tools.answer("systemctl is-enabled", "enabled\n");
     let mut operator = Operator::greeted(root.path(), &tools, 1);
     let unit = ItemId::unit("kubelet.service");
     let run = || Act::RunUnit { inputs: Digest::of(b"one") };
@@ -429,7 +431,8 @@ fn a_unit_is_restarted_when_a_file_that_it_read_was_put_right() {
 #[test]
 fn only_links_on_the_clusters_bridge_go_with_containerd() {
     let (root, tools) = machine();
-    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\n");
+    tools.answer("systemctl is-enabled", "enabled\n");
     tools.answer(
         "ip -o link show master cni0",
         "7: veth0c1f@if2: <UP> mtu 1500 link-netns cni-3f\n",

@@ -1,4 +1,4 @@
-//! Units of systemd, all by one call, and the inputs that ringfort last started them with.
+//! Units of systemd, all by two calls, and the inputs that ringfort last started them with.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,7 +9,7 @@ use ringfort_model::seen::ItemSeen;
 
 use crate::files::{self, Permissions};
 use crate::root::Root;
-use crate::tools::{ToolError, Tools, run};
+use crate::tools::{ToolError, Tools, run, tell};
 
 /// What systemd says of a unit.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -46,10 +46,36 @@ pub(crate) fn look(root: &Root, tools: &dyn Tools, names: &[String]) -> BTreeMap
 
 /// Asks systemd about units, in their order.
 pub(crate) fn show(tools: &dyn Tools, names: &[String]) -> Result<Vec<Unit>, ToolError> {
-    let properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload";
-    let mut arguments = vec!["show", "-p", properties, "--"];
+    let mut arguments = vec!["show", "-p", "LoadState,ActiveState,NeedDaemonReload", "--"];
     arguments.extend(names.iter().map(String::as_str));
-    Ok(read(&run(tools, "systemctl", &arguments)?))
+    let mut units = read(&run(tools, "systemctl", &arguments)?);
+    let there: Vec<usize> = (0..units.len()).filter(|at| units[*at].there).collect();
+    let asked: Vec<&str> =
+        there.iter().filter_map(|at| names.get(*at)).map(String::as_str).collect();
+    for (at, enabled) in there.iter().zip(enabled(tools, &asked)?) {
+        units[*at].enabled = enabled;
+    }
+    Ok(units)
+}
+
+/// Says of units that are there whether they start at the next boot, by what is on the disk: what
+/// `show` knows of that is as old as systemd's last reading of its files.
+fn enabled(tools: &dyn Tools, names: &[&str]) -> Result<Vec<bool>, ToolError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    // It fails if one of them is not enabled, and says as much of each.
+    let said = tell(tools, "systemctl", &[&["is-enabled", "--"], names].concat())?;
+    // A static unit is started by another at every boot.
+    let states: Vec<bool> =
+        said.stdout.lines().map(|state| matches!(state, "enabled" | "static")).collect();
+    match states.len() == names.len() {
+        true => Ok(states),
+        false => Err(ToolError::Failed {
+            command: "systemctl is-enabled".to_owned(),
+            why: said.complaint().to_owned(),
+        }),
+    }
 }
 
 /// Reads blocks of `Name=value` with an empty line between them.
@@ -66,8 +92,7 @@ fn block(block: &str) -> Unit {
     };
     Unit {
         there: !matches!(value("LoadState"), "" | "not-found" | "masked"),
-        // A static unit is started by another at every boot.
-        enabled: matches!(value("UnitFileState"), "enabled" | "static"),
+        enabled: false,
         active: matches!(value("ActiveState"), "active" | "reloading"),
         at_rest: value("ActiveState") == "inactive",
         outdated: value("NeedDaemonReload") == "yes",
@@ -98,17 +123,43 @@ fn inputs_path(root: &Root, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::{Unit, read};
+    use crate::tools::{Said, ToolError, Tools};
 
     #[test]
     fn units_are_read_in_order() {
-        let text = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\
-                    NeedDaemonReload=yes\n\n\
-                    ActiveState=inactive\nLoadState=not-found\nUnitFileState=\n\n\
-                    LoadState=loaded\nActiveState=failed\nUnitFileState=disabled\n";
+        let text = "LoadState=loaded\nActiveState=active\nNeedDaemonReload=yes\n\n\
+                    ActiveState=inactive\nLoadState=not-found\n\n\
+                    LoadState=loaded\nActiveState=failed\n";
         let there = Unit { there: true, ..Unit::default() };
-        let runs = Unit { enabled: true, active: true, outdated: true, ..there };
+        let runs = Unit { active: true, outdated: true, ..there };
         let lacks = Unit { at_rest: true, ..Unit::default() };
         assert_eq!(read(text), [runs, lacks, there]);
         assert_eq!(read(""), []);
+    }
+
+    /// Programs of which `systemctl show` and `systemctl is-enabled` say these things.
+    struct Says(&'static str, &'static str);
+
+    impl Tools for Says {
+        fn run(&self, _: &str, arguments: &[&str]) -> std::io::Result<Said> {
+            let stdout = if arguments[0] == "show" { self.0 } else { self.1 };
+            Ok(Said { well: true, stdout: stdout.to_owned(), stderr: String::new() })
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_asked_for_on_the_disk() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let all = |shown, enabled| {
+            let units = super::show(&Says(shown, enabled), &names)?;
+            Ok::<_, ToolError>(units.iter().map(|unit| unit.enabled).collect::<Vec<_>>())
+        };
+        let both = "LoadState=loaded\n\nLoadState=loaded\n";
+        assert_eq!(all(both, "disabled\nenabled\n").unwrap(), [false, true]);
+        assert_eq!(
+            all("LoadState=not-found\n\nLoadState=loaded\n", "static\n").unwrap(),
+            [false, true]
+        );
+        assert!(all(both, "enabled\n").is_err(), "a unit of which nothing is said is no pass");
     }
 }
