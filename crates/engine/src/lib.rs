@@ -24,5 +24,5 @@ pub use difference::{NotSeen, View, act_for, difference, look_at};
 pub use message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remark, Remember, Report, Tick};
 pub use mission::{AuthoritySeen, Circumstances, Encryption, Goal, Mission, Signing};
 pub use operator::Operator;
-pub use refusal::{Refusal, refusals};
+pub use refusal::{Refusal, doubts, refusals};
 pub use rounds::Rounds;

@@ -10,7 +10,7 @@ use ringfort_model::item::What;
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
 
-use crate::mission::{Circumstances, Mission};
+use crate::mission::{Circumstances, Goal};
 
 /// A reason not to go on, and the way out of it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
@@ -50,22 +50,32 @@ pub fn refusals(
     circumstances: &Circumstances,
 ) -> Vec<Refusal> {
     let scene = Scene { blueprint, seen, circumstances };
-    let mut found = scene.strangers();
-    found.extend(scene.foreign_data());
-    found.extend(scene.lost_keys());
+    let mut found = doubts(Goal::Converge, blueprint, seen, circumstances);
     found.extend(scene.dropped_keys());
     found.extend(scene.hasty_write_key());
-    found.extend(scene.replaced_authorities());
-    found.extend(scene.expired_authorities());
     found.sort();
     found.dedup();
     found
 }
 
-/// Finds every reason not to touch these machines at all.
-pub(crate) fn strangers(mission: &Mission, seen: &BTreeMap<NodeName, Seen>) -> Vec<Refusal> {
-    let (blueprint, circumstances) = (&mission.blueprint, &mission.circumstances);
-    Scene { blueprint, seen, circumstances }.strangers()
+/// Finds every reason to think that these machines are somebody else's, or that these are not the
+/// keys of what is on them.
+pub fn doubts(
+    goal: Goal,
+    blueprint: &Blueprint,
+    seen: &BTreeMap<NodeName, Seen>,
+    circumstances: &Circumstances,
+) -> Vec<Refusal> {
+    let scene = Scene { blueprint, seen, circumstances };
+    let mut found = scene.strangers();
+    // Whoever may enter a machine of the cluster may empty it, with whatever keys.
+    if goal != Goal::Reset {
+        found.extend(scene.foreign_data());
+        found.extend(scene.lost_keys());
+        found.extend(scene.replaced_authorities());
+        found.extend(scene.expired_authorities());
+    }
+    found
 }
 
 #[derive(Clone, Copy)]

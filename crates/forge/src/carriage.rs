@@ -11,7 +11,7 @@ use ringfort_spec::{Encryption, POD_ENCRYPTION, Provider, Spec};
 use crate::preflight::Finding;
 
 /// The feature of the kernel, as surveys name it.
-const WIREGUARD: &str = "wireguard";
+pub(crate) const WIREGUARD: &str = "wireguard";
 
 /// What machines can do about packets of pods.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -47,6 +47,8 @@ pub struct Terms {
     pub cluster: String,
     /// Whether pods' traffic is routed by ringfort.
     pub own_network: bool,
+    /// Whether that network may encrypt packets between machines.
+    pub encrypts: bool,
     /// Programs of the machines' own system that the bundle's programs call.
     pub tools: Vec<HostTool>,
 }
@@ -369,7 +371,12 @@ mod tests {
             at_least: Some("1".to_owned()),
             why: "packets".to_owned(),
         };
-        let terms = Terms { cluster: "harbour".into(), own_network: true, tools: vec![nft] };
+        let terms = Terms {
+            cluster: "harbour".into(),
+            own_network: true,
+            encrypts: true,
+            tools: vec![nft],
+        };
         let mut candidates: BTreeMap<_, _> =
             (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
         change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());

@@ -3,8 +3,7 @@
 //! A frame is a length (u32, big endian), a length of its JSON head (u32), the head, and a tail of
 //! raw bytes. The version is said first by both and must be equal.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::etcd::Member;
 use crate::item::ItemId;
-use crate::reach::Reach;
+use crate::reach::{Port, Reach, Target};
 use crate::seen::{Look, Seen};
 use crate::step::{Outcome, Step};
 
@@ -44,12 +43,12 @@ pub enum Request {
         /// The machine's address in the cluster.
         address: IpAddr,
         /// The ports.
-        ports: Vec<u16>,
+        ports: Vec<Port>,
     },
     /// Asks whether other machines are reached.
     Reach {
         /// Their addresses and ports.
-        targets: Vec<SocketAddr>,
+        targets: Vec<Target>,
     },
     /// Asks what is there.
     Observe {
@@ -101,9 +100,9 @@ pub enum Answer {
     /// Answers `Survey` with facts about the machine.
     Surveyed(crate::survey::Survey),
     /// Answers `Listen` with the ports that could not be opened, and why each.
-    Listening(BTreeMap<u16, String>),
+    Listening(Vec<(Port, String)>),
     /// Answers `Reach`.
-    Reached(Vec<(SocketAddr, Reach)>),
+    Reached(Vec<(Target, Reach)>),
     /// Answers `Observe`.
     Observed(Seen),
     /// Answers `Lacks`.

@@ -1,14 +1,76 @@
 //! Whether machines reach each other, found out before anything is written to them.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-/// What came of a connection to a port of another machine.
+/// How a port is spoken to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// By connections.
+    Tcp,
+    /// By datagrams.
+    Udp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        })
+    }
+}
+
+/// A port of a machine.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Port {
+    /// How it is spoken to.
+    pub transport: Transport,
+    /// Its number.
+    pub number: u16,
+}
+
+impl Port {
+    /// A port for connections.
+    pub const fn tcp(number: u16) -> Self {
+        Self { transport: Transport::Tcp, number }
+    }
+
+    /// A port for datagrams.
+    pub const fn udp(number: u16) -> Self {
+        Self { transport: Transport::Udp, number }
+    }
+
+    /// This port of a machine.
+    pub const fn of(self, address: IpAddr) -> Target {
+        Target { address, port: self }
+    }
+}
+
+/// A port of another machine.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Target {
+    /// The machine's address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: Port,
+}
+
+impl Target {
+    /// Gives address and number.
+    pub const fn socket(self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port.number)
+    }
+}
+
+/// What came of trying a port of another machine.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
-    /// It answered, and full packets arrived.
+    /// It answered, and all that was to come arrived.
     Whole,
     /// A connection was made by somebody who sends nothing of ours: full packets were not tried.
     Connected,
@@ -48,3 +110,6 @@ pub const GREETING: &[u8] = b"ringfort reach 1\n";
 
 /// How many bytes follow the greeting: several full packets, also of large ones.
 pub const BURST_BYTES: usize = 96 << 10;
+
+/// How long a datagram of the test is, its greeting included: it fits into any network for IPv6.
+pub const DATAGRAM_BYTES: usize = 1_200;

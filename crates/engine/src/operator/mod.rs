@@ -27,7 +27,7 @@ use ringfort_model::seen::Seen;
 
 use crate::message::{Effect, Input, Remember, Report, Tick};
 use crate::mission::{Goal, Mission};
-use crate::refusal::refusals;
+use crate::refusal::{doubts, refusals};
 
 use board::{Board, Link};
 use enrol::Enrolment;
@@ -207,7 +207,9 @@ impl Operator {
         let seen: BTreeMap<NodeName, Seen> =
             up.map(|(node, board)| (node.clone(), std::mem::take(&mut board.seen))).collect();
         let found = match self.mission.goal {
-            Goal::Reset => crate::refusal::strangers(&self.mission, &seen),
+            goal @ Goal::Reset => {
+                doubts(goal, &self.mission.blueprint, &seen, &self.mission.circumstances)
+            }
             _ => refusals(&self.mission.blueprint, &seen, &self.mission.circumstances),
         };
         for (node, seen) in seen {

@@ -9,6 +9,7 @@
 //! What the passes learn is on the operator's disk before anything rests on it.
 
 mod drain;
+mod judge;
 mod leave;
 mod memory;
 mod objects;
@@ -48,6 +49,7 @@ use crate::render::{self, Materials, RenderError};
 
 use passes::finished;
 
+pub use judge::judge;
 pub use memory::Memory;
 pub use plan::{plan, plan_afresh};
 pub use site::{NoWay, NotEntered, Preflight, Site, Ways, doors};

@@ -17,8 +17,8 @@ use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::Reach;
-use ringfort_spec::{Node, Spec, on_disk};
+use ringfort_model::reach::{Port, Reach, Target};
+use ringfort_spec::{Node, POD_ENCRYPTION, Spec, on_disk};
 
 use super::MakeError;
 use crate::carriage::Abilities;
@@ -291,7 +291,7 @@ impl Site {
         &self,
         parts: &BTreeMap<NodeName, Part>,
         spec: &Spec,
-    ) -> BTreeMap<NodeName, Vec<(SocketAddr, Reach)>> {
+    ) -> BTreeMap<NodeName, Vec<(Target, Reach)>> {
         self.listen(parts, spec, |part| part.opens.clone()).await;
         let tried = parts.iter().map(|(node, part)| async move {
             let request = Request::Reach { targets: part.tries.clone() };
@@ -310,7 +310,7 @@ impl Site {
         &self,
         parts: &BTreeMap<NodeName, Part>,
         spec: &Spec,
-        ports: fn(&Part) -> Vec<u16>,
+        ports: fn(&Part) -> Vec<Port>,
     ) {
         let with_ports = parts.iter().filter(|(_, part)| !part.opens.is_empty());
         let opened = with_ports.map(|(node, part)| async move {
@@ -351,6 +351,7 @@ fn terms(spec: &Spec, tools: &[HostTool]) -> Terms {
     Terms {
         cluster: spec.name.to_string(),
         own_network: spec.network.provider == ringfort_spec::Provider::Ringfort,
+        encrypts: !spec.waives(POD_ENCRYPTION),
         tools: tools.to_vec(),
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! Machines that are new to the cluster open the ports that it will need for the time of the test;
 //! a machine that carries the cluster already is only connected to, and what it refuses is a
-//! stopped component, which converging puts right.
+//! stopped component, which converging puts right. Its WireGuard answers nobody whose key it does not
+//! know, so datagrams are tried between new machines alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::Reach;
+use ringfort_model::reach::{Port, Reach, Target, Transport};
+use ringfort_model::tunnel::TUNNEL_PORT;
 
 use super::{Candidate, Finding, Terms};
+use crate::carriage::WIREGUARD;
 
 const ETCD_PORTS: [u16; 2] = [2379, 2380];
 const API_PORT: u16 = 6443;
@@ -21,9 +24,9 @@ const KUBELET_PORT: u16 = 10250;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Part {
     /// The ports that it opens.
-    pub opens: Vec<u16>,
+    pub opens: Vec<Port>,
     /// The ports of others that it tries.
-    pub tries: Vec<SocketAddr>,
+    pub tries: Vec<Target>,
 }
 
 /// Says what each machine has to do. Between machines that carry the cluster already nothing is
@@ -33,16 +36,19 @@ pub fn parts(
     candidates: &BTreeMap<NodeName, Candidate>,
 ) -> BTreeMap<NodeName, Part> {
     let is_new = |c: &Candidate| c.survey.cluster.as_ref() != Some(&terms.cluster);
+    let tunnel = may_encrypt(terms, candidates).then_some(Port::udp(TUNNEL_PORT));
     let part = |(from, here): (&NodeName, &Candidate)| {
         let others =
             candidates.iter().filter(|(to, there)| *to != from && (is_new(here) || is_new(there)));
         let tries = others.flat_map(|(_, there)| {
-            needed(here.role, there.role).map(|port| SocketAddr::new(there.address, port))
+            let tunnel = tunnel.filter(|_| is_new(here) && is_new(there));
+            needed(here.role, there.role).chain(tunnel).map(|port| port.of(there.address))
         });
+        let is_free = |port: &Port| {
+            port.transport == Transport::Udp || !here.survey.busy_ports.contains_key(&port.number)
+        };
         let opens = match is_new(here) {
-            true => {
-                ports(here.role).filter(|port| !here.survey.busy_ports.contains_key(port)).collect()
-            }
+            true => ports(here.role).chain(tunnel).filter(is_free).collect(),
             false => Vec::new(),
         };
         (from.clone(), Part { opens, tries: tries.collect() })
@@ -50,34 +56,40 @@ pub fn parts(
     candidates.iter().map(part).collect()
 }
 
+/// Says whether packets of pods may come to travel by WireGuard: every kernel has to have it.
+fn may_encrypt(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> bool {
+    let has_it = |c: &Candidate| c.survey.features.get(WIREGUARD) == Some(&true);
+    terms.own_network && terms.encrypts && candidates.values().all(has_it)
+}
+
 /// The ports that a machine serves to others.
-fn ports(role: Role) -> impl Iterator<Item = u16> {
+fn ports(role: Role) -> impl Iterator<Item = Port> {
     needed(Role::ControlPlane, role)
 }
 
 /// The ports of one machine that another needs.
-fn needed(from: Role, to: Role) -> impl Iterator<Item = u16> {
+fn needed(from: Role, to: Role) -> impl Iterator<Item = Port> {
     let planes = from == Role::ControlPlane && to == Role::ControlPlane;
     let etcd = ETCD_PORTS.into_iter().filter(move |_| planes);
     let api = (to == Role::ControlPlane).then_some(API_PORT);
     let kubelet = (from == Role::ControlPlane).then_some(KUBELET_PORT);
-    etcd.chain(api).chain(kubelet)
+    etcd.chain(api).chain(kubelet).map(Port::tcp)
 }
 
 /// Judges what was found out.
 pub fn judge(
     terms: &Terms,
     candidates: &BTreeMap<NodeName, Candidate>,
-    reached: &BTreeMap<NodeName, Vec<(SocketAddr, Reach)>>,
+    reached: &BTreeMap<NodeName, Vec<(Target, Reach)>>,
 ) -> Vec<Finding> {
     let by_address: BTreeMap<IpAddr, (&NodeName, &Candidate)> =
         candidates.iter().map(|(node, c)| (c.address, (node, c))).collect();
     let mut findings = Vec::new();
     for (from, part) in parts(terms, candidates) {
         let told: BTreeMap<_, _> = reached.get(&from).into_iter().flatten().cloned().collect();
-        let mut troubles: BTreeMap<(&NodeName, String), BTreeSet<u16>> = BTreeMap::new();
+        let mut troubles: BTreeMap<(&NodeName, String, Transport), BTreeSet<u16>> = BTreeMap::new();
         for target in &part.tries {
-            let Some((to, there)) = by_address.get(&target.ip()) else { continue };
+            let Some((to, there)) = by_address.get(&target.address) else { continue };
             let carries = there.survey.cluster.as_ref() == Some(&terms.cluster);
             let trouble = match told.get(target) {
                 Some(Reach::Whole | Reach::Connected) => continue,
@@ -85,13 +97,14 @@ pub fn judge(
                 Some(trouble) => trouble.to_string(),
                 None => "it was not tried".to_owned(),
             };
-            troubles.entry((*to, trouble)).or_default().insert(target.port());
+            let Port { transport, number } = target.port;
+            troubles.entry((*to, trouble, transport)).or_default().insert(number);
         }
-        for ((to, trouble), ports) in troubles {
+        for ((to, trouble, transport), ports) in troubles {
             let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
             let (ports, address) = (ports.join(", "), candidates[to].address);
             let text = format!(
-                "{to} ({address}) is not reached on TCP {ports}: {trouble}: open these ports between the machines, and look at routes and MTU"
+                "{to} ({address}) is not reached on {transport} {ports}: {trouble}: open these ports between the machines, and look at routes and MTU"
             );
             findings.push(Finding { node: Some(from.clone()), text, fatal: true });
         }
@@ -102,18 +115,17 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::net::SocketAddr;
 
     use ringfort_model::blueprint::Role;
     use ringfort_model::name::NodeName;
-    use ringfort_model::reach::Reach;
+    use ringfort_model::reach::{Port, Reach, Target};
     use ringfort_model::survey::Survey;
 
     use super::super::{Candidate, KernelTerms, Terms};
     use super::{judge, parts};
 
     fn terms() -> Terms {
-        Terms { cluster: "harbour".into(), own_network: true, tools: Vec::new() }
+        Terms { cluster: "harbour".into(), own_network: true, encrypts: true, tools: Vec::new() }
     }
 
     fn name(name: &str) -> NodeName {
@@ -138,8 +150,8 @@ mod tests {
 
     fn answers(
         candidates: &BTreeMap<NodeName, Candidate>,
-        answer: impl Fn(&NodeName, &SocketAddr) -> Reach,
-    ) -> BTreeMap<NodeName, Vec<(SocketAddr, Reach)>> {
+        answer: impl Fn(&NodeName, &Target) -> Reach,
+    ) -> BTreeMap<NodeName, Vec<(Target, Reach)>> {
         let each = |(node, part): (NodeName, super::Part)| {
             let told = part.tries.iter().map(|to| (*to, answer(&node, to))).collect();
             (node, told)
@@ -150,10 +162,10 @@ mod tests {
     #[test]
     fn each_role_opens_and_tries_what_it_needs() {
         let parts = parts(&terms(), &three([None; 3]));
-        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6443, 10250]);
-        assert_eq!(parts[&name("w1")].opens, [10250]);
+        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6443, 10250].map(Port::tcp));
+        assert_eq!(parts[&name("w1")].opens, [Port::tcp(10250)]);
         let tries = |node: &str| -> Vec<String> {
-            parts[&name(node)].tries.iter().map(ToString::to_string).collect()
+            parts[&name(node)].tries.iter().map(|to| to.socket().to_string()).collect()
         };
         assert_eq!(tries("w1"), ["10.0.0.1:6443", "10.0.0.2:6443"]);
         let of_cp2 =
@@ -162,12 +174,50 @@ mod tests {
     }
 
     #[test]
+    fn what_wireguard_needs_is_tried_between_new_machines_that_all_have_it() {
+        let able = |clusters, all| {
+            let mut machines = three(clusters);
+            for (node, candidate) in &mut machines {
+                let has_it = all || node.as_str() != "w1";
+                candidate.survey.features.insert("wireguard".to_owned(), has_it);
+            }
+            machines
+        };
+        let tunnel = Port::udp(51882);
+        let tried = |terms: &Terms, machines: &BTreeMap<_, _>| -> Vec<(String, usize)> {
+            let tries =
+                |part: &super::Part| part.tries.iter().filter(|to| to.port == tunnel).count();
+            let parts = parts(terms, machines);
+            let open = parts.iter().filter(|(_, part)| part.opens.contains(&tunnel));
+            open.map(|(node, part)| (node.to_string(), tries(part))).collect()
+        };
+        let all = ["cp1", "cp2", "w1"].map(|node| (node.to_owned(), 2));
+        let machines = able([None; 3], true);
+        assert_eq!(tried(&terms(), &machines), all);
+        assert_eq!(tried(&Terms { encrypts: false, ..terms() }, &machines), []);
+        assert_eq!(tried(&Terms { own_network: false, ..terms() }, &machines), []);
+        assert!(tried(&terms(), &able([None; 3], false)).is_empty());
+        // What carries the cluster holds the port, and its kernel answers no stranger.
+        let grown = able([Some("harbour"), None, None], true);
+        assert_eq!(tried(&terms(), &grown), [("cp2".to_owned(), 1), ("w1".to_owned(), 1)]);
+        let closed = answers(&machines, |_, to| match to.port == tunnel {
+            true => Reach::Silent,
+            false => Reach::Whole,
+        });
+        let findings = judge(&terms(), &machines, &closed);
+        assert!(
+            findings[0].text.contains("is not reached on UDP 51882: no answer"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
     fn a_running_cluster_opens_nothing_and_tries_only_newcomers() {
         let ours = Some("harbour");
         let parts = parts(&terms(), &three([ours, ours, None]));
         assert!(parts[&name("cp1")].opens.is_empty());
-        assert_eq!(parts[&name("cp1")].tries, ["10.0.0.3:10250".parse().unwrap()]);
-        assert_eq!(parts[&name("w1")].opens, [10250]);
+        assert_eq!(parts[&name("cp1")].tries, [Port::tcp(10250).of([10, 0, 0, 3].into())]);
+        assert_eq!(parts[&name("w1")].opens, [Port::tcp(10250)]);
         assert_eq!(parts[&name("w1")].tries.len(), 2);
     }
 
@@ -177,7 +227,7 @@ mod tests {
         let whole = answers(&machines, |_, _| Reach::Whole);
         assert_eq!(judge(&terms(), &machines, &whole), []);
         let closed =
-            answers(&machines, |from, to| match from.as_str() == "cp2" && to.port() < 3000 {
+            answers(&machines, |from, to| match from.as_str() == "cp2" && to.port.number < 3000 {
                 true => Reach::Silent,
                 false => Reach::Whole,
             });

@@ -48,7 +48,9 @@ enum Verb {
     },
     /// Open a shell on a machine, or run a command there
     Ssh {
+        /// The lab, by its name
         lab: LabName,
+        /// The machine, such as cp1
         #[arg(value_parser = machine_name)]
         machine: NodeName,
         /// The command; a shell if none is given
@@ -59,12 +61,15 @@ enum Verb {
     ///
     /// Example: ringfort lab run harbour -- ringfort up
     Run {
+        /// The lab, by its name
         lab: LabName,
+        /// The command with its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
     /// Write a cluster.yaml for the lab's machines to standard output
     Hosts {
+        /// The lab, by its name
         lab: LabName,
         /// The version of Kubernetes to ask for
         #[arg(long, default_value = "1.37", value_name = "VERSION")]
@@ -72,6 +77,7 @@ enum Verb {
     },
     /// Switch machines off
     Stop {
+        /// The lab, by its name
         lab: LabName,
         /// The machines; all if none is named
         #[arg(value_parser = machine_name)]
@@ -82,6 +88,7 @@ enum Verb {
     },
     /// Switch machines on and wait until they answer
     Start {
+        /// The lab, by its name
         lab: LabName,
         /// The machines; all if none is named
         #[arg(value_parser = machine_name)]
@@ -89,28 +96,37 @@ enum Verb {
     },
     /// Pull a machine's plug and empty its disks; its next start is its first
     Wipe {
+        /// The lab, by its name
         lab: LabName,
+        /// The machine, such as cp1
         #[arg(value_parser = machine_name)]
         machine: NodeName,
     },
     /// Cut two machines from each other, or one from all and from the operator
     Cut {
+        /// The lab, by its name
         lab: LabName,
+        /// The machine, such as cp1
         #[arg(value_parser = machine_name)]
         machine: NodeName,
+        /// The machine that it is cut from; all others and the operator if none is named
         #[arg(value_parser = machine_name)]
         other: Option<NodeName>,
     },
     /// Heal cuts: between two machines, all of one machine, or all
     Heal {
+        /// The lab, by its name
         lab: LabName,
+        /// The machine, such as cp1; all cuts are healed if none is named
         #[arg(value_parser = machine_name)]
         machine: Option<NodeName>,
+        /// The machine whose cut from it is healed; all of its cuts if none is named
         #[arg(value_parser = machine_name)]
         other: Option<NodeName>,
     },
     /// Remove labs with all that they own
     Down {
+        /// The labs, by their names
         #[arg(required = true)]
         labs: Vec<LabName>,
     },
@@ -118,6 +134,7 @@ enum Verb {
 
 #[derive(Args)]
 struct Up {
+    /// The lab, by its name
     lab: LabName,
     /// How many machines are for the control plane, of a new lab 3
     #[arg(long, value_name = "N")]

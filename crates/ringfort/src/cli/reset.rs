@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
+use ringfort_engine::Goal;
 use ringfort_forge::make::{self, Memory};
 use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
@@ -54,11 +55,15 @@ async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resu
     let opened = session.state.open(&session.identity).map_err(state_fault)?;
     // An old copy of the state knows enough to take everything away.
     let epoch = site.next_epoch(None).map_err(fault)?;
-    let trust = TrustFacts { epoch, ..opened.trust };
+    let memory = Memory { trust: opened.trust, held: None, known: true };
+    let (mut work, _) = session.work(&site, opened.keyring, memory);
+    make::judge(&mut work, Goal::Reset).await.map_err(fault)?;
+    let (keyring, facts) = (work.keyring, work.memory.trust);
+    let trust = TrustFacts { epoch, ..facts };
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known: true };
-    let (mut work, voice) = session.work(&site, opened.keyring, memory);
+    let (mut work, voice) = session.work(&site, keyring, memory);
     work.epoch = epoch;
     let tell = &mut |event: Event| voice.tell(&event);
     make::reset(&mut work, tell, interrupts).await.map_err(fault)?;

@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_controls::admission;
+use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
 use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
 use ringfort_model::blueprint::{Blueprint, Role};
@@ -84,7 +85,11 @@ async fn up(
     let known = !opened.done.made_keyring && !opened.done.renewed_trust;
     let remembered = (known && !args.take_over).then_some(opened.trust.epoch);
     let epoch = site.next_epoch(remembered).map_err(fault)?;
-    let mut trust = TrustFacts { epoch, carriage, ..opened.trust };
+    let memory = Memory { trust: TrustFacts { carriage, ..opened.trust }, held: None, known };
+    let (mut work, _) = session.work(&site, opened.keyring, memory);
+    make::judge(&mut work, Goal::Converge).await.map_err(fault)?;
+    let (keyring, facts) = (work.keyring, work.memory.trust);
+    let mut trust = TrustFacts { epoch, ..facts };
     if let Some(name) = &args.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }
@@ -92,7 +97,7 @@ async fn up(
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known };
-    let (mut work, voice) = session.work(&site, opened.keyring, memory);
+    let (mut work, voice) = session.work(&site, keyring, memory);
     work.servers = ways.servers.clone();
     work.epoch = epoch;
     let unproved = Unproved::within(held.directory().path());

@@ -140,10 +140,7 @@ pub fn different_keyring(cluster: &Cluster) {
     swap("trust.json");
     let older = cluster.ringfort("up", &[]);
     // A state that claims to have acted later is not believed for that.
-    let trust = std::fs::read_to_string(state.join("trust.json")).unwrap();
-    let mut trust: serde_json::Value = serde_json::from_str(&trust).unwrap();
-    trust["epoch"] = 1_000_000.into();
-    std::fs::write(state.join("trust.json"), trust.to_string()).unwrap();
+    set_epoch(&state.join("trust.json"), 1_000_000);
     let both = cluster.ringfort("up", &[]);
     for file in ["keyring.age", "trust.json"] {
         std::fs::rename(aside.join(file), state.join(file)).unwrap();
@@ -155,13 +152,23 @@ pub fn different_keyring(cluster: &Cluster) {
     assert_eq!(both.code, Some(4), "{}", both.stderr);
     assert!(both.stderr.contains("put back the keyring"), "{}", both.stderr);
     assert_eq!(cluster.on("cp1", "cat /etc/kubernetes/encryption/*"), sealed, "keys were changed");
-    // The other state has an epoch now that this one never heard of.
+    // Nobody was told of an epoch of that state: this one goes on as if it had never come.
+    well(&cluster.ringfort("up", &[]));
+    // A state that is older than what was done goes on only if somebody says so.
+    set_epoch(&state.join("trust.json"), 1);
     let late = cluster.ringfort("up", &[]);
     assert!(late.stderr.contains("run with --take-over"), "{}", late.stderr);
     well(&cluster.ringfort("up", &["--take-over"]));
     nothing_planned(cluster);
     std::fs::remove_dir_all(&other).unwrap();
     std::fs::remove_dir_all(&aside).unwrap();
+}
+
+fn set_epoch(facts: &Path, epoch: u64) {
+    let text = std::fs::read_to_string(facts).unwrap();
+    let mut trust: serde_json::Value = serde_json::from_str(&text).unwrap();
+    trust["epoch"] = epoch.into();
+    std::fs::write(facts, trust.to_string()).unwrap();
 }
 
 /// The loudest log of a run in which the encryption key travels and certificates are made.
