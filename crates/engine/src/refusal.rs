@@ -298,8 +298,8 @@ mod tests {
     use ringfort_model::name::ClusterName;
 
     use super::{
-        Authority, BTreeMap, BTreeSet, Blueprint, Circumstances, Content, ContentSeen, ItemSeen,
-        NodeName, Seen, What, refusals,
+        Authority, BTreeMap, BTreeSet, Blueprint, Circumstances, Content, ContentSeen, Goal,
+        ItemSeen, NodeName, Seen, What, doubts, refusals,
     };
     use crate::mission::{AuthoritySeen, Encryption};
 
@@ -500,6 +500,21 @@ mod tests {
         // One odd certificate among right ones is put right.
         check(|case| case.signed(1, "theirs"), &[]);
         check(|case| case.circumstances.now_s = 2_000, &["the authority kubernetes ended"]);
+    }
+
+    #[test]
+    fn a_reset_asks_for_no_keys_and_leaves_machines_of_others_alone() {
+        let mut case = case();
+        case.lists(1, &["lost"]);
+        case.signed(1, "theirs");
+        case.signed(2, "theirs");
+        let doubted = |case: &Case, goal| {
+            doubts(goal, &case.blueprint(), &case.seen, &case.circumstances).len()
+        };
+        assert_eq!(doubted(&case, Goal::Converge), 2);
+        assert_eq!(doubted(&case, Goal::Reset), 0);
+        case.seen.get_mut(&node(2)).unwrap().cluster = Some("d".to_owned());
+        assert_eq!(doubted(&case, Goal::Reset), 1);
     }
 
     #[test]
