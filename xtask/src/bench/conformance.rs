@@ -21,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
   --kubernetes MINOR  the minor of Kubernetes
   --focus REGEX       which tests ([Conformance])
   --skip REGEX        which of them not ([Serial], [Slow] and [Disruptive])
+  --minutes N         end after so long, and tell what was found until then (240)
   --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       the program to make the cluster with, instead of the one that would be released
   --out DIR           where the tests' output is kept (target/conformance)";
@@ -78,6 +79,7 @@ struct Wish {
     kubernetes: String,
     focus: String,
     skip: String,
+    minutes: String,
     bundle: Option<PathBuf>,
     binary: Option<PathBuf>,
     out: PathBuf,
@@ -89,6 +91,7 @@ impl Wish {
             kubernetes: KUBERNETES.to_owned(),
             focus: r"\[Conformance\]".to_owned(),
             skip: r"\[Serial\]|\[Slow\]|\[Disruptive\]".to_owned(),
+            minutes: "240".to_owned(),
             bundle: None,
             binary: None,
             out: workspace.target()?.join("conformance"),
@@ -100,6 +103,10 @@ impl Wish {
                 "--kubernetes" => wish.kubernetes = value.to_owned(),
                 "--focus" => wish.focus = value.to_owned(),
                 "--skip" => wish.skip = value.to_owned(),
+                "--minutes" => {
+                    wish.minutes =
+                        value.parse::<u32>().map_err(|_| Failure::usage(USAGE))?.to_string();
+                }
                 "--bundle" => wish.bundle = Some(PathBuf::from(value)),
                 "--binary" => wish.binary = Some(PathBuf::from(value)),
                 "--out" => wish.out = PathBuf::from(value),
@@ -127,10 +134,11 @@ fn images(
     Ok(made.lines().map(PathBuf::from).collect())
 }
 
-/// Says whether an image of upstream's list is one of the two that are made here.
+/// The images of upstream's list that are made here.
+const MAKABLE: [&str; 5] = ["agnhost", "busybox", "glibc-dns-testing", "httpd", "nginx"];
+
 fn is_makable(reference: &str) -> bool {
-    let name = |name: &str| reference.contains(&format!("e2e-test-images/{name}:"));
-    name("agnhost") || name("busybox")
+    MAKABLE.iter().any(|name| reference.contains(&format!("e2e-test-images/{name}:")))
 }
 
 /// Adds the waivers of the tests to the lab's specification.
@@ -151,7 +159,8 @@ fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()
     tests.arg("--kubeconfig").arg(kubeconfig).arg("--provider=skeleton");
     tests.arg("--kubectl-path").arg(lab.ground.bundle.join("files/kubectl"));
     tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(&wish.skip);
-    tests.args(["--ginkgo.no-color", "--ginkgo.timeout=4h", "--disable-log-dump"]);
+    tests.arg(format!("--ginkgo.timeout={}m", wish.minutes));
+    tests.args(["--ginkgo.no-color", "--disable-log-dump"]);
     tests.arg("--report-dir").arg(&wish.out);
     eprintln!("running the tests; their output is in {}", log.display());
     let began = Instant::now();
@@ -180,8 +189,9 @@ struct Outcome {
 impl Outcome {
     /// Reads ginkgo's summary at the end of its output.
     fn read(text: &str) -> Self {
-        let mut outcome = Self::default();
+        let (mut outcome, mut is_summary) = (Self::default(), false);
         for line in text.lines().map(str::trim) {
+            is_summary |= line.starts_with("Summarizing ");
             if let Some(rest) = line.strip_prefix("Ran ") {
                 let number = rest.split_whitespace().next().and_then(|word| word.parse().ok());
                 outcome.ran = number.unwrap_or_default();
@@ -190,8 +200,8 @@ impl Outcome {
             else {
                 continue;
             };
-            // `[FAIL] [sig-node] Pods [It] should … [Conformance]` stands in the summary only.
-            if matches!(how, "FAIL" | "PANICKED!" | "TIMEDOUT" | "INTERRUPTED") {
+            // `[FAIL] [sig-node] Pods [It] should … [Conformance]`, once for each test.
+            if is_summary && matches!(how, "FAIL" | "PANICKED!" | "TIMEDOUT" | "INTERRUPTED") {
                 outcome.failed.insert(name.to_owned(), how.to_owned());
             }
         }
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_read_and_no_summary_is_no_pass() {
-        let text = "• [FAILED] [5.1 seconds]\nSummarizing 1 Failure:\n  \
+        let text = "• [FAILED] [5.1 seconds]\n[INTERRUPTED] by a user\nSummarizing 1 Failure:\n  \
                     [FAIL] [sig-node] Pods [It] should work [Conformance]\n  k8s/pods.go:7\n\n\
                     Ran 12 of 7000 Specs in 61.2 seconds\nFAIL! -- 11 Passed | 1 Failed\n";
         let found = Outcome::read(text);
@@ -229,6 +239,7 @@ mod tests {
     fn only_what_can_be_made_here_is_made() {
         assert!(is_makable("registry.k8s.io/e2e-test-images/agnhost:2.66.1"));
         assert!(is_makable("registry.k8s.io/e2e-test-images/busybox:1.37.0-2"));
-        assert!(!is_makable("registry.k8s.io/e2e-test-images/nginx:1.14-4"));
+        assert!(is_makable("registry.k8s.io/e2e-test-images/nginx:1.14-4"));
+        assert!(!is_makable("registry.k8s.io/e2e-test-images/sample-apiserver:1.29.2"));
     }
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the two images that nearly all conformance tests run, from Debian's packages and upstream's own
-# test program, as archives that containerd imports: images.sh DIRECTORY PROGRAM VERSIONS...
-# Each of VERSIONS is a full reference; those of busybox get Debian's busybox, all others the program.
+# Makes the images that nearly all conformance tests run, from Debian's packages and upstream's own test
+# program, as two archives that containerd imports: images.sh DIRECTORY PROGRAM REFERENCES...
+# Those of busybox get Debian's busybox; all others share one Debian with all that their tests call.
 set -eu
 directory=$1 program=$2
 shift 2
@@ -9,13 +9,14 @@ mkdir -p "$directory"
 root="$directory/root"
 if [ ! -e "$root/agnhost" ]; then
     rm -rf "$root"
-    sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)
+    sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true)
     mirror=$(printf '%s\n' "$sources" | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -1)
     . /etc/os-release
-    debootstrap --variant=minbase \
-        --include=bind9-dnsutils,busybox-static,ca-certificates,curl,iperf,iproute2,netcat-openbsd,procps \
-        "$VERSION_CODENAME" "$root" "$mirror" >&2
+    tools=bind9-dnsutils,busybox-static,ca-certificates,curl,iperf,iproute2,netcat-openbsd,procps
+    debootstrap --variant=minbase --include="$tools,apache2,nginx-light" "$VERSION_CODENAME" "$root" "$mirror" >&2
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc
+    mkdir -p "$root/usr/local/apache2"
+    ln -s /var/www/html "$root/usr/local/apache2/htdocs"
     install -m 755 "$program" "$root/agnhost"
 fi
 small="$directory/small"
@@ -29,21 +30,33 @@ if [ ! -e "$small/bin/busybox" ]; then
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$small/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$small/etc/group"
 fi
-pack() { # REFERENCE ROOT ENTRYPOINT
-    work=$(mktemp -d "$directory/pack.XXXXXX")
-    tar -C "$2" --numeric-owner --sort=name --mtime=@0 -cf "$work/layer.tar" .
-    sum=$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
-    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$3" "$sum" >"$work/config.json"
-    printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]' "$1" >"$work/manifest.json"
-    name=$(printf '%s' "$1" | tr '/:' '--')
-    tar -C "$work" -cf "$directory/$name.tar" manifest.json config.json layer.tar
-    rm -rf "$work"
-    printf '%s\n' "$directory/$name.tar"
-}
-for reference in "$@"; do
-    case $reference in
-    *busybox*) pack "$reference" "$small" '"Cmd":["sh"]' ;;
-    *) pack "$reference" "$root" '"Entrypoint":["/agnhost"],"Cmd":["pause"]' ;;
+starts() { # REFERENCE
+    case $1 in
+    */agnhost:*) echo '"Entrypoint":["/agnhost"],"Cmd":["pause"]' ;;
+    */nginx:*) echo '"Cmd":["nginx","-g","daemon off;"]' ;;
+    */httpd:*) echo '"Cmd":["apache2ctl","-D","FOREGROUND"]' ;;
+    *) echo '"Cmd":["sh"]' ;;
     esac
-done
+}
+pack() { # ROOT NAME REFERENCES...
+    from=$1 archive="$directory/$2.tar"
+    shift 2
+    work=$(mktemp -d "$directory/pack.XXXXXX")
+    tar -C "$from" --numeric-owner --sort=name --mtime=@0 -cf "$work/layer.tar" .
+    sum=$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
+    number=0
+    for reference in "$@"; do
+        number=$((number + 1))
+        printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+            "$(starts "$reference")" "$sum" >"$work/config-$number.json"
+        [ "$number" = 1 ] || printf ','
+        printf '{"Config":"config-%s.json","RepoTags":["%s"],"Layers":["layer.tar"]}' "$number" "$reference"
+    done >"$work/images"
+    printf '[%s]' "$(cat "$work/images")" >"$work/manifest.json"
+    tar -C "$work" --exclude=./images -cf "$archive" .
+    rm -rf "$work"
+    printf '%s\n' "$archive"
+}
+# References have no spaces.
+pack "$small" busybox $(printf '%s\n' "$@" | grep '/busybox:')
+pack "$root" debian $(printf '%s\n' "$@" | grep -v '/busybox:')
