@@ -12,9 +12,11 @@ if [ ! -e "$root/agnhost" ]; then
     sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true)
     mirror=$(printf '%s\n' "$sources" | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -1)
     . /etc/os-release
-    tools=bind9-dnsutils,busybox-static,ca-certificates,curl,iperf,iproute2,netcat-openbsd,procps
+    tools=bash-static,bind9-dnsutils,busybox-static,ca-certificates,curl,iperf,iproute2,netcat-openbsd,procps
     debootstrap --variant=minbase --include="$tools,apache2,nginx-light" "$VERSION_CODENAME" "$root" "$mirror" >&2
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc
+    # The shells of upstream's images pass on variables that are no names of theirs, as bash does.
+    ln -sf bash-static "$root/bin/sh"
     mkdir -p "$root/usr/local/apache2"
     ln -s /var/www/html "$root/usr/local/apache2/htdocs"
     install -m 755 "$program" "$root/agnhost"
@@ -27,6 +29,8 @@ if [ ! -e "$small/bin/busybox" ]; then
     "$small/bin/busybox" --list | while read -r name; do
         [ "$name" = busybox ] || ln -sf busybox "$small/bin/$name"
     done
+    rm "$small/bin/sh"
+    cp "$root/bin/bash-static" "$small/bin/sh"
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$small/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$small/etc/group"
 fi
