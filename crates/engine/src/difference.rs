@@ -171,7 +171,8 @@ pub fn look_at(item: &Item) -> Look {
     }
 }
 
-/// How long a component is waited for, in seconds: longer than the 240 s that a startup probe gives it.
+/// How long a component is waited for, in seconds: longer than the 240 s that a startup probe gives one
+/// that does not listen yet.
 pub const PATIENCE_S: u32 = 300;
 
 /// Says which act makes an item what it should be.

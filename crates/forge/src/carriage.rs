@@ -71,10 +71,20 @@ pub fn settle(spec: &Spec, held: Option<Carriage>, abilities: &Abilities) -> Set
         Encryption::Auto | Encryption::None
             if abilities.is_partial && (lacking.is_empty() || !was_on) =>
         {
-            let traffic = held.map_or(PodTraffic::Open, |held| held.traffic);
-            let why =
-                "pods' packets travel between machines as they did: not every machine was asked";
-            (traffic, why.to_owned(), Vec::new())
+            let unasked = "not every machine was asked whether its kernel has WireGuard";
+            match held {
+                Some(held) => {
+                    let why =
+                        format!("pods' packets travel between machines as they did: {unasked}");
+                    (held.traffic, why, Vec::new())
+                }
+                None => {
+                    let why =
+                        format!("pods' packets are not encrypted between machines: {unasked}");
+                    let text = format!("{why}: run again once all of them answer");
+                    (PodTraffic::Open, why, vec![Finding { node: None, text, fatal: false }])
+                }
+            }
         }
         // `none` is nothing without its waiver, which ends by itself.
         Encryption::Auto | Encryption::None if lacking.is_empty() => {
@@ -211,6 +221,10 @@ mod tests {
         check("", Encrypted, &[NO], Encrypted, 1);
         check(WAIVED, Encrypted, &[YES], Open, 0);
         check("network: { encryption: wireguard }\n", Open, &[YES], Encrypted, 0);
+        let abilities = Abilities { is_partial: true, ..abilities(&[YES]) };
+        let fresh = settle(&spec(""), None, &abilities);
+        assert_eq!(fresh.carriage.unwrap().traffic, Open);
+        assert!(fresh.findings[0].text.contains("run again once all"), "{}", fresh.why);
     }
 
     #[test]

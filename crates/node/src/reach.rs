@@ -83,6 +83,8 @@ fn send_back(socket: &UdpSocket, closing: &AtomicBool) {
     let mut piece = [0; DATAGRAM_BYTES];
     while !closing.load(Ordering::Relaxed) {
         match socket.recv_from(&mut piece) {
+            // Two open ports would never end to greet each other.
+            Ok((_, from)) if socket.local_addr().is_ok_and(|own| own.port() == from.port()) => {}
             Ok((count, from)) if piece[..count].starts_with(GREETING) => {
                 // What is lost is sent again by who misses it.
                 let _ = socket.send_to(&piece[..count], from);

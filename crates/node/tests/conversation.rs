@@ -399,15 +399,17 @@ fn systemd_reads_its_files_anew_only_if_it_must() {
         tools.answer("systemctl is-enabled", "enabled\n");
         let act = Act::RunUnit { inputs: Digest::of(b"one") };
         Operator::greeted(root.path(), &tools, 1).done(ItemId::unit("kubelet.service"), act);
-        (tools.calls_of("daemon-reload").len(), tools.calls_of("reset-failed").len())
+        assert_eq!(tools.calls_of("enable --no-reload").len(), 1);
+        tools.calls_of("daemon-reload").len()
     };
-    let shown = |state: &str, stale: &str| {
-        format!("LoadState=loaded\nActiveState={state}\nNeedDaemonReload={stale}\n")
+    let loaded = |from: &str, stale: &str| {
+        let state = "LoadState=loaded\nActiveState=active\n";
+        format!("{state}FragmentPath={from}/kubelet.service\nNeedDaemonReload={stale}\n")
     };
-    assert_eq!(run_with(&shown("inactive", "no")), (0, 0));
-    assert_eq!(run_with(&shown("active", "yes")), (1, 1));
-    assert_eq!(run_with(&shown("failed", "no")), (0, 1));
-    assert_eq!(run_with("LoadState=not-found\nActiveState=inactive\n"), (1, 0));
+    assert_eq!(run_with(&loaded("/etc/systemd/system", "no")), 0);
+    assert_eq!(run_with(&loaded("/etc/systemd/system", "yes")), 1);
+    assert_eq!(run_with(&loaded("/lib/systemd/system", "no")), 1, "a vendor's unit is ours");
+    assert_eq!(run_with("LoadState=not-found\nActiveState=inactive\n"), 1);
 }
 
 #[test]

@@ -42,7 +42,7 @@ const TURNS: usize = 2_000;
 /// How long one act may take, apart from rehearsals.
 const ACT_LIMIT: Duration = Duration::from_secs(40);
 /// How long a rehearsal may take where nobody interrupts it: the control plane's way down and up again.
-const REHEARSAL_LIMIT: Duration = Duration::from_secs(240);
+const REHEARSAL_LIMIT: Duration = Duration::from_secs(360);
 
 /// A proof was ended early, and what it had under way is undone.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

@@ -38,7 +38,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(5);
 /// The pause between two looks at whether it has come back.
 const RECOVERY_PACE: Duration = Duration::from_millis(300);
 /// How long the control plane may take to come back.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(180);
+const RECOVERY_LIMIT: Duration = Duration::from_secs(300);
 
 /// The control plane that is stopped.
 pub(crate) struct Stopped<'a> {

@@ -1,8 +1,9 @@
 //! `cargo xtask bench conformance`: Kubernetes' own conformance tests, as they come, on a handed-over
 //! cluster, under the identity of a waiver and nothing else.
 //!
-//! No registry is asked: the tests' program is built from upstream's module, and so is what their pods
-//! run. Tests that want an image besides fail, and are told.
+//! No registry is asked: the tests' program and the one that most of their pods run are built from
+//! upstream's module, the rest of their images is Debian's. Tests that want other images fail, and are
+//! told.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -28,7 +28,7 @@ use super::link::Link;
 /// Requests to an API server at a time: each takes an SSH channel.
 const API_TURNS: usize = 4;
 /// How long a machine may take for what is no step.
-const LOOK_LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LOOK_LIMIT: Duration = Duration::from_secs(90);
 /// How long a machine may take for a step, beyond what the step itself allows.
 const STEP_LIMIT: Duration = Duration::from_secs(300);
 

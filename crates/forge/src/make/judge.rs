@@ -13,6 +13,7 @@ use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::seen::Look;
 
 use super::{MakeError, Work};
+use crate::drive::run::LOOK_LIMIT;
 
 /// Refuses machines of others, and keys that are not those of this cluster. Nothing is changed.
 ///
@@ -23,15 +24,26 @@ pub async fn judge(work: &mut Work<'_>, goal: Goal) -> Result<(), MakeError> {
     let blueprint = work.render()?;
     let asked = blueprint.machines.iter().filter_map(|(node, machine)| {
         let link = &work.site.members.get(node)?.link;
-        let looks = telling(machine);
-        Some(async move { (node, link.ask(&Request::Observe { looks }, &[]).await) })
+        // Whoever empties machines needs no keys.
+        let looks = if goal == Goal::Reset { Vec::new() } else { telling(machine) };
+        Some(async move {
+            let request = Request::Observe { looks };
+            (node, tokio::time::timeout(LOOK_LIMIT, link.ask(&request, &[])).await)
+        })
     });
     let mut seen = BTreeMap::new();
     for (node, answer) in join_all(asked).await {
-        // The passes, which look again, say which machine has fallen silent.
-        if let Ok(Answer::Observed(found)) = answer {
-            seen.insert(node.clone(), found);
-        }
+        // Of a machine that said nothing nobody knows whose it is.
+        let why = match answer {
+            Ok(Ok(Answer::Observed(found))) => {
+                seen.insert(node.clone(), found);
+                continue;
+            }
+            Ok(Ok(_)) => "it answered something else".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", LOOK_LIMIT.as_secs()),
+        };
+        return Err(MakeError::Other(format!("{node}: {why}: nothing was changed, run again")));
     }
     match doubts(goal, &blueprint, &seen, &work.circumstances(goal)) {
         found if found.is_empty() => Ok(()),

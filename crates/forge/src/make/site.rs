@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
@@ -17,14 +18,14 @@ use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::{Port, Reach, Target};
+use ringfort_model::reach::Port;
 use ringfort_spec::{Node, POD_ENCRYPTION, Spec, on_disk};
 
 use super::MakeError;
 use crate::carriage::Abilities;
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::{Link, LinkError};
-use crate::preflight::reach::Part;
+use crate::preflight::reach::{Part, Tried};
 use crate::preflight::{self, Candidate, Finding, KernelTerms, Terms};
 
 /// The port of API servers.
@@ -133,6 +134,10 @@ pub(super) fn door(machine: &KnownMachine, home: &Path, beside: &Path) -> Door {
     }
 }
 
+/// How long a run that was just ended is waited for, and how often it is asked about.
+const MOMENT: Duration = Duration::from_secs(10);
+const MOMENT_PACE: Duration = Duration::from_millis(300);
+
 impl Site {
     /// Enters every machine, to look only.
     pub async fn enter(doors: &BTreeMap<NodeName, Door>, own: &OwnBinary, operator: &str) -> Self {
@@ -172,6 +177,24 @@ impl Site {
         match 2 * here.count() > planes && self.missing.values().all(is_silence) {
             true => Ok(self),
             false => Err(NotEntered { failures: self.missing }),
+        }
+    }
+
+    /// Waits a moment where somebody is at work: a run that was ended a moment ago still finishes on
+    /// machines what it had begun there.
+    pub async fn outlast(&mut self, operator: &str) {
+        let end = Instant::now() + MOMENT;
+        while Instant::now() < end && self.members.values().any(|member| member.busy.is_some()) {
+            tokio::time::sleep(MOMENT_PACE).await;
+            let busy = self.members.iter_mut().filter(|(_, member)| member.busy.is_some());
+            let asked = busy.map(|(node, member)| async move {
+                // Who does not answer now stays busy, and the run ends with that.
+                if let Ok((link, epoch, busy)) = fleet::greet(node, &member.host, 0, operator).await
+                {
+                    (member.link, member.epoch, member.busy) = (link, epoch, busy);
+                }
+            });
+            join_all(asked).await;
         }
     }
 
@@ -287,12 +310,8 @@ impl Site {
 
     /// Has machines try the ports that they will need of each other. A machine that does not answer
     /// is missing in what is given.
-    async fn reach(
-        &self,
-        parts: &BTreeMap<NodeName, Part>,
-        spec: &Spec,
-    ) -> BTreeMap<NodeName, Vec<(Target, Reach)>> {
-        self.listen(parts, spec, |part| part.opens.clone()).await;
+    async fn reach(&self, parts: &BTreeMap<NodeName, Part>, spec: &Spec) -> Tried {
+        let closed = self.listen(parts, spec, |part| part.opens.clone()).await;
         let tried = parts.iter().map(|(node, part)| async move {
             let request = Request::Reach { targets: part.tries.clone() };
             match self.members[node].link.ask(&request, &[]).await {
@@ -302,22 +321,26 @@ impl Site {
         });
         let reached = join_all(tried).await.into_iter().flatten().collect();
         self.listen(parts, spec, |_| Vec::new()).await;
-        reached
+        Tried { reached, closed }
     }
 
-    /// Opens ports of machines for the test. One that does not open is found by those who try it.
+    /// Opens ports of machines for the test, and gives those that could not be opened. A machine that
+    /// does not answer is found by those who try it.
     async fn listen(
         &self,
         parts: &BTreeMap<NodeName, Part>,
         spec: &Spec,
         ports: fn(&Part) -> Vec<Port>,
-    ) {
+    ) -> BTreeMap<NodeName, Vec<(Port, String)>> {
         let with_ports = parts.iter().filter(|(_, part)| !part.opens.is_empty());
         let opened = with_ports.map(|(node, part)| async move {
             let request = Request::Listen { address: spec.nodes[node].address, ports: ports(part) };
-            let _ = self.members[node].link.ask(&request, &[]).await;
+            match self.members[node].link.ask(&request, &[]).await {
+                Ok(Answer::Listening(closed)) if !closed.is_empty() => Some((node.clone(), closed)),
+                _ => None,
+            }
         });
-        join_all(opened).await;
+        join_all(opened).await.into_iter().flatten().collect()
     }
 
     /// Takes the last traces from machines after a reset: what containerd kept, and ringfort's own

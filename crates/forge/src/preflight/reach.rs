@@ -76,20 +76,48 @@ fn needed(from: Role, to: Role) -> impl Iterator<Item = Port> {
     etcd.chain(api).chain(kubelet).map(Port::tcp)
 }
 
+/// What was found out.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    /// What came of the ports of others, by who tried them.
+    pub reached: BTreeMap<NodeName, Vec<(Target, Reach)>>,
+    /// Ports that could not be opened, and why.
+    pub closed: BTreeMap<NodeName, Vec<(Port, String)>>,
+}
+
+impl Tried {
+    fn is_closed(&self, node: &NodeName, port: Port) -> bool {
+        self.closed.get(node).into_iter().flatten().any(|(closed, _)| *closed == port)
+    }
+}
+
 /// Judges what was found out.
 pub fn judge(
     terms: &Terms,
     candidates: &BTreeMap<NodeName, Candidate>,
-    reached: &BTreeMap<NodeName, Vec<(Target, Reach)>>,
+    tried: &Tried,
 ) -> Vec<Finding> {
     let by_address: BTreeMap<IpAddr, (&NodeName, &Candidate)> =
         candidates.iter().map(|(node, c)| (c.address, (node, c))).collect();
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = tried
+        .closed
+        .iter()
+        .flat_map(|(node, closed)| closed.iter().map(move |(port, why)| (node, port, why)))
+        .map(|(node, Port { transport, number }, why)| Finding {
+            node: Some(node.clone()),
+            text: format!("{transport} {number} cannot be opened: {why}: stop what holds it"),
+            fatal: true,
+        })
+        .collect();
     for (from, part) in parts(terms, candidates) {
-        let told: BTreeMap<_, _> = reached.get(&from).into_iter().flatten().cloned().collect();
+        let told: BTreeMap<_, _> =
+            tried.reached.get(&from).into_iter().flatten().cloned().collect();
         let mut troubles: BTreeMap<(&NodeName, String, Transport), BTreeSet<u16>> = BTreeMap::new();
         for target in &part.tries {
             let Some((to, there)) = by_address.get(&target.address) else { continue };
+            if tried.is_closed(to, target.port) {
+                continue;
+            }
             let carries = there.survey.cluster.as_ref() == Some(&terms.cluster);
             let trouble = match told.get(target) {
                 Some(Reach::Whole | Reach::Connected) => continue,
@@ -122,7 +150,7 @@ mod tests {
     use ringfort_model::survey::Survey;
 
     use super::super::{Candidate, KernelTerms, Terms};
-    use super::{judge, parts};
+    use super::{Tried, judge, parts};
 
     fn terms() -> Terms {
         Terms { cluster: "harbour".into(), own_network: true, encrypts: true, tools: Vec::new() }
@@ -151,12 +179,13 @@ mod tests {
     fn answers(
         candidates: &BTreeMap<NodeName, Candidate>,
         answer: impl Fn(&NodeName, &Target) -> Reach,
-    ) -> BTreeMap<NodeName, Vec<(Target, Reach)>> {
+    ) -> Tried {
         let each = |(node, part): (NodeName, super::Part)| {
             let told = part.tries.iter().map(|to| (*to, answer(&node, to))).collect();
             (node, told)
         };
-        parts(&terms(), candidates).into_iter().map(each).collect()
+        let reached = parts(&terms(), candidates).into_iter().map(each).collect();
+        Tried { reached, ..Tried::default() }
     }
 
     #[test]
@@ -209,6 +238,18 @@ mod tests {
             findings[0].text.contains("is not reached on UDP 51882: no answer"),
             "{findings:?}"
         );
+        assert_eq!(findings.len(), 6);
+        // Whoever holds the port is named, and nobody's firewall is.
+        let held = Tried {
+            closed: BTreeMap::from([(name("w1"), vec![(tunnel, "address in use".to_owned())])]),
+            ..closed
+        };
+        let findings = judge(&terms(), &machines, &held);
+        assert_eq!(
+            findings[0].text,
+            "UDP 51882 cannot be opened: address in use: stop what holds it"
+        );
+        assert_eq!(findings.len(), 5, "{findings:?}");
     }
 
     #[test]
@@ -240,7 +281,7 @@ mod tests {
     #[test]
     fn what_was_not_tried_is_no_pass() {
         let machines = three([None; 3]);
-        let findings = judge(&terms(), &machines, &BTreeMap::new());
+        let findings = judge(&terms(), &machines, &Tried::default());
         assert_eq!(findings.len(), 6, "{findings:?}");
         assert!(findings.iter().all(|finding| finding.text.contains("not tried")));
     }

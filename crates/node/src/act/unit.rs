@@ -5,7 +5,7 @@ use ringfort_model::item::ItemId;
 use ringfort_model::seen::{ItemSeen, Look};
 
 use super::{ActError, Actor};
-use crate::look::{Unit, remember, show};
+use crate::look::{Unit, enabled, remember, show};
 use crate::tools::run;
 
 /// What units leave on a machine that systemd does not take away with them: programs to run when
@@ -49,9 +49,7 @@ impl Actor<'_> {
             let path = self.root.state("units");
             remember(self.root, name, None).map_err(ActError::at(&path))?;
             // A unit that failed too often is not started again before its count is cleared.
-            if !unit.at_rest {
-                let _ = self.systemctl("reset-failed", name);
-            }
+            let _ = self.systemctl("reset-failed", name);
             self.systemctl("restart", name).map_err(|error| self.with_log(name, &error))?;
             remember(self.root, name, Some(inputs)).map_err(ActError::at(&path))?;
         }
@@ -61,14 +59,18 @@ impl Actor<'_> {
     /// Stops a unit and takes away what it leaves.
     pub(super) fn remove_unit(&self, name: &str) -> Result<(), ActError> {
         let unit = self.unit(name)?;
-        if unit.there && unit.enabled {
-            self.systemctl("disable", name)?;
+        if unit.there {
+            let disabled = self.systemctl("disable", name);
+            // What does not start at boot has nothing that could be disabled, nor has a missing file.
+            if matches!(enabled(self.tools, &[name]).first(), Some(Ok(true))) {
+                disabled?;
+            }
         }
         // Without kubelet nobody restarts containers; without containerd nobody ends them.
         if name == "containerd.service" {
             self.stop_pods()?;
         }
-        if unit.there {
+        if unit.there || unit.active {
             self.systemctl("stop", name)?;
         }
         if name == "kubelet.service" {

@@ -7,7 +7,7 @@ mod unit;
 
 pub(crate) use file::{Digests as KnownDigests, etcd_data};
 pub(crate) use image::PINNED;
-pub(crate) use unit::{Unit, remember, show};
+pub(crate) use unit::{Unit, enabled, remember, show};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -15,11 +15,9 @@ use crate::tools::{ToolError, Tools, run, tell};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Unit {
     pub(crate) there: bool,
-    pub(crate) enabled: bool,
     pub(crate) active: bool,
-    /// It never ran, or was stopped and did not fail.
-    pub(crate) at_rest: bool,
-    /// Its files are not those that systemd has read.
+    /// Systemd has not read its files as they are, or has read those of the machine's own system that
+    /// ours take the place of.
     pub(crate) outdated: bool,
 }
 
@@ -28,17 +26,27 @@ pub(crate) fn look(root: &Root, tools: &dyn Tools, names: &[String]) -> BTreeMap
     if names.is_empty() {
         return BTreeMap::new();
     }
-    let shown = show(tools, names).map_err(|error| error.to_string());
-    let seen = |at: usize, name: &str| match &shown {
-        Err(why) => ItemSeen::Unreadable(why.clone()),
-        Ok(units) => match units.get(at) {
+    let units = match show(tools, names) {
+        Ok(units) => units,
+        Err(error) => {
+            let unreadable =
+                |name: &String| (name.clone(), ItemSeen::Unreadable(error.to_string()));
+            return names.iter().map(unreadable).collect();
+        }
+    };
+    let named = names.iter().zip(&units);
+    let there: Vec<&str> =
+        named.filter(|(_, unit)| unit.there).map(|(name, _)| name.as_str()).collect();
+    let mut states = enabled(tools, &there).into_iter();
+    let mut seen = |at: usize, name: &str| match units.get(at) {
+        None => ItemSeen::Unreadable("systemctl said nothing of it".to_owned()),
+        Some(unit) if !unit.there => ItemSeen::Absent,
+        Some(unit) => match states.next() {
+            Some(Ok(enabled)) => {
+                ItemSeen::Unit { enabled, active: unit.active, inputs: inputs(root, name) }
+            }
+            Some(Err(error)) => ItemSeen::Unreadable(error.to_string()),
             None => ItemSeen::Unreadable("systemctl said nothing of it".to_owned()),
-            Some(unit) if !unit.there => ItemSeen::Absent,
-            Some(unit) => ItemSeen::Unit {
-                enabled: unit.enabled,
-                active: unit.active,
-                inputs: inputs(root, name),
-            },
         },
     };
     names.iter().enumerate().map(|(at, name)| (name.clone(), seen(at, name))).collect()
@@ -46,36 +54,42 @@ pub(crate) fn look(root: &Root, tools: &dyn Tools, names: &[String]) -> BTreeMap
 
 /// Asks systemd about units, in their order.
 pub(crate) fn show(tools: &dyn Tools, names: &[String]) -> Result<Vec<Unit>, ToolError> {
-    let mut arguments = vec!["show", "-p", "LoadState,ActiveState,NeedDaemonReload", "--"];
+    let properties = "LoadState,ActiveState,FragmentPath,NeedDaemonReload";
+    let mut arguments = vec!["show", "-p", properties, "--"];
     arguments.extend(names.iter().map(String::as_str));
-    let mut units = read(&run(tools, "systemctl", &arguments)?);
-    let there: Vec<usize> = (0..units.len()).filter(|at| units[*at].there).collect();
-    let asked: Vec<&str> =
-        there.iter().filter_map(|at| names.get(*at)).map(String::as_str).collect();
-    for (at, enabled) in there.iter().zip(enabled(tools, &asked)?) {
-        units[*at].enabled = enabled;
-    }
-    Ok(units)
+    Ok(read(&run(tools, "systemctl", &arguments)?))
 }
 
-/// Says of units that are there whether they start at the next boot, by what is on the disk: what
-/// `show` knows of that is as old as systemd's last reading of its files.
-fn enabled(tools: &dyn Tools, names: &[&str]) -> Result<Vec<bool>, ToolError> {
+/// Says of units whether they start at the next boot, by what is on the disk: what `show` knows of
+/// that is as old as systemd's last reading of its files.
+pub(crate) fn enabled(tools: &dyn Tools, names: &[&str]) -> Vec<Result<bool, ToolError>> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     // It fails if one of them is not enabled, and says as much of each.
-    let said = tell(tools, "systemctl", &[&["is-enabled", "--"], names].concat())?;
+    let said = match tell(tools, "systemctl", &[&["is-enabled", "--"], names].concat()) {
+        Ok(said) => said,
+        Err(error) if names.len() == 1 => return vec![Err(error)],
+        Err(_) => return one_by_one(tools, names),
+    };
     // A static unit is started by another at every boot.
-    let states: Vec<bool> =
-        said.stdout.lines().map(|state| matches!(state, "enabled" | "static")).collect();
-    match states.len() == names.len() {
-        true => Ok(states),
-        false => Err(ToolError::Failed {
+    let states: Vec<_> =
+        said.stdout.lines().map(|state| Ok(matches!(state, "enabled" | "static"))).collect();
+    match names {
+        _ if states.len() == names.len() => states,
+        // What has no file does not start.
+        [_] if said.stderr.contains("No such file") => vec![Ok(false)],
+        [_] => vec![Err(ToolError::Failed {
             command: "systemctl is-enabled".to_owned(),
             why: said.complaint().to_owned(),
-        }),
+        })],
+        // Older ones end at the first that has no file.
+        _ => one_by_one(tools, names),
     }
+}
+
+fn one_by_one(tools: &dyn Tools, names: &[&str]) -> Vec<Result<bool, ToolError>> {
+    names.iter().flat_map(|name| enabled(tools, &[name])).collect()
 }
 
 /// Reads blocks of `Name=value` with an empty line between them.
@@ -92,10 +106,9 @@ fn block(block: &str) -> Unit {
     };
     Unit {
         there: !matches!(value("LoadState"), "" | "not-found" | "masked"),
-        enabled: false,
         active: matches!(value("ActiveState"), "active" | "reloading"),
-        at_rest: value("ActiveState") == "inactive",
-        outdated: value("NeedDaemonReload") == "yes",
+        outdated: value("NeedDaemonReload") == "yes"
+            || !value("FragmentPath").starts_with("/etc/systemd/system/"),
     }
 }
 
@@ -122,44 +135,62 @@ fn inputs_path(root: &Root, name: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unit, read};
+    use super::{Unit, enabled, read};
     use crate::tools::{Said, ToolError, Tools};
 
     #[test]
     fn units_are_read_in_order() {
-        let text = "LoadState=loaded\nActiveState=active\nNeedDaemonReload=yes\n\n\
-                    ActiveState=inactive\nLoadState=not-found\n\n\
-                    LoadState=loaded\nActiveState=failed\n";
-        let there = Unit { there: true, ..Unit::default() };
-        let runs = Unit { active: true, outdated: true, ..there };
-        let lacks = Unit { at_rest: true, ..Unit::default() };
-        assert_eq!(read(text), [runs, lacks, there]);
+        let text = "LoadState=loaded\nActiveState=active\nNeedDaemonReload=yes\n\
+                    FragmentPath=/etc/systemd/system/a.service\n\n\
+                    ActiveState=inactive\nLoadState=not-found\nFragmentPath=\n\n\
+                    LoadState=loaded\nActiveState=failed\nNeedDaemonReload=no\n\
+                    FragmentPath=/etc/systemd/system/c.service\n\n\
+                    LoadState=loaded\nActiveState=active\nNeedDaemonReload=no\n\
+                    FragmentPath=/lib/systemd/system/containerd.service\n";
+        let unit = |there, active, outdated| Unit { there, active, outdated };
+        let vendors = unit(true, true, true);
+        assert_eq!(
+            read(text),
+            [unit(true, true, true), unit(false, false, true), unit(true, false, false), vendors]
+        );
         assert_eq!(read(""), []);
     }
 
-    /// Programs of which `systemctl show` and `systemctl is-enabled` say these things.
-    struct Says(&'static str, &'static str);
+    /// What `systemctl is-enabled` says of units as version 252 does; of `gone` there is no file.
+    struct Version252;
 
-    impl Tools for Says {
+    impl Tools for Version252 {
         fn run(&self, _: &str, arguments: &[&str]) -> std::io::Result<Said> {
-            let stdout = if arguments[0] == "show" { self.0 } else { self.1 };
-            Ok(Said { well: true, stdout: stdout.to_owned(), stderr: String::new() })
+            let (mut stdout, mut stderr) = (String::new(), String::new());
+            for name in &arguments[2..] {
+                match *name {
+                    "gone" => {
+                        stderr =
+                            "Failed to get unit file state for gone: No such file or directory"
+                                .to_owned();
+                        break;
+                    }
+                    "mute" => {
+                        stderr = "Failed to connect to bus".to_owned();
+                        break;
+                    }
+                    state => stdout.push_str(&format!("{state}\n")),
+                }
+            }
+            Ok(Said { well: stdout.contains("enabled") && stderr.is_empty(), stdout, stderr })
         }
     }
 
     #[test]
-    fn what_is_there_is_asked_for_on_the_disk() {
-        let names = ["a".to_owned(), "b".to_owned()];
-        let all = |shown, enabled| {
-            let units = super::show(&Says(shown, enabled), &names)?;
-            Ok::<_, ToolError>(units.iter().map(|unit| unit.enabled).collect::<Vec<_>>())
+    fn what_starts_at_boot_is_asked_of_the_disk_and_no_answer_is_no_pass() {
+        let asked = |names: &[&str]| -> Vec<Option<bool>> {
+            enabled(&Version252, names).into_iter().map(Result::ok).collect()
         };
-        let both = "LoadState=loaded\n\nLoadState=loaded\n";
-        assert_eq!(all(both, "disabled\nenabled\n").unwrap(), [false, true]);
-        assert_eq!(
-            all("LoadState=not-found\n\nLoadState=loaded\n", "static\n").unwrap(),
-            [false, true]
-        );
-        assert!(all(both, "enabled\n").is_err(), "a unit of which nothing is said is no pass");
+        assert_eq!(asked(&["disabled", "static"]), [Some(false), Some(true)]);
+        assert_eq!(asked(&["masked", "disabled"]), [Some(false), Some(false)]);
+        assert_eq!(asked(&["enabled", "gone", "enabled"]), [Some(true), Some(false), Some(true)]);
+        assert_eq!(asked(&["mute", "enabled"]), [None, Some(true)]);
+        let error: ToolError = enabled(&Version252, &["mute"]).remove(0).unwrap_err();
+        assert!(error.to_string().contains("Failed to connect"), "{error}");
     }
 }

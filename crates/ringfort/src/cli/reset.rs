@@ -14,7 +14,7 @@ use super::Fault;
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, operator_name};
-use super::up::fault;
+use super::up::{fault, outlast};
 use crate::report::Voice;
 
 /// Take the cluster from its machines and put back what was there before
@@ -51,14 +51,14 @@ fn open<'v>(voice: &'v mut Voice, args: &ResetArgs) -> Result<Session<'v>, Fault
 
 async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
     let mut site = unless_interrupted(interrupts, session.enter()).await?;
+    unless_interrupted(interrupts, outlast(&mut site)).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let opened = session.state.open(&session.identity).map_err(state_fault)?;
     // An old copy of the state knows enough to take everything away.
     let epoch = site.next_epoch(None).map_err(fault)?;
     let memory = Memory { trust: opened.trust, held: None, known: true };
-    let (mut work, _) = session.work(&site, opened.keyring, memory);
-    make::judge(&mut work, Goal::Reset).await.map_err(fault)?;
-    let (keyring, facts) = (work.keyring, work.memory.trust);
+    let judged = session.judge(&site, opened.keyring, memory, Goal::Reset);
+    let (keyring, facts) = unless_interrupted(interrupts, judged).await?;
     let trust = TrustFacts { epoch, ..facts };
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;

@@ -7,22 +7,25 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use ringfort_engine::Goal;
 
 use ringfort_forge::addons;
 use ringfort_forge::bundle::{Bundle, cache_directory};
 use ringfort_forge::carriage;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
-use ringfort_forge::make::{Memory, Places, Preflight, Site, Work, doors};
+use ringfort_forge::make::{self, Memory, Places, Preflight, Site, Work, doors};
 use ringfort_model::addon::Addon;
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::event::{EVENT_VERSION, Event};
+use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
 
 use super::Fault;
 use super::keys::IdentityFile;
 use super::specification::{self, SpecFile};
+use super::up::fault;
 use crate::report::Voice;
 
 /// Where a command finds what it works on.
@@ -229,6 +232,20 @@ impl<'v> Session<'v> {
             operator,
         };
         (work, voice)
+    }
+
+    /// Compares what the operator's state knows with what machines hold, before one of them is told
+    /// that somebody acts, and gives it back.
+    pub async fn judge(
+        &mut self,
+        site: &Site,
+        keyring: Keyring,
+        memory: Memory<'_>,
+        goal: Goal,
+    ) -> Result<(Keyring, TrustFacts), Fault> {
+        let (mut work, _) = self.work(site, keyring, memory);
+        make::judge(&mut work, goal).await.map_err(fault)?;
+        Ok((work.keyring, work.memory.trust))
     }
 
     /// Settles whether packets of pods are encrypted, and says so. A machine that cannot do what it

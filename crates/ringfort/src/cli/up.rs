@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_controls::admission;
 use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Site, Ways};
 use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
@@ -71,6 +71,7 @@ async fn up(
     interrupts: &mut Receiver<()>,
 ) -> Result<Outcome, Fault> {
     let mut site = unless_interrupted(interrupts, session.enter_most()).await?;
+    unless_interrupted(interrupts, outlast(&mut site)).await?;
     let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
@@ -86,9 +87,8 @@ async fn up(
     let remembered = (known && !args.take_over).then_some(opened.trust.epoch);
     let epoch = site.next_epoch(remembered).map_err(fault)?;
     let memory = Memory { trust: TrustFacts { carriage, ..opened.trust }, held: None, known };
-    let (mut work, _) = session.work(&site, opened.keyring, memory);
-    make::judge(&mut work, Goal::Converge).await.map_err(fault)?;
-    let (keyring, facts) = (work.keyring, work.memory.trust);
+    let judged = session.judge(&site, opened.keyring, memory, Goal::Converge);
+    let (keyring, facts) = unless_interrupted(interrupts, judged).await?;
     let mut trust = TrustFacts { epoch, ..facts };
     if let Some(name) = &args.give_up {
         give_up(name, &mut trust, &session.spec)?;
@@ -120,6 +120,12 @@ async fn up(
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
+}
+
+/// Lets a run that was ended a moment ago finish on the machines what it had begun.
+pub async fn outlast(site: &mut Site) -> Result<(), Fault> {
+    site.outlast(&operator_name()).await;
+    Ok(())
 }
 
 /// Gives the digests of the guards that every API server should have loaded.

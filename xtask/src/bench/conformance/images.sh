@@ -3,11 +3,13 @@
 # program, as two archives that containerd imports: images.sh DIRECTORY PROGRAM REFERENCES...
 # Those of busybox get Debian's busybox; all others share one Debian with all that their tests call.
 set -eu
-directory=$1 program=$2
+program=$2
+# What is there of another program, or made by another script, is not used.
+directory="$1-$(cat "$0" "$program" | sha256sum | cut -c 1-16)"
 shift 2
 mkdir -p "$directory"
-root="$directory/root"
-if [ ! -e "$root/agnhost" ]; then
+final="$directory/root" root="$directory/root.partial"
+if [ ! -e "$final" ]; then
     rm -rf "$root"
     sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true)
     mirror=$(printf '%s\n' "$sources" | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -1)
@@ -20,9 +22,12 @@ if [ ! -e "$root/agnhost" ]; then
     mkdir -p "$root/usr/local/apache2"
     ln -s /var/www/html "$root/usr/local/apache2/htdocs"
     install -m 755 "$program" "$root/agnhost"
+    mv "$root" "$final"
 fi
+root=$final
 small="$directory/small"
-if [ ! -e "$small/bin/busybox" ]; then
+if [ ! -e "$small/etc/group" ]; then
+    rm -rf "$small"
     mkdir -p "$small/bin" "$small/etc" "$small/tmp" "$small/root"
     chmod 1777 "$small/tmp"
     cp "$root/bin/busybox" "$small/bin/busybox"
