@@ -126,9 +126,6 @@ fn expired(parsed: &Parsed, waiver: &Waiver, path: &str, today: Date) -> Option<
     Some(problem.help("remove it, or have its owner decide again and set a new date"))
 }
 
-/// What labels of add-ons begin with, which ringfort gives.
-const ADDONS: &str = "addon.ringfort.dev/";
-
 fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]) -> Vec<Problem> {
     let path = format!("{path}/scope");
     let Some(scope) = waiver.scope.as_ref().filter(|_| parsed.sound(&path)) else {
@@ -140,11 +137,6 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
         return vec![problem.help(
             "write `{ namespaceLabel: KEY, user: NAME }`, `{ addon: NAME }` or `{ nodes: [NAME] }`, or leave it out",
         )];
-    }
-    if let Some(label) = scope.namespace_label.as_ref().filter(|label| label.starts_with(ADDONS)) {
-        let at = parsed.value_at(&format!("{path}/namespaceLabel"));
-        let problem = Problem::new("bad-scope", at, format!("{label} is a label of add-ons"));
-        return vec![problem.help("name the add-on instead: `scope: { addon: NAME }`")];
     }
     if let Some(addon) = &scope.addon {
         return unknown_addon(parsed, addon, &path).into_iter().collect();
