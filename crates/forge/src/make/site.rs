@@ -180,11 +180,11 @@ impl Site {
         }
     }
 
-    /// Waits a moment where somebody is at work: a run that was ended a moment ago still finishes on
-    /// machines what it had begun there.
-    pub async fn outlast(&mut self, operator: &str) {
+    /// Waits a moment for runs that have ended: they still finish on machines what they had begun.
+    pub async fn outlast(&mut self, operator: &str, has_ended: fn(&str) -> bool) {
         let end = Instant::now() + MOMENT;
-        while Instant::now() < end && self.members.values().any(|member| member.busy.is_some()) {
+        let lingers = |member: &Member| member.busy.as_deref().is_some_and(has_ended);
+        while Instant::now() < end && self.members.values().any(lingers) {
             tokio::time::sleep(MOMENT_PACE).await;
             let busy = self.members.iter_mut().filter(|(_, member)| member.busy.is_some());
             let asked = busy.map(|(node, member)| async move {

@@ -302,9 +302,22 @@ pub fn api_identity(
 
 /// Gives the name by which another operator knows this one.
 pub fn operator_name() -> String {
+    format!("{}{})", own_name(), std::process::id())
+}
+
+fn own_name() -> String {
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{} (process {})", host.trim(), std::process::id())
+    format!("{user}@{} (process ", host.trim())
+}
+
+/// Says whether an operator's run has ended: one of this host whose process is no more. Of others
+/// nobody knows.
+pub fn has_ended(operator: &str) -> bool {
+    let process = operator.strip_prefix(&own_name()).and_then(|rest| rest.strip_suffix(')'));
+    process
+        .and_then(|number| number.parse::<u32>().ok())
+        .is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists())
 }
 
 /// Gives the time, in seconds since 1970.
@@ -351,4 +364,20 @@ pub fn home() -> Result<PathBuf, Fault> {
 /// Gives the directory of a file.
 pub fn beside(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_ended, operator_name, own_name};
+
+    #[test]
+    fn only_runs_of_this_host_are_known_to_have_ended() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = format!("{}{})", own_name(), child.id());
+        child.wait().unwrap();
+        assert!(has_ended(&gone));
+        assert!(!has_ended(&operator_name()));
+        assert!(!has_ended(&format!("x{gone}")));
+        assert!(!has_ended("somebody"));
+    }
 }

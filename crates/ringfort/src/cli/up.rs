@@ -21,7 +21,7 @@ use super::evidence::{Fresh, Setting, Unproved};
 use super::gate::{self, Scope};
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
-use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name};
+use super::session::{How, Missing, Session, Where, api_identity, has_ended, now_s, operator_name};
 use super::{Fault, kubeconfig};
 
 /// Make the cluster, prove it, and write a kubeconfig
@@ -124,7 +124,7 @@ async fn up(
 
 /// Lets a run that was ended a moment ago finish on the machines what it had begun.
 pub async fn outlast(site: &mut Site) -> Result<(), Fault> {
-    site.outlast(&operator_name()).await;
+    site.outlast(&operator_name(), has_ended).await;
     Ok(())
 }
 
