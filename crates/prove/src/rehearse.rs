@@ -37,7 +37,8 @@ const PACE: Duration = Duration::from_millis(100);
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
 /// The pause between two looks at whether it has come back.
 const RECOVERY_PACE: Duration = Duration::from_millis(300);
-/// How long the control plane may take to come back.
+/// How long the control plane may take to come back: longer than the 240 s that its startup probe gives
+/// a server that does not listen yet.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(300);
 
 /// The control plane that is stopped.

@@ -41,7 +41,7 @@ impl Actor<'_> {
         // To read all its files anew, systemd runs a dozen programs: only if it has to.
         run(self.tools, "systemctl", &["enable", "--no-reload", "--", name])?;
         let unit = self.unit(name)?;
-        if unit.outdated || !unit.there {
+        if unit.outdated {
             run(self.tools, "systemctl", &["daemon-reload"])?;
         }
         let runs_as_it_should = unit.active && self.inputs(name).as_ref() == Some(inputs);
@@ -61,8 +61,8 @@ impl Actor<'_> {
         let unit = self.unit(name)?;
         if unit.there {
             let disabled = self.systemctl("disable", name);
-            // What does not start at boot has nothing that could be disabled, nor has a missing file.
-            if matches!(enabled(self.tools, &[name]).first(), Some(Ok(true))) {
+            // A unit whose file is gone cannot be disabled, and does not start at boot anyway.
+            if !matches!(enabled(self.tools, &[name])[..], [Ok(false)]) {
                 disabled?;
             }
         }

@@ -66,23 +66,21 @@ pub(crate) fn enabled(tools: &dyn Tools, names: &[&str]) -> Vec<Result<bool, Too
     if names.is_empty() {
         return Vec::new();
     }
-    // It fails if one of them is not enabled, and says as much of each.
-    let said = match tell(tools, "systemctl", &[&["is-enabled", "--"], names].concat()) {
-        Ok(said) => said,
-        Err(error) if names.len() == 1 => return vec![Err(error)],
-        Err(_) => return one_by_one(tools, names),
-    };
     // A static unit is started by another at every boot.
-    let states: Vec<_> =
-        said.stdout.lines().map(|state| Ok(matches!(state, "enabled" | "static"))).collect();
-    match names {
-        _ if states.len() == names.len() => states,
+    let starts = |state: &str| matches!(state, "enabled" | "static");
+    // It fails if one of them is not enabled, and says as much of each.
+    let said = tell(tools, "systemctl", &[&["is-enabled", "--"], names].concat());
+    match (said, names) {
+        (Ok(said), _) if said.stdout.lines().count() == names.len() => {
+            said.stdout.lines().map(|state| Ok(starts(state))).collect()
+        }
         // What has no file does not start.
-        [_] if said.stderr.contains("No such file") => vec![Ok(false)],
-        [_] => vec![Err(ToolError::Failed {
+        (Ok(said), [_]) if said.stderr.contains("No such file") => vec![Ok(false)],
+        (Ok(said), [_]) => vec![Err(ToolError::Failed {
             command: "systemctl is-enabled".to_owned(),
             why: said.complaint().to_owned(),
         })],
+        (Err(error), [_]) => vec![Err(error)],
         // Older ones end at the first that has no file.
         _ => one_by_one(tools, names),
     }

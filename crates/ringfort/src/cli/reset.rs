@@ -13,8 +13,8 @@ use ringfort_model::trust::TrustFacts;
 use super::Fault;
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
-use super::session::{How, Missing, Session, Where, operator_name};
-use super::up::{fault, outlast};
+use super::session::{How, Missing, Session, Where, operator_name, outlast};
+use super::up::fault;
 use crate::report::Voice;
 
 /// Take the cluster from its machines and put back what was there before

@@ -311,9 +311,15 @@ fn own_name() -> String {
     format!("{user}@{} (process ", host.trim())
 }
 
+/// Lets a run that was ended a moment ago finish on the machines what it had begun.
+pub async fn outlast(site: &mut Site) -> Result<(), Fault> {
+    site.outlast(&operator_name(), has_ended).await;
+    Ok(())
+}
+
 /// Says whether an operator's run has ended: one of this host whose process is no more. Of others
 /// nobody knows.
-pub fn has_ended(operator: &str) -> bool {
+fn has_ended(operator: &str) -> bool {
     let process = operator.strip_prefix(&own_name()).and_then(|rest| rest.strip_suffix(')'));
     process
         .and_then(|number| number.parse::<u32>().ok())

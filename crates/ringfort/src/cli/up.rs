@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_controls::admission;
 use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Site, Ways};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
 use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
@@ -21,7 +21,7 @@ use super::evidence::{Fresh, Setting, Unproved};
 use super::gate::{self, Scope};
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
-use super::session::{How, Missing, Session, Where, api_identity, has_ended, now_s, operator_name};
+use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name, outlast};
 use super::{Fault, kubeconfig};
 
 /// Make the cluster, prove it, and write a kubeconfig
@@ -120,12 +120,6 @@ async fn up(
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
-}
-
-/// Lets a run that was ended a moment ago finish on the machines what it had begun.
-pub async fn outlast(site: &mut Site) -> Result<(), Fault> {
-    site.outlast(&operator_name(), has_ended).await;
-    Ok(())
 }
 
 /// Gives the digests of the guards that every API server should have loaded.

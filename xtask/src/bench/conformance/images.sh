@@ -11,9 +11,18 @@ mkdir -p "$directory"
 final="$directory/root" root="$directory/root.partial"
 if [ ! -e "$final" ]; then
     rm -rf "$root"
-    sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true)
-    mirror=$(printf '%s\n' "$sources" | sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -1)
     . /etc/os-release
+    # Apt says where the machine's own packages come from, once it has their lists.
+    mirrors() {
+        apt-get indextargets --format '$(REPO_URI)' \
+            'Created-By: Packages' "Release: $VERSION_CODENAME" 'Component: main'
+    }
+    [ -n "$(mirrors)" ] || apt-get -qq update >&2
+    mirror=$(mirrors | head -1)
+    if [ -z "$mirror" ]; then
+        echo "apt knows no mirror of $VERSION_CODENAME" >&2
+        exit 1
+    fi
     tools=bash-static,bind9-dnsutils,busybox-static,ca-certificates,curl,iperf,iproute2,netcat-openbsd,procps
     debootstrap --variant=minbase --include="$tools,apache2,nginx-light" "$VERSION_CODENAME" "$root" "$mirror" >&2
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc
