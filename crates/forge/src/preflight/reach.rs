@@ -86,8 +86,10 @@ pub struct Tried {
 }
 
 impl Tried {
-    fn is_closed(&self, node: &NodeName, port: Port) -> bool {
-        self.closed.get(node).into_iter().flatten().any(|(closed, _)| *closed == port)
+    /// Says why a port could not be opened, if it could not.
+    fn why_closed(&self, node: &NodeName, port: Port) -> Option<&str> {
+        let closed = self.closed.get(node)?;
+        closed.iter().find(|(closed, _)| *closed == port).map(|(_, why)| why.as_str())
     }
 }
 
@@ -99,25 +101,13 @@ pub fn judge(
 ) -> Vec<Finding> {
     let by_address: BTreeMap<IpAddr, (&NodeName, &Candidate)> =
         candidates.iter().map(|(node, c)| (c.address, (node, c))).collect();
-    let mut findings: Vec<Finding> = tried
-        .closed
-        .iter()
-        .flat_map(|(node, closed)| closed.iter().map(move |(port, why)| (node, port, why)))
-        .map(|(node, Port { transport, number }, why)| Finding {
-            node: Some(node.clone()),
-            text: format!("{transport} {number} cannot be opened: {why}: stop what holds it"),
-            fatal: true,
-        })
-        .collect();
+    let (mut findings, mut held) = (Vec::new(), BTreeSet::new());
     for (from, part) in parts(terms, candidates) {
         let told: BTreeMap<_, _> =
             tried.reached.get(&from).into_iter().flatten().cloned().collect();
         let mut troubles: BTreeMap<(&NodeName, String, Transport), BTreeSet<u16>> = BTreeMap::new();
         for target in &part.tries {
             let Some((to, there)) = by_address.get(&target.address) else { continue };
-            if tried.is_closed(to, target.port) {
-                continue;
-            }
             let carries = there.survey.cluster.as_ref() == Some(&terms.cluster);
             let trouble = match told.get(target) {
                 Some(Reach::Whole | Reach::Connected) => continue,
@@ -125,6 +115,11 @@ pub fn judge(
                 Some(trouble) => trouble.to_string(),
                 None => "it was not tried".to_owned(),
             };
+            // Whoever holds the port is in the way, and nobody's firewall.
+            if let Some(why) = tried.why_closed(to, target.port) {
+                held.insert((*to, target.port, why));
+                continue;
+            }
             let Port { transport, number } = target.port;
             troubles.entry((*to, trouble, transport)).or_default().insert(number);
         }
@@ -137,6 +132,11 @@ pub fn judge(
             findings.push(Finding { node: Some(from.clone()), text, fatal: true });
         }
     }
+    findings.extend(held.into_iter().map(|(node, Port { transport, number }, why)| Finding {
+        node: Some(node.clone()),
+        text: format!("{transport} {number} cannot be opened: {why}: stop what holds it"),
+        fatal: true,
+    }));
     findings
 }
 
@@ -240,16 +240,15 @@ mod tests {
         );
         assert_eq!(findings.len(), 6);
         // Whoever holds the port is named, and nobody's firewall is.
-        let held = Tried {
-            closed: BTreeMap::from([(name("w1"), vec![(tunnel, "address in use".to_owned())])]),
-            ..closed
-        };
+        let in_use = BTreeMap::from([(name("w1"), vec![(tunnel, "address in use".to_owned())])]);
+        let held = Tried { closed: in_use.clone(), ..closed };
         let findings = judge(&terms(), &machines, &held);
-        assert_eq!(
-            findings[0].text,
-            "UDP 51882 cannot be opened: address in use: stop what holds it"
-        );
+        let last = findings.last().unwrap();
+        assert_eq!(last.text, "UDP 51882 cannot be opened: address in use: stop what holds it");
         assert_eq!(findings.len(), 5, "{findings:?}");
+        // A run that was just ended may hold it still, and answers.
+        let answers = answers(&machines, |_, _| Reach::Whole);
+        assert_eq!(judge(&terms(), &machines, &Tried { closed: in_use, ..answers }), []);
     }
 
     #[test]

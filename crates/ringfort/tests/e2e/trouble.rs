@@ -84,9 +84,10 @@ pub fn interrupted(cluster: &Cluster) {
         // A run that was as good as done may end well.
         assert!(
             matches!(said.code, Some(130 | 0)),
-            "at {moment} ms: {:?} {}",
+            "at {moment} ms: {:?} {}{}",
             said.code,
-            said.stderr
+            said.stderr,
+            said.stdout
         );
         cut += usize::from(said.code == Some(130));
     }
