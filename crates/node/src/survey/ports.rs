@@ -1,6 +1,7 @@
 //! Ports that the cluster needs and something else listens on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use crate::processes;
 use crate::root::Root;
@@ -11,8 +12,31 @@ const OURS: &[u16] = &[2379, 2380, 2381, 6443, 6444, 10249, 10250, 10256, 10257,
 /// The kernel's number for a socket that listens.
 const LISTENS: &str = "0A";
 
+/// The balancer's port, which ringfort itself serves. On the others it only listens for a test.
+const BALANCER: u16 = 6444;
+
+/// A run that was just ended closes the ports of its test within this time.
+const AFTERWARDS: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Finds the ports that are taken, with the name of who took them.
 pub(super) fn busy(root: &Root) -> BTreeMap<u16, String> {
+    busy_after(root, AFTERWARDS)
+}
+
+fn busy_after(root: &Root, patience: Duration) -> BTreeMap<u16, String> {
+    let end = Instant::now() + patience;
+    loop {
+        let found = busy_now(root);
+        let is_test = |(port, name): (&u16, &String)| *port != BALANCER && name == "ringfort";
+        if Instant::now() >= end || !found.iter().any(is_test) {
+            return found;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn busy_now(root: &Root) -> BTreeMap<u16, String> {
     let tables =
         ["proc/net/tcp", "proc/net/tcp6"].map(|path| std::fs::read_to_string(root.own(path)));
     let taken: Vec<(u16, String)> =
@@ -53,7 +77,9 @@ fn holders(root: &Root, inodes: &BTreeSet<&str>) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::busy;
+    use std::time::Duration;
+
+    use super::{busy, busy_after};
     use crate::root::Root;
 
     #[test]
@@ -73,5 +99,15 @@ mod tests {
         std::fs::write(process.parent().unwrap().join("cmdline"), "/usr/sbin/nginx\0-g\0").unwrap();
         std::os::unix::fs::symlink("socket:[70]", process.join("3")).unwrap();
         assert_eq!(busy(&root), [(6443, "nginx".to_owned())].into());
+        // A test of a run that was just ended is waited for, and named if it does not end.
+        std::fs::write(process.parent().unwrap().join("cmdline"), "/x/ringfort\0node\0").unwrap();
+        let stays = busy_after(&root, Duration::ZERO);
+        assert_eq!(stays, [(6443, "ringfort".to_owned())].into());
+        let goes = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| busy_after(&root, Duration::from_secs(60)));
+            std::fs::write(net.join("tcp"), "  sl  local_address\n").unwrap();
+            asked.join().unwrap()
+        });
+        assert_eq!(goes, [].into());
     }
 }
