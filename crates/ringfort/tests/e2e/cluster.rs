@@ -66,7 +66,7 @@ const LIST: &str = "\
 
 /// Every file with what is in it, but not what a system writes on its own: logs, caches, the times of
 /// its timers, what it keeps of its lists of users as they were before a change. Programs and
-/// libraries are told by size and time.
+/// libraries are told by size and time. What goes away between the listing and the reading has no digest.
 const CONTENT: &str = "\
     look() { find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
         \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp \
@@ -75,7 +75,7 @@ const CONTENT: &str = "\
         -prune -o \"$@\"; }; \
     look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
     look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \
-    look -type f ! -path '/usr/*' -exec sha256sum {} +";
+    look -type f ! -path '/usr/*' -exec sh -c 'sha256sum \"$@\" 2>/dev/null; true' sh {} +";
 
 /// Machines that the cluster is made without, to join later.
 const SPARE: [&str; 2] = ["cp4", "w4"];

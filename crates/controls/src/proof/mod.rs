@@ -1,0 +1,74 @@
+//! How a control is shown by behaviour.
+//!
+//! A proof is a pure function of what was done and seen so far. It says what to do next, or its
+//! judgement; a driver does it. So the same function judges a recorded transcript again, and can be
+//! tried on clusters that were never there.
+
+mod course;
+pub(crate) mod pod;
+pub(crate) mod port;
+mod scene;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tries;
+
+use ringfort_model::act::{Next, Seen, Transcript};
+use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
+
+pub(crate) use course::{Course, course};
+pub use scene::{AuthorityMark, PodTraffic, Scene};
+
+/// How one control is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// When it is made, and what it disturbs.
+    pub phase: Phase,
+    /// What it says next, from what was seen so far.
+    pub next: fn(&Scene, &Transcript) -> Next,
+}
+
+/// When a proof is made. Those of one phase do not hear of each other, so they are made side by side
+/// unless they disturb.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Phase {
+    /// First: without it the others would only say the same in other words.
+    Ground,
+    /// It disturbs nobody.
+    Gentle,
+    /// Last, one by one: it stops something on its way.
+    Disruptive,
+}
+
+/// Passes on the strength of everything that was seen.
+pub(crate) fn pass(said: String, transcript: &Transcript) -> Next {
+    let places = (0..transcript.len()).collect();
+    match Evidence::from_seen(said, places) {
+        Some(evidence) => done(Ok(Decided::Pass(evidence))),
+        None => gap("nothing was seen", "run ringfort up again"),
+    }
+}
+
+pub(crate) fn fail(said: impl Into<String>, fix: impl Into<String>) -> Next {
+    done(Ok(Decided::Fail(Finding { said: said.into(), fix: fix.into() })))
+}
+
+pub(crate) fn gap(said: impl Into<String>, closes: impl Into<String>) -> Next {
+    done(Err(Gap { said: said.into(), closes: closes.into() }))
+}
+
+pub(crate) fn done(judgement: Judgement) -> Next {
+    Next::Done(judgement)
+}
+
+/// Says in words what was seen, for gaps.
+pub(crate) fn words(seen: &Seen) -> String {
+    match seen {
+        Seen::Refused { status, message } => format!("the server answered {status}: {message}"),
+        Seen::Failed { why } => why.clone(),
+        Seen::Absent => "there is no such thing".to_owned(),
+        other => {
+            let text = format!("{other:?}");
+            text.chars().take(80).collect()
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a proof does to a cluster, what came of it, and the transcript of both.
+
+mod ask;
+mod dial;
+mod seen;
+
+use serde::{Deserialize, Serialize};
+
+use crate::judgement::Judgement;
+use crate::name::NodeName;
+use crate::net::Cidr;
+
+pub use ask::{Ask, Speaker, TokenWish};
+pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
+pub use seen::{FileSeen, Heard, KeyFile, Load, Scanned, Seen, TokenSeen};
+
+/// What a proof wants next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// These acts, side by side, and then the proof again.
+    Do(Vec<Act>),
+    /// Nothing more.
+    Done(Judgement),
+}
+
+/// One thing that a proof does.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Sends a request to an API server.
+    Ask {
+        /// Which control plane's server.
+        server: NodeName,
+        /// Who asks.
+        speaker: Speaker,
+        /// What is asked.
+        ask: Ask,
+    },
+    /// Reads a value as one etcd member stores it, and opens it with the keyring.
+    ReadSealed {
+        /// Which member.
+        member: NodeName,
+        /// The key, such as `/registry/secrets/default/canary`.
+        key: String,
+    },
+    /// Reads the lines of a server's audit log that hold a text.
+    ReadAudit {
+        /// Which control plane's log.
+        server: NodeName,
+        /// The text.
+        holding: String,
+    },
+    /// Stops a control plane's containers, writes through a worker's balancer meanwhile, and starts
+    /// them again.
+    Rehearse {
+        /// Which control plane.
+        stop: NodeName,
+        /// Through whose balancer.
+        through: NodeName,
+        /// The namespace for the writes.
+        namespace: String,
+        /// How long it stays stopped, in milliseconds.
+        down_ms: u64,
+    },
+    /// Begins to count what arrives on a machine from outside.
+    Listen {
+        /// Which machine.
+        node: NodeName,
+        /// The range of all pods' addresses.
+        pods: Cidr,
+    },
+    /// Ends the counting and tells what was counted.
+    Hear {
+        /// Which machine.
+        node: NodeName,
+    },
+    /// Speaks with a port.
+    Dial(Dial),
+    /// Reads every value as one etcd member stores it, and tells which are not sealed.
+    Scan {
+        /// Which member.
+        member: NodeName,
+        /// What the keys begin with whose values may lie open.
+        open: Vec<String>,
+    },
+    /// Sends a request without a name for each of many paths.
+    Sweep {
+        /// Which control plane's server.
+        server: NodeName,
+        /// The paths.
+        paths: Vec<String>,
+    },
+    /// Asks for a token of a service account, and uses it. It is never told.
+    TryToken {
+        /// Which control plane's server.
+        server: NodeName,
+        /// What token.
+        wish: TokenWish,
+    },
+    /// Reads the mode and owner of files.
+    Files {
+        /// Which machine.
+        node: NodeName,
+        /// Their paths.
+        paths: Vec<String>,
+    },
+    /// Reads kernel settings.
+    Kernel {
+        /// Which machine.
+        node: NodeName,
+        /// Their names, such as `vm.overcommit_memory`.
+        names: Vec<String>,
+    },
+    /// Tells on which addresses a machine listens (TCP).
+    Listeners {
+        /// Which machine.
+        node: NodeName,
+    },
+    /// Looks for private keys where a cluster's files lie. Only their public halves are told.
+    PrivateKeys {
+        /// Which machine.
+        node: NodeName,
+    },
+    /// Lets time pass.
+    Wait {
+        /// How long, in milliseconds.
+        ms: u64,
+    },
+}
+
+/// All that a proof has done and seen so far, in order.
+pub type Transcript = [(Act, Seen)];
