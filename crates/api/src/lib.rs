@@ -4,6 +4,7 @@
 //! nouns of `model`.
 
 mod compare;
+mod request;
 mod rewrite;
 
 use std::collections::BTreeMap;
@@ -18,20 +19,27 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, EvictParams, ListParams, LogParams, Patch, PatchParams,
     PostParams,
 };
+use kube::client::ClientBuilder;
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use kube::error::DiscoveryError;
 use kube::{Client, Config};
 use serde_json::Value;
+use tower::limit::ConcurrencyLimitLayer;
 
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::secret::Secret;
 
+pub use request::{Method, Request, Target};
 pub use rewrite::StoredKind;
 
 /// The name under which ringfort owns fields (server-side apply).
 pub const FIELD_MANAGER: &str = "ringfort";
+
+/// Requests of one conversation at a time, and so its connections: with a name, and without.
+const CONNECTIONS: usize = 3;
+const UNNAMED_CONNECTIONS: usize = 2;
 
 /// Who speaks, and whom it trusts.
 #[derive(Clone, Debug)]
@@ -106,8 +114,36 @@ impl Cluster {
     /// # Errors
     /// The identity's PEM texts are none.
     pub fn open(at: SocketAddr, server_name: &str, identity: &Identity) -> Result<Self, ApiError> {
+        let auth_info = AuthInfo {
+            client_certificate_data: Some(STANDARD.encode(&identity.certificate_pem)),
+            client_key_data: Some(STANDARD.encode(identity.key_pem.expose()).into()),
+            ..AuthInfo::default()
+        };
+        Self::open_with(at, server_name, &identity.authority_pem, auth_info, CONNECTIONS)
+    }
+
+    /// Prepares a conversation in which no name is said.
+    ///
+    /// # Errors
+    /// The authority's PEM text is none.
+    pub fn open_unnamed(
+        at: SocketAddr,
+        server_name: &str,
+        authority_pem: &str,
+    ) -> Result<Self, ApiError> {
+        let nobody = AuthInfo::default();
+        Self::open_with(at, server_name, authority_pem, nobody, UNNAMED_CONNECTIONS)
+    }
+
+    fn open_with(
+        at: SocketAddr,
+        server_name: &str,
+        authority_pem: &str,
+        auth_info: AuthInfo,
+        connections: usize,
+    ) -> Result<Self, ApiError> {
         let uri = format!("https://{at}").parse().map_err(|e: http::uri::InvalidUri| shape(&e))?;
-        let authority = pem_blocks(&identity.authority_pem)?;
+        let authority = pem_blocks(authority_pem)?;
         let mut config = Config::new(uri);
         config.root_cert = Some(authority);
         config.tls_server_name = Some(server_name.to_owned());
@@ -115,12 +151,10 @@ impl Cluster {
         config.read_timeout = Some(Duration::from_secs(30));
         config.write_timeout = Some(Duration::from_secs(30));
         config.default_retry = false;
-        config.auth_info = AuthInfo {
-            client_certificate_data: Some(STANDARD.encode(&identity.certificate_pem)),
-            client_key_data: Some(STANDARD.encode(identity.key_pem.expose()).into()),
-            ..AuthInfo::default()
-        };
-        let client = Client::try_from(config).map_err(fault)?;
+        config.auth_info = auth_info;
+        // A connection each would be more than a tunnel through SSH has channels for.
+        let width = ConcurrencyLimitLayer::new(connections);
+        let client = ClientBuilder::try_from(config).map_err(fault)?.with_layer(&width).build();
         Ok(Self { client, kinds: Mutex::default() })
     }
 
@@ -209,18 +243,61 @@ impl Cluster {
         value(&api.create(&PostParams::default(), &object).await.map_err(fault)?)
     }
 
-    /// Creates an object in the name of another user, to see what that one may do.
+    /// Sends a request, in the name of another user if need be.
     ///
     /// # Errors
     /// The server did not answer or refused.
-    pub async fn create_as(&self, user: &str, object: &Value) -> Result<Value, ApiError> {
-        let (api, _) = self.api_of(object).await?;
-        let bytes = serde_json::to_vec(object).map_err(|e| shape(&e))?;
-        let request = kube::core::Request::new(api.resource_url());
-        let mut request = request.create(&PostParams::default(), bytes).map_err(|e| shape(&e))?;
-        let user = http::HeaderValue::from_str(user).map_err(|e| shape(&e))?;
-        request.headers_mut().insert("Impersonate-User", user);
-        self.client.request(request).await.map_err(fault)
+    pub async fn send(&self, request: &Request<'_>) -> Result<Value, ApiError> {
+        let path = self.path(request).await?;
+        let sent = request.write(&path)?;
+        self.client.request(sent).await.map_err(fault)
+    }
+
+    /// Gives the HTTP status with which a path is answered, to whoever shows a token.
+    ///
+    /// # Errors
+    /// The server did not answer.
+    pub async fn status(
+        &self,
+        path: &str,
+        token: Option<&Secret<String>>,
+    ) -> Result<u16, ApiError> {
+        let mut request = http::Request::get(path);
+        if let Some(token) = token {
+            let shown = format!("Bearer {}", token.expose());
+            let mut shown = http::HeaderValue::from_str(&shown).map_err(|e| shape(&e))?;
+            shown.set_sensitive(true);
+            request = request.header(http::header::AUTHORIZATION, shown);
+        }
+        let request = request.body(kube::client::Body::empty()).map_err(|e| shape(&e))?;
+        Ok(self.client.send(request).await.map_err(fault)?.status().as_u16())
+    }
+
+    /// Finds the path of what a request is about.
+    async fn path(&self, request: &Request<'_>) -> Result<String, ApiError> {
+        let text = |object: &Value, at: &str| {
+            object.pointer(at).and_then(Value::as_str).map(str::to_owned)
+        };
+        Ok(match request.target {
+            Target::Path(path) => path.to_owned(),
+            Target::Object(key) => {
+                let home = home(key.namespace.as_deref());
+                let api = self.api(&key.api_version, &key.kind, home).await?;
+                format!("{}/{}", api.resource_url(), key.name)
+            }
+            Target::Kind { api_version, kind, namespace } => {
+                self.api(api_version, kind, namespace).await?.resource_url().to_owned()
+            }
+            Target::KindOf(object) => {
+                let of = (text(object, "/apiVersion"), text(object, "/kind"));
+                let (Some(api_version), Some(kind)) = of else {
+                    return Err(ApiError::Shape { why: "apiVersion or kind is missing".into() });
+                };
+                let namespace = text(object, "/metadata/namespace");
+                let api = self.api(&api_version, &kind, home(namespace.as_deref())).await?;
+                api.resource_url().to_owned()
+            }
+        })
     }
 
     /// Reads an object; `None` if it is not there.

@@ -3,12 +3,14 @@
 use ringfort_spec::Known;
 
 use crate::control::Control;
+use crate::proof::Proof;
 use crate::{access, audit, data, ha, network, node, versions, workload};
 
 /// Every control.
 pub static CATALOGUE: &[&Control] = &[
     &versions::pinned_by_digest::CONTROL,
     &node::apparmor::CONTROL,
+    &node::closed_files::CONTROL,
     &node::components_drop_rights::CONTROL,
     &node::kernel_settings::CONTROL,
     &node::minimum_hardware::CONTROL,
@@ -59,6 +61,14 @@ pub static CATALOGUE: &[&Control] = &[
 /// Finds a control by its id.
 pub fn find(id: &str) -> Option<&'static Control> {
     CATALOGUE.iter().copied().find(|control| control.id == id)
+}
+
+/// Gives every control that is shown by behaviour, in the order in which they are shown.
+pub fn proved() -> Vec<(&'static Control, Proof)> {
+    let shown = |control: &&'static Control| Some((*control, control.prove?));
+    let mut proved: Vec<_> = CATALOGUE.iter().filter_map(shown).collect();
+    proved.sort_by_key(|(_, proof)| proof.phase);
+    proved
 }
 
 /// Gives every control as the spec knows it.

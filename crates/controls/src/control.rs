@@ -3,6 +3,7 @@
 use ringfort_spec::{Limit, Spec};
 
 use crate::draft::Draft;
+use crate::proof::Proof;
 
 /// One decision that a user can waive.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Control {
     pub doc: &'static str,
     /// What it adds to the blueprint; absent for what is judged of the spec or of machines alone.
     pub make: Option<Make>,
+    /// How it is shown by behaviour, before a kubeconfig is issued and after.
+    pub prove: Option<Proof>,
 }
 
 /// Writes a control's part of the blueprint.

@@ -16,9 +16,11 @@ pub mod kubeconfig;
 pub mod network;
 pub mod node;
 pub mod paths;
+pub mod proof;
 pub mod versions;
 pub mod workload;
 pub mod yaml;
 
-pub use catalogue::{CATALOGUE, find, known};
+pub use catalogue::{CATALOGUE, find, known, proved};
 pub use control::{Control, Ref, Severity};
+pub use proof::{Phase, Proof, Scene};

@@ -1,13 +1,13 @@
 //! SSH spoken by this binary.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use russh::ChannelMsg;
-use russh::client::{self, Handle};
+use russh::client::{self, Handle, Msg};
 use russh::keys::agent::client::AgentClient;
 use russh::keys::ssh_key::PublicKey;
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key};
+use russh::{Channel, ChannelMsg};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -17,6 +17,9 @@ use crate::{Door, DoorError, known};
 
 /// How long a machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a channel is waited for, and the pause between two tries.
+const CHANNEL_LIMIT: Duration = Duration::from_secs(10);
+const CHANNEL_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes under way in one channel before the sender waits.
 const WINDOW_BYTES: u32 = 16 << 20;
 /// Bytes of one packet (RFC 4253, 6.1, allows no more than 65,535).
@@ -80,9 +83,23 @@ impl Session {
         Ok(Self { handle, door: door.clone() })
     }
 
+    /// Opens a channel. A server lets one connection have only so many (`MaxSessions` of sshd): where
+    /// there is none left, one that ends is waited for.
+    async fn channel(&self) -> Result<Channel<Msg>, russh::Error> {
+        let begin = Instant::now();
+        loop {
+            match self.handle.channel_open_session().await {
+                Err(russh::Error::ChannelOpenFailure(_)) if begin.elapsed() < CHANNEL_LIMIT => {
+                    tokio::time::sleep(CHANNEL_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     pub(crate) async fn exec(&self, command: &str) -> Result<Pipe, DoorError> {
         let broken = |source: russh::Error| broken(&self.door, &source);
-        let mut channel = self.handle.channel_open_session().await.map_err(broken)?;
+        let mut channel = self.channel().await.map_err(broken)?;
         channel.exec(true, command).await.map_err(broken)?;
         let (reader, mut inward) = duplex(1 << 20);
         let (outward, writer) = duplex(1 << 20);

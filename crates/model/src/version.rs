@@ -32,6 +32,18 @@ impl Minor {
         }
     }
 
+    /// Gives the moment after which upstream mends nothing any more, in seconds since 1970: the 28th of
+    /// the month that is fourteen months after the release
+    /// (<https://kubernetes.io/releases/patch-releases/>).
+    pub fn end_of_support_s(self) -> i64 {
+        match self {
+            // 2027-02-28, 2027-06-28 and 2027-10-28, to the end of the day.
+            Self::V1_35 => 1_803_859_199,
+            Self::V1_36 => 1_814_227_199,
+            Self::V1_37 => 1_824_767_999,
+        }
+    }
+
     /// Says whether admission policies may be files of the API server, which nobody can delete
     /// through the API: beta and on by default from 1.37 (KEP-5793).
     pub fn has_static_admission(self) -> bool {

@@ -11,6 +11,7 @@ pub mod balance;
 mod connect;
 mod files;
 mod journal;
+pub mod keys;
 mod look;
 mod misread;
 mod notify;

@@ -104,7 +104,11 @@ impl Ca {
     }
 
     /// Reads the first second of the authority's life.
-    pub(crate) fn not_before(&self) -> Result<i64, CaError> {
+    /// Gives the beginning of its life, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The certificate is broken.
+    pub fn not_before(&self) -> Result<i64, CaError> {
         let der = self.der()?;
         Ok(parsed(&der)?.validity().not_before.timestamp())
     }

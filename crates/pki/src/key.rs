@@ -2,6 +2,7 @@
 //!
 //! Never here: writing a key anywhere. Whoever holds the machine's file system does that.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{
     CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _,
 };
@@ -72,6 +73,14 @@ impl PrivateKey {
         }
     }
 
+    /// Signs a message (ECDSA P-256 with SHA-256, ASN.1).
+    ///
+    /// # Errors
+    /// The library does not sign.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        rcgen::SigningKey::sign(&self.pair, message).map_err(|error| not_made(&error))
+    }
+
     /// Asks for a certificate in PEM (PKCS #10). It names nobody: the operator knows what the
     /// certificate should say and would not believe the request.
     ///
@@ -85,6 +94,25 @@ impl PrivateKey {
             .and_then(|request| request.pem())
             .map_err(|error| not_made(&error))
     }
+}
+
+/// Says whether a message was signed by the private half of a public key in PEM.
+pub fn is_signed(message: &[u8], signature: &[u8], public_pem: &str) -> bool {
+    let Ok(block) = pem::parse(public_pem) else { return false };
+    // The point stands at the end of a P-256 key's SubjectPublicKeyInfo (RFC 5480).
+    let Some(point) = block.contents().last_chunk::<POINT_BYTES>() else { return false };
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+    block.tag() == "PUBLIC KEY" && key.verify(message, signature).is_ok()
+}
+
+/// Bytes of an uncompressed point of P-256.
+const POINT_BYTES: usize = 65;
+
+/// Gives the digest of a private key's public half, of whatever kind and writing the key is; `None` if
+/// it is not understood.
+pub fn public_half(pem: &str) -> Option<Digest> {
+    let pair = KeyPair::from_pem(pem).ok()?;
+    Some(Digest::of(&pair.subject_public_key_info()))
 }
 
 impl std::fmt::Debug for PrivateKey {

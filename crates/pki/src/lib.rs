@@ -21,7 +21,7 @@ mod time;
 mod tunnel;
 
 pub use ca::{CA_LIFE, Ca, CaError};
-pub use key::{KeyError, PrivateKey, PublicKey};
+pub use key::{KeyError, PrivateKey, PublicKey, is_signed, public_half};
 pub use kubeconfig::{Endpoint, Paths, machine_kubeconfig, person_kubeconfig};
 pub use sign::{ClientIdentity, LEAF_LIFE, SignError, Signer};
 pub use tunnel::{TunnelSecret, TunnelSecretError};

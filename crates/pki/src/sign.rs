@@ -138,11 +138,24 @@ impl Signer {
     /// # Errors
     /// The machine gives no randomness, or the subject cannot be written.
     pub fn client(&self, subject: &Subject, life: Duration) -> Result<ClientIdentity, SignError> {
+        self.identity(subject, Usage::ClientAuth, life)
+    }
+
+    /// Makes a key and a certificate on the operator's side, for a usage.
+    ///
+    /// # Errors
+    /// The machine gives no randomness, or the subject cannot be written.
+    pub fn identity(
+        &self,
+        subject: &Subject,
+        usage: Usage,
+        life: Duration,
+    ) -> Result<ClientIdentity, SignError> {
         let key = PrivateKey::make()?;
         let request = CertRequest {
             authority: self.authority,
             subject: subject.clone(),
-            usages: [Usage::ClientAuth].into(),
+            usages: [usage].into(),
             names: [].into(),
             key: String::new(),
         };

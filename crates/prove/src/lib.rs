@@ -1,8 +1,14 @@
-//! Shows by behaviour that the controls hold, before a kubeconfig is issued.
+//! Shows by behaviour that the controls hold, before a kubeconfig is issued and after.
+//!
+//! The controls say what to do and what it means; here it is done, and written down.
 
+pub mod archive;
+pub mod dial;
 pub mod drive;
-pub mod gate;
+mod etcd;
 mod halt;
 mod listen;
+mod machine;
+mod perform;
 mod rehearse;
 pub mod secretbox;

@@ -1,11 +1,14 @@
 //! The handed-over identity administers workloads, and cannot make itself more.
 
+mod proof;
+
 use ringfort_model::identity::ADMIN;
 use ringfort_spec::Spec;
 use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -20,6 +23,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("admin_is_narrow.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// Role and binding bear the identity's name.

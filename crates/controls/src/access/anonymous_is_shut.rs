@@ -1,11 +1,14 @@
 //! Who says no name reaches three health paths and nothing else.
 
+mod proof;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("anonymous_is_shut.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/authn";

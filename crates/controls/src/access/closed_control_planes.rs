@@ -1,5 +1,7 @@
 //! No pod but the control plane's own runs on a control plane.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use crate::access::waived_namespaces::{LABELS, MACHINE, control_planes, of_addon
 use crate::admission::{Admission, NO_MIRROR_POD, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -17,6 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("closed_control_planes.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -15,6 +15,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("event_rate_limit.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -14,6 +14,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("image_credentials.md"),
     make: Some(make),
+    prove: None,
 };
 
 /// Images of the bundle were never pulled, so they need no credentials.

@@ -1,5 +1,7 @@
 //! A kubelet asks the API who may do what, and the API knows each kubelet.
 
+mod proof;
+
 use std::collections::BTreeSet;
 
 use ringfort_model::certificate::{Authority, San, Subject, Usage};
@@ -10,6 +12,7 @@ use serde_json::json;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft, Leaf};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -28,6 +31,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("kubelet_authorization.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// The user that API servers are to kubelets; of no group, and least of all of `system:masters`.

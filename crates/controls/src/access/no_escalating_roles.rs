@@ -1,11 +1,14 @@
 //! No role is a second cluster-admin, or hands out the means to become one.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_escalating_roles.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,5 +1,7 @@
 //! No volume is a directory of a machine.
 
+mod proof;
+
 use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -7,6 +9,7 @@ use serde_json::json;
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -17,6 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_host_volumes.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

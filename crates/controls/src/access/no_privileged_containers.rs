@@ -14,6 +14,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_privileged_containers.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

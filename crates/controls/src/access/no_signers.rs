@@ -1,9 +1,12 @@
 //! No machine of the cluster can mint an identity.
 
+mod proof;
+
 use ringfort_spec::Spec;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -14,6 +17,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("no_signers.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// Controllers that would sign certificates, or say yes to requests for them.

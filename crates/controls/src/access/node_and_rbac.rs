@@ -1,11 +1,14 @@
 //! Nodes may what their pods need, everybody else what a role says.
 
+mod proof;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -22,6 +25,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("node_and_rbac.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/authz";

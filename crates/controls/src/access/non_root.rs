@@ -1,5 +1,7 @@
 //! No container runs as root, whatever else a pod says.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::admission::{
 };
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -18,6 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("non_root.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

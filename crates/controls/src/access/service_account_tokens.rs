@@ -1,5 +1,7 @@
 //! Each API server signs tokens with a key of its own, and all of them know every key.
 
+mod proof;
+
 use ringfort_model::blueprint::Role;
 use ringfort_model::content::Content;
 use ringfort_model::mode::Owner;
@@ -8,6 +10,7 @@ use ringfort_spec::Spec;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft, PRIVATE, PROGRAM, PUBLIC, Place};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -18,6 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("service_account_tokens.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// No token lives longer, whatever is asked for.

@@ -1,11 +1,14 @@
 //! Nobody gets the token of a controller's account but the controllers.
 
+mod proof;
+
 use ringfort_spec::Spec;
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("system_accounts.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,5 +1,7 @@
 //! What lies in the cluster's own namespaces is changed by the cluster alone.
 
+mod proof;
+
 use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use crate::access::system_accounts::CONTROLLER_MANAGER;
 use crate::admission::{Admission, Policy, guard, refuse_unless, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -18,6 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("system_namespaces.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// The namespaces that API servers make at their start, but for `default`.

@@ -1,5 +1,7 @@
 //! Every API server writes down who asked for what, without the bodies of secrets.
 
+mod proof;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -24,6 +27,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("policy_is_set.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,5 +1,7 @@
 //! Everything that the API stores is sealed before it reaches the disk.
 
+mod proof;
+
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -7,6 +9,7 @@ use ringfort_spec::Spec;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount, PRIVATE};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -21,6 +24,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("encryption_at_rest.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/encryption";

@@ -1,5 +1,7 @@
 //! etcd answers nobody but the API servers and its own members.
 
+mod proof;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,6 +12,7 @@ use ringfort_spec::Spec;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Leaf, Mount, Place};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -30,6 +33,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("etcd_mutual_tls.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -17,6 +17,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("etcd_own_user.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

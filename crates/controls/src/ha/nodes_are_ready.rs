@@ -1,5 +1,7 @@
 //! Every machine is a Ready node: container runtime and kubelet run, with identities of their own.
 
+mod proof;
+
 use std::collections::BTreeSet;
 
 use ringfort_model::blueprint::Role;
@@ -13,6 +15,7 @@ use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Document, Draft, Leaf, PRIVATE, PROGRAM, Place, Unit};
 use crate::kubeconfig::{self, Client};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -31,6 +34,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("nodes_are_ready.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Ground, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

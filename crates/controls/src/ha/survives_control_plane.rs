@@ -1,5 +1,7 @@
 //! Any one control plane may stop, and the cluster goes on.
 
+mod proof;
+
 use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
@@ -9,6 +11,7 @@ use ringfort_spec::Spec;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft, PUBLIC, Place, Unit};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -19,6 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("survives_control_plane.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Disruptive, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

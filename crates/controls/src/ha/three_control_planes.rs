@@ -24,6 +24,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("three_control_planes.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -13,4 +13,5 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("three_workers.md"),
     make: None,
+    prove: None,
 };

@@ -1,5 +1,7 @@
 //! Pods find Services by name, from two servers that hold no right they do not use.
 
+mod proof;
+
 use ringfort_model::digest::Digest;
 use ringfort_spec::Spec;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, PUBLIC};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -17,6 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("cluster_dns.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,9 +1,12 @@
 //! What only the machine itself asks for is served on loopback.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -14,6 +17,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("loopback_only.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -1,5 +1,7 @@
 //! What pods say to other machines is encrypted on the way.
 
+mod proof;
+
 use std::collections::BTreeMap;
 
 use ringfort_model::content::Content;
@@ -14,6 +16,7 @@ use serde_json::json;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, PRIVATE, PROGRAM, PUBLIC, Place};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -24,6 +27,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("pod_encryption.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// Says whether packets of pods are encrypted, by the spec and by what machines can do.

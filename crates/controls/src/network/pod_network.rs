@@ -24,6 +24,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("pod_network.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -22,6 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("services.md"),
     make: Some(make),
+    prove: None,
 };
 
 /// The user that upstream's own role for kube-proxy is bound to.

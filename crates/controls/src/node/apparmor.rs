@@ -14,4 +14,5 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Nodes],
     doc: include_str!("apparmor.md"),
     make: None,
+    prove: None,
 };

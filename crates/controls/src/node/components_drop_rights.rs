@@ -1,11 +1,14 @@
 //! Components of the control plane hold no right that they do not use.
 
+mod proof;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("components_drop_rights.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -1,10 +1,13 @@
 //! The kernel is set as kubelet expects it, by us and not by kubelet.
 
+mod proof;
+
 use ringfort_model::item::ItemId;
 use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, PUBLIC, Unit};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -15,6 +18,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("kernel_settings.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// The settings that kubelet compares with `protectKernelDefaults`.

@@ -11,4 +11,5 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("minimum_hardware.md"),
     make: None,
+    prove: None,
 };

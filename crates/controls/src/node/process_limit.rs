@@ -14,6 +14,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("process_limit.md"),
     make: Some(make),
+    prove: None,
 };
 
 /// Processes and threads of one pod.

@@ -15,7 +15,7 @@ pub(crate) mod tries;
 use ringfort_model::act::{Next, Seen, Transcript};
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 
-pub(crate) use course::{Course, course};
+pub(crate) use course::course;
 pub use scene::{AuthorityMark, PodTraffic, Scene};
 
 /// How one control is shown.

@@ -1,5 +1,7 @@
 //! Every program and image comes from one bundle, by digest.
 
+mod proof;
+
 use ringfort_model::blueprint::Role;
 use ringfort_model::content::Content;
 use ringfort_model::item::ItemId;
@@ -9,6 +11,7 @@ use ringfort_spec::Spec;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Draft, PROGRAM};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -19,6 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("pinned_by_digest.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 const PROGRAMS: [&str; 6] =

@@ -17,6 +17,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("addons.md"),
     make: Some(make),
+    prove: None,
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

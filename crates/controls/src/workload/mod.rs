@@ -2,6 +2,7 @@
 
 pub mod addons;
 pub mod default_account;
+mod filled;
 pub mod no_service_links;
 pub mod seccomp;
 pub mod user_namespaces;

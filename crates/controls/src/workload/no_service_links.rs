@@ -1,10 +1,13 @@
 //! A pod is not told the address of every Service beside it.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 
 use crate::admission::{Admission, guard};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 use crate::workload::seccomp::filling;
 
 /// The control.
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("no_service_links.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 /// The API fills in `true` before policies see a pod, so that what a user wrote cannot be told from

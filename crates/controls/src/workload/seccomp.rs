@@ -1,11 +1,14 @@
 //! A container makes only the system calls that containers need.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::admission::{Admission, Policy, constraints, exempt_labels, guard};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Document, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -16,6 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("seccomp.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

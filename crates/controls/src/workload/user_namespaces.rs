@@ -1,5 +1,7 @@
 //! Root in a container is nobody on the machine.
 
+mod proof;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
@@ -8,6 +10,7 @@ use crate::admission::{
 };
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 use crate::workload::seccomp::{NOT_A_MIRROR, new_pods};
 
 /// The control.
@@ -19,6 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("user_namespaces.md"),
     make: Some(make),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

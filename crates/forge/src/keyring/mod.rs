@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::certificate::Authority;
 use ringfort_model::name::ClusterName;
+use ringfort_model::secret::Secret;
 use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, TRUST_VERSION, TrustFacts};
-use ringfort_pki::{Ca, CaError, SignError, Signer};
+use ringfort_pki::{Ca, CaError, PrivateKey, SignError, Signer};
 use serde::{Deserialize, Serialize};
 
 pub use encryption::{EncryptionConfiguration, EncryptionKeyError, EncryptionKeys};
@@ -29,6 +30,13 @@ pub use state::{ClusterExists, Done, HeldState, Opened, StateDirectory, StateErr
 /// field: a ringfort that does not know a secret must not write the keyring without it.
 pub const KEYRING_VERSION: u32 = 1;
 
+/// Says that a keyring has no key that signs evidence.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the keyring has no key that signs evidence, since it was made before there were such: ringfort up makes one"
+)]
+pub struct NoEvidenceKey;
+
 /// The secrets of one cluster.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +47,9 @@ pub struct Keyring {
     recipients: BTreeSet<Recipient>,
     authorities: BTreeMap<Authority, Ca>,
     encryption: EncryptionKeys,
+    /// Signs evidence: PKCS #8 in PEM. A keyring of before evidence was signed has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<Secret<String>>,
 }
 
 impl Keyring {
@@ -60,6 +71,7 @@ impl Keyring {
             recipients,
             authorities: Authority::ALL.into_iter().map(made).collect::<Result<_, CaError>>()?,
             encryption,
+            evidence: Some(evidence_key()?),
         })
     }
 
@@ -78,12 +90,42 @@ impl Keyring {
         &self.encryption
     }
 
+    /// Gives the key that signs evidence.
+    ///
+    /// # Errors
+    /// The keyring has none yet.
+    pub fn evidence_key(&self) -> Result<PrivateKey, NoEvidenceKey> {
+        let key = self.evidence.as_ref().and_then(|pem| PrivateKey::read(pem.expose()).ok());
+        key.ok_or(NoEvidenceKey)
+    }
+
+    /// Makes what a keyring of an earlier time lacks. Says whether anything was made.
+    ///
+    /// # Errors
+    /// The machine gives no randomness.
+    pub fn equip(&mut self) -> Result<bool, CaError> {
+        let lacks = self.evidence.is_none();
+        if lacks {
+            self.evidence = Some(evidence_key()?);
+        }
+        Ok(lacks)
+    }
+
     /// Opens an authority to sign with, at a time.
     ///
     /// # Errors
     /// The authority is broken, or its life is over or has not begun.
     pub fn signer(&self, authority: Authority, now: i64) -> Result<Signer, SignError> {
         Signer::open(authority, self.ca(authority), now)
+    }
+
+    /// Opens an authority as at the beginning of its life: what it signs for a moment is expired.
+    ///
+    /// # Errors
+    /// The authority is broken.
+    pub fn signer_at_birth(&self, authority: Authority) -> Result<Signer, SignError> {
+        let ca = self.ca(authority);
+        Signer::open(authority, ca, ca.not_before()?)
     }
 
     /// Gives what everybody may know of the authorities.
@@ -152,6 +194,14 @@ impl Keyring {
         if let Some(missing) = Authority::ALL.iter().find(|a| !self.authorities.contains_key(a)) {
             return Err(format!("the authority {missing:?} is missing"));
         }
+        if self.evidence.is_some() && self.evidence_key().is_err() {
+            return Err("the key that signs evidence is broken".to_owned());
+        }
         self.encryption.complete()
     }
+}
+
+fn evidence_key() -> Result<Secret<String>, CaError> {
+    let key = PrivateKey::make().map_err(|error| CaError::Made { why: error.to_string() })?;
+    Ok(key.pem())
 }

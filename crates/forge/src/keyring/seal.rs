@@ -228,6 +228,7 @@ mod tests {
                 *field = "…".into();
             }
         }
+        shape["evidence"] = "…".into();
         let name = value["encryption"]["write"].clone();
         let secret = value["encryption"]["keys"][0]["secret"].clone();
         let expected = serde_json::json!({
@@ -241,9 +242,20 @@ mod tests {
                 "made": 1,
                 "keys": [{"name": name, "secret": secret, "created": NOW}],
             },
+            "evidence": "…",
         });
         assert_eq!(shape, expected);
         assert!(Keyring::parse(value.to_string().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_keyring_of_before_evidence_was_signed_is_given_a_key() {
+        let mut value = serde_json::to_value(keyring(&[&identity()])).unwrap();
+        value.as_object_mut().unwrap().remove("evidence");
+        let mut keyring = Keyring::parse(value.to_string().as_bytes()).unwrap();
+        assert!(keyring.evidence_key().is_err());
+        assert!(keyring.equip().unwrap() && !keyring.equip().unwrap());
+        assert!(keyring.evidence_key().is_ok());
     }
 
     #[test]

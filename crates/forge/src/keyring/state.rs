@@ -299,7 +299,9 @@ impl HeldState {
             }
             None => self.create(identity, now)?,
         };
-        if opened.keyring.admit(operators.iter().cloned()) && !opened.done.made_keyring {
+        let admitted = opened.keyring.admit(operators.iter().cloned());
+        let equipped = opened.keyring.equip()?;
+        if (admitted || equipped) && !opened.done.made_keyring {
             opened.done.sealed_again = true;
         }
         if opened.done.made_keyring || opened.done.sealed_again {
@@ -384,9 +386,10 @@ fn said(lock: &mut File) -> String {
 }
 
 const GIT_IGNORE: &str = "\
-# keyring.age is sealed and trust.json is public. Nothing else here belongs into a commit.
+# keyring.age is sealed; trust.json and evidence.pub are public. Nothing else here belongs into a commit.
 *
 !.gitignore
+!evidence.pub
 !keyring.age
 !trust.json
 ";

@@ -392,6 +392,8 @@ fn kernel_terms(spec: &Spec, machine: &Node) -> KernelTerms {
 pub struct Ways {
     /// Each API server, by its control plane.
     pub servers: BTreeMap<NodeName, Arc<Cluster>>,
+    /// Each API server, without a name.
+    pub strangers: BTreeMap<NodeName, Arc<Cluster>>,
     /// The API through each worker's balancer.
     pub balancers: BTreeMap<NodeName, Arc<Cluster>>,
     _tunnels: Vec<Tunnel>,
@@ -418,8 +420,12 @@ impl Ways {
     /// # Errors
     /// No port of loopback could be had, or the identity is none.
     pub async fn open(site: &Site, spec: &Spec, identity: &Identity) -> Result<Self, NoWay> {
-        let mut ways =
-            Self { servers: BTreeMap::new(), balancers: BTreeMap::new(), _tunnels: Vec::new() };
+        let mut ways = Self {
+            servers: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            balancers: BTreeMap::new(),
+            _tunnels: Vec::new(),
+        };
         for (node, member) in &site.members {
             let machine = &spec.nodes[node];
             let (role, to) = match machine.role {
@@ -429,6 +435,11 @@ impl Ways {
             let command = format!("exec {BINARY} node connect {to}");
             let tunnel = Tunnel::open(Arc::clone(&member.host), command).await?;
             let cluster = Arc::new(Cluster::open(tunnel.at(), SERVER_NAME, identity)?);
+            if role == Role::ControlPlane {
+                let authority = &identity.authority_pem;
+                let nobody = Cluster::open_unnamed(tunnel.at(), SERVER_NAME, authority)?;
+                ways.strangers.insert(node.clone(), Arc::new(nobody));
+            }
             ways._tunnels.push(tunnel);
             match role {
                 Role::ControlPlane => ways.servers.insert(node.clone(), cluster),

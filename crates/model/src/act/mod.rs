@@ -12,7 +12,7 @@ use crate::net::Cidr;
 
 pub use ask::{Ask, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
-pub use seen::{FileSeen, Heard, KeyFile, Load, Scanned, Seen, TokenSeen};
+pub use seen::{FileSeen, Heard, KeyFile, Load, ProcessSeen, Scanned, Seen, TokenSeen};
 
 /// What a proof wants next.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +111,13 @@ pub enum Act {
         /// Their names, such as `vm.overcommit_memory`.
         names: Vec<String>,
     },
+    /// Tells what running processes may do.
+    Processes {
+        /// Which machine.
+        node: NodeName,
+        /// Their programs' names.
+        names: Vec<String>,
+    },
     /// Tells on which addresses a machine listens (TCP).
     Listeners {
         /// Which machine.
@@ -130,3 +137,27 @@ pub enum Act {
 
 /// All that a proof has done and seen so far, in order.
 pub type Transcript = [(Act, Seen)];
+
+impl Act {
+    /// Gives the machine that an act is about, if it is about one.
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Ask { server: node, .. }
+            | Self::ReadSealed { member: node, .. }
+            | Self::ReadAudit { server: node, .. }
+            | Self::Rehearse { stop: node, .. }
+            | Self::Listen { node, .. }
+            | Self::Hear { node }
+            | Self::Scan { member: node, .. }
+            | Self::Sweep { server: node, .. }
+            | Self::TryToken { server: node, .. }
+            | Self::Files { node, .. }
+            | Self::Kernel { node, .. }
+            | Self::Processes { node, .. }
+            | Self::Listeners { node }
+            | Self::PrivateKeys { node } => Some(node),
+            Self::Dial(dial) => Some(&dial.from),
+            Self::Wait { .. } => None,
+        }
+    }
+}

@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use ringfort_controls::{Phase, Scene};
 use ringfort_model::act::{Act, Seen};
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::digest::Digest;
-use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::judgement::{Decided, Judgement, Verdict};
 use ringfort_model::name::NodeName;
 use ringfort_model::trust::{ServiceAccountKey, TrustFacts};
+use ringfort_pki::{KeyError, PrivateKey};
+use ringfort_prove::archive::{self, Files};
 use ringfort_spec::{Node, Spec};
+
+use super::session::now_s;
 
 /// What is proved anew.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,6 +26,8 @@ pub enum Fresh {
     Stale,
     /// That, and all that disturbs nobody.
     Gentle,
+    /// All that disturbs nobody, and nothing else.
+    Undisturbing,
     /// Everything.
     Everything,
 }
@@ -61,6 +68,8 @@ pub struct Evidence {
     version: u32,
     /// Key id of the cluster's authority: a cluster made anew has another.
     authority: String,
+    /// What was known of the cluster before proofs looked, by its digest.
+    pub scenes: BTreeMap<Digest, Scene>,
     /// What was shown of each control.
     pub controls: BTreeMap<String, Shown>,
 }
@@ -70,12 +79,22 @@ pub struct Evidence {
 pub struct Shown {
     /// When, in seconds since 1970.
     pub at_s: i64,
+    /// Digest of what was known before, among the scenes.
+    pub scene: Digest,
     /// Of what.
     pub of: Setting,
     /// What is said of the control.
     pub judgement: Judgement,
     /// What that rests on.
     pub transcript: Vec<(Act, Seen)>,
+}
+
+impl Shown {
+    /// Takes down what was shown just now.
+    pub fn new(of: &Setting, judgement: Judgement, transcript: Vec<(Act, Seen)>) -> Self {
+        let scene = Digest::of(b"none yet");
+        Self { at_s: now_s(), scene, of: of.clone(), judgement, transcript }
+    }
 }
 
 /// What a proof that stops control planes is about: another machine or another program may fail where
@@ -111,14 +130,45 @@ impl Setting {
     }
 }
 
-const VERSION: u32 = 2;
+/// What an archive is about.
+pub struct About<'a> {
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// The release of Kubernetes.
+    pub kubernetes: String,
+    /// The specification, as it is written.
+    pub spec: &'a [u8],
+    /// The bundle's lock, as it is written.
+    pub lock: String,
+}
+
+/// The archive and the public key of its signature, in the operator's state.
+pub const ARCHIVE: &str = "evidence.tar";
+pub const PUBLIC_KEY: &str = "evidence.pub";
+/// Files of the archive.
+const SPEC: &str = "cluster.yaml";
+const LOCK: &str = "bundle.lock";
+
+/// Names the file of a proof in the archive.
+pub fn proof_file(control: &str) -> String {
+    format!("proofs/{control}.json")
+}
+
+/// Names the file of a scene in the archive.
+pub fn scene_file(digest: &Digest) -> String {
+    format!("scenes/{}.json", digest.short())
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("evidence has string keys only")
+}
+
+const VERSION: u32 = 3;
 const DAY_S: i64 = 24 * 3_600;
 /// How long a proof stays fresh that disturbs nobody.
 const FRESH_S: i64 = DAY_S;
 /// How long one does that stops control planes.
 const DISRUPTIVE_FRESH_S: i64 = 90 * DAY_S;
-/// What stops something on its way.
-const DISRUPTIVE: &str = "ha/survives-control-plane";
 
 impl Evidence {
     /// Reads what was kept of the cluster with this authority; nothing, if it is none's that is known
@@ -132,7 +182,7 @@ impl Evidence {
 
     fn none(authority: &str) -> Self {
         let authority = authority.to_owned();
-        Self { version: VERSION, authority, controls: BTreeMap::new() }
+        Self { version: VERSION, authority, scenes: BTreeMap::new(), controls: BTreeMap::new() }
     }
 
     /// Keeps it.
@@ -146,16 +196,61 @@ impl Evidence {
         std::fs::rename(&aside, path)
     }
 
+    /// Takes what was shown of a control, in the place of what was shown before.
+    pub fn take(&mut self, control: &str, scene: &Scene, shown: Shown) {
+        let text = serde_json::to_string(scene).expect("a scene has string keys only");
+        let digest = Digest::of(text.as_bytes());
+        self.scenes.insert(digest.clone(), scene.clone());
+        self.controls.insert(control.to_owned(), Shown { scene: digest, ..shown });
+        let needed: Vec<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
+        self.scenes.retain(|digest, _| needed.contains(&digest));
+    }
+
+    /// Gives everything as one archive, signed.
+    ///
+    /// # Errors
+    /// The key in the keyring is broken.
+    pub fn archive(&self, about: &About<'_>, key: &PrivateKey) -> Result<Vec<u8>, KeyError> {
+        let mut files = Files::new();
+        files.insert(SPEC.to_owned(), about.spec.to_vec());
+        files.insert(LOCK.to_owned(), about.lock.as_bytes().to_vec());
+        for (digest, scene) in &self.scenes {
+            files.insert(scene_file(digest), json(scene));
+        }
+        let mut controls = serde_json::Map::new();
+        for (control, shown) in &self.controls {
+            files.insert(proof_file(control), json(shown));
+            controls.insert(control.clone(), Verdict::from(&shown.judgement).to_string().into());
+        }
+        let predicate = serde_json::json!({
+            "cluster": about.cluster,
+            "kubernetes": about.kubernetes,
+            "ringfort": env!("CARGO_PKG_VERSION"),
+            "controls": controls,
+        });
+        archive::write(&files, &predicate, key)
+    }
+
     /// Says whether a control is to be proved now.
-    pub fn is_due(&self, control: &str, fresh: Fresh, setting: &Setting, now_s: i64) -> bool {
+    pub fn is_due(
+        &self,
+        control: &str,
+        phase: Phase,
+        fresh: Fresh,
+        setting: &Setting,
+        now_s: i64,
+    ) -> bool {
         // What there is nothing to show of becomes something by a change only.
         let passed = |shown: &&Shown| {
             matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))
         };
-        let Some(shown) = self.controls.get(control).filter(passed) else { return true };
+        let Some(shown) = self.controls.get(control).filter(passed) else {
+            return fresh != Fresh::Undisturbing || phase != Phase::Disruptive;
+        };
         let is_younger_than = |limit_s| (0..=limit_s).contains(&(now_s - shown.at_s));
-        match (fresh, control == DISRUPTIVE) {
-            (Fresh::Everything, _) | (Fresh::Gentle, false) => true,
+        match (fresh, phase == Phase::Disruptive) {
+            (Fresh::Everything, _) | (Fresh::Gentle | Fresh::Undisturbing, false) => true,
+            (Fresh::Undisturbing, true) => false,
             (Fresh::Stale, false) => !is_younger_than(FRESH_S),
             (_, true) => shown.of != *setting || !is_younger_than(DISRUPTIVE_FRESH_S),
         }
@@ -167,7 +262,7 @@ mod tests {
     use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
     use ringfort_model::name::NodeName;
 
-    use super::{BTreeMap, DAY_S, DISRUPTIVE, Digest, Evidence, Fresh, Setting, Shown, Unproved};
+    use super::{DAY_S, Digest, Evidence, Fresh, Phase, Scene, Setting, Shown, Unproved};
 
     #[test]
     fn a_change_is_proved_by_whichever_run_comes_to_it() {
@@ -182,6 +277,7 @@ mod tests {
     }
 
     const GENTLE: &str = "access/pod-security";
+    const DISRUPTIVE: &str = "ha/survives-control-plane";
     const NOW_S: i64 = 1_000 * DAY_S;
 
     fn setting(kubernetes: &str, bundle: &str, planes: &[(&str, &str)]) -> Setting {
@@ -201,17 +297,21 @@ mod tests {
         Ok(Decided::Pass(Ground::from_seen("seen", vec![0]).unwrap()))
     }
 
-    fn shown(age_days: i64, judgement: Judgement) -> Evidence {
+    fn shown(age_days: i64, judgement: &Judgement) -> Evidence {
         let at_s = NOW_S - age_days * DAY_S;
-        let shown = Shown { at_s, of: now(), judgement, transcript: Vec::new() };
-        let controls = [GENTLE, DISRUPTIVE].map(|control| (control.to_owned(), shown.clone()));
-        Evidence { controls: BTreeMap::from(controls), ..Evidence::none("a") }
+        let mut evidence = Evidence::none("a");
+        for control in [GENTLE, DISRUPTIVE] {
+            let shown = Shown { at_s, ..Shown::new(&now(), judgement.clone(), Vec::new()) };
+            evidence.take(control, &Scene::sample(), shown);
+        }
+        evidence
     }
 
     /// Says whether the gentle proof and the disruptive one are due.
     fn check(evidence: &Evidence, fresh: Fresh, setting: &Setting, expected: (bool, bool)) {
-        let due = |control| evidence.is_due(control, fresh, setting, NOW_S);
-        assert_eq!((due(GENTLE), due(DISRUPTIVE)), expected, "{fresh:?} {setting:?}");
+        let due = |control, phase| evidence.is_due(control, phase, fresh, setting, NOW_S);
+        let seen = (due(GENTLE, Phase::Gentle), due(DISRUPTIVE, Phase::Disruptive));
+        assert_eq!(seen, expected, "{fresh:?} {setting:?}");
     }
 
     #[test]
@@ -219,12 +319,15 @@ mod tests {
         for (age_days, stale) in
             [(0, (false, false)), (2, (true, false)), (90, (true, false)), (91, (true, true))]
         {
-            check(&shown(age_days, passed()), Fresh::Stale, &now(), stale);
+            check(&shown(age_days, &passed()), Fresh::Stale, &now(), stale);
         }
-        check(&shown(0, passed()), Fresh::Gentle, &now(), (true, false));
-        check(&shown(91, passed()), Fresh::Gentle, &now(), (true, true));
-        check(&shown(0, passed()), Fresh::Everything, &now(), (true, true));
-        check(&shown(-1, passed()), Fresh::Stale, &now(), (true, true));
+        check(&shown(0, &passed()), Fresh::Gentle, &now(), (true, false));
+        check(&shown(91, &passed()), Fresh::Gentle, &now(), (true, true));
+        check(&shown(0, &passed()), Fresh::Everything, &now(), (true, true));
+        check(&shown(-1, &passed()), Fresh::Stale, &now(), (true, true));
+        // What disturbs somebody is never done unasked, however old its evidence is.
+        check(&shown(91, &passed()), Fresh::Undisturbing, &now(), (true, false));
+        check(&Evidence::none("a"), Fresh::Undisturbing, &now(), (true, false));
     }
 
     #[test]
@@ -232,16 +335,16 @@ mod tests {
         let finding = Finding { said: "s".to_owned(), fix: "f".to_owned() };
         let gap = Gap { said: "s".to_owned(), closes: "c".to_owned() };
         check(&Evidence::none("a"), Fresh::Stale, &now(), (true, true));
-        check(&shown(0, Ok(Decided::Fail(finding))), Fresh::Stale, &now(), (true, true));
-        check(&shown(0, Err(gap)), Fresh::Stale, &now(), (true, true));
-        let spared = Ok(Decided::NotApplicable { reason: "none".to_owned() });
-        check(&shown(0, spared), Fresh::Stale, &now(), (false, false));
+        check(&shown(0, &Ok(Decided::Fail(finding))), Fresh::Stale, &now(), (true, true));
+        check(&shown(0, &Err(gap)), Fresh::Stale, &now(), (true, true));
+        let spared: Judgement = Ok(Decided::NotApplicable { reason: "none".to_owned() });
+        check(&shown(0, &spared), Fresh::Stale, &now(), (false, false));
     }
 
     #[test]
     fn another_machine_version_or_bundle_is_shown_to_survive_anew() {
         let planes = [("cp1", "a"), ("cp2", "b"), ("cp3", "c")];
-        let evidence = shown(0, passed());
+        let evidence = shown(0, &passed());
         for other in [
             setting("v1.37.3", "lock", &planes),
             setting("v1.37.2", "another", &planes),
@@ -257,7 +360,7 @@ mod tests {
     fn what_is_kept_is_read_again_by_its_own_version_and_cluster_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("evidence.json");
-        let evidence = shown(0, passed());
+        let evidence = shown(0, &passed());
         evidence.write(&path).unwrap();
         assert_eq!(Evidence::read(&path, "a"), evidence);
         assert!(Evidence::read(&path, "b").controls.is_empty());

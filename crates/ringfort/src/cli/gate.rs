@@ -9,20 +9,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
+use ringfort_controls::proof::{AuthorityMark, PodTraffic};
+use ringfort_controls::{Phase, Proof, Scene, admission, proved};
+use ringfort_facts::certificate;
 use ringfort_forge::keyring::Keyring;
 use ringfort_forge::make::{Site, Ways, encryption_keys};
+use ringfort_model::act::FileSeen;
 use ringfort_model::api_object::ObjectKey;
+use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::certificate::Authority;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
+use ringfort_model::item::{ItemId, What};
 use ringfort_model::judgement::{Decided, Verdict};
-use ringfort_prove::drive;
-use ringfort_prove::gate::{GATE, PodTraffic, Proof, Scene};
+use ringfort_prove::drive::{self, Made, TURNS_EACH};
+use ringfort_spec::Spec;
 
 use super::Fault;
-use super::evidence::{Evidence, Fresh, Setting, Shown};
+use super::credentials::papers;
+use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting, Shown};
 use super::play::cut_by;
 use super::session::{Session, now_s};
 
@@ -34,16 +42,25 @@ pub struct Scope<'a> {
     pub ways: &'a Ways,
     /// The operator's secrets.
     pub keyring: &'a Keyring,
-    /// The digests of the guards in the blueprint's files, by admission plugin.
-    pub guards: BTreeMap<String, String>,
+    /// What the cluster should be.
+    pub blueprint: Blueprint,
     /// What is proved of the control planes is about these.
     pub setting: Setting,
 }
 
-/// Marks namespaces of canaries, so that an interrupted run's are found.
+/// Marks what canaries are, so that an interrupted run's are found.
 const CANARY_LABEL: &str = "ringfort.dev/canary";
+/// What a proof may leave that belongs to no namespace.
+const CLUSTER_WIDE: [(&str, &str); 3] = [
+    ("v1", "Namespace"),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("certificates.k8s.io/v1", "CertificateSigningRequest"),
+];
 /// The time before a proof that could not be made is tried once more.
 const PAUSE: Duration = Duration::from_secs(3);
+
+/// A control's id, with how it is proved.
+type Row = (&'static str, Proof);
 
 /// Makes the proofs that are due and shows a row for each.
 pub async fn prove(
@@ -54,54 +71,117 @@ pub async fn prove(
 ) -> Result<(), Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
-    let is_due = |proof: &&Proof| evidence.is_due(proof.control, fresh, &scope.setting, now_s());
-    let due: Vec<&Proof> = GATE.iter().filter(is_due).collect();
+    let rows: Vec<Row> = proved().into_iter().map(|(control, proof)| (control.id, proof)).collect();
+    let is_due = |row: &&Row| {
+        waiver(&session.spec, row.0).is_none()
+            && evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s())
+    };
+    let due: Vec<Row> = rows.iter().filter(is_due).copied().collect();
     let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
     if !due.is_empty() {
-        clear(scope, "").await;
+        clear(scope).await;
     }
-    result
+    result?;
+    if !due.is_empty() {
+        sign(session, scope, &evidence)?;
+    }
+    rows.iter().filter(|row| due.iter().all(|due| due.0 != row.0)).for_each(|row| {
+        show(session, row.0, &evidence);
+    });
+    Ok(())
+}
+
+/// Writes all evidence as one signed archive, with the public key beside it.
+fn sign(session: &Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result<(), Fault> {
+    let key = scope.keyring.evidence_key().map_err(Fault::unable)?;
+    let spec = std::fs::read(&session.file).map_err(Fault::unable)?;
+    let lock = session.bundle.lock();
+    let about = About {
+        cluster: session.spec.name.as_str(),
+        kubernetes: lock.kubernetes.to_string(),
+        spec: &spec,
+        lock: lock.render(),
+    };
+    let archive = evidence.archive(&about, &key).map_err(Fault::unable)?;
+    for (name, bytes) in [(PUBLIC_KEY, key.public().pem.into_bytes()), (ARCHIVE, archive)] {
+        let path = session.state.path().join(name);
+        let aside = path.with_extension("new");
+        std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, &path)).map_err(
+            |error| Fault::unable(format!("{} cannot be written: {error}", path.display())),
+        )?;
+    }
+    Ok(())
 }
 
 async fn prove_due(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
-    due: &[&Proof],
+    due: &[Row],
     evidence: &mut Evidence,
     interrupts: &mut Receiver<()>,
 ) -> Result<(), Fault> {
-    let site = drive::Site {
-        hosts: scope.site.hosts(),
-        servers: scope.ways.servers.clone(),
-        balancers: scope.ways.balancers.clone(),
-        keys: encryption_keys(scope.keyring),
-    };
-    let mut scene = scene(session, scope)?;
-    if !due.is_empty() {
-        between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
+    if due.is_empty() {
+        return Ok(());
     }
-    for proof in GATE {
-        if due.iter().any(|due| due.control == proof.control) {
-            let made = drive::prove(proof, &scene, &site, interrupts).await;
-            let (mut judgement, mut transcript) = made.map_err(Fault::interrupted)?;
-            if judgement.is_err() {
-                // What could not be looked at once is looked at again, in a namespace of its own.
-                scene = self::scene(session, scope)?;
-                between_proofs(interrupts, async {
-                    tokio::time::sleep(PAUSE).await;
-                    make_namespace(scope, &scene.namespace).await
-                })
-                .await?;
-                let again = drive::prove(proof, &scene, &site, interrupts).await;
-                (judgement, transcript) = again.map_err(Fault::interrupted)?;
+    let site = site(scope)?;
+    let mut scene = scene(session, scope)?;
+    between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
+    for phase in [Phase::Ground, Phase::Gentle, Phase::Disruptive] {
+        let rows: Vec<Row> = due.iter().filter(|row| row.1.phase == phase).copied().collect();
+        // What stops something is done one by one.
+        let width = if phase == Phase::Disruptive { 1 } else { rows.len().max(1) };
+        for rows in rows.chunks(width) {
+            let mut again = rows.to_vec();
+            let mut keep = |session: &mut Session<'_>, scene: &Scene, made: Made| {
+                again.retain(|row| row.0 != made.control || made.judgement.is_err());
+                let Made { control, judgement, transcript } = made;
+                evidence.take(control, scene, Shown::new(&scope.setting, judgement, transcript));
+                if again.iter().all(|row| row.0 != control) {
+                    show(session, control, evidence);
+                }
+            };
+            make(session, rows, &scene, &site, interrupts, &mut keep).await?;
+            if again.is_empty() {
+                continue;
             }
-            let shown = Shown { at_s: now_s(), of: scope.setting.clone(), judgement, transcript };
-            evidence.controls.insert(proof.control.to_owned(), shown);
-            keep(session, evidence)?;
+            // What could not be looked at once is looked at again, in a namespace of its own.
+            scene = self::scene(session, scope)?;
+            between_proofs(interrupts, async {
+                tokio::time::sleep(PAUSE).await;
+                make_namespace(scope, &scene.namespace).await
+            })
+            .await?;
+            let mut keep = |session: &mut Session<'_>, scene: &Scene, made: Made| {
+                let Made { control, judgement, transcript } = made;
+                evidence.take(control, scene, Shown::new(&scope.setting, judgement, transcript));
+                show(session, control, evidence);
+            };
+            make(session, &again, &scene, &site, interrupts, &mut keep).await?;
         }
-        show(session, proof, evidence);
+        store(session, evidence)?;
     }
     Ok(())
+}
+
+/// Makes proofs side by side, and keeps each as it is made.
+async fn make(
+    session: &mut Session<'_>,
+    rows: &[Row],
+    scene: &Scene,
+    site: &drive::Site,
+    interrupts: &mut Receiver<()>,
+    keep: &mut impl FnMut(&mut Session<'_>, &Scene, Made),
+) -> Result<(), Fault> {
+    let made = drive::prove(rows, scene, site, interrupts, |made| keep(session, scene, made)).await;
+    made.map_err(Fault::interrupted)
+}
+
+/// Says which waiver of the whole cluster stands in a proof's way.
+fn waiver(spec: &Spec, control: &str) -> Option<String> {
+    let waiver = spec.waivers.iter().find(|waiver| {
+        waiver.control == control && matches!(waiver.scope, ringfort_spec::Scope::Cluster)
+    })?;
+    Some(format!("waived by {} until {}: {}", waiver.owner, waiver.expires, waiver.reason))
 }
 
 /// Does what only prepares a proof, and may be cut.
@@ -112,50 +192,109 @@ async fn between_proofs<T>(
     cut_by(interrupts, "interrupted between two proofs: run it again", work).await
 }
 
-fn show(session: &mut Session<'_>, proof: &Proof, evidence: &Evidence) {
-    let Some(shown) = evidence.controls.get(proof.control) else { return };
-    let detail = match &shown.judgement {
-        Ok(Decided::Pass(evidence)) => evidence.to_string(),
-        Ok(Decided::NotApplicable { reason }) => reason.clone(),
-        Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
-        Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
+fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence) {
+    let waived = waiver(&session.spec, control);
+    let (verdict, detail) = match (evidence.controls.get(control), waived) {
+        (_, Some(waived)) => (Verdict::NotApplicable, waived),
+        // Only what stops something is left out, where it was not asked for.
+        (None, None) => (
+            Verdict::Unknown,
+            "never shown of this cluster\n      to close the gap: ringfort prove --rehearse"
+                .to_owned(),
+        ),
+        (Some(shown), None) => {
+            let detail = match &shown.judgement {
+                Ok(Decided::Pass(evidence)) => evidence.to_string(),
+                Ok(Decided::NotApplicable { reason }) => reason.clone(),
+                Ok(Decided::Fail(finding)) => {
+                    format!("{}\n      fix: {}", finding.said, finding.fix)
+                }
+                Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
+            };
+            (Verdict::from(&shown.judgement), detail)
+        }
     };
-    let event = Event::Proof {
-        control: proof.control.to_owned(),
-        verdict: Verdict::from(&shown.judgement),
-        detail,
-        seconds: session.voice.seconds(),
-    };
-    session.voice.tell(&event);
+    let seconds = session.voice.seconds();
+    session.voice.tell(&Event::Proof { control: control.to_owned(), verdict, detail, seconds });
+}
+
+/// The ways into the cluster.
+fn site(scope: &Scope<'_>) -> Result<drive::Site, Fault> {
+    let hosts = scope.site.hosts();
+    let turns = hosts.keys().map(|node| (node.clone(), Semaphore::new(TURNS_EACH))).collect();
+    Ok(drive::Site {
+        hosts,
+        servers: scope.ways.servers.clone(),
+        strangers: scope.ways.strangers.clone(),
+        balancers: scope.ways.balancers.clone(),
+        keys: encryption_keys(scope.keyring),
+        papers: papers(scope.keyring)?,
+        turns,
+    })
 }
 
 fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
-    let probe = session.bundle.lock().image("probe");
+    let lock = session.bundle.lock();
+    let probe = lock.image("probe");
     let probe =
         probe.ok_or_else(|| Fault::usage("the bundle has no probe image: build it again"))?;
     let mut word = [0; 8];
     aws_lc_rs::rand::fill(&mut word)
         .map_err(|_| Fault::unable("the machine gives no randomness"))?;
     let nonce = Digest::of(&word).as_str()[..24].to_owned();
+    let (spec, machines) = (&session.spec, &scope.blueprint.machines);
+    let mut versions: BTreeMap<String, String> =
+        lock.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone())).collect();
+    versions.insert("kubernetes".to_owned(), lock.kubernetes.to_string());
+    let plane = machines.values().find(|machine| machine.role == Role::ControlPlane);
     Ok(Scene {
-        control_planes: session.spec.control_planes().map(|node| node.name.clone()).collect(),
-        workers: session.spec.workers().map(|node| node.name.clone()).collect(),
+        control_planes: spec.control_planes().map(|node| node.name.clone()).collect(),
+        workers: spec.workers().map(|node| node.name.clone()).collect(),
         namespace: format!("ringfort-canary-{}", &nonce[..8]),
         nonce,
-        domain: session.spec.network.domain.clone(),
-        api_address: session.spec.network.api_address(),
+        domain: spec.network.domain.clone(),
+        api_address: spec.network.api_address(),
         probe_image: probe.reference.to_owned(),
-        waived: ringfort_controls::access::waived_namespaces::waived(&session.spec),
-        guards: scope.guards.clone(),
+        waived: ringfort_controls::access::waived_namespaces::waived(spec),
+        guards: plane.map(admission::digests).unwrap_or_default(),
         pod_traffic: match session.encrypted {
-            true => PodTraffic::Encrypted { pods: session.spec.network.pods },
+            true => PodTraffic::Encrypted { pods: spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },
         },
+        addresses: spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect(),
+        authorities: authorities(scope.keyring)?,
+        minor: spec.kubernetes.minor,
+        versions,
+        files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),
+        now_s: now_s(),
     })
 }
 
+fn authorities(keyring: &Keyring) -> Result<BTreeMap<Authority, AuthorityMark>, Fault> {
+    let facts = keyring.authorities().map_err(Fault::unable)?;
+    let mark = |(authority, facts): (Authority, ringfort_model::trust::AuthorityFacts)| {
+        let seen = certificate::read(facts.certificate_pem.as_bytes()).map_err(Fault::unable)?;
+        Ok((authority, AuthorityMark { key_id: facts.key_id, public_key: seen.public_key }))
+    };
+    facts.into_iter().map(mark).collect()
+}
+
+/// The files of a machine, as they should be.
+fn files(machine: &Machine) -> BTreeMap<String, FileSeen> {
+    let file = |(id, item): (&ItemId, &ringfort_model::item::Item)| {
+        let ((ItemId::File(path), What::File { mode, owner, .. })
+        | (ItemId::Directory(path), What::Directory { mode, owner })) = (id, &item.what)
+        else {
+            return None;
+        };
+        let mode = mode.to_string().trim_start_matches('0').to_owned();
+        Some((path.clone(), FileSeen { mode, user: owner.uid, group: owner.gid }))
+    };
+    machine.items.iter().filter_map(file).collect()
+}
+
 async fn make_namespace(scope: &Scope<'_>, name: &str) -> Result<(), Fault> {
-    clear(scope, "").await;
+    clear(scope).await;
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": name, "labels": {CANARY_LABEL: "true"}},
@@ -182,25 +321,28 @@ async fn make_namespace(scope: &Scope<'_>, name: &str) -> Result<(), Fault> {
     Err(Fault::unable(format!("the canaries' namespace {name} could not be made: {last}")))
 }
 
-/// Deletes the canaries' namespaces, an interrupted run's included.
-async fn clear(scope: &Scope<'_>, known: &str) {
+/// Deletes what canaries left, an interrupted run's included.
+async fn clear(scope: &Scope<'_>) {
     for server in scope.ways.servers.values() {
         let label = format!("{CANARY_LABEL}=true");
-        let Ok(found) = server.list("v1", "Namespace", None, Some(&label)).await else { continue };
-        let name = |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);
-        for name in found.iter().filter_map(name).chain([known.to_owned()]) {
-            let key = ObjectKey {
-                api_version: "v1".to_owned(),
-                kind: "Namespace".to_owned(),
-                namespace: None,
-                name,
+        let mut answered = true;
+        for (api_version, kind) in CLUSTER_WIDE {
+            let Ok(found) = server.list(api_version, kind, None, Some(&label)).await else {
+                answered = false;
+                break;
             };
-            // What stays is found by its label the next time.
-            if !key.name.is_empty() {
-                let _ = server.delete(&key).await;
+            let name =
+                |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);
+            for name in found.iter().filter_map(name) {
+                let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+                // What stays is found by its label the next time.
+                let _ =
+                    server.delete(&ObjectKey { api_version, kind, namespace: None, name }).await;
             }
         }
-        return;
+        if answered {
+            return;
+        }
     }
 }
 
@@ -215,7 +357,7 @@ fn read(session: &Session<'_>, scope: &Scope<'_>) -> Evidence {
     Evidence::read(&path(session), cluster.map_or("", |authority| &authority.key_id))
 }
 
-fn keep(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
+fn store(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let path = path(session);
     let unable = |error| Fault::unable(format!("{} cannot be written: {error}", path.display()));
     evidence.write(&path).map_err(unable)

@@ -3,6 +3,7 @@
 
 mod break_glass;
 mod bundle;
+mod credentials;
 mod evidence;
 mod explain;
 mod gate;
@@ -15,11 +16,13 @@ mod node;
 mod papers;
 mod plan;
 mod play;
+mod prove;
 mod render;
 mod reset;
 mod session;
 mod specification;
 mod up;
+mod verify;
 
 use std::error::Error;
 use std::fmt;
@@ -42,6 +45,8 @@ enum Command {
     Plan(plan::PlanArgs),
     Up(up::UpArgs),
     Kubeconfig(kubeconfig::KubeconfigArgs),
+    Prove(prove::ProveArgs),
+    Verify(verify::VerifyArgs),
     Reset(reset::ResetArgs),
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
@@ -66,6 +71,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Plan(args) => plan::run(&args),
         Command::Up(args) => up::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
+        Command::Prove(args) => prove::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Reset(args) => reset::run(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Keys(args) => keys::run(args),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringfort_node::balance::{self, Settings};
-use ringfort_node::{HostTools, Root, routes};
+use ringfort_node::{HostTools, Root, keys, routes};
 
 use super::Fault;
 use super::log::Usual;
@@ -28,6 +28,8 @@ enum Command {
         /// Address and port, such as 10.0.0.11:6443; names are not looked up.
         to: SocketAddr,
     },
+    /// Look for private keys where a cluster's files lie, and tell their public halves.
+    Keys,
     /// Pass connections on to an API server that is ready.
     Balance {
         /// Where to listen.
@@ -55,7 +57,7 @@ impl NodeArgs {
     /// Says how much a part logs: services tell the journal what changes.
     pub fn usual_log(&self) -> Usual {
         match self.command {
-            Command::Serve | Command::Connect { .. } => Usual::Nothing,
+            Command::Serve | Command::Connect { .. } | Command::Keys => Usual::Nothing,
             Command::Balance { .. } | Command::Routes { .. } => Usual::Changes,
         }
     }
@@ -73,6 +75,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         }
         Command::Connect { to } => {
             ringfort_node::connect(to, stdin(), stdout()).map_err(Fault::unable)?;
+        }
+        Command::Keys => {
+            let found = keys::look(&root).map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
         Command::Balance { listen, backends, ca } => {
             let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,16 +1,13 @@
 //! `ringfort up`: makes the cluster, proves it, and only then issues a kubeconfig.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_controls::admission;
 use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
 use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
-use ringfort_model::blueprint::{Blueprint, Role};
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
 use ringfort_model::identity::KEEPER;
@@ -109,9 +106,9 @@ async fn up(
     };
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
-    let guards = guards(&work.render().map_err(MakeError::from).map_err(fault)?);
+    let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
     let keyring = work.keyring;
-    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, guards, setting };
+    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, blueprint, setting };
     let fresh = if args.rehearse { Fresh::Everything } else { unproved.fresh() };
     gate::prove(session, &scope, fresh, interrupts).await?;
     unproved.clear();
@@ -120,13 +117,6 @@ async fn up(
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
-}
-
-/// Gives the digests of the guards that every API server should have loaded.
-fn guards(blueprint: &Blueprint) -> BTreeMap<String, String> {
-    let mut machines = blueprint.machines.values();
-    let first = machines.find(|machine| machine.role == Role::ControlPlane);
-    first.map(admission::digests).unwrap_or_default()
 }
 
 /// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.

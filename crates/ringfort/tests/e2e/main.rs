@@ -11,6 +11,7 @@ mod cases;
 mod cluster;
 mod faults;
 mod guards;
+mod proofs;
 mod rotation;
 mod running;
 mod trouble;

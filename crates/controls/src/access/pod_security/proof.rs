@@ -1,90 +1,133 @@
-//! A pod below the restricted standard is refused by Pod Security on every API server, and a
-//! privileged one is refused by whoever is first.
+//! A pod that is in order but for one thing is refused for each thing that the restricted standard
+//! forbids, by every API server; and so are workloads whose pods would be such.
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
-use ringfort_model::name::NodeName;
+use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 
-use crate::proof::{Scene, fail, gap, pass, words};
+use crate::proof::Scene;
+use crate::proof::pod::{restricted, set, workloads};
+use crate::proof::tries::{By, POD_SECURITY, Try, all_refused};
+
+/// What is wrong with each pod: in words, where, and how.
+fn wrongs() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("share the machine's network", "/spec/hostNetwork", json!(true)),
+        ("share the machine's processes", "/spec/hostPID", json!(true)),
+        ("share the machine's IPC", "/spec/hostIPC", json!(true)),
+        (
+            "mount a directory of the machine",
+            "/spec/volumes",
+            json!([{"name": "root", "hostPath": {"path": "/"}}]),
+        ),
+        (
+            "mount a volume of another kind",
+            "/spec/volumes",
+            json!([{"name": "nfs", "nfs": {"server": "10.0.0.1", "path": "/"}}]),
+        ),
+        (
+            "set a kernel setting that is not its own",
+            "/spec/securityContext/sysctls",
+            json!([{"name": "kernel.msgmax", "value": "65536"}]),
+        ),
+        ("run as root", "/spec/securityContext/runAsUser", json!(0)),
+        ("run as whom the image says", "/spec/securityContext/runAsNonRoot", json!(false)),
+        (
+            "run without a filter of system calls",
+            "/spec/securityContext/seccompProfile",
+            json!({"type": "Unconfined"}),
+        ),
+        ("be privileged", "/spec/containers/0/securityContext/privileged", json!(true)),
+        (
+            "gain privileges",
+            "/spec/containers/0/securityContext/allowPrivilegeEscalation",
+            json!(true),
+        ),
+        (
+            "take a capability",
+            "/spec/containers/0/securityContext/capabilities/add",
+            json!(["SYS_ADMIN"]),
+        ),
+        ("keep capabilities", "/spec/containers/0/securityContext/capabilities/drop", json!([])),
+        ("see all of /proc", "/spec/containers/0/securityContext/procMount", json!("Unmasked")),
+        (
+            "run one container without a filter of system calls",
+            "/spec/containers/0/securityContext/seccompProfile",
+            json!({"type": "Unconfined"}),
+        ),
+        (
+            "run without AppArmor",
+            "/spec/containers/0/securityContext/appArmorProfile",
+            json!({"type": "Unconfined"}),
+        ),
+        (
+            "be another SELinux user",
+            "/spec/containers/0/securityContext/seLinuxOptions",
+            json!({"user": "sysadm_u"}),
+        ),
+        (
+            "take a port of the machine",
+            "/spec/containers/0/ports",
+            json!([{"containerPort": 8080, "hostPort": 8080}]),
+        ),
+    ]
+}
+
+/// What no guard of ours refuses before Pod Security has its say.
+const BY_POD_SECURITY_ALONE: [&str; 2] =
+    ["share the machine's network", "take a port of the machine"];
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    if transcript.is_empty() {
-        let canaries = [sharing(scene), privileged(scene)];
-        let ask = |server: &NodeName| {
-            let server = server.clone();
-            canaries.clone().map(|pod| Act::Ask {
-                server: server.clone(),
-                speaker: Speaker::Keeper,
-                ask: Ask::Create(pod),
-            })
-        };
-        return Next::Do(scene.control_planes.iter().flat_map(ask).collect());
+    let good = restricted(scene, "canary-good");
+    let mut granted = vec![(Speaker::Keeper, Ask::WouldCreate(good.clone()))];
+    let of_good = workloads(scene, "canary-good", &good);
+    granted.extend(of_good.into_iter().map(|object| (Speaker::Keeper, Ask::WouldCreate(object))));
+    let mut tries = Vec::new();
+    for (place, (what, at, value)) in wrongs().into_iter().enumerate() {
+        let mut pod = restricted(scene, &format!("canary-bad-{place}"));
+        set(&mut pod, at, value);
+        let alone = BY_POD_SECURITY_ALONE.contains(&what);
+        let by = if alone { POD_SECURITY } else { By::AnyAdmission };
+        tries.push(Try::create(format!("run a pod to {what}"), Speaker::Keeper, pod, by));
     }
-    let mut gaps = Vec::new();
-    for (act, seen) in transcript {
-        let Act::Ask { server, ask: Ask::Create(pod), .. } = act else { continue };
-        let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        match seen {
-            Seen::Refused { status: 403 | 422, message } if speaks(name, message) => {}
-            Seen::Object(_) => {
-                return fail(
-                    format!("{server} admitted the pod {name}"),
-                    "check the admission configuration: ringfort up",
-                );
-            }
-            other => gaps.push(format!("{server}: {}", words(other))),
-        }
-    }
-    if !gaps.is_empty() {
-        return gap(format!("not shown: {}", gaps.join("; ")), "ringfort up");
-    }
-    pass(
-        format!(
-            "a pod in the host's network was refused by Pod Security, and a privileged one was refused, \
-             by each of {} servers",
-            scene.control_planes.len()
-        ),
-        transcript,
-    )
+    let mut init = restricted(scene, "canary-bad-init");
+    let mut first = init["spec"]["containers"][0].clone();
+    set(&mut first, "/name", "first".into());
+    set(&mut first, "/securityContext/privileged", true.into());
+    set(&mut first, "/securityContext/allowPrivilegeEscalation", true.into());
+    set(&mut init, "/spec/initContainers", json!([first]));
+    tries.push(Try::create(
+        "run a pod with a privileged first container",
+        Speaker::Keeper,
+        init,
+        By::AnyAdmission,
+    ));
+    tries.extend(labels(scene));
+    let said = "a good pod is admitted, and each that is wrong in one thing is refused";
+    all_refused(scene, transcript, &granted, &tries, said)
 }
 
-/// A pod that is in order but for one thing, which only Pod Security refuses.
-fn sharing(scene: &Scene) -> Value {
-    let mut pod = pod(scene, SHARING);
-    pod["spec"]["hostNetwork"] = true.into();
-    pod
-}
-
-fn privileged(scene: &Scene) -> Value {
-    let mut pod = pod(scene, "canary-privileged");
-    pod["spec"]["hostPID"] = true.into();
-    pod["spec"]["containers"][0]["securityContext"] = json!({"privileged": true});
-    pod
-}
-
-const SHARING: &str = "canary-host-network";
-
-fn pod(scene: &Scene, name: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": scene.namespace},
-        "spec": {
-            "automountServiceAccountToken": false,
-            "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "canary", "image": scene.probe_image,
-                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-            }],
-        },
-    })
-}
-
-/// The refusal must come from admission, not from a missing right, and of the one canary from Pod
-/// Security itself.
-fn speaks(pod: &str, message: &str) -> bool {
-    let by_pod_security = message.contains("violates PodSecurity");
-    let by_another = message.contains("ValidatingAdmissionPolicy")
-        || message.contains("disallowed by cluster policy");
-    by_pod_security || (pod != SHARING && by_another)
+/// Nobody lowers the level, however much else they may.
+fn labels(scene: &Scene) -> Vec<Try> {
+    let own = ringfort_model::api_object::ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: scene.namespace.clone(),
+    };
+    let patch = |key: &str, value: Value| Ask::WouldPatch {
+        of: own.clone(),
+        patch: json!({"metadata": {"labels": {format!("pod-security.kubernetes.io/{key}"): value}}}),
+    };
+    let one = |what: &str, ask: Ask| Try {
+        what: what.to_owned(),
+        speaker: Speaker::Unbound,
+        ask,
+        by: crate::proof::tries::GUARD,
+    };
+    vec![
+        one("lower a namespace to privileged", patch("enforce", "privileged".into())),
+        one("lower a namespace to baseline", patch("enforce", "baseline".into())),
+        one("hold a namespace to an old standard", patch("enforce-version", "v1.20".into())),
+    ]
 }

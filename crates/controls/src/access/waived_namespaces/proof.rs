@@ -52,7 +52,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 /// Asks every server for an open namespace, in a name that no waiver has: ringfort's own, or where
 /// that one may, because it applies add-ons, the handed-over one.
 fn acts(scene: &Scene) -> Vec<Act> {
-    let may = |users: &BTreeSet<String>| users.contains(Speaker::Keeper.user());
+    let may = |users: &BTreeSet<String>| users.contains(&Speaker::Keeper.user());
     let waived = scene.waived.iter().map(|(key, users)| {
         let speaker = if may(users) { Speaker::Admin } else { Speaker::Keeper };
         (key.as_str(), "canary", speaker)
@@ -69,7 +69,7 @@ fn acts(scene: &Scene) -> Vec<Act> {
         });
         let ask = |server: &NodeName| Act::Ask {
             server: server.clone(),
-            speaker,
+            speaker: speaker.clone(),
             ask: Ask::Create(namespace.clone()),
         };
         acts.extend(scene.control_planes.iter().map(ask));

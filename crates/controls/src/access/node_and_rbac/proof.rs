@@ -1,0 +1,149 @@
+//! A node's identity reaches what its own pods need and nothing else, and each built-in identity stays
+//! within its task, on every API server.
+
+use serde_json::{Value, json};
+
+use ringfort_model::act::{Ask, Next, Speaker, Transcript};
+use ringfort_model::api_object::ObjectKey;
+
+use crate::proof::tries::{By, Try, all_refused};
+use crate::proof::{Scene, gap};
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    let [own, other, ..] = scene.workers.as_slice() else {
+        return gap("no two workers whose identities could be told apart", "add a worker");
+    };
+    let node = Speaker::Node(own.clone());
+    let granted = [(node.clone(), Ask::Get(key("v1", "Node", None, own.as_str())))];
+    let mut tries = of_nodes(scene, &node, own.as_str(), other.as_str());
+    tries.extend(of_components(scene));
+    let said = "a node's identity reaches neither other nodes' objects nor Secrets of no pod of its own, and no built-in identity reaches beyond its task";
+    all_refused(scene, transcript, &granted, &tries, said)
+}
+
+fn key(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectKey {
+    ObjectKey {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    }
+}
+
+fn list(kind: &str) -> Ask {
+    Ask::List { api_version: "v1".to_owned(), kind: kind.to_owned(), namespace: None }
+}
+
+/// The known ways around NodeRestriction and the node authorizer.
+fn of_nodes(scene: &Scene, node: &Speaker, own: &str, other: &str) -> Vec<Try> {
+    let lacks = By::Authorization;
+    let restricted = By::NodeBounds;
+    let one = |what: &str, ask: Ask, by: By| Try {
+        what: what.to_owned(),
+        speaker: node.clone(),
+        ask,
+        by,
+    };
+    let patch =
+        |name: &str, patch: Value| Ask::WouldPatch { of: key("v1", "Node", None, name), patch };
+    let pod = |spec: Value, annotations: Value| {
+        Ask::WouldCreate(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "canary-node", "namespace": scene.namespace, "annotations": annotations},
+            "spec": spec,
+        }))
+    };
+    let containers = json!([{"name": "canary", "image": scene.probe_image}]);
+    let mirror = json!({"kubernetes.io/config.mirror": "canary"});
+    let label = |name: &str| json!({"metadata": {"labels": {name: "canary"}}});
+    vec![
+        one("list Secrets", list("Secret"), lacks),
+        one(
+            "read a Secret of no pod of its own",
+            Ask::Get(key("v1", "Secret", Some(&scene.namespace), "canary-node")),
+            lacks,
+        ),
+        one(
+            "read a ConfigMap of no pod of its own",
+            Ask::Get(key("v1", "ConfigMap", Some("kube-system"), "canary-node")),
+            lacks,
+        ),
+        one("change another node", patch(other, label("canary")), restricted),
+        one(
+            "give itself a label that places pods",
+            patch(own, label("node-restriction.kubernetes.io/canary")),
+            restricted,
+        ),
+        one(
+            "give itself a role",
+            patch(own, label("node-role.kubernetes.io/control-plane")),
+            restricted,
+        ),
+        one(
+            "change its own taints",
+            patch(own, json!({"spec": {"taints": [{"key": "canary", "effect": "NoSchedule"}]}})),
+            restricted,
+        ),
+        one("delete another node", Ask::WouldDelete(key("v1", "Node", None, other)), restricted),
+        one(
+            "run a pod",
+            pod(json!({"nodeName": own, "containers": containers}), json!({})),
+            restricted,
+        ),
+        one(
+            "run a mirror pod on another node",
+            pod(json!({"nodeName": other, "containers": containers}), mirror.clone()),
+            restricted,
+        ),
+        one(
+            "run a mirror pod with an account",
+            pod(
+                json!({"nodeName": own, "serviceAccountName": "default", "containers": containers}),
+                mirror,
+            ),
+            restricted,
+        ),
+        one("make a role", Ask::WouldCreate(role()), lacks),
+    ]
+}
+
+fn of_components(scene: &Scene) -> Vec<Try> {
+    let lacks = By::Authorization;
+    let one = |speaker: Speaker, what: &str, ask: Ask| Try {
+        what: what.to_owned(),
+        speaker,
+        ask,
+        by: lacks,
+    };
+    let component = |name: &str| Speaker::Component(name.to_owned());
+    let account = |namespace: &str, name: &str| Speaker::Account {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    let pod = Ask::WouldCreate(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "canary-component", "namespace": scene.namespace},
+        "spec": {"containers": [{"name": "canary", "image": scene.probe_image}]},
+    }));
+    vec![
+        one(component("system:kube-scheduler"), "list Secrets", list("Secret")),
+        one(component("system:kube-scheduler"), "make a pod", pod.clone()),
+        one(component("system:kube-proxy"), "list Secrets", list("Secret")),
+        one(component("system:kube-proxy"), "list pods", list("Pod")),
+        one(component("system:kube-controller-manager"), "make a role", Ask::WouldCreate(role())),
+        one(account("kube-system", "coredns"), "list Secrets", list("Secret")),
+        one(account("kube-system", "coredns"), "list nodes", list("Node")),
+        one(account(&scene.namespace, "default"), "list pods", list("Pod")),
+        one(account(&scene.namespace, "default"), "list Secrets", list("Secret")),
+        one(account(&scene.namespace, "default"), "make a pod", pod),
+        one(component("canary"), "list namespaces", list("Namespace")),
+    ]
+}
+
+fn role() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "canary-role"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    })
+}

@@ -1,0 +1,55 @@
+//! Nobody speaks as one of the controllers: no token of their accounts is given out, and no pod runs as
+//! one of them.
+
+use ringfort_model::act::{Act, Next, Seen, TokenWish, Transcript};
+use ringfort_model::name::NodeName;
+
+use crate::proof::{Scene, course, fail, gap, pass, words};
+
+/// Controllers whose accounts are worth the most.
+const TRIED: [&str; 3] =
+    ["clusterrole-aggregation-controller", "generic-garbage-collector", "namespace-controller"];
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let wish = |account: &&str| TokenWish {
+            namespace: "kube-system".to_owned(),
+            account: (*account).to_owned(),
+            audiences: Vec::new(),
+            seconds: 3_600,
+            bound: None,
+        };
+        let ask = |server: &NodeName| {
+            let server = server.clone();
+            TRIED
+                .iter()
+                .map(move |account| Act::TryToken { server: server.clone(), wish: wish(account) })
+        };
+        let mut gaps = Vec::new();
+        for (act, seen) in course.step(scene.control_planes.iter().flat_map(ask).collect())? {
+            let Act::TryToken { server, wish } = act else { continue };
+            match seen {
+                Seen::Refused { status: 403 | 422, message }
+                    if message.contains("ValidatingAdmissionPolicy") => {}
+                Seen::Token(_) => {
+                    return Ok(fail(
+                        format!("{server} gives a token of {} to somebody else", wish.account),
+                        "check the admission configuration: ringfort up",
+                    ));
+                }
+                other => gaps.push(format!("{server}: {}: {}", wish.account, words(other))),
+            }
+        }
+        match gaps.as_slice() {
+            [] => Ok(pass(
+                format!(
+                    "tokens of {} controllers' accounts are refused by each of {} servers",
+                    TRIED.len(),
+                    scene.control_planes.len()
+                ),
+                course.so_far(),
+            )),
+            [first, ..] => Ok(gap(format!("not shown: {first}"), "ringfort prove")),
+        }
+    })
+}

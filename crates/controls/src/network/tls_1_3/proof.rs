@@ -1,0 +1,99 @@
+//! Every port that speaks TLS refuses what is older than 1.3, agrees on a key exchange that later
+//! machines do not undo, and shows a certificate of the right authority, for its own address, that is
+//! good today and for no longer than planned.
+
+use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript};
+use ringfort_model::certificate::{San, Usage};
+
+use crate::proof::port::{PORTS, Port, answer, place};
+use crate::proof::{Scene, course, fail, gap, pass};
+
+/// The hybrid of X25519 and ML-KEM-768 (FIPS 203).
+const HYBRID: &str = "X25519MLKEM768";
+/// The longest life of a machine's certificate: a year, and the hours that clocks may differ.
+const LONGEST_S: i64 = 367 * 86_400;
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let dial = |hello| {
+            let one = move |port: Port| port.dial(scene, hello, Some((port.client, Flaw::None)));
+            PORTS.into_iter().flat_map(one)
+        };
+        let ports: Vec<Port> = PORTS
+            .into_iter()
+            .flat_map(|port| port.places(scene).into_iter().map(move |_| port))
+            .collect();
+        let new = course.step(dial(Hello::Tls13).collect())?;
+        let old = course.step(dial(Hello::Tls12).collect())?;
+        let mut gaps = Vec::new();
+        for ((act, seen), port) in new.iter().zip(&ports) {
+            let (component, place) = (port.component, place(act));
+            match seen {
+                Seen::Dialled(Dialled { end: Ended::Distrusted { why }, .. }) => {
+                    let said =
+                        format!("{place}: {component}'s certificate is not its authority's: {why}");
+                    return Ok(fail(said, "ringfort up"));
+                }
+                Seen::Dialled(Dialled { tls: Some(tls), end: Ended::Answered { .. } }) => {
+                    if let Some(wrong) = wrong(scene, *port, act, tls) {
+                        return Ok(fail(format!("{place}: {component} {wrong}"), "ringfort up"));
+                    }
+                }
+                other => gaps.push(format!("{place}: {component}: {}", answer(other))),
+            }
+        }
+        for ((act, seen), port) in old.iter().zip(&ports) {
+            let (component, place) = (port.component, place(act));
+            match seen {
+                Seen::Dialled(Dialled { tls: None, end: Ended::BrokenOff { .. } }) => {}
+                Seen::Dialled(Dialled { tls: Some(_), .. }) => {
+                    return Ok(fail(
+                        format!("{place}: {component} speaks TLS 1.2"),
+                        "check its --tls-min-version: ringfort up",
+                    ));
+                }
+                other => gaps.push(format!("{place}: {component}, TLS 1.2: {}", answer(other))),
+            }
+        }
+        match gaps.as_slice() {
+            [] => Ok(pass(
+                format!(
+                    "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, name and planned life",
+                    ports.len()
+                ),
+                course.so_far(),
+            )),
+            [first, ..] => {
+                Ok(gap(format!("not shown of {} ports; {first}", gaps.len()), "ringfort up"))
+            }
+        }
+    })
+}
+
+/// Says what is wrong with what a port agreed on or showed.
+fn wrong(scene: &Scene, port: Port, act: &Act, tls: &TlsSeen) -> Option<String> {
+    let Act::Dial(dial) = act else { return None };
+    let certificate = &tls.certificate;
+    let authority = scene.authorities.get(&port.server)?;
+    let life = certificate.not_after - certificate.not_before;
+    match () {
+        () if tls.version != "TLSv1_3" => Some(format!("agrees on {}", tls.version)),
+        () if tls.exchange != HYBRID => {
+            Some(format!("agrees on the key exchange {}", tls.exchange))
+        }
+        () if certificate.authority_key_id != authority.key_id => {
+            Some("shows a certificate of another authority".to_owned())
+        }
+        () if !certificate.names.contains(&San::Ip(dial.to.ip())) => {
+            Some("shows a certificate without its address".to_owned())
+        }
+        () if !certificate.usages.contains(&Usage::ServerAuth) => {
+            Some("shows a certificate that is no server's".to_owned())
+        }
+        () if life > LONGEST_S => Some(format!("shows a certificate for {} days", life / 86_400)),
+        () if certificate.not_after <= scene.now_s => {
+            Some("shows a certificate that is over".to_owned())
+        }
+        () => None,
+    }
+}

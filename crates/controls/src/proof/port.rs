@@ -1,0 +1,201 @@
+//! What ports refuse, tried one greeting and one certificate at a time.
+//!
+//! In TLS 1.3 a client believes that it is connected before the server has looked at its certificate:
+//! so each try sends a request, and only what comes back says whether it was let in.
+
+use std::net::SocketAddr;
+
+use ringfort_model::act::{
+    Act, Credential, Dial, Dialled, Ended, Flaw, Hello, Next, Seen, Transcript,
+};
+use ringfort_model::certificate::Authority;
+use ringfort_model::name::NodeName;
+
+use super::{Scene, course, fail, gap, pass, words};
+
+/// A port that speaks TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Port {
+    /// Whose it is.
+    pub(crate) component: &'static str,
+    /// Its number.
+    pub(crate) number: u16,
+    /// Whether it is on the machine's loopback only.
+    pub(crate) loopback: bool,
+    /// Whether workers have it too.
+    pub(crate) everywhere: bool,
+    /// Who signed its certificate.
+    pub(crate) server: Authority,
+    /// Who signs those that it lets in.
+    pub(crate) client: Authority,
+    /// A path that only those are answered.
+    pub(crate) path: &'static str,
+}
+
+const fn of_kubernetes(component: &'static str, number: u16, path: &'static str) -> Port {
+    let (server, client) = (Authority::Cluster, Authority::Cluster);
+    Port { component, number, loopback: false, everywhere: false, server, client, path }
+}
+
+/// etcd, for its clients.
+pub(crate) const ETCD_CLIENT: Port = Port {
+    server: Authority::EtcdClient,
+    client: Authority::EtcdClient,
+    ..of_kubernetes("etcd", 2379, "/version")
+};
+/// etcd, for its members.
+pub(crate) const ETCD_PEER: Port = Port {
+    server: Authority::EtcdPeer,
+    client: Authority::EtcdPeer,
+    ..of_kubernetes("etcd", 2380, "/members")
+};
+/// The API server.
+pub(crate) const API: Port =
+    of_kubernetes("kube-apiserver", 6443, "/api/v1/namespaces/kube-system/secrets");
+/// The controller manager.
+pub(crate) const CONTROLLER_MANAGER: Port =
+    Port { loopback: true, ..of_kubernetes("kube-controller-manager", 10257, "/metrics") };
+/// The scheduler.
+pub(crate) const SCHEDULER: Port =
+    Port { loopback: true, ..of_kubernetes("kube-scheduler", 10259, "/metrics") };
+/// Each kubelet.
+pub(crate) const KUBELET: Port =
+    Port { everywhere: true, ..of_kubernetes("kubelet", 10250, "/pods") };
+/// All of them.
+pub(crate) const PORTS: [Port; 6] =
+    [ETCD_CLIENT, ETCD_PEER, API, CONTROLLER_MANAGER, SCHEDULER, KUBELET];
+
+impl Port {
+    /// Where the port is, machine by machine.
+    pub(crate) fn places(self, scene: &Scene) -> Vec<(NodeName, SocketAddr)> {
+        let machines: Vec<&NodeName> = match self.everywhere {
+            true => scene.machines().collect(),
+            false => scene.control_planes.iter().collect(),
+        };
+        let at = |node: &NodeName| match self.loopback {
+            true => Some(SocketAddr::from(([127, 0, 0, 1], self.number))),
+            false => Some(SocketAddr::new(*scene.addresses.get(node)?, self.number)),
+        };
+        machines.into_iter().filter_map(|node| Some((node.clone(), at(node)?))).collect()
+    }
+
+    /// Speaks with the port on every machine that has it, from the machine itself.
+    pub(crate) fn dial(self, scene: &Scene, hello: Hello, shows: Shown) -> Vec<Act> {
+        let shows = shows.map(|(authority, flaw)| Credential { authority, flaw });
+        let one = |(from, to): (NodeName, SocketAddr)| {
+            let (expects, path) = (self.server, self.path.to_owned());
+            Act::Dial(Dial { from, to, hello, expects, shows, path })
+        };
+        self.places(scene).into_iter().map(one).collect()
+    }
+
+    /// Every authority that does not sign the port's clients.
+    fn others(self) -> impl Iterator<Item = Authority> {
+        Authority::ALL.into_iter().filter(move |authority| *authority != self.client)
+    }
+}
+
+/// A certificate that is shown, by who signed it and what is wrong with it.
+type Shown = Option<(Authority, Flaw)>;
+
+/// What is tried at a port, in words, and how.
+pub(crate) fn knocks(port: Port) -> Vec<(String, Hello, Shown)> {
+    let own = |flaw| Some((port.client, flaw));
+    let tls = Hello::Tls13;
+    let mut knocks = vec![
+        ("a request without TLS".to_owned(), Hello::Plain, None),
+        ("a client without a certificate".to_owned(), tls, None),
+        ("a certificate of a stranger".to_owned(), tls, own(Flaw::Stranger)),
+        ("an expired certificate".to_owned(), tls, own(Flaw::Expired)),
+        ("a server's certificate".to_owned(), tls, own(Flaw::WrongUsage)),
+    ];
+    knocks.extend(port.others().map(|authority| {
+        let what = format!("a certificate of {}", authority.common_name());
+        (what, tls, Some((authority, Flaw::None)))
+    }));
+    knocks
+}
+
+/// Says whether a port refused: by no answer, or by one that says so.
+pub(crate) fn is_refused(dialled: &Dialled) -> bool {
+    match &dialled.end {
+        Ended::BrokenOff { .. } => true,
+        Ended::Answered { status } => matches!(status, 400 | 401 | 403),
+        Ended::Closed | Ended::Distrusted { .. } => false,
+    }
+}
+
+/// Shows that ports let in who should be, and nobody else.
+pub(crate) fn shut(scene: &Scene, transcript: &Transcript, ports: &[Port], said: &str) -> Next {
+    course(transcript, |course| {
+        let proper = |port: &Port| port.dial(scene, Hello::Tls13, Some((port.client, Flaw::None)));
+        // Who refuses everybody has shown nothing.
+        for (act, seen) in course.step(ports.iter().flat_map(proper).collect())? {
+            match seen {
+                Seen::Dialled(Dialled { end: Ended::Answered { status: 200 }, .. }) => {}
+                Seen::Dialled(Dialled { end: Ended::Distrusted { why }, .. }) => {
+                    return Ok(fail(
+                        format!("{}: its certificate is not the cluster's: {why}", place(act)),
+                        "ringfort up",
+                    ));
+                }
+                other => {
+                    let said =
+                        format!("{}: who should be let in is not: {}", place(act), answer(other));
+                    return Ok(gap(said, "does the component run there? ringfort up"));
+                }
+            }
+        }
+        let mut acts = Vec::new();
+        let mut whats = Vec::new();
+        for port in ports {
+            for (what, hello, shows) in knocks(*port) {
+                let knocking = port.dial(scene, hello, shows);
+                whats.extend(knocking.iter().map(|_| (port.component, what.clone())));
+                acts.extend(knocking);
+            }
+        }
+        let mut gaps = Vec::new();
+        for ((act, seen), (component, what)) in course.step(acts)?.iter().zip(&whats) {
+            match seen {
+                Seen::Dialled(dialled) if is_refused(dialled) => {}
+                Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) => {
+                    return Ok(fail(
+                        format!("{}: {component} answers {what} with {status}", place(act)),
+                        "are its flags the blueprint's? ringfort up",
+                    ));
+                }
+                other => {
+                    gaps.push(format!("{}: {component}, {what}: {}", place(act), answer(other)));
+                }
+            }
+        }
+        match gaps.as_slice() {
+            [] => Ok(pass(format!("{said} ({} tries)", whats.len()), course.so_far())),
+            [first, ..] => {
+                Ok(gap(format!("not shown in {} tries; {first}", gaps.len()), "ringfort up"))
+            }
+        }
+    })
+}
+
+/// Names where a conversation was.
+pub(crate) fn place(act: &Act) -> String {
+    match act {
+        Act::Dial(dial) => format!("{} ({})", dial.from, dial.to),
+        _ => String::new(),
+    }
+}
+
+/// Says in words how a port answered.
+pub(crate) fn answer(seen: &Seen) -> String {
+    match seen {
+        Seen::Dialled(dialled) => match &dialled.end {
+            Ended::Closed => "nobody listens".to_owned(),
+            Ended::Distrusted { why } => format!("its certificate is not trusted: {why}"),
+            Ended::BrokenOff { how } => how.clone(),
+            Ended::Answered { status } => format!("it answers {status}"),
+        },
+        other => words(other),
+    }
+}

@@ -1,0 +1,421 @@
+//! Proofs against invented clusters: a good one passes, each sabotage fails, silence is unknown.
+
+mod sabotage;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use ringfort_model::act::{
+    Act, Ask, Dial, Dialled, Ended, Flaw, Heard, Hello, KeyFile, Load, Next, ProcessSeen, Scanned,
+    Seen, Speaker, TlsSeen, TokenSeen,
+};
+use ringfort_model::certificate::{Authority, CertSeen, San, Subject, Usage};
+use ringfort_model::digest::Digest;
+use ringfort_model::judgement::{Decided, Judgement};
+
+use super::{PodTraffic, Proof, Scene};
+use crate::catalogue::{find, proved};
+
+fn scene() -> Scene {
+    Scene {
+        pod_traffic: PodTraffic::Encrypted { pods: "10.244.0.0/16".parse().unwrap() },
+        ..Scene::sample()
+    }
+}
+
+/// A proof with the control's id.
+struct Case {
+    control: &'static str,
+    proof: Proof,
+}
+
+fn cases() -> Vec<Case> {
+    proved().into_iter().map(|(control, proof)| Case { control: control.id, proof }).collect()
+}
+
+fn case(id: &str) -> Case {
+    let control = find(id).unwrap();
+    Case { control: control.id, proof: control.prove.unwrap() }
+}
+
+/// A world answers an act, knowing whose proof it is and how often that has asked before.
+fn judge_in(case: &Case, world: &mut dyn FnMut(&Case, usize, &Act) -> Seen) -> Judgement {
+    let mut transcript = Vec::new();
+    for round in 0..1_000 {
+        match (case.proof.next)(&scene(), &transcript) {
+            Next::Done(judgement) => return judgement,
+            Next::Do(acts) => {
+                assert!(!acts.is_empty(), "{} does nothing and is not done", case.control);
+                for act in acts {
+                    let seen = world(case, round, &act);
+                    transcript.push((act, seen));
+                }
+            }
+        }
+    }
+    panic!("{} never ends", case.control);
+}
+
+/// Judges in a world that is good but for what it is told.
+fn judge(case: &Case, mut other: impl FnMut(&Act) -> Option<Seen>) -> Judgement {
+    judge_in(case, &mut |case, round, act| other(act).unwrap_or_else(|| good(case, round, act)))
+}
+
+fn good(case: &Case, round: usize, act: &Act) -> Seen {
+    match act {
+        Act::Wait { .. } | Act::Listen { .. } => Seen::Done,
+        Act::Hear { .. } => Seen::Heard(Heard { sealed: 60, open: 0 }),
+        Act::ReadSealed { .. } => {
+            Seen::Opened { key: "k1".to_owned(), plain: "canary nonce-4711".to_owned() }
+        }
+        Act::Scan { open, .. } => Seen::Scanned(Scanned {
+            sealed: [("k1".to_owned(), 900)].into(),
+            open: [(open[0].clone(), 100)].into(),
+            ms: 7,
+            ..Scanned::default()
+        }),
+        Act::ReadAudit { holding, .. } => Seen::Lines(vec![event(holding, "Metadata").to_string()]),
+        Act::Rehearse { .. } => Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 0,
+            longest_pause_ms: 900,
+            recovery_ms: 7_000,
+        }),
+        Act::Dial(dial) => Seen::Dialled(dialled(dial)),
+        Act::Sweep { paths, .. } => {
+            let open = |path: &&String| ["/healthz", "/livez", "/readyz"].contains(&path.as_str());
+            let (open, shut) = paths.iter().partition::<Vec<_>, _>(open);
+            let owned = |paths: Vec<&String>| paths.into_iter().cloned().collect::<Vec<_>>();
+            Seen::Statuses([(200, owned(open)), (401, owned(shut))].into())
+        }
+        Act::TryToken { wish, .. } if wish.namespace == "kube-system" => {
+            refused(case, &Speaker::Unbound)
+        }
+        Act::TryToken { wish, .. } => {
+            let known = wish.audiences.is_empty() && wish.bound.is_none();
+            let status = if known { 403 } else { 401 };
+            Seen::Token(TokenSeen {
+                audiences: wish.audiences.clone(),
+                seconds: wish.seconds.min(86_400),
+                status: scene().control_planes.into_iter().map(|node| (node, status)).collect(),
+            })
+        }
+        Act::Files { node, .. } => {
+            Seen::Files(scene().files.get(node).cloned().unwrap_or_default())
+        }
+        Act::Kernel { .. } => Seen::Values(kernel("1")),
+        Act::Processes { names, .. } => {
+            Seen::Processes(names.iter().map(|name| process(name)).collect())
+        }
+        Act::Listeners { .. } => Seen::Listeners(
+            [2381, 6444, 10248, 10257, 10259].map(|port| ([127, 0, 0, 1], port).into()).into(),
+        ),
+        Act::PrivateKeys { .. } => Seen::Keys(vec![KeyFile {
+            path: "/etc/kubernetes/pki/sa.key".to_owned(),
+            public_key: Some(Digest::of(b"its own")),
+        }]),
+        Act::Ask { ask, speaker, .. } => answer(case, round, speaker, ask),
+    }
+}
+
+fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
+    match ask {
+        Ask::Create(object) if object["kind"] == "Namespace" => refused(case, speaker),
+        Ask::Create(object) => Seen::Object(object.clone()),
+        // What is in order is asked for first.
+        Ask::WouldCreate(object) if round == 0 => {
+            let mut object = object.clone();
+            object["spec"]["hostUsers"] = false.into();
+            object["spec"]["enableServiceLinks"] = false.into();
+            object["spec"]["securityContext"] =
+                json!({"seccompProfile": {"type": "RuntimeDefault"}});
+            Seen::Object(object)
+        }
+        Ask::WouldCreate(_) | Ask::WouldPatch { .. } | Ask::WouldDelete(_) => {
+            refused(case, speaker)
+        }
+        Ask::List { .. } | Ask::Get(_) if *speaker != Speaker::Keeper && round > 0 => {
+            refused(case, speaker)
+        }
+        Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
+        Ask::Get(key) => Seen::Object(json!({
+            "kind": key.kind, "metadata": {"name": key.name},
+            "automountServiceAccountToken": false,
+            "status": {"phase": "Succeeded", "podIP": "10.244.3.7"},
+        })),
+        Ask::List { .. } => {
+            Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
+        }
+        Ask::Logs { .. } => Seen::Text("kubernetes.default.svc.cluster.local 10.96.0.1".to_owned()),
+        Ask::Metrics { beginning } if beginning.contains("encryption") => {
+            Seen::Lines(vec![format!("{beginning}{{apiserver_id_hash=\"a\",hash=\"sha256:1\"}} 1")])
+        }
+        Ask::Metrics { .. } => Seen::Lines(vec![loaded("sha256:4711")]),
+        Ask::Described => Seen::Lines((0..300).map(|n| format!("/apis/canary/v{n}")).collect()),
+        Ask::Approve(_) => Seen::Object(json!({})),
+        Ask::Read { .. } => Seen::Text(r#"{"gitVersion": "v1.37.2"}"#.to_owned()),
+        Ask::Delete(_) => Seen::Done,
+    }
+}
+
+/// How a server refuses: for want of a right, or by the words of every guard.
+fn refused(case: &Case, speaker: &Speaker) -> Seen {
+    let lacks_right = match speaker {
+        Speaker::Keeper | Speaker::Unbound => false,
+        Speaker::Admin => case.control == "access/admin-is-narrow",
+        _ => true,
+    };
+    let message = match lacks_right {
+        true => "things is forbidden: User \"somebody\" cannot get resource \"things\"",
+        false => {
+            "things is forbidden: ValidatingAdmissionPolicy 'x' denied request: no; violates PodSecurity \"restricted:latest\"; use of external IPs is denied; this namespace may not be deleted"
+        }
+    };
+    Seen::Refused { status: 403, message: message.to_owned() }
+}
+
+fn dialled(dial: &Dial) -> Dialled {
+    let client = match dial.to.port() {
+        2379 => Authority::EtcdClient,
+        2380 => Authority::EtcdPeer,
+        _ => Authority::Cluster,
+    };
+    let broken = |how: &str| Dialled { tls: None, end: Ended::BrokenOff { how: how.to_owned() } };
+    let certificate = CertSeen {
+        authority_key_id: dial.expects.common_name().to_owned(),
+        subject: Subject::user("a component"),
+        usages: [Usage::ServerAuth].into(),
+        names: [San::Ip(dial.to.ip())].into(),
+        public_key: Digest::of(b"its own"),
+        not_before: scene().now_s - 1_000,
+        not_after: scene().now_s + 86_400,
+    };
+    let (version, exchange) = ("TLSv1_3".to_owned(), "X25519MLKEM768".to_owned());
+    let tls = Some(TlsSeen { version, exchange, certificate });
+    let proper = dial.shows.is_some_and(|s| s.authority == client && s.flaw == Flaw::None);
+    match (dial.hello, proper) {
+        (Hello::Tls12, _) => broken("alert ProtocolVersion"),
+        (Hello::Plain, _) => Dialled { tls: None, end: Ended::Answered { status: 400 } },
+        (Hello::Tls13, true) => Dialled { tls, end: Ended::Answered { status: 200 } },
+        (Hello::Tls13, false) => Dialled { tls, end: Ended::Answered { status: 401 } },
+    }
+}
+
+fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    [
+        ("kernel.keys.root_maxbytes", "25000000"),
+        ("kernel.keys.root_maxkeys", "1000000"),
+        ("kernel.panic", "10"),
+        ("kernel.panic_on_oops", panic_on_oops),
+        ("vm.overcommit_memory", "1"),
+        ("vm.panic_on_oom", "0"),
+    ]
+    .map(pair)
+    .into()
+}
+
+fn process(name: &str) -> ProcessSeen {
+    ProcessSeen {
+        name: name.to_owned(),
+        user: if name == "kube-apiserver" { 0 } else { 997 },
+        capabilities: "0000000000000000".to_owned(),
+        no_new_privileges: true,
+        seccomp: 2,
+    }
+}
+
+/// What a server says of the guards that it has loaded.
+fn loaded(hash: &str) -> String {
+    format!(
+        "apiserver_manifest_admission_config_controller_last_config_info{{apiserver_id_hash=\"sha256:a\",\
+         hash=\"{hash}\",plugin=\"ValidatingAdmissionPolicy\"}} 1"
+    )
+}
+
+/// The line about a canary whose address in the API is looked for.
+fn event(holding: &str, level: &str) -> Value {
+    let parts: Vec<&str> = holding.split('/').collect();
+    let object = json!({"resource": "secrets", "namespace": parts[2], "name": parts[4]});
+    json!({"level": level, "verb": "get", "objectRef": object})
+}
+
+fn node(name: &str, ready: &str) -> Value {
+    json!({"metadata": {"name": name}, "status": {
+        "conditions": [{"type": "Ready", "status": ready}],
+        "nodeInfo": {"kubeletVersion": "v1.37.2", "containerRuntimeVersion": "containerd://2.4.2"},
+    }})
+}
+
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+fn namespace(name: &str, labels: &Value) -> Value {
+    json!({"metadata": {"name": name, "labels": labels}})
+}
+
+/// A refusal by somebody else says nothing of Pod Security.
+#[test]
+fn the_refusal_of_a_guard_is_not_that_of_pod_security() {
+    let judgement = judge_in(&case("access/pod-security"), &mut |case, round, act| match act {
+        Act::Ask { ask: Ask::WouldCreate(_), .. } if round > 0 => Seen::Refused {
+            status: 403,
+            message: "pods is forbidden: ValidatingAdmissionPolicy denied".to_owned(),
+        },
+        other => good(case, round, other),
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
+}
+
+/// ringfort's own identity gives the labels of add-ons, so that another one has to try.
+#[test]
+fn labels_of_addons_are_tried_by_the_handed_over_identity() {
+    let case = case("access/waived-namespaces");
+    let mut tries = 0;
+    let judgement = judge(&case, |act| match act {
+        Act::Ask { speaker, ask: Ask::Create(object), .. } => {
+            let is_addon = !object["metadata"]["labels"]["addon.ringfort.dev/net"].is_null();
+            assert_eq!(*speaker, if is_addon { Speaker::Admin } else { Speaker::Keeper });
+            tries += usize::from(is_addon);
+            None
+        }
+        _ => None,
+    });
+    assert!(matches!(judgement, Ok(Decided::Pass(_))), "{judgement:?}");
+    assert_eq!(tries, 3, "each server is asked");
+}
+
+/// An open namespace of a waiver that holds is no finding, and is told.
+#[test]
+fn what_a_waiver_opens_passes() {
+    let case = case("access/waived-namespaces");
+    let judgement = judge(&case, |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { .. }, .. } => {
+            Some(Seen::Objects(vec![
+                namespace("default", &json!({})),
+                namespace("pods-1", &json!({ENFORCE: "privileged", "e2e-framework": "pods"})),
+            ]))
+        }
+        _ => None,
+    });
+    let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
+    assert!(evidence.to_string().contains("1 is, by a waiver"), "{evidence}");
+}
+
+#[test]
+fn a_good_cluster_passes() {
+    for case in cases() {
+        let judgement = judge(&case, |_| None);
+        assert!(matches!(judgement, Ok(Decided::Pass(_))), "{}: {judgement:?}", case.control);
+    }
+}
+
+#[test]
+fn silence_is_unknown() {
+    for case in cases() {
+        let judgement = judge(&case, |_| Some(silence()));
+        assert!(judgement.is_err(), "{}: {judgement:?}", case.control);
+    }
+}
+
+fn silence() -> Seen {
+    Seen::Failed { why: "no answer".to_owned() }
+}
+
+#[test]
+fn one_silent_machine_is_no_pass() {
+    for case in cases() {
+        let silent =
+            |act: &Act| act.node().is_some_and(|node| node.as_str() == "cp2").then(silence);
+        let judgement = judge(&case, silent);
+        // What is asked of one server only, or of workers, does not see the silent one.
+        let asks_one = ["ha/nodes-are-ready", "network/cluster-dns", "network/pod-encryption"]
+            .contains(&case.control);
+        assert_eq!(judgement.is_err(), !asks_one, "{}: {judgement:?}", case.control);
+    }
+}
+
+#[test]
+fn each_thing_that_is_not_seen_is_no_pass() {
+    for case in cases() {
+        let mut acts = 0;
+        judge(&case, |_| {
+            acts += 1;
+            None
+        })
+        .unwrap();
+        for silent in 0..acts {
+            let mut act = 0;
+            let judgement = judge(&case, |_| {
+                act += 1;
+                (act == silent + 1).then(silence)
+            });
+            let passed = matches!(judgement, Ok(Decided::Pass(_)));
+            // What is asked again until it is answered may be silent once, and so may what only
+            // tidies up.
+            let may_pass = [
+                "access/admission-objects",
+                "access/no-signers",
+                "data/encryption-at-rest",
+                "ha/nodes-are-ready",
+                "network/cluster-dns",
+                "network/pod-encryption",
+                "audit/policy-is-set",
+            ];
+            assert!(!passed || may_pass.contains(&case.control), "{}, act {silent}", case.control);
+        }
+    }
+}
+
+/// The proof about packets of pods, in a world of its own.
+fn overhear(scene: &Scene, world: fn(&Act) -> Option<Seen>) -> (Judgement, Vec<Act>) {
+    let case = case("network/pod-encryption");
+    let mut acts = Vec::new();
+    let mut transcript = Vec::new();
+    loop {
+        match (case.proof.next)(scene, &transcript) {
+            Next::Done(judgement) => return (judgement, acts),
+            Next::Do(more) => {
+                acts.extend(more.clone());
+                let seen =
+                    |act: Act| (act.clone(), world(&act).unwrap_or_else(|| good(&case, 1, &act)));
+                transcript.extend(more.into_iter().map(seen));
+            }
+        }
+    }
+}
+
+#[test]
+fn silence_on_the_wire_is_no_pass() {
+    let check = |world: fn(&Act) -> Option<Seen>| {
+        let (judgement, acts) = overhear(&scene(), world);
+        assert!(judgement.is_err(), "{judgement:?}");
+        let ends = acts.iter().filter(|act| matches!(act, Act::Hear { .. })).count();
+        assert_eq!(ends, 3, "what listens is ended");
+    };
+    check(|act| match act {
+        Act::Hear { node } if node.as_str() == "w2" => {
+            Some(Seen::Failed { why: "no answer".to_owned() })
+        }
+        _ => None,
+    });
+    check(|act| match act {
+        Act::Hear { .. } => Some(Seen::Heard(Heard { sealed: 0, open: 0 })),
+        _ => None,
+    });
+    check(|act| match act {
+        Act::Listen { .. } => Some(Seen::Failed { why: "no nft".to_owned() }),
+        Act::Hear { .. } => Some(Seen::Failed { why: "no table".to_owned() }),
+        _ => None,
+    });
+}
+
+#[test]
+fn what_is_not_encrypted_is_not_shown_to_be() {
+    let why = "pods' packets are not encrypted between machines".to_owned();
+    let scene = Scene { pod_traffic: PodTraffic::Open { why: why.clone() }, ..scene() };
+    let (judgement, acts) = overhear(&scene, |_| None);
+    assert_eq!(judgement, Ok(Decided::NotApplicable { reason: why }));
+    assert!(acts.is_empty());
+}

@@ -1,0 +1,397 @@
+//! One thing is broken at a time: the proof of that fails, and no other does.
+
+use serde_json::{Value, json};
+
+use ringfort_model::act::{
+    Act, Ask, Dial, Dialled, Ended, Flaw, Heard, Hello, KeyFile, Load, ProcessSeen, Scanned, Seen,
+    Speaker, TokenSeen,
+};
+use ringfort_model::certificate::Authority;
+use ringfort_model::judgement::Decided;
+
+use super::{
+    ENFORCE, case, cases, dialled, event, judge, kernel, loaded, namespace, node, process, scene,
+};
+
+#[test]
+fn each_sabotage_fails_its_proof_and_no_other() {
+    let check = |control: &str, sabotage: fn(&Act) -> Option<Seen>| {
+        for case in cases() {
+            let judgement = judge(&case, sabotage);
+            let failed = matches!(judgement, Ok(Decided::Fail(_)));
+            assert_eq!(failed, case.control == control, "{}: {judgement:?}", case.control);
+        }
+    };
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { .. }, .. } => {
+            Some(Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2"].map(|n| node(n, "True")).into()))
+        }
+        _ => None,
+    });
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { .. }, .. } => {
+            let ready = |n: &str| node(n, if n == "w3" { "False" } else { "True" });
+            Some(Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(ready).into()))
+        }
+        _ => None,
+    });
+    check("ha/nodes-are-ready", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { .. }, .. } => Some(Seen::Objects(
+            ["cp1", "cp2", "cp3", "w1", "w2", "w3", "stranger"].map(|n| node(n, "True")).into(),
+        )),
+        _ => None,
+    });
+    check("access/admission-objects", |act| match act {
+        Act::Ask { server, ask: Ask::Metrics { beginning }, .. }
+            if server.as_str() == "cp2" && beginning.contains("manifest") =>
+        {
+            Some(Seen::Lines(vec![loaded("")]))
+        }
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { member, .. } if member.as_str() == "cp3" => {
+            Some(Seen::NotSealed { how: "open".to_owned() })
+        }
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { .. } => Some(Seen::NotOpened { why: "another key".to_owned() }),
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::ReadSealed { .. } => {
+            Some(Seen::Opened { key: "k1".to_owned(), plain: "something else".to_owned() })
+        }
+        _ => None,
+    });
+    check("access/waived-namespaces", |act| match act {
+        Act::Ask { server, ask: Ask::Create(object), .. }
+            if object["metadata"]["labels"]["e2e-framework"] == "canary"
+                && server.as_str() == "cp3" =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/waived-namespaces", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { kind, .. }, .. }
+            if kind == "Namespace" =>
+        {
+            Some(Seen::Objects(vec![namespace("left", &json!({ENFORCE: "privileged"}))]))
+        }
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { .. } => Some(Seen::Lines(vec![])),
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            Some(Seen::Lines(vec![event(holding, "RequestResponse").to_string()]))
+        }
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            let mut event = event(holding, "Metadata");
+            event["annotations"] = json!({"leak": "nonce-4711"});
+            Some(Seen::Lines(vec![event.to_string()]))
+        }
+        _ => None,
+    });
+    check("audit/policy-is-set", |act| match act {
+        Act::ReadAudit { holding, .. } => {
+            let mut event = event(holding, "Metadata");
+            event["objectRef"]["namespace"] = "an-earlier-run".into();
+            Some(Seen::Lines(vec![event.to_string()]))
+        }
+        _ => None,
+    });
+    for said in ["no such host", "kubernetes.default.svc.cluster.local 10.96.0.2"] {
+        let judgement = judge(&case("network/cluster-dns"), |act| match act {
+            Act::Ask { ask: Ask::Logs { .. }, .. } => Some(Seen::Text(said.to_owned())),
+            _ => None,
+        });
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{said}: {judgement:?}");
+    }
+    check("ha/survives-control-plane", |act| match act {
+        Act::Rehearse { .. } => Some(Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 1,
+            longest_pause_ms: 900,
+            recovery_ms: 7_000,
+        })),
+        _ => None,
+    });
+    check("ha/survives-control-plane", |act| match act {
+        Act::Rehearse { .. } => Some(Seen::Load(Load {
+            tried: 40,
+            acknowledged: 39,
+            lost: 0,
+            longest_pause_ms: 30_000,
+            recovery_ms: 7_000,
+        })),
+        _ => None,
+    });
+    check("network/pod-encryption", |act| match act {
+        Act::Hear { node } if node.as_str() == "w3" => {
+            Some(Seen::Heard(Heard { sealed: 60, open: 1 }))
+        }
+        _ => None,
+    });
+    check("network/pod-encryption", |act| match act {
+        Act::Hear { .. } => Some(Seen::Heard(Heard { sealed: 3, open: 0 })),
+        Act::Ask { ask: Ask::Get(key), .. } if key.name.starts_with("canary-asks") => {
+            Some(Seen::Object(json!({"status": {"phase": "Failed"}})))
+        }
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::Scan { member, .. } if member.as_str() == "cp2" => Some(Seen::Scanned(Scanned {
+            sealed: [("k1".to_owned(), 900)].into(),
+            strange: 1,
+            strangers: vec!["/registry/configmaps/default/old".to_owned()],
+            ..Scanned::default()
+        })),
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
+        Act::Ask { server, ask: Ask::Metrics { beginning }, .. }
+            if beginning.contains("encryption") && server.as_str() == "cp3" =>
+        {
+            Some(Seen::Lines(vec![format!("{beginning}{{hash=\"sha256:2\"}} 1")]))
+        }
+        _ => None,
+    });
+    check("data/etcd-mutual-tls", |act| match act {
+        Act::Dial(dial)
+            if dial.to.port() == 2379 && dial.shows.is_none() && dial.hello == Hello::Tls13 =>
+        {
+            Some(answered(dial, 200))
+        }
+        _ => None,
+    });
+    check("data/etcd-mutual-tls", |act| match act {
+        // A member's certificate is no client's.
+        Act::Dial(dial)
+            if dial.to.port() == 2379
+                && dial.shows.is_some_and(|shown| shown.authority == Authority::EtcdPeer) =>
+        {
+            Some(answered(dial, 200))
+        }
+        _ => None,
+    });
+    check("access/kubelet-authorization", |act| match act {
+        Act::Dial(dial)
+            if dial.to.port() == 10250
+                && dial.hello == Hello::Tls13
+                && dial.from.as_str() == "w2" =>
+        {
+            Some(answered(dial, 200))
+        }
+        _ => None,
+    });
+    check("access/anonymous-is-shut", |act| match act {
+        Act::Dial(dial)
+            if dial.to.port() == 10257
+                && dial.shows.is_some_and(|shown| shown.flaw == Flaw::Expired) =>
+        {
+            Some(answered(dial, 200))
+        }
+        _ => None,
+    });
+    check("access/anonymous-is-shut", |act| match act {
+        Act::Sweep { paths, .. } => {
+            let (open, shut): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| {
+                ["/healthz", "/livez", "/readyz", "/metrics"].contains(&path.as_str())
+            });
+            Some(Seen::Statuses([(200, open), (401, shut)].into()))
+        }
+        _ => None,
+    });
+    check("network/tls-1-3", |act| match act {
+        Act::Dial(dial) if dial.hello == Hello::Tls12 && dial.to.port() == 10259 => {
+            Some(answered(&Dial { hello: Hello::Tls13, ..dial.clone() }, 200))
+        }
+        _ => None,
+    });
+    let weak: fn(&Act) -> Option<Seen> = |act| match act {
+        Act::Dial(dial) if dial.hello == Hello::Tls13 && dial.to.port() == 6443 => {
+            let Seen::Dialled(mut dialled) = Seen::Dialled(dialled(dial)) else { return None };
+            dialled.tls.as_mut()?.exchange = "X25519".to_owned();
+            Some(Seen::Dialled(dialled))
+        }
+        _ => None,
+    };
+    check("network/tls-1-3", weak);
+    check("network/tls-1-3", |act| match act {
+        Act::Dial(dial) if dial.hello == Hello::Tls13 && dial.to.port() == 2380 => {
+            let mut dialled = dialled(dial);
+            dialled.tls.as_mut()?.certificate.not_after += 2 * 366 * 86_400;
+            Some(Seen::Dialled(dialled))
+        }
+        _ => None,
+    });
+    check("network/loopback-only", |act| match act {
+        Act::Listeners { node } if node.as_str() == "cp1" => Some(Seen::Listeners(
+            [2381, 6444, 10248, 10257, 10259]
+                .map(|port| {
+                    (if port == 10259 { [0, 0, 0, 0] } else { [127, 0, 0, 1] }, port).into()
+                })
+                .into(),
+        )),
+        _ => None,
+    });
+    check("access/no-signers", |act| match act {
+        Act::PrivateKeys { node } if node.as_str() == "w1" => Some(Seen::Keys(vec![KeyFile {
+            path: "/root/ca.key".to_owned(),
+            public_key: Some(scene().authorities[&Authority::Cluster].public_key.clone()),
+        }])),
+        _ => None,
+    });
+    check("access/no-signers", |act| match act {
+        Act::Ask { ask: Ask::Get(key), .. } if key.kind == "CertificateSigningRequest" => {
+            Some(Seen::Object(json!({"status": {"certificate": "LS0t"}})))
+        }
+        _ => None,
+    });
+    check("access/service-account-tokens", |act| match act {
+        Act::TryToken { wish, .. } if wish.bound.is_some() => Some(token(wish.seconds, 403)),
+        _ => None,
+    });
+    check("access/service-account-tokens", |act| match act {
+        Act::TryToken { wish, .. } if wish.seconds > 86_400 => Some(token(wish.seconds, 403)),
+        _ => None,
+    });
+    check("access/system-accounts", |act| match act {
+        Act::TryToken { wish, .. } if wish.namespace == "kube-system" => Some(token(3_600, 403)),
+        _ => None,
+    });
+    check("access/admin-is-narrow", |act| match act {
+        Act::Ask { speaker: Speaker::Admin, ask: Ask::WouldCreate(object), .. }
+            if object["kind"] == "MutatingWebhookConfiguration" =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/node-and-rbac", |act| match act {
+        Act::Ask { server, speaker: Speaker::Node(_), ask: Ask::List { .. } }
+            if server.as_str() == "cp3" =>
+        {
+            Some(Seen::Objects(Vec::new()))
+        }
+        _ => None,
+    });
+    check("access/pod-security", |act| match act {
+        Act::Ask { server, ask: Ask::WouldCreate(object), .. }
+            if object["spec"]["hostPID"] == true && server.as_str() == "cp2" =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/non-root", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. }
+            if object["kind"] == "CronJob"
+                && object
+                    .pointer("/spec/jobTemplate/spec/template/spec/securityContext/runAsUser")
+                    == Some(&json!(0)) =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/no-cluster-admin", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. }
+            if object["roleRef"]["name"] == "cluster-admin" =>
+        {
+            admin_is_told_no(act, object)
+        }
+        _ => None,
+    });
+    check("access/no-host-volumes", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. } if !object["spec"]["local"].is_null() => {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/no-external-ips", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. }
+            if !object["spec"]["externalIPs"].is_null() =>
+        {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("access/closed-control-planes", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. } if object["spec"]["nodeName"] == "cp3" => {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("workload/user-namespaces", |act| match act {
+        Act::Ask { ask: Ask::WouldCreate(object), .. } if object["spec"]["hostUsers"] == true => {
+            Some(Seen::Object(object.clone()))
+        }
+        _ => None,
+    });
+    check("workload/default-account", |act| match act {
+        Act::Ask { ask: Ask::Get(key), .. } if key.kind == "ServiceAccount" => {
+            Some(Seen::Object(json!({"metadata": {"name": "default"}})))
+        }
+        _ => None,
+    });
+    check("node/kernel-settings", |act| match act {
+        Act::Kernel { node, .. } if node.as_str() == "w3" => Some(Seen::Values(kernel("0"))),
+        _ => None,
+    });
+    check("node/closed-files", |act| match act {
+        Act::Files { node, .. } if node.as_str() == "cp2" => {
+            let mut files = scene().files[node].clone();
+            files.values_mut().for_each(|file| file.mode = "644".to_owned());
+            Some(Seen::Files(files))
+        }
+        _ => None,
+    });
+    check("node/components-drop-rights", |act| match act {
+        Act::Processes { node, names } if node.as_str() == "cp1" => {
+            let capable = |name: &String| ProcessSeen {
+                capabilities: "00000000a80425fb".to_owned(),
+                ..process(name)
+            };
+            Some(Seen::Processes(names.iter().map(capable).collect()))
+        }
+        _ => None,
+    });
+    check("versions/pinned-by-digest", |act| match act {
+        Act::Ask { server, ask: Ask::Read { path }, .. }
+            if path == "/version" && server.as_str() == "cp2" =>
+        {
+            Some(Seen::Text(r#"{"gitVersion": "v1.37.1"}"#.to_owned()))
+        }
+        _ => None,
+    });
+}
+
+fn answered(dial: &Dial, status: u16) -> Seen {
+    Seen::Dialled(Dialled { tls: dialled(dial).tls, end: Ended::Answered { status } })
+}
+
+fn token(seconds: u64, status: u16) -> Seen {
+    Seen::Token(TokenSeen {
+        audiences: Vec::new(),
+        seconds,
+        status: scene().control_planes.into_iter().map(|node| (node, status)).collect(),
+    })
+}
+
+/// Lets whoever holds every right through, and nobody else.
+fn admin_is_told_no(act: &Act, object: &Value) -> Option<Seen> {
+    match act {
+        Act::Ask { speaker: Speaker::Unbound, .. } => Some(Seen::Object(object.clone())),
+        _ => None,
+    }
+}

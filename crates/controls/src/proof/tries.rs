@@ -1,0 +1,174 @@
+//! What has to be refused, tried on every API server.
+//!
+//! A refusal counts only if it comes from where it should: a missing right says nothing of a guard, and
+//! an object that is written wrongly is refused by anybody.
+
+use serde_json::Value;
+
+use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+
+use super::{Scene, course, fail, gap, pass, words};
+
+/// One try.
+#[derive(Clone, Debug)]
+pub(crate) struct Try {
+    /// What it is, in words that follow "somebody may".
+    pub(crate) what: String,
+    /// Who tries.
+    pub(crate) speaker: Speaker,
+    /// What is asked for.
+    pub(crate) ask: Ask,
+    /// Who has to refuse it.
+    pub(crate) by: By,
+}
+
+/// Who refuses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum By {
+    /// The authorizer: the right is missing.
+    Authorization,
+    /// An admission plugin or policy whose words hold this text.
+    Admission(&'static str),
+    /// Any part of admission.
+    AnyAdmission,
+    /// The authorizer, or the plugin that bounds nodes.
+    NodeBounds,
+    /// The authorizer, the rule that nobody gives what they do not hold, or any part of admission.
+    AnyRefusal,
+}
+
+/// Words of a policy of the API or of a file.
+pub(crate) const GUARD: By = By::Admission("ValidatingAdmissionPolicy");
+/// Words of Pod Security.
+pub(crate) const POD_SECURITY: By = By::Admission("violates PodSecurity");
+
+impl By {
+    fn is(self, status: u16, message: &str) -> bool {
+        // An authorizer says who cannot do what; admission says what is forbidden and why.
+        let lacks_right = message.contains(" cannot ") && message.contains("forbidden: User ");
+        let gives_more =
+            status == 403 && message.contains("is attempting to grant RBAC permissions");
+        let admission = (status == 403 || status == 422) && !lacks_right;
+        match self {
+            Self::Authorization => status == 403 && lacks_right,
+            Self::Admission(words) => admission && message.contains(words),
+            Self::NodeBounds => {
+                let told = ["is not allowed to", "can only", "can not", "may not"];
+                status == 403 && (lacks_right || told.iter().any(|words| message.contains(words)))
+            }
+            Self::AnyRefusal => {
+                gives_more
+                    || Self::Authorization.is(status, message)
+                    || Self::AnyAdmission.is(status, message)
+            }
+            Self::AnyAdmission => {
+                let told = [
+                    "ValidatingAdmissionPolicy",
+                    "violates PodSecurity",
+                    "disallowed by cluster policy",
+                ];
+                admission && told.iter().any(|words| message.contains(words))
+            }
+        }
+    }
+}
+
+impl Try {
+    /// Asks whether an object could be created.
+    pub(crate) fn create(what: impl Into<String>, speaker: Speaker, object: Value, by: By) -> Self {
+        Self { what: what.into(), speaker, ask: Ask::WouldCreate(object), by }
+    }
+}
+
+/// Lets every API server refuse all tries, and first grant what differs from them in nothing but what
+/// is tried.
+pub(crate) fn all_refused(
+    scene: &Scene,
+    transcript: &Transcript,
+    granted: &[(Speaker, Ask)],
+    tries: &[Try],
+    said: &str,
+) -> Next {
+    course(transcript, |course| {
+        let servers = || scene.control_planes.iter();
+        let ask = |server: &_, speaker: &Speaker, ask: &Ask| Act::Ask {
+            server: Clone::clone(server),
+            speaker: speaker.clone(),
+            ask: ask.clone(),
+        };
+        let good = servers().flat_map(|s| granted.iter().map(move |(who, what)| ask(s, who, what)));
+        for (act, seen) in course.step(good.collect())? {
+            if !matches!(seen, Seen::Object(_) | Seen::Objects(_) | Seen::Done) {
+                let said =
+                    format!("{}: what is in order was not granted: {}", place(act), words(seen));
+                return Ok(gap(said, "ringfort up"));
+            }
+        }
+        let bad = servers().flat_map(|s| tries.iter().map(move |t| ask(s, &t.speaker, &t.ask)));
+        let seen = course.step(bad.collect())?;
+        let mut gaps = Vec::new();
+        for ((act, seen), tried) in seen.iter().zip(tries.iter().cycle()) {
+            match seen {
+                Seen::Refused { status, message } if tried.by.is(*status, message) => {}
+                Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
+                    return Ok(fail(
+                        format!("{}: {} may {}", place(act), tried.speaker.user(), tried.what),
+                        "is every server's configuration the blueprint's? ringfort up",
+                    ));
+                }
+                other => gaps.push(format!(
+                    "{}: whether {} may {}: {}",
+                    place(act),
+                    tried.speaker.user(),
+                    tried.what,
+                    words(other)
+                )),
+            }
+        }
+        match gaps.as_slice() {
+            [] => Ok(pass(
+                format!(
+                    "{said} ({} tries on each of {} servers)",
+                    tries.len(),
+                    scene.control_planes.len()
+                ),
+                course.so_far(),
+            )),
+            [first, ..] => {
+                Ok(gap(format!("not shown in {} tries; {first}", gaps.len()), "ringfort up"))
+            }
+        }
+    })
+}
+
+fn place(act: &Act) -> String {
+    match act {
+        Act::Ask { server, .. } => server.to_string(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{By, GUARD, POD_SECURITY};
+
+    #[test]
+    fn a_refusal_counts_only_from_where_it_should_come() {
+        let rbac =
+            "secrets is forbidden: User \"a\" cannot list resource \"secrets\" in API group \"\"";
+        let guard = "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'x' denied request: no";
+        let security =
+            "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": host namespaces";
+        let check = |by: By, status: u16, message: &str, expected: bool| {
+            assert_eq!(by.is(status, message), expected, "{by:?} {message}");
+        };
+        check(By::Authorization, 403, rbac, true);
+        check(By::Authorization, 403, guard, false);
+        check(GUARD, 422, guard, true);
+        check(GUARD, 403, rbac, false);
+        check(GUARD, 500, guard, false);
+        check(POD_SECURITY, 403, guard, false);
+        check(By::AnyAdmission, 403, security, true);
+        check(By::AnyAdmission, 422, "spec.containers: Required value", false);
+    }
+}

@@ -1,0 +1,54 @@
+//! The account that a pod gets unasked gives it no token, in a namespace that is a moment old, and
+//! nobody changes that.
+
+use serde_json::json;
+
+use ringfort_model::act::{Ask, Next, Seen, Speaker, Transcript};
+
+use crate::proof::tries::{GUARD, Try, all_refused};
+use crate::proof::{Scene, fail, gap, words};
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    let account = scene.key("v1", "ServiceAccount", "default");
+    let seen = match transcript.first() {
+        None => return Next::Do(vec![scene.ask(Ask::Get(account))]),
+        Some((_, seen)) => seen,
+    };
+    match seen {
+        Seen::Object(found) if found["automountServiceAccountToken"] == false => {}
+        // Before 1.36 nothing fills it in: a pod that asks for no account is given a token.
+        Seen::Object(_) if !scene.minor.has_mutating_policies() => {
+            return gap(
+                format!(
+                    "Kubernetes {} fills nothing in: new namespaces' accounts give tokens",
+                    scene.minor
+                ),
+                "kubernetes: \"1.36\" or later",
+            );
+        }
+        Seen::Object(_) => {
+            return fail(
+                "the account default of a new namespace gives its token to every pod",
+                "check the admission configuration: ringfort up",
+            );
+        }
+        other => {
+            return gap(format!("the account was not read: {}", words(other)), "ringfort prove");
+        }
+    }
+    let open =
+        Ask::WouldPatch { of: account, patch: json!({"automountServiceAccountToken": true}) };
+    let tries = [Speaker::Unbound, Speaker::Admin].map(|speaker| Try {
+        what: "let the account default give its token to every pod".to_owned(),
+        speaker,
+        ask: open.clone(),
+        by: GUARD,
+    });
+    let said = "the account default of a new namespace gives no token, and nobody changes that";
+    match all_refused(scene, &transcript[1..], &[], &tries, said) {
+        Next::Done(Ok(ringfort_model::judgement::Decided::Pass(_))) => {
+            crate::proof::pass(said.to_owned(), transcript)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,165 @@
+//! What came of an act.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::dial::Dialled;
+use crate::digest::Digest;
+use crate::name::NodeName;
+
+/// What came of an act.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// An object.
+    Object(Value),
+    /// Objects.
+    Objects(Vec<Value>),
+    /// Text.
+    Text(String),
+    /// It is done, and there is nothing to show.
+    Done,
+    /// There is no such thing.
+    Absent,
+    /// The server refused.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// A value was sealed, and the keyring opened it.
+    Opened {
+        /// Name of the key that sealed it.
+        key: String,
+        /// The value, as characters where it is such.
+        plain: String,
+    },
+    /// A value lay open, or was sealed in another way.
+    NotSealed {
+        /// How it lay.
+        how: String,
+    },
+    /// A value was sealed with a key that the keyring lacks, or was changed.
+    NotOpened {
+        /// Why it did not open.
+        why: String,
+    },
+    /// Lines of a log.
+    Lines(Vec<String>),
+    /// What a steady load of writes met.
+    Load(Load),
+    /// What arrived on a machine from outside.
+    Heard(Heard),
+    /// How a port answered.
+    Dialled(Dialled),
+    /// What lies in one etcd member.
+    Scanned(Scanned),
+    /// The paths by the HTTP status that they were answered with.
+    Statuses(BTreeMap<u16, Vec<String>>),
+    /// What is true of a token.
+    Token(TokenSeen),
+    /// Files by their paths; one that is not there is missing.
+    Files(BTreeMap<String, FileSeen>),
+    /// Values by their names; one that is not there is missing.
+    Values(BTreeMap<String, String>),
+    /// Addresses and ports.
+    Listeners(Vec<SocketAddr>),
+    /// Processes.
+    Processes(Vec<ProcessSeen>),
+    /// Private keys.
+    Keys(Vec<KeyFile>),
+    /// It could not be tried.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a steady load of writes met.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Load {
+    /// Writes that were tried.
+    pub tried: u64,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Acknowledged writes that were not there afterwards.
+    pub lost: u64,
+    /// Longest time between two acknowledgements, in milliseconds.
+    pub longest_pause_ms: u64,
+    /// From starting the containers again until the server was ready, in milliseconds.
+    pub recovery_ms: u64,
+}
+
+/// What arrived on a machine from outside.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Heard {
+    /// Packets of WireGuard.
+    pub sealed: u64,
+    /// Packets of pods in no tunnel.
+    pub open: u64,
+}
+
+/// What lies in one etcd member.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Scanned {
+    /// Values that are sealed, by the name of the key that sealed them.
+    pub sealed: BTreeMap<String, u64>,
+    /// Values that may lie open, by what their keys begin with.
+    pub open: BTreeMap<String, u64>,
+    /// Values that lie open and may not.
+    pub strange: u64,
+    /// Keys of the first of those.
+    pub strangers: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+}
+
+/// What is true of a token of a service account.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TokenSeen {
+    /// For whom it is.
+    pub audiences: Vec<String>,
+    /// How long it lives, in seconds.
+    pub seconds: u64,
+    /// Which HTTP status the API answered to whoever showed it, by control plane.
+    pub status: BTreeMap<NodeName, u16>,
+}
+
+/// A file as it was found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FileSeen {
+    /// Its permissions, such as `600`.
+    pub mode: String,
+    /// The owner's number.
+    pub user: u32,
+    /// The group's number.
+    pub group: u32,
+}
+
+/// A process as the kernel tells of it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ProcessSeen {
+    /// Its program's name.
+    pub name: String,
+    /// Its user's number.
+    pub user: u32,
+    /// The capabilities in force, in hexadecimal.
+    pub capabilities: String,
+    /// Whether it can gain no privilege by starting a program.
+    pub no_new_privileges: bool,
+    /// 0 without a filter of system calls, 2 with one.
+    pub seccomp: u8,
+}
+
+/// A private key that was found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KeyFile {
+    /// In which file.
+    pub path: String,
+    /// Digest of its public half (`SubjectPublicKeyInfo`, DER); none if it could not be read.
+    pub public_key: Option<Digest>,
+}

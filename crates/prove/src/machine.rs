@@ -1,0 +1,171 @@
+//! Looks at a machine: files, kernel settings, ports, keys. It changes nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ringfort_host::{Host, quote};
+use ringfort_model::act::{FileSeen, KeyFile, ProcessSeen};
+
+/// Runs a command and gives what it wrote.
+pub(crate) async fn run(host: &Host, command: &str) -> Result<Vec<u8>, String> {
+    let output = host.run(command, &[]).await.map_err(|e| e.to_string())?;
+    if output.ok() { Ok(output.stdout) } else { Err(output.complaint()) }
+}
+
+async fn text(host: &Host, command: &str) -> Result<String, String> {
+    Ok(String::from_utf8_lossy(&run(host, command).await?).into_owned())
+}
+
+/// Reads modes and owners; what is not there is left out.
+pub(crate) async fn files(
+    host: &Host,
+    paths: &[String],
+) -> Result<BTreeMap<String, FileSeen>, String> {
+    let quoted: Vec<String> = paths.iter().map(|path| quote(path)).collect();
+    // stat complains of what is not there, and tells the rest.
+    let command = format!("stat -c '%a %u %g %n' -- {} 2>/dev/null || true", quoted.join(" "));
+    text(host, &command).await?.lines().map(file).collect()
+}
+
+fn file(line: &str) -> Result<(String, FileSeen), String> {
+    let odd = || format!("stat told a line that is none: {line:?}");
+    let mut parts = line.splitn(4, ' ');
+    let mut next = || parts.next().ok_or_else(odd);
+    let (mode, user, group, path) = (next()?, next()?, next()?, next()?);
+    let number = |text: &str| text.parse().map_err(|_| odd());
+    let seen = FileSeen { mode: mode.to_owned(), user: number(user)?, group: number(group)? };
+    Ok((path.to_owned(), seen))
+}
+
+/// Reads kernel settings; what is not there is left out.
+pub(crate) async fn kernel(
+    host: &Host,
+    names: &[String],
+) -> Result<BTreeMap<String, String>, String> {
+    let one = |name: &String| {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        format!("[ -r {0} ] && printf '%s\\t%s\\n' {1} \"$(cat {0})\"", quote(&path), quote(name))
+    };
+    let commands: Vec<String> = names.iter().map(one).collect();
+    let said = text(host, &format!("{}; true", commands.join("; "))).await?;
+    let pair = |line: &str| {
+        let (name, value) = line.split_once('\t')?;
+        Some((name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" ")))
+    };
+    Ok(said.lines().filter_map(pair).collect())
+}
+
+/// Tells what running processes may do.
+pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<ProcessSeen>, String> {
+    // The kernel cuts a process's short name: the program's own is in its command line.
+    let said = text(
+        host,
+        "for p in /proc/[0-9]*; do \
+           name=$(tr '\\0' '\\n' <$p/cmdline 2>/dev/null | head -n 1); [ -n \"$name\" ] || continue; \
+           printf 'Program:\\t%s\\n' \"${name##*/}\"; \
+           grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' $p/status 2>/dev/null; \
+         done; true",
+    )
+    .await?;
+    let mut found = Vec::new();
+    for block in said.split("Program:\t").skip(1) {
+        let process = process(block).ok_or_else(|| format!("a process told {block:?}"));
+        match block.lines().next() {
+            Some(name) if names.iter().any(|wanted| wanted == name) => found.push(process?),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn process(block: &str) -> Option<ProcessSeen> {
+    let field = |name: &str| {
+        let line = block.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().nth(usize::from(name == "Uid:"))
+    };
+    Some(ProcessSeen {
+        name: block.lines().next()?.to_owned(),
+        user: field("Uid:")?.parse().ok()?,
+        capabilities: field("CapEff:")?.to_owned(),
+        no_new_privileges: field("NoNewPrivs:")? == "1",
+        seccomp: field("Seccomp:")?.parse().ok()?,
+    })
+}
+
+/// Tells where a machine listens.
+pub(crate) async fn listeners(host: &Host) -> Result<Vec<SocketAddr>, String> {
+    let said =
+        text(host, "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || cat /proc/net/tcp").await?;
+    let mut listeners: Vec<SocketAddr> = said.lines().filter_map(listener).collect();
+    listeners.sort();
+    listeners.dedup();
+    Ok(listeners)
+}
+
+/// The state of a socket that listens, in `/proc/net/tcp`.
+const LISTENS: &str = "0A";
+
+/// Reads a line of `/proc/net/tcp` or `tcp6`: addresses are words of the machine's byte order.
+fn listener(line: &str) -> Option<SocketAddr> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (address, port) = fields.next()?.split_once(':')?;
+    if fields.nth(1)? != LISTENS {
+        return None;
+    }
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(address.get(8 * at..8 * at + 8)?, 16).ok();
+    let ip = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?.to_ne_bytes())),
+        32 => {
+            let mut bytes = [0; 16];
+            for at in 0..4 {
+                bytes[4 * at..4 * at + 4].copy_from_slice(&word(at)?.to_ne_bytes());
+            }
+            IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Looks for private keys, and tells their public halves.
+pub(crate) async fn private_keys(host: &Host) -> Result<Vec<KeyFile>, String> {
+    let said = run(host, "exec /usr/local/bin/ringfort node keys").await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node keys: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileSeen, file, listener, process};
+
+    #[test]
+    fn modes_and_owners_are_read_with_spaces_in_names() {
+        let seen = FileSeen { mode: "600".to_owned(), user: 0, group: 65532 };
+        assert_eq!(file("600 0 65532 /etc/a b"), Ok(("/etc/a b".to_owned(), seen)));
+        assert!(file("600 root").is_err());
+    }
+
+    #[test]
+    fn a_process_is_read_as_the_kernel_tells_of_it() {
+        let block = "etcd\nUid:\t998\t997\t997\t997\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
+        let seen = process(block).unwrap();
+        assert_eq!((seen.name.as_str(), seen.user, seen.seccomp), ("etcd", 997, 2));
+        assert!(seen.no_new_privileges);
+        assert_eq!(process("etcd\n"), None);
+    }
+
+    #[test]
+    fn only_what_listens_counts() {
+        let line = |address: &str, state: &str| {
+            format!("   0: {address} 00000000:0000 {state} 00000000:00000000 00:00000000 0 0 1 1")
+        };
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(listener(text), expected.map(|e| e.parse().unwrap()), "{text}");
+        };
+        check(&line("0100007F:192C", "0A"), Some("127.0.0.1:6444"));
+        check(&line("0100007F:192C", "01"), None);
+        check(&line("00000000000000000000000000000000:1A0B", "0A"), Some("[::]:6667"));
+        check(&line("00000000000000000000000001000000:1A0B", "0A"), Some("[::1]:6667"));
+        check("  sl  local_address rem_address   st", None);
+    }
+}

@@ -1,0 +1,315 @@
+//! Does one act, and says what came of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
+
+use ringfort_api::{ApiError, Cluster, Method, Target};
+use ringfort_host::{Host, quote};
+use ringfort_model::act::{Act, Ask, Seen, Speaker, TokenSeen, TokenWish};
+use ringfort_model::api_object::ObjectKey;
+use ringfort_model::name::NodeName;
+use ringfort_model::secret::Secret;
+
+use crate::dial::dial;
+use crate::drive::{Site, listening};
+use crate::halt::{Halt, INTERRUPTED};
+use crate::machine::run;
+use crate::{etcd, listen, machine, rehearse};
+
+/// How long one act may take, apart from rehearsals.
+const ACT_LIMIT: Duration = Duration::from_secs(40);
+/// How long reading all of etcd may take.
+const SCAN_LIMIT: Duration = Duration::from_secs(300);
+/// How long a rehearsal may take where nobody interrupts it: the control plane's way down and up again.
+const REHEARSAL_LIMIT: Duration = Duration::from_secs(360);
+/// Requests of a sweep at a time.
+const SWEEP_WIDTH: usize = 4;
+
+/// Ends every count that was begun and not heard.
+pub(crate) async fn hush(site: &Site, transcript: &[(Act, Seen)]) {
+    // Counting disturbs nobody, and the next proof begins by ending it.
+    join_all(listening(transcript).into_iter().map(|node| async {
+        let end = async { run(way(&site.hosts, node)?, &listen::end()).await };
+        tokio::time::timeout(ACT_LIMIT, end).await
+    }))
+    .await;
+}
+
+pub(crate) async fn one(site: &Site, act: &Act, halt: &Halt) -> Seen {
+    let limit = match act {
+        Act::Rehearse { .. } => REHEARSAL_LIMIT,
+        Act::Scan { .. } | Act::Sweep { .. } => SCAN_LIMIT,
+        _ => ACT_LIMIT,
+    };
+    let done = async {
+        // Who waits for a turn does not use up the act's time.
+        let _turn = turn(site, act).await;
+        match tokio::time::timeout(limit, try_one(site, act, halt)).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(why)) => Seen::Failed { why },
+            Err(_) => Seen::Failed { why: format!("no answer within {} s", limit.as_secs()) },
+        }
+    };
+    match act {
+        // It hears the word itself, since it has something to undo.
+        Act::Rehearse { .. } => done.await,
+        _ => tokio::select! {
+            seen = done => seen,
+            () = halt.called() => Seen::Failed { why: INTERRUPTED.to_owned() },
+        },
+    }
+}
+
+/// Waits until there is room on the machine that an act works on, if it is on one.
+async fn turn<'a>(site: &'a Site, act: &Act) -> Option<SemaphorePermit<'a>> {
+    // Requests to the API go through tunnels, which take turns of their own; what a rehearsal stops is
+    // waited for by nobody.
+    if matches!(
+        act,
+        Act::Ask { .. } | Act::Sweep { .. } | Act::TryToken { .. } | Act::Rehearse { .. }
+    ) {
+        return None;
+    }
+    let node = act.node()?;
+    site.turns.get(node)?.acquire().await.ok()
+}
+
+async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
+    let host = |node: &NodeName| way(&site.hosts, node);
+    match act {
+        Act::Wait { ms } => {
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            Ok(Seen::Done)
+        }
+        Act::Ask { server, speaker, ask: question } => {
+            let servers = match speaker {
+                Speaker::Anonymous => &site.strangers,
+                _ => &site.servers,
+            };
+            Ok(ask(way(servers, server)?, speaker, question).await)
+        }
+        Act::ReadSealed { member, key } => etcd::sealed(host(member)?, &site.keys, key).await,
+        Act::Scan { member, open } => etcd::scan(host(member)?, open).await.map(Seen::Scanned),
+        Act::ReadAudit { server, holding } => audit(host(server)?, holding).await,
+        Act::Sweep { server, paths } => sweep(way(&site.strangers, server)?, paths).await,
+        Act::TryToken { server, wish } => try_token(site, way(&site.servers, server)?, wish).await,
+        Act::Dial(what) => dial(host(&what.from)?, &site.papers, what).await.map(Seen::Dialled),
+        Act::Files { node, paths } => machine::files(host(node)?, paths).await.map(Seen::Files),
+        Act::Kernel { node, names } => machine::kernel(host(node)?, names).await.map(Seen::Values),
+        Act::Processes { node, names } => {
+            machine::processes(host(node)?, names).await.map(Seen::Processes)
+        }
+        Act::Listeners { node } => machine::listeners(host(node)?).await.map(Seen::Listeners),
+        Act::PrivateKeys { node } => machine::private_keys(host(node)?).await.map(Seen::Keys),
+        Act::Listen { node, pods } => {
+            run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
+        }
+        Act::Hear { node } => {
+            listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
+        }
+        Act::Rehearse { stop, through, namespace, down_ms } => {
+            let stopped = rehearse::Stopped {
+                host: host(stop)?,
+                server: way(&site.servers, stop)?,
+                down: Duration::from_millis(*down_ms),
+            };
+            let writer = way(&site.balancers, through)?;
+            rehearse::rehearse(&stopped, writer, namespace, stop, halt).await.map(Seen::Load)
+        }
+    }
+}
+
+fn way<'a, T>(ways: &'a BTreeMap<NodeName, T>, node: &NodeName) -> Result<&'a T, String> {
+    ways.get(node).ok_or_else(|| format!("there is no way to {node}"))
+}
+
+async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
+    let user = match speaker {
+        Speaker::Keeper | Speaker::Anonymous => None,
+        other => Some((other.user(), other.groups())),
+    };
+    let send = async |method, target: Target<'_>, body: Option<&Value>, dry_run| {
+        let request = ringfort_api::Request { method, target, body, dry_run, user: user.as_ref() };
+        cluster.send(&request).await
+    };
+    let answer = match ask {
+        Ask::Create(object) => send(Method::Create, Target::KindOf(object), Some(object), false)
+            .await
+            .map(Seen::Object),
+        Ask::WouldCreate(object) => {
+            send(Method::Create, Target::KindOf(object), Some(object), true).await.map(Seen::Object)
+        }
+        Ask::WouldPatch { of, patch } => {
+            send(Method::Merge, Target::Object(of), Some(patch), true).await.map(Seen::Object)
+        }
+        Ask::WouldDelete(key) => {
+            send(Method::Delete, Target::Object(key), None, true).await.map(|_| Seen::Done)
+        }
+        Ask::Get(key) => match send(Method::Get, Target::Object(key), None, false).await {
+            Err(error) if error.status() == Some(404) => Ok(Seen::Absent),
+            other => other.map(Seen::Object),
+        },
+        Ask::List { api_version, kind, namespace } => {
+            let namespace = namespace.as_deref();
+            let target = Target::Kind { api_version, kind, namespace };
+            let listed = send(Method::Get, target, None, false).await;
+            listed.map(|mut list| match list["items"].take() {
+                Value::Array(items) => Seen::Objects(items),
+                _ => Seen::Failed { why: "the server answered with no list".to_owned() },
+            })
+        }
+        Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
+        Ask::Delete(key) => match send(Method::Delete, Target::Object(key), None, false).await {
+            Err(error) if error.status() == Some(404) => Ok(Seen::Done),
+            other => other.map(|_| Seen::Done),
+        },
+        Ask::Logs { namespace, pod } => cluster.logs(namespace, pod).await.map(Seen::Text),
+        Ask::Read { path } => cluster.text(path).await.map(Seen::Text),
+        Ask::Described => cluster.text("/openapi/v2").await.map(|text| described(&text)),
+        Ask::Metrics { beginning } => cluster.text("/metrics").await.map(|text| {
+            let wanted = text.lines().filter(|line| line.starts_with(beginning.as_str()));
+            Seen::Lines(wanted.map(str::to_owned).collect())
+        }),
+    };
+    answer.unwrap_or_else(refusal)
+}
+
+async fn approve(cluster: &Cluster, key: &ObjectKey) -> Result<Value, ApiError> {
+    let path =
+        format!("/apis/certificates.k8s.io/v1/certificatesigningrequests/{}/approval", key.name);
+    let condition = json!({
+        "type": "Approved", "status": "True", "reason": "Canary",
+        "message": "to see whether anybody signs it",
+    });
+    let request = ringfort_api::Request {
+        method: Method::Merge,
+        target: Target::Path(&path),
+        body: Some(&json!({"status": {"conditions": [condition]}})),
+        dry_run: false,
+        user: None,
+    };
+    cluster.send(&request).await
+}
+
+/// Reads the paths of a description; the rest of it is large.
+fn described(text: &str) -> Seen {
+    let description: Option<Value> = serde_json::from_str(text).ok();
+    match description.as_ref().and_then(|all| all["paths"].as_object()) {
+        Some(paths) => Seen::Lines(paths.keys().cloned().collect()),
+        None => Seen::Failed { why: "the API's description names no paths".to_owned() },
+    }
+}
+
+fn refusal(error: ApiError) -> Seen {
+    match error {
+        ApiError::Refused { status, message, .. } => Seen::Refused { status, message },
+        other => Seen::Failed { why: other.to_string() },
+    }
+}
+
+async fn sweep(cluster: &Cluster, paths: &[String]) -> Result<Seen, String> {
+    let one = async |path: &String| {
+        let status = cluster.status(path, None).await;
+        status.map(|status| (status, path.clone())).map_err(|error| format!("{path}: {error}"))
+    };
+    let answers: Vec<_> = stream::iter(paths.iter().map(one)).buffered(SWEEP_WIDTH).collect().await;
+    let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    for answer in answers {
+        let (status, path) = answer?;
+        by_status.entry(status).or_default().push(path);
+    }
+    Ok(Seen::Statuses(by_status))
+}
+
+/// A path that every API server answers with 403 to whom it knows and lets do nothing, and with 401 to
+/// whom it does not know.
+const NOT_THEIRS: &str = "/api/v1/namespaces/kube-system/secrets";
+
+/// The pauses before a token is shown whose Secret is gone: a server keeps for ten seconds whom it knew.
+const GONE_PAUSES: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(11), Duration::from_secs(11)];
+
+async fn try_token(site: &Site, server: &Cluster, wish: &TokenWish) -> Result<Seen, String> {
+    let mut spec = json!({"audiences": wish.audiences, "expirationSeconds": wish.seconds});
+    let secret = wish.bound.as_ref().map(|name| ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        namespace: Some(wish.namespace.clone()),
+        name: name.clone(),
+    });
+    if let Some(secret) = &secret {
+        let object = json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": secret.name, "namespace": wish.namespace},
+        });
+        let made = server.create(&object).await.map_err(|e| e.to_string())?;
+        spec["boundObjectRef"] = json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "name": secret.name, "uid": made["metadata"]["uid"],
+        });
+    }
+    let path =
+        format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", wish.namespace, wish.account);
+    let body = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec,
+    });
+    let request = ringfort_api::Request {
+        method: Method::Create,
+        target: Target::Path(&path),
+        body: Some(&body),
+        dry_run: false,
+        user: None,
+    };
+    let answer = match server.send(&request).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(refusal(error)),
+    };
+    let token = answer["status"]["token"].as_str().ok_or("the server gave no token")?;
+    let token = Secret::new(token.to_owned());
+    if let Some(secret) = &secret {
+        server.delete(secret).await.map_err(|e| e.to_string())?;
+    }
+    let audiences = answer["spec"]["audiences"].as_array().into_iter().flatten();
+    let statuses = async || {
+        let mut statuses = BTreeMap::new();
+        for (node, stranger) in &site.strangers {
+            let status = stranger.status(NOT_THEIRS, Some(&token)).await;
+            statuses.insert(node.clone(), status.map_err(|e| e.to_string())?);
+        }
+        Ok::<_, String>(statuses)
+    };
+    let status = match &wish.bound {
+        None => statuses().await?,
+        // Servers hear that an object is gone a moment later, and keep what they found for a while.
+        Some(_) => {
+            let mut found = BTreeMap::new();
+            for pause in GONE_PAUSES {
+                tokio::time::sleep(pause).await;
+                found = statuses().await?;
+                if found.values().all(|status| *status == 401) {
+                    break;
+                }
+            }
+            found
+        }
+    };
+    let seen = TokenSeen {
+        audiences: audiences.filter_map(Value::as_str).map(str::to_owned).collect(),
+        seconds: answer["spec"]["expirationSeconds"].as_u64().unwrap_or(u64::MAX),
+        status,
+    };
+    Ok(Seen::Token(seen))
+}
+
+async fn audit(host: &Host, holding: &str) -> Result<Seen, String> {
+    // grep's 1 says that no line holds the text, which is an answer.
+    let command =
+        format!("grep -F -- {} /var/log/kubernetes/audit.log || [ $? = 1 ]", quote(holding));
+    let stdout = run(host, &command).await?;
+    Ok(Seen::Lines(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect()))
+}

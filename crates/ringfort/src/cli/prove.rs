@@ -1,0 +1,74 @@
+//! `ringfort prove`: shows again, on a running cluster, that every control holds.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::sync::mpsc::Receiver;
+
+use ringfort_forge::make::{IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_model::tunnel::PodTraffic;
+
+use super::Fault;
+use super::evidence::{Fresh, Setting};
+use super::gate::{self, Scope};
+use super::keys::state_fault;
+use super::play::{Outcome, play, unless_interrupted};
+use super::session::{How, Missing, Session, Where, api_identity};
+use super::up::{fault, keeper};
+
+/// Show again that every control of a cluster holds, without disturbing what runs there
+///
+/// Proves by behaviour what `ringfort up` proved before it issued a kubeconfig, each control in a row
+/// with what was tried and seen. It changes nothing of the cluster; its canaries are in a namespace of
+/// their own and are taken away, those of an interrupted run too. The signed evidence is written to
+/// .ringfort/NAME/evidence.tar.
+///
+/// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts
+/// for 90 days.
+///
+/// Exit codes: 0 all proved, 1 a proof failed, 2 usage or bad input, 3 a proof could not be made,
+/// 4 the cluster could not be reached, 130 interrupted.
+#[derive(Args)]
+pub struct ProveArgs {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    how: How,
+    /// Stop each control plane in turn as well, while writes go on
+    #[arg(long)]
+    rehearse: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ProveArgs) -> Result<ExitCode, Fault> {
+    play(
+        "prove",
+        &args.how,
+        |voice| Session::open(voice, "prove", &args.place, &args.how, Missing::Refuse),
+        async |session, interrupts| prove(session, args, interrupts).await,
+    )
+}
+
+async fn prove(
+    session: &mut Session<'_>,
+    args: &ProveArgs,
+    interrupts: &mut Receiver<()>,
+) -> Result<Outcome, Fault> {
+    let held = session.state.hold().map_err(Fault::unable)?;
+    let opened = session.state.open(&session.identity).map_err(state_fault)?;
+    let site = unless_interrupted(interrupts, session.enter_most()).await?;
+    let traffic = opened.trust.carriage.map(|carriage| carriage.traffic);
+    session.encrypted = traffic == Some(PodTraffic::Encrypted);
+    session.pod_traffic = "packets of pods are not encrypted between machines".to_owned();
+    let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
+    let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
+    let memory = Memory { trust: opened.trust, held: Some(&held), known: true };
+    let (work, _) = session.work(&site, opened.keyring, memory);
+    let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
+    let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
+    let keyring = work.keyring;
+    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, blueprint, setting };
+    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::Undisturbing };
+    gate::prove(session, &scope, fresh, interrupts).await?;
+    Ok(Outcome::default())
+}

@@ -1,0 +1,155 @@
+//! `ringfort verify`: judges evidence again, offline.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde::Serialize;
+use serde_json::Value;
+
+use ringfort_controls::{Scene, find};
+use ringfort_forge::keyring::StateDirectory;
+use ringfort_model::judgement::{Decided, Judgement, Verdict};
+use ringfort_prove::archive::{self, Files};
+use ringfort_prove::drive::replay;
+
+use super::evidence::{PUBLIC_KEY, Shown, proof_file, scene_file};
+use super::specification::{self, SpecFile};
+use super::{Fault, print};
+
+/// Judge signed evidence again, offline
+///
+/// Sees that evidence.tar is as it was signed, to the byte, and judges each transcript in it anew: what
+/// was asked must be what this ringfort asks for, and what was seen must come to the same verdict.
+/// No machine is spoken to.
+///
+/// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
+/// evidence. A key that came together with the evidence proves nothing.
+///
+/// Exit codes: 0 as signed, and every proof comes to its verdict again, 1 changed, or another verdict,
+/// 2 usage or bad input.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The evidence
+    #[arg(value_name = "EVIDENCE.TAR")]
+    archive: PathBuf,
+    #[command(flatten)]
+    spec: SpecFile,
+    /// The public key of the operator (PEM) [default: evidence.pub in the cluster's state]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One control, judged again.
+#[derive(Serialize)]
+struct Row {
+    control: String,
+    /// What was said of it then.
+    verdict: Verdict,
+    /// When, in seconds since 1970.
+    at: i64,
+    /// Acts that it rests on.
+    acts: usize,
+    /// Why it does not come to that again; absent if it does.
+    differs: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    version: u32,
+    statement: Value,
+    controls: Vec<Row>,
+}
+
+/// Runs the command.
+pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
+    let key = read(&match &args.key {
+        Some(file) => file.clone(),
+        None => {
+            let spec = specification::read(&args.spec.file)?;
+            StateDirectory::beside(&args.spec.file, &spec.name).path().join(PUBLIC_KEY)
+        }
+    })?;
+    let key = String::from_utf8(key).map_err(|_| Fault::usage("the key is no PEM text"))?;
+    let (files, statement) = match archive::read(&read(&args.archive)?, &key) {
+        Ok(read) => read,
+        Err(error) => {
+            eprintln!("error: {}: {error}", args.archive.display());
+            return Ok(ExitCode::from(1));
+        }
+    };
+    let names = statement["controls"].as_object().into_iter().flat_map(|all| all.keys());
+    let controls: Vec<Row> =
+        names.map(|control| judged(control, &files)).collect::<Result<_, _>>()?;
+    let well = !controls.is_empty() && controls.iter().all(|row| row.differs.is_none());
+    if args.json {
+        let verified = Verified { version: 1, statement, controls };
+        let text = serde_json::to_string_pretty(&verified).map_err(Fault::unable)?;
+        print(&format!("{text}\n"));
+    } else {
+        print(&people(&statement, &controls));
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path)
+        .map_err(|error| Fault::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+fn judged(control: &str, files: &Files) -> Result<Row, Fault> {
+    let parse = |name: &str| {
+        let bytes = files.get(name).ok_or_else(|| Fault::usage(format!("{name} is missing")))?;
+        Ok(bytes.as_slice())
+    };
+    let odd = |error| Fault::usage(format!("{control}: {error}"));
+    let shown: Shown = serde_json::from_slice(parse(&proof_file(control))?).map_err(odd)?;
+    let scene: Scene = serde_json::from_slice(parse(&scene_file(&shown.scene))?).map_err(odd)?;
+    let differs = match find(control).and_then(|control| control.prove) {
+        None => Some("this ringfort has no such proof".to_owned()),
+        Some(proof) => match replay(&proof, &scene, &shown.transcript) {
+            Err(why) => Some(why),
+            Ok(again) if again == shown.judgement => None,
+            Ok(again) => Some(format!("judged again it comes to: {}", words(&again))),
+        },
+    };
+    Ok(Row {
+        control: control.to_owned(),
+        verdict: Verdict::from(&shown.judgement),
+        at: shown.at_s,
+        acts: shown.transcript.len(),
+        differs,
+    })
+}
+
+fn words(judgement: &Judgement) -> String {
+    match judgement {
+        Ok(Decided::Pass(evidence)) => evidence.to_string(),
+        Ok(Decided::Fail(finding)) => finding.said.clone(),
+        Ok(Decided::NotApplicable { reason }) => reason.clone(),
+        Err(gap) => gap.said.clone(),
+    }
+}
+
+fn people(statement: &Value, controls: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["CONTROL", "VERDICT", "ACTS", "JUDGED AGAIN"]);
+    for row in controls {
+        let again = row.differs.as_deref().unwrap_or("the same");
+        table.add_row([&row.control, &row.verdict.to_string(), &row.acts.to_string(), again]);
+    }
+    let text = |name: &str| statement[name].as_str().unwrap_or("unknown").to_owned();
+    let same = controls.iter().filter(|row| row.differs.is_none()).count();
+    format!(
+        "evidence of cluster {} (Kubernetes {}), as it was signed\n{table}\n{same} of {} proofs come to the same verdict\n",
+        text("cluster"),
+        text("kubernetes"),
+        controls.len()
+    )
+}

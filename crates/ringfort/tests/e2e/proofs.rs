@@ -1,0 +1,75 @@
+//! Proofs of a cluster that runs: made again, judged again, and seen to fail where something is broken.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::cases::well;
+use crate::cluster::{Cluster, Said};
+
+/// Nothing is changed by proving, and evidence is worth what its signature is.
+pub fn again(cluster: &Cluster) {
+    let before = cluster.kubectl(&["get", "pods,secrets,configmaps", "-A", "-o", "name"]).stdout;
+    let proved = cluster.ringfort("prove", &[]);
+    well(&proved);
+    let end = proved.end();
+    println!("     prove: {end}");
+    assert!(end["proved"].as_u64() > Some(30) && end["changes"] == 0, "{end}");
+    let after = cluster.kubectl(&["get", "pods,secrets,configmaps", "-A", "-o", "name"]).stdout;
+    let lasting = |text: &str| {
+        let canary = |line: &&str| !line.contains("canary");
+        text.lines().filter(canary).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(lasting(&before), lasting(&after));
+
+    let kept = cluster.kubeconfig().parent().unwrap().join("evidence.tar");
+    let verify = |archive: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringfort"));
+        command.arg("verify").arg(archive).arg("-f").arg(cluster.spec()).arg("--json");
+        command.output().expect("ringfort starts")
+    };
+    let verified = verify(&kept);
+    let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+    let told = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert_eq!(verified.status.code(), Some(0), "{text}{told}");
+    let verified: Value = serde_json::from_str(&text).unwrap();
+    assert!(verified["controls"].as_array().is_some_and(|rows| rows.len() > 30), "{text}");
+    let mut bytes = std::fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let changed = kept.with_file_name("changed.tar");
+    std::fs::write(&changed, bytes).unwrap();
+    assert_eq!(verify(&changed).status.code(), Some(1));
+    std::fs::remove_file(&changed).unwrap();
+}
+
+/// What is broken fails its own proofs and no other, and `up` puts it back or says what it is.
+pub fn broken(cluster: &Cluster) {
+    let key = "/registry/canary.example.org/things/open";
+    cluster.on("cp2", "chmod 644 /etc/kubernetes/pki/sa.key");
+    cluster.on(
+        "w2",
+        "systemd-run --quiet --unit=canary-ear systemd-socket-activate -l 0.0.0.0:10255 /bin/cat",
+    );
+    cluster.etcd(&format!("put {key} plaintext"));
+    let proved = cluster.ringfort("prove", &[]);
+    cluster.etcd(&format!("del {key}"));
+    cluster.on("w2", "systemctl stop canary-ear");
+    assert_eq!(proved.code, Some(1), "{}", proved.stderr);
+    let expected = [
+        "access/kubelet-authorization",
+        "data/encryption-at-rest",
+        "network/loopback-only",
+        "node/closed-files",
+    ];
+    assert_eq!(failed(&proved), expected.map(str::to_owned).into());
+    let up = cluster.ringfort("up", &[]);
+    well(&up);
+}
+
+fn failed(said: &Said) -> BTreeSet<String> {
+    let is_failed = |event: &&Value| event["event"] == "proof" && event["verdict"] == "failed";
+    let control = |event: &Value| event["control"].as_str().map(str::to_owned);
+    said.events.iter().filter(is_failed).filter_map(control).collect()
+}
