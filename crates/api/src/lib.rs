@@ -19,14 +19,13 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, EvictParams, ListParams, LogParams, Patch, PatchParams,
     PostParams,
 };
-use kube::client::ClientBuilder;
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use kube::error::DiscoveryError;
 use kube::{Client, Config};
 use serde_json::Value;
-use tower::limit::ConcurrencyLimitLayer;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::secret::Secret;
@@ -37,7 +36,8 @@ pub use rewrite::StoredKind;
 /// The name under which ringfort owns fields (server-side apply).
 pub const FIELD_MANAGER: &str = "ringfort";
 
-/// Requests of one conversation at a time, and so its connections: with a name, and without.
+/// Requests of one conversation at a time, and so its connections: with a name, and without. More would
+/// wait for a channel of the tunnel that they go through, while connections that rest hold all of them.
 const CONNECTIONS: usize = 3;
 const UNNAMED_CONNECTIONS: usize = 2;
 
@@ -104,6 +104,7 @@ impl ApiError {
 pub struct Cluster {
     client: Client,
     kinds: Mutex<BTreeMap<(String, String), (ApiResource, Scope)>>,
+    turns: Semaphore,
 }
 
 impl Cluster {
@@ -152,10 +153,8 @@ impl Cluster {
         config.write_timeout = Some(Duration::from_secs(30));
         config.default_retry = false;
         config.auth_info = auth_info;
-        // A connection each would be more than a tunnel through SSH has channels for.
-        let width = ConcurrencyLimitLayer::new(connections);
-        let client = ClientBuilder::try_from(config).map_err(fault)?.with_layer(&width).build();
-        Ok(Self { client, kinds: Mutex::default() })
+        let client = Client::try_from(config).map_err(fault)?;
+        Ok(Self { client, kinds: Mutex::default(), turns: Semaphore::new(connections) })
     }
 
     /// Says what applying an object would change, by a dry run on the server.
@@ -163,6 +162,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn look(&self, object: &Value) -> Result<Looked, ApiError> {
+        let _turn = self.turn().await;
         let (api, name) = match self.api_of(object).await {
             // Of a kind that the server does not have yet, nothing is there.
             Err(error) if error.status() == Some(404) => return Ok(Looked::Absent),
@@ -181,6 +181,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn apply(&self, object: &Value) -> Result<Value, ApiError> {
+        let _turn = self.turn().await;
         let (api, name) = self.api_of(object).await?;
         let applied = api.patch(&name, &params(), &Patch::Apply(object)).await.map_err(fault)?;
         value(&applied)
@@ -191,6 +192,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused, or the object went away meanwhile.
     pub async fn apply_if_there(&self, object: &Value) -> Result<bool, ApiError> {
+        let _turn = self.turn().await;
         let (api, name) = self.api_of(object).await?;
         let Some(live) = api.get_opt(&name).await.map_err(fault)? else { return Ok(false) };
         let mut object = object.clone();
@@ -205,6 +207,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn cordon(&self, node: &str) -> Result<(), ApiError> {
+        let _turn = self.turn().await;
         let nodes: Api<Node> = Api::all(self.client.clone());
         nodes.cordon(node).await.map(|_| ()).map_err(fault)
     }
@@ -214,6 +217,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn pods_on(&self, node: &str) -> Result<Vec<Value>, ApiError> {
+        let _turn = self.turn().await;
         let api = self.api("v1", "Pod", None).await?;
         let placed = ListParams::default().fields(&format!("spec.nodeName={node}"));
         api.list(&placed).await.map_err(fault)?.items.iter().map(value).collect()
@@ -224,6 +228,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused: with 429, a budget does not allow it now.
     pub async fn evict(&self, namespace: &str, pod: &str) -> Result<(), ApiError> {
+        let _turn = self.turn().await;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         match pods.evict(pod, &EvictParams::default()).await.map_err(fault) {
             Ok(_) => Ok(()),
@@ -237,6 +242,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn create(&self, object: &Value) -> Result<Value, ApiError> {
+        let _turn = self.turn().await;
         let (api, _) = self.api_of(object).await?;
         let object: DynamicObject =
             serde_json::from_value(object.clone()).map_err(|e| shape(&e))?;
@@ -248,6 +254,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn send(&self, request: &Request<'_>) -> Result<Value, ApiError> {
+        let _turn = self.turn().await;
         let path = self.path(request).await?;
         let sent = request.write(&path)?;
         self.client.request(sent).await.map_err(fault)
@@ -262,6 +269,7 @@ impl Cluster {
         path: &str,
         token: Option<&Secret<String>>,
     ) -> Result<u16, ApiError> {
+        let _turn = self.turn().await;
         let mut request = http::Request::get(path);
         if let Some(token) = token {
             let shown = format!("Bearer {}", token.expose());
@@ -269,8 +277,12 @@ impl Cluster {
             shown.set_sensitive(true);
             request = request.header(http::header::AUTHORIZATION, shown);
         }
-        let request = request.body(kube::client::Body::empty()).map_err(|e| shape(&e))?;
-        Ok(self.client.send(request).await.map_err(fault)?.status().as_u16())
+        let request = request.body(Vec::new()).map_err(|e| shape(&e))?;
+        match self.client.request_text(request).await.map_err(fault) {
+            Ok(_) => Ok(200),
+            Err(ApiError::Refused { status, .. }) => Ok(status),
+            Err(other) => Err(other),
+        }
     }
 
     /// Finds the path of what a request is about.
@@ -305,6 +317,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
+        let _turn = self.turn().await;
         let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
         api.get_opt(&key.name).await.map_err(fault)?.as_ref().map(value).transpose()
     }
@@ -320,6 +333,7 @@ impl Cluster {
         namespace: Option<&str>,
         labels: Option<&str>,
     ) -> Result<Vec<Value>, ApiError> {
+        let _turn = self.turn().await;
         let api = self.api(api_version, kind, namespace).await?;
         let wanted =
             ListParams { label_selector: labels.map(str::to_owned), ..ListParams::default() };
@@ -331,6 +345,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
+        let _turn = self.turn().await;
         let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
         match api.delete(&key.name, &DeleteParams::background()).await.map_err(fault) {
             Ok(_) => Ok(()),
@@ -344,6 +359,7 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn logs(&self, namespace: &str, pod: &str) -> Result<String, ApiError> {
+        let _turn = self.turn().await;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         pods.logs(pod, &LogParams::default()).await.map_err(fault)
     }
@@ -353,8 +369,14 @@ impl Cluster {
     /// # Errors
     /// The server did not answer, or not with success.
     pub async fn text(&self, path: &str) -> Result<String, ApiError> {
+        let _turn = self.turn().await;
         let request = http::Request::get(path).body(Vec::new()).map_err(|e| shape(&e))?;
         self.client.request_text(request).await.map_err(fault)
+    }
+
+    /// Waits until the conversation has room for a request and its whole answer.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     async fn api_of(&self, object: &Value) -> Result<(Api<DynamicObject>, String), ApiError> {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::Host;
 
 /// Channels of one tunnel at a time: sshd allows ten sessions a connection (`MaxSessions`).
-const CHANNELS: usize = 5;
+const CHANNELS: usize = 6;
 
 /// A port on loopback that leads to a command on a machine. Closed when dropped.
 pub struct Tunnel {

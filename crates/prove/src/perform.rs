@@ -22,7 +22,7 @@ use crate::machine::run;
 use crate::{etcd, listen, machine, rehearse};
 
 /// How long one act may take, apart from rehearsals.
-const ACT_LIMIT: Duration = Duration::from_secs(40);
+const ACT_LIMIT: Duration = Duration::from_secs(60);
 /// How long reading all of etcd may take.
 const SCAN_LIMIT: Duration = Duration::from_secs(300);
 /// How long a rehearsal may take where nobody interrupts it: the control plane's way down and up again.
