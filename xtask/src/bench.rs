@@ -6,6 +6,7 @@ mod kubeadm;
 mod lab;
 mod load;
 mod outage;
+mod prove;
 mod report;
 mod story;
 
@@ -14,6 +15,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
+       cargo xtask bench prove [ARGUMENTS, see bench prove --help]
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
@@ -21,6 +23,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     match arguments.split_first() {
         Some((&"create", rest)) => create::task(workspace, rest),
+        Some((&"prove", rest)) => prove::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),

@@ -132,6 +132,8 @@ mod tests {
                 let text = text.split("\n## ").next().unwrap_or_default().trim();
                 assert!(!text.is_empty(), "{}: {heading}", control.id);
             }
+            let says_how = control.doc.contains("## Proved\n");
+            assert_eq!(says_how, control.prove.is_some(), "{}", control.id);
         }
     }
 }

@@ -10,18 +10,13 @@ use crate::cluster::{Cluster, Said};
 
 /// Nothing is changed by proving, and evidence is worth what its signature is.
 pub fn again(cluster: &Cluster) {
-    let before = cluster.kubectl(&["get", "pods,secrets,configmaps", "-A", "-o", "name"]).stdout;
+    let before = lasting(cluster);
     let proved = cluster.ringfort("prove", &[]);
     well(&proved);
     let end = proved.end();
     println!("     prove: {end}");
     assert!(end["proved"].as_u64() > Some(30) && end["changes"] == 0, "{end}");
-    let after = cluster.kubectl(&["get", "pods,secrets,configmaps", "-A", "-o", "name"]).stdout;
-    let lasting = |text: &str| {
-        let canary = |line: &&str| !line.contains("canary");
-        text.lines().filter(canary).map(str::to_owned).collect::<BTreeSet<_>>()
-    };
-    assert_eq!(lasting(&before), lasting(&after));
+    assert_eq!(before, lasting(cluster));
 
     let kept = cluster.kubeconfig().parent().unwrap().join("evidence.tar");
     let verify = |archive: &std::path::Path| {
@@ -42,6 +37,14 @@ pub fn again(cluster: &Cluster) {
     std::fs::write(&changed, bytes).unwrap();
     assert_eq!(verify(&changed).status.code(), Some(1));
     std::fs::remove_file(&changed).unwrap();
+}
+
+/// What is in the cluster, apart from canaries that an earlier run left to be deleted.
+fn lasting(cluster: &Cluster) -> BTreeSet<String> {
+    let columns = "custom-columns=IN:.metadata.namespace,KIND:.kind,NAME:.metadata.name";
+    let all = ["get", "pods,secrets,configmaps", "-A", "--no-headers", "-o", columns];
+    let listed = cluster.kubectl(&all).stdout;
+    listed.lines().filter(|line| !line.contains("canary")).map(str::to_owned).collect()
 }
 
 /// What is broken fails its own proofs and no other, and `up` puts it back or says what it is.

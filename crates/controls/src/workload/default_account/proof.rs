@@ -4,9 +4,10 @@
 use serde_json::json;
 
 use ringfort_model::act::{Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::judgement::Decided;
 
 use crate::proof::tries::{GUARD, Try, all_refused};
-use crate::proof::{Scene, fail, gap, words};
+use crate::proof::{Scene, done, fail, gap, pass, words};
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let account = scene.key("v1", "ServiceAccount", "default");
@@ -16,15 +17,13 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     };
     match seen {
         Seen::Object(found) if found["automountServiceAccountToken"] == false => {}
-        // Before 1.36 nothing fills it in: a pod that asks for no account is given a token.
+        // A stated limit: before 1.36 nothing fills it in.
         Seen::Object(_) if !scene.minor.has_mutating_policies() => {
-            return gap(
-                format!(
-                    "Kubernetes {} fills nothing in: new namespaces' accounts give tokens",
-                    scene.minor
-                ),
-                "kubernetes: \"1.36\" or later",
+            let reason = format!(
+                "Kubernetes {} fills nothing in: accounts of namespaces that are made later give tokens",
+                scene.minor
             );
+            return done(Ok(Decided::NotApplicable { reason }));
         }
         Seen::Object(_) => {
             return fail(
@@ -46,9 +45,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     });
     let said = "the account default of a new namespace gives no token, and nobody changes that";
     match all_refused(scene, &transcript[1..], &[], &tries, said) {
-        Next::Done(Ok(ringfort_model::judgement::Decided::Pass(_))) => {
-            crate::proof::pass(said.to_owned(), transcript)
-        }
+        Next::Done(Ok(Decided::Pass(_))) => pass(said.to_owned(), transcript),
         other => other,
     }
 }
