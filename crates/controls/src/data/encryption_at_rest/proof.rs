@@ -25,6 +25,8 @@ const NAME: &str = "canary-at-rest";
 const GROUP: &str = "canary.ringfort.dev";
 /// Looks before giving up on a new kind of object.
 const LOOKS: (usize, u64) = (60, 500);
+/// A server reads its configuration again within a minute of its change.
+const RELOAD: (usize, u64) = (70, 1_000);
 /// The metric that names the digest of what a server seals by.
 const FAMILY: &str = "apiserver_encryption_config_controller_last_config_info";
 
@@ -56,8 +58,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             return Ok(gap(said, "ringfort up"));
         }
         let seen = course.step(looks(scene))?;
+        let told = course.until(RELOAD, || configurations(scene), has_settled)?;
         course.step(vec![scene.ask(Ask::Delete(kind_key()))])?;
-        Ok(judge(scene, seen, course.so_far()))
+        let all: Vec<&(Act, Seen)> = seen.iter().chain(told).collect();
+        Ok(judge(scene, &all, course.so_far()))
     })
 }
 
@@ -74,17 +78,34 @@ fn looks(scene: &Scene) -> Vec<Act> {
         let mut acts: Vec<Act> = keys.iter().map(read).collect();
         let open = OPEN.map(str::to_owned).into();
         acts.push(Act::Scan { member: node.clone(), open });
-        acts.push(Act::Ask {
-            server: node.clone(),
-            speaker: Speaker::Keeper,
-            ask: Ask::Metrics { beginning: FAMILY.to_owned() },
-        });
         acts
     };
     scene.control_planes.iter().flat_map(of).collect()
 }
 
-fn judge(scene: &Scene, seen: &[(Act, Seen)], all: &Transcript) -> Next {
+/// Asks every server by what configuration it seals.
+fn configurations(scene: &Scene) -> Vec<Act> {
+    let of = |server: &NodeName| Act::Ask {
+        server: server.clone(),
+        speaker: Speaker::Keeper,
+        ask: Ask::Metrics { beginning: FAMILY.to_owned() },
+    };
+    scene.control_planes.iter().map(of).collect()
+}
+
+/// Servers that all answer and do not agree may still be reading what was changed a moment ago.
+fn has_settled(told: &[(Act, Seen)]) -> bool {
+    let digest = |(_, seen): &(Act, Seen)| match seen {
+        Seen::Lines(lines) => digest(lines),
+        _ => None,
+    };
+    match told.iter().map(digest).collect::<Option<BTreeSet<_>>>() {
+        Some(digests) => digests.len() == 1,
+        None => true,
+    }
+}
+
+fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Next {
     let mut gaps = Vec::new();
     let mut digests = BTreeSet::new();
     let (mut opened, mut values) = (0, 0);
