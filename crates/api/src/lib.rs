@@ -17,7 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{
     Api, DeleteParams, DynamicObject, EvictParams, ListParams, LogParams, Patch, PatchParams,
-    PostParams,
 };
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
@@ -242,11 +241,14 @@ impl Cluster {
     /// # Errors
     /// The server did not answer or refused.
     pub async fn create(&self, object: &Value) -> Result<Value, ApiError> {
-        let _turn = self.turn().await;
-        let (api, _) = self.api_of(object).await?;
-        let object: DynamicObject =
-            serde_json::from_value(object.clone()).map_err(|e| shape(&e))?;
-        value(&api.create(&PostParams::default(), &object).await.map_err(fault)?)
+        self.send(&Request {
+            method: Method::Create,
+            target: Target::KindOf(object),
+            body: Some(object),
+            dry_run: false,
+            user: None,
+        })
+        .await
     }
 
     /// Sends a request, in the name of another user if need be.

@@ -41,7 +41,7 @@ pub fn look(root: &Root) -> io::Result<Vec<KeyFile>> {
     while let Some(place) = places.pop() {
         let entries = match fs::read_dir(&place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
+            entries => entries.map_err(|error| at(&place, &error))?,
         };
         for entry in entries {
             let entry = entry?;
@@ -62,7 +62,7 @@ pub fn look(root: &Root) -> io::Result<Vec<KeyFile>> {
 fn keys(root: &Root, path: &Path) -> io::Result<Vec<KeyFile>> {
     let gone = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Ok(Vec::new()),
-        _ => Err(error),
+        _ => Err(at(path, &error)),
     };
     let size = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.len(),
@@ -80,6 +80,11 @@ fn keys(root: &Root, path: &Path) -> io::Result<Vec<KeyFile>> {
     let shown = format!("/{}", shown.display());
     let key = |block: &str| KeyFile { path: shown.clone(), public_key: public_half(block) };
     Ok(blocks(text).into_iter().map(key).collect())
+}
+
+/// Names what could not be read.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Cuts a text into its private keys.

@@ -37,17 +37,23 @@ pub struct ClientPapers {
 
 /// The most that is read of an answer before its status is known.
 const ANSWER_BYTES: usize = 4_096;
-/// The program on machines that leads to a port.
-const CONNECT: &str = "exec /usr/local/bin/ringfort node connect";
 
 /// Makes one conversation.
-pub(crate) async fn dial(host: &Host, papers: &Papers, dial: &Dial) -> Result<Dialled, String> {
+///
+/// `program` leads to the port, on the machine that is spoken from.
+pub(crate) async fn dial(
+    host: &Host,
+    program: &str,
+    papers: &Papers,
+    dial: &Dial,
+) -> Result<Dialled, String> {
     let config = match dial.hello {
         Hello::Plain => None,
         Hello::Tls12 => Some(config(papers, dial, &[&rustls::version::TLS12])?),
         Hello::Tls13 => Some(config(papers, dial, &[&rustls::version::TLS13])?),
     };
-    let pipe = host.open(&format!("{CONNECT} {}", dial.to)).await.map_err(|e| e.to_string())?;
+    let command = format!("exec {program} node connect {}", dial.to);
+    let pipe = host.open(&command).await.map_err(|e| e.to_string())?;
     let (reader, writer, ending) = pipe.into_parts();
     let stream = join(reader, writer);
     let Some(config) = config else {

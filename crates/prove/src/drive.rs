@@ -40,6 +40,8 @@ pub struct Site {
     /// How much is done on one machine at a time: sshd allows ten sessions a connection
     /// (`MaxSessions`), and tunnels to the API take some.
     pub turns: BTreeMap<NodeName, Semaphore>,
+    /// Where ringfort's own program of this version lies on machines.
+    pub program: &'static str,
 }
 
 /// Sessions of proofs on one machine at a time.

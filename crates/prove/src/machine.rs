@@ -95,7 +95,7 @@ fn process(block: &str) -> Option<ProcessSeen> {
 /// Tells where a machine listens.
 pub(crate) async fn listeners(host: &Host) -> Result<Vec<SocketAddr>, String> {
     let said =
-        text(host, "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || cat /proc/net/tcp").await?;
+        text(host, "cat /proc/net/tcp; [ ! -e /proc/net/tcp6 ] || cat /proc/net/tcp6").await?;
     let mut listeners: Vec<SocketAddr> = said.lines().filter_map(listener).collect();
     listeners.sort();
     listeners.dedup();
@@ -129,8 +129,8 @@ fn listener(line: &str) -> Option<SocketAddr> {
 }
 
 /// Looks for private keys, and tells their public halves.
-pub(crate) async fn private_keys(host: &Host) -> Result<Vec<KeyFile>, String> {
-    let said = run(host, "exec /usr/local/bin/ringfort node keys").await?;
+pub(crate) async fn private_keys(host: &Host, program: &str) -> Result<Vec<KeyFile>, String> {
+    let said = run(host, &format!("exec {program} node keys")).await?;
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node keys: {e}"))
 }
 

@@ -98,14 +98,19 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::ReadAudit { server, holding } => audit(host(server)?, holding).await,
         Act::Sweep { server, paths } => sweep(way(&site.strangers, server)?, paths).await,
         Act::TryToken { server, wish } => try_token(site, way(&site.servers, server)?, wish).await,
-        Act::Dial(what) => dial(host(&what.from)?, &site.papers, what).await.map(Seen::Dialled),
+        Act::Dial(what) => {
+            let from = host(&what.from)?;
+            dial(from, site.program, &site.papers, what).await.map(Seen::Dialled)
+        }
         Act::Files { node, paths } => machine::files(host(node)?, paths).await.map(Seen::Files),
         Act::Kernel { node, names } => machine::kernel(host(node)?, names).await.map(Seen::Values),
         Act::Processes { node, names } => {
             machine::processes(host(node)?, names).await.map(Seen::Processes)
         }
         Act::Listeners { node } => machine::listeners(host(node)?).await.map(Seen::Listeners),
-        Act::PrivateKeys { node } => machine::private_keys(host(node)?).await.map(Seen::Keys),
+        Act::PrivateKeys { node } => {
+            machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
+        }
         Act::Listen { node, pods } => {
             run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
         }

@@ -14,7 +14,6 @@ use std::time::Instant;
 use super::lab::{Asked, Ground, Lab};
 use crate::failure::{Failure, Result};
 use crate::process;
-use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
@@ -48,13 +47,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(workspace, arguments)?;
-    let asked = Asked {
-        kubernetes: &wish.kubernetes,
-        binary: wish.binary.as_deref(),
-        bundle: wish.bundle.as_deref(),
-        virtual_machines: None,
-    };
-    let ground = asked.prepare(workspace)?;
+    let ground = wish.asked.prepare(workspace)?;
     let suite = ground.program("e2e.test")?;
     let archives = images(workspace, &ground, &suite, &wish.out)?;
     let lab = Lab::boot(&ground)?;
@@ -77,39 +70,33 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 }
 
 struct Wish {
-    kubernetes: String,
+    asked: Asked,
     focus: String,
     skip: String,
     minutes: String,
-    bundle: Option<PathBuf>,
-    binary: Option<PathBuf>,
     out: PathBuf,
 }
 
 impl Wish {
     fn read(workspace: &Workspace, arguments: &[&str]) -> Result<Self> {
         let mut wish = Self {
-            kubernetes: KUBERNETES.to_owned(),
+            asked: Asked::usual(),
             focus: r"\[Conformance\]".to_owned(),
             skip: r"\[Serial\]|\[Slow\]|\[Disruptive\]".to_owned(),
             minutes: "240".to_owned(),
-            bundle: None,
-            binary: None,
             out: workspace.target()?.join("conformance"),
         };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
             match argument {
-                "--kubernetes" => wish.kubernetes = value.to_owned(),
+                option if wish.asked.takes(option, value) => {}
                 "--focus" => wish.focus = value.to_owned(),
                 "--skip" => wish.skip = value.to_owned(),
                 "--minutes" => {
                     wish.minutes =
                         value.parse::<u32>().map_err(|_| Failure::usage(USAGE))?.to_string();
                 }
-                "--bundle" => wish.bundle = Some(PathBuf::from(value)),
-                "--binary" => wish.binary = Some(PathBuf::from(value)),
                 "--out" => wish.out = PathBuf::from(value),
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }

@@ -12,7 +12,6 @@ use super::report::{Report, Sample};
 use super::{kubeadm, load, outage};
 use crate::failure::{Failure, Result};
 use crate::process;
-use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
@@ -44,21 +43,15 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(arguments)?;
-    let asked = Asked {
-        kubernetes: &wish.kubernetes,
-        binary: wish.binary.as_deref(),
-        bundle: wish.bundle.as_deref(),
-        virtual_machines: wish.virtual_machines.as_deref(),
-    };
-    let ground = asked.prepare(workspace)?;
+    let ground = wish.asked.prepare(workspace)?;
     let size = fs::metadata(&ground.ringfort)
         .map_err(|source| Failure::at("read", &ground.ringfort, &source))?;
     let mut report = Report {
-        kubernetes: wish.kubernetes.clone(),
+        kubernetes: wish.asked.kubernetes.clone(),
         processors: thread::available_parallelism().map_or(0, usize::from),
-        binary: wish.binary.clone(),
+        binary: wish.asked.binary.clone(),
         size: size.len(),
-        virtual_machines: wish.virtual_machines.clone(),
+        virtual_machines: wish.asked.virtual_machines.clone(),
         samples: Vec::new(),
     };
     for run in 1..=wish.runs {
@@ -81,47 +74,37 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 
 /// What was asked for.
 struct Wish {
-    kubernetes: String,
+    asked: Asked,
     runs: usize,
     kubeadm: bool,
     outage: bool,
-    virtual_machines: Option<String>,
     json: Option<PathBuf>,
-    bundle: Option<PathBuf>,
-    binary: Option<PathBuf>,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> Result<Self> {
-        let mut wish = Self {
-            kubernetes: KUBERNETES.to_owned(),
-            runs: 1,
-            kubeadm: false,
-            outage: false,
-            virtual_machines: None,
-            json: None,
-            bundle: None,
-            binary: None,
-        };
+        let mut wish =
+            Self { asked: Asked::usual(), runs: 1, kubeadm: false, outage: false, json: None };
         let mut arguments = arguments.iter().peekable();
         while let Some(&argument) = arguments.next() {
             let mut value = || arguments.next().copied().ok_or_else(|| Failure::usage(USAGE));
             match argument {
-                "--kubernetes" => wish.kubernetes = value()?.to_owned(),
                 "--runs" => wish.runs = count(value()?)?,
                 "--kubeadm" => wish.kubeadm = true,
                 "--outage" => wish.outage = true,
                 "--vm" => {
                     let named = arguments.next_if(|next| !next.starts_with("--"));
-                    wish.virtual_machines = Some(named.copied().unwrap_or(VIRTUAL).to_owned());
+                    wish.asked.virtual_machines =
+                        Some(named.copied().unwrap_or(VIRTUAL).to_owned());
                 }
                 "--json" => wish.json = Some(PathBuf::from(value()?)),
-                "--bundle" => wish.bundle = Some(PathBuf::from(value()?)),
-                "--binary" => wish.binary = Some(PathBuf::from(value()?)),
+                "--kubernetes" | "--bundle" | "--binary" => {
+                    wish.asked.takes(argument, value()?);
+                }
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }
-        if wish.kubeadm && wish.virtual_machines.is_some() {
+        if wish.kubeadm && wish.asked.virtual_machines.is_some() {
             let reason = "--kubeadm compares machines of one kind: leave out --vm, or --kubeadm";
             return Err(Failure::usage(reason));
         }
@@ -219,10 +202,10 @@ mod tests {
     fn options_are_read_and_the_unknown_is_refused() {
         let wish = Wish::read(&["--runs", "3", "--outage", "--vm", "cp3,w3"]).unwrap();
         assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, false, true));
-        assert_eq!(wish.virtual_machines.as_deref(), Some("cp3,w3"));
+        assert_eq!(wish.asked.virtual_machines.as_deref(), Some("cp3,w3"));
         for (said, meant) in [(&["--vm", "--outage"][..], "cp3,w3"), (&["--vm", "w1"], "w1")] {
             let wish = Wish::read(said).unwrap();
-            assert_eq!(wish.virtual_machines.as_deref(), Some(meant), "{said:?}");
+            assert_eq!(wish.asked.virtual_machines.as_deref(), Some(meant), "{said:?}");
         }
         let both = &["--kubeadm", "--vm", "cp3"];
         for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], both] {

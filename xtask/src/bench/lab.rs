@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use super::story::Story;
 use crate::failure::{Failure, Result};
+use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
 use crate::{dist, packages, process};
 
@@ -27,19 +28,36 @@ pub(super) struct Ground {
 }
 
 /// What somebody asked to measure.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
     /// The minor of Kubernetes.
-    pub(super) kubernetes: &'a str,
+    pub(super) kubernetes: String,
     /// The program, other than the one that would be released.
-    pub(super) binary: Option<&'a Path>,
+    pub(super) binary: Option<PathBuf>,
     /// The bundle, other than the newest of that minor in the cache.
-    pub(super) bundle: Option<&'a Path>,
+    pub(super) bundle: Option<PathBuf>,
     /// Machines that are to be virtual ones.
-    pub(super) virtual_machines: Option<&'a str>,
+    pub(super) virtual_machines: Option<String>,
 }
 
-impl Asked<'_> {
+impl Asked {
+    /// Asks for what would be released.
+    pub(super) fn usual() -> Self {
+        let kubernetes = KUBERNETES.to_owned();
+        Self { kubernetes, binary: None, bundle: None, virtual_machines: None }
+    }
+
+    /// Takes an option that every measurement has; says whether it is one.
+    pub(super) fn takes(&mut self, option: &str, value: &str) -> bool {
+        match option {
+            "--kubernetes" => self.kubernetes = value.to_owned(),
+            "--binary" => self.binary = Some(PathBuf::from(value)),
+            "--bundle" => self.bundle = Some(PathBuf::from(value)),
+            _ => return false,
+        }
+        true
+    }
+
     /// Installs and builds what is missing.
     pub(super) fn prepare(&self, workspace: &Workspace) -> Result<Ground> {
         let mut missing = packages::missing();
@@ -47,20 +65,20 @@ impl Asked<'_> {
             missing.extend(packages::missing_of(packages::VIRTUAL));
         }
         packages::install(&missing)?;
-        let ringfort = match self.binary {
-            Some(binary) => binary.to_owned(),
+        let ringfort = match &self.binary {
+            Some(binary) => binary.clone(),
             None => dist::build(workspace)?,
         };
-        let bundle = match self.bundle {
-            Some(directory) => directory.to_owned(),
-            None => build(&ringfort, self.kubernetes, &[])?,
+        let bundle = match &self.bundle {
+            Some(directory) => directory.clone(),
+            None => build(&ringfort, &self.kubernetes, &[])?,
         };
         Ok(Ground {
             ringfort,
             bundle,
-            kubernetes: self.kubernetes.to_owned(),
+            kubernetes: self.kubernetes.clone(),
             directory: workspace.root().join(".ringfort").join(LAB),
-            virtual_machines: self.virtual_machines.map(str::to_owned),
+            virtual_machines: self.virtual_machines.clone(),
         })
     }
 }

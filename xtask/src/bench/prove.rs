@@ -1,12 +1,9 @@
 //! `cargo xtask bench prove`: how long all proofs that disturb nobody take on a healthy cluster, how
 //! often one of them fails there, and how long the rehearsal takes.
 
-use std::path::PathBuf;
-
 use super::lab::{Asked, Ground, Lab};
 use super::story::Story;
 use crate::failure::{Failure, Result};
-use crate::stages::KUBERNETES;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench prove [OPTIONS]
@@ -28,15 +25,9 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wish = Wish::read(arguments)?;
-    let asked = Asked {
-        kubernetes: &wish.kubernetes,
-        binary: wish.binary.as_deref(),
-        bundle: wish.bundle.as_deref(),
-        virtual_machines: None,
-    };
-    let ground = asked.prepare(workspace)?;
+    let ground = wish.asked.prepare(workspace)?;
     let (first, runs) = measure(&ground, wish.runs)?;
-    println!("{}", table(&wish.kubernetes, &first, &runs));
+    println!("{}", table(&wish.asked.kubernetes, &first, &runs));
     let failed: Vec<&str> =
         runs.iter().flat_map(|run| &run.not_proved).map(String::as_str).collect();
     match failed.as_slice() {
@@ -46,27 +37,22 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 }
 
 struct Wish {
-    kubernetes: String,
+    asked: Asked,
     runs: usize,
-    bundle: Option<PathBuf>,
-    binary: Option<PathBuf>,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> Result<Self> {
-        let mut wish =
-            Self { kubernetes: KUBERNETES.to_owned(), runs: 20, bundle: None, binary: None };
+        let mut wish = Self { asked: Asked::usual(), runs: 20 };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
             match argument {
-                "--kubernetes" => wish.kubernetes = value.to_owned(),
+                option if wish.asked.takes(option, value) => {}
                 "--runs" => {
                     let number = value.parse().ok().filter(|number| *number > 0);
                     wish.runs = number.ok_or_else(|| Failure::usage(USAGE))?;
                 }
-                "--bundle" => wish.bundle = Some(PathBuf::from(value)),
-                "--binary" => wish.binary = Some(PathBuf::from(value)),
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }

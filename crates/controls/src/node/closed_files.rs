@@ -2,8 +2,6 @@
 
 mod proof;
 
-use ringfort_spec::Limit;
-
 use crate::control::{Control, Ref, Severity};
 use crate::proof::{Phase, Proof};
 
@@ -13,7 +11,7 @@ pub static CONTROL: Control = Control {
     title: "Files of the cluster are read and written by whom they were made for, and by nobody else",
     severity: Severity::High,
     refs: &[Ref::Cis("1.1.19"), Ref::Cis("1.1.20"), Ref::Cis("1.1.21")],
-    limits: &[] as &[Limit],
+    limits: &[],
     doc: include_str!("closed_files.md"),
     // Each control gives its own files their modes.
     make: None,

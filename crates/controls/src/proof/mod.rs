@@ -15,7 +15,7 @@ pub(crate) mod tries;
 use ringfort_model::act::{Next, Seen, Transcript};
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 
-pub(crate) use course::course;
+pub(crate) use course::{Course, course};
 pub use scene::{AuthorityMark, PodTraffic, Scene};
 
 /// How one control is shown.
@@ -59,6 +59,30 @@ pub(crate) fn gap(said: impl Into<String>, closes: impl Into<String>) -> Next {
 pub(crate) fn done(judgement: Judgement) -> Next {
     Next::Done(judgement)
 }
+
+/// What could not be seen. It is told in the end only, since a failure that was seen weighs more.
+#[derive(Default)]
+pub(crate) struct Gaps(Vec<String>);
+
+impl Gaps {
+    pub(crate) fn add(&mut self, said: String) {
+        self.0.push(said);
+    }
+
+    /// Ends the proof as unknown if there is a gap.
+    pub(crate) fn close(self) -> Result<(), Next> {
+        match self.0.as_slice() {
+            [] => Ok(()),
+            [only] => Err(gap(format!("not shown: {only}"), AGAIN)),
+            [first, rest @ ..] => {
+                Err(gap(format!("not shown: {first}, and {} more", rest.len()), AGAIN))
+            }
+        }
+    }
+}
+
+/// What closes most gaps: what was silent may answer, and what is missing is mended.
+pub(crate) const AGAIN: &str = "ringfort up";
 
 /// Says in words what was seen, for gaps.
 pub(crate) fn words(seen: &Seen) -> String {

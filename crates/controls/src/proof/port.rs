@@ -5,13 +5,11 @@
 
 use std::net::SocketAddr;
 
-use ringfort_model::act::{
-    Act, Credential, Dial, Dialled, Ended, Flaw, Hello, Next, Seen, Transcript,
-};
+use ringfort_model::act::{Act, Credential, Dial, Dialled, Ended, Flaw, Hello, Next, Seen};
 use ringfort_model::certificate::Authority;
 use ringfort_model::name::NodeName;
 
-use super::{Scene, course, fail, gap, pass, words};
+use super::{Course, Gaps, Scene, fail, words};
 
 /// A port that speaks TLS.
 #[derive(Clone, Copy, Debug)]
@@ -125,58 +123,45 @@ pub(crate) fn is_refused(dialled: &Dialled) -> bool {
     }
 }
 
-/// Shows that ports let in who should be, and nobody else.
-pub(crate) fn shut(scene: &Scene, transcript: &Transcript, ports: &[Port], said: &str) -> Next {
-    course(transcript, |course| {
-        let proper = |port: &Port| port.dial(scene, Hello::Tls13, Some((port.client, Flaw::None)));
-        // Who refuses everybody has shown nothing.
-        for (act, seen) in course.step(ports.iter().flat_map(proper).collect())? {
-            match seen {
-                Seen::Dialled(Dialled { end: Ended::Answered { status: 200 }, .. }) => {}
-                Seen::Dialled(Dialled { end: Ended::Distrusted { why }, .. }) => {
-                    return Ok(fail(
-                        format!("{}: its certificate is not the cluster's: {why}", place(act)),
-                        "ringfort up",
-                    ));
-                }
-                other => {
-                    let said =
-                        format!("{}: who should be let in is not: {}", place(act), answer(other));
-                    return Ok(gap(said, "does the component run there? ringfort up"));
-                }
+/// Shows that ports let in who should be, and nobody else. Gives how often that was tried.
+pub(crate) fn shut(course: &mut Course<'_>, scene: &Scene, ports: &[Port]) -> Result<usize, Next> {
+    let proper = |port: &Port| port.dial(scene, Hello::Tls13, Some((port.client, Flaw::None)));
+    let mut gaps = Gaps::default();
+    // Who refuses everybody has shown nothing.
+    for (act, seen) in course.step(ports.iter().flat_map(proper).collect())? {
+        match seen {
+            Seen::Dialled(Dialled { end: Ended::Answered { status: 200 }, .. }) => {}
+            Seen::Dialled(Dialled { end: Ended::Distrusted { why }, .. }) => {
+                let said = format!("{}: its certificate is not the cluster's: {why}", place(act));
+                return Err(fail(said, "ringfort up"));
+            }
+            other => {
+                let said = format!("{}: who should be let in is not", place(act));
+                gaps.add(format!("{said}: {}", answer(other)));
             }
         }
-        let mut acts = Vec::new();
-        let mut whats = Vec::new();
-        for port in ports {
-            for (what, hello, shows) in knocks(*port) {
-                let knocking = port.dial(scene, hello, shows);
-                whats.extend(knocking.iter().map(|_| (port.component, what.clone())));
-                acts.extend(knocking);
-            }
+    }
+    let mut acts = Vec::new();
+    let mut whats = Vec::new();
+    for port in ports {
+        for (what, hello, shows) in knocks(*port) {
+            let knocking = port.dial(scene, hello, shows);
+            whats.extend(knocking.iter().map(|_| (port.component, what.clone())));
+            acts.extend(knocking);
         }
-        let mut gaps = Vec::new();
-        for ((act, seen), (component, what)) in course.step(acts)?.iter().zip(&whats) {
-            match seen {
-                Seen::Dialled(dialled) if is_refused(dialled) => {}
-                Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) => {
-                    return Ok(fail(
-                        format!("{}: {component} answers {what} with {status}", place(act)),
-                        "are its flags the blueprint's? ringfort up",
-                    ));
-                }
-                other => {
-                    gaps.push(format!("{}: {component}, {what}: {}", place(act), answer(other)));
-                }
+    }
+    for ((act, seen), (component, what)) in course.step(acts)?.iter().zip(&whats) {
+        match seen {
+            Seen::Dialled(dialled) if is_refused(dialled) => {}
+            Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) => {
+                let said = format!("{}: {component} answers {what} with {status}", place(act));
+                return Err(fail(said, "are its flags the blueprint's? ringfort up"));
             }
+            other => gaps.add(format!("{}: {component}, {what}: {}", place(act), answer(other))),
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(format!("{said} ({} tries)", whats.len()), course.so_far())),
-            [first, ..] => {
-                Ok(gap(format!("not shown in {} tries; {first}", gaps.len()), "ringfort up"))
-            }
-        }
-    })
+    }
+    gaps.close()?;
+    Ok(whats.len())
 }
 
 /// Names where a conversation was.

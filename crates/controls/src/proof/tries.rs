@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 
-use super::{Scene, course, fail, gap, pass, words};
+use super::{Course, Gaps, Scene, course, fail, pass, words};
 
 /// One try.
 #[derive(Clone, Debug)]
@@ -80,8 +80,7 @@ impl Try {
     }
 }
 
-/// Lets every API server refuse all tries, and first grant what differs from them in nothing but what
-/// is tried.
+/// A proof that is nothing but tries: what is granted, what is refused, and what that shows.
 pub(crate) fn all_refused(
     scene: &Scene,
     transcript: &Transcript,
@@ -90,55 +89,47 @@ pub(crate) fn all_refused(
     said: &str,
 ) -> Next {
     course(transcript, |course| {
-        let servers = || scene.control_planes.iter();
-        let ask = |server: &_, speaker: &Speaker, ask: &Ask| Act::Ask {
-            server: Clone::clone(server),
-            speaker: speaker.clone(),
-            ask: ask.clone(),
-        };
-        let good = servers().flat_map(|s| granted.iter().map(move |(who, what)| ask(s, who, what)));
-        for (act, seen) in course.step(good.collect())? {
-            if !matches!(seen, Seen::Object(_) | Seen::Objects(_) | Seen::Done) {
-                let said =
-                    format!("{}: what is in order was not granted: {}", place(act), words(seen));
-                return Ok(gap(said, "ringfort up"));
-            }
-        }
-        let bad = servers().flat_map(|s| tries.iter().map(move |t| ask(s, &t.speaker, &t.ask)));
-        let seen = course.step(bad.collect())?;
-        let mut gaps = Vec::new();
-        for ((act, seen), tried) in seen.iter().zip(tries.iter().cycle()) {
-            match seen {
-                Seen::Refused { status, message } if tried.by.is(*status, message) => {}
-                Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
-                    return Ok(fail(
-                        format!("{}: {} may {}", place(act), tried.speaker.user(), tried.what),
-                        "is every server's configuration the blueprint's? ringfort up",
-                    ));
-                }
-                other => gaps.push(format!(
-                    "{}: whether {} may {}: {}",
-                    place(act),
-                    tried.speaker.user(),
-                    tried.what,
-                    words(other)
-                )),
-            }
-        }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "{said} ({} tries on each of {} servers)",
-                    tries.len(),
-                    scene.control_planes.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => {
-                Ok(gap(format!("not shown in {} tries; {first}", gaps.len()), "ringfort up"))
-            }
-        }
+        refused(course, scene, granted, tries)?;
+        let (count, servers) = (tries.len(), scene.control_planes.len());
+        let said = format!("{said} ({count} tries on each of {servers} servers)");
+        Ok(pass(said, course.so_far()))
     })
+}
+
+/// Lets every API server refuse all tries, and first grant what differs from them in nothing but what
+/// is tried.
+pub(crate) fn refused(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    granted: &[(Speaker, Ask)],
+    tries: &[Try],
+) -> Result<(), Next> {
+    let servers = || scene.control_planes.iter();
+    let ask = |server: &_, speaker: &Speaker, ask: &Ask| Act::Ask {
+        server: Clone::clone(server),
+        speaker: speaker.clone(),
+        ask: ask.clone(),
+    };
+    let good = servers().flat_map(|s| granted.iter().map(move |(who, what)| ask(s, who, what)));
+    let mut gaps = Gaps::default();
+    for (act, seen) in course.step(good.collect())? {
+        if !matches!(seen, Seen::Object(_) | Seen::Objects(_) | Seen::Done) {
+            gaps.add(format!("{}: what is in order was not granted: {}", place(act), words(seen)));
+        }
+    }
+    let bad = servers().flat_map(|s| tries.iter().map(move |t| ask(s, &t.speaker, &t.ask)));
+    for ((act, seen), tried) in course.step(bad.collect())?.iter().zip(tries.iter().cycle()) {
+        let may = format!("{} may {}", tried.speaker.user(), tried.what);
+        match seen {
+            Seen::Refused { status, message } if tried.by.is(*status, message) => {}
+            Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
+                let fix = "is every server's configuration the blueprint's? ringfort up";
+                return Err(fail(format!("{}: {may}", place(act)), fix));
+            }
+            other => gaps.add(format!("{}: whether {may}: {}", place(act), words(other))),
+        }
+    }
+    gaps.close()
 }
 
 fn place(act: &Act) -> String {

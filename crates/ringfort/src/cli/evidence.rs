@@ -1,7 +1,7 @@
 //! What the gate of `ringfort up` has shown, as it is kept: until it is too old, or no longer about
 //! the cluster as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::trust::{ServiceAccountKey, TrustFacts};
 use ringfort_pki::{KeyError, PrivateKey};
 use ringfort_prove::archive::{self, Files};
+use ringfort_prove::drive::Made;
 use ringfort_spec::{Node, Spec};
 
 use super::session::now_s;
@@ -87,14 +88,6 @@ pub struct Shown {
     pub judgement: Judgement,
     /// What that rests on.
     pub transcript: Vec<(Act, Seen)>,
-}
-
-impl Shown {
-    /// Takes down what was shown just now.
-    pub fn new(of: &Setting, judgement: Judgement, transcript: Vec<(Act, Seen)>) -> Self {
-        let scene = Digest::of(b"none yet");
-        Self { at_s: now_s(), scene, of: of.clone(), judgement, transcript }
-    }
 }
 
 /// What a proof that stops control planes is about: another machine or another program may fail where
@@ -196,14 +189,15 @@ impl Evidence {
         std::fs::rename(&aside, path)
     }
 
-    /// Takes what was shown of a control, in the place of what was shown before.
-    pub fn take(&mut self, control: &str, scene: &Scene, shown: Shown) {
-        let text = serde_json::to_string(scene).expect("a scene has string keys only");
-        let digest = Digest::of(text.as_bytes());
+    /// Takes a proof that was made just now, in the place of the one before.
+    pub fn take(&mut self, made: Made, scene: &Scene, of: &Setting) {
+        let digest = Digest::of(&json(scene));
         self.scenes.insert(digest.clone(), scene.clone());
-        self.controls.insert(control.to_owned(), Shown { scene: digest, ..shown });
-        let needed: Vec<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
-        self.scenes.retain(|digest, _| needed.contains(&digest));
+        let Made { control, judgement, transcript } = made;
+        let shown = Shown { at_s: now_s(), scene: digest, of: of.clone(), judgement, transcript };
+        self.controls.insert(control.to_owned(), shown);
+        let needed: BTreeSet<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
+        self.scenes.retain(|digest, _| needed.contains(digest));
     }
 
     /// Gives everything as one archive, signed.
@@ -262,7 +256,7 @@ mod tests {
     use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
     use ringfort_model::name::NodeName;
 
-    use super::{DAY_S, Digest, Evidence, Fresh, Phase, Scene, Setting, Shown, Unproved};
+    use super::{DAY_S, Digest, Evidence, Fresh, Made, Phase, Scene, Setting, Unproved};
 
     #[test]
     fn a_change_is_proved_by_whichever_run_comes_to_it() {
@@ -301,8 +295,9 @@ mod tests {
         let at_s = NOW_S - age_days * DAY_S;
         let mut evidence = Evidence::none("a");
         for control in [GENTLE, DISRUPTIVE] {
-            let shown = Shown { at_s, ..Shown::new(&now(), judgement.clone(), Vec::new()) };
-            evidence.take(control, &Scene::sample(), shown);
+            let made = Made { control, judgement: judgement.clone(), transcript: Vec::new() };
+            evidence.take(made, &Scene::sample(), &now());
+            evidence.controls.get_mut(control).unwrap().at_s = at_s;
         }
         evidence
     }

@@ -15,8 +15,9 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_controls::proof::{AuthorityMark, PodTraffic};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
+use ringfort_forge::drive::fleet::BINARY;
 use ringfort_forge::keyring::Keyring;
-use ringfort_forge::make::{Site, Ways, encryption_keys};
+use ringfort_forge::make::{MakeError, Site, Ways, Work, encryption_keys};
 use ringfort_model::act::FileSeen;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
@@ -24,28 +25,34 @@ use ringfort_model::certificate::Authority;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::item::{ItemId, What};
-use ringfort_model::judgement::{Decided, Verdict};
-use ringfort_prove::drive::{self, Made, TURNS_EACH};
-use ringfort_spec::Spec;
+use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
+use ringfort_prove::drive::{self, TURNS_EACH};
 
 use super::Fault;
 use super::credentials::papers;
-use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting, Shown};
+use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting};
 use super::play::cut_by;
 use super::session::{Session, now_s};
+use super::up::fault;
 
 /// What the gate works on.
 pub struct Scope<'a> {
-    /// The machines.
-    pub site: &'a Site,
-    /// The ways to the API.
-    pub ways: &'a Ways,
+    site: &'a Site,
+    ways: &'a Ways,
     /// The operator's secrets.
-    pub keyring: &'a Keyring,
-    /// What the cluster should be.
-    pub blueprint: Blueprint,
+    pub keyring: Keyring,
+    blueprint: Blueprint,
     /// What is proved of the control planes is about these.
-    pub setting: Setting,
+    setting: Setting,
+}
+
+impl<'a> Scope<'a> {
+    /// Takes what making a cluster came to.
+    pub fn of(work: Work<'_>, site: &'a Site, ways: &'a Ways) -> Result<Self, Fault> {
+        let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
+        let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
+        Ok(Self { site, ways, keyring: work.keyring, blueprint, setting })
+    }
 }
 
 /// Marks what canaries are, so that an interrupted run's are found.
@@ -62,7 +69,8 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// A control's id, with how it is proved.
 type Row = (&'static str, Proof);
 
-/// Makes the proofs that are due and shows a row for each.
+/// Makes the proofs that are due and shows a row for each. What is waived for the whole cluster has a row
+/// of its own already.
 pub async fn prove(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
@@ -71,24 +79,38 @@ pub async fn prove(
 ) -> Result<(), Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
-    let rows: Vec<Row> = proved().into_iter().map(|(control, proof)| (control.id, proof)).collect();
-    let is_due = |row: &&Row| {
-        waiver(&session.spec, row.0).is_none()
-            && evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s())
-    };
-    let due: Vec<Row> = rows.iter().filter(is_due).copied().collect();
-    let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
+    let rows = proved().into_iter().map(|(control, proof)| (control.id, proof));
+    let rows: Vec<Row> = rows.filter(|(control, _)| !session.spec.waives(control)).collect();
+    let is_due =
+        |row: &Row, fresh| evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s());
+    let (due, rest): (Vec<Row>, Vec<Row>) = rows.iter().partition(|row| is_due(row, fresh));
+    // What would be due, had it been asked for, counts no longer.
+    let counts: Vec<(Row, bool)> =
+        rest.into_iter().map(|row| (row, !is_due(&row, Fresh::Stale))).collect();
     if !due.is_empty() {
+        let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
         clear(scope).await;
-    }
-    result?;
-    if !due.is_empty() {
+        // What was shown before an interruption is kept.
+        store(session, &evidence)?;
+        result?;
         sign(session, scope, &evidence)?;
     }
-    rows.iter().filter(|row| due.iter().all(|due| due.0 != row.0)).for_each(|row| {
-        show(session, row.0, &evidence);
-    });
+    for (row, counts) in counts {
+        match counts {
+            true => show(session, row.0, &evidence),
+            false => tell(session, row.0, &Err(not_shown())),
+        }
+    }
     Ok(())
+}
+
+/// What is said of a proof that stops something, where nobody asked for it and no evidence counts.
+fn not_shown() -> Gap {
+    Gap {
+        said: "never shown of these machines, this version and this bundle, or too long ago"
+            .to_owned(),
+        closes: "ringfort prove --rehearse".to_owned(),
+    }
 }
 
 /// Writes all evidence as one signed archive, with the public key beside it.
@@ -120,68 +142,50 @@ async fn prove_due(
     evidence: &mut Evidence,
     interrupts: &mut Receiver<()>,
 ) -> Result<(), Fault> {
-    if due.is_empty() {
-        return Ok(());
-    }
     let site = site(scope)?;
-    let mut scene = scene(session, scope)?;
-    between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
     for phase in [Phase::Ground, Phase::Gentle, Phase::Disruptive] {
         let rows: Vec<Row> = due.iter().filter(|row| row.1.phase == phase).copied().collect();
         // What stops something is done one by one.
         let width = if phase == Phase::Disruptive { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(width) {
-            let mut again = rows.to_vec();
-            let mut keep = |session: &mut Session<'_>, scene: &Scene, made: Made| {
-                again.retain(|row| row.0 != made.control || made.judgement.is_err());
-                let Made { control, judgement, transcript } = made;
-                evidence.take(control, scene, Shown::new(&scope.setting, judgement, transcript));
-                if again.iter().all(|row| row.0 != control) {
-                    show(session, control, evidence);
-                }
-            };
-            make(session, rows, &scene, &site, interrupts, &mut keep).await?;
-            if again.is_empty() {
-                continue;
+            let mut unknown = attempt(session, scope, &site, (rows, evidence), interrupts).await?;
+            if !unknown.is_empty() {
+                // What could not be looked at once is looked at again.
+                between_proofs(interrupts, async {
+                    tokio::time::sleep(PAUSE).await;
+                    Ok(())
+                })
+                .await?;
+                unknown = attempt(session, scope, &site, (&unknown, evidence), interrupts).await?;
             }
-            // What could not be looked at once is looked at again, in a namespace of its own.
-            scene = self::scene(session, scope)?;
-            between_proofs(interrupts, async {
-                tokio::time::sleep(PAUSE).await;
-                make_namespace(scope, &scene.namespace).await
-            })
-            .await?;
-            let mut keep = |session: &mut Session<'_>, scene: &Scene, made: Made| {
-                let Made { control, judgement, transcript } = made;
-                evidence.take(control, scene, Shown::new(&scope.setting, judgement, transcript));
-                show(session, control, evidence);
-            };
-            make(session, &again, &scene, &site, interrupts, &mut keep).await?;
+            unknown.iter().for_each(|row| show(session, row.0, evidence));
         }
-        store(session, evidence)?;
     }
     Ok(())
 }
 
-/// Makes proofs side by side, and keeps each as it is made.
-async fn make(
+/// Makes proofs side by side in a namespace of their own, shows each as it is made, and gives those that
+/// could not be.
+async fn attempt(
     session: &mut Session<'_>,
-    rows: &[Row],
-    scene: &Scene,
+    scope: &Scope<'_>,
     site: &drive::Site,
+    (rows, evidence): (&[Row], &mut Evidence),
     interrupts: &mut Receiver<()>,
-    keep: &mut impl FnMut(&mut Session<'_>, &Scene, Made),
-) -> Result<(), Fault> {
-    let made = drive::prove(rows, scene, site, interrupts, |made| keep(session, scene, made)).await;
-    made.map_err(Fault::interrupted)
-}
-
-/// Says which waiver of the whole cluster stands in a proof's way.
-fn waiver(spec: &Spec, control: &str) -> Option<String> {
-    let waiver = spec.waivers.iter().find(|waiver| {
-        waiver.control == control && matches!(waiver.scope, ringfort_spec::Scope::Cluster)
-    })?;
-    Some(format!("waived by {} until {}: {}", waiver.owner, waiver.expires, waiver.reason))
+) -> Result<Vec<Row>, Fault> {
+    let scene = scene(session, scope)?;
+    between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
+    let mut unknown = Vec::new();
+    let made = drive::prove(rows, &scene, site, interrupts, |made| {
+        let (control, is_unknown) = (made.control, made.judgement.is_err());
+        evidence.take(made, &scene, &scope.setting);
+        match is_unknown {
+            true => unknown.extend(rows.iter().filter(|row| row.0 == control)),
+            false => show(session, control, evidence),
+        }
+    });
+    made.await.map_err(Fault::interrupted)?;
+    Ok(unknown)
 }
 
 /// Does what only prepares a proof, and may be cut.
@@ -192,29 +196,21 @@ async fn between_proofs<T>(
     cut_by(interrupts, "interrupted between two proofs: run it again", work).await
 }
 
+/// Shows what evidence says of a control.
 fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence) {
-    let waived = waiver(&session.spec, control);
-    let (verdict, detail) = match (evidence.controls.get(control), waived) {
-        (_, Some(waived)) => (Verdict::NotApplicable, waived),
-        // Only what stops something is left out, where it was not asked for.
-        (None, None) => (
-            Verdict::Unknown,
-            "never shown of this cluster\n      to close the gap: ringfort prove --rehearse"
-                .to_owned(),
-        ),
-        (Some(shown), None) => {
-            let detail = match &shown.judgement {
-                Ok(Decided::Pass(evidence)) => evidence.to_string(),
-                Ok(Decided::NotApplicable { reason }) => reason.clone(),
-                Ok(Decided::Fail(finding)) => {
-                    format!("{}\n      fix: {}", finding.said, finding.fix)
-                }
-                Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
-            };
-            (Verdict::from(&shown.judgement), detail)
-        }
+    if let Some(shown) = evidence.controls.get(control) {
+        tell(session, control, &shown.judgement);
+    }
+}
+
+fn tell(session: &mut Session<'_>, control: &str, judgement: &Judgement) {
+    let detail = match judgement {
+        Ok(Decided::Pass(evidence)) => evidence.to_string(),
+        Ok(Decided::NotApplicable { reason }) => reason.clone(),
+        Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
+        Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
     };
-    let seconds = session.voice.seconds();
+    let (verdict, seconds) = (Verdict::from(judgement), session.voice.seconds());
     session.voice.tell(&Event::Proof { control: control.to_owned(), verdict, detail, seconds });
 }
 
@@ -227,9 +223,10 @@ fn site(scope: &Scope<'_>) -> Result<drive::Site, Fault> {
         servers: scope.ways.servers.clone(),
         strangers: scope.ways.strangers.clone(),
         balancers: scope.ways.balancers.clone(),
-        keys: encryption_keys(scope.keyring),
-        papers: papers(scope.keyring)?,
+        keys: encryption_keys(&scope.keyring),
+        papers: papers(&scope.keyring)?,
         turns,
+        program: BINARY,
     })
 }
 
@@ -262,7 +259,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
             false => PodTraffic::Open { why: session.pod_traffic.clone() },
         },
         addresses: spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect(),
-        authorities: authorities(scope.keyring)?,
+        authorities: authorities(&scope.keyring)?,
         minor: spec.kubernetes.minor,
         versions,
         files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),

@@ -5,22 +5,23 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_forge::make::{IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_forge::make::{IDENTITY_LIFE, Memory, Ways};
 use ringfort_model::tunnel::PodTraffic;
 
 use super::Fault;
-use super::evidence::{Fresh, Setting};
+use super::evidence::Fresh;
 use super::gate::{self, Scope};
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity};
-use super::up::{fault, keeper};
+use super::up::keeper;
 
 /// Show again that every control of a cluster holds, without disturbing what runs there
 ///
 /// Proves by behaviour what `ringfort up` proved before it issued a kubeconfig, each control in a row
-/// with what was tried and seen. It changes nothing of the cluster; its canaries are in a namespace of
-/// their own and are taken away, those of an interrupted run too. The signed evidence is written to
+/// with what was tried and seen. Nothing that is there is changed. Canaries are made and taken away again,
+/// those of an interrupted run too: in a namespace of their own, a kind of object, and requests for
+/// certificates, all labelled ringfort.dev/canary. The signed evidence is written to
 /// .ringfort/NAME/evidence.tar.
 ///
 /// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts
@@ -64,10 +65,7 @@ async fn prove(
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
     let memory = Memory { trust: opened.trust, held: Some(&held), known: true };
     let (work, _) = session.work(&site, opened.keyring, memory);
-    let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
-    let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
-    let keyring = work.keyring;
-    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, blueprint, setting };
+    let scope = Scope::of(work, &site, &ways)?;
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::Undisturbing };
     gate::prove(session, &scope, fresh, interrupts).await?;
     Ok(Outcome::default())

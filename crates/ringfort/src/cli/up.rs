@@ -14,7 +14,7 @@ use ringfort_model::identity::KEEPER;
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
-use super::evidence::{Fresh, Setting, Unproved};
+use super::evidence::{Fresh, Unproved};
 use super::gate::{self, Scope};
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
@@ -105,15 +105,12 @@ async fn up(
         voice.tell(&event);
     };
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
-    let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
-    let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
-    let keyring = work.keyring;
-    let scope = Scope { site: &site, ways: &ways, keyring: &keyring, blueprint, setting };
+    let scope = Scope::of(work, &site, &ways)?;
     let fresh = if args.rehearse { Fresh::Everything } else { unproved.fresh() };
     gate::prove(session, &scope, fresh, interrupts).await?;
     unproved.clear();
     let kubeconfig = match session.voice.told().verdicts.all_proved() {
-        true => Some(kubeconfig::issue(&session.spec, &held, &keyring)?),
+        true => Some(kubeconfig::issue(&session.spec, &held, &scope.keyring)?),
         false => None,
     };
     Ok(Outcome { kubeconfig, left })

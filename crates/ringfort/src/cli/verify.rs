@@ -83,9 +83,9 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
             return Ok(ExitCode::from(1));
         }
     };
-    let names = statement["controls"].as_object().into_iter().flat_map(|all| all.keys());
+    let stated = statement["controls"].as_object().into_iter().flatten();
     let controls: Vec<Row> =
-        names.map(|control| judged(control, &files)).collect::<Result<_, _>>()?;
+        stated.map(|(control, said)| judged(control, said, &files)).collect::<Result<_, _>>()?;
     let well = !controls.is_empty() && controls.iter().all(|row| row.differs.is_none());
     if args.json {
         let verified = Verified { version: 1, statement, controls };
@@ -102,7 +102,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
         .map_err(|error| Fault::usage(format!("{} cannot be read: {error}", path.display())))
 }
 
-fn judged(control: &str, files: &Files) -> Result<Row, Fault> {
+fn judged(control: &str, stated: &Value, files: &Files) -> Result<Row, Fault> {
     let parse = |name: &str| {
         let bytes = files.get(name).ok_or_else(|| Fault::usage(format!("{name} is missing")))?;
         Ok(bytes.as_slice())
@@ -110,7 +110,9 @@ fn judged(control: &str, files: &Files) -> Result<Row, Fault> {
     let odd = |error| Fault::usage(format!("{control}: {error}"));
     let shown: Shown = serde_json::from_slice(parse(&proof_file(control))?).map_err(odd)?;
     let scene: Scene = serde_json::from_slice(parse(&scene_file(&shown.scene))?).map_err(odd)?;
+    let verdict = Verdict::from(&shown.judgement);
     let differs = match find(control).and_then(|control| control.prove) {
+        _ if *stated != verdict.to_string() => Some(format!("the statement says {stated}")),
         None => Some("this ringfort has no such proof".to_owned()),
         Some(proof) => match replay(&proof, &scene, &shown.transcript) {
             Err(why) => Some(why),
@@ -120,7 +122,7 @@ fn judged(control: &str, files: &Files) -> Result<Row, Fault> {
     };
     Ok(Row {
         control: control.to_owned(),
-        verdict: Verdict::from(&shown.judgement),
+        verdict,
         at: shown.at_s,
         acts: shown.transcript.len(),
         differs,

@@ -75,7 +75,8 @@ const CONTENT: &str = "\
         -prune -o \"$@\"; }; \
     look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
     look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \
-    look -type f ! -path '/usr/*' -exec sh -c 'sha256sum \"$@\" 2>/dev/null; true' sh {} +";
+    look -type f ! -path '/usr/*' -exec sh -c \
+        'sha256sum \"$@\" 2>&1 | grep -v \"No such file\"; true' sh {} +";
 
 /// Machines that the cluster is made without, to join later.
 const SPARE: [&str; 2] = ["cp4", "w4"];

@@ -39,6 +39,18 @@ pub fn again(cluster: &Cluster) {
     std::fs::remove_file(&changed).unwrap();
 }
 
+/// Without evidence of it, what stops control planes is unknown, and nobody stops one unasked.
+pub fn unasked(cluster: &Cluster) {
+    let kept = cluster.kubeconfig().with_file_name("evidence.json");
+    let aside = kept.with_extension("aside");
+    std::fs::rename(&kept, &aside).unwrap();
+    let proved = cluster.ringfort("prove", &[]);
+    std::fs::rename(&aside, &kept).unwrap();
+    assert_eq!(proved.code, Some(3), "{}", proved.stderr);
+    assert_eq!(of(&proved, "unknown"), ["ha/survives-control-plane".to_owned()].into());
+    assert_eq!(of(&proved, "failed"), BTreeSet::new());
+}
+
 /// What is in the cluster, apart from canaries that an earlier run left to be deleted.
 fn lasting(cluster: &Cluster) -> BTreeSet<String> {
     let columns = "custom-columns=IN:.metadata.namespace,KIND:.kind,NAME:.metadata.name";
@@ -66,13 +78,14 @@ pub fn broken(cluster: &Cluster) {
         "network/loopback-only",
         "node/closed-files",
     ];
-    assert_eq!(failed(&proved), expected.map(str::to_owned).into());
+    assert_eq!(of(&proved, "failed"), expected.map(str::to_owned).into());
     let up = cluster.ringfort("up", &[]);
     well(&up);
 }
 
-fn failed(said: &Said) -> BTreeSet<String> {
-    let is_failed = |event: &&Value| event["event"] == "proof" && event["verdict"] == "failed";
+/// The controls of one verdict.
+fn of(said: &Said, verdict: &str) -> BTreeSet<String> {
+    let is_meant = |event: &&Value| event["event"] == "proof" && event["verdict"] == verdict;
     let control = |event: &Value| event["control"].as_str().map(str::to_owned);
-    said.events.iter().filter(is_failed).filter_map(control).collect()
+    said.events.iter().filter(is_meant).filter_map(control).collect()
 }

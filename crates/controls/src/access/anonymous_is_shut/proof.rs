@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Transcript};
-use ringfort_model::judgement::Decided;
 use ringfort_model::name::NodeName;
 
 use crate::proof::port::{API, CONTROLLER_MANAGER, SCHEDULER, shut};
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{AGAIN, Gaps, Scene, course, fail, gap, pass, words};
 
 /// Who says no name is told whether the server is well.
 const OPEN: [&str; 3] = ["/healthz", "/livez", "/readyz"];
@@ -29,85 +28,66 @@ const UNDESCRIBED: [&str; 10] = [
 const LEAST: usize = 200;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    let mut walked = 0;
-    let swept = course(transcript, |course| {
+    course(transcript, |course| {
         let described = match course.step(vec![scene.ask(Ask::Described)])? {
             [(_, Seen::Lines(described))] => paths(described),
-            [(_, other), ..] => {
-                let said = format!("the API does not describe itself: {}", words(other));
-                return Ok(gap(said, "ringfort prove"));
+            seen => {
+                let why = seen.first().map_or_else(String::new, |(_, seen)| words(seen));
+                return Ok(gap(format!("the API does not describe itself: {why}"), AGAIN));
             }
-            [] => return Ok(gap("nothing was seen", "ringfort prove")),
         };
         if described.len() < LEAST {
-            let said = format!("the API describes {} paths only", described.len());
-            return Ok(gap(said, "ringfort prove"));
+            return Ok(gap(format!("the API describes {} paths only", described.len()), AGAIN));
         }
         let sweep = |server: &NodeName| Act::Sweep {
             server: server.clone(),
             paths: described.iter().cloned().collect(),
         };
-        let seen = course.step(scene.control_planes.iter().map(sweep).collect())?;
-        walked = course.so_far().len();
-        Ok(judge(scene, seen, described.len()))
-    });
-    let Next::Done(Ok(Decided::Pass(ground))) = swept else { return swept };
-    let ports = [API, CONTROLLER_MANAGER, SCHEDULER];
-    match shut(scene, &transcript[walked..], &ports, "") {
-        Next::Done(Ok(Decided::Pass(_))) => pass(
-            format!(
-                "{ground}; ports {}, {} and {} refuse everything but their own authority's certificates",
-                API.number, CONTROLLER_MANAGER.number, SCHEDULER.number
-            ),
-            transcript,
-        ),
-        other => other,
-    }
+        let mut gaps = Gaps::default();
+        for (act, seen) in course.step(scene.control_planes.iter().map(sweep).collect())? {
+            judge(act, seen, &mut gaps)?;
+        }
+        let tries = shut(course, scene, &[API, CONTROLLER_MANAGER, SCHEDULER])?;
+        gaps.close()?;
+        let said = format!(
+            "without a name, {} paths are answered and {} are refused by each of {} servers; ports {}, {} and {} refuse everything but their own authority's certificates ({tries} tries)",
+            OPEN.len(),
+            described.len() - OPEN.len(),
+            scene.control_planes.len(),
+            API.number,
+            CONTROLLER_MANAGER.number,
+            SCHEDULER.number,
+        );
+        Ok(pass(said, course.so_far()))
+    })
 }
 
-fn judge(scene: &Scene, seen: &[(Act, Seen)], count: usize) -> Next {
-    for (act, seen) in seen {
-        let Act::Sweep { server, .. } = act else { continue };
-        let Seen::Statuses(by_status) = seen else {
-            return gap(format!("{server}: {}", words(seen)), "ringfort prove");
-        };
-        for (status, paths) in by_status {
-            match status {
-                401 | 403 => {}
-                200..300 => {
-                    let open: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
-                    let known = BTreeSet::from(OPEN);
-                    if let Some(path) = open.difference(&known).next() {
-                        return fail(
-                            format!("{server} answers {path} with {status} to whoever asks"),
-                            "check --authentication-config: ringfort up",
-                        );
-                    }
-                }
-                _ => {
-                    let said = format!("{server} answers {} with {status}", paths.join(", "));
-                    return gap(said, "ringfort prove");
+/// Judges what one server answered.
+fn judge(act: &Act, seen: &Seen, gaps: &mut Gaps) -> Result<(), Next> {
+    let server = act.node().map_or("", NodeName::as_str);
+    let Seen::Statuses(by_status) = seen else {
+        gaps.add(format!("{server}: {}", words(seen)));
+        return Ok(());
+    };
+    for (status, paths) in by_status {
+        let is_strange = |path: &&String| !OPEN.contains(&path.as_str());
+        match status {
+            401 | 403 => {}
+            200..300 => {
+                if let Some(path) = paths.iter().find(is_strange) {
+                    let said = format!("{server} answers {path} with {status} to whoever asks");
+                    return Err(fail(said, "check --authentication-config: ringfort up"));
                 }
             }
-        }
-        // Who refuses these as well has shown nothing of the others.
-        let well = by_status
-            .get(&200)
-            .is_some_and(|paths| OPEN.iter().all(|o| paths.iter().any(|p| p == o)));
-        if !well {
-            let said = format!("{server} does not say without a name that it is well");
-            return gap(said, "ringfort prove");
+            _ => gaps.add(format!("{server} answers {} with {status}", paths.join(", "))),
         }
     }
-    let servers = scene.control_planes.len();
-    pass(
-        format!(
-            "without a name, {} paths are answered and {} are refused by each of {servers} servers",
-            OPEN.len(),
-            count - OPEN.len()
-        ),
-        seen,
-    )
+    // Who refuses these as well has shown nothing of the others.
+    let well = by_status.get(&200).map_or(&[][..], Vec::as_slice);
+    if !OPEN.iter().all(|open| well.iter().any(|path| path == open)) {
+        gaps.add(format!("{server} does not say without a name that it is well"));
+    }
+    Ok(())
 }
 
 /// Every path of the description, with names in the place of parameters, and those it does not name.

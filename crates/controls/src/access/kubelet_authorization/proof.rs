@@ -3,43 +3,40 @@
 use std::net::SocketAddr;
 
 use ringfort_model::act::{Act, Next, Seen, Transcript};
-use ringfort_model::judgement::Decided;
+use ringfort_model::name::NodeName;
 
 use crate::proof::port::{KUBELET, shut};
-use crate::proof::{Scene, fail, gap, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// The port that asks for nothing.
 const READ_ONLY: u16 = 10255;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    let machines = scene.machines().count();
-    let looks = transcript.len().min(machines);
-    if looks < machines {
-        let look = |node: &_| Act::Listeners { node: Clone::clone(node) };
-        return Next::Do(scene.machines().skip(looks).map(look).collect());
-    }
-    for (node, (_, seen)) in scene.machines().zip(transcript) {
-        match seen {
-            Seen::Listeners(all) if all.iter().any(is_open) => {
-                return fail(
-                    format!("{node}: kubelet listens on its read-only port {READ_ONLY}"),
-                    "check readOnlyPort in kubelet's configuration: ringfort up",
-                );
+    course(transcript, |course| {
+        let look = |node: &NodeName| Act::Listeners { node: node.clone() };
+        let looks = course.step(scene.machines().map(look).collect())?;
+        let mut gaps = Gaps::default();
+        for (node, (_, seen)) in scene.machines().zip(looks) {
+            match seen {
+                Seen::Listeners(all) if all.iter().any(is_open) => {
+                    return Ok(fail(
+                        format!("{node}: kubelet listens on its read-only port {READ_ONLY}"),
+                        "check readOnlyPort in kubelet's configuration: ringfort up",
+                    ));
+                }
+                Seen::Listeners(all) if !all.is_empty() => {}
+                Seen::Listeners(_) => gaps.add(format!("{node}: no port is told at all")),
+                other => gaps.add(format!("{node}: {}", words(other))),
             }
-            Seen::Listeners(all) if !all.is_empty() => {}
-            Seen::Listeners(_) => {
-                return gap(format!("{node}: no port is told at all"), "ringfort prove");
-            }
-            other => return gap(format!("{node}: {}", words(other)), "ringfort prove"),
         }
-    }
-    let said = format!(
-        "no kubelet has its read-only port open, and each refuses all but the API servers' authority's certificates, of {machines} machines"
-    );
-    match shut(scene, &transcript[machines..], &[KUBELET], &said) {
-        Next::Done(Ok(Decided::Pass(_))) => crate::proof::pass(said, transcript),
-        other => other,
-    }
+        let tries = shut(course, scene, &[KUBELET])?;
+        gaps.close()?;
+        let said = format!(
+            "no kubelet of {} machines has its read-only port open, and each refuses requests without TLS and every certificate but the cluster authority's ({tries} tries)",
+            looks.len()
+        );
+        Ok(pass(said, course.so_far()))
+    })
 }
 
 fn is_open(at: &SocketAddr) -> bool {

@@ -1,13 +1,13 @@
 //! No machine holds an authority's key, and a request for a certificate comes to nothing even if it is
 //! approved, whoever is asked to sign it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use ringfort_model::act::{Act, Ask, Next, Seen, Transcript};
+use ringfort_model::act::{Act, Ask, KeyFile, Next, Seen, Transcript};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
 /// Upstream's own signers.
 const SIGNERS: [(&str, &str); 4] = [
@@ -21,114 +21,102 @@ const PATIENCE_MS: u64 = 3_000;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
-        let look = |node: &NodeName| Act::PrivateKeys { node: node.clone() };
-        let keys = course.step(scene.machines().map(look).collect())?;
-        if let Some(wrong) = keys_of_authorities(scene, keys) {
-            return Ok(wrong);
-        }
-        let object = |(place, (signer, usage)): (usize, &(&str, &str))| {
-            json!({
-                "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
-                "metadata": {"name": name(scene, place), "labels": {"ringfort.dev/canary": "true"}},
-                "spec": {"request": REQUEST, "signerName": signer, "usages": ["digital signature", usage]},
-            })
-        };
-        let create = SIGNERS.iter().enumerate().map(|one| scene.ask(Ask::Create(object(one))));
-        let made = course.step(create.collect())?;
-        let mut pending = Vec::new();
-        for (place, (_, seen)) in made.iter().enumerate() {
-            match seen {
-                Seen::Object(_) => pending.push(place),
-                // A request that is not even taken comes to nothing as well.
-                Seen::Refused { status: 403 | 422, .. } => {}
-                other => {
-                    let said =
-                        format!("a request for a certificate was not tried: {}", words(other));
-                    return Ok(gap(said, "ringfort prove"));
-                }
-            }
-        }
-        let approve = |place: &usize| scene.ask(Ask::Approve(key(scene, *place)));
-        let approved = course.step(pending.iter().map(approve).collect())?;
-        if let Some((_, other)) = approved.iter().find(|(_, seen)| {
-            !matches!(seen, Seen::Object(_) | Seen::Refused { status: 403 | 422, .. })
-        }) {
-            return Ok(gap(
-                format!("a request was not approved: {}", words(other)),
-                "ringfort prove",
-            ));
-        }
-        let mut look = vec![Act::Wait { ms: PATIENCE_MS }];
-        look.extend(pending.iter().map(|place| scene.ask(Ask::Get(key(scene, *place)))));
-        let looked = course.step(look)?;
-        course.step(
-            pending.iter().map(|place| scene.ask(Ask::Delete(key(scene, *place)))).collect(),
-        )?;
-        for (place, (_, seen)) in pending.iter().zip(&looked[1..]) {
-            match seen {
-                Seen::Object(request)
-                    if request.pointer("/status/certificate").and_then(Value::as_str).is_some() =>
-                {
-                    return Ok(fail(
-                        format!(
-                            "a request to {} was signed by somebody in the cluster",
-                            SIGNERS[*place].0
-                        ),
-                        "check --controllers of kube-controller-manager: ringfort up",
-                    ));
-                }
-                Seen::Object(_) | Seen::Absent => {}
-                other => {
-                    return Ok(gap(
-                        format!("a request was not read: {}", words(other)),
-                        "ringfort prove",
-                    ));
-                }
-            }
-        }
-        Ok(pass(
-            format!(
-                "no authority's key is on any of {} machines ({} keys looked at), and {} requests for certificates, {} of them approved, were signed by nobody",
-                keys.len(),
-                keys.iter()
-                    .map(|(_, seen)| if let Seen::Keys(keys) = seen { keys.len() } else { 0 })
-                    .sum::<usize>(),
-                SIGNERS.len(),
-                approved.iter().filter(|(_, seen)| matches!(seen, Seen::Object(_))).count(),
-            ),
-            course.so_far(),
-        ))
+        let looked_at = no_authority(course, scene)?;
+        let approved = nobody_signs(course, scene)?;
+        let said = format!(
+            "no authority's key is on any of {} machines ({looked_at} keys looked at), and {} requests for certificates, {approved} of them approved, were signed by nobody",
+            scene.machines().count(),
+            SIGNERS.len(),
+        );
+        Ok(pass(said, course.so_far()))
     })
 }
 
-fn keys_of_authorities(scene: &Scene, looks: &[(Act, Seen)]) -> Option<Next> {
-    let mut gaps = Vec::new();
+/// Looks at every private key on every machine, and gives how many there are.
+fn no_authority(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
+    let look = |node: &NodeName| Act::PrivateKeys { node: node.clone() };
+    let looks = course.step(scene.machines().map(look).collect())?;
+    let mut gaps = Gaps::default();
+    let mut count = 0;
     for (node, (_, seen)) in scene.machines().zip(looks) {
         let Seen::Keys(keys) = seen else {
-            gaps.push(format!("{node}: {}", words(seen)));
+            gaps.add(format!("{node}: {}", words(seen)));
             continue;
         };
-        for key in keys {
-            let Some(public) = &key.public_key else {
-                gaps.push(format!(
-                    "{node}: {} holds a key of a kind that is not understood",
-                    key.path
-                ));
+        for KeyFile { path, public_key } in keys {
+            let Some(public) = public_key else {
+                gaps.add(format!("{node}: {path} holds a key of a kind that is not understood"));
                 continue;
             };
-            let whose = scene.authorities.iter().find(|(_, mark)| mark.public_key == *public);
-            if let Some((authority, _)) = whose {
-                return Some(fail(
-                    format!("{node}: {} holds the key of {}", key.path, authority.common_name()),
+            let mut authorities = scene.authorities.iter();
+            if let Some((whose, _)) = authorities.find(|(_, mark)| mark.public_key == *public) {
+                return Err(fail(
+                    format!("{node}: {path} holds the key of {}", whose.common_name()),
                     "take it away, and make the cluster anew: who had it can be anybody",
                 ));
             }
         }
         if keys.is_empty() {
-            gaps.push(format!("{node}: no key was found at all"));
+            gaps.add(format!("{node}: no key was found at all"));
+        }
+        count += keys.len();
+    }
+    gaps.close()?;
+    Ok(count)
+}
+
+/// Asks each signer for a certificate, approves what is taken, and gives how many were.
+fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
+    let object = |(place, (signer, usage)): (usize, &(&str, &str))| {
+        scene.ask(Ask::Create(json!({
+            "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+            "metadata": {"name": name(scene, place), "labels": {"ringfort.dev/canary": "true"}},
+            "spec": {"request": REQUEST, "signerName": signer, "usages": ["digital signature", usage]},
+        })))
+    };
+    let mut gaps = Gaps::default();
+    let mut pending = Vec::new();
+    let made = course.step(SIGNERS.iter().enumerate().map(object).collect())?;
+    for (place, (_, seen)) in made.iter().enumerate() {
+        match seen {
+            Seen::Object(_) => pending.push(place),
+            // A request that is not even taken comes to nothing as well.
+            Seen::Refused { status: 403 | 422, .. } => {}
+            other => gaps.add(format!("a request for a certificate: {}", words(other))),
         }
     }
-    gaps.first().map(|first| gap(format!("not looked at: {first}"), "ringfort prove"))
+    let each = |ask: fn(ObjectKey) -> Ask| {
+        pending.iter().map(|place| scene.ask(ask(key(scene, *place)))).collect::<Vec<_>>()
+    };
+    let mut approved = 0;
+    for (_, seen) in course.step(each(Ask::Approve))? {
+        match seen {
+            Seen::Object(_) => approved += 1,
+            Seen::Refused { status: 403 | 422, .. } => {}
+            other => gaps.add(format!("the approval of a request: {}", words(other))),
+        }
+    }
+    let mut look = vec![Act::Wait { ms: PATIENCE_MS }];
+    look.extend(each(Ask::Get));
+    let looked = course.step(look)?;
+    course.step(each(Ask::Delete))?;
+    for (place, (_, seen)) in pending.iter().zip(&looked[1..]) {
+        match seen {
+            Seen::Object(request) if request["status"]["certificate"].is_string() => {
+                return Err(fail(
+                    format!(
+                        "a request to {} was signed by somebody in the cluster",
+                        SIGNERS[*place].0
+                    ),
+                    "check --controllers of kube-controller-manager: ringfort up",
+                ));
+            }
+            Seen::Object(_) | Seen::Absent => {}
+            other => gaps.add(format!("what became of a request: {}", words(other))),
+        }
+    }
+    gaps.close()?;
+    Ok(approved)
 }
 
 fn name(scene: &Scene, place: usize) -> String {

@@ -4,7 +4,7 @@
 use ringfort_model::act::{Act, Next, Seen, TokenSeen, TokenWish, Transcript};
 
 use super::MOST_HOURS;
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// What an API server answers to whom it knows and lets do nothing, and to whom it does not know.
 const KNOWN: u16 = 403;
@@ -19,7 +19,6 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             seconds: hours * 3_600,
             bound: bound.map(str::to_owned),
         };
-        // A day of grace is longer than any token may live.
         let wishes = |place: usize| {
             let bound = format!("canary-bound-{place}");
             [
@@ -33,7 +32,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let tries = servers.flat_map(|(place, server)| {
             wishes(place).map(|wish| Act::TryToken { server: server.clone(), wish })
         });
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         for (place, (act, seen)) in course.step(tries.collect())?.iter().enumerate() {
             let Act::TryToken { server, .. } = act else { continue };
             let kind = place % 4;
@@ -46,23 +45,21 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                             "check the service-account flags of every API server: ringfort up",
                         ));
                     }
-                    Some(Wrong::NotSeen(said)) => gaps.push(format!("{server}: {said}")),
+                    Some(Wrong::NotSeen(said)) => gaps.add(format!("{server}: {said}")),
                 },
                 // Asking for more than a day may be refused as well.
                 Seen::Refused { status: 400 | 422, .. } if kind == 3 => {}
-                other => gaps.push(format!("{server}: no token was given: {}", words(other))),
+                other => gaps.add(format!("{server}: no token was given: {}", words(other))),
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "tokens of each of {} servers are known to all of them, for their own audience only, until what they are bound to is gone, and for {MOST_HOURS} h at most",
-                    scene.control_planes.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => Ok(gap(format!("not shown: {first}"), "ringfort prove")),
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!(
+                "tokens of each of {} servers are known to all of them, for their own audience only, until what they are bound to is gone, and for {MOST_HOURS} h at most",
+                scene.control_planes.len()
+            ),
+            course.so_far(),
+        ))
     })
 }
 

@@ -10,7 +10,7 @@ use ringfort_model::act::{Act, Ask, Next, Scanned, Seen, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, gap, pass, words};
 
 /// What no API server ever seals, by construction.
 const OPEN: [&str; 5] = [
@@ -61,7 +61,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let told = course.until(RELOAD, || configurations(scene), has_settled)?;
         course.step(vec![scene.ask(Ask::Delete(kind_key()))])?;
         let all: Vec<&(Act, Seen)> = seen.iter().chain(told).collect();
-        Ok(judge(scene, &all, course.so_far()))
+        judge(scene, &all, course.so_far())
     })
 }
 
@@ -105,8 +105,8 @@ fn has_settled(told: &[(Act, Seen)]) -> bool {
     }
 }
 
-fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Next {
-    let mut gaps = Vec::new();
+fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Result<Next, Next> {
+    let mut gaps = Gaps::default();
     let mut digests = BTreeSet::new();
     let (mut opened, mut values) = (0, 0);
     for (act, seen) in seen {
@@ -114,26 +114,26 @@ fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Next {
         match seen {
             Seen::Opened { plain, .. } if plain.contains(&scene.nonce) => opened += 1,
             Seen::Opened { .. } => {
-                return fail(
+                return Err(fail(
                     format!("{node}: a value opens, but is not what was written"),
                     "look for a second writer to etcd",
-                );
+                ));
             }
             Seen::NotSealed { how } => {
-                return fail(
+                return Err(fail(
                     format!("{node}: {} lies in etcd {how}", what(act)),
                     "check --encryption-provider-config on every server: ringfort up",
-                );
+                ));
             }
             Seen::NotOpened { why } => {
-                return fail(
+                return Err(fail(
                     format!("{node}: the keyring does not open {}: {why}", what(act)),
                     "servers use another key than the keyring's: restore the keyring",
-                );
+                ));
             }
-            Seen::Scanned(scanned) if scanned.strange > 0 => return strangers(node, scanned),
+            Seen::Scanned(scanned) if scanned.strange > 0 => return Err(strangers(node, scanned)),
             Seen::Scanned(scanned) if scanned.sealed.is_empty() => {
-                gaps.push(format!("{node}: nothing at all is stored"));
+                gaps.add(format!("{node}: nothing at all is stored"));
             }
             Seen::Scanned(scanned) => {
                 values += scanned.sealed.values().sum::<u64>() + scanned.open.values().sum::<u64>();
@@ -141,30 +141,26 @@ fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Next {
             Seen::Lines(lines) => match digest(lines) {
                 Some(digest) => drop(digests.insert(digest)),
                 None => {
-                    gaps.push(format!(
-                        "{node}: the server names no configuration that it seals by"
-                    ));
+                    gaps.add(format!("{node}: the server names no configuration that it seals by"));
                 }
             },
-            other => gaps.push(format!("{node}: {}", words(other))),
+            other => gaps.add(format!("{node}: {}", words(other))),
         }
     }
     if digests.len() > 1 {
-        return fail(
+        return Err(fail(
             "API servers seal by different configurations",
             "they would not read each other's values: ringfort up",
-        );
+        ));
     }
-    if !gaps.is_empty() {
-        return gap(format!("not looked at: {}", gaps.join("; ")), "is etcd up there? ringfort up");
-    }
+    gaps.close()?;
     let members = scene.control_planes.len();
-    pass(
+    Ok(pass(
         format!(
             "{opened} canaries of 3 kinds opened with the keyring from {members} etcd members; 0 of {values} values lie open outside the closed list; the servers seal by one configuration"
         ),
         all,
-    )
+    ))
 }
 
 fn strangers(node: &NodeName, scanned: &Scanned) -> Next {

@@ -3,11 +3,15 @@
 
 use ringfort_model::act::{Next, Transcript};
 
-use crate::proof::Scene;
 use crate::proof::port::{ETCD_CLIENT, ETCD_PEER, shut};
+use crate::proof::{Scene, course, pass};
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    let said =
-        "etcd's ports refuse requests without TLS, and every certificate but their own authority's";
-    shut(scene, transcript, &[ETCD_CLIENT, ETCD_PEER], said)
+    course(transcript, |course| {
+        let tries = shut(course, scene, &[ETCD_CLIENT, ETCD_PEER])?;
+        let said = format!(
+            "etcd's ports refuse requests without TLS, and every certificate but their own authority's ({tries} tries)"
+        );
+        Ok(pass(said, course.so_far()))
+    })
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// What may listen on loopback only: port, whose it is, and whether it must be there on control planes
 /// and on workers.
@@ -25,10 +25,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let look = |node: &NodeName| Act::Listeners { node: node.clone() };
         let seen = course.step(scene.machines().map(look).collect())?;
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         for (node, (_, seen)) in scene.machines().zip(seen) {
             let Seen::Listeners(all) = seen else {
-                gaps.push(format!("{node}: {}", words(seen)));
+                gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
             let is_plane = scene.control_planes.contains(node);
@@ -42,19 +42,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 }
                 let must = if is_plane { on_planes } else { on_workers };
                 if must && at.is_empty() {
-                    gaps.push(format!("{node}: nothing listens on {port} ({whose})"));
+                    gaps.add(format!("{node}: nothing listens on {port} ({whose})"));
                 }
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "what the machine alone asks for is on loopback on {} machines: etcd's and kubelet's health and kube-proxy's without TLS, by choice",
-                    seen.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => Ok(gap(format!("not seen: {first}"), "ringfort up")),
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!(
+                "what the machine alone asks for is on loopback on {} machines: etcd's and kubelet's health and kube-proxy's without TLS, by choice",
+                seen.len()
+            ),
+            course.so_far(),
+        ))
     })
 }

@@ -99,8 +99,10 @@ fn hear(scene: &Scene) -> Next {
 fn judge(scene: &Scene, transcript: &Transcript) -> Next {
     let count = scene.workers.len();
     let heard = &transcript[transcript.len() - count..];
-    for (worker, (_, seen)) in scene.workers.iter().zip(heard) {
-        if let Seen::Heard(Heard { open: open @ 1.., .. }) = seen {
+    // What this run did not begin to count is somebody else's count.
+    let begun = |place: usize| matches!(transcript[place].1, Seen::Done);
+    for (place, (worker, (_, seen))) in scene.workers.iter().zip(heard).enumerate() {
+        if let (true, Seen::Heard(Heard { open: open @ 1.., .. })) = (begun(place), seen) {
             return fail(
                 format!("{worker}: {open} packets of pods arrived in the open"),
                 format!(
@@ -109,8 +111,12 @@ fn judge(scene: &Scene, transcript: &Transcript) -> Next {
             );
         }
     }
-    for (worker, (_, seen)) in scene.workers.iter().zip(heard) {
+    for (place, (worker, (_, seen))) in scene.workers.iter().zip(heard).enumerate() {
         match seen {
+            _ if !begun(place) => {
+                let why = words(&transcript[place].1);
+                return gap(format!("{worker}: counting could not begin: {why}"), "ringfort up");
+            }
             Seen::Heard(Heard { sealed, .. }) if *sealed >= QUESTIONS as u64 => {}
             Seen::Heard(Heard { sealed, .. }) => {
                 return silent(scene, transcript, worker, *sealed);
@@ -120,6 +126,12 @@ fn judge(scene: &Scene, transcript: &Transcript) -> Next {
                 return gap(said, "ringfort up");
             }
         }
+    }
+    let missing = transcript.iter().find(|(act, seen)| {
+        matches!(act, Act::Ask { ask: Ask::Create(_), .. }) && !matches!(seen, Seen::Object(_))
+    });
+    if let Some((_, other)) = missing {
+        return gap(format!("not every pod was made: {}", words(other)), "ringfort up");
     }
     let sealed: u64 = heard.iter().map(|(_, seen)| sealed(seen)).sum();
     pass(

@@ -6,7 +6,7 @@ use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen,
 use ringfort_model::certificate::{San, Usage};
 
 use crate::proof::port::{PORTS, Port, answer, place};
-use crate::proof::{Scene, course, fail, gap, pass};
+use crate::proof::{Gaps, Scene, course, fail, pass};
 
 /// The hybrid of X25519 and ML-KEM-768 (FIPS 203).
 const HYBRID: &str = "X25519MLKEM768";
@@ -25,7 +25,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             .collect();
         let new = course.step(dial(Hello::Tls13).collect())?;
         let old = course.step(dial(Hello::Tls12).collect())?;
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         for ((act, seen), port) in new.iter().zip(&ports) {
             let (component, place) = (port.component, place(act));
             match seen {
@@ -39,7 +39,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                         return Ok(fail(format!("{place}: {component} {wrong}"), "ringfort up"));
                     }
                 }
-                other => gaps.push(format!("{place}: {component}: {}", answer(other))),
+                other => gaps.add(format!("{place}: {component}: {}", answer(other))),
             }
         }
         for ((act, seen), port) in old.iter().zip(&ports) {
@@ -52,21 +52,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                         "check its --tls-min-version: ringfort up",
                     ));
                 }
-                other => gaps.push(format!("{place}: {component}, TLS 1.2: {}", answer(other))),
+                other => gaps.add(format!("{place}: {component}, TLS 1.2: {}", answer(other))),
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, name and planned life",
-                    ports.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => {
-                Ok(gap(format!("not shown of {} ports; {first}", gaps.len()), "ringfort up"))
-            }
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!(
+                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, name and planned life",
+                ports.len()
+            ),
+            course.so_far(),
+        ))
     })
 }
 

@@ -4,7 +4,7 @@
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -13,11 +13,11 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             Act::Files { node: node.clone(), paths: paths.collect() }
         };
         let seen = course.step(scene.machines().map(look).collect())?;
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         let mut count = 0;
         for (node, (_, seen)) in scene.machines().zip(seen) {
             let Seen::Files(found) = seen else {
-                gaps.push(format!("{node}: {}", words(seen)));
+                gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
             for (path, expected) in scene.files.get(node).into_iter().flatten() {
@@ -37,19 +37,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                             "ringfort up",
                         ));
                     }
-                    None => gaps.push(format!("{node}: {path} is not there")),
+                    None => gaps.add(format!("{node}: {path} is not there")),
                 }
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "{count} files and directories on {} machines have the modes and owners that they were given",
-                    seen.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => Ok(gap(format!("not seen: {first}"), "ringfort up")),
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!(
+                "{count} files and directories on {} machines have the modes and owners that they were given",
+                seen.len()
+            ),
+            course.so_far(),
+        ))
     })
 }

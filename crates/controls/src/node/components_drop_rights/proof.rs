@@ -4,7 +4,7 @@
 use ringfort_model::act::{Act, Next, ProcessSeen, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Each component by the name of its process, and whether it may be root.
 const COMPONENTS: [(&str, bool); 4] = [
@@ -19,16 +19,16 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let names: Vec<String> = COMPONENTS.iter().map(|(name, _)| (*name).to_owned()).collect();
         let look = |node: &NodeName| Act::Processes { node: node.clone(), names: names.clone() };
         let seen = course.step(scene.control_planes.iter().map(look).collect())?;
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         for (node, (_, seen)) in scene.control_planes.iter().zip(seen) {
             let Seen::Processes(all) = seen else {
-                gaps.push(format!("{node}: {}", words(seen)));
+                gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
             for (name, may_be_root) in COMPONENTS {
                 let mut own = all.iter().filter(|process| process.name == name).peekable();
                 if own.peek().is_none() {
-                    gaps.push(format!("{node}: {name} does not run"));
+                    gaps.add(format!("{node}: {name} does not run"));
                 }
                 if let Some(wrong) = own.find_map(|process| wrong(process, may_be_root)) {
                     return Ok(fail(
@@ -38,17 +38,15 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 }
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "{} components on each of {} control planes hold no capability, gain none and are filtered; one is root",
-                    COMPONENTS.len(),
-                    seen.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => Ok(gap(format!("not seen: {first}"), "ringfort prove")),
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!(
+                "{} components on each of {} control planes hold no capability, gain none and are filtered; one is root",
+                COMPONENTS.len(),
+                seen.len()
+            ),
+            course.so_far(),
+        ))
     })
 }
 

@@ -3,7 +3,7 @@
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -11,10 +11,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             super::SETTINGS.iter().map(|(name, _)| (*name).to_owned()).collect();
         let look = |node: &NodeName| Act::Kernel { node: node.clone(), names: names.clone() };
         let seen = course.step(scene.machines().map(look).collect())?;
-        let mut gaps = Vec::new();
+        let mut gaps = Gaps::default();
         for (node, (_, seen)) in scene.machines().zip(seen) {
             let Seen::Values(values) = seen else {
-                gaps.push(format!("{node}: {}", words(seen)));
+                gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
             for (name, expected) in super::SETTINGS {
@@ -26,20 +26,14 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                             "who else sets it, such as a file in /etc/sysctl.d? ringfort up",
                         ));
                     }
-                    None => gaps.push(format!("{node}: {name} cannot be read")),
+                    None => gaps.add(format!("{node}: {name} cannot be read")),
                 }
             }
         }
-        match gaps.as_slice() {
-            [] => Ok(pass(
-                format!(
-                    "{} settings are in force on {} machines",
-                    super::SETTINGS.len(),
-                    seen.len()
-                ),
-                course.so_far(),
-            )),
-            [first, ..] => Ok(gap(format!("not read: {first}"), "ringfort prove")),
-        }
+        gaps.close()?;
+        Ok(pass(
+            format!("{} settings are in force on {} machines", super::SETTINGS.len(), seen.len()),
+            course.so_far(),
+        ))
     })
 }

@@ -6,7 +6,16 @@ use serde_json::Value;
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, course, fail, gap, pass, words};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
+
+/// What a component says that it is.
+struct Told {
+    place: String,
+    program: &'static str,
+    /// Its name in the lock.
+    entry: &'static str,
+    version: Option<String>,
+}
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -15,75 +24,35 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             speaker: Speaker::Keeper,
             ask: Ask::Read { path: "/version".to_owned() },
         };
+        let nodes = Ask::List { api_version: "v1".into(), kind: "Node".into(), namespace: None };
         let mut acts: Vec<Act> = scene.control_planes.iter().map(version).collect();
-        acts.push(scene.ask(Ask::List {
-            api_version: "v1".into(),
-            kind: "Node".into(),
-            namespace: None,
-        }));
-        let seen = course.step(acts)?;
-        let mut found = Vec::new();
-        for (act, seen) in seen {
-            match (act, seen) {
-                (Act::Ask { server, .. }, Seen::Text(text)) => {
-                    let said: Option<Value> = serde_json::from_str(text).ok();
-                    let version = said.and_then(|v| v["gitVersion"].as_str().map(str::to_owned));
-                    found.push((server.to_string(), "kube-apiserver", "kubernetes", version));
-                }
-                (_, Seen::Objects(nodes)) => {
-                    for node in nodes {
-                        let text =
-                            |at: &str| node.pointer(at).and_then(Value::as_str).map(str::to_owned);
-                        let name = text("/metadata/name").unwrap_or_default();
-                        let runtime = text("/status/nodeInfo/containerRuntimeVersion");
-                        let runtime =
-                            runtime.map(|r| r.trim_start_matches("containerd://").to_owned());
-                        let kubelet = text("/status/nodeInfo/kubeletVersion");
-                        found.push((name.clone(), "kubelet", "kubernetes", kubelet));
-                        found.push((name, "containerd", "containerd", runtime));
-                    }
-                }
-                (_, other) => {
-                    return Ok(gap(
-                        format!("versions were not told: {}", words(other)),
-                        "ringfort prove",
-                    ));
-                }
+        acts.push(scene.ask(nodes));
+        let mut gaps = Gaps::default();
+        let mut told = Vec::new();
+        for (act, seen) in course.step(acts)? {
+            match (act.node(), seen) {
+                (Some(server), Seen::Text(text)) => told.push(of_server(server, text)),
+                (_, Seen::Objects(nodes)) => told.extend(nodes.iter().flat_map(of_node)),
+                (_, other) => gaps.add(format!("versions: {}", words(other))),
             }
         }
-        for (place, program, component, version) in &found {
-            let Some(expected) = scene.versions.get(*component) else {
-                return Ok(gap(
-                    format!("the lock names no version of {component}"),
-                    "ringfort bundle verify",
-                ));
-            };
-            let plain = |text: &str| text.trim_start_matches('v').to_owned();
-            match version {
-                Some(version) if plain(version) == plain(expected) => {}
-                Some(version) => {
-                    return Ok(fail(
-                        format!(
-                            "{place}: {program} is {version}, and the bundle's lock says {expected}"
-                        ),
-                        "ringfort up",
-                    ));
+        for Told { place, program, entry, version } in &told {
+            match (version, scene.versions.get(*entry)) {
+                (Some(version), Some(locked)) if plain(version) == plain(locked) => {}
+                (Some(version), Some(locked)) => {
+                    let said = format!(
+                        "{place}: {program} is {version}, and the bundle's lock says {locked}"
+                    );
+                    return Ok(fail(said, "ringfort up"));
                 }
-                None => {
-                    return Ok(gap(
-                        format!("{place}: {program} tells no version"),
-                        "ringfort prove",
-                    ));
-                }
+                (None, _) => gaps.add(format!("{place}: {program} tells no version")),
+                (_, None) => gaps.add(format!("the lock names no version of {entry}")),
             }
         }
-        let machines = scene.machines().count();
-        let nodes = found.iter().filter(|(_, program, ..)| *program == "kubelet").count();
-        if nodes < machines {
-            return Ok(gap(
-                format!("{nodes} of {machines} nodes told their versions"),
-                "ringfort prove",
-            ));
+        for node in scene.machines() {
+            if !told.iter().any(|one| one.program == "kubelet" && one.place == node.as_str()) {
+                gaps.add(format!("{node}: kubelet tells no version"));
+            }
         }
         if scene.now_s > scene.minor.end_of_support_s() {
             return Ok(fail(
@@ -91,12 +60,38 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 "choose a later version in cluster.yaml, and run ringfort up",
             ));
         }
-        Ok(pass(
-            format!(
-                "{} components run the versions of the bundle's lock, of a Kubernetes that is supported",
-                found.len()
-            ),
-            course.so_far(),
-        ))
+        gaps.close()?;
+        let said = format!(
+            "{} components run the versions of the bundle's lock, of a Kubernetes that is supported",
+            told.len()
+        );
+        Ok(pass(said, course.so_far()))
     })
+}
+
+/// A version without the `v` that some write before it.
+fn plain(version: &str) -> &str {
+    version.trim_start_matches('v')
+}
+
+fn of_server(server: &NodeName, text: &str) -> Told {
+    let said: Option<Value> = serde_json::from_str(text).ok();
+    Told {
+        place: server.to_string(),
+        program: "kube-apiserver",
+        entry: "kubernetes",
+        version: said.and_then(|said| said["gitVersion"].as_str().map(str::to_owned)),
+    }
+}
+
+fn of_node(node: &Value) -> [Told; 2] {
+    let place = node["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let info = &node["status"]["nodeInfo"];
+    let runtime = info["containerRuntimeVersion"].as_str();
+    let runtime = runtime.and_then(|name| name.strip_prefix("containerd://")).map(str::to_owned);
+    let kubelet = info["kubeletVersion"].as_str().map(str::to_owned);
+    [
+        Told { place: place.clone(), program: "kubelet", entry: "kubernetes", version: kubelet },
+        Told { place, program: "containerd", entry: "containerd", version: runtime },
+    ]
 }
