@@ -11,9 +11,6 @@ use tokio::task::JoinHandle;
 
 use crate::Host;
 
-/// Channels of one tunnel at a time: sshd allows ten sessions a connection (`MaxSessions`).
-const CHANNELS: usize = 6;
-
 /// A port on loopback that leads to a command on a machine. Closed when dropped.
 pub struct Tunnel {
     at: SocketAddr,
@@ -21,14 +18,19 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens a tunnel.
+    /// Opens a tunnel for so many connections at a time; more wait for one that ends. sshd allows ten
+    /// sessions for a connection of its own (`MaxSessions`), and each of these is one.
     ///
     /// # Errors
     /// No port of loopback could be had.
-    pub async fn open(host: Arc<Host>, command: String) -> std::io::Result<Self> {
+    pub async fn open(
+        host: Arc<Host>,
+        command: String,
+        connections: usize,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let at = listener.local_addr()?;
-        let turns = Arc::new(Semaphore::new(CHANNELS));
+        let turns = Arc::new(Semaphore::new(connections));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (host, command) = (Arc::clone(&host), command.clone());

@@ -432,15 +432,21 @@ impl Ways {
                 Role::ControlPlane => (machine.role, SocketAddr::new(machine.address, API_PORT)),
                 Role::Worker => (machine.role, SocketAddr::new(LOOPBACK, BALANCER_PORT)),
             };
-            let command = format!("exec {BINARY} node connect {to}");
-            let tunnel = Tunnel::open(Arc::clone(&member.host), command).await?;
+            let open = async |connections| {
+                let command = format!("exec {BINARY} node connect {to}");
+                Tunnel::open(Arc::clone(&member.host), command, connections).await
+            };
+            let tunnel = open(NAMED_CONNECTIONS).await?;
             let cluster = Arc::new(Cluster::open(tunnel.at(), SERVER_NAME, identity)?);
+            ways._tunnels.push(tunnel);
             if role == Role::ControlPlane {
+                // Connections that rest would hold all channels of a tunnel that both shared.
+                let tunnel = open(UNNAMED_CONNECTIONS).await?;
                 let authority = &identity.authority_pem;
                 let nobody = Cluster::open_unnamed(tunnel.at(), SERVER_NAME, authority)?;
                 ways.strangers.insert(node.clone(), Arc::new(nobody));
+                ways._tunnels.push(tunnel);
             }
-            ways._tunnels.push(tunnel);
             match role {
                 Role::ControlPlane => ways.servers.insert(node.clone(), cluster),
                 Role::Worker => ways.balancers.insert(node.clone(), cluster),
@@ -449,5 +455,9 @@ impl Ways {
         Ok(ways)
     }
 }
+
+/// Connections to one API server at a time: with ringfort's name, and without.
+const NAMED_CONNECTIONS: usize = 4;
+const UNNAMED_CONNECTIONS: usize = 2;
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
