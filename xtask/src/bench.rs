@@ -8,6 +8,7 @@ mod load;
 mod outage;
 mod prove;
 mod report;
+mod sabotage;
 mod story;
 
 use crate::failure::{Failure, Result};
@@ -16,6 +17,7 @@ use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
        cargo xtask bench prove [ARGUMENTS, see bench prove --help]
+       cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
@@ -24,6 +26,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     match arguments.split_first() {
         Some((&"create", rest)) => create::task(workspace, rest),
         Some((&"prove", rest)) => prove::task(workspace, rest),
+        Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),

@@ -158,6 +158,43 @@ pub fn rule(groups: &[&str], operations: &[&str], resources: &[&str]) -> Value {
     })
 }
 
+/// Kinds of objects that hold the specification of pods to come.
+pub struct Templates {
+    /// Tells their policy from that of the other kinds.
+    pub name: &'static str,
+    /// Groups, and the resources in each.
+    resources: &'static [(&'static str, &'static [&'static str])],
+    /// Where the pods' specification stands in the object, in CEL.
+    pub pod: &'static str,
+}
+
+/// Every kind that Kubernetes itself makes pods of.
+pub const TEMPLATES: [Templates; 2] = [
+    Templates {
+        name: "templates",
+        resources: &[
+            ("apps", &["deployments", "replicasets", "statefulsets", "daemonsets"]),
+            ("batch", &["jobs"]),
+            ("", &["replicationcontrollers", "podtemplates"]),
+        ],
+        pod: "object.kind == 'PodTemplate' ? object.template.spec : object.spec.template.spec",
+    },
+    Templates {
+        name: "cronjobs",
+        resources: &[("batch", &["cronjobs"])],
+        pod: "object.spec.jobTemplate.spec.template.spec",
+    },
+];
+
+impl Templates {
+    /// Writes the rules that fit them.
+    pub fn rules(&self) -> Value {
+        let one =
+            |(group, resources): &(&str, &[&str])| rule(&[group], &["CREATE", "UPDATE"], resources);
+        self.resources.iter().map(one).collect()
+    }
+}
+
 /// Writes a validation whose refusal is a 403 with these words.
 pub fn refuse_unless(expression: impl Into<String>, message: &str) -> Value {
     json!({"expression": expression.into(), "reason": "Forbidden", "message": message})

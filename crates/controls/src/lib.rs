@@ -17,6 +17,7 @@ pub mod network;
 pub mod node;
 pub mod paths;
 pub mod proof;
+pub mod sabotage;
 pub mod versions;
 pub mod workload;
 pub mod yaml;

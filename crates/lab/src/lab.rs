@@ -229,6 +229,11 @@ impl Lab {
         self.record.shape.machines()
     }
 
+    /// Says whether this process is in the lab's network, where its addresses mean its machines.
+    pub fn is_inside(&self) -> bool {
+        hub::is_own(&self.hub())
+    }
+
     /// Finds a machine by its name.
     ///
     /// # Errors

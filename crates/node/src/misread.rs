@@ -25,7 +25,15 @@ pub(crate) enum Until {
 /// The files that are being put right now, by the components that read them. Steps are done side by
 /// side: only the last one to end may say from when on a component has read what is right.
 #[derive(Debug, Default)]
-pub(crate) struct Doubts(Mutex<BTreeMap<String, usize>>);
+pub(crate) struct Doubts(Mutex<BTreeMap<String, Open>>);
+
+/// The doubts about one component that are open.
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    /// Whether one of them was dropped without an end: none of the others settles anything then.
+    was_dropped: bool,
+}
 
 /// One file of one component that is being put right. Dropped without an end, it leaves the
 /// component in doubt: the file may hold anything.
@@ -33,6 +41,7 @@ pub(crate) struct Doubt<'a> {
     doubts: &'a Doubts,
     root: &'a Root,
     component: String,
+    has_ended: bool,
 }
 
 impl Doubts {
@@ -40,34 +49,45 @@ impl Doubts {
     pub(crate) fn begin<'a>(&'a self, root: &'a Root, component: &str) -> io::Result<Doubt<'a>> {
         let mut open = self.open();
         write(root, component, Until::Now)?;
-        *open.entry(component.to_owned()).or_default() += 1;
-        Ok(Doubt { doubts: self, root, component: component.to_owned() })
+        open.entry(component.to_owned()).or_default().count += 1;
+        Ok(Doubt { doubts: self, root, component: component.to_owned(), has_ended: false })
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Open>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Doubt<'_> {
     /// Says that the file is right from now on.
-    pub(crate) fn end(self) -> io::Result<()> {
-        let open = self.doubts.open();
-        if open.get(&self.component) == Some(&1) {
-            settle(self.root, &self.component)?;
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        self.has_ended = true;
+        self.close()
+    }
+
+    /// Counting and settling are one act: of two that end at once, one is the last.
+    fn close(&self) -> io::Result<()> {
+        let mut all = self.doubts.open();
+        let Some(open) = all.get_mut(&self.component) else { return Ok(()) };
+        open.count -= 1;
+        open.was_dropped |= !self.has_ended;
+        match open {
+            Open { count: 0, was_dropped } => {
+                let is_right = !*was_dropped;
+                all.remove(&self.component);
+                if is_right { settle(self.root, &self.component) } else { Ok(()) }
+            }
+            _ => Ok(()),
         }
-        drop(open);
-        Ok(())
     }
 }
 
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
-        let mut open = self.doubts.open();
-        if let Some(count) = open.get_mut(&self.component) {
-            *count -= 1;
+        if !self.has_ended {
+            // Nothing is written where nothing is settled.
+            let _ = self.close();
         }
-        open.retain(|_, count| *count > 0);
     }
 }
 
@@ -172,17 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_not_put_right_leaves_the_doubt_of_the_others() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        let doubts = Doubts::default();
+        let (one, other) =
+            (doubts.begin(&root, "etcd").unwrap(), doubts.begin(&root, "etcd").unwrap());
+        drop(one);
+        other.end().unwrap();
+        assert!(covers(&root, "etcd", 900), "the first file may hold anything");
+    }
+
+    #[test]
     fn many_files_are_put_right_side_by_side() {
         let (directory, root) = machine();
         process(&directory, 500);
         let doubts = Doubts::default();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                let one = || (0..20).try_for_each(|_| doubts.begin(&root, "etcd")?.end());
-                scope.spawn(move || one().unwrap());
-            }
-        });
-        assert!(covers(&root, "etcd", 500) && !covers(&root, "etcd", 501));
+        // Two that end at once are the case: each round has both threads at it.
+        for _ in 0..200 {
+            let both = [doubts.begin(&root, "etcd").unwrap(), doubts.begin(&root, "etcd").unwrap()];
+            std::thread::scope(|scope| {
+                for doubt in both {
+                    scope.spawn(move || doubt.end().unwrap());
+                }
+            });
+            assert!(covers(&root, "etcd", 500) && !covers(&root, "etcd", 501));
+        }
     }
 
     #[test]

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn proofs_end_as_soon_as_they_are_interrupted() {
-        let proof = Proof { phase: Phase::Gentle, next: waits };
+        let proof = Proof { phase: Phase::Gentle, next: waits, sabotage: &[] };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let ended = runtime.block_on(async {
             let (press, mut interrupts) = channel(1);
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_transcript_is_judged_again_only_as_it_was_made() {
-        let proof = Proof { phase: Phase::Gentle, next: twice };
+        let proof = Proof { phase: Phase::Gentle, next: twice, sabotage: &[] };
         let waited = |ms| (Act::Wait { ms }, Seen::Done);
         let check = |transcript: &[(Act, Seen)], well: bool| {
             assert_eq!(

@@ -55,6 +55,24 @@ pub(crate) async fn kernel(
     Ok(said.lines().filter_map(pair).collect())
 }
 
+/// Reads the limits of a pod's control group, which is named by the pod's uid: as it is by one driver of
+/// control groups, with underscores by the other.
+pub(crate) async fn pod_limits(host: &Host, uid: &str) -> Result<BTreeMap<String, String>, String> {
+    let is_plain = uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if uid.is_empty() || !is_plain {
+        return Err(format!("{uid:?} is no pod's uid"));
+    }
+    let (plain, systemd) = (format!("*pod{uid}"), format!("*pod{}.slice", uid.replace('-', "_")));
+    let command = format!(
+        "find /sys/fs/cgroup -type d \\( -name {} -o -name {} \\) -prune -exec cat {{}}/pids.max ';'",
+        quote(&plain),
+        quote(&systemd),
+    );
+    let said = text(host, &command).await?;
+    let found = said.lines().next().map(|value| ("pids.max".to_owned(), value.trim().to_owned()));
+    Ok(found.into_iter().collect())
+}
+
 /// Tells what running processes may do.
 pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<ProcessSeen>, String> {
     // The kernel cuts a process's short name: the program's own is in its command line.

@@ -107,6 +107,9 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Processes { node, names } => {
             machine::processes(host(node)?, names).await.map(Seen::Processes)
         }
+        Act::PodLimits { node, uid } => {
+            machine::pod_limits(host(node)?, uid).await.map(Seen::Values)
+        }
         Act::Listeners { node } => machine::listeners(host(node)?).await.map(Seen::Listeners),
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
@@ -154,6 +157,13 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::WouldDelete(key) => {
             send(Method::Delete, Target::Object(key), None, true).await.map(|_| Seen::Done)
+        }
+        Ask::WouldDeletePods { namespace, labelled } => {
+            // The address says itself that nothing is to be done.
+            let label = labelled.replace('=', "%3D");
+            let path =
+                format!("/api/v1/namespaces/{namespace}/pods?labelSelector={label}&dryRun=All");
+            send(Method::Delete, Target::Path(&path), None, false).await.map(|_| Seen::Done)
         }
         Ask::Get(key) => match send(Method::Get, Target::Object(key), None, false).await {
             Err(error) if error.status() == Some(404) => Ok(Seen::Absent),

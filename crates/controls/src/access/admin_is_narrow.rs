@@ -1,6 +1,7 @@
 //! The handed-over identity administers workloads, and cannot make itself more.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::identity::ADMIN;
 use ringfort_spec::Spec;
@@ -23,7 +24,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("admin_is_narrow.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// Role and binding bear the identity's name.

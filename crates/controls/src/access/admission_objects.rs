@@ -1,6 +1,7 @@
 //! Only one sealed identity changes admission policies and webhooks.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
@@ -20,7 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("admission_objects.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// A policy that is stored in the API is never asked about admission objects (the server would lock

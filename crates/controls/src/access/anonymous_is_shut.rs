@@ -1,6 +1,7 @@
 //! Who says no name reaches three health paths and nothing else.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("anonymous_is_shut.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/authn";

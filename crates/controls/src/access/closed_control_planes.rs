@@ -1,6 +1,7 @@
 //! No pod but the control plane's own runs on a control plane.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -20,7 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("closed_control_planes.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

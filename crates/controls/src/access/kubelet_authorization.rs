@@ -1,6 +1,7 @@
 //! A kubelet asks the API who may do what, and the API knows each kubelet.
 
 mod proof;
+mod sabotage;
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("kubelet_authorization.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The user that API servers are to kubelets; of no group, and least of all of `system:masters`.

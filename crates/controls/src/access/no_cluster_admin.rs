@@ -1,6 +1,7 @@
 //! Nobody is bound to cluster-admin, and nothing is given to everyone.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_cluster_admin.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! No role is a second cluster-admin, or hands out the means to become one.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_escalating_roles.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

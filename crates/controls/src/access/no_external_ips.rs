@@ -1,6 +1,7 @@
 //! No Service takes over an address that is not its own.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 
@@ -17,7 +18,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_external_ips.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! No volume is a directory of a machine.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
@@ -20,7 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("no_host_volumes.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! No machine of the cluster can mint an identity.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::Spec;
 
@@ -17,7 +18,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("no_signers.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// Controllers that would sign certificates, or say yes to requests for them.

@@ -1,6 +1,7 @@
 //! Nodes may what their pods need, everybody else what a role says.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -25,7 +26,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("node_and_rbac.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/authz";

@@ -1,12 +1,14 @@
 //! No container runs as root, whatever else a pod says.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 use crate::admission::{
-    Admission, NO_MIRROR_POD, Policy, constraints, exempt_labels, guard, refuse_unless, rule,
+    Admission, NO_MIRROR_POD, Policy, TEMPLATES, constraints, exempt_labels, guard, refuse_unless,
+    rule,
 };
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
@@ -21,82 +23,44 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("non_root.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let exempt = exempt_labels(spec, CONTROL.id);
-    let policies = VARIANTS.iter().map(|variant| variant.policy(&exempt)).collect::<Vec<_>>();
+    // What a running pod says of its user cannot change, so that only its creation is looked at.
+    let rules = json!([
+        rule(&[""], &["CREATE"], &["pods"]),
+        rule(&[""], &["UPDATE"], &["pods/ephemeralcontainers"]),
+    ]);
+    let mut pods = policy("non-root-pods", &rules, "object.spec", &exempt);
+    let mirror = json!({"name": "not-a-mirror-pod-of-its-own-node", "expression": NO_MIRROR_POD});
+    pods.spec["matchConditions"] = json!([mirror]);
+    let [templates, cronjobs] = TEMPLATES;
+    let policies = [
+        pods,
+        policy("non-root-templates", &templates.rules(), templates.pod, &exempt),
+        policy("non-root-cronjobs", &cronjobs.rules(), cronjobs.pod, &exempt),
+    ];
     guard(spec, draft, Admission::Validating, "40-non-root", &policies);
 }
 
-/// One kind of object that holds a pod's specification.
-struct Variant {
-    name: &'static str,
-    rules: &'static [(&'static [&'static str], &'static [&'static str], &'static [&'static str])],
-    /// Where the pod's specification stands in the object.
-    pod: &'static str,
-    condition: Option<(&'static str, &'static str)>,
-}
-
-const ON_WRITE: &[&str] = &["CREATE", "UPDATE"];
-
-/// What a running pod says of its user cannot change, so that only its creation is looked at.
-const VARIANTS: [Variant; 3] = [
-    Variant {
-        name: "non-root-pods",
-        rules: &[
-            (&[""], &["CREATE"], &["pods"]),
-            (&[""], &["UPDATE"], &["pods/ephemeralcontainers"]),
-        ],
-        pod: "object.spec",
-        condition: Some(("not-a-mirror-pod-of-its-own-node", NO_MIRROR_POD)),
-    },
-    Variant {
-        name: "non-root-templates",
-        rules: &[
-            (&["apps"], ON_WRITE, &["deployments", "replicasets", "statefulsets", "daemonsets"]),
-            (&["batch"], ON_WRITE, &["jobs"]),
-            (&[""], ON_WRITE, &["replicationcontrollers", "podtemplates"]),
-        ],
-        pod: "object.kind == 'PodTemplate' ? object.template.spec : object.spec.template.spec",
-        condition: None,
-    },
-    Variant {
-        name: "non-root-cronjobs",
-        rules: &[(&["batch"], ON_WRITE, &["cronjobs"])],
-        pod: "object.spec.jobTemplate.spec.template.spec",
-        condition: None,
-    },
-];
-
-impl Variant {
-    fn policy(&self, exempt: &[String]) -> Policy {
-        let rules: Vec<Value> = self
-            .rules
-            .iter()
-            .map(|(groups, operations, resources)| rule(groups, operations, resources))
-            .collect();
-        let mut spec = json!({"matchConstraints": constraints(&rules.into(), exempt)});
-        if let Some((name, expression)) = self.condition {
-            spec["matchConditions"] = json!([{"name": name, "expression": expression}]);
-        }
-        spec["variables"] = self.variables();
-        spec["validations"] = validations();
-        Policy { name: self.name, spec }
-    }
-
-    fn variables(&self) -> Value {
-        json!([
-            {"name": "spec", "expression": self.pod},
+/// Writes the policy for objects that hold a pod's specification, which stands at `pod`.
+fn policy(name: &'static str, rules: &Value, pod: &str, exempt: &[String]) -> Policy {
+    let spec = json!({
+        "matchConstraints": constraints(rules, exempt),
+        "variables": [
+            {"name": "spec", "expression": pod},
             {"name": "containers", "expression":
                 "variables.spec.containers + (has(variables.spec.initContainers) ? variables.spec.initContainers : [])"},
             {"name": "podNonRoot", "expression":
                 "has(variables.spec.securityContext) && has(variables.spec.securityContext.runAsNonRoot) && variables.spec.securityContext.runAsNonRoot"},
             {"name": "podRoot", "expression":
                 "has(variables.spec.securityContext) && has(variables.spec.securityContext.runAsUser) && variables.spec.securityContext.runAsUser == 0"},
-        ])
-    }
+        ],
+        "validations": validations(),
+    });
+    Policy { name, spec }
 }
 
 fn validations() -> Value {

@@ -1,12 +1,15 @@
 //! Every namespace holds its pods to the restricted Pod Security standard, and no label lowers it.
 
 mod proof;
+mod sabotage;
+mod templates;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 use crate::admission::{
-    Admission, Policy, constraints, guard, quoted, refuse_unless, rule, waived_namespaces,
+    Admission, Policy, constraints, exempt_labels, guard, quoted, refuse_unless, rule,
+    waived_namespaces,
 };
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
@@ -21,13 +24,16 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Namespaces],
     doc: include_str!("pod_security.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     draft.plugin("PodSecurity", configuration(spec));
     let policy = Policy { name: "pod-security-labels", spec: labels(spec) };
     guard(spec, draft, Admission::Validating, "10-namespaces", &[policy]);
+    let exempt = exempt_labels(spec, CONTROL.id);
+    let policies = templates::policies(&exempt);
+    guard(spec, draft, Admission::Validating, "12-templates", &policies);
 }
 
 /// Static pods are the only pods that need more: the control planes' own nodes are exempt, and

@@ -1,6 +1,7 @@
 //! Each API server signs tokens with a key of its own, and all of them know every key.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::content::Content;
@@ -21,7 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("service_account_tokens.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// No token lives longer, whatever is asked for.

@@ -1,6 +1,7 @@
 //! Nobody gets the token of a controller's account but the controllers.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::Spec;
 use serde_json::json;
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("system_accounts.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

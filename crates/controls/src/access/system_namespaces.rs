@@ -1,6 +1,7 @@
 //! What lies in the cluster's own namespaces is changed by the cluster alone.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::identity::KEEPER;
 use ringfort_spec::{Limit, Spec};
@@ -21,7 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("system_namespaces.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The namespaces that API servers make at their start, but for `default`.

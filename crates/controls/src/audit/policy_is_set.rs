@@ -1,6 +1,7 @@
 //! Every API server writes down who asked for what, without the bodies of secrets.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -27,7 +28,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("policy_is_set.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

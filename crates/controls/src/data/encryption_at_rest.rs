@@ -1,6 +1,7 @@
 //! Everything that the API stores is sealed before it reaches the disk.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::mode::Owner;
@@ -24,7 +25,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("encryption_at_rest.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 const DIRECTORY: &str = "/etc/kubernetes/encryption";

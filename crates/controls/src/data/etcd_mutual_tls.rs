@@ -1,6 +1,7 @@
 //! etcd answers nobody but the API servers and its own members.
 
 mod proof;
+mod sabotage;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,7 +34,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("etcd_mutual_tls.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

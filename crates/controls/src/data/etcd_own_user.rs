@@ -1,5 +1,8 @@
 //! etcd runs as a user of its own, and only that user reads its data.
 
+mod proof;
+mod sabotage;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
 use serde_json::json;
@@ -7,6 +10,7 @@ use serde_json::json;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -17,7 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("etcd_own_user.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

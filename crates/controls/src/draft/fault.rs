@@ -35,6 +35,12 @@ pub enum DraftFault {
         /// What it waits for.
         need: String,
     },
+    /// What was to be broken on purpose is not there.
+    #[error("there is nothing to break: {what}")]
+    NothingToBreak {
+        /// What was to be broken.
+        what: String,
+    },
     /// A default of pods would open what another control closes.
     #[error(
         "{loosening} may not be on without {guard}: Pod Security accepts root in a user namespace, so that the default alone would let root in"

@@ -50,6 +50,25 @@ impl Flags {
         }
     }
 
+    /// Gives a flag one value, whatever it had.
+    pub(super) fn only(&mut self, name: &'static str, value: String, by: &'static str) {
+        let values = vec![(value, by)];
+        self.flags.insert(name, Flag { join: Join::Alone, values });
+    }
+
+    /// Takes a flag away, and says whether it was there.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        self.flags.remove(name).is_some()
+    }
+
+    /// Takes one value of a flag away, and says whether it was there.
+    pub(super) fn remove_value(&mut self, name: &str, value: &str) -> bool {
+        let Some(flag) = self.flags.get_mut(name) else { return false };
+        let before = flag.values.len();
+        flag.values.retain(|(known, _)| known != value);
+        flag.values.len() < before
+    }
+
     /// Writes all flags, sorted by name.
     pub(super) fn write(&self) -> Vec<String> {
         let write = |(name, flag): (&&'static str, &Flag)| -> Vec<String> {

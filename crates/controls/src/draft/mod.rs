@@ -6,6 +6,7 @@
 mod build;
 mod fault;
 mod flags;
+mod harm;
 mod parts;
 mod place;
 mod pod;

@@ -1,6 +1,7 @@
 //! Every machine is a Ready node: container runtime and kubelet run, with identities of their own.
 
 mod proof;
+mod sabotage;
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("nodes_are_ready.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Ground, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Ground, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

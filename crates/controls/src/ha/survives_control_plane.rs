@@ -1,6 +1,7 @@
 //! Any one control plane may stop, and the cluster goes on.
 
 mod proof;
+mod sabotage;
 
 use std::net::IpAddr;
 
@@ -22,7 +23,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("survives_control_plane.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Disruptive, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Disruptive, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! Pods find Services by name, from two servers that hold no right they do not use.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::digest::Digest;
 use ringfort_spec::Spec;
@@ -20,7 +21,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("cluster_dns.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

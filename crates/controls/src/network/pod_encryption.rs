@@ -1,6 +1,7 @@
 //! What pods say to other machines is encrypted on the way.
 
 mod proof;
+mod sabotage;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("pod_encryption.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// Says whether packets of pods are encrypted, by the spec and by what machines can do.

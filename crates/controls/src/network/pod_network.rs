@@ -1,5 +1,8 @@
 //! Pods reach each other through upstream's plugins and fixed routes, without a privileged daemon.
 
+mod proof;
+mod sabotage;
+
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
 use ringfort_model::routes::{Hop, RouteMode};
@@ -10,6 +13,7 @@ use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Document, Draft, PRIVATE, PROGRAM, PUBLIC, Place, Unit};
 use crate::network::pod_encryption;
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -24,7 +28,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("pod_network.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,5 +1,8 @@
 //! kube-proxy leads Services to their pods by nftables, with an identity that can do no more.
 
+mod proof;
+mod sabotage;
+
 use std::collections::BTreeSet;
 
 use ringfort_model::certificate::{Authority, Subject, Usage};
@@ -12,6 +15,7 @@ use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, Leaf, PRIVATE, Unit};
 use crate::kubeconfig::{self, Client};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -22,7 +26,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("services.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The user that upstream's own role for kube-proxy is bound to.

@@ -1,6 +1,7 @@
 //! Every component refuses TLS below 1.3.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 
@@ -17,7 +18,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("tls_1_3.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! Files of the cluster are for whom they were made, and for nobody else.
 
 mod proof;
+mod sabotage;
 
 use crate::control::{Control, Ref, Severity};
 use crate::proof::{Phase, Proof};
@@ -15,5 +16,5 @@ pub static CONTROL: Control = Control {
     doc: include_str!("closed_files.md"),
     // Each control gives its own files their modes.
     make: None,
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };

@@ -1,6 +1,7 @@
 //! Components of the control plane hold no right that they do not use.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("components_drop_rights.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {

@@ -1,6 +1,7 @@
 //! The kernel is set as kubelet expects it, by us and not by kubelet.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::item::ItemId;
 use ringfort_spec::{Limit, Spec};
@@ -18,7 +19,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("kernel_settings.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The settings that kubelet compares with `protectKernelDefaults`.

@@ -5,6 +5,8 @@
 //! tried on clusters that were never there.
 
 mod course;
+pub(crate) mod errand;
+pub(crate) mod inside;
 pub(crate) mod pod;
 pub(crate) mod port;
 mod scene;
@@ -14,6 +16,8 @@ pub(crate) mod tries;
 
 use ringfort_model::act::{Next, Seen, Transcript};
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
+
+use crate::sabotage::Sabotage;
 
 pub(crate) use course::{Course, course};
 pub use scene::{AuthorityMark, PodTraffic, Scene};
@@ -25,6 +29,8 @@ pub struct Proof {
     pub phase: Phase,
     /// What it says next, from what was seen so far.
     pub next: fn(&Scene, &Transcript) -> Next,
+    /// The ways in which the control is broken on purpose, to see the proof fail.
+    pub sabotage: &'static [Sabotage],
 }
 
 /// When a proof is made. Those of one phase do not hear of each other, so they are made side by side

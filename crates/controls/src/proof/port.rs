@@ -107,6 +107,10 @@ pub(crate) fn knocks(port: Port) -> Vec<(String, Hello, Shown)> {
         ("an expired certificate".to_owned(), tls, own(Flaw::Expired)),
         ("a server's certificate".to_owned(), tls, own(Flaw::WrongUsage)),
     ];
+    // etcd asks no more of its clients than who signed for them.
+    if port.client == Authority::Cluster {
+        knocks.push(("a user whom no role binds".to_owned(), tls, own(Flaw::Unbound)));
+    }
     knocks.extend(port.others().map(|authority| {
         let what = format!("a certificate of {}", authority.common_name());
         (what, tls, Some((authority, Flaw::None)))

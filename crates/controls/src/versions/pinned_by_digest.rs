@@ -1,6 +1,7 @@
 //! Every program and image comes from one bundle, by digest.
 
 mod proof;
+mod sabotage;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::content::Content;
@@ -22,7 +23,7 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("pinned_by_digest.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 const PROGRAMS: [&str; 6] =

@@ -61,6 +61,14 @@ pub(crate) fn fill(
                     "check the admission configuration: ringfort up",
                 ));
             }
+            Seen::Refused { status: 403, message } if message.contains("violates PodSecurity") => {
+                return Err(fail(
+                    format!(
+                        "{server}: a pod that leaves it unsaid is refused, since nobody fills it in"
+                    ),
+                    "check the admission configuration: ringfort up",
+                ));
+            }
             other => gaps.add(format!("{server}: a good pod was not admitted: {}", words(other))),
         }
     }

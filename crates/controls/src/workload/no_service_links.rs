@@ -1,6 +1,7 @@
 //! A pod is not told the address of every Service beside it.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 
@@ -19,7 +20,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("no_service_links.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The API fills in `true` before policies see a pod, so that what a user wrote cannot be told from

@@ -1,6 +1,7 @@
 //! Root in a container is nobody on the machine.
 
 mod proof;
+mod sabotage;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -22,7 +23,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("user_namespaces.md"),
     make: Some(make),
-    prove: Some(Proof { phase: Phase::Gentle, next: proof::next }),
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

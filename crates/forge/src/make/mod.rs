@@ -8,6 +8,7 @@
 //!
 //! What the passes learn is on the operator's disk before anything rests on it.
 
+mod broken;
 mod drain;
 mod judge;
 mod leave;
@@ -45,10 +46,11 @@ use crate::drive::fleet::{FleetError, OwnBinary};
 use crate::drive::link::LinkError;
 use crate::drive::supply::{Supply, SupplyError, wanted};
 use crate::keyring::{Identity, Keyring, StateError};
-use crate::render::{self, Materials, RenderError};
+use crate::render::{self, Broken, Materials, RenderError};
 
 use passes::finished;
 
+pub use broken::{break_live, mend_live};
 pub use judge::judge;
 pub use memory::Memory;
 pub use plan::{plan, plan_afresh};
@@ -84,6 +86,8 @@ pub struct Work<'a> {
     pub places: Places<'a>,
     /// The name by which another operator knows this one.
     pub operator: &'a str,
+    /// What is broken on purpose, on throwaway machines.
+    pub broken: Option<Broken>,
 }
 
 /// Where paths of a spec begin.
@@ -185,8 +189,12 @@ impl Work<'_> {
     pub fn render(&self) -> Result<Blueprint, RenderError> {
         let (bundle, ringfort) = (self.bundle.lock(), self.own.digest.clone());
         let materials = Materials { bundle, ringfort, addons: self.addons };
-        let blueprint = render::render(self.spec, &self.memory.trust, &materials)?;
-        Ok(marked(blueprint, self.spec))
+        let (spec, trust) = (self.spec, &self.memory.trust);
+        let blueprint = match self.broken {
+            None => render::render(spec, trust, &materials)?,
+            Some(broken) => render::render_broken(broken, spec, trust, &materials)?,
+        };
+        Ok(marked(blueprint, spec))
     }
 
     /// Renders with what machines say of their keys, without making any.

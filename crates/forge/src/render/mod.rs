@@ -9,6 +9,7 @@ use std::fmt;
 use ringfort_controls::access::service_account_tokens;
 use ringfort_controls::draft::{Draft, DraftFault, Given, Needs, Stamp};
 use ringfort_controls::network::pod_encryption;
+use ringfort_controls::sabotage::Sabotage;
 use ringfort_controls::{CATALOGUE, Control, access, workload};
 use ringfort_model::addon::Addon;
 use ringfort_model::blueprint::Blueprint;
@@ -105,9 +106,28 @@ pub fn render_all(
     trust: &TrustFacts,
     materials: &Materials<'_>,
 ) -> Result<Rendered, RenderError> {
-    let controls: Vec<_> =
-        CATALOGUE.iter().copied().filter(|control| !is_waived(spec, control)).collect();
-    draw(spec, trust, materials, &controls, Needs::All)
+    draw(spec, trust, materials, &kept(spec), (Needs::All, None))
+}
+
+/// A control that is broken on purpose, and how.
+pub type Broken = (&'static Control, &'static Sabotage);
+
+/// Renders the blueprint with a control broken on purpose, for throwaway machines.
+///
+/// # Errors
+/// As [`render`]; also if there is nothing to break.
+pub fn render_broken(
+    broken: Broken,
+    spec: &Spec,
+    trust: &TrustFacts,
+    materials: &Materials<'_>,
+) -> Result<Blueprint, RenderError> {
+    let how = (Needs::Present, Some(broken));
+    draw(spec, trust, materials, &kept(spec), how).map(|rendered| rendered.blueprint)
+}
+
+fn kept(spec: &Spec) -> Vec<&'static Control> {
+    CATALOGUE.iter().copied().filter(|control| !is_waived(spec, control)).collect()
 }
 
 /// Renders the blueprint as it would be without one control, to show what that control is for.
@@ -125,7 +145,8 @@ pub fn render_without(
         .copied()
         .filter(|one| one.id != control && !is_waived(spec, one))
         .collect();
-    draw(spec, trust, materials, &rest, Needs::Present).map(|rendered| rendered.blueprint)
+    let how = (Needs::Present, None);
+    draw(spec, trust, materials, &rest, how).map(|rendered| rendered.blueprint)
 }
 
 /// A waiver for the whole cluster takes a control out, unless the control reads it itself: these
@@ -144,7 +165,7 @@ fn draw(
     trust: &TrustFacts,
     materials: &Materials<'_>,
     controls: &[&'static Control],
-    needs: Needs,
+    (needs, broken): (Needs, Option<Broken>),
 ) -> Result<Rendered, RenderError> {
     let Materials { bundle, ringfort, addons } = materials;
     let given = Given { trust, bundle, ringfort, addons };
@@ -156,6 +177,9 @@ fn draw(
         }
     }
     guard_defaults(spec, controls, &mut draft);
+    if let Some((control, sabotage)) = broken {
+        draft.break_by(control, sabotage, &sabotage.machines(spec));
+    }
     let drafted = draft.finish(needs).map_err(|faults| RenderError { faults })?;
     let blueprint = Blueprint {
         cluster: spec.name.clone(),

@@ -101,6 +101,14 @@ pub(crate) fn is_mounted(hub: &Path) -> Result<bool, Fault> {
     Ok(mounts.lines().any(|line| line.split(' ').nth(4) == Some(&hub)))
 }
 
+/// Says whether this process is in the name space.
+pub(crate) fn is_own(hub: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let of = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    of(hub).is_some_and(|there| of("/proc/self/ns/net".as_ref()) == Some(there))
+}
+
 /// The bridge is switched on last, so one that is on says that nothing was cut short.
 fn is_whole(hub: &Path) -> bool {
     let found = run_in(hub, &["ip", "-brief", "link", "show", "dev", "br0", "up"], "");

@@ -101,6 +101,13 @@ pub enum Ask {
     },
     /// Whether it would delete an object; nothing is deleted.
     WouldDelete(ObjectKey),
+    /// Whether it would delete the pods of a namespace that have a label; nothing is deleted.
+    WouldDeletePods {
+        /// The namespace.
+        namespace: String,
+        /// The label, as `key=value`.
+        labelled: String,
+    },
     /// To answer on a path that is no object.
     Read {
         /// The path.

@@ -57,6 +57,8 @@ pub enum Flaw {
     Expired,
     /// It may be used by servers only.
     WrongUsage,
+    /// Nothing, but that no role binds its user.
+    Unbound,
 }
 
 /// How a port answered.

@@ -128,6 +128,13 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Reads the limits that the kernel holds a pod to.
+    PodLimits {
+        /// Which machine.
+        node: NodeName,
+        /// The pod's `metadata.uid`.
+        uid: String,
+    },
     /// Lets time pass.
     Wait {
         /// How long, in milliseconds.
@@ -155,6 +162,7 @@ impl Act {
             | Self::Kernel { node, .. }
             | Self::Processes { node, .. }
             | Self::Listeners { node }
+            | Self::PodLimits { node, .. }
             | Self::PrivateKeys { node } => Some(node),
             Self::Dial(dial) => Some(&dial.from),
             Self::Wait { .. } => None,

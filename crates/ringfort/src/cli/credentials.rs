@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ringfort_forge::keyring::Keyring;
-use ringfort_model::act::{Credential, Flaw};
-use ringfort_model::certificate::{Authority, Usage};
+use ringfort_model::act::{Credential, Flaw, Speaker};
+use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_pki::{Ca, ClientIdentity, SignError, Signer};
 use ringfort_prove::dial::{ClientPapers, Papers};
 
@@ -17,6 +17,9 @@ const LIFE: Duration = Duration::from_secs(3_600);
 /// A certificate for the first moment of its authority's life is over when it is shown.
 const MOMENT: Duration = Duration::from_secs(1);
 
+const FLAWS: [Flaw; 5] =
+    [Flaw::None, Flaw::Stranger, Flaw::Expired, Flaw::WrongUsage, Flaw::Unbound];
+
 /// Makes everything that is shown.
 pub fn papers(keyring: &Keyring) -> Result<Papers, Fault> {
     let facts = keyring.authorities().map_err(Fault::unable)?;
@@ -24,7 +27,7 @@ pub fn papers(keyring: &Keyring) -> Result<Papers, Fault> {
         facts.into_iter().map(|(authority, facts)| (authority, facts.certificate_pem));
     let mut papers = Papers { authorities: certificates.collect(), ..Papers::default() };
     for authority in Authority::ALL {
-        for flaw in [Flaw::None, Flaw::Stranger, Flaw::Expired, Flaw::WrongUsage] {
+        for flaw in FLAWS {
             let made = credential(keyring, authority, flaw).map_err(Fault::unable)?;
             let shown =
                 ClientPapers { certificate_pem: made.certificate_pem, key_pem: made.key_pem };
@@ -34,7 +37,7 @@ pub fn papers(keyring: &Keyring) -> Result<Papers, Fault> {
     Ok(papers)
 }
 
-/// All speak for who may do most: a port that looks at the name alone lets them in.
+/// All but one speak for who may do most: a port that looks at the name alone lets them in.
 fn credential(
     keyring: &Keyring,
     authority: Authority,
@@ -43,6 +46,10 @@ fn credential(
     let now = now_s();
     match flaw {
         Flaw::None => keyring.signer(authority, now)?.client(&keeper(), LIFE),
+        Flaw::Unbound => {
+            let nobody = Subject::user(Speaker::Unbound.user());
+            keyring.signer(authority, now)?.client(&nobody, LIFE)
+        }
         Flaw::WrongUsage => {
             keyring.signer(authority, now)?.identity(&keeper(), Usage::ServerAuth, LIFE)
         }

@@ -8,6 +8,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
+use ringfort_controls::sabotage::Sabotage;
 use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
 use ringfort_spec::{Limit, nearest};
 
@@ -51,21 +52,30 @@ fn unknown(id: &str) -> String {
 fn table() -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    table.set_header(["CONTROL", "WHAT HOLDS"]);
+    table.set_header(["CONTROL", "WHAT HOLDS", "PROVED"]);
     for control in CATALOGUE {
-        table.add_row([control.id, control.title]);
+        let proved = if control.prove.is_some() { "yes" } else { "not yet" };
+        table.add_row([control.id, control.title, proved]);
     }
     table
 }
 
 /// One control as a page of Markdown.
 fn page(control: &Control) -> String {
-    let Control { id, title, severity, refs, limits, doc, .. } = control;
+    let Control { id, title, severity, refs, limits, doc, prove, .. } = control;
     let (severity, waived) = (word(*severity), waived(limits));
     let mut page = format!(
         "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{}\n",
         doc.trim()
     );
+    match prove {
+        None => page.push_str("\n## Proved\n\nNot yet: that it is so is made, and not shown.\n"),
+        Some(proof) => {
+            page.push_str("\n## Broken on purpose\n\n");
+            let way = |way: &Sabotage| format!("- `{id}/{}`: {}\n", way.name, way.about);
+            page.extend(proof.sabotage.iter().map(way));
+        }
+    }
     if !refs.is_empty() {
         page.push_str("\n## References\n\n");
         page.extend(refs.iter().map(|reference| format!("- {}\n", words(reference))));
@@ -122,6 +132,8 @@ struct Listed {
     id: &'static str,
     title: &'static str,
     severity: &'static str,
+    /// Whether it is shown by behaviour.
+    proved: bool,
 }
 
 impl Catalogue {
@@ -134,7 +146,7 @@ impl Catalogue {
 impl Listed {
     fn of(control: &Control) -> Self {
         let Control { id, title, severity, .. } = control;
-        Self { id, title, severity: word(*severity) }
+        Self { id, title, severity: word(*severity), proved: control.prove.is_some() }
     }
 }
 

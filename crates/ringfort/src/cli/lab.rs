@@ -18,6 +18,7 @@ use ringfort_lab::{
 use ringfort_model::name::{NodeName, NotAName};
 
 use super::Fault;
+use super::sabotage::{self, SabotageArgs};
 
 /// Throwaway machines on this host, to rehearse a cluster on
 ///
@@ -124,6 +125,7 @@ enum Verb {
         #[arg(value_parser = machine_name)]
         other: Option<NodeName>,
     },
+    Sabotage(Box<SabotageArgs>),
     /// Remove labs with all that they own
     Down {
         /// The labs, by their names
@@ -183,6 +185,12 @@ pub fn run(args: LabArgs) -> Result<ExitCode, Fault> {
             open(&places, &lab)?.cut(cut).map_err(fault)?;
         }
         Verb::Heal { lab, machine, other } => heal(open(&places, &lab)?, machine, other)?,
+        Verb::Sabotage(args) => {
+            return match &args.lab {
+                None => sabotage::list(&args),
+                Some(lab) => sabotage::run(&args, &open(&places, lab)?),
+            };
+        }
         Verb::Down { labs } => labs.iter().try_for_each(|lab| down(&places, lab))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -359,7 +367,7 @@ fn in_a_month() -> String {
 }
 
 /// Sorts what went wrong into whose turn it is.
-fn fault(error: LabError) -> Fault {
+pub fn fault(error: LabError) -> Fault {
     use LabError::{NoLab, NoMachine, OddPath, OtherShape, Unfit};
 
     match error {

@@ -19,6 +19,7 @@ mod play;
 mod prove;
 mod render;
 mod reset;
+mod sabotage;
 mod session;
 mod specification;
 mod up;

@@ -230,6 +230,7 @@ impl<'v> Session<'v> {
             start: voice.start(),
             places: Places { home, beside: beside(file) },
             operator,
+            broken: None,
         };
         (work, voice)
     }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
 use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_forge::render::Broken;
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
 use ringfort_model::identity::KEEPER;
@@ -58,13 +59,34 @@ pub fn run(args: &UpArgs) -> Result<ExitCode, Fault> {
         "up",
         &args.how,
         |voice| Session::open(voice, "up", &args.place, &args.how, Missing::Make),
-        async |session, interrupts| up(session, args, interrupts).await,
+        async |session, interrupts| up(session, &args.wish(), interrupts).await,
     )
 }
 
-async fn up(
+/// What is wanted of a run, beside what cluster.yaml says.
+#[derive(Debug, Default)]
+pub struct Wish<'a> {
+    /// Prove again what stops something.
+    pub rehearse: bool,
+    /// The machine that is given up.
+    pub give_up: Option<&'a str>,
+    /// Go on although another state is lost.
+    pub take_over: bool,
+    /// What is broken on purpose.
+    pub broken: Option<Broken>,
+}
+
+impl UpArgs {
+    fn wish(&self) -> Wish<'_> {
+        let Self { rehearse, take_over, .. } = *self;
+        Wish { rehearse, take_over, give_up: self.give_up.as_deref(), broken: None }
+    }
+}
+
+/// Makes the cluster, proves it, and only then issues a kubeconfig.
+pub async fn up(
     session: &mut Session<'_>,
-    args: &UpArgs,
+    wish: &Wish<'_>,
     interrupts: &mut Receiver<()>,
 ) -> Result<Outcome, Fault> {
     let mut site = unless_interrupted(interrupts, session.enter_most()).await?;
@@ -81,13 +103,13 @@ async fn up(
     // An authority whose life is over ends the run before a machine is told anything.
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let known = !opened.done.made_keyring && !opened.done.renewed_trust;
-    let remembered = (known && !args.take_over).then_some(opened.trust.epoch);
+    let remembered = (known && !wish.take_over).then_some(opened.trust.epoch);
     let epoch = site.next_epoch(remembered).map_err(fault)?;
     let memory = Memory { trust: TrustFacts { carriage, ..opened.trust }, held: None, known };
     let judged = session.judge(&site, opened.keyring, memory, Goal::Converge);
     let (keyring, facts) = unless_interrupted(interrupts, judged).await?;
     let mut trust = TrustFacts { epoch, ..facts };
-    if let Some(name) = &args.give_up {
+    if let Some(name) = wish.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }
     held.save_trust(&trust).map_err(Fault::unable)?;
@@ -104,11 +126,27 @@ async fn up(
         }
         voice.tell(&event);
     };
+    work.broken = wish.broken;
+    if wish.broken.is_some() {
+        unproved.mark();
+    }
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
+    // Proofs are about what should be, whatever is broken.
+    work.broken = None;
     let scope = Scope::of(work, &site, &ways)?;
-    let fresh = if args.rehearse { Fresh::Everything } else { unproved.fresh() };
-    gate::prove(session, &scope, fresh, interrupts).await?;
-    unproved.clear();
+    if let Some(broken) = wish.broken {
+        make::break_live(broken, &site, &session.spec).await.map_err(fault)?;
+    }
+    let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
+    let proved = gate::prove(session, &scope, fresh, interrupts).await;
+    if let Some(broken) = wish.broken {
+        unproved.mark();
+        make::mend_live(broken, &site, &session.spec).await.map_err(fault)?;
+    }
+    proved?;
+    if wish.broken.is_none() {
+        unproved.clear();
+    }
     let kubeconfig = match session.voice.told().verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &scope.keyring)?),
         false => None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
-use crate::{Case, MACHINES, addons, faults, guards, proofs, rotation, trouble};
+use crate::{Case, MACHINES, addons, faults, guards, proofs, published, rotation, trouble};
 
 /// Every case, the gentlest first.
 pub const ALL: &[Case] = &[
@@ -24,11 +24,13 @@ pub const ALL: &[Case] = &[
     Case { name: "what_stops_something_is_never_proved_unasked", run: proofs::unasked },
     Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
     Case { name: "each_guard_refuses_what_it_is_there_for", run: guards::refuse_each },
+    Case { name: "published_bad_pods_are_refused_as_others_judged_them", run: published::judged },
     Case { name: "guards_are_in_nobodys_way_who_works", run: guards::let_work_pass },
     Case { name: "an_addon_is_kept_and_opens_its_namespaces_only", run: addons::kept },
     Case { name: "no_machine_holds_an_authority_key_or_a_token", run: no_keys_on_machines },
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "what_is_broken_fails_its_proofs_and_no_other", run: proofs::broken },
+    Case { name: "what_is_sabotaged_is_not_handed_over", run: proofs::sabotaged },
     Case { name: "a_deleted_object_is_put_back", run: deleted_object },
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
     Case { name: "a_different_keyring_is_refused", run: trouble::different_keyring },

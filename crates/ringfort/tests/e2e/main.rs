@@ -12,6 +12,7 @@ mod cluster;
 mod faults;
 mod guards;
 mod proofs;
+mod published;
 mod rotation;
 mod running;
 mod trouble;

@@ -83,6 +83,26 @@ pub fn broken(cluster: &Cluster) {
     well(&up);
 }
 
+/// What is broken in the blueprint itself is made and kept by `up`: only its proof stands in the way. The
+/// rest of the ways take longer and are tried in `cargo xtask bench sabotage`.
+pub fn sabotaged(cluster: &Cluster) {
+    for name in [
+        "audit/policy-is-set/level-none",
+        "audit/policy-is-set/no-policy",
+        "access/kubelet-authorization/flag-over-file",
+        "node/closed-files/key-for-all",
+    ] {
+        let command = ["lab", "sabotage", cluster.name(), name];
+        let said = cluster.ringfort_with(&cluster.spec(), cluster.bundle(), &command);
+        assert_eq!(said.code, Some(1), "{name}: {}", said.stderr);
+        let (control, _) = name.rsplit_once('/').unwrap();
+        assert_eq!(of(&said, "failed"), [control.to_owned()].into(), "{name}");
+        assert_eq!(of(&said, "unknown"), BTreeSet::new(), "{name}");
+        assert!(said.end()["kubeconfig"].is_null(), "{name}: {}", said.end());
+    }
+    well(&cluster.ringfort("up", &[]));
+}
+
 /// The controls of one verdict.
 fn of(said: &Said, verdict: &str) -> BTreeSet<String> {
     let is_meant = |event: &&Value| event["event"] == "proof" && event["verdict"] == verdict;

@@ -73,6 +73,12 @@ fn wrongs() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// What is not tried in a template: another control's guard refuses it, or Kubernetes itself does.
+const NOT_IN_TEMPLATES: [&str; 3] =
+    ["run as root", "run as whom the image says", "see all of /proc"];
+/// Words of the guard of templates.
+const TEMPLATES: By = By::Admission("also those of a template");
+
 /// What no guard of ours refuses before Pod Security has its say.
 const BY_POD_SECURITY_ALONE: [&str; 2] =
     ["share the machine's network", "take a port of the machine"];
@@ -88,6 +94,15 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         set(&mut pod, at, value);
         let alone = BY_POD_SECURITY_ALONE.contains(&what);
         let by = if alone { POD_SECURITY } else { By::AnyAdmission };
+        // Each kind of workload takes its turn, and those of a privileged pod are tried in all kinds.
+        let all = workloads(scene, &format!("canary-bad-{place}"), &pod);
+        let turns = if what == "be privileged" { 0..all.len() } else { place..place + 1 };
+        for turn in turns.filter(|_| !NOT_IN_TEMPLATES.contains(&what)) {
+            let object = all[turn % all.len()].clone();
+            let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+            let told = format!("make a {kind} of pods to {what}");
+            tries.push(Try::create(told, Speaker::Keeper, object, TEMPLATES));
+        }
         tries.push(Try::create(format!("run a pod to {what}"), Speaker::Keeper, pod, by));
     }
     let mut init = restricted(scene, "canary-bad-init");

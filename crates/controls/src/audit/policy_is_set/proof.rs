@@ -1,123 +1,279 @@
-//! Reading a canary Secret stands in the log of the very server that took the request, at level
-//! Metadata, without the Secret's body.
+//! Requests of every kind stand in the log of the very server that took them, each at its level, and no
+//! body of a Secret does.
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
-use ringfort_model::judgement::Finding;
+use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, TokenWish, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Scene, fail, gap, pass, words};
+use super::RULES;
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
-/// Looks at a log before giving up: the server writes it behind the request.
-const LOOKS: usize = 10;
+/// Looks at a log before giving up, and the pause between two: a server writes behind the request.
+const LOOKS: (usize, u64) = (10, 300);
+
+/// A kind of request that has to stand in the log.
+struct Kind {
+    /// What it is, in words that follow "that of".
+    what: &'static str,
+    /// How what is asked for is named.
+    name: &'static str,
+    /// The request.
+    act: fn(&Scene, &NodeName, String) -> Act,
+    /// How the log calls what is done,
+    verb: &'static str,
+    /// to what,
+    resource: &'static str,
+    /// and to what part of it.
+    subresource: Option<&'static str>,
+    /// How much of it is written down.
+    level: &'static str,
+    /// How it is answered, where that is a part of it.
+    status: Option<u16>,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind {
+        what: "reading a Secret",
+        name: "secret",
+        act: |scene, server, name| {
+            let ask = Ask::Get(scene.key("v1", "Secret", &name));
+            Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
+        },
+        verb: "get",
+        resource: "secrets",
+        subresource: None,
+        level: "Metadata",
+        status: None,
+    },
+    Kind {
+        what: "asking for a token",
+        name: "token",
+        act: |scene, server, name| {
+            let namespace = scene.namespace.clone();
+            let (account, audiences, seconds, bound) = (name, Vec::new(), 3_600, None);
+            let wish = TokenWish { namespace, account, audiences, seconds, bound };
+            Act::TryToken { server: server.clone(), wish }
+        },
+        verb: "create",
+        resource: "serviceaccounts",
+        subresource: Some("token"),
+        level: "Metadata",
+        status: None,
+    },
+    Kind {
+        what: "running a command in a pod",
+        name: "exec",
+        act: |scene, server, name| {
+            let space = &scene.namespace;
+            let path = format!("/api/v1/namespaces/{space}/pods/{name}/exec?command=true");
+            let ask = Ask::Read { path };
+            Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
+        },
+        verb: "get",
+        resource: "pods",
+        subresource: Some("exec"),
+        level: "Request",
+        status: None,
+    },
+    Kind {
+        what: "making a role",
+        name: "role",
+        act: |scene, server, name| {
+            let ask = Ask::WouldCreate(json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": {"name": name, "namespace": scene.namespace},
+                "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+            }));
+            Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
+        },
+        verb: "create",
+        resource: "roles",
+        subresource: None,
+        level: "RequestResponse",
+        status: None,
+    },
+    Kind {
+        what: "deleting many pods at once",
+        name: "many",
+        act: |scene, server, name| {
+            let namespace = scene.namespace.clone();
+            let ask = Ask::WouldDeletePods { namespace, labelled: format!("canary={name}") };
+            Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
+        },
+        verb: "deletecollection",
+        resource: "pods",
+        subresource: None,
+        level: "RequestResponse",
+        status: None,
+    },
+    Kind {
+        what: "asking without a name",
+        name: "anonymous",
+        act: |scene, server, name| {
+            let path = format!("/api/v1/namespaces/{}/configmaps/{name}", scene.namespace);
+            let ask = Ask::Read { path };
+            Act::Ask { server: server.clone(), speaker: Speaker::Anonymous, ask }
+        },
+        verb: "get",
+        resource: "configmaps",
+        subresource: None,
+        level: "Metadata",
+        status: Some(401),
+    },
+    Kind {
+        what: "being refused",
+        name: "refused",
+        act: |scene, server, name| {
+            let (namespace, account) = (scene.namespace.clone(), "default".to_owned());
+            let speaker = Speaker::Account { namespace, name: account };
+            let ask = Ask::Get(scene.key("v1", "ConfigMap", &name));
+            Act::Ask { server: server.clone(), speaker, ask }
+        },
+        verb: "get",
+        resource: "configmaps",
+        subresource: None,
+        level: "Metadata",
+        status: Some(403),
+    },
+    Kind {
+        what: "a node's reaching for a Secret",
+        name: "node",
+        act: |scene, server, name| {
+            let speaker = Speaker::Node(scene.workers.first().unwrap_or(server).clone());
+            let ask = Ask::Get(scene.key("v1", "Secret", &name));
+            Act::Ask { server: server.clone(), speaker, ask }
+        },
+        verb: "get",
+        resource: "secrets",
+        subresource: None,
+        level: "Metadata",
+        status: Some(403),
+    },
+];
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    let servers = scene.control_planes.len();
-    if transcript.is_empty() {
-        return Next::Do((0..servers).map(|index| create(scene, index)).collect());
-    }
-    if transcript.len() == servers {
-        return match transcript.iter().find(|(_, seen)| !matches!(seen, Seen::Object(_))) {
-            Some((_, other)) => {
-                gap(format!("a canary could not be written: {}", words(other)), "ringfort up")
-            }
-            None => Next::Do(each(scene, read)),
+    course(transcript, |course| {
+        let mut gaps = Gaps::default();
+        let create = |(place, server): (usize, &NodeName)| Act::Ask {
+            server: server.clone(),
+            speaker: Speaker::Keeper,
+            ask: Ask::Create(secret(scene, &name(scene, place, KINDS[0].name))),
         };
-    }
-    let looks = transcript.iter().filter(|(act, _)| matches!(act, Act::Wait { .. })).count();
-    if looks == 0 {
-        return look(scene);
-    }
-    let last = &transcript[transcript.len() - servers..];
-    for (place, (act, seen)) in last.iter().enumerate() {
-        let Act::ReadAudit { server, .. } = act else { continue };
-        let name = &name(place);
-        let Seen::Lines(lines) = seen else {
-            let said = format!("{server}: the audit log was not read: {}", words(seen));
-            return gap(said, "ringfort up");
-        };
-        match judge(scene, server, name, lines) {
-            Ok(()) => {}
-            Err(Fault::NotThere) if looks < LOOKS => return look(scene),
-            Err(Fault::NotThere) => {
-                return fail(
-                    format!("{server}: reading Secret {name} is not in its audit log"),
-                    "check --audit-policy-file and --audit-log-path: ringfort up",
-                );
+        let servers = || scene.control_planes.iter().enumerate();
+        for (act, seen) in course.step(servers().map(create).collect())? {
+            if !matches!(seen, Seen::Object(_)) {
+                gaps.add(format!("{}: no canary was written: {}", place_of(act), words(seen)));
             }
-            Err(Fault::Wrong(finding)) => return fail(finding.said, finding.fix),
         }
-    }
-    pass(
-        format!(
-            "reading a Secret stands in the audit log of each of {servers} servers, at level Metadata, without its body"
-        ),
-        last,
+        let requests = servers().flat_map(|(place, server)| {
+            KINDS.iter().map(move |kind| (kind.act)(scene, server, name(scene, place, kind.name)))
+        });
+        let asked = course.step(requests.collect())?;
+        for ((act, seen), kind) in asked.iter().zip(KINDS.iter().cycle()) {
+            if let Seen::Failed { why } = seen {
+                gaps.add(format!("{}: {}: {why}", place_of(act), kind.what));
+            }
+        }
+        let looks = || {
+            let look = |(place, server): (usize, &NodeName)| Act::ReadAudit {
+                server: server.clone(),
+                holding: name(scene, place, ""),
+            };
+            servers().map(look).collect()
+        };
+        let seen = course.until(LOOKS, looks, |seen| {
+            let whole = |(place, (_, seen)): (usize, &(Act, Seen))| match seen {
+                Seen::Lines(lines) => KINDS
+                    .iter()
+                    .all(|kind| find(&read(lines), &name(scene, place, kind.name), kind).is_some()),
+                _ => false,
+            };
+            seen.iter().enumerate().all(whole)
+        })?;
+        for (place, (act, seen)) in seen.iter().enumerate() {
+            let Seen::Lines(lines) = seen else {
+                gaps.add(format!("{}: the audit log was not read: {}", place_of(act), words(seen)));
+                continue;
+            };
+            if let Err(said) = judge(scene, place, lines) {
+                let said = format!("{}: {said}", place_of(act));
+                return Ok(fail(said, "check the audit policy and its flags: ringfort up"));
+            }
+        }
+        gaps.close()?;
+        Ok(pass(said(scene), course.so_far()))
+    })
+}
+
+fn said(scene: &Scene) -> String {
+    let blind = RULES.iter().filter(|rule| rule.level == "None").map(|rule| rule.why);
+    format!(
+        "{} kinds of requests stand in the log of each of {} servers, at their levels and without bodies \
+         of Secrets; not logged, by decision: {}",
+        KINDS.len(),
+        scene.control_planes.len(),
+        blind.collect::<Vec<_>>().join("; "),
     )
 }
 
-/// What is wrong with a server's log.
-enum Fault {
-    NotThere,
-    Wrong(Finding),
-}
-
-fn judge(scene: &Scene, server: &NodeName, name: &str, lines: &[String]) -> Result<(), Fault> {
-    let wrong = |said: String| {
-        let fix = "the audit policy must log Secrets at level Metadata".to_owned();
-        Err(Fault::Wrong(Finding { said, fix }))
-    };
-    let events: Vec<Value> =
-        lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let reads = |event: &&Value| {
-        let of = &event["objectRef"];
-        event["verb"] == "get" && of["name"] == name && of["namespace"] == *scene.namespace
-    };
-    let event = events.iter().find(reads).ok_or(Fault::NotThere)?;
-    if event["level"] != "Metadata" {
-        return wrong(format!("{server}: reading a Secret is logged at level {}", event["level"]));
+/// Judges what stands in one server's log.
+fn judge(scene: &Scene, place: usize, lines: &[String]) -> Result<(), String> {
+    let events = read(lines);
+    for kind in &KINDS {
+        let event = find(&events, &name(scene, place, kind.name), kind)
+            .ok_or_else(|| format!("{} is not in its audit log", kind.what))?;
+        if event["level"] != kind.level {
+            let level = &event["level"];
+            return Err(format!("{} is logged at level {level}, not {}", kind.what, kind.level));
+        }
+        let has_no_body = event["requestObject"].is_null() && event["responseObject"].is_null();
+        if kind.level == "Metadata" && !has_no_body {
+            return Err(format!("{} is logged with a body", kind.what));
+        }
+        if kind.level == "RequestResponse" && event["requestObject"].is_null() {
+            return Err(format!("{} is logged without what was asked", kind.what));
+        }
     }
-    let leaks = lines.iter().any(|line| line.contains(&scene.nonce));
-    if leaks || !event["responseObject"].is_null() || !event["requestObject"].is_null() {
-        return wrong(format!("{server}: the audit log holds the body of a Secret"));
+    if lines.iter().any(|line| line.contains(&scene.nonce)) {
+        return Err("the audit log holds the body of a Secret".to_owned());
     }
     Ok(())
 }
 
-fn look(scene: &Scene) -> Next {
-    let mut acts = vec![Act::Wait { ms: 300 }];
-    acts.extend(each(scene, |scene, server, name| Act::ReadAudit {
-        server,
-        holding: holding(scene, name),
-    }));
-    Next::Do(acts)
+fn read(lines: &[String]) -> Vec<Value> {
+    lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-fn create(scene: &Scene, index: usize) -> Act {
-    scene.ask(Ask::Create(json!({
+/// Finds the line about a request: by what was asked for, whoever asked.
+fn find<'a>(events: &'a [Value], name: &str, kind: &Kind) -> Option<&'a Value> {
+    let is_it = |event: &&Value| {
+        let of = &event["objectRef"];
+        let address = event["requestURI"].as_str().unwrap_or_default();
+        let part = of["subresource"].as_str();
+        let status = event["responseStatus"]["code"].as_u64();
+        event["verb"] == kind.verb
+            && of["resource"] == kind.resource
+            && part == kind.subresource
+            && (of["name"] == name || address.contains(name))
+            && kind.status.is_none_or(|expected| status == Some(expected.into()))
+    };
+    events.iter().find(is_it)
+}
+
+fn secret(scene: &Scene, name: &str) -> Value {
+    json!({
         "apiVersion": "v1", "kind": "Secret",
-        "metadata": {"name": name(index), "namespace": scene.namespace},
+        "metadata": {"name": name, "namespace": scene.namespace},
         "stringData": {"canary": scene.nonce},
-    })))
+    })
 }
 
-fn read(scene: &Scene, server: NodeName, name: &str) -> Act {
-    let ask = Ask::Get(scene.key("v1", "Secret", name));
-    Act::Ask { server, speaker: Speaker::Keeper, ask }
+fn place_of(act: &Act) -> &str {
+    act.node().map_or("", NodeName::as_str)
 }
 
-/// One act for each server and the canary that was made for it.
-fn each(scene: &Scene, act: fn(&Scene, NodeName, &str) -> Act) -> Vec<Act> {
-    let one = |(index, server): (usize, &NodeName)| act(scene, server.clone(), &name(index));
-    scene.control_planes.iter().enumerate().map(one).collect()
-}
-
-/// What a line about this run's canary has in it, as the server writes it.
-fn holding(scene: &Scene, name: &str) -> String {
-    format!("/namespaces/{}/secrets/{name}", scene.namespace)
-}
-
-fn name(index: usize) -> String {
-    format!("canary-audit-{index}")
+/// Names what is asked for of one server: no other run's line has it.
+fn name(scene: &Scene, place: usize, kind: &str) -> String {
+    format!("{}-audit-{place}-{kind}", scene.namespace)
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, Flaw, Heard, Hello, KeyFile, Load, Next, ProcessSeen, Scanned,
-    Seen, Speaker, TlsSeen, TokenSeen,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Next, ProcessSeen,
+    Scanned, Seen, Speaker, TlsSeen, TokenSeen,
 };
 use ringfort_model::certificate::{Authority, CertSeen, San, Subject, Usage};
 use ringfort_model::digest::Digest;
@@ -75,7 +75,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             ms: 7,
             ..Scanned::default()
         }),
-        Act::ReadAudit { holding, .. } => Seen::Lines(vec![event(holding, "Metadata").to_string()]),
+        Act::ReadAudit { holding, .. } => lines(&events(holding)),
         Act::Rehearse { .. } => Seen::Load(Load {
             tried: 40,
             acknowledged: 39,
@@ -102,9 +102,14 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
                 status: scene().control_planes.into_iter().map(|node| (node, status)).collect(),
             })
         }
+        Act::Files { paths, .. } if case.control == "data/etcd-own-user" => {
+            let own = FileSeen { mode: "700".to_owned(), user: 2379, group: 2379 };
+            Seen::Files(paths.iter().map(|path| (path.clone(), own.clone())).collect())
+        }
         Act::Files { node, .. } => {
             Seen::Files(scene().files.get(node).cloned().unwrap_or_default())
         }
+        Act::PodLimits { .. } => Seen::Values([("pids.max".to_owned(), "4096".to_owned())].into()),
         Act::Kernel { .. } => Seen::Values(kernel("1")),
         Act::Processes { names, .. } => {
             Seen::Processes(names.iter().map(|name| process(name)).collect())
@@ -133,6 +138,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
                 json!({"seccompProfile": {"type": "RuntimeDefault"}});
             Seen::Object(object)
         }
+        Ask::WouldDeletePods { .. } => Seen::Done,
         Ask::WouldCreate(_) | Ask::WouldPatch { .. } | Ask::WouldDelete(_) => {
             refused(case, speaker)
         }
@@ -140,6 +146,10 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             refused(case, speaker)
         }
         Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
+        Ask::Get(key) if key.name.starts_with("canary-inside") => Seen::Object(json!({
+            "metadata": {"name": key.name, "uid": "4711"},
+            "status": {"phase": "Running", "podIP": "10.244.3.7"},
+        })),
         Ask::Get(key) => Seen::Object(json!({
             "kind": key.kind, "metadata": {"name": key.name},
             "automountServiceAccountToken": false,
@@ -147,6 +157,13 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         })),
         Ask::List { .. } => {
             Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
+        }
+        Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => inside("2", "1879048192"),
+        Ask::Logs { pod, .. } if pod.starts_with("canary-net") => {
+            Seen::Text("http://10.244.3.7:8080/ 200\n".to_owned())
+        }
+        Ask::Logs { pod, .. } if pod.starts_with("canary-service") => {
+            Seen::Text("10.96.0.1:443 open\n".to_owned())
         }
         Ask::Logs { .. } => Seen::Text("kubernetes.default.svc.cluster.local 10.96.0.1".to_owned()),
         Ask::Metrics { beginning } if beginning.contains("encryption") => {
@@ -160,6 +177,13 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
     }
 }
 
+/// What a pod tells of itself.
+fn inside(seccomp: &str, first_user: &str) -> Seen {
+    Seen::Text(format!(
+        "CapEff: 0000000000000000\nNoNewPrivs: 1\nSeccomp: {seccomp}\nUsers: 0 {first_user} 65536\n"
+    ))
+}
+
 /// How a server refuses: for want of a right, or by the words of every guard.
 fn refused(case: &Case, speaker: &Speaker) -> Seen {
     let lacks_right = match speaker {
@@ -170,7 +194,7 @@ fn refused(case: &Case, speaker: &Speaker) -> Seen {
     let message = match lacks_right {
         true => "things is forbidden: User \"somebody\" cannot get resource \"things\"",
         false => {
-            "things is forbidden: ValidatingAdmissionPolicy 'x' denied request: no; violates PodSecurity \"restricted:latest\"; use of external IPs is denied; this namespace may not be deleted"
+            "things is forbidden: ValidatingAdmissionPolicy 'x' denied request: no; violates PodSecurity \"restricted:latest\"; use of external IPs is denied; disallowed by cluster policy; also those of a template; this namespace may not be deleted"
         }
     };
     Seen::Refused { status: 403, message: message.to_owned() }
@@ -198,6 +222,9 @@ fn dialled(dial: &Dial) -> Dialled {
     match (dial.hello, proper) {
         (Hello::Tls12, _) => broken("alert ProtocolVersion"),
         (Hello::Plain, _) => Dialled { tls: None, end: Ended::Answered { status: 400 } },
+        (Hello::Tls13, true) if dial.path.starts_with("/debug/") => {
+            Dialled { tls, end: Ended::Answered { status: 404 } }
+        }
         (Hello::Tls13, true) => Dialled { tls, end: Ended::Answered { status: 200 } },
         (Hello::Tls13, false) => Dialled { tls, end: Ended::Answered { status: 401 } },
     }
@@ -220,7 +247,11 @@ fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
 fn process(name: &str) -> ProcessSeen {
     ProcessSeen {
         name: name.to_owned(),
-        user: if name == "kube-apiserver" { 0 } else { 997 },
+        user: match name {
+            "kube-apiserver" => 0,
+            "etcd" => 2379,
+            _ => 997,
+        },
         capabilities: "0000000000000000".to_owned(),
         no_new_privileges: true,
         seccomp: 2,
@@ -235,11 +266,44 @@ fn loaded(hash: &str) -> String {
     )
 }
 
-/// The line about a canary whose address in the API is looked for.
-fn event(holding: &str, level: &str) -> Value {
-    let parts: Vec<&str> = holding.split('/').collect();
-    let object = json!({"resource": "secrets", "namespace": parts[2], "name": parts[4]});
-    json!({"level": level, "verb": "get", "objectRef": object})
+/// What a log holds of the canaries whose names begin so, each as `kind verb resource level status`.
+const LOGGED: [&str; 8] = [
+    "secret get secrets Metadata 200",
+    "token create serviceaccounts/token Metadata 404",
+    "exec get pods/exec Request 404",
+    "role create roles RequestResponse 201",
+    "many deletecollection pods RequestResponse 200",
+    "anonymous get configmaps Metadata 401",
+    "refused get configmaps Metadata 403",
+    "node get secrets Metadata 403",
+];
+
+fn events(holding: &str) -> Vec<Value> {
+    let event = |line: &str| {
+        let [kind, verb, resource, level, status] =
+            line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
+        let mut event = json!({
+            "level": level, "verb": verb, "requestURI": format!("/things/{holding}{kind}"),
+            "objectRef": {"resource": resource, "name": format!("{holding}{kind}")},
+            "responseStatus": {"code": status.parse::<u16>().unwrap()},
+        });
+        if !part.is_empty() {
+            event["objectRef"]["subresource"] = part.into();
+        }
+        if level == "RequestResponse" {
+            event["requestObject"] = json!({"kind": "Thing"});
+        }
+        if verb == "deletecollection" {
+            event["objectRef"]["name"] = Value::Null;
+        }
+        event
+    };
+    LOGGED.iter().map(|line| event(line)).collect()
+}
+
+fn lines(events: &[Value]) -> Seen {
+    Seen::Lines(events.iter().map(Value::to_string).collect())
 }
 
 fn node(name: &str, ready: &str) -> Value {
@@ -330,8 +394,15 @@ fn one_silent_machine_is_no_pass() {
             |act: &Act| act.node().is_some_and(|node| node.as_str() == "cp2").then(silence);
         let judgement = judge(&case, silent);
         // What is asked of one server only, or of workers, does not see the silent one.
-        let asks_one = ["ha/nodes-are-ready", "network/cluster-dns", "network/pod-encryption"]
-            .contains(&case.control);
+        let asks_one = [
+            "ha/nodes-are-ready",
+            "network/cluster-dns",
+            "network/pod-encryption",
+            "network/pod-network",
+            "network/services",
+            "node/process-limit",
+        ]
+        .contains(&case.control);
         assert_eq!(judgement.is_err(), !asks_one, "{}: {judgement:?}", case.control);
     }
 }
@@ -362,14 +433,13 @@ fn each_thing_that_is_not_seen_is_no_pass() {
     }
 }
 
-/// What tidies up, what passes time, what is asked again until it is answered, and the read that has to
-/// stand in a log whatever came of it.
+/// What tidies up, what passes time, and what is asked again until it is answered.
 fn may_be_missed(case: &Case, act: &Act) -> bool {
     match act {
-        Act::Wait { .. } | Act::Ask { ask: Ask::Delete(_), .. } => true,
+        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Ask { ask: Ask::Delete(_), .. } => true,
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } => pod.starts_with("canary-inside"),
         Act::Ask { ask: Ask::Get(key), .. } => {
-            let polled = ["CustomResourceDefinition", "Pod"].contains(&key.kind.as_str());
-            polled || case.control == "audit/policy-is-set"
+            ["CustomResourceDefinition", "Pod"].contains(&key.kind.as_str())
         }
         Act::Ask { ask: Ask::Create(object), .. } => object["kind"] == "Canary",
         Act::Ask { ask: Ask::List { .. }, .. } => case.control == "ha/nodes-are-ready",

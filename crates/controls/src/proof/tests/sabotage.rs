@@ -3,15 +3,40 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, Flaw, Heard, Hello, KeyFile, Load, ProcessSeen, Scanned, Seen,
-    Speaker, TokenSeen,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, ProcessSeen,
+    Scanned, Seen, Speaker, TokenSeen,
 };
 use ringfort_model::certificate::Authority;
 use ringfort_model::judgement::Decided;
 
 use super::{
-    ENFORCE, case, cases, dialled, event, judge, kernel, loaded, namespace, node, process, scene,
+    ENFORCE, LOGGED, case, cases, dialled, events, inside, judge, kernel, lines, loaded, namespace,
+    node, process, scene,
 };
+
+/// Each kind of request has to be there, at its own level and with no more of it than that.
+#[test]
+fn each_kind_of_request_is_missed_where_it_is_not_logged() {
+    for place in 0..LOGGED.len() {
+        let spoil = |change: fn(&mut Value)| {
+            let judgement = judge(&case("audit/policy-is-set"), |act| match act {
+                Act::ReadAudit { server, holding } if server.as_str() == "cp3" => {
+                    let mut events = events(holding);
+                    change(&mut events[place]);
+                    Some(lines(&events))
+                }
+                _ => None,
+            });
+            matches!(judgement, Ok(Decided::Fail(_)))
+        };
+        assert!(spoil(|event| *event = json!({})), "{}", LOGGED[place]);
+        assert!(spoil(|event| event["level"] = "None".into()), "{}", LOGGED[place]);
+        assert!(spoil(|event| event["verb"] = "list".into()), "{}", LOGGED[place]);
+        let is_bare = LOGGED[place].contains(" Metadata ");
+        let with_body = spoil(|event| event["responseObject"] = json!({"kind": "Secret"}));
+        assert_eq!(with_body, is_bare, "{}", LOGGED[place]);
+    }
+}
 
 #[test]
 fn each_sabotage_fails_its_proof_and_no_other() {
@@ -88,23 +113,70 @@ fn each_sabotage_fails_its_proof_and_no_other() {
     });
     check("audit/policy-is-set", |act| match act {
         Act::ReadAudit { holding, .. } => {
-            Some(Seen::Lines(vec![event(holding, "RequestResponse").to_string()]))
+            let mut events = events(holding);
+            events[0]["annotations"] = json!({"leak": "nonce-4711"});
+            Some(lines(&events))
         }
         _ => None,
     });
     check("audit/policy-is-set", |act| match act {
-        Act::ReadAudit { holding, .. } => {
-            let mut event = event(holding, "Metadata");
-            event["annotations"] = json!({"leak": "nonce-4711"});
-            Some(Seen::Lines(vec![event.to_string()]))
+        Act::ReadAudit { .. } => Some(lines(&events("an-earlier-run-audit-0-"))),
+        _ => None,
+    });
+    check("workload/seccomp", |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-inside-w2" => {
+            Some(inside("0", "1879048192"))
         }
         _ => None,
     });
-    check("audit/policy-is-set", |act| match act {
-        Act::ReadAudit { holding, .. } => {
-            let mut event = event(holding, "Metadata");
-            event["objectRef"]["namespace"] = "an-earlier-run".into();
-            Some(Seen::Lines(vec![event.to_string()]))
+    check("workload/user-namespaces", |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-inside-w2" => {
+            Some(inside("2", "0"))
+        }
+        _ => None,
+    });
+    check("node/process-limit", |act| match act {
+        Act::PodLimits { node, .. } if node.as_str() == "w3" => {
+            Some(Seen::Values([("pids.max".to_owned(), "max".to_owned())].into()))
+        }
+        _ => None,
+    });
+    check("data/etcd-own-user", |act| match act {
+        Act::Files { node, paths }
+            if paths.iter().any(|path| path == "/var/lib/etcd") && node.as_str() == "cp3" =>
+        {
+            let open = FileSeen { mode: "755".to_owned(), user: 2379, group: 2379 };
+            Some(Seen::Files(paths.iter().map(|path| (path.clone(), open.clone())).collect()))
+        }
+        _ => None,
+    });
+    check("network/pod-network", |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-net-w3" => {
+            Some(Seen::Text("http://10.244.9.9:8080/ 200\n".to_owned()))
+        }
+        _ => None,
+    });
+    check("network/services", |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-service-w3" => {
+            Some(Seen::Text(String::new()))
+        }
+        _ => None,
+    });
+    check("access/no-profiling", |act| match act {
+        Act::Dial(dial) if dial.path.starts_with("/debug/") && dial.from.as_str() == "w3" => {
+            let end = Ended::Answered { status: 200 };
+            Some(Seen::Dialled(Dialled { end, ..dialled(dial) }))
+        }
+        _ => None,
+    });
+    // Its certificate is good, and it may do nothing.
+    check("access/kubelet-authorization", |act| match act {
+        Act::Dial(dial)
+            if dial.to.port() == 10250
+                && dial.shows.is_some_and(|shown| shown.flaw == Flaw::Unbound) =>
+        {
+            let end = Ended::Answered { status: 200 };
+            Some(Seen::Dialled(Dialled { end, ..dialled(dial) }))
         }
         _ => None,
     });
@@ -187,6 +259,7 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         Act::Dial(dial)
             if dial.to.port() == 10250
                 && dial.hello == Hello::Tls13
+                && dial.path == "/pods"
                 && dial.from.as_str() == "w2" =>
         {
             Some(answered(dial, 200))

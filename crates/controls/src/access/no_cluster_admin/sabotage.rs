@@ -1,0 +1,17 @@
+//! How it is broken on purpose.
+
+use crate::sabotage::{Harm, On, Sabotage};
+
+pub(super) const ALL: &[Sabotage] = &[
+    Sabotage::unguarded("cluster-admin may be bound to anybody"),
+    Sabotage {
+        name: "renamed-role",
+        about: "the guard looks for a role that is called otherwise",
+        on: On::ControlPlanes,
+        harms: &[Harm::Guard(
+            "object.roleRef.name != 'cluster-admin'",
+            "object.roleRef.name != 'cluster-administrator'",
+        )],
+        also: &["access/admission-objects"],
+    },
+];

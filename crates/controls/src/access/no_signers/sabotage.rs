@@ -1,0 +1,24 @@
+//! How it is broken on purpose.
+
+use crate::draft::Component;
+use crate::sabotage::{Harm, On, Sabotage};
+
+pub(super) const ALL: &[Sabotage] = &[Sabotage {
+    name: "signers",
+    about: "the controllers that sign are on, with an authority of their own",
+    on: On::ControlPlanes,
+    harms: &[
+        Harm::Flag(Component::ControllerManager, "--controllers", "*"),
+        Harm::Flag(
+            Component::ControllerManager,
+            "--cluster-signing-cert-file",
+            "/etc/kubernetes/controller-manager/serving.crt",
+        ),
+        Harm::Flag(
+            Component::ControllerManager,
+            "--cluster-signing-key-file",
+            "/etc/kubernetes/controller-manager/serving.key",
+        ),
+    ],
+    also: &[],
+}];

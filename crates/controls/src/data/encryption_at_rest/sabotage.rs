@@ -1,0 +1,36 @@
+//! How it is broken on purpose.
+
+use crate::sabotage::{Harm, On, Sabotage};
+
+pub(super) const ALL: &[Sabotage] = &[
+    Sabotage {
+        name: "a-value-in-plain",
+        about: "one value lies in etcd as it was before encryption was on",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key put /registry/leftovers/default/one '{}'",
+            undoes: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key del /registry/leftovers/default/one",
+        }],
+        also: &[],
+    },
+    Sabotage {
+        name: "sealed-by-another",
+        about: "a value only looks sealed, by a key that nobody has",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key put /registry/leftovers/default/two k8s:enc:aescbc:v1:old:sealed",
+            undoes: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key del /registry/leftovers/default/two",
+        }],
+        also: &[],
+    },
+    Sabotage {
+        name: "beside-an-open-prefix",
+        about: "a value hides behind a name that begins as an open one does",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key put /registry/masterleases.old/secret 'in plain'",
+            undoes: "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd-client-ca.crt --cert=/etc/kubernetes/pki/apiserver-etcd-client.crt --key=/etc/kubernetes/pki/apiserver-etcd-client.key del /registry/masterleases.old/secret",
+        }],
+        also: &[],
+    },
+];

@@ -1,0 +1,84 @@
+//! What is broken on purpose: each way changes the blueprint, where it says that it does and nowhere else.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{lock, spec};
+use ringfort_controls::proved;
+use ringfort_controls::sabotage::{Harm, find, sabotages};
+use ringfort_forge::render::{Broken, Materials, RenderError, render, render_broken, sample_trust};
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::digest::Digest;
+use ringfort_model::name::NodeName;
+use ringfort_model::version::Minor;
+
+fn draw(minor: Minor, broken: Option<Broken>) -> Result<Blueprint, RenderError> {
+    let (spec, lock) = (spec(minor), lock(minor));
+    let trust = sample_trust(&spec).unwrap();
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    match broken {
+        None => render(&spec, &trust, &materials),
+        Some(broken) => render_broken(broken, &spec, &trust, &materials),
+    }
+}
+
+fn changed(whole: &Blueprint, broken: &Blueprint) -> BTreeSet<NodeName> {
+    let machines = whole.machines.iter();
+    machines
+        .filter(|(node, machine)| broken.machines[*node] != **machine)
+        .map(|(node, _)| node.clone())
+        .collect()
+}
+
+#[test]
+fn every_proof_has_a_way_to_fail_and_every_way_a_name() {
+    for (control, proof) in proved() {
+        assert!(!proof.sabotage.is_empty(), "{}: nothing breaks it", control.id);
+    }
+    let mut names = BTreeSet::new();
+    let provable: BTreeSet<&str> = proved().iter().map(|(control, _)| control.id).collect();
+    for (control, sabotage) in sabotages() {
+        let name = format!("{}/{}", control.id, sabotage.name);
+        assert!(find(&name).is_some() && names.insert(name.clone()), "{name}");
+        assert!(!sabotage.harms.is_empty(), "{name} harms nothing");
+        for other in sabotage.also {
+            assert!(provable.contains(other) && *other != control.id, "{name}: {other}");
+        }
+    }
+    assert!(names.len() >= 60, "{} ways", names.len());
+}
+
+#[test]
+fn every_way_changes_what_it_says_and_nothing_else() {
+    for minor in Minor::ALL {
+        let (spec, whole) = (spec(minor), draw(minor, None).unwrap());
+        for (control, sabotage) in sabotages() {
+            let name = format!("{minor} {}/{}", control.id, sabotage.name);
+            let broken = match draw(minor, Some((control, sabotage))) {
+                Ok(broken) => broken,
+                // What a release does not have cannot be broken there.
+                Err(fault) if minor != Minor::V1_37 && is_absent(&fault) => continue,
+                Err(fault) => panic!("{name}: {fault}"),
+            };
+            let on: BTreeSet<NodeName> = sabotage.machines(&spec).into_iter().collect();
+            let changed = changed(&whole, &broken);
+            let is_live = |harm: &Harm| matches!(harm, Harm::Live { .. });
+            let is_everywhere = |harm: &Harm| matches!(harm, Harm::Plugin(..));
+            if sabotage.harms.iter().all(is_live) {
+                assert!(broken == whole, "{name} does its harm on machines");
+            } else {
+                assert!(broken != whole, "{name} changes nothing");
+            }
+            if !sabotage.harms.iter().any(is_everywhere) {
+                assert!(changed.is_subset(&on), "{name} changes {changed:?}");
+            }
+        }
+    }
+}
+
+fn is_absent(fault: &RenderError) -> bool {
+    fault.to_string().contains("there is nothing to break")
+}

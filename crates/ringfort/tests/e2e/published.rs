@@ -1,0 +1,116 @@
+//! Pods and workloads that others published with their verdicts. They lie beside the repository, where
+//! they lie at all: `RINGFORT_ORACLES` names the directory.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+
+/// The version of the standard whose samples are tried, the newest there are.
+const STANDARD: &str = "v1.34";
+
+/// Samples on which this cluster and the standard differ, by the beginnings of their names, and why.
+const LEDGER: [(&str, &str); 1] = [("seccompprofile_restricted", "what is unsaid is filled in")];
+
+/// Every published bad workload is refused. Every sample of the restricted standard is judged as it says,
+/// as a pod and as the template of a Deployment.
+pub fn judged(cluster: &Cluster) {
+    let Some(oracles) = oracles() else {
+        println!("     SKIPPED: no published samples: RINGFORT_ORACLES names no directory of them");
+        return;
+    };
+    let bad = objects(cluster, &oracles.join("bad-pods"));
+    assert!(bad.len() >= 100, "{} bad workloads only", bad.len());
+    let admitted = admitted(cluster, &bad);
+    assert!(admitted.is_empty(), "admitted: {admitted:?}");
+    let samples = oracles.join("pod-security-admission/restricted").join(STANDARD);
+    let mut differing = Vec::new();
+    for (verdict, expected) in [("fail", false), ("pass", true)] {
+        let pods = objects(cluster, &samples.join(verdict));
+        assert!(pods.len() >= 10, "{} samples only", pods.len());
+        let templates: Vec<Value> = pods.iter().map(deployment).collect();
+        for (kind, objects) in [("pod", &pods), ("template", &templates)] {
+            let taken = self::admitted(cluster, objects);
+            let is_other = |object: &&Value| taken.contains(&name(object)) != expected;
+            let others = objects.iter().filter(is_other).map(name);
+            differing.extend(others.map(|name| format!("{verdict} {kind} {name}")));
+        }
+        println!("     {} samples that {verdict} were tried as pods and as templates", pods.len());
+    }
+    differing.retain(|one| !LEDGER.iter().any(|(known, _)| one.contains(known)));
+    assert!(differing.is_empty(), "judged otherwise: {differing:#?}");
+}
+
+fn oracles() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/oracles");
+    let named = std::env::var_os("RINGFORT_ORACLES").map(PathBuf::from);
+    named.or(Some(beside)).filter(|path| path.join("bad-pods").is_dir())
+}
+
+/// Reads the manifests of a directory, each with a name of its own.
+fn objects(cluster: &Cluster, directory: &Path) -> Vec<Value> {
+    let path = directory.to_str().unwrap();
+    let said = cluster.kubectl(&[
+        "create",
+        "--dry-run=client",
+        "--validate=false",
+        "-o",
+        "json",
+        "-R",
+        "-f",
+        path,
+    ]);
+    let read = serde_json::Deserializer::from_str(&said.stdout).into_iter::<Value>();
+    let mut objects = Vec::new();
+    for value in read.map(Result::unwrap) {
+        match value["items"].as_array() {
+            Some(items) => objects.extend(items.clone()),
+            None => objects.push(value),
+        }
+    }
+    for (place, object) in objects.iter_mut().enumerate() {
+        let named = format!("{}-{place}", object["metadata"]["name"].as_str().unwrap());
+        object["metadata"] = json!({"name": named.replace('_', "-"), "namespace": "default",
+            "annotations": object["metadata"]["annotations"], "labels": object["metadata"]["labels"]});
+    }
+    objects
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap().to_owned()
+}
+
+/// A Deployment of such pods.
+fn deployment(pod: &Value) -> Value {
+    let labels = json!({"sample": "one"});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name(pod), "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]},
+                "spec": pod["spec"],
+            },
+        },
+    })
+}
+
+/// Gives the names of those that the cluster would take.
+fn admitted(cluster: &Cluster, objects: &[Value]) -> Vec<String> {
+    let path = cluster.directory.join("samples.json");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    std::fs::write(&path, list.to_string()).unwrap();
+    let path = path.to_str().unwrap();
+    let said = cluster.kubectl(&["create", "--dry-run=server", "-o", "name", "-f", path]);
+    let refused = said.stderr.matches("Error from server").count();
+    let taken: Vec<String> = said
+        .stdout
+        .lines()
+        .filter_map(|line| Some(line.split_once('/')?.1.trim().to_owned()))
+        .collect();
+    // Whatever is neither taken nor refused was not tried.
+    assert_eq!(taken.len() + refused, objects.len(), "{}", said.stderr);
+    taken
+}
