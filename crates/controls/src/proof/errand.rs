@@ -1,70 +1,112 @@
-//! A pod on each worker that does one thing and ends.
+//! What a pod on each worker reaches: the API's Service by its name and by its address, and a pod on every
+//! worker. The proofs that ask for one of these share the pod.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use ringfort_model::act::{Ask, Seen};
 use ringfort_model::name::NodeName;
 
+use super::inside::{Inside, PORT, inside};
 use super::{AGAIN, Course, Gaps, Next, Scene, fail, gap, pod, words};
 
-/// Looks before giving up, and the pause between two.
+/// Looks before giving up, and the pause between two: the pod gives up before.
 const LOOKS: (usize, u64) = (180, 500);
 
-/// Runs the probe on each worker with these words, and gives what each wrote. One that has not come to its
-/// end well after a minute and a half is a failure, which says `what` was tried.
-pub(crate) fn errand(
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Question {
+    /// The API's Service by its name.
+    Name,
+    /// The API's Service at its address.
+    Service,
+    /// A pod on each worker, by its address.
+    Pods,
+}
+
+impl Question {
+    /// The words for the probe, and how the line of an answer begins; or all of it, if there is one answer.
+    fn asks(self, scene: &Scene, pods: &[Inside]) -> Vec<([String; 2], String)> {
+        let ask = |kind: &str, target: String, answer: &str| {
+            let line = format!("{kind} {target} {answer}");
+            ([kind.to_owned(), target], line)
+        };
+        match self {
+            Self::Name => {
+                let service = format!("kubernetes.default.svc.{}", scene.domain);
+                vec![ask("resolve", service, &scene.api_address.to_string())]
+            }
+            Self::Service => vec![ask("dial", format!("{}:443", scene.api_address), "open")],
+            Self::Pods => {
+                let url = |pod: &Inside| format!("http://{}:{PORT}/", pod.address);
+                pods.iter().map(|pod| ask("get", url(pod), "200")).collect()
+            }
+        }
+    }
+}
+
+/// Shows that a pod on each worker is answered; where one is not, `look` says where to look.
+pub(crate) fn answered(
     course: &mut Course<'_>,
     scene: &Scene,
-    name: &str,
-    words_of_probe: &[String],
-    what: &str,
-) -> Result<Vec<(NodeName, String)>, Next> {
-    let named = |worker: &NodeName| format!("canary-{name}-{worker}");
+    question: Question,
+    look: &str,
+) -> Result<(), Next> {
+    let pods = inside(course, scene)?;
+    let every = [Question::Name, Question::Service, Question::Pods];
+    let asks: Vec<String> = every
+        .into_iter()
+        .flat_map(|one| one.asks(scene, &pods))
+        .flat_map(|(words, _)| words)
+        .collect();
     let create = |worker: &NodeName| {
-        let mut pod = pod::restricted(scene, &named(worker));
+        let mut pod = pod::restricted(scene, &name(worker));
+        let args: Vec<&str> = ["ask"].into_iter().chain(asks.iter().map(String::as_str)).collect();
         pod["spec"]["nodeName"] = json!(worker);
-        pod["spec"]["containers"][0]["args"] = json!(words_of_probe);
+        pod["spec"]["restartPolicy"] = "Never".into();
+        pod["spec"]["containers"][0]["args"] = json!(args);
         scene.ask(Ask::Create(pod))
     };
     for (_, seen) in course.step(scene.workers.iter().map(create).collect())? {
-        if !matches!(seen, Seen::Object(_)) {
+        // Another proof may have been here first.
+        if !matches!(seen, Seen::Object(_) | Seen::Refused { status: 409, .. }) {
             return Err(gap(format!("a canary pod was not admitted: {}", words(seen)), AGAIN));
         }
     }
-    let get = |worker: &NodeName| scene.ask(Ask::Get(scene.key("v1", "Pod", &named(worker))));
-    let looks = || scene.workers.iter().map(get).collect();
-    let pods = course.until(LOOKS, looks, |seen| seen.iter().all(|(_, pod)| has_ended(pod)))?;
+    let wanted: Vec<String> =
+        question.asks(scene, &pods).into_iter().map(|(_, line)| line).collect();
     let log = |worker: &NodeName| {
-        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: named(worker) })
+        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(worker) })
     };
-    let logs = course.step(scene.workers.iter().map(log).collect())?;
+    let missing = |log: &str| {
+        let is_there = |line: &&String| log.lines().any(|found| found.trim() == **line);
+        wanted.iter().find(|line| !is_there(line)).cloned()
+    };
+    let has_ended = |log: &str| log.lines().any(|line| line.contains(": "));
+    let is_known =
+        |seen: &Seen| matches!(seen, Seen::Text(log) if missing(log).is_none() || has_ended(log));
+    let logs = course.until(
+        LOOKS,
+        || scene.workers.iter().map(log).collect(),
+        |seen| seen.iter().all(|(_, seen)| is_known(seen)),
+    )?;
     let mut gaps = Gaps::default();
-    let mut wrote = Vec::new();
-    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(pods.iter().zip(logs)) {
-        match (pod, log) {
-            (Seen::Object(_), Seen::Text(log)) if has_ended(pod) => {
-                wrote.push((worker.clone(), log.clone()));
+    for (worker, (_, seen)) in scene.workers.iter().zip(logs) {
+        match seen {
+            Seen::Text(log) => {
+                if let Some(line) = missing(log) {
+                    let told = log.lines().last().unwrap_or("nothing");
+                    let said =
+                        format!("{worker}: a pod there has no answer {line:?}; it told: {told}");
+                    return Err(fail(said, look));
+                }
             }
-            (Seen::Object(pod), log) => {
-                let phase = pod["status"]["phase"].as_str().unwrap_or("nowhere");
-                let last = match log {
-                    Seen::Text(log) => log.lines().last().unwrap_or("it wrote nothing").to_owned(),
-                    other => words(other),
-                };
-                return Err(fail(
-                    format!("{worker}: {what}: its pod is {phase} after 90 s: {last}"),
-                    format!("kubectl -n {} describe pod {}", scene.namespace, named(worker)),
-                ));
-            }
-            (other, _) => gaps.add(format!("{worker}: {}", words(other))),
+            // A pod that has not started has no log.
+            other => gaps.add(format!("{worker}: a canary pod told nothing: {}", words(other))),
         }
     }
-    gaps.close()?;
-    Ok(wrote)
+    gaps.close()
 }
 
-fn has_ended(pod: &Seen) -> bool {
-    let phase =
-        |pod: &Value| pod.pointer("/status/phase").and_then(Value::as_str).map(str::to_owned);
-    matches!(pod, Seen::Object(pod) if phase(pod).as_deref() == Some("Succeeded"))
+fn name(worker: &NodeName) -> String {
+    format!("canary-errand-{worker}")
 }

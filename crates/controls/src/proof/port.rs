@@ -157,7 +157,8 @@ pub(crate) fn shut(course: &mut Course<'_>, scene: &Scene, ports: &[Port]) -> Re
     for ((act, seen), (component, what)) in course.step(acts)?.iter().zip(&whats) {
         match seen {
             Seen::Dialled(dialled) if is_refused(dialled) => {}
-            Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) => {
+            // What a server could not decide, it neither granted nor refused.
+            Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) if *status < 429 => {
                 let said = format!("{}: {component} answers {what} with {status}", place(act));
                 return Err(fail(said, "are its flags the blueprint's? ringfort up"));
             }

@@ -74,8 +74,8 @@ fn wrongs() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// What is not tried in a template: another control's guard refuses it, or Kubernetes itself does.
-const NOT_IN_TEMPLATES: [&str; 3] =
-    ["run as root", "run as whom the image says", "see all of /proc"];
+const NOT_IN_TEMPLATES: [&str; 4] =
+    ["run as root", "run as whom the image says", "see all of /proc", "be privileged"];
 /// Words of the guard of templates.
 const TEMPLATES: By = By::Admission("also those of a template");
 
@@ -94,9 +94,9 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         set(&mut pod, at, value);
         let alone = BY_POD_SECURITY_ALONE.contains(&what);
         let by = if alone { POD_SECURITY } else { By::AnyAdmission };
-        // Each kind of workload takes its turn, and those of a privileged pod are tried in all kinds.
+        // Each kind of workload takes its turn, and those of a pod with a capability in all.
         let all = workloads(scene, &format!("canary-bad-{place}"), &pod);
-        let turns = if what == "be privileged" { 0..all.len() } else { place..place + 1 };
+        let turns = if what == "take a capability" { 0..all.len() } else { place..place + 1 };
         for turn in turns.filter(|_| !NOT_IN_TEMPLATES.contains(&what)) {
             let object = all[turn % all.len()].clone();
             let kind = object["kind"].as_str().unwrap_or_default().to_owned();

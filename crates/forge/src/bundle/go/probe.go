@@ -21,6 +21,12 @@ var version = "unknown"
 // patience is how long one question may take.
 const patience = 5 * time.Second
 
+// persistence is how long questions are asked again, and pause the time between two rounds.
+const (
+	persistence = 40 * time.Second
+	pause       = 300 * time.Millisecond
+)
+
 func main() {
 	if len(os.Args) < 2 {
 		usage()
@@ -35,6 +41,8 @@ func main() {
 		err = each(rest, get)
 	case mode == "dial" && len(rest) > 0:
 		err = each(rest, dial)
+	case mode == "ask" && len(rest) > 0 && len(rest)%2 == 0:
+		err = ask(rest)
 	case mode == "status" && len(rest) == 0:
 		err = status()
 	case mode == "version" && len(rest) == 0:
@@ -49,7 +57,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | status | version")
+	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | status | version")
 	os.Exit(2)
 }
 
@@ -110,6 +118,38 @@ func orElse(variable, otherwise string) string {
 		return value
 	}
 	return otherwise
+}
+
+// kinds are the questions that there are.
+var kinds = map[string]func(string) (string, error){"resolve": resolve, "get": get, "dial": dial}
+
+// ask asks questions of several kinds until each is answered, and prints one line an answer. What is not
+// answered in time is printed with the reason.
+func ask(words []string) error {
+	began := time.Now()
+	for len(words) > 0 {
+		var open, failed []string
+		for ; len(words) > 0; words = words[2:] {
+			kind, target := words[0], words[1]
+			question, known := kinds[kind]
+			if !known {
+				usage()
+			}
+			answer, err := question(target)
+			if err != nil {
+				open = append(open, kind, target)
+				failed = append(failed, fmt.Sprintf("%s %s: %v", kind, target, err))
+				continue
+			}
+			fmt.Println(kind, target, answer)
+		}
+		if len(open) > 0 && time.Since(began) > persistence {
+			return errors.New(strings.Join(failed, "\n"))
+		}
+		words = open
+		time.Sleep(pause)
+	}
+	return nil
 }
 
 // each asks every question, prints one line an answer, and fails if one failed.
