@@ -78,16 +78,19 @@ pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<Proce
     // The kernel cuts a process's short name: the program's own is in its command line.
     let said = text(
         host,
-        "for p in /proc/[0-9]*; do \
+        "grep -E '^Seccomp_filters:' /proc/1/status; \
+         for p in /proc/[0-9]*; do \
            name=$(tr '\\0' '\\n' <$p/cmdline 2>/dev/null | head -n 1); [ -n \"$name\" ] || continue; \
            printf 'Program:\\t%s\\n' \"${name##*/}\"; \
-           grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' $p/status 2>/dev/null; \
+           grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp|Seccomp_filters):' $p/status 2>/dev/null; \
          done; true",
     )
     .await?;
     let mut found = Vec::new();
-    for block in said.split("Program:\t").skip(1) {
-        let process = process(block).ok_or_else(|| format!("a process told {block:?}"));
+    let (machine, blocks) = said.split_once("Program:\t").unwrap_or((&said, ""));
+    for block in blocks.split("Program:\t") {
+        let process = process(block, field(machine, FILTERS))
+            .ok_or_else(|| format!("a process told {block:?}"));
         match block.lines().next() {
             Some(name) if names.iter().any(|wanted| wanted == name) => found.push(process?),
             _ => {}
@@ -96,17 +99,30 @@ pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<Proce
     Ok(found)
 }
 
-fn process(block: &str) -> Option<ProcessSeen> {
-    let field = |name: &str| {
-        let line = block.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().nth(usize::from(name == "Uid:"))
+/// How many filters of system calls a process is under.
+const FILTERS: &str = "Seccomp_filters:";
+
+fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
+    let line = block.lines().find_map(|line| line.strip_prefix(name))?;
+    // Of four users, the second is in force.
+    line.split_whitespace().nth(usize::from(name == "Uid:"))
+}
+
+/// Reads a process. Filters that the whole machine is under, as a machine in a container is, count for
+/// nothing.
+fn process(block: &str, of_machine: Option<&str>) -> Option<ProcessSeen> {
+    let count = |text: Option<&str>| text?.parse::<u32>().ok();
+    let is_own = match (count(field(block, FILTERS)), count(of_machine)) {
+        (Some(own), Some(machine)) => own > machine,
+        // A kernel that does not count them.
+        _ => true,
     };
     Some(ProcessSeen {
         name: block.lines().next()?.to_owned(),
-        user: field("Uid:")?.parse().ok()?,
-        capabilities: field("CapEff:")?.to_owned(),
-        no_new_privileges: field("NoNewPrivs:")? == "1",
-        seccomp: field("Seccomp:")?.parse().ok()?,
+        user: field(block, "Uid:")?.parse().ok()?,
+        capabilities: field(block, "CapEff:")?.to_owned(),
+        no_new_privileges: field(block, "NoNewPrivs:")? == "1",
+        seccomp: if is_own { field(block, "Seccomp:")?.parse().ok()? } else { 0 },
     })
 }
 
@@ -166,10 +182,14 @@ mod tests {
     #[test]
     fn a_process_is_read_as_the_kernel_tells_of_it() {
         let block = "etcd\nUid:\t998\t997\t997\t997\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
-        let seen = process(block).unwrap();
+        let seen = process(block, None).unwrap();
         assert_eq!((seen.name.as_str(), seen.user, seen.seccomp), ("etcd", 997, 2));
         assert!(seen.no_new_privileges);
-        assert_eq!(process("etcd\n"), None);
+        assert_eq!(process("etcd\n", None), None);
+        let filtered = format!("{block}Seccomp_filters:\t2\n");
+        for (of_machine, expected) in [(Some("0"), 2), (Some("1"), 2), (Some("2"), 0), (None, 2)] {
+            assert_eq!(process(&filtered, of_machine).unwrap().seccomp, expected);
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub struct ProcessSeen {
     pub capabilities: String,
     /// Whether it can gain no privilege by starting a program.
     pub no_new_privileges: bool,
-    /// 0 without a filter of system calls, 2 with one.
+    /// 0 without a filter of system calls beside those of the whole machine, 2 with one.
     pub seccomp: u8,
 }
 

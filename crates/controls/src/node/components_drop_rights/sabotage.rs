@@ -44,6 +44,11 @@ pub(super) const ALL: &[Sabotage] = &[
         harms: &[
             Harm::Pod(Component::Scheduler, "/spec/securityContext/runAsNonRoot", "false"),
             Harm::Pod(Component::Scheduler, "/spec/securityContext/runAsUser", "0"),
+            Harm::Pod(
+                Component::Scheduler,
+                "/spec/containers/0/securityContext",
+                r#"{"allowPrivilegeEscalation":false,"readOnlyRootFilesystem":true}"#,
+            ),
         ],
         also: &[],
     },

@@ -158,7 +158,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::List { .. } => {
             Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
         }
-        Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => inside("2", "1879048192"),
+        Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => inside("1", "1879048192"),
         Ask::Logs { .. } => Seen::Text(ERRAND.to_owned()),
         Ask::Metrics { beginning } if beginning.contains("encryption") => {
             Seen::Lines(vec![format!("{beginning}{{apiserver_id_hash=\"a\",hash=\"sha256:1\"}} 1")])
@@ -179,9 +179,9 @@ get http://10.244.3.7:8080/ 200
 ";
 
 /// What a pod tells of itself.
-fn inside(seccomp: &str, first_user: &str) -> Seen {
+fn inside(no_new_privileges: &str, first_user: &str) -> Seen {
     Seen::Text(format!(
-        "CapEff: 0000000000000000\nNoNewPrivs: 1\nSeccomp: {seccomp}\nUsers: 0 {first_user} 65536\n"
+        "CapEff: 0000000000000000\nNoNewPrivs: {no_new_privileges}\nUsers: 0 {first_user} 65536\n"
     ))
 }
 

@@ -3,15 +3,18 @@
 
 use serde_json::Value;
 
-use ringfort_model::act::{Next, Transcript};
+use ringfort_model::act::{Act, Next, Seen, Transcript};
 
-use crate::proof::inside::inside;
-use crate::proof::{Gaps, Scene, course, fail, pass};
+use crate::proof::inside::{Inside, inside};
+use crate::proof::{Gaps, Scene, course, fail, pass, words};
 use crate::workload::filled::{Filling, fill};
 
-/// What the kernel says of a process that is filtered, may gain nothing, and holds nothing.
-const EXPECTED: [(&str, &str); 3] =
-    [("Seccomp", "2"), ("NoNewPrivs", "1"), ("CapEff", "0000000000000000")];
+/// What the kernel says of a process that may gain nothing and holds nothing.
+const EXPECTED: [(&str, &str); 2] = [("NoNewPrivs", "1"), ("CapEff", "0000000000000000")];
+/// The program of the pod, as its process is named on the machine.
+const PROGRAM: &str = "probe";
+/// How the kernel writes that a filter of system calls is in force.
+const FILTERED: u8 = 2;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -22,7 +25,25 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         fill(course, scene, &filling)?;
         let mut gaps = Gaps::default();
-        for found in inside(course, scene)? {
+        let pods = inside(course, scene)?;
+        // A pod sees the filters of the machine around it as well; only the machine can tell them apart.
+        let look = |pod: &Inside| Act::Processes {
+            node: pod.node.clone(),
+            names: vec![PROGRAM.to_owned()],
+        };
+        for (pod, (_, seen)) in pods.iter().zip(course.step(pods.iter().map(look).collect())?) {
+            let node = &pod.node;
+            match seen {
+                Seen::Processes(all) if all.iter().any(|one| one.seccomp != FILTERED) => {
+                    let said = format!("{node}: a pod's process may make every system call");
+                    return Ok(fail(said, "look at the runtime of that worker: ringfort up"));
+                }
+                Seen::Processes(all) if !all.is_empty() => {}
+                Seen::Processes(_) => gaps.add(format!("{node}: a pod's process was not found")),
+                other => gaps.add(format!("{node}: {}", words(other))),
+            }
+        }
+        for found in pods {
             for (name, expected) in EXPECTED {
                 match found.told.get(name) {
                     Some(value) if value == expected => {}
