@@ -164,8 +164,8 @@ pub struct Templates {
     pub name: &'static str,
     /// Groups, and the resources in each.
     resources: &'static [(&'static str, &'static [&'static str])],
-    /// Where the pods' specification stands in the object, in CEL.
-    pub pod: &'static str,
+    /// Where the template stands in the object, in CEL.
+    pub template: &'static str,
 }
 
 /// Every kind that Kubernetes itself makes pods of.
@@ -177,16 +177,21 @@ pub const TEMPLATES: [Templates; 2] = [
             ("batch", &["jobs"]),
             ("", &["replicationcontrollers", "podtemplates"]),
         ],
-        pod: "object.kind == 'PodTemplate' ? object.template.spec : object.spec.template.spec",
+        template: "object.kind == 'PodTemplate' ? object.template : object.spec.template",
     },
     Templates {
         name: "cronjobs",
         resources: &[("batch", &["cronjobs"])],
-        pod: "object.spec.jobTemplate.spec.template.spec",
+        template: "object.spec.jobTemplate.spec.template",
     },
 ];
 
 impl Templates {
+    /// Gives the pods' specification, in CEL.
+    pub fn pod(&self) -> String {
+        format!("({}).spec", self.template)
+    }
+
     /// Writes the rules that fit them.
     pub fn rules(&self) -> Value {
         let one =

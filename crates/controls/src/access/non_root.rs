@@ -39,8 +39,8 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let [templates, cronjobs] = TEMPLATES;
     let policies = [
         pods,
-        policy("non-root-templates", &templates.rules(), templates.pod, &exempt),
-        policy("non-root-cronjobs", &cronjobs.rules(), cronjobs.pod, &exempt),
+        policy("non-root-templates", &templates.rules(), &templates.pod(), &exempt),
+        policy("non-root-cronjobs", &cronjobs.rules(), &cronjobs.pod(), &exempt),
     ];
     guard(spec, draft, Admission::Validating, "40-non-root", &policies);
 }

@@ -16,7 +16,8 @@ pub(super) fn policies(exempt: &[String]) -> [Policy; 2] {
         let spec = json!({
             "matchConstraints": constraints(&templates.rules(), exempt),
             "variables": [
-                {"name": "pod", "expression": templates.pod},
+                {"name": "template", "expression": templates.template},
+                {"name": "pod", "expression": "variables.template.spec"},
                 {"name": "containers", "expression":
                     "variables.pod.containers + variables.pod.?initContainers.orValue([])"},
             ],
@@ -44,6 +45,7 @@ fn validations() -> Value {
         pod(&all(PROC), "procMount must be Default"),
         pod(&both(FILTERED), "seccompProfile must not be Unconfined"),
         pod(&both(CONFINED), "appArmorProfile must not be Unconfined"),
+        pod(ANNOTATED, "annotations of AppArmor name the runtime's profile or one of the machine"),
         pod(&both(SELINUX), "seLinuxOptions may name a type of containers, no user and no role"),
         pod(SYSCTLS, "sysctls must be safe ones"),
         pod(&all(NO_HOST_PROBES), "probes and hooks name no host"),
@@ -75,6 +77,11 @@ const NO_HOST_PORTS: &str = "c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) 
 const PROC: &str = "c.?securityContext.?procMount.orValue('Default') == 'Default'";
 const FILTERED: &str = "CONTEXT.?seccompProfile.?type.orValue('RuntimeDefault') != 'Unconfined'";
 const CONFINED: &str = "CONTEXT.?appArmorProfile.?type.orValue('RuntimeDefault') != 'Unconfined'";
+const ANNOTATED: &str = "\
+variables.template.?metadata.?annotations.orValue({}).all(key,
+  !key.startsWith('container.apparmor.security.beta.kubernetes.io/') ||
+  variables.template.metadata.annotations[key] in ['', 'runtime/default'] ||
+  variables.template.metadata.annotations[key].startsWith('localhost/'))";
 const SELINUX: &str = "\
 CONTEXT.?seLinuxOptions.?type.orValue('') in
     ['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t'] &&
