@@ -188,6 +188,19 @@ pub(crate) fn listening(transcript: &[(Act, Seen)]) -> BTreeSet<&NodeName> {
     listening
 }
 
+/// The machines that were lost on purpose and not given back.
+pub(crate) fn lost(transcript: &[(Act, Seen)]) -> BTreeSet<&NodeName> {
+    let mut lost = BTreeSet::new();
+    for (act, _) in transcript {
+        match act {
+            Act::Lose { node } => drop(lost.insert(node)),
+            Act::Regain { node } => drop(lost.remove(node)),
+            _ => {}
+        }
+    }
+    lost
+}
+
 #[cfg(test)]
 mod tests {
     use ringfort_controls::{Phase, Proof, Scene};

@@ -35,14 +35,23 @@ struct Pair {
     value: String,
 }
 
+/// Asks this machine's member.
+fn etcdctl(rest: &str) -> String {
+    let pki = "/etc/kubernetes/pki";
+    format!(
+        "etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/etcd-client-ca.crt \
+         --cert={pki}/apiserver-etcd-client.crt --key={pki}/apiserver-etcd-client.key {rest}"
+    )
+}
+
+/// Asks whether this machine's member takes writes.
+pub(crate) fn health() -> String {
+    etcdctl("endpoint health")
+}
+
 /// A serializable read is answered by this member alone.
 async fn read(host: &Host, rest: &str) -> Result<Page, String> {
-    let pki = "/etc/kubernetes/pki";
-    let command = format!(
-        "etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/etcd-client-ca.crt \
-         --cert={pki}/apiserver-etcd-client.crt --key={pki}/apiserver-etcd-client.key \
-         --consistency=s --write-out=json get {rest}"
-    );
+    let command = etcdctl(&format!("--consistency=s --write-out=json get {rest}"));
     serde_json::from_slice(&run(host, &command).await?).map_err(|e| format!("etcdctl: {e}"))
 }
 

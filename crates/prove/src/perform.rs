@@ -10,13 +10,13 @@ use tokio::sync::SemaphorePermit;
 
 use ringfort_api::{ApiError, Cluster, Method, Target};
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{Act, Ask, Seen, Speaker, TokenSeen, TokenWish};
+use ringfort_model::act::{Act, Ask, Part, Seen, Speaker, TokenSeen, TokenWish};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 
 use crate::dial::dial;
-use crate::drive::{Site, listening};
+use crate::drive::{Site, listening, lost};
 use crate::halt::{Halt, INTERRUPTED};
 use crate::machine::run;
 use crate::{etcd, listen, machine, rehearse};
@@ -30,11 +30,17 @@ const REHEARSAL_LIMIT: Duration = Duration::from_secs(360);
 /// Requests of a sweep at a time.
 const SWEEP_WIDTH: usize = 4;
 
-/// Ends every count that was begun and not heard.
+/// Ends every count that was begun and not heard, and gives back every machine that was lost.
 pub(crate) async fn hush(site: &Site, transcript: &[(Act, Seen)]) {
     // Counting disturbs nobody, and the next proof begins by ending it.
     join_all(listening(transcript).into_iter().map(|node| async {
         let end = async { run(way(&site.hosts, node)?, &listen::end()).await };
+        tokio::time::timeout(ACT_LIMIT, end).await
+    }))
+    .await;
+    // Where this does not come through, the machine does it by itself.
+    join_all(lost(transcript).into_iter().map(|node| async {
+        let end = async { rehearse::regain(way(&site.hosts, node)?).await };
         tokio::time::timeout(ACT_LIMIT, end).await
     }))
     .await;
@@ -120,13 +126,16 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Hear { node } => {
             listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
         }
-        Act::Rehearse { stop, through, namespace, down_ms } => {
-            let stopped = rehearse::Stopped {
-                host: host(stop)?,
-                server: way(&site.servers, stop)?,
-                down: Duration::from_millis(*down_ms),
-            };
+        Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
+        Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
+        Act::Rehearse { stop, part, through, namespace, down_ms } => {
             let writer = way(&site.balancers, through)?;
+            let server = match part {
+                Part::Balancer => writer,
+                Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
+            };
+            let down = Duration::from_millis(*down_ms);
+            let stopped = rehearse::Stopped { part: *part, host: host(stop)?, server, down };
             rehearse::rehearse(&stopped, writer, namespace, stop, halt).await.map(Seen::Load)
         }
     }

@@ -1,6 +1,6 @@
-//! Stops a control plane under a steady load of writes, and counts what the writer met.
+//! Stops a part of a cluster under a steady load of writes, and counts what the writer met.
 //!
-//! A machine whose control plane is stopped starts it again by itself, should nobody tell it to: the
+//! A machine on which something is stopped starts it again by itself, should nobody tell it to: the
 //! operator may be killed, or lose its way to the machine.
 
 use std::collections::BTreeSet;
@@ -11,24 +11,80 @@ use serde_json::{Value, json};
 
 use ringfort_api::Cluster;
 use ringfort_host::Host;
-use ringfort_model::act::Load;
+use ringfort_model::act::{Load, Part};
 use ringfort_model::name::NodeName;
 
+use crate::etcd;
 use crate::halt::Halt;
 
-/// Has the machine itself start kubelet after a minute, unless that is called off: longer than the
-/// control plane stays down, and longer than commands take. What an earlier run left is called off
-/// first, since a unit's name is given once.
-const ARM: &str = "systemctl stop ringfort-rehearsal.timer 2>/dev/null; \
-    systemctl reset-failed ringfort-rehearsal.timer ringfort-rehearsal.service 2>/dev/null; \
-    systemd-run --quiet --collect --unit=ringfort-rehearsal --on-active=60 \
-        --timer-property=AccuracySec=1s systemctl start kubelet";
-/// Kills the control plane's processes; with kubelet stopped nobody starts them again.
-const STOP: &str = "systemctl stop kubelet && \
-    pkill -KILL -x 'etcd|kube-apiserver|kube-controller|kube-scheduler'";
-const START: &str = "systemctl start kubelet";
-/// Calls off what was armed, which is over already if its time has come.
-const DISARM: &str = "systemctl stop ringfort-rehearsal.timer 2>/dev/null || true";
+/// What is told to a machine, in the order in which it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Orders {
+    /// Has the machine itself start again what is stopped, unless that is called off.
+    arm: String,
+    stop: String,
+    start: String,
+    /// Calls off what was armed, which is over already if its time has come.
+    disarm: String,
+}
+
+impl Orders {
+    /// For a unit that is stopped by these commands and starts what they stop. The machine waits for longer
+    /// than the unit stays down and commands take. What an earlier run left is called off first, since a
+    /// unit's name is given once.
+    fn of(unit: &str, stop: String, patience: Duration) -> Self {
+        let (timer, seconds) = (format!("ringfort-rehearsal-{unit}"), patience.as_secs());
+        let start = format!("systemctl start {unit}");
+        Self {
+            arm: format!(
+                "systemctl stop {timer}.timer 2>/dev/null; \
+                 systemctl reset-failed {timer}.timer {timer}.service 2>/dev/null; \
+                 systemd-run --quiet --collect --unit={timer} --on-active={seconds} \
+                 --timer-property=AccuracySec=1s {start}"
+            ),
+            stop,
+            start,
+            disarm: format!("systemctl stop {timer}.timer 2>/dev/null || true"),
+        }
+    }
+
+    /// For a part of a cluster. With kubelet stopped nobody starts again what is killed.
+    fn for_part(part: Part) -> Self {
+        let kill = |names: &str| format!("systemctl stop kubelet && pkill -KILL -x '{names}'");
+        let minute = Duration::from_secs(60);
+        match part {
+            Part::ControlPlane => {
+                let all = "etcd|kube-apiserver|kube-controller|kube-scheduler";
+                Self::of("kubelet", kill(all), minute)
+            }
+            Part::Etcd => Self::of("kubelet", kill("etcd"), minute),
+            Part::Balancer => {
+                let stop = "systemctl stop ringfort-balance".to_owned();
+                Self::of("ringfort-balance", stop, minute)
+            }
+        }
+    }
+
+    /// For a worker that is lost: for as long as its pods need to be missed.
+    fn for_loss() -> Self {
+        Self::of("kubelet", "systemctl stop kubelet".to_owned(), Duration::from_secs(300))
+    }
+}
+
+/// Stops a machine's kubelet, as if the machine were lost.
+pub(crate) async fn lose(host: &Host) -> Result<(), String> {
+    let orders = Orders::for_loss();
+    run(host, &orders.arm).await?;
+    run(host, &orders.stop).await
+}
+
+/// Starts again what was stopped.
+pub(crate) async fn regain(host: &Host) -> Result<(), String> {
+    let orders = Orders::for_loss();
+    run(host, &orders.start).await?;
+    run(host, &orders.disarm).await
+}
+
 /// Writes begin so long before the stop, and go on so long after the recovery.
 const LEAD: Duration = Duration::from_millis(1_500);
 /// Time between two writes.
@@ -41,15 +97,26 @@ const RECOVERY_PACE: Duration = Duration::from_millis(300);
 /// a server that does not listen yet.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(300);
 
-/// The control plane that is stopped.
+/// What is stopped.
 pub(crate) struct Stopped<'a> {
+    pub(crate) part: Part,
     pub(crate) host: &'a Host,
+    /// Who says that it serves again.
     pub(crate) server: &'a Cluster,
     pub(crate) down: Duration,
 }
 
-/// Stops a control plane, writes through a balancer meanwhile, and starts it again in any case. If it is
-/// halted, the start comes at once.
+impl Stopped<'_> {
+    async fn is_ready(&self) -> bool {
+        match self.part {
+            Part::ControlPlane | Part::Balancer => self.server.text("/readyz").await.is_ok(),
+            Part::Etcd => run(self.host, &etcd::health()).await.is_ok(),
+        }
+    }
+}
+
+/// Stops a part of a cluster, writes through a balancer meanwhile, and starts it again in any case. If it
+/// is halted, the start comes at once.
 pub(crate) async fn rehearse(
     stopped: &Stopped<'_>,
     writer: &Cluster,
@@ -58,12 +125,13 @@ pub(crate) async fn rehearse(
     halt: &Halt,
 ) -> Result<Load, String> {
     let over = AtomicBool::new(false);
-    let prefix = format!("load-{stop}");
+    let orders = Orders::for_part(stopped.part);
+    let prefix = format!("load-{stop}-{:?}", stopped.part).to_lowercase();
     let fault = async {
-        let is_ready = async || stopped.server.text("/readyz").await.is_ok();
-        let run = async |command: &'static str| run(stopped.host, command).await;
+        let is_ready = async || stopped.is_ready().await;
+        let run = async |command: &str| run(stopped.host, command).await;
         let came_back = match halt.rest(LEAD).await {
-            Ok(()) => down_and_up(run, is_ready, stopped.down, halt).await,
+            Ok(()) => down_and_up(&orders, run, is_ready, stopped.down, halt).await,
             Err(why) => Err(why),
         };
         // What follows the recovery shows nothing more where there was none.
@@ -84,22 +152,23 @@ pub(crate) async fn rehearse(
     })
 }
 
-/// Stops the control plane and starts it again; gives how long it took to come back.
+/// Stops what is to be stopped and starts it again; gives how long it took to come back.
 async fn down_and_up(
-    run: impl AsyncFn(&'static str) -> Result<(), String>,
+    orders: &Orders,
+    run: impl AsyncFn(&str) -> Result<(), String>,
     is_ready: impl AsyncFn() -> bool,
     down: Duration,
     halt: &Halt,
 ) -> Result<Duration, String> {
-    run(ARM).await?;
-    let stopped = match run(STOP).await {
+    run(&orders.arm).await?;
+    let stopped = match run(&orders.stop).await {
         Ok(()) => halt.rest(down).await,
         Err(why) => Err(why),
     };
     let start = Instant::now();
     // Where this fails, the machine does it by itself.
-    run(START).await?;
-    run(DISARM).await?;
+    run(&orders.start).await?;
+    run(&orders.disarm).await?;
     stopped?;
     while start.elapsed() < RECOVERY_LIMIT {
         if is_ready().await {
@@ -107,7 +176,7 @@ async fn down_and_up(
         }
         halt.rest(RECOVERY_PACE).await?;
     }
-    Err(format!("the server is not ready {} s after its start", RECOVERY_LIMIT.as_secs()))
+    Err(format!("it does not serve {} s after its start", RECOVERY_LIMIT.as_secs()))
 }
 
 async fn run(host: &Host, command: &str) -> Result<(), String> {
@@ -161,14 +230,15 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
-    use super::{ARM, DISARM, Halt, START, STOP, down_and_up};
+    use super::{Halt, Orders, Part, down_and_up};
 
     /// Rehearses on a machine where one command fails; Ctrl-C is pressed as soon as `pressed` is done.
-    fn check(fails: &str, pressed: &str, expected: &[&'static str], said: Result<(), &str>) {
+    fn check(fails: &str, pressed: &str, expected: &[&str], said: Result<(), &str>) {
+        let orders = orders();
         let (call, halt) = Halt::new();
         let done = RefCell::new(Vec::new());
-        let run = async |command: &'static str| {
-            done.borrow_mut().push(command);
+        let run = async |command: &str| {
+            done.borrow_mut().push(command.to_owned());
             if command == pressed {
                 call.send(true).unwrap();
             }
@@ -176,22 +246,42 @@ mod tests {
         };
         let is_ready = async || pressed.is_empty();
         let day = Duration::from_secs(86_400);
-        let down = if pressed == STOP { day } else { Duration::ZERO };
+        let down = if pressed == orders.stop { day } else { Duration::ZERO };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let ended = runtime.block_on(down_and_up(run, is_ready, down, &halt));
+        let ended = runtime.block_on(down_and_up(&orders, run, is_ready, down, &halt));
         assert_eq!(ended.map(|_| ()), said.map_err(str::to_owned), "{fails:?} {pressed:?}");
         assert_eq!(*done.borrow(), expected, "{fails:?} {pressed:?}");
     }
 
+    fn orders() -> Orders {
+        let word = |text: &str| text.to_owned();
+        Orders {
+            arm: word("arm"),
+            stop: word("stop"),
+            start: word("start"),
+            disarm: word("disarm"),
+        }
+    }
+
     #[test]
     fn what_was_stopped_is_started_again_whatever_happens() {
-        let all = [ARM, STOP, START, DISARM];
+        let all = ["arm", "stop", "start", "disarm"];
         check("", "", &all, Ok(()));
-        check("", STOP, &all, Err("interrupted"));
-        check(STOP, "", &all, Err("it failed"));
+        check("", "stop", &all, Err("interrupted"));
+        check("stop", "", &all, Err("it failed"));
         // Nothing is stopped that would not come back by itself.
-        check(ARM, "", &[ARM], Err("it failed"));
-        check(START, "", &[ARM, STOP, START], Err("it failed"));
-        check("", START, &all, Err("interrupted"));
+        check("arm", "", &["arm"], Err("it failed"));
+        check("start", "", &["arm", "stop", "start"], Err("it failed"));
+        check("", "start", &all, Err("interrupted"));
+    }
+
+    #[test]
+    fn a_machine_starts_by_itself_what_it_is_told_to_stop() {
+        for part in [Part::ControlPlane, Part::Etcd, Part::Balancer] {
+            let Orders { arm, stop, start, .. } = Orders::for_part(part);
+            let unit = start.strip_prefix("systemctl start ").unwrap();
+            assert!(stop.contains(&format!("systemctl stop {unit}")), "{stop}");
+            assert!(arm.ends_with(&start), "{arm}");
+        }
     }
 }

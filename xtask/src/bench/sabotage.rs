@@ -66,6 +66,13 @@ struct Sabotage {
     also: BTreeSet<String>,
 }
 
+impl Sabotage {
+    /// The control that is broken.
+    fn control(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(control, _)| control)
+    }
+}
+
 /// What came of one.
 struct Tried {
     sabotage: Sabotage,
@@ -79,19 +86,15 @@ struct Tried {
 }
 
 impl Tried {
-    /// The control that was broken.
-    fn control(&self) -> &str {
-        self.sabotage.name.rsplit_once('/').map_or("", |(control, _)| control)
-    }
-
     fn is_caught(&self) -> bool {
-        self.failed.contains(self.control()) && !self.handed_over
+        self.failed.contains(self.sabotage.control()) && !self.handed_over
     }
 
     /// The controls that failed though nobody said that they would.
     fn undeclared(&self) -> Vec<&str> {
-        let is_declared =
-            |control: &&String| *control == self.control() || self.sabotage.also.contains(*control);
+        let is_declared = |control: &&String| {
+            *control == self.sabotage.control() || self.sabotage.also.contains(*control)
+        };
         let all = self.failed.union(&self.unknown);
         all.filter(|control| !is_declared(control)).map(String::as_str).collect()
     }
@@ -111,7 +114,7 @@ impl Tried {
 
 fn break_all(ground: &Ground, only: &[String]) -> Result<Vec<Tried>> {
     let lab = Lab::boot(ground)?;
-    let wanted: Vec<Sabotage> = listed(&lab)?
+    let mut wanted: Vec<Sabotage> = listed(&lab)?
         .into_iter()
         .filter(|one| only.is_empty() || only.iter().any(|part| one.name.contains(part)))
         .collect();
@@ -119,6 +122,14 @@ fn break_all(ground: &Ground, only: &[String]) -> Result<Vec<Tried>> {
         return Err(Failure::usage(format!("no sabotage has such a name\n{USAGE}")));
     }
     healthy(&lab)?;
+    let spared = spared(&lab)?;
+    wanted.retain(|one| {
+        let is_spared = spared.contains(one.control());
+        if is_spared {
+            eprintln!("{} is left out: its control has nothing to show here", one.name);
+        }
+        !is_spared
+    });
     let count = wanted.len();
     let mut results: Vec<Tried> = Vec::new();
     for (place, sabotage) in wanted.into_iter().enumerate() {
@@ -149,6 +160,22 @@ fn healthy(lab: &Lab<'_>) -> Result<()> {
     Err(Failure::findings(format!("the healthy cluster is not proved: {}", last.join("; "))))
 }
 
+/// The controls of which there is nothing to show on these machines.
+fn spared(lab: &Lab<'_>) -> Result<BTreeSet<String>> {
+    let path = lab.ground.directory.join("up.jsonl");
+    let events = fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
+    Ok(of(&events, "not-applicable"))
+}
+
+/// The controls of one verdict.
+fn of(events: &str, verdict: &str) -> BTreeSet<String> {
+    let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    events
+        .filter(|event| event["event"] == "proof" && event["verdict"] == verdict)
+        .filter_map(|event| event["control"].as_str().map(str::to_owned))
+        .collect()
+}
+
 fn listed(lab: &Lab<'_>) -> Result<Vec<Sabotage>> {
     let printed = process::capture(&mut lab.command(&["sabotage", "--json"]))?;
     read(&printed).ok_or_else(|| Failure::stuck("the list of sabotages is none"))
@@ -174,18 +201,11 @@ fn try_one(lab: &Lab<'_>, sabotage: Sabotage) -> Result<Tried> {
     let (status, events) = process::listen(&mut command)?;
     let kept = lab.ground.directory.join(format!("{}.jsonl", sabotage.name.replace('/', "-")));
     fs::write(&kept, &events).map_err(|source| Failure::at("write", &kept, &source))?;
-    let of = |verdict: &str| {
-        let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        events
-            .filter(|event| event["event"] == "proof" && event["verdict"] == verdict)
-            .filter_map(|event| event["control"].as_str().map(str::to_owned))
-            .collect()
-    };
     let story = Story::read(&events)
         .ok_or_else(|| Failure::stuck(format!("ringfort lab sabotage ended with {status}")))?;
     Ok(Tried {
-        failed: of("failed"),
-        unknown: of("unknown"),
+        failed: of(&events, "failed"),
+        unknown: of(&events, "unknown"),
         handed_over: story.handed_over,
         seconds: story.seconds,
         error: story.error,

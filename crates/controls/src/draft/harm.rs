@@ -7,6 +7,7 @@ use ringfort_model::item::{ItemId, What};
 use ringfort_model::name::NodeName;
 use serde_json::{Value, json};
 
+use super::flags::Join;
 use super::pod::place;
 use super::{Component, Draft, DraftFault, Sketch, Stamped};
 use crate::control::Control;
@@ -100,6 +101,9 @@ impl Sketch {
             Harm::NoFlag(component, flag) => self.flags(*component).remove(flag),
             Harm::NoValue(component, flag, value) => {
                 self.flags(*component).remove_value(flag, value)
+            }
+            Harm::Value(component, flag, value) => {
+                self.flags(*component).set(flag, Join::Commas, (*value).to_owned(), by).is_ok()
             }
             Harm::Setting(document, path, value) => {
                 let value = Stamped { value: parsed(value), by };

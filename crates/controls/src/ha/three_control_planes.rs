@@ -1,5 +1,8 @@
 //! Three control planes, each with all four components, so that one may be lost.
 
+mod proof;
+mod sabotage;
+
 use ringfort_model::mode::Owner;
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
@@ -8,6 +11,7 @@ use super::control_plane::{api_server, controllers, etcd};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Document, Draft, PROGRAM};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -24,7 +28,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("three_control_planes.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Asked, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

@@ -1,10 +1,14 @@
 //! There are workers enough to lose one.
 
+mod proof;
+mod sabotage;
+
 use ringfort_spec::Limit;
 
 use crate::control::{Control, Ref, Severity};
+use crate::proof::{Phase, Proof};
 
-/// The control. It is judged of the spec alone.
+/// The control. Nothing is made for it: the spec is judged, and losing a worker is rehearsed.
 pub static CONTROL: Control = Control {
     id: "ha/three-workers",
     title: "There are three workers at least, and none is a control plane",
@@ -13,5 +17,5 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("three_workers.md"),
     make: None,
-    prove: None,
+    prove: Some(Proof { phase: Phase::Asked, next: proof::next, sabotage: sabotage::ALL }),
 };

@@ -43,6 +43,15 @@ pub enum Phase {
     Gentle,
     /// Last, one by one: it stops something on its way.
     Disruptive,
+    /// The same, and only when it is asked for: a hand-over does not wait for it.
+    Asked,
+}
+
+impl Phase {
+    /// Says whether proofs of it stop something.
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Disruptive | Self::Asked)
+    }
 }
 
 /// Passes on the strength of everything that was seen.

@@ -42,10 +42,21 @@ pub(crate) const GUARD: By = By::Admission("ValidatingAdmissionPolicy");
 /// Words of Pod Security.
 pub(crate) const POD_SECURITY: By = By::Admission("violates PodSecurity");
 
+/// An authorizer says who cannot do what; admission says what is forbidden and why.
+fn lacks_right(message: &str) -> bool {
+    message.contains(" cannot ") && message.contains("forbidden: User ")
+}
+
 impl By {
+    /// Says that somebody had the right which they should not have: who is told what is wrong with a request,
+    /// or is refused by what looks at it afterwards, has passed the authorizer.
+    fn was_passed(self, status: u16, message: &str) -> bool {
+        let looked_at = matches!(status, 400 | 404 | 409 | 422);
+        self == Self::Authorization && (looked_at || (status == 403 && !lacks_right(message)))
+    }
+
     fn is(self, status: u16, message: &str) -> bool {
-        // An authorizer says who cannot do what; admission says what is forbidden and why.
-        let lacks_right = message.contains(" cannot ") && message.contains("forbidden: User ");
+        let lacks_right = lacks_right(message);
         let gives_more =
             status == 403 && message.contains("is attempting to grant RBAC permissions");
         let admission = (status == 403 || status == 422) && !lacks_right;
@@ -96,6 +107,8 @@ pub(crate) fn all_refused(
     })
 }
 
+const FIX: &str = "is every server's configuration the blueprint's? ringfort up";
+
 /// Lets every API server refuse all tries, and first grant what differs from them in nothing but what
 /// is tried.
 pub(crate) fn refused(
@@ -122,9 +135,12 @@ pub(crate) fn refused(
         let may = format!("{} may {}", tried.speaker.user(), tried.what);
         match seen {
             Seen::Refused { status, message } if tried.by.is(*status, message) => {}
+            Seen::Refused { status, message } if tried.by.was_passed(*status, message) => {
+                let said = format!("{}: {may}, and only the request was wrong", place(act));
+                return Err(fail(said, FIX));
+            }
             Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
-                let fix = "is every server's configuration the blueprint's? ringfort up";
-                return Err(fail(format!("{}: {may}", place(act)), fix));
+                return Err(fail(format!("{}: {may}", place(act)), FIX));
             }
             other => gaps.add(format!("{}: whether {may}: {}", place(act), words(other))),
         }
@@ -161,5 +177,10 @@ mod tests {
         check(POD_SECURITY, 403, guard, false);
         check(By::AnyAdmission, 403, security, true);
         check(By::AnyAdmission, 422, "spec.containers: Required value", false);
+        assert!(!By::Authorization.was_passed(403, rbac) && !GUARD.was_passed(422, guard));
+        for (status, message) in [(403, guard), (422, "spec.request: Invalid value"), (404, "no")] {
+            assert!(By::Authorization.was_passed(status, message), "{status} {message}");
+        }
+        assert!(!By::Authorization.was_passed(500, "etcd is away"));
     }
 }

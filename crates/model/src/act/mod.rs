@@ -50,11 +50,12 @@ pub enum Act {
         /// The text.
         holding: String,
     },
-    /// Stops a control plane's containers, writes through a worker's balancer meanwhile, and starts
-    /// them again.
+    /// Stops a part of the cluster, writes through a machine's balancer meanwhile, and starts it again.
     Rehearse {
-        /// Which control plane.
+        /// On which machine.
         stop: NodeName,
+        /// Which part.
+        part: Part,
         /// Through whose balancer.
         through: NodeName,
         /// The namespace for the writes.
@@ -128,6 +129,16 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Stops a machine's kubelet, as if the machine were lost; it starts again by itself after a while.
+    Lose {
+        /// Which machine.
+        node: NodeName,
+    },
+    /// Starts again what [`Act::Lose`] stopped.
+    Regain {
+        /// Which machine.
+        node: NodeName,
+    },
     /// Reads the limits that the kernel holds a pod to.
     PodLimits {
         /// Which machine.
@@ -140,6 +151,18 @@ pub enum Act {
         /// How long, in milliseconds.
         ms: u64,
     },
+}
+
+/// A part of the cluster that is stopped in a rehearsal.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// All of a control plane's containers.
+    ControlPlane,
+    /// Its member of etcd alone.
+    Etcd,
+    /// A machine's balancer.
+    Balancer,
 }
 
 /// All that a proof has done and seen so far, in order.
@@ -163,6 +186,8 @@ impl Act {
             | Self::Processes { node, .. }
             | Self::Listeners { node }
             | Self::PodLimits { node, .. }
+            | Self::Lose { node }
+            | Self::Regain { node }
             | Self::PrivateKeys { node } => Some(node),
             Self::Dial(dial) => Some(&dial.from),
             Self::Wait { .. } => None,

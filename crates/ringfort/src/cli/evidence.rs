@@ -156,7 +156,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("evidence has string keys only")
 }
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const DAY_S: i64 = 24 * 3_600;
 /// How long a proof stays fresh that disturbs nobody.
 const FRESH_S: i64 = DAY_S;
@@ -225,6 +225,13 @@ impl Evidence {
         archive::write(&files, &predicate, key)
     }
 
+    /// Says whether what was shown of a control, whatever it was, is about the cluster as it is and not too
+    /// long ago for what stops something.
+    pub fn stands(&self, control: &str, setting: &Setting, now_s: i64) -> bool {
+        let is_recent = |at_s: i64| (0..=DISRUPTIVE_FRESH_S).contains(&(now_s - at_s));
+        self.controls.get(control).is_some_and(|s| s.of == *setting && is_recent(s.at_s))
+    }
+
     /// Says whether a control is to be proved now.
     pub fn is_due(
         &self,
@@ -234,6 +241,9 @@ impl Evidence {
         setting: &Setting,
         now_s: i64,
     ) -> bool {
+        if phase == Phase::Asked {
+            return fresh == Fresh::Everything;
+        }
         // What there is nothing to show of becomes something by a change only.
         let passed = |shown: &&Shown| {
             matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))

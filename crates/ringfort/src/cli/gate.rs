@@ -2,7 +2,8 @@
 //!
 //! What was proved is not proved again while it is fresh: after changes everything that disturbs
 //! nobody is. What stops a control plane is when it was never shown of these machines and this bundle,
-//! when that was 90 days ago, or when it is asked for.
+//! when that was 90 days ago, or when it is asked for. What is proved only when it is asked for is no row
+//! otherwise, unless it was shown before and still counts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,6 +88,10 @@ pub async fn prove(
     // What would be due, had it been asked for, counts no longer.
     let counts: Vec<(Row, bool)> =
         rest.into_iter().map(|row| (row, !is_due(&row, Fresh::Stale))).collect();
+    // What nobody asked for is no row; what was shown of it once is one for as long as it counts.
+    let is_row =
+        |row: &Row| row.1.phase != Phase::Asked || evidence.stands(row.0, &scope.setting, now_s());
+    let counts: Vec<(Row, bool)> = counts.into_iter().filter(|(row, _)| is_row(row)).collect();
     if !due.is_empty() {
         let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
         clear(scope).await;
@@ -143,10 +148,10 @@ async fn prove_due(
     interrupts: &mut Receiver<()>,
 ) -> Result<(), Fault> {
     let site = site(scope)?;
-    for phase in [Phase::Ground, Phase::Gentle, Phase::Disruptive] {
+    for phase in [Phase::Ground, Phase::Gentle, Phase::Disruptive, Phase::Asked] {
         let rows: Vec<Row> = due.iter().filter(|row| row.1.phase == phase).copied().collect();
         // What stops something is done one by one.
-        let width = if phase == Phase::Disruptive { 1 } else { rows.len().max(1) };
+        let width = if phase.stops() { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(width) {
             let mut unknown = attempt(session, scope, &site, (rows, evidence), interrupts).await?;
             if !unknown.is_empty() {

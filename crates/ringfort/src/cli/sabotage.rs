@@ -9,7 +9,6 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::json;
 
-use ringfort_controls::Phase;
 use ringfort_controls::sabotage::{find, sabotages};
 use ringfort_forge::render::Broken;
 use ringfort_lab::{Lab, LabName};
@@ -83,7 +82,7 @@ pub fn run(args: &SabotageArgs, lab: &Lab) -> Result<ExitCode, Fault> {
             Ok(session)
         },
         async |session, interrupts| {
-            let rehearse = broken.0.prove.is_some_and(|proof| proof.phase == Phase::Disruptive);
+            let rehearse = broken.0.prove.is_some_and(|proof| proof.phase.stops());
             let wish = Wish { rehearse, broken: Some(broken), ..Wish::default() };
             up(session, &wish, interrupts).await
         },

@@ -39,7 +39,8 @@ pub struct UpArgs {
     /// Stop each control plane in turn again, although that was proved before
     ///
     /// Without this it is proved again after a control plane was replaced, after another bundle or
-    /// version of Kubernetes came, and after 90 days.
+    /// version of Kubernetes came, and after 90 days. With it, each member of etcd and each worker's
+    /// balancer is stopped in turn as well, and a worker is lost and given back.
     #[arg(long)]
     rehearse: bool,
     /// Give up a machine that left cluster.yaml and will never be entered again
@@ -134,11 +135,15 @@ pub async fn up(
     // Proofs are about what should be, whatever is broken.
     work.broken = None;
     let scope = Scope::of(work, &site, &ways)?;
-    if let Some(broken) = wish.broken {
-        make::break_live(broken, &site, &session.spec).await.map_err(fault)?;
-    }
     let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
-    let proved = gate::prove(session, &scope, fresh, interrupts).await;
+    let live = match wish.broken {
+        Some(broken) => make::break_live(broken, &site, &session.spec).await.map_err(fault),
+        None => Ok(()),
+    };
+    let proved = match live {
+        Ok(()) => gate::prove(session, &scope, fresh, interrupts).await,
+        Err(fault) => Err(fault),
+    };
     if let Some(broken) = wish.broken {
         unproved.mark();
         make::mend_live(broken, &site, &session.spec).await.map_err(fault)?;

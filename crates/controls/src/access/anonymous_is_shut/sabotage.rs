@@ -15,7 +15,7 @@ pub(super) const ALL: &[Sabotage] = &[
             ),
             Harm::Restart(Component::ApiServer),
         ],
-        also: &[],
+        also: &["audit/policy-is-set"],
     },
     Sabotage {
         name: "version",
@@ -36,6 +36,6 @@ pub(super) const ALL: &[Sabotage] = &[
         about: "the file is there and no flag names it",
         on: On::OneControlPlane,
         harms: &[Harm::NoFlag(Component::ApiServer, "--authentication-config")],
-        also: &[],
+        also: &["audit/policy-is-set"],
     },
 ];

@@ -23,7 +23,13 @@ pub(super) const ALL: &[Sabotage] = &[
             Harm::NoFlag(Component::ApiServer, "--authorization-config"),
             Harm::Flag(Component::ApiServer, "--authorization-mode", "AlwaysAllow"),
         ],
-        also: &["access/admin-is-narrow"],
+        also: &[
+            "access/admin-is-narrow",
+            "access/anonymous-is-shut",
+            "access/kubelet-authorization",
+            "access/service-account-tokens",
+            "audit/policy-is-set",
+        ],
     },
     Sabotage {
         name: "nodes-read-secrets",
@@ -37,6 +43,6 @@ pub(super) const ALL: &[Sabotage] = &[
                 r#"{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"pull-secrets"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"pull-secrets"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:nodes"}]}"#,
             ),
         ],
-        also: &[],
+        also: &["audit/policy-is-set"],
     },
 ];

@@ -15,13 +15,10 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
-        name: "no-peer-certificate",
-        about: "a member answers peers without a certificate",
+        name: "one-peer-authority",
+        about: "the authority of clients lets members in as well",
         on: On::OneControlPlane,
-        harms: &[
-            Harm::Flag(Component::Etcd, "--peer-client-cert-auth", "false"),
-            Harm::NoFlag(Component::Etcd, "--peer-trusted-ca-file"),
-        ],
+        harms: &[Harm::Join("/etc/etcd/etcd-peer-ca.crt", "/etc/etcd/etcd-client-ca.crt")],
         also: &[],
     },
     Sabotage {

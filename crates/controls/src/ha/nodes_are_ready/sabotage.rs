@@ -7,8 +7,19 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
     about: "a worker stops without a word",
     on: On::OneWorker,
     harms: &[Harm::Live {
-        does: "systemctl stop kubelet && sleep 50",
+        does: "systemctl stop kubelet && sleep 75",
         undoes: "systemctl start kubelet",
     }],
-    also: &[],
+    also: &[
+        "access/kubelet-authorization",
+        "access/no-profiling",
+        "network/cluster-dns",
+        "network/loopback-only",
+        "network/pod-network",
+        "network/services",
+        "network/tls-1-3",
+        "node/process-limit",
+        "workload/seccomp",
+        "workload/user-namespaces",
+    ],
 }];

@@ -1,6 +1,6 @@
 //! Each control plane is stopped in turn while writes go on through a worker's balancer.
 
-use ringfort_model::act::{Act, Next, Seen, Transcript};
+use ringfort_model::act::{Act, Next, Part, Seen, Transcript};
 
 use crate::proof::{Scene, fail, gap, pass, words};
 
@@ -47,6 +47,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let namespace = scene.namespace.clone();
         return Next::Do(vec![Act::Rehearse {
             stop: stop.clone(),
+            part: Part::ControlPlane,
             through,
             namespace,
             down_ms: DOWN_MS,

@@ -64,7 +64,7 @@ fn judge(case: &Case, mut other: impl FnMut(&Act) -> Option<Seen>) -> Judgement 
 
 fn good(case: &Case, round: usize, act: &Act) -> Seen {
     match act {
-        Act::Wait { .. } | Act::Listen { .. } => Seen::Done,
+        Act::Wait { .. } | Act::Listen { .. } | Act::Lose { .. } | Act::Regain { .. } => Seen::Done,
         Act::Hear { .. } => Seen::Heard(Heard { sealed: 60, open: 0 }),
         Act::ReadSealed { .. } => {
             Seen::Opened { key: "k1".to_owned(), plain: "canary nonce-4711".to_owned() }
@@ -155,6 +155,11 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             "automountServiceAccountToken": false,
             "status": {"phase": "Succeeded", "podIP": "10.244.3.7"},
         })),
+        // A worker is lost in the third round.
+        Ask::List { kind, .. } if kind == "Pod" => {
+            let places = if round < 3 { ["w1", "w2"] } else { ["w3", "w2"] };
+            Seen::Objects(places.map(running).into())
+        }
         Ask::List { .. } => {
             Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
         }
@@ -314,6 +319,13 @@ fn node(name: &str, ready: &str) -> Value {
     }})
 }
 
+fn running(place: &str) -> Value {
+    json!({
+        "metadata": {"labels": {"canary": "canary-lost"}}, "spec": {"nodeName": place},
+        "status": {"phase": "Running"},
+    })
+}
+
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 fn namespace(name: &str, labels: &Value) -> Value {
@@ -397,6 +409,7 @@ fn one_silent_machine_is_no_pass() {
         // What is asked of one server only, or of workers, does not see the silent one.
         let asks_one = [
             "ha/nodes-are-ready",
+            "ha/three-workers",
             "network/cluster-dns",
             "network/pod-encryption",
             "network/pod-network",
@@ -443,7 +456,9 @@ fn may_be_missed(case: &Case, act: &Act) -> bool {
             ["CustomResourceDefinition", "Pod"].contains(&key.kind.as_str())
         }
         Act::Ask { ask: Ask::Create(object), .. } => object["kind"] == "Canary",
-        Act::Ask { ask: Ask::List { .. }, .. } => case.control == "ha/nodes-are-ready",
+        Act::Ask { ask: Ask::List { .. }, .. } => {
+            ["ha/nodes-are-ready", "ha/three-workers"].contains(&case.control)
+        }
         _ => false,
     }
 }

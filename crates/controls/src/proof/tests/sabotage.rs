@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, ProcessSeen,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Part, ProcessSeen,
     Scanned, Seen, Speaker, TokenSeen,
 };
 use ringfort_model::certificate::Authority;
@@ -11,7 +11,7 @@ use ringfort_model::judgement::Decided;
 
 use super::{
     ENFORCE, ERRAND, LOGGED, case, cases, dialled, events, inside, judge, kernel, lines, loaded,
-    namespace, node, process, scene,
+    namespace, node, process, running, scene,
 };
 
 /// Each kind of request has to be there, at its own level and with no more of it than that.
@@ -193,24 +193,31 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
-    check("ha/survives-control-plane", |act| match act {
-        Act::Rehearse { .. } => Some(Seen::Load(Load {
-            tried: 40,
-            acknowledged: 39,
-            lost: 1,
-            longest_pause_ms: 900,
-            recovery_ms: 7_000,
-        })),
-        _ => None,
-    });
-    check("ha/survives-control-plane", |act| match act {
-        Act::Rehearse { .. } => Some(Seen::Load(Load {
-            tried: 40,
-            acknowledged: 39,
-            lost: 0,
-            longest_pause_ms: 30_000,
-            recovery_ms: 7_000,
-        })),
+    let check_stop = |control: &str, stopped: Part| {
+        for (lost, longest_pause_ms) in [(1, 900), (0, 30_000)] {
+            for case in cases() {
+                let judgement = judge(&case, |act| match act {
+                    Act::Rehearse { part, .. } if *part == stopped => Some(Seen::Load(Load {
+                        tried: 40,
+                        acknowledged: 39,
+                        lost,
+                        longest_pause_ms,
+                        recovery_ms: 7_000,
+                    })),
+                    _ => None,
+                });
+                let failed = matches!(judgement, Ok(Decided::Fail(_)));
+                assert_eq!(failed, case.control == control, "{}: {judgement:?}", case.control);
+            }
+        }
+    };
+    check_stop("ha/survives-control-plane", Part::ControlPlane);
+    check_stop("ha/three-control-planes", Part::Etcd);
+    check_stop("ha/three-control-planes", Part::Balancer);
+    check("ha/three-workers", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { kind, .. }, .. } if kind == "Pod" => {
+            Some(Seen::Objects(["w1", "w2"].map(running).into()))
+        }
         _ => None,
     });
     check("network/pod-encryption", |act| match act {
