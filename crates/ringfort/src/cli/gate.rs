@@ -119,7 +119,7 @@ fn not_shown() -> Gap {
 }
 
 /// Writes all evidence as one signed archive, with the public key beside it.
-fn sign(session: &Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result<(), Fault> {
+fn sign(session: &mut Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let key = scope.keyring.evidence_key().map_err(Fault::unable)?;
     let spec = std::fs::read(&session.file).map_err(Fault::unable)?;
     let lock = session.bundle.lock();
@@ -137,6 +137,7 @@ fn sign(session: &Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result
             |error| Fault::unable(format!("{} cannot be written: {error}", path.display())),
         )?;
     }
+    session.voice.evidence(&session.state.path().join(ARCHIVE));
     Ok(())
 }
 

@@ -57,6 +57,13 @@ impl Voice {
         }
     }
 
+    /// Tells where evidence was written, to people: they read it at the end.
+    pub fn evidence(&mut self, path: &std::path::Path) {
+        if let Listener::People(people) = &mut self.listener {
+            people.evidence(path.display().to_string());
+        }
+    }
+
     /// Tells that a stage begins.
     pub fn stage(&mut self, name: &str) {
         self.tell(&Event::Stage { name: name.to_owned(), seconds: self.seconds() });

@@ -14,6 +14,7 @@ pub struct People {
     bar: ProgressBar,
     steps: u64,
     tense: Tense,
+    evidence: Option<String>,
 }
 
 /// Whether steps are taken or foreseen.
@@ -23,6 +24,8 @@ enum Tense {
     Present,
     /// They are foreseen, and are what the run is about.
     Future,
+    /// There are none: it is looked at what came of earlier ones.
+    Past,
 }
 
 impl People {
@@ -33,16 +36,18 @@ impl People {
             .expect("the template is well formed");
         bar.set_style(style);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { verbose, bar, steps: 0, tense: Tense::Present }
+        Self { verbose, bar, steps: 0, tense: Tense::Present, evidence: None }
     }
 
     /// Shows one event.
     pub fn tell(&mut self, event: &Event) {
         match event {
             Event::Started { cluster: Some(cluster), command, .. } => {
-                if command == "plan" {
-                    self.tense = Tense::Future;
-                }
+                self.tense = match command.as_str() {
+                    "plan" => Tense::Future,
+                    "prove" => Tense::Past,
+                    _ => Tense::Present,
+                };
                 self.line(&format!("ringfort {command}: cluster {cluster}"));
             }
             // The command itself says why its specification cannot be read.
@@ -128,12 +133,26 @@ impl People {
             }
             _ => changes,
         };
-        self.result(&format!("{changes}{}, in {seconds:.1} s", verdicts(event)));
+        let verdicts = verdicts(event);
+        let came = match self.tense {
+            Tense::Past => verdicts.clone(),
+            Tense::Present | Tense::Future if verdicts.is_empty() => changes,
+            Tense::Present | Tense::Future => format!("{changes}; {verdicts}"),
+        };
+        self.result(&format!("{came}, in {seconds:.1} s"));
+        if let Some(path) = &self.evidence {
+            self.result(&format!("evidence: {path}"));
+        }
         if let Some(path) = kubeconfig {
             self.result(&format!("kubeconfig: {path}"));
-        } else if !verdicts(event).is_empty() {
+        } else if self.tense == Tense::Present && !verdicts.is_empty() {
             self.result("No kubeconfig was issued.");
         }
+    }
+
+    /// Takes note of where evidence was written.
+    pub fn evidence(&mut self, path: String) {
+        self.evidence = Some(path);
     }
 
     fn line(&self, text: &str) {
@@ -157,6 +176,6 @@ fn verdicts(end: &Event) -> String {
     };
     match proved + failed + unknown + not_applicable {
         0 => String::new(),
-        _ => format!("; {proved} proved, {failed} failed, {unknown} unknown{spared}"),
+        _ => format!("{proved} proved, {failed} failed, {unknown} unknown{spared}"),
     }
 }
