@@ -160,8 +160,6 @@ pub fn rule(groups: &[&str], operations: &[&str], resources: &[&str]) -> Value {
 
 /// Kinds of objects that hold the specification of pods to come.
 pub struct Templates {
-    /// Tells their policy from that of the other kinds.
-    pub name: &'static str,
     /// Groups, and the resources in each.
     resources: &'static [(&'static str, &'static [&'static str])],
     /// Where the template stands in the object, in CEL.
@@ -171,7 +169,6 @@ pub struct Templates {
 /// Every kind that Kubernetes itself makes pods of.
 pub const TEMPLATES: [Templates; 2] = [
     Templates {
-        name: "templates",
         resources: &[
             ("apps", &["deployments", "replicasets", "statefulsets", "daemonsets"]),
             ("batch", &["jobs"]),
@@ -180,7 +177,6 @@ pub const TEMPLATES: [Templates; 2] = [
         template: "object.kind == 'PodTemplate' ? object.template : object.spec.template",
     },
     Templates {
-        name: "cronjobs",
         resources: &[("batch", &["cronjobs"])],
         template: "object.spec.jobTemplate.spec.template",
     },

@@ -24,7 +24,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// The words for the probe, and how the line of an answer begins; or all of it, if there is one answer.
+    /// The words for the probe, and the line that it writes when it is answered.
     fn asks(self, scene: &Scene, pods: &[Inside]) -> Vec<([String; 2], String)> {
         let ask = |kind: &str, target: String, answer: &str| {
             let line = format!("{kind} {target} {answer}");
@@ -93,7 +93,10 @@ pub(crate) fn answered(
     for (worker, (_, seen)) in scene.workers.iter().zip(logs) {
         match seen {
             Seen::Text(log) => {
-                if let Some(line) = missing(log) {
+                let Some(line) = missing(log) else { continue };
+                if !has_ended(log) {
+                    gaps.add(format!("{worker}: a canary pod has not come to its end"));
+                } else {
                     let told = log.lines().last().unwrap_or("nothing");
                     let said =
                         format!("{worker}: a pod there has no answer {line:?}; it told: {told}");

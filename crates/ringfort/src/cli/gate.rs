@@ -85,13 +85,12 @@ pub async fn prove(
     let is_due =
         |row: &Row, fresh| evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s());
     let (due, rest): (Vec<Row>, Vec<Row>) = rows.iter().partition(|row| is_due(row, fresh));
-    // What would be due, had it been asked for, counts no longer.
-    let counts: Vec<(Row, bool)> =
-        rest.into_iter().map(|row| (row, !is_due(&row, Fresh::Stale))).collect();
     // What nobody asked for is no row; what was shown of it once is one for as long as it counts.
     let is_row =
         |row: &Row| row.1.phase != Phase::Asked || evidence.stands(row.0, &scope.setting, now_s());
-    let counts: Vec<(Row, bool)> = counts.into_iter().filter(|(row, _)| is_row(row)).collect();
+    // What would be due, had it been asked for, counts no longer.
+    let counts = |row| (row, !is_due(&row, Fresh::Stale));
+    let counts: Vec<(Row, bool)> = rest.into_iter().filter(is_row).map(counts).collect();
     if !due.is_empty() {
         let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
         clear(scope).await;

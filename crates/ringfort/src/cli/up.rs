@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 
 use ringfort_engine::Goal;
 use ringfort_forge::keyring::ClusterExists;
-use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Ways};
+use ringfort_forge::make::{self, IDENTITY_LIFE, MakeError, Memory, Site, Ways};
 use ringfort_forge::render::Broken;
 use ringfort_model::certificate::Subject;
 use ringfort_model::event::Event;
@@ -136,27 +136,35 @@ pub async fn up(
     work.broken = None;
     let scope = Scope::of(work, &site, &ways)?;
     let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
-    let live = match wish.broken {
-        Some(broken) => make::break_live(broken, &site, &session.spec).await.map_err(fault),
-        None => Ok(()),
-    };
-    let proved = match live {
-        Ok(()) => gate::prove(session, &scope, fresh, interrupts).await,
-        Err(fault) => Err(fault),
-    };
-    if let Some(broken) = wish.broken {
-        unproved.mark();
-        make::mend_live(broken, &site, &session.spec).await.map_err(fault)?;
-    }
-    proved?;
-    if wish.broken.is_none() {
-        unproved.clear();
+    match wish.broken {
+        None => {
+            gate::prove(session, &scope, fresh, interrupts).await?;
+            unproved.clear();
+        }
+        // What was broken is proved again by whichever run comes next.
+        Some(broken) => prove_broken(broken, session, &scope, (&site, fresh), interrupts).await?,
     }
     let kubeconfig = match session.voice.told().verdicts.all_proved() {
         true => Some(kubeconfig::issue(&session.spec, &held, &scope.keyring)?),
         false => None,
     };
     Ok(Outcome { kubeconfig, left })
+}
+
+/// Breaks on running machines what no blueprint has, makes the proofs, and mends it whatever they came to.
+async fn prove_broken(
+    broken: Broken,
+    session: &mut Session<'_>,
+    scope: &Scope<'_>,
+    (site, fresh): (&Site, Fresh),
+    interrupts: &mut Receiver<()>,
+) -> Result<(), Fault> {
+    let proved = match make::break_live(broken, site, &session.spec).await {
+        Ok(()) => gate::prove(session, scope, fresh, interrupts).await,
+        Err(error) => Err(fault(error)),
+    };
+    make::mend_live(broken, site, &session.spec).await.map_err(fault)?;
+    proved
 }
 
 /// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.
