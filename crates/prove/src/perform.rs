@@ -129,14 +129,15 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
         Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
         Act::Rehearse { stop, part, through, namespace, down_ms } => {
-            let writer = way(&site.balancers, through)?;
+            let writers = through.iter().map(|node| way(&site.balancers, node).map(|it| &**it));
+            let writers = writers.collect::<Result<Vec<_>, _>>()?;
             let server = match part {
-                Part::Balancer => writer,
+                Part::Balancer => way(&site.balancers, stop)?,
                 Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
             };
             let down = Duration::from_millis(*down_ms);
             let stopped = rehearse::Stopped { part: *part, host: host(stop)?, server, down };
-            rehearse::rehearse(&stopped, writer, namespace, stop, halt).await.map(Seen::Load)
+            rehearse::rehearse(&stopped, &writers, namespace, stop, halt).await.map(Seen::Load)
         }
     }
 }

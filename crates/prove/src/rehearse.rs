@@ -115,11 +115,11 @@ impl Stopped<'_> {
     }
 }
 
-/// Stops a part of a cluster, writes through a balancer meanwhile, and starts it again in any case. If it
+/// Stops a part of a cluster, writes through balancers meanwhile, and starts it again in any case. If it
 /// is halted, the start comes at once.
 pub(crate) async fn rehearse(
     stopped: &Stopped<'_>,
-    writer: &Cluster,
+    writers: &[&Cluster],
     namespace: &str,
     stop: &NodeName,
     halt: &Halt,
@@ -139,9 +139,16 @@ pub(crate) async fn rehearse(
         over.store(true, Ordering::Relaxed);
         came_back
     };
-    let (written, recovery) = tokio::join!(write(writer, namespace, &prefix, &over), fault);
+    let writes = writers.iter().enumerate().map(|(at, writer)| {
+        let prefix = format!("{prefix}-{at}");
+        let over = &over;
+        async move { write(writer, namespace, &prefix, over).await }
+    });
+    let (written, recovery) = tokio::join!(futures::future::join_all(writes), fault);
     let recovery = recovery?;
-    let there = names(writer, namespace).await?;
+    let first = writers.first().ok_or("nobody writes")?;
+    let there = names(first, namespace).await?;
+    let written = written.into_iter().fold(Written::default(), Written::and);
     let lost = written.acknowledged.iter().filter(|name| !there.contains(*name)).count();
     Ok(Load {
         tried: written.tried,
@@ -189,6 +196,16 @@ struct Written {
     tried: u64,
     acknowledged: BTreeSet<String>,
     longest_pause: Duration,
+}
+
+impl Written {
+    /// What two writers wrote. The longest pause is that of whoever waited longest.
+    fn and(mut self, other: Self) -> Self {
+        self.tried += other.tried;
+        self.acknowledged.extend(other.acknowledged);
+        self.longest_pause = self.longest_pause.max(other.longest_pause);
+        self
+    }
 }
 
 async fn write(cluster: &Cluster, namespace: &str, prefix: &str, over: &AtomicBool) -> Written {

@@ -50,14 +50,14 @@ pub enum Act {
         /// The text.
         holding: String,
     },
-    /// Stops a part of the cluster, writes through a machine's balancer meanwhile, and starts it again.
+    /// Stops a part of the cluster, writes through machines' balancers meanwhile, and starts it again.
     Rehearse {
         /// On which machine.
         stop: NodeName,
         /// Which part.
         part: Part,
-        /// Through whose balancer.
-        through: NodeName,
+        /// Through whose balancers, all at once.
+        through: Vec<NodeName>,
         /// The namespace for the writes.
         namespace: String,
         /// How long it stays stopped, in milliseconds.

@@ -6,6 +6,7 @@
 //! otherwise, unless it was shown before and still counts.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,7 +121,7 @@ fn not_shown() -> Gap {
 /// Writes all evidence as one signed archive, with the public key beside it.
 fn sign(session: &mut Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let key = scope.keyring.evidence_key().map_err(Fault::unable)?;
-    let spec = std::fs::read(&session.file).map_err(Fault::unable)?;
+    let spec = fs::read(&session.file).map_err(Fault::unable)?;
     let lock = session.bundle.lock();
     let about = About {
         cluster: session.spec.name.as_str(),
@@ -132,9 +133,9 @@ fn sign(session: &mut Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Re
     for (name, bytes) in [(PUBLIC_KEY, key.public().pem.into_bytes()), (ARCHIVE, archive)] {
         let path = session.state.path().join(name);
         let aside = path.with_extension("new");
-        std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, &path)).map_err(
-            |error| Fault::unable(format!("{} cannot be written: {error}", path.display())),
-        )?;
+        fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, &path)).map_err(|error| {
+            Fault::unable(format!("{} cannot be written: {error}", path.display()))
+        })?;
     }
     session.voice.evidence(&session.state.path().join(ARCHIVE));
     Ok(())
@@ -344,6 +345,37 @@ async fn clear(scope: &Scope<'_>) {
         }
         if answered {
             return;
+        }
+    }
+}
+
+/// Evidence as it was before something that shall not count.
+pub struct Kept {
+    path: PathBuf,
+    content: Option<Vec<u8>>,
+}
+
+impl Kept {
+    /// Takes the evidence as it is.
+    pub fn of(session: &Session<'_>) -> Self {
+        let path = path(session);
+        Self { content: fs::read(&path).ok(), path }
+    }
+
+    /// Puts it back.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put_back(self) -> Result<(), Fault> {
+        let done = match self.content {
+            Some(content) => fs::write(&self.path, content),
+            None => fs::remove_file(&self.path),
+        };
+        match done {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Fault::unable(format!("{} cannot be written: {error}", self.path.display())))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -159,12 +159,15 @@ async fn prove_broken(
     (site, fresh): (&Site, Fresh),
     interrupts: &mut Receiver<()>,
 ) -> Result<(), Fault> {
+    // What a broken cluster showed is no evidence of the one that is put right.
+    let kept = gate::Kept::of(session);
     let proved = match make::break_live(broken, site, &session.spec).await {
         Ok(()) => gate::prove(session, scope, fresh, interrupts).await,
         Err(error) => Err(fault(error)),
     };
-    make::mend_live(broken, site, &session.spec).await.map_err(fault)?;
-    proved
+    let mended = make::mend_live(broken, site, &session.spec).await.map_err(fault);
+    kept.put_back()?;
+    mended.and(proved)
 }
 
 /// Gives up a machine that left the spec: its certificates live on, and nobody enters it again.

@@ -1,4 +1,4 @@
-//! Each control plane is stopped in turn while writes go on through a worker's balancer.
+//! Each control plane is stopped in turn while writes go on through every worker's balancer.
 
 use ringfort_model::act::{Act, Next, Part, Seen, Transcript};
 
@@ -17,7 +17,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             Seen::Load(load) if load.acknowledged == 0 => {
                 return gap(
                     format!("{stop}: no write was acknowledged at all"),
-                    "is the balancer on the worker up? ringfort up",
+                    "are the balancers on the workers up? ringfort up",
                 );
             }
             Seen::Load(load) if load.lost > 0 => {
@@ -35,7 +35,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                         "{stop} stopped: writes paused for {:.1} s",
                         load.longest_pause_ms as f64 / 1e3
                     ),
-                    "look at the balancer on the worker and at the other control planes",
+                    "look at the balancers on the workers and at the other control planes",
                 );
             }
             Seen::Load(_) => {}
@@ -43,7 +43,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
     }
     if let Some(stop) = scene.control_planes.get(transcript.len()) {
-        let through = scene.workers[transcript.len() % scene.workers.len()].clone();
+        let through = scene.workers.clone();
         let namespace = scene.namespace.clone();
         return Next::Do(vec![Act::Rehearse {
             stop: stop.clone(),

@@ -4,7 +4,7 @@
 use ringfort_model::act::{Act, Load, Next, Part, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{Gaps, Scene, course, fail, pass, words};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
 /// How long a member of etcd stays stopped, in milliseconds: longer than an election.
 const ETCD_DOWN_MS: u64 = 4_000;
@@ -18,6 +18,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let mut gaps = Gaps::default();
         let (mut written, mut longest_ms) = (0, 0);
+        if let Some(missing) = missing(scene, course, &mut gaps)? {
+            let said = format!("etcd does not run on {missing}: no other member may be lost");
+            return Ok(fail(said, "ringfort up"));
+        }
         for (stop, part, through, down_ms) in rehearsals(scene) {
             let act = Act::Rehearse {
                 stop: stop.clone(),
@@ -58,18 +62,34 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     })
 }
 
-/// What is stopped where, through whose balancer is written meanwhile, and for how long it stays stopped.
-fn rehearsals(scene: &Scene) -> Vec<(NodeName, Part, NodeName, u64)> {
-    let writers = scene.workers.iter().cycle();
+/// Finds a machine whose member of etcd does not run.
+fn missing(
+    scene: &Scene,
+    course: &mut Course<'_>,
+    gaps: &mut Gaps,
+) -> Result<Option<NodeName>, Next> {
+    let look =
+        |node: &NodeName| Act::Processes { node: node.clone(), names: vec!["etcd".to_owned()] };
+    for (act, seen) in course.step(scene.control_planes.iter().map(look).collect())? {
+        match (seen, act.node()) {
+            (Seen::Processes(all), Some(node)) if all.is_empty() => return Ok(Some(node.clone())),
+            (Seen::Processes(_), _) => {}
+            (other, _) => gaps.add(words(other)),
+        }
+    }
+    Ok(None)
+}
+
+/// What is stopped where, through whose balancers is written meanwhile, and for how long it stays stopped.
+fn rehearsals(scene: &Scene) -> Vec<(NodeName, Part, Vec<NodeName>, u64)> {
     let members = scene
         .control_planes
         .iter()
-        .zip(writers)
-        .map(|(plane, through)| (plane.clone(), Part::Etcd, through.clone(), ETCD_DOWN_MS));
+        .map(|plane| (plane.clone(), Part::Etcd, scene.workers.clone(), ETCD_DOWN_MS));
     let balancers = scene
         .workers
         .iter()
-        .map(|worker| (worker.clone(), Part::Balancer, worker.clone(), BALANCER_DOWN_MS));
+        .map(|worker| (worker.clone(), Part::Balancer, vec![worker.clone()], BALANCER_DOWN_MS));
     members.chain(balancers).collect()
 }
 
