@@ -22,6 +22,7 @@ pub mod known;
 pub mod mode;
 pub mod name;
 pub mod net;
+pub mod network_policy;
 pub mod reach;
 pub mod routes;
 pub mod secret;

@@ -18,7 +18,7 @@ const HEIGHTS: &[&[&str]] = &[
         "ringfort-host",
         "ringfort-pki",
     ],
-    &["ringfort-forge", "ringfort-lab", "ringfort-node", "ringfort-prove"],
+    &["ringfort-forge", "ringfort-lab", "ringfort-netpol", "ringfort-node", "ringfort-prove"],
     &["ringfort"],
 ];
 

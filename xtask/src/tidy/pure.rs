@@ -13,6 +13,7 @@ const PURE: &[&str] = &[
     "crates/controls/src",
     "crates/engine/src",
     "crates/forge/src/render",
+    "crates/netpol/src/core",
 ];
 
 /// What acts, or differs from run to run.

@@ -1,0 +1,51 @@
+//! The file that tells a node's policy enforcer which pods are its own and what is closed by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::NodeName;
+use crate::net::Cidr;
+
+/// What an enforcer of network policies is told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Enforcement {
+    /// The node that is told.
+    pub node: NodeName,
+    /// The ranges of its pods: what has an address in them and is not known gets no packet.
+    pub pods: Vec<Cidr>,
+    /// What holds without any policy.
+    #[serde(flatten)]
+    pub defaults: Defaults,
+}
+
+/// What holds of pods that no policy selects.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Defaults {
+    /// Whether a namespace is closed until a policy opens it.
+    #[serde(default)]
+    pub closed: bool,
+    /// Namespaces that are open all the same, by name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_namespaces: BTreeSet<String>,
+    /// Namespaces that are open all the same, because they carry a label with one of these keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_labels: BTreeSet<String>,
+    /// Where pods of closed namespaces may ask for names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Names>,
+}
+
+/// The pods that answer for names.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// Their namespace.
+    pub namespace: String,
+    /// Their labels.
+    pub labels: BTreeMap<String, String>,
+    /// The port that they listen on, over UDP and TCP.
+    pub port: u16,
+}

@@ -1,0 +1,274 @@
+//! Whether a connection is allowed, and by what.
+
+use std::net::IpAddr;
+
+use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
+use super::world::{PolicyName, World};
+
+/// An end of a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum End {
+    /// A pod.
+    Pod(Place),
+    /// An address that is no pod's.
+    Address(IpAddr),
+}
+
+/// What is asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Question {
+    /// Who begins the connection.
+    pub from: End,
+    /// Who is reached.
+    pub to: End,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: PortWanted,
+}
+
+/// A port that is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PortWanted {
+    /// A number.
+    Number(u16),
+    /// A name that the pod reached has for it.
+    Name(String),
+}
+
+/// What policies say of a connection at one end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Side {
+    /// The way, seen from the end that is judged.
+    pub direction: Direction,
+    /// The policies that close the way; without any it is open.
+    pub closed_by: Vec<PolicyName>,
+    /// The rules that allow it all the same: the policy, and the rule's place in it, from 0.
+    pub allowed_by: Vec<(PolicyName, usize)>,
+    /// What comes of it.
+    pub verdict: Allowed,
+}
+
+/// What comes of a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Allowed {
+    /// It is let through.
+    Yes(Why),
+    /// It is dropped.
+    No,
+    /// It cannot be said.
+    Unknown(String),
+}
+
+/// Why a connection is let through at one end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Why {
+    /// No policy closes the way.
+    Open,
+    /// A rule allows it.
+    Rule,
+    /// A pod always reaches itself.
+    Itself,
+    /// The end is no pod.
+    NoPod,
+    /// The pod uses its node's own network, where no policy holds.
+    HostNetwork,
+}
+
+/// What is said of a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// At the end that begins it.
+    pub egress: Side,
+    /// At the end that is reached.
+    pub ingress: Side,
+}
+
+/// Says what is missing for an answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The pod is not there.
+    #[error("there is no pod {0}")]
+    NoPod(Place),
+    /// The pod has no port of this name.
+    #[error("pod {pod} has no {protocol} port called {name:?}")]
+    NoPort {
+        /// The pod.
+        pod: Place,
+        /// The name.
+        name: String,
+        /// The protocol.
+        protocol: Protocol,
+    },
+    /// An address has no names of ports.
+    #[error("{0:?} is the name of a port, and an address has numbers only")]
+    NameAtAddress(String),
+}
+
+impl Answer {
+    /// Says what comes of the connection as a whole.
+    pub fn verdict(&self) -> Allowed {
+        match (&self.egress.verdict, &self.ingress.verdict) {
+            (Allowed::No, _) | (_, Allowed::No) => Allowed::No,
+            (Allowed::Unknown(why), _) | (_, Allowed::Unknown(why)) => {
+                Allowed::Unknown(why.clone())
+            }
+            (Allowed::Yes(_), Allowed::Yes(why)) => Allowed::Yes(*why),
+        }
+    }
+}
+
+/// Says whether a connection is allowed, and by what.
+///
+/// # Errors
+/// An end or its port is not there.
+pub fn explain(world: &World, question: &Question) -> Result<Answer, NoAnswer> {
+    let from = Met::new(world, &question.from)?;
+    let to = Met::new(world, &question.to)?;
+    let port = port(&to, question)?;
+    let connection = Asked { protocol: question.protocol, port };
+    let egress = side(world, Direction::Egress, &from, &to, connection);
+    let ingress = side(world, Direction::Ingress, &to, &from, connection);
+    Ok(Answer { egress, ingress })
+}
+
+/// An end that was found.
+struct Met<'a> {
+    pod: Option<(&'a Place, &'a Pod)>,
+    addresses: Vec<IpAddr>,
+}
+
+#[derive(Clone, Copy)]
+struct Asked {
+    protocol: Protocol,
+    port: u16,
+}
+
+impl<'a> Met<'a> {
+    fn new(world: &'a World, end: &'a End) -> Result<Self, NoAnswer> {
+        match end {
+            End::Pod(place) => {
+                let found = world.pods.get_key_value(place);
+                let (place, pod) = found.ok_or_else(|| NoAnswer::NoPod(place.clone()))?;
+                Ok(Self { pod: Some((place, pod)), addresses: pod.addresses.clone() })
+            }
+            End::Address(address) => {
+                let of_it =
+                    |(_, pod): &(&Place, &Pod)| pod.is_subject() && pod.addresses.contains(address);
+                Ok(Self { pod: world.pods.iter().find(of_it), addresses: vec![*address] })
+            }
+        }
+    }
+}
+
+fn port(to: &Met<'_>, question: &Question) -> Result<u16, NoAnswer> {
+    match &question.port {
+        PortWanted::Number(number) => Ok(*number),
+        PortWanted::Name(name) => {
+            let Some((place, pod)) = to.pod else {
+                return Err(NoAnswer::NameAtAddress(name.clone()));
+            };
+            pod.named(name, question.protocol).next().ok_or_else(|| NoAnswer::NoPort {
+                pod: place.clone(),
+                name: name.clone(),
+                protocol: question.protocol,
+            })
+        }
+    }
+}
+
+fn side(world: &World, direction: Direction, own: &Met<'_>, peer: &Met<'_>, asked: Asked) -> Side {
+    let done = |closed_by, allowed_by, verdict| Side { direction, closed_by, allowed_by, verdict };
+    let open = |why| done(Vec::new(), Vec::new(), Allowed::Yes(why));
+    let Some((place, pod)) = own.pod else { return open(Why::NoPod) };
+    if pod.host_network {
+        return open(Why::HostNetwork);
+    }
+    let closing = world.closing(place, pod, direction);
+    if closing.is_empty() {
+        return open(Why::Open);
+    }
+    let closed_by = closing.iter().map(|(name, _)| name.clone()).collect();
+    if peer.pod.is_some_and(|(other, _)| other == place) {
+        return done(closed_by, Vec::new(), Allowed::Yes(Why::Itself));
+    }
+    let server = match direction {
+        Direction::Egress => peer.pod,
+        Direction::Ingress => own.pod,
+    };
+    let mut allowed_by = Vec::new();
+    let mut gap = None;
+    for (name, policy) in &closing {
+        for (at, rule) in rules(policy, direction) {
+            if !rule.ports.is_empty() && !ports(rule, asked, server.map(|(_, pod)| pod)) {
+                continue;
+            }
+            match peers(world, &place.namespace, rule, peer) {
+                Ok(true) => allowed_by.push((name.clone(), at)),
+                Ok(false) => {}
+                Err(why) => gap = Some(why),
+            }
+        }
+    }
+    let verdict = match (allowed_by.is_empty(), gap) {
+        (false, _) => Allowed::Yes(Why::Rule),
+        (true, Some(why)) => Allowed::Unknown(why),
+        (true, None) => Allowed::No,
+    };
+    done(closed_by, allowed_by, verdict)
+}
+
+fn rules(policy: &Policy, direction: Direction) -> impl Iterator<Item = (usize, &Rule)> {
+    policy.rules(direction).into_iter().flatten().enumerate()
+}
+
+fn ports(rule: &Rule, asked: Asked, server: Option<&Pod>) -> bool {
+    rule.ports.iter().any(|port| match port {
+        Port::Numbers(protocol, first, last) => {
+            *protocol == asked.protocol && (*first..=*last).contains(&asked.port)
+        }
+        Port::Name(protocol, name) => {
+            let of_server = |pod: &Pod| pod.named(name, *protocol).any(|it| it == asked.port);
+            *protocol == asked.protocol && server.is_some_and(of_server)
+        }
+    })
+}
+
+/// Whether a rule means the other end; or why that cannot be said.
+fn peers(world: &World, namespace: &str, rule: &Rule, peer: &Met<'_>) -> Result<bool, String> {
+    if rule.peers.is_empty() {
+        return Ok(true);
+    }
+    let mut gap = None;
+    for each in &rule.peers {
+        match each {
+            Peer::Pods { namespaces, pods } => {
+                let Some((place, pod)) = peer.pod.filter(|(_, pod)| pod.is_subject()) else {
+                    continue;
+                };
+                let within = match namespaces {
+                    None => place.namespace == namespace,
+                    Some(selector) => world
+                        .namespaces
+                        .get(&place.namespace)
+                        .is_some_and(|labels| selector.selects(labels)),
+                };
+                if within && pods.selects(&pod.labels) {
+                    return Ok(true);
+                }
+            }
+            Peer::Block { range, except } => {
+                let held = |address: &IpAddr| {
+                    range.contains(*address) && !except.iter().any(|it| it.contains(*address))
+                };
+                if peer.addresses.iter().any(held) {
+                    return Ok(true);
+                }
+                if let (Some((place, _)), []) = (peer.pod, peer.addresses.as_slice()) {
+                    gap = Some(format!("pod {place} has no address yet, and {range} may hold it"));
+                }
+            }
+        }
+    }
+    gap.map_or(Ok(false), Err)
+}

@@ -1,0 +1,418 @@
+//! Pods, namespaces and policies, as far as who may talk to whom depends on them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use ringfort_model::net::Cidr;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::selector::{Labels, Selector};
+
+/// Where a pod or a policy is found: its namespace and name.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Place {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Place {
+    /// Makes a place.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A protocol that has ports.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// Where none is said.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+    /// Streams of messages.
+    Sctp,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
+
+    /// Gives the name that nftables has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        })
+    }
+}
+
+/// A way that connections go, seen from a pod.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Direction {
+    /// From the pod.
+    Egress,
+    /// To the pod.
+    Ingress,
+}
+
+impl Direction {
+    /// Both of them.
+    pub const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
+
+    /// Gives its name in small letters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Egress => "egress",
+            Self::Ingress => "ingress",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pod {
+    /// Which one it is among all that ever had its name.
+    pub uid: String,
+    /// The node it is placed on.
+    pub node: Option<String>,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its addresses, none while it has none.
+    pub addresses: Vec<IpAddr>,
+    /// Whether it uses its node's own network, where no policy reaches it.
+    pub host_network: bool,
+    /// Whether it has come to its end: its addresses may be another's already.
+    pub ended: bool,
+    /// Whether it was asked to end.
+    pub ending: bool,
+    /// The ports that have names.
+    pub ports: Vec<NamedPort>,
+}
+
+/// A port of a container that policies may name.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct NamedPort {
+    /// Its name.
+    pub name: String,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its number.
+    pub number: u16,
+}
+
+impl Pod {
+    /// Says whether policies are for it, and whether it is a peer that they may select.
+    pub fn is_subject(&self) -> bool {
+        !self.host_network && !self.ended
+    }
+
+    /// Gives the numbers of the ports that have a name.
+    pub fn named<'a>(
+        &'a self,
+        name: &'a str,
+        protocol: Protocol,
+    ) -> impl Iterator<Item = u16> + 'a {
+        let of_name = move |port: &&NamedPort| port.name == name && port.protocol == protocol;
+        self.ports.iter().filter(of_name).map(|port| port.number)
+    }
+}
+
+/// A network policy.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Policy {
+    /// The pods of its namespace that it is for.
+    pub selector: Selector,
+    /// What may come in, if it says anything of that.
+    pub ingress: Option<Vec<Rule>>,
+    /// What may go out, if it says anything of that.
+    pub egress: Option<Vec<Rule>>,
+}
+
+impl Policy {
+    /// Gives the rules of a way, if the policy closes it.
+    pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
+        match direction {
+            Direction::Egress => self.egress.as_deref(),
+            Direction::Ingress => self.ingress.as_deref(),
+        }
+    }
+
+    /// Gives a policy that closes pods and opens nothing: for one that cannot be read.
+    pub fn closed() -> Self {
+        Self { selector: Selector::default(), ingress: Some(Vec::new()), egress: Some(Vec::new()) }
+    }
+}
+
+/// What a policy allows: these peers at these ports.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Rule {
+    /// The other ends; none means all.
+    pub peers: Vec<Peer>,
+    /// The ports; none means all, and what has no ports.
+    pub ports: Vec<Port>,
+}
+
+/// An other end.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Peer {
+    /// Pods.
+    Pods {
+        /// Of which namespaces; `None` for the policy's own.
+        namespaces: Option<Selector>,
+        /// Which of them.
+        pods: Selector,
+    },
+    /// Addresses.
+    Block {
+        /// The range.
+        range: Cidr,
+        /// What is taken out of it.
+        except: Vec<Cidr>,
+    },
+}
+
+/// Ports of a protocol.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Port {
+    /// From one number to another.
+    Numbers(Protocol, u16, u16),
+    /// What the pod that is connected to calls by a name.
+    Name(Protocol, String),
+}
+
+/// Says why an object cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} {place}: {why}")]
+pub struct Unreadable {
+    kind: &'static str,
+    place: String,
+    why: String,
+}
+
+/// Finds the place of an object of the API.
+///
+/// # Errors
+/// It has no name.
+pub fn place(object: &Value) -> Option<Place> {
+    let text = |at: &str| object.pointer(at).and_then(Value::as_str);
+    let name = text("/metadata/name")?;
+    Some(Place::new(text("/metadata/namespace").unwrap_or("default"), name))
+}
+
+/// Reads the labels of an object of the API.
+pub fn labels(object: &Value) -> Labels {
+    strings(object.pointer("/metadata/labels"))
+}
+
+fn strings(map: Option<&Value>) -> Labels {
+    let entries = map.and_then(Value::as_object).into_iter().flatten();
+    entries
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect::<BTreeMap<_, _>>()
+}
+
+/// Reads a pod.
+pub fn pod(object: &Value) -> Pod {
+    let text = |at: &str| object.pointer(at).and_then(Value::as_str);
+    let list = |at: &str| object.pointer(at).and_then(Value::as_array).into_iter().flatten();
+    let mut addresses: Vec<IpAddr> = list("/status/podIPs")
+        .filter_map(|each| each["ip"].as_str()?.parse().ok())
+        .chain(text("/status/podIP").and_then(|ip| ip.parse().ok()))
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    // Containers that start before the others and stay are init containers too.
+    let containers = list("/spec/containers").chain(list("/spec/initContainers"));
+    let ports = containers.flat_map(|each| each["ports"].as_array().into_iter().flatten());
+    Pod {
+        uid: text("/metadata/uid").unwrap_or_default().to_owned(),
+        node: text("/spec/nodeName").map(str::to_owned),
+        labels: labels(object),
+        addresses,
+        host_network: object.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)),
+        ended: matches!(text("/status/phase"), Some("Succeeded" | "Failed")),
+        ending: text("/metadata/deletionTimestamp").is_some(),
+        ports: ports.filter_map(named_port).collect(),
+    }
+}
+
+fn named_port(port: &Value) -> Option<NamedPort> {
+    let protocol = match port.get("protocol").filter(|it| !it.is_null()) {
+        Some(written) => Protocol::deserialize(written).ok()?,
+        None => Protocol::default(),
+    };
+    let number = port["containerPort"].as_u64()?.try_into().ok()?;
+    Some(NamedPort { name: port["name"].as_str()?.to_owned(), protocol, number })
+}
+
+/// Reads a policy.
+///
+/// # Errors
+/// Something of it is unknown or impossible.
+pub fn policy(object: &Value) -> Result<Policy, Unreadable> {
+    let fail = |why: String| Unreadable {
+        kind: "NetworkPolicy",
+        place: place(object).map_or_else(|| "without a name".to_owned(), |it| it.to_string()),
+        why,
+    };
+    let spec = object.get("spec").ok_or_else(|| fail("spec is missing".into()))?;
+    let written = WrittenPolicy::deserialize(spec).map_err(|error| fail(error.to_string()))?;
+    let says = |direction| written.policy_types.as_ref().map(|types| types.contains(&direction));
+    // Where no types are said, a policy is for ingress, and for egress if it has rules of it.
+    let ingress = says(Direction::Ingress).unwrap_or(true);
+    let egress = says(Direction::Egress).unwrap_or(written.egress.is_some());
+    let rules = |list: Option<Vec<WrittenRule>>| -> Result<Vec<Rule>, String> {
+        list.unwrap_or_default().into_iter().map(WrittenRule::read).collect()
+    };
+    let (incoming, outgoing) = (rules(written.ingress), rules(written.egress));
+    let (incoming, outgoing) = (incoming.map_err(fail)?, outgoing.map_err(fail)?);
+    Ok(Policy {
+        selector: written.pod_selector,
+        ingress: ingress.then_some(incoming),
+        egress: egress.then_some(outgoing),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WrittenPolicy {
+    #[serde(default)]
+    pod_selector: Selector,
+    #[serde(default)]
+    policy_types: Option<Vec<Direction>>,
+    #[serde(default)]
+    ingress: Option<Vec<WrittenRule>>,
+    #[serde(default)]
+    egress: Option<Vec<WrittenRule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    #[serde(default, alias = "to")]
+    from: Option<Vec<WrittenPeer>>,
+    #[serde(default)]
+    ports: Option<Vec<WrittenPort>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WrittenPeer {
+    pod_selector: Option<Selector>,
+    namespace_selector: Option<Selector>,
+    ip_block: Option<WrittenBlock>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBlock {
+    cidr: String,
+    #[serde(default)]
+    except: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WrittenPort {
+    protocol: Option<Protocol>,
+    port: Option<NumberOrName>,
+    end_port: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrName {
+    Number(u16),
+    Name(String),
+}
+
+impl WrittenRule {
+    fn read(self) -> Result<Rule, String> {
+        let peers = self.from.unwrap_or_default().into_iter().map(WrittenPeer::read);
+        let ports = self.ports.unwrap_or_default().into_iter().map(WrittenPort::read);
+        Ok(Rule {
+            peers: peers.collect::<Result<_, _>>()?,
+            ports: ports.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl WrittenPeer {
+    fn read(self) -> Result<Peer, String> {
+        match (self.ip_block, self.pod_selector, self.namespace_selector) {
+            (Some(block), None, None) => block.read(),
+            (Some(_), ..) => Err("a peer is either ipBlock or selectors".into()),
+            (None, None, None) => Err("a peer is empty: it must be selectors or ipBlock".into()),
+            (None, pods, namespaces) => {
+                Ok(Peer::Pods { namespaces, pods: pods.unwrap_or_default() })
+            }
+        }
+    }
+}
+
+impl WrittenBlock {
+    fn read(self) -> Result<Peer, String> {
+        let range = range(&self.cidr)?;
+        let except: Vec<Cidr> =
+            self.except.iter().flatten().map(|each| self::range(each)).collect::<Result<_, _>>()?;
+        Ok(Peer::Block { range, except })
+    }
+}
+
+/// Reads a range; bits behind the prefix do not count, as they do not for Kubernetes.
+fn range(text: &str) -> Result<Cidr, String> {
+    let shape = || format!("{text:?} is not a range such as 10.0.0.0/8");
+    let (address, prefix) = text.split_once('/').ok_or_else(shape)?;
+    let address: IpAddr = address.parse().map_err(|_| shape())?;
+    Cidr::holding(address, prefix.parse().map_err(|_| shape())?).ok_or_else(shape)
+}
+
+impl WrittenPort {
+    fn read(self) -> Result<Port, String> {
+        let protocol = self.protocol.unwrap_or_default();
+        match (self.port, self.end_port) {
+            (None, None) => Ok(Port::Numbers(protocol, 0, u16::MAX)),
+            (None, Some(_)) => Err("endPort stands without port".into()),
+            (Some(NumberOrName::Number(first)), last) => {
+                let last = last.unwrap_or(first);
+                if last < first {
+                    return Err(format!("endPort {last} is before port {first}"));
+                }
+                Ok(Port::Numbers(protocol, first, last))
+            }
+            (Some(NumberOrName::Name(name)), None) => Ok(Port::Name(protocol, name)),
+            (Some(NumberOrName::Name(name)), Some(_)) => {
+                Err(format!("endPort stands with the name {name:?}"))
+            }
+        }
+    }
+}

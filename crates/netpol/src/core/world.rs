@@ -1,0 +1,121 @@
+//! All that who may talk to whom depends on, and the policies that hold of a pod.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ringfort_model::network_policy::Defaults;
+
+use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
+use super::selector::{Labels, Selector};
+
+/// The label by which Kubernetes itself names every namespace.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// The namespaces, pods and policies of a cluster, and what holds without a policy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    /// Labels of namespaces, by name.
+    pub namespaces: BTreeMap<String, Labels>,
+    /// The pods.
+    pub pods: BTreeMap<Place, Pod>,
+    /// The policies.
+    pub policies: BTreeMap<Place, Policy>,
+    defaults: Defaults,
+    default: Policy,
+}
+
+/// Which policy is meant.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum PolicyName {
+    /// What holds of closed namespaces without any object.
+    Default,
+    /// A NetworkPolicy.
+    Object(Place),
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default of the cluster"),
+            Self::Object(place) => write!(f, "NetworkPolicy {place}"),
+        }
+    }
+}
+
+impl World {
+    /// Makes a world of nothing but defaults.
+    pub fn new(defaults: Defaults) -> Self {
+        let default = default_policy(&defaults);
+        Self { defaults, default, ..Self::default() }
+    }
+
+    /// Gives what holds without a policy.
+    pub fn defaults(&self) -> &Defaults {
+        &self.defaults
+    }
+
+    /// Says whether a namespace is closed without any policy.
+    pub fn is_closed(&self, namespace: &str) -> bool {
+        let labels = self.namespaces.get(namespace);
+        let opened = |key: &String| labels.is_some_and(|labels| labels.contains_key(key));
+        self.defaults.closed
+            && !self.defaults.open_namespaces.contains(namespace)
+            && !self.defaults.open_labels.iter().any(opened)
+    }
+
+    /// Finds the policies that close a way of a pod; without any, the way is open.
+    pub fn closing<'a>(
+        &'a self,
+        place: &'a Place,
+        pod: &'a Pod,
+        direction: Direction,
+    ) -> Vec<(PolicyName, &'a Policy)> {
+        let mut found = Vec::new();
+        if !pod.is_subject() {
+            return found;
+        }
+        if self.is_closed(&place.namespace) {
+            found.push((PolicyName::Default, &self.default));
+        }
+        let selects = |policy: &Policy| {
+            policy.rules(direction).is_some() && policy.selector.selects(&pod.labels)
+        };
+        let own = self.policies_in(&place.namespace).filter(|(_, policy)| selects(policy));
+        found.extend(own.map(|(place, policy)| (PolicyName::Object(place.clone()), policy)));
+        found
+    }
+
+    /// Gives the policies of a namespace.
+    pub fn policies_in<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a Place, &'a Policy)> {
+        self.policies
+            .range(Place::new(namespace, "")..)
+            .take_while(move |(place, _)| place.namespace == namespace)
+    }
+}
+
+/// Writes down what holds of closed namespaces as the policy that it amounts to.
+fn default_policy(defaults: &Defaults) -> Policy {
+    let mut policy = Policy::closed();
+    if let Some(dns) = &defaults.dns {
+        let pods = dns.labels.iter().map(|(key, value)| Selector::label(key, value));
+        let peer = Peer::Pods {
+            namespaces: Some(Selector::label(NAME_LABEL, &dns.namespace)),
+            pods: pods.fold(Selector::default(), Selector::and),
+        };
+        let port = |protocol| Port::Numbers(protocol, dns.port, dns.port);
+        policy.egress = Some(vec![Rule {
+            peers: vec![peer],
+            ports: vec![port(Protocol::Udp), port(Protocol::Tcp)],
+        }]);
+    }
+    policy
+}
+
+/// Adds the label that the API server gives to every namespace.
+pub fn with_name(mut labels: Labels, namespace: &str) -> Labels {
+    labels.insert(NAME_LABEL.to_owned(), namespace.to_owned());
+    labels
+}

@@ -1,0 +1,3 @@
+//! Network policies: who may talk to whom, and the rules by which a node's kernel sees to it.
+
+pub mod core;

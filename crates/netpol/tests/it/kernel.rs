@@ -1,0 +1,100 @@
+//! What the kernel makes of rules: needs root and `nft`, and says so where it has neither.
+
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+
+use ringfort_netpol::core::{RuleSet, change, compile, replace};
+
+use crate::chance::Chance;
+use crate::random::cluster;
+use crate::rules::{home, world};
+
+/// A network namespace that ends with the test.
+struct Namespace(Child);
+
+impl Namespace {
+    fn new() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() || Command::new("nft").arg("-v").output().is_err()
+        {
+            eprintln!("SKIPPED: the kernel's own reading needs root and nft");
+            return None;
+        }
+        let mut child = Command::new("unshare")
+            .args(["--net", "sh", "-c", "echo here; exec sleep 600"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut here = [0; 5];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut here).unwrap();
+        Some(Self(child))
+    }
+
+    fn nft(&self, arguments: &[&str], script: &str) -> String {
+        let mut nft = Command::new("nsenter")
+            .args(["--target", &self.0.id().to_string(), "--net", "nft"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        nft.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let said = nft.wait_with_output().unwrap();
+        let complaint = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success(), "{complaint}\n{script}");
+        String::from_utf8(said.stdout).unwrap()
+    }
+
+    /// Gives what the table holds, sets before chains and each in order of names.
+    fn listed(&self) -> Vec<String> {
+        let text = self.nft(&["-s", "list", "table", "inet", "ringfort-policy"], "");
+        let text = text.trim_end().strip_suffix('}').unwrap();
+        let mut blocks: Vec<String> = text.split("\n\n").map(|it| sorted(it.trim())).collect();
+        blocks.sort();
+        blocks
+    }
+}
+
+/// Puts elements in order: hashes keep none.
+fn sorted(block: &str) -> String {
+    let Some((before, rest)) = block.split_once("elements = {") else { return block.to_owned() };
+    let (elements, after) = rest.split_once('}').unwrap();
+    let mut elements: Vec<&str> = elements.split(',').map(str::trim).collect();
+    elements.sort_unstable();
+    format!("{before}{}{after}", elements.join(", "))
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn rules(seed: u64) -> RuleSet {
+    let mut chance = Chance::new(seed);
+    let cluster = cluster(&mut chance);
+    compile(&world(&cluster, chance.once_in(2)), &home(1))
+}
+
+#[test]
+fn changes_make_what_a_new_table_would_be() {
+    let (Some(changed), Some(new)) = (Namespace::new(), Namespace::new()) else { return };
+    changed.nft(&["-f", "-"], &replace(&rules(0)));
+    for seed in 1..40 {
+        if let Some(script) = change(&rules(seed - 1), &rules(seed)) {
+            changed.nft(&["-f", "-"], &script);
+        }
+        new.nft(&["-f", "-"], &replace(&rules(seed)));
+        let (changed, new) = (changed.listed(), new.listed());
+        let only = |some: &[String], other: &[String]| -> Vec<String> {
+            some.iter().filter(|block| !other.contains(block)).cloned().collect()
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(
+            (only(&changed, &new), only(&new, &changed)),
+            (none.clone(), none),
+            "seed {seed}"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The rules of a node against a slow and obvious reading of what Kubernetes says of policies.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod chance;
+mod kernel;
+mod model;
+mod random;
+mod rules;

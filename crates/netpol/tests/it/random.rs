@@ -1,0 +1,160 @@
+//! Clusters as they come: objects in the API's own shape.
+
+use serde_json::{Map, Value, json};
+
+use crate::chance::Chance;
+
+pub(crate) const NODES: [&str; 3] = ["n0", "n1", "n2"];
+pub(crate) const OUTSIDE: [&str; 4] = ["10.0.0.11", "10.0.0.200", "192.0.2.1", "2001:db8::7"];
+pub(crate) const PORTS: [u16; 5] = [53, 80, 81, 443, 8080];
+const NAMESPACES: [&str; 4] = ["a", "b", "c", "kube-system"];
+const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+
+pub(crate) struct Cluster {
+    pub(crate) namespaces: Vec<Value>,
+    pub(crate) pods: Vec<Value>,
+    pub(crate) policies: Vec<Value>,
+}
+
+pub(crate) fn cluster(chance: &mut Chance) -> Cluster {
+    let namespaces = NAMESPACES.iter().map(|name| {
+        let mut labels = labels(chance);
+        labels.insert("kubernetes.io/metadata.name".into(), json!(name));
+        if chance.once_in(6) {
+            labels.insert("opened".into(), json!("yes"));
+        }
+        json!({"metadata": {"name": name, "labels": labels}})
+    });
+    let namespaces = namespaces.collect();
+    let pods = (0..14).map(|number| pod(chance, number)).collect();
+    let many = chance.below(9);
+    let policies = (0..many).map(|number| policy(chance, number)).collect();
+    Cluster { namespaces, pods, policies }
+}
+
+fn labels(chance: &mut Chance) -> Map<String, Value> {
+    let mut labels = Map::new();
+    for key in ["app", "tier"] {
+        if !chance.once_in(3) {
+            labels.insert(key.to_owned(), json!(chance.pick(&["x", "y", "z"])));
+        }
+    }
+    labels
+}
+
+fn pod(chance: &mut Chance, number: usize) -> Value {
+    let node = chance.below(3);
+    let named = chance.pick(&["web", "dns", "other"]);
+    let ports = json!([
+        {"name": named, "containerPort": chance.pick(&PORTS), "protocol": chance.pick(&PROTOCOLS)},
+        {"containerPort": 9},
+    ]);
+    let own_network = chance.once_in(10);
+    let v4 =
+        if own_network { format!("10.0.0.1{node}") } else { format!("10.1.{node}.{}", number + 2) };
+    let mut ips = vec![json!({"ip": v4})];
+    if chance.once_in(2) && !own_network {
+        ips.push(json!({"ip": format!("fd00:{node}::{}", number + 2)}));
+    }
+    let mut object = json!({
+        "metadata": {
+            "name": format!("p{number}"),
+            "namespace": chance.pick(&NAMESPACES),
+            "uid": format!("u{number}"),
+            "labels": labels(chance),
+        },
+        "spec": {"nodeName": NODES[node], "containers": [{"name": "c", "ports": ports}]},
+        "status": {"phase": chance.pick(&["Running", "Running", "Running", "Succeeded"]), "podIPs": ips},
+    });
+    if own_network {
+        object["spec"]["hostNetwork"] = json!(true);
+    }
+    if chance.once_in(6) {
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    }
+    object
+}
+
+fn selector(chance: &mut Chance) -> Value {
+    let key = chance.pick(&["app", "tier"]);
+    let values = json!([chance.pick(&["x", "y"]), chance.pick(&["y", "z"])]);
+    match chance.below(7) {
+        0 | 1 => json!({}),
+        2 => json!({"matchLabels": {key: chance.pick(&["x", "y", "z"])}}),
+        3 => json!({"matchExpressions": [{"key": key, "operator": "In", "values": values}]}),
+        4 => json!({"matchExpressions": [{"key": key, "operator": "NotIn", "values": values}]}),
+        5 => json!({"matchExpressions": [{"key": key, "operator": "Exists"}]}),
+        _ => json!({
+            "matchLabels": {"app": "x"},
+            "matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}],
+        }),
+    }
+}
+
+fn peer(chance: &mut Chance) -> Value {
+    match chance.below(5) {
+        0 => json!({"podSelector": selector(chance)}),
+        1 => json!({"namespaceSelector": selector(chance)}),
+        2 => json!({"podSelector": selector(chance), "namespaceSelector": selector(chance)}),
+        3 => {
+            let block = chance.pick(&["10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "192.0.2.0/24"]);
+            json!({"ipBlock": {
+                "cidr": block,
+                "except": match chance.below(3) {
+                    0 => json!(null),
+                    1 => json!(["10.1.1.0/24"]),
+                    _ => json!(["10.1.0.0/29", "10.1.0.4/30", "10.0.0.200/32"]),
+                },
+            }})
+        }
+        _ => json!({"ipBlock": {"cidr": chance.pick(&["::/0", "fd00:1::/64", "2001:db8::/32"])}}),
+    }
+}
+
+fn port(chance: &mut Chance) -> Value {
+    let protocol = chance.pick(&PROTOCOLS);
+    match chance.below(5) {
+        0 => json!({"protocol": protocol}),
+        1 => json!({"port": chance.pick(&PORTS)}),
+        2 => json!({"protocol": protocol, "port": chance.pick(&PORTS)}),
+        3 => json!({"protocol": protocol, "port": 80, "endPort": chance.pick(&[80, 90, 443])}),
+        _ => json!({"protocol": protocol, "port": chance.pick(&["web", "dns"])}),
+    }
+}
+
+fn rules(chance: &mut Chance, peers: &str) -> Value {
+    let many = chance.below(4);
+    let rule = |chance: &mut Chance| {
+        let mut rule = json!({});
+        if !chance.once_in(4) {
+            let many = 1 + chance.below(2);
+            rule[peers] = (0..many).map(|_| peer(chance)).collect();
+        }
+        if !chance.once_in(3) {
+            let many = 1 + chance.below(3);
+            rule["ports"] = (0..many).map(|_| port(chance)).collect();
+        }
+        rule
+    };
+    (0..many).map(|_| rule(chance)).collect()
+}
+
+fn policy(chance: &mut Chance, number: usize) -> Value {
+    let mut spec = json!({"podSelector": selector(chance)});
+    if !chance.once_in(3) {
+        spec["ingress"] = rules(chance, "from");
+    }
+    if !chance.once_in(3) {
+        spec["egress"] = rules(chance, "to");
+    }
+    match chance.below(4) {
+        0 => spec["policyTypes"] = json!(["Ingress", "Egress"]),
+        1 => spec["policyTypes"] = json!(["Egress"]),
+        2 => spec["policyTypes"] = json!(["Ingress"]),
+        _ => {}
+    }
+    json!({
+        "metadata": {"name": format!("np{number}"), "namespace": chance.pick(&NAMESPACES)},
+        "spec": spec,
+    })
+}

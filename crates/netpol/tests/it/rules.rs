@@ -1,0 +1,191 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_netpol::core::{
+    Allowed, Connection, Direction, End, Home, PortWanted, Protocol, Question, World, change,
+    compile, explain, labels, place, pod, policy,
+};
+use serde_json::Value;
+
+use crate::chance::Chance;
+use crate::model::{Asked, Closed};
+use crate::random::{Cluster, NODES, OUTSIDE, PORTS, cluster};
+
+const PROTOCOLS: [(&str, Protocol); 3] =
+    [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
+
+pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
+    let mut world = World::new(Defaults {
+        closed,
+        open_namespaces: BTreeSet::new(),
+        open_labels: BTreeSet::from(["opened".to_owned()]),
+        dns: Some(Names {
+            namespace: "kube-system".to_owned(),
+            labels: BTreeMap::from([("app".to_owned(), "x".to_owned())]),
+            port: 53,
+        }),
+    });
+    for object in &cluster.namespaces {
+        world.namespaces.insert(place(object).unwrap().name, labels(object));
+    }
+    for object in &cluster.pods {
+        world.pods.insert(place(object).unwrap(), pod(object));
+    }
+    for object in &cluster.policies {
+        world.policies.insert(place(object).unwrap(), policy(object).unwrap());
+    }
+    world
+}
+
+pub(crate) fn home(node: usize) -> Home {
+    Home {
+        node: NODES[node].to_owned(),
+        ranges: vec![
+            format!("10.1.{node}.0/24").parse().unwrap(),
+            format!("fd00:{node}::/64").parse().unwrap(),
+        ],
+        attached: BTreeMap::new(),
+    }
+}
+
+/// The ends that connections go between: addresses, and the pods that have them.
+fn ends(cluster: &Cluster) -> Vec<(IpAddr, Option<&Value>)> {
+    let mut ends: Vec<(IpAddr, Option<&Value>)> =
+        OUTSIDE.iter().map(|ip| (ip.parse().unwrap(), None)).collect();
+    for pod in &cluster.pods {
+        let own = pod["spec"]["hostNetwork"] == true;
+        if pod["status"]["phase"] == "Succeeded" {
+            continue;
+        }
+        for ip in pod["status"]["podIPs"].as_array().unwrap() {
+            let ip = ip["ip"].as_str().unwrap().parse().unwrap();
+            ends.push((ip, (!own).then_some(pod)));
+        }
+    }
+    ends
+}
+
+fn is_on(pod: Option<&Value>, node: &str) -> bool {
+    pod.is_some_and(|pod| pod["spec"]["nodeName"] == node)
+}
+
+fn each_connection(cluster: &Cluster, mut check: impl FnMut(&Asked<'_>, Connection)) {
+    let ends = ends(cluster);
+    for (client_ip, client) in &ends {
+        for (server_ip, server) in &ends {
+            if client_ip.is_ipv4() != server_ip.is_ipv4() {
+                continue;
+            }
+            for (word, protocol) in PROTOCOLS {
+                for port in PORTS {
+                    let asked = Asked {
+                        cluster,
+                        client: *client,
+                        client_ip: *client_ip,
+                        server: *server,
+                        server_ip: *server_ip,
+                        protocol: word,
+                        port,
+                    };
+                    let connection = Connection {
+                        client: *client_ip,
+                        server: *server_ip,
+                        port: Some((protocol, port)),
+                    };
+                    check(&asked, connection);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_let_through_what_policies_allow_and_nothing_else() {
+    let mut seen = BTreeMap::new();
+    for seed in 0..150 {
+        let mut chance = Chance::new(seed);
+        let cluster = cluster(&mut chance);
+        let closed = chance.once_in(2);
+        let world = world(&cluster, closed);
+        let rules: Vec<_> = (0..3).map(|node| compile(&world, &home(node))).collect();
+        for rules in &rules {
+            assert_eq!(rules.unreached(), BTreeSet::new(), "seed {seed}");
+        }
+        each_connection(&cluster, |asked, connection| {
+            for (node, rules) in NODES.iter().zip(&rules) {
+                let ways = [
+                    (Direction::Egress, asked.client, asked.egress(Closed(closed))),
+                    (Direction::Ingress, asked.server, asked.ingress(Closed(closed))),
+                ];
+                for (direction, own, expected) in ways {
+                    if !is_on(own, node) {
+                        continue;
+                    }
+                    *seen.entry((direction, expected)).or_insert(0) += 1;
+                    let got = rules.lets(direction, &connection);
+                    assert_eq!(got, expected, "seed {seed}, {node}, {direction}: {connection:?}");
+                }
+            }
+        });
+    }
+    // Both answers must have been met often, or this test shows nothing.
+    assert_eq!(seen.len(), 4, "{seen:?}");
+    assert!(seen.values().all(|count| *count > 20_000), "{seen:?}");
+}
+
+#[test]
+fn explanations_agree_with_policies() {
+    for seed in 1_000..1_100 {
+        let mut chance = Chance::new(seed);
+        let cluster = cluster(&mut chance);
+        let closed = chance.once_in(2);
+        let world = world(&cluster, closed);
+        let end = |pod: Option<&Value>, ip| match pod {
+            Some(pod) => End::Pod(place(pod).unwrap()),
+            None => End::Address(ip),
+        };
+        each_connection(&cluster, |asked, connection| {
+            let (protocol, port) = connection.port.unwrap();
+            let question = Question {
+                from: end(asked.client, asked.client_ip),
+                to: end(asked.server, asked.server_ip),
+                protocol,
+                port: PortWanted::Number(port),
+            };
+            let both = |pod: Option<&Value>| {
+                pod.is_some_and(|pod| pod["status"]["podIPs"].as_array().unwrap().len() > 1)
+            };
+            // Of a pod with addresses of both families a block may hold either.
+            if both(asked.client) || both(asked.server) {
+                return;
+            }
+            let answer = explain(&world, &question).unwrap();
+            let expected = asked.egress(Closed(closed)) && asked.ingress(Closed(closed));
+            let got = matches!(answer.verdict(), Allowed::Yes(_));
+            assert_eq!(got, expected, "seed {seed}: {question:?}: {answer:?}");
+        });
+    }
+}
+
+#[test]
+fn a_pod_that_is_not_known_gets_nothing() {
+    let mut chance = Chance::new(5);
+    let rules = compile(&world(&cluster(&mut chance), false), &home(1));
+    let stranger: IpAddr = "10.1.1.250".parse().unwrap();
+    let other: IpAddr = "192.0.2.1".parse().unwrap();
+    let port = Some((Protocol::Tcp, 80));
+    assert!(!rules.lets(Direction::Egress, &Connection { client: stranger, server: other, port }));
+    assert!(!rules.lets(Direction::Ingress, &Connection { client: other, server: stranger, port }));
+    // The machine's own end of the bridge is no pod.
+    let bridge: IpAddr = "10.1.1.1".parse().unwrap();
+    assert!(rules.lets(Direction::Egress, &Connection { client: bridge, server: other, port }));
+}
+
+#[test]
+fn what_did_not_change_is_not_written() {
+    for seed in 0..20 {
+        let rules = compile(&world(&cluster(&mut Chance::new(seed)), true), &home(0));
+        assert_eq!(change(&rules, &rules), None);
+    }
+}
