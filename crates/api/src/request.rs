@@ -64,13 +64,18 @@ impl Request<'_> {
             Method::Merge => http::Method::PATCH,
             Method::Delete => http::Method::DELETE,
         };
+        let mark = if path.contains('?') { '&' } else { '?' };
         let query = match (self.dry_run, self.method) {
-            (true, Method::Delete) => "?dryRun=All".to_owned(),
-            (true, _) => format!("?dryRun=All&fieldManager={FIELD_MANAGER}"),
+            (true, Method::Delete) => format!("{mark}dryRun=All"),
+            (true, _) => format!("{mark}dryRun=All&fieldManager={FIELD_MANAGER}"),
             (false, _) => String::new(),
         };
         let body = match (self.body, self.method) {
             (Some(body), _) => serde_json::to_vec(body).map_err(|e| shape(&e))?,
+            // Where a deletion has a body, what the address says of it is not read at all.
+            (None, Method::Delete) if self.dry_run => {
+                br#"{"propagationPolicy":"Background","dryRun":["All"]}"#.to_vec()
+            }
             (None, Method::Delete) => br#"{"propagationPolicy":"Background"}"#.to_vec(),
             (None, _) => Vec::new(),
         };
@@ -114,5 +119,24 @@ mod tests {
         assert_eq!(written.uri(), "/api/v1/pods?dryRun=All&fieldManager=ringfort");
         assert_eq!(written.headers()["Impersonate-User"], "system:node:w1");
         assert_eq!(written.headers()["Impersonate-Group"], "system:nodes");
+    }
+
+    #[test]
+    fn a_deletion_that_is_only_tried_says_so_in_its_body() {
+        let check = |path: &str, expected: &str| {
+            let request = Request {
+                method: Method::Delete,
+                target: Target::Path(path),
+                body: None,
+                dry_run: true,
+                user: None,
+            };
+            let written = request.write(path).unwrap();
+            assert_eq!(written.uri(), expected);
+            let body: serde_json::Value = serde_json::from_slice(written.body()).unwrap();
+            assert_eq!(body["dryRun"], json!(["All"]));
+        };
+        check("/api/v1/nodes/w1", "/api/v1/nodes/w1?dryRun=All");
+        check("/api/v1/pods?labelSelector=a", "/api/v1/pods?labelSelector=a&dryRun=All");
     }
 }

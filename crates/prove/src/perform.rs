@@ -169,11 +169,9 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             send(Method::Delete, Target::Object(key), None, true).await.map(|_| Seen::Done)
         }
         Ask::WouldDeletePods { namespace, labelled } => {
-            // The address says itself that nothing is to be done.
             let label = labelled.replace('=', "%3D");
-            let path =
-                format!("/api/v1/namespaces/{namespace}/pods?labelSelector={label}&dryRun=All");
-            send(Method::Delete, Target::Path(&path), None, false).await.map(|_| Seen::Done)
+            let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={label}");
+            send(Method::Delete, Target::Path(&path), None, true).await.map(|_| Seen::Done)
         }
         Ask::Get(key) => match send(Method::Get, Target::Object(key), None, false).await {
             Err(error) if error.status() == Some(404) => Ok(Seen::Absent),
