@@ -6,6 +6,7 @@
 mod compare;
 mod request;
 mod rewrite;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use ringfort_model::secret::Secret;
 
 pub use request::{Method, Request, Target};
 pub use rewrite::StoredKind;
+pub use watch::{Heard, Watched};
 
 /// The name under which ringfort owns fields (server-side apply).
 pub const FIELD_MANAGER: &str = "ringfort";
@@ -39,6 +41,11 @@ pub const FIELD_MANAGER: &str = "ringfort";
 /// wait for a channel of the tunnel that they go through, while connections that rest hold all of them.
 const CONNECTIONS: usize = 3;
 const UNNAMED_CONNECTIONS: usize = 2;
+
+/// How long an answer may be awaited.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long a watch may be silent: the server sends a mark each minute, also where nothing changes.
+const SILENCE: Duration = Duration::from_secs(150);
 
 /// Who speaks, and whom it trusts.
 #[derive(Clone, Debug)]
@@ -114,12 +121,21 @@ impl Cluster {
     /// # Errors
     /// The identity's PEM texts are none.
     pub fn open(at: SocketAddr, server_name: &str, identity: &Identity) -> Result<Self, ApiError> {
-        let auth_info = AuthInfo {
-            client_certificate_data: Some(STANDARD.encode(&identity.certificate_pem)),
-            client_key_data: Some(STANDARD.encode(identity.key_pem.expose()).into()),
-            ..AuthInfo::default()
-        };
-        Self::open_with(at, server_name, &identity.authority_pem, auth_info, CONNECTIONS)
+        let auth_info = auth_info(identity);
+        Self::open_with(at, server_name, &identity.authority_pem, auth_info, CONNECTIONS, ANSWER)
+    }
+
+    /// Prepares a conversation in which the server may be silent for as long as nothing changes.
+    ///
+    /// # Errors
+    /// The identity's PEM texts are none.
+    pub fn open_watching(
+        at: SocketAddr,
+        server_name: &str,
+        identity: &Identity,
+    ) -> Result<Self, ApiError> {
+        let auth_info = auth_info(identity);
+        Self::open_with(at, server_name, &identity.authority_pem, auth_info, CONNECTIONS, SILENCE)
     }
 
     /// Prepares a conversation in which no name is said.
@@ -132,7 +148,7 @@ impl Cluster {
         authority_pem: &str,
     ) -> Result<Self, ApiError> {
         let nobody = AuthInfo::default();
-        Self::open_with(at, server_name, authority_pem, nobody, UNNAMED_CONNECTIONS)
+        Self::open_with(at, server_name, authority_pem, nobody, UNNAMED_CONNECTIONS, ANSWER)
     }
 
     fn open_with(
@@ -141,6 +157,7 @@ impl Cluster {
         authority_pem: &str,
         auth_info: AuthInfo,
         connections: usize,
+        silence: Duration,
     ) -> Result<Self, ApiError> {
         let uri = format!("https://{at}").parse().map_err(|e: http::uri::InvalidUri| shape(&e))?;
         let authority = pem_blocks(authority_pem)?;
@@ -148,7 +165,7 @@ impl Cluster {
         config.root_cert = Some(authority);
         config.tls_server_name = Some(server_name.to_owned());
         config.connect_timeout = Some(Duration::from_secs(5));
-        config.read_timeout = Some(Duration::from_secs(30));
+        config.read_timeout = Some(silence);
         config.write_timeout = Some(Duration::from_secs(30));
         config.default_retry = false;
         config.auth_info = auth_info;
@@ -438,6 +455,14 @@ fn params() -> PatchParams {
 
 fn value(object: &DynamicObject) -> Result<Value, ApiError> {
     serde_json::to_value(object).map_err(|e| shape(&e))
+}
+
+fn auth_info(identity: &Identity) -> AuthInfo {
+    AuthInfo {
+        client_certificate_data: Some(STANDARD.encode(&identity.certificate_pem)),
+        client_key_data: Some(STANDARD.encode(identity.key_pem.expose()).into()),
+        ..AuthInfo::default()
+    }
 }
 
 fn shape(source: &dyn std::error::Error) -> ApiError {

@@ -46,6 +46,8 @@ pub const RESOLV_CONF: &str = "/etc/kubernetes/resolv.conf";
 pub const BALANCER: &str = "/etc/kubernetes/balancer.conf";
 /// The routes between machines.
 pub const ROUTES: &str = "/etc/kubernetes/routes.json";
+/// What the enforcer of network policies is told.
+pub const NETWORK_POLICY: &str = "/etc/kubernetes/network-policy.json";
 /// The machine's own WireGuard key; made there.
 pub const TUNNEL_KEY: &str = "/etc/kubernetes/wireguard.key";
 /// Programs of the bundle.

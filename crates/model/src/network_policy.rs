@@ -9,7 +9,7 @@ use crate::net::Cidr;
 
 /// What an enforcer of network policies is told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Enforcement {
     /// The node that is told.
     pub node: NodeName,

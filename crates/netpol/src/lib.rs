@@ -1,3 +1,6 @@
 //! Network policies: who may talk to whom, and the rules by which a node's kernel sees to it.
 
 pub mod core;
+mod os;
+
+pub use os::{EnforceError, Refusal, Settings, Shown, ShownPod, ShownWay, enforce, plug, show};

@@ -27,6 +27,7 @@ mod tenure;
 mod tools;
 
 pub use connect::connect;
+pub use notify::ready;
 pub use probe::ProbeError;
 pub use root::{NotAPath, Root};
 pub use serve::{ServeError, serve};

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Tells systemd, where systemd asked to be told.
-pub(crate) fn ready() {
+pub fn ready() {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
     if let Err(error) = send(&socket, b"READY=1") {
         tracing::warn!(%error, "systemd could not be told");

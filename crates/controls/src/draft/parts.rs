@@ -54,6 +54,8 @@ pub enum Document {
     KubeProxy,
     /// The route keeper's.
     Routes,
+    /// The policy enforcer's.
+    NetworkPolicy,
 }
 
 impl Document {
@@ -63,6 +65,7 @@ impl Document {
             Self::Kubelet => paths::KUBELET_CONFIG,
             Self::KubeProxy => paths::PROXY_CONFIG,
             Self::Routes => paths::ROUTES,
+            Self::NetworkPolicy => paths::NETWORK_POLICY,
         }
     }
 
@@ -71,7 +74,7 @@ impl Document {
         match self {
             Self::Kubelet => Some(("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration")),
             Self::KubeProxy => Some(("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")),
-            Self::Routes => None,
+            Self::Routes | Self::NetworkPolicy => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Document, Draft, PRIVATE, PROGRAM, PUBLIC, Place, Unit};
-use crate::network::pod_encryption;
+use crate::network::{network_policy, pod_encryption};
 use crate::paths;
 use crate::proof::{Phase, Proof};
 
@@ -86,10 +86,16 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
     let list = json!({
         "cniVersion": "1.0.0",
         "name": "ringfort",
-        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": true}}],
+        "plugins": [
+            bridge,
+            {"type": "portmap", "capabilities": {"portMappings": true}},
+            {"type": network_policy::PLUGIN},
+        ],
     });
     at.text(CONFIGURATION, PRIVATE, pretty(&list));
     at.after(ItemId::unit("kubelet.service"), ItemId::file(CONFIGURATION));
+    // A pod that is started with this list waits for the enforcer.
+    at.after(ItemId::file(CONFIGURATION), ItemId::unit(network_policy::UNIT));
 }
 
 const CONFIGURATION: &str = "/etc/cni/net.d/10-ringfort.conflist";

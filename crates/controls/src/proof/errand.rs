@@ -61,6 +61,7 @@ pub(crate) fn answered(
     let create = |worker: &NodeName| {
         let mut pod = pod::restricted(scene, &name(worker));
         let args: Vec<&str> = ["ask"].into_iter().chain(asks.iter().map(String::as_str)).collect();
+        pod["metadata"]["labels"] = json!({pod::OPEN: "yes"});
         pod["spec"]["nodeName"] = json!(worker);
         pod["spec"]["restartPolicy"] = "Never".into();
         pod["spec"]["containers"][0]["args"] = json!(args);

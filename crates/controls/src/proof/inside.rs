@@ -100,6 +100,7 @@ fn name(worker: &NodeName) -> String {
 /// A pod that says what the restricted standard asks for and nothing else.
 fn plain(scene: &Scene, worker: &NodeName) -> Value {
     let mut pod = pod::restricted(scene, &name(worker));
+    pod["metadata"]["labels"] = json!({pod::OPEN: "yes"});
     pod["spec"]["nodeName"] = json!(worker);
     pod["spec"]["containers"][0]["args"] = json!(["status"]);
     pod

@@ -20,6 +20,7 @@ use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 use crate::sabotage::Sabotage;
 
 pub(crate) use course::{Course, course};
+pub use pod::opening;
 pub use scene::{AuthorityMark, PodTraffic, Scene};
 
 /// How one control is shown.

@@ -4,6 +4,23 @@ use serde_json::{Value, json};
 
 use super::Scene;
 
+/// The label of canaries that a policy of their namespace opens; all others are closed in.
+pub const OPEN: &str = "canary-network-open";
+
+/// The policy that opens them.
+pub fn opening(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "canary-open", "namespace": namespace},
+        "spec": {
+            "podSelector": {"matchLabels": {OPEN: "yes"}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{}],
+            "egress": [{}],
+        },
+    })
+}
+
 /// A pod that meets the restricted standard and every guard.
 pub(crate) fn restricted(scene: &Scene, name: &str) -> Value {
     json!({

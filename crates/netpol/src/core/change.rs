@@ -80,7 +80,7 @@ fn frame(text: &mut String, rules: &RuleSet) {
     rule(text, "ingress_forward", "jump strays");
     rule(text, "ingress_forward", "jump ingress");
     // An error about a connection says no more than that connection did.
-    rule(text, "strays", "ct state related meta l4proto { icmp, ipv6-icmp } accept");
+    rule(text, "strays", "ct state related meta l4proto { 1, 58 } accept");
     rule(text, "strays", "ct state != { invalid, untracked } return");
     rule(text, "strays", "icmpv6 type { 130-137, 143 } return");
     for (name, set) in own {
@@ -274,7 +274,8 @@ fn write_line(text: &mut String, chain: &str, line: &Line, rules: &RuleSet) {
 }
 
 fn of(protocol: Option<Protocol>) -> String {
-    protocol.map(|it| format!("meta l4proto {} ", it.word())).unwrap_or_default()
+    // A machine may have no file that knows protocols by name.
+    protocol.map(|it| format!("meta l4proto {} ", it.number())).unwrap_or_default()
 }
 
 fn nfproto(family: Family) -> &'static str {

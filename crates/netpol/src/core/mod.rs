@@ -2,6 +2,7 @@
 
 mod change;
 mod compile;
+mod describe;
 mod explain;
 mod index;
 mod object;
@@ -12,6 +13,7 @@ mod world;
 
 pub use change::{TABLE, change, replace};
 pub use compile::{Attached, Home, compile};
+pub use describe::Described;
 pub use explain::{Allowed, Answer, End, NoAnswer, PortWanted, Question, Side, Why, explain};
 pub use object::{
     Direction, NamedPort, Peer, Place, Pod, Policy, Port, Protocol, Rule, Unreadable, labels,

@@ -49,7 +49,16 @@ impl Protocol {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
 
-    /// Gives the name that nftables has for it.
+    /// Gives its number in packets.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+        }
+    }
+
+    /// Gives its name in small letters.
     pub fn word(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",

@@ -1,6 +1,7 @@
 //! Label selectors, with all operators.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -106,6 +107,26 @@ impl Requirement {
             Self::Exists(key) => labels.contains_key(key),
             Self::Absent(key) => !labels.contains_key(key),
         }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, requirement) in self.requirements.iter().enumerate() {
+            if at > 0 {
+                f.write_str(" and ")?;
+            }
+            let values = |values: &BTreeSet<String>| {
+                values.iter().map(String::as_str).collect::<Vec<_>>().join(" or ")
+            };
+            match requirement {
+                Requirement::In(key, of) => write!(f, "{key}={}", values(of))?,
+                Requirement::NotIn(key, of) => write!(f, "{key} not {}", values(of))?,
+                Requirement::Exists(key) => write!(f, "a label {key}")?,
+                Requirement::Absent(key) => write!(f, "no label {key}")?,
+            }
+        }
+        Ok(())
     }
 }
 

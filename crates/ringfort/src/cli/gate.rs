@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_controls::proof::{AuthorityMark, PodTraffic};
+use ringfort_controls::proof::{AuthorityMark, PodTraffic, opening};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
 use ringfort_forge::drive::fleet::BINARY;
@@ -313,7 +313,10 @@ async fn make_namespace(scope: &Scope<'_>, name: &str) -> Result<(), Fault> {
         for server in scope.ways.servers.values() {
             match server.apply(&namespace).await {
                 Ok(_) if server.get(&account).await.is_ok_and(|found| found.is_some()) => {
-                    return Ok(());
+                    match server.apply(&opening(name)).await {
+                        Ok(_) => return Ok(()),
+                        Err(error) => last = error.to_string(),
+                    }
                 }
                 Ok(_) => last = "its service account is not there yet".to_owned(),
                 Err(error) => last = error.to_string(),

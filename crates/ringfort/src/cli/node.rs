@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ringfort_node::balance::{self, Settings};
-use ringfort_node::{HostTools, Root, keys, routes};
+use ringfort_netpol::Settings;
+use ringfort_node::{HostTools, Root, balance, keys, routes};
 
 use super::Fault;
 use super::log::Usual;
@@ -42,6 +42,11 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/pki/ca.crt")]
         ca: String,
     },
+    /// Enforce network policies on this node's pods.
+    Policy(PolicyArgs),
+    /// Stand last in the list of network plugins: a new pod begins when its policies are in force.
+    /// Called by the container runtime, with its interface in the environment and on standard input.
+    PolicyPlugin,
     /// Keep the routes to other nodes' pods.
     Routes {
         /// The file that says where other nodes' pods are.
@@ -53,12 +58,46 @@ enum Command {
     },
 }
 
+#[derive(clap::Args)]
+struct PolicyArgs {
+    /// The file that says which pods are this node's and what is closed by itself.
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/network-policy.json")]
+    file: PathBuf,
+    /// The API server.
+    #[arg(long, default_value = "127.0.0.1:6444")]
+    server: SocketAddr,
+    /// The name that the API server's certificate carries.
+    #[arg(long, value_name = "NAME", default_value = "kubernetes.default.svc")]
+    server_name: String,
+    /// The certificate of the API server's authority.
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/pki/ca.crt")]
+    ca: PathBuf,
+    /// The enforcer's own certificate.
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/pki/network-policy.crt")]
+    certificate: PathBuf,
+    /// The key of it.
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubernetes/pki/network-policy.key")]
+    key: PathBuf,
+    /// Print what the enforcer that runs here has in force, as JSON, and end.
+    #[arg(long)]
+    show: bool,
+}
+
+impl PolicyArgs {
+    fn settings(self) -> Settings {
+        let Self { file, server, server_name, ca, certificate, key, .. } = self;
+        Settings { file, server, server_name, ca, certificate, key }
+    }
+}
+
 impl NodeArgs {
     /// Says how much a part logs: services tell the journal what changes.
     pub fn usual_log(&self) -> Usual {
         match self.command {
-            Command::Serve | Command::Connect { .. } | Command::Keys => Usual::Nothing,
-            Command::Balance { .. } | Command::Routes { .. } => Usual::Changes,
+            Command::Serve | Command::Connect { .. } | Command::Keys | Command::PolicyPlugin => {
+                Usual::Nothing
+            }
+            Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
         }
     }
 }
@@ -86,8 +125,21 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
                 .enable_all()
                 .build()
                 .map_err(Fault::unable)?;
-            let settings = Settings { listen, backends, ca, root };
+            let settings = balance::Settings { listen, backends, ca, root };
             match runtime.block_on(balance::run(&settings)).map_err(Fault::unable)? {}
+        }
+        Command::Policy(args) if args.show => {
+            let shown = ringfort_netpol::show().map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&shown).map_err(Fault::unable)?);
+        }
+        Command::Policy(args) => {
+            match ringfort_netpol::enforce(&args.settings(), ringfort_node::ready)
+                .map_err(Fault::unable)? {}
+        }
+        Command::PolicyPlugin => {
+            let (said, well) = ringfort_netpol::plug(|name| std::env::var(name).ok(), stdin());
+            println!("{said}");
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Routes { file, once: true } => {
             routes::once(&file, &root, &HostTools).map_err(Fault::unable)?;

@@ -8,7 +8,7 @@ pub(super) const ALL: &[Sabotage] = &[
         about: "whoever may write admission objects changes them",
         on: On::ControlPlanes,
         harms: &[Harm::NoGuard],
-        also: &[],
+        also: &["node/closed-files"],
     },
     Sabotage {
         name: "any-name",

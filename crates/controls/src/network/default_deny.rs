@@ -1,0 +1,98 @@
+//! A namespace is closed until a policy opens it.
+
+use std::collections::BTreeSet;
+
+use ringfort_spec::{Limit, Provider, Scope, Spec};
+use serde_json::{Value, json};
+
+use crate::admission::addon_label;
+use crate::control::{Control, Ref, Severity};
+use crate::draft::{Document, Draft};
+
+/// The control.
+pub static CONTROL: Control = Control {
+    id: "network/default-deny",
+    title: "A namespace is closed until a policy opens it",
+    severity: Severity::High,
+    refs: &[Ref::Cis("5.3.2"), Ref::Docs("concepts/services-networking/network-policies/")],
+    limits: &[Limit::Cluster, Limit::Namespaces],
+    doc: include_str!("default_deny.md"),
+    make: Some(make),
+    prove: None,
+};
+
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    if spec.network.provider != Provider::Ringfort {
+        return;
+    }
+    let closed = !spec.waives(CONTROL.id);
+    let open = open_labels(spec);
+    draft.everywhere(|at| {
+        let told = Document::NetworkPolicy;
+        at.set(told, "closed", closed);
+        at.set(told, "openLabels", json!(open));
+        let labels = json!({"k8s-app": "kube-dns"});
+        at.set(told, "dns", json!({"namespace": "kube-system", "labels": labels, "port": 53}));
+    });
+    draft.object(name_servers(spec));
+    draft.object(notice(closed, &open));
+}
+
+/// The labels of namespaces that a waiver opens.
+fn open_labels(spec: &Spec) -> BTreeSet<String> {
+    let label = |scope: &Scope| match scope {
+        Scope::Namespaces { label, .. } => Some(label.clone()),
+        Scope::Addon(name) => Some(addon_label(name)),
+        Scope::Cluster | Scope::Nodes(_) => None,
+    };
+    spec.waivers_of(CONTROL.id).filter_map(|waiver| label(&waiver.scope)).collect()
+}
+
+/// The name servers' own policy: their namespace is as closed as every other.
+fn name_servers(spec: &Spec) -> Value {
+    let ports = json!([{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]);
+    let block = |address: &std::net::IpAddr| {
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        json!({"ipBlock": {"cidr": format!("{address}/{prefix}")}})
+    };
+    let servers = spec.control_planes().map(|node| block(&node.address)).collect::<Vec<_>>();
+    let upstream = spec.dns_upstream.iter().map(block).collect::<Vec<_>>();
+    let mut egress = vec![json!({"to": servers, "ports": [{"protocol": "TCP", "port": 6443}]})];
+    if !upstream.is_empty() {
+        egress.push(json!({"to": upstream, "ports": ports}));
+    }
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+        "spec": {
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{"namespaceSelector": {}}], "ports": ports}],
+            "egress": egress,
+        },
+    })
+}
+
+/// Where people who know only kubectl read how it is.
+fn notice(closed: bool, open: &BTreeSet<String>) -> Value {
+    let opened = open.iter().cloned().collect::<Vec<_>>().join(", ");
+    let rule = match closed {
+        true => {
+            "A namespace is closed: pods reach the cluster's DNS and nothing else, and nobody \
+                 reaches them, until a NetworkPolicy allows it."
+        }
+        false => "A namespace is open until a NetworkPolicy closes it.",
+    };
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "network-default", "namespace": "kube-public"},
+        "data": {
+            "closed": closed.to_string(),
+            "openNamespaceLabels": opened,
+            "rule": rule,
+            "why": "ringfort netpol explain POD --to POD:PORT",
+        },
+    })
+}

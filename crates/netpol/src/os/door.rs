@@ -1,0 +1,170 @@
+//! What the enforcer is asked on its machine: by the network plugin, and by whoever wants to see.
+//! One request and one answer a connection, a line of JSON each, on a socket that only root reaches.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::RUN;
+use super::attached::Attachment;
+use super::refused::Refusal;
+
+/// What is asked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Call {
+    /// A pod has its addresses: answered when its rules are in force.
+    Attach(Attachment),
+    /// A sandbox is gone.
+    Detach { container: String },
+    /// Whether the enforcer serves.
+    Status,
+    /// What is in force.
+    Show,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reply {
+    Done,
+    Failed(String),
+    Shown(Box<Shown>),
+}
+
+/// What is in force on a node.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Shown {
+    /// The node.
+    pub node: String,
+    /// Its pods.
+    pub pods: Vec<ShownPod>,
+    /// How many sets, chains and elements the kernel holds for them.
+    pub sets: usize,
+    /// Chains.
+    pub chains: usize,
+    /// Elements of all sets.
+    pub elements: usize,
+    /// What keeps the enforcer from hearing of changes, if anything.
+    pub trouble: Vec<String>,
+    /// How often somebody else changed the table, which was put back each time.
+    pub meddled: u64,
+    /// Connections that were refused in the last two minutes, with how many packets each lost.
+    pub refused: Vec<(Refusal, u64)>,
+}
+
+/// A pod of the node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ShownPod {
+    /// Its namespace and name.
+    pub pod: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// What goes out.
+    pub egress: ShownWay,
+    /// What comes in.
+    pub ingress: ShownWay,
+}
+
+/// A way of a pod.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct ShownWay {
+    /// The policies that close it; without any it is open.
+    pub closed_by: Vec<String>,
+    /// What they let through all the same, a rule a line.
+    pub allows: Vec<String>,
+    /// Packets that were refused since the rules were made.
+    pub refused_packets: u64,
+}
+
+/// A call and where its answer goes.
+pub(super) type Called = (Call, oneshot::Sender<Reply>);
+
+/// A request is never longer.
+const LINE_BYTES: u64 = 64 << 10;
+/// How long a caller waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+fn socket() -> PathBuf {
+    Path::new(RUN).join("door.sock")
+}
+
+/// Opens the door.
+pub(super) fn listen() -> io::Result<tokio::net::UnixListener> {
+    let path = socket();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    tokio::net::UnixListener::bind(path)
+}
+
+/// Answers everyone who comes.
+pub(super) async fn serve(door: tokio::net::UnixListener, calls: mpsc::Sender<Called>) {
+    loop {
+        match door.accept().await {
+            Ok((stream, _)) => {
+                let calls = calls.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = answer(stream, &calls).await {
+                        tracing::debug!(%error, "a caller left");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nobody could be let in");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: tokio::net::UnixStream, calls: &mpsc::Sender<Called>) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    tokio::io::BufReader::new(read.take(LINE_BYTES)).read_line(&mut line).await?;
+    let reply = match serde_json::from_str(&line) {
+        Err(error) => Reply::Failed(format!("not understood: {error}")),
+        Ok(call) => {
+            let (answer, answered) = oneshot::channel();
+            let closing = || Reply::Failed("the enforcer is ending".to_owned());
+            match calls.send((call, answer)).await {
+                Ok(()) => answered.await.unwrap_or_else(|_| closing()),
+                Err(_) => closing(),
+            }
+        }
+    };
+    let mut text = serde_json::to_vec(&reply)?;
+    text.push(b'\n');
+    write.write_all(&text).await
+}
+
+/// Asks the enforcer of this machine.
+pub(super) fn call(call: &Call) -> io::Result<Reply> {
+    let mut stream = UnixStream::connect(socket())?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = serde_json::to_vec(call)?;
+    text.push(b'\n');
+    stream.write_all(&text)?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(serde_json::from_str(&line)?)
+}
+
+/// Asks the enforcer of this machine what is in force.
+///
+/// # Errors
+/// It does not answer.
+pub fn show() -> io::Result<Shown> {
+    match call(&Call::Show)? {
+        Reply::Shown(shown) => Ok(*shown),
+        Reply::Failed(why) => Err(io::Error::other(why)),
+        Reply::Done => Err(io::Error::other("the enforcer answered something else")),
+    }
+}

@@ -1,0 +1,512 @@
+//! The enforcer's one loop: hears, decides, tells the kernel, and only then lets a pod begin.
+//!
+//! What the kernel holds outlives this process, so a restart opens nothing. What is not known is
+//! closed: an address of the node's ranges that no pod is known to have gets no packet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringfort_api::{ApiError, Cluster, Identity};
+use ringfort_model::network_policy::Enforcement;
+use ringfort_model::secret::Secret;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::RUN;
+use super::attached::Attachments;
+use super::door::{Call, Called, Reply, Shown, ShownPod, ShownWay, listen, serve};
+use super::listen::{Ear, Heard};
+use super::nft::{self, NftError};
+use super::refused::{self, Refusal};
+use super::state::{Kind, News, State};
+use crate::core::{
+    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, TABLE, World, change,
+    compile, replace,
+};
+
+/// What an enforcer needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file that says what is the node's and what is closed by itself.
+    pub file: PathBuf,
+    /// The API server.
+    pub server: SocketAddr,
+    /// The name that its certificate carries.
+    pub server_name: String,
+    /// The certificate of its authority.
+    pub ca: PathBuf,
+    /// The enforcer's own certificate.
+    pub certificate: PathBuf,
+    /// The key of it.
+    pub key: PathBuf,
+}
+
+/// Says why an enforcer could not begin, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum EnforceError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    Unreadable {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file does not say what is the node's.
+    #[error("{path} does not say which pods are this node's")]
+    Shape {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The identity is none.
+    #[error("the identity cannot be used")]
+    Identity(#[from] ApiError),
+    /// Something of the machine is not as it must be.
+    #[error("{what}")]
+    Machine {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The kernel's rules cannot be made.
+    #[error("the rules cannot be made")]
+    Rules(#[from] NftError),
+    /// What the loop lives from has ended.
+    #[error("{0} ended")]
+    Ended(&'static str),
+}
+
+/// How long pods that ran before the enforcer may stay as they are until the API was heard.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a new pod waits for its rules.
+const ATTACH: Duration = Duration::from_secs(20);
+/// How often what was refused is read and told.
+const TELL: Duration = Duration::from_secs(10);
+/// How many refusals are told at a time.
+const TOLD: usize = 20;
+/// The pause between two tries to put back what somebody else changes.
+const PUT_BACK: Duration = Duration::from_millis(100);
+
+/// The directory of the files that say whose addresses are whose.
+pub(super) fn pods_directory() -> PathBuf {
+    Path::new(RUN).join("pods")
+}
+
+/// Enforces policies on this node for ever; says once when pods may be started.
+///
+/// # Errors
+/// It could not begin, or something that it rests on ended.
+pub fn enforce(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, EnforceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let machine = |what| move |source| EnforceError::Machine { what, source };
+    runtime.map_err(machine("the runtime cannot be made"))?.block_on(run(settings, ready))
+}
+
+async fn run(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, EnforceError> {
+    let machine = |what| move |source| EnforceError::Machine { what, source };
+    let told = told(&settings.file)?;
+    let identity = Identity {
+        authority_pem: read(&settings.ca)?,
+        certificate_pem: read(&settings.certificate)?,
+        key_pem: Secret::new(read(&settings.key)?),
+    };
+    let attachments =
+        Attachments::read(&pods_directory()).map_err(machine("who has which address"))?;
+    let ear = Ear::open().map_err(machine("changes of the kernel's rules cannot be heard"))?;
+    let door = listen().map_err(machine("the door for the network plugin cannot be opened"))?;
+    let mut hears =
+        Hears { news: watch(settings, &identity)?, touches: hear(ear), calls: answer(door) };
+    let mut enforcer = Enforcer::new(&told, attachments);
+    enforcer.begin(&mut hears).await?;
+    tracing::info!(node = enforcer.home.node, "rules are in force");
+    ready();
+    enforcer.go_on(&mut hears).await
+}
+
+fn told(path: &Path) -> Result<Enforcement, EnforceError> {
+    serde_json::from_str(&read(path)?)
+        .map_err(|source| EnforceError::Shape { path: path.display().to_string(), source })
+}
+
+fn read(path: &Path) -> Result<String, EnforceError> {
+    fs::read_to_string(path)
+        .map_err(|source| EnforceError::Unreadable { path: path.display().to_string(), source })
+}
+
+/// What the loop hears.
+struct Hears {
+    news: mpsc::UnboundedReceiver<(Kind, News)>,
+    touches: mpsc::UnboundedReceiver<Heard>,
+    calls: mpsc::Receiver<Called>,
+}
+
+fn watch(
+    settings: &Settings,
+    identity: &Identity,
+) -> Result<mpsc::UnboundedReceiver<(Kind, News)>, EnforceError> {
+    let (tell, news) = mpsc::unbounded_channel();
+    for kind in Kind::ALL {
+        let cluster = Cluster::open_watching(settings.server, &settings.server_name, identity)?;
+        let tell = tell.clone();
+        tokio::spawn(async move {
+            cluster
+                .watch(kind.watched(), |heard| {
+                    if let Some(news) = News::read(kind, &heard) {
+                        // Nobody hears it only when the process ends.
+                        let _ = tell.send((kind, news));
+                    }
+                })
+                .await
+        });
+    }
+    Ok(news)
+}
+
+fn hear(ear: Ear) -> mpsc::UnboundedReceiver<Heard> {
+    let (tell, touches) = mpsc::unbounded_channel();
+    let table = TABLE.rsplit(' ').next().unwrap_or(TABLE);
+    std::thread::spawn(move || {
+        if let Err(error) = ear.hear(table, |heard| tell.send(heard).is_ok()) {
+            tracing::error!(%error, "changes of the kernel's rules are not heard any more");
+        }
+    });
+    touches
+}
+
+fn answer(door: tokio::net::UnixListener) -> mpsc::Receiver<Called> {
+    let (calls, called) = mpsc::channel(64);
+    tokio::spawn(serve(door, calls));
+    called
+}
+
+/// A pod that waits for its rules.
+struct Waiting {
+    place: Place,
+    uid: String,
+    until: Instant,
+    answer: oneshot::Sender<Reply>,
+}
+
+struct Enforcer {
+    state: State,
+    home: Home,
+    attachments: Attachments,
+    /// What the kernel holds, as far as it is known.
+    applied: Option<RuleSet>,
+    dirty: bool,
+    waiting: Vec<Waiting>,
+    /// Own transactions, and those that were heard of.
+    made: u64,
+    heard: u64,
+    meddled: u64,
+    told: BTreeSet<Refusal>,
+}
+
+impl Enforcer {
+    fn new(told: &Enforcement, attachments: Attachments) -> Self {
+        let home = Home {
+            node: told.node.to_string(),
+            ranges: told.pods.clone(),
+            attached: attachments.by_address(),
+        };
+        Self {
+            state: State::new(World::new(told.defaults.clone())),
+            home,
+            attachments,
+            applied: None,
+            dirty: false,
+            waiting: Vec::new(),
+            made: 0,
+            heard: 0,
+            meddled: 0,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Makes the first rules. Where pods run already and nothing was enforced, they go on as they are
+    /// until the API was heard, so that nothing is cut that policies allow; a machine that just
+    /// started has no such pods, and begins closed.
+    async fn begin(&mut self, hears: &mut Hears) -> Result<(), EnforceError> {
+        let enforced = nft::is_there(TABLE).await;
+        let running = Path::new("/sys/class/net/cni0").exists();
+        if enforced || running {
+            let grace = sleep(GRACE);
+            tokio::pin!(grace);
+            while !self.state.is_complete() {
+                tokio::select! {
+                    () = &mut grace => break,
+                    Some((kind, news)) = hears.news.recv() => {
+                        self.state.take(kind, news);
+                    }
+                }
+            }
+        }
+        if self.state.is_complete() {
+            return Ok(self.settle().await?);
+        }
+        // Rules of a process before this one are better than none, and none are better than open.
+        if !enforced {
+            let nothing = World::new(self.state.world.defaults().clone());
+            let rules = compile(&nothing, &self.home);
+            self.apply(&replace(&rules)).await?;
+            self.applied = Some(rules);
+        }
+        Ok(())
+    }
+
+    async fn go_on(&mut self, hears: &mut Hears) -> Result<Infallible, EnforceError> {
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tell = interval(TELL);
+        tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                news = hears.news.recv() => {
+                    let (kind, news) = news.ok_or(EnforceError::Ended("hearing of the API"))?;
+                    self.dirty |= self.state.take(kind, news);
+                    while let Ok((kind, news)) = hears.news.try_recv() {
+                        self.dirty |= self.state.take(kind, news);
+                    }
+                }
+                call = hears.calls.recv() => {
+                    let (call, answer) = call.ok_or(EnforceError::Ended("the door"))?;
+                    self.called(call, answer).await;
+                }
+                touch = hears.touches.recv() => {
+                    let touch = touch.ok_or(EnforceError::Ended("hearing of the kernel"))?;
+                    self.touched(touch).await;
+                }
+                _ = tell.tick() => self.tell().await,
+                _ = seconds.tick() => self.give_up_late(),
+            }
+            if self.dirty && self.state.is_complete() {
+                // What fails is tried again with the next second, and pods wait meanwhile.
+                match self.settle().await {
+                    Ok(()) => {}
+                    Err(error) => {
+                        tracing::error!(%error, "rules could not be made; no new pod is let in");
+                        sleep(PUT_BACK).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the kernel's rules what they should be, and lets pods begin that waited for it.
+    async fn settle(&mut self) -> Result<(), NftError> {
+        let rules = compile(&self.state.world, &self.home);
+        let script = match &self.applied {
+            Some(applied) => change(applied, &rules),
+            None => Some(replace(&rules)),
+        };
+        if let Some(script) = script
+            && let Err(error) = self.apply(&script).await
+        {
+            tracing::warn!(%error, "a change was refused: all rules are made anew");
+            self.applied = None;
+            self.apply(&replace(&rules)).await?;
+        }
+        self.applied = Some(rules);
+        self.dirty = false;
+        self.answer_waiting();
+        Ok(())
+    }
+
+    async fn apply(&mut self, script: &str) -> Result<(), NftError> {
+        nft::apply(script).await?;
+        self.made += 1;
+        Ok(())
+    }
+
+    fn answer_waiting(&mut self) {
+        let pods = &self.state.world.pods;
+        let is_known = |waiting: &mut Waiting| {
+            pods.get(&waiting.place).is_some_and(|pod| pod.uid == waiting.uid)
+        };
+        for waiting in self.waiting.extract_if(.., is_known) {
+            // A plugin that was killed meanwhile asks again.
+            let _ = waiting.answer.send(Reply::Done);
+        }
+    }
+
+    fn give_up_late(&mut self) {
+        let now = Instant::now();
+        for waiting in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
+            let why = format!("the API has not told of pod {} yet", waiting.place);
+            tracing::warn!(pod = %waiting.place, "not let in: {why}");
+            let _ = waiting.answer.send(Reply::Failed(why));
+        }
+    }
+
+    async fn called(&mut self, call: Call, answer: oneshot::Sender<Reply>) {
+        let reply = match call {
+            Call::Attach(attachment) => {
+                let place = Place::new(attachment.namespace.clone(), attachment.name.clone());
+                let uid = attachment.uid.clone();
+                match self.attachments.add(attachment) {
+                    Ok(()) => {
+                        self.home.attached = self.attachments.by_address();
+                        self.dirty = true;
+                        let until = Instant::now() + ATTACH;
+                        self.waiting.push(Waiting { place, uid, until, answer });
+                        return;
+                    }
+                    Err(error) => Reply::Failed(format!("it cannot be written down: {error}")),
+                }
+            }
+            Call::Detach { container } => match self.attachments.remove(&container) {
+                Ok(known) => {
+                    self.home.attached = self.attachments.by_address();
+                    self.dirty |= known;
+                    Reply::Done
+                }
+                Err(error) => Reply::Failed(format!("it cannot be forgotten: {error}")),
+            },
+            Call::Status => Reply::Done,
+            Call::Show => match self.shown().await {
+                Ok(shown) => Reply::Shown(Box::new(shown)),
+                Err(error) => Reply::Failed(error.to_string()),
+            },
+        };
+        let _ = answer.send(reply);
+    }
+
+    /// Puts back what somebody else changed.
+    async fn touched(&mut self, touch: Heard) {
+        match touch {
+            Heard::Touched => {
+                self.heard += 1;
+                if self.heard <= self.made {
+                    return;
+                }
+            }
+            Heard::Overrun => {
+                self.heard = self.made;
+                if nft::is_there(TABLE).await {
+                    return;
+                }
+            }
+        }
+        self.meddled += 1;
+        tracing::warn!(
+            times = self.meddled,
+            "another program changed the rules: they are put back"
+        );
+        let Some(rules) = &self.applied else { return };
+        let script = replace(rules);
+        match self.apply(&script).await {
+            Ok(()) => self.heard = self.made - 1,
+            Err(error) => {
+                tracing::error!(%error, "the rules could not be put back");
+                self.applied = None;
+                self.dirty = true;
+            }
+        }
+        sleep(PUT_BACK).await;
+    }
+
+    /// Tells the log of connections that were refused and not told yet.
+    async fn tell(&mut self) {
+        let Some(refused) = self.refusals().await else { return };
+        let new: Vec<&Refusal> =
+            refused.keys().filter(|refusal| !self.told.contains(*refusal)).collect();
+        for refusal in new.iter().take(TOLD) {
+            let Refusal { way, own, peer, protocol, port } = refusal;
+            let (pod, other) = (self.name(*own), self.name(*peer));
+            let packets = refused[*refusal];
+            tracing::info!(pod, way, other, %peer, protocol, port, packets, "refused");
+        }
+        if new.len() > TOLD {
+            tracing::info!(more = new.len() - TOLD, "refused as well");
+        }
+        self.told = refused.into_keys().collect();
+    }
+
+    async fn refusals(&self) -> Option<BTreeMap<Refusal, u64>> {
+        let rules = self.applied.as_ref()?;
+        if !rules.sets.values().any(|set| set.kind == SetKind::Refused) {
+            return None;
+        }
+        match nft::list(&refused::question(&refused::flows())).await {
+            Ok(listed) => Some(refused::connections(&listed)),
+            Err(error) => {
+                tracing::warn!(%error, "what was refused cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Says whose an address is.
+    fn name(&self, address: IpAddr) -> String {
+        if let Some(attached) = self.home.attached.get(&address) {
+            return attached.place.to_string();
+        }
+        let pods = &self.state.world.pods;
+        let of_it =
+            pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(&address));
+        of_it.map_or_else(|| "no pod".to_owned(), |(place, _)| place.to_string())
+    }
+
+    async fn shown(&self) -> Result<Shown, NftError> {
+        let rules = self.applied.clone().unwrap_or_default();
+        let counted = |set: &&String| rules.sets[*set].kind == SetKind::Refused;
+        let counters: Vec<String> = rules.sets.keys().filter(counted).cloned().collect();
+        let counters = match counters.is_empty() {
+            true => BTreeMap::new(),
+            false => refused::pods(&nft::list(&refused::question(&counters)).await?),
+        };
+        let attached = |place: &Place, uid: &str| -> Vec<IpAddr> {
+            let own = self.home.attached.iter();
+            own.filter(|(_, it)| it.place == *place && it.uid == uid).map(|(it, _)| *it).collect()
+        };
+        let world = &self.state.world;
+        let own = world.pods.iter().filter(|(_, pod)| {
+            pod.is_subject() && pod.node.as_deref() == Some(self.home.node.as_str())
+        });
+        let pods = own.map(|(place, pod)| {
+            let mut addresses = attached(place, &pod.uid);
+            if addresses.is_empty() {
+                addresses.clone_from(&pod.addresses);
+            }
+            let way = |direction: Direction| {
+                let closing = world.closing(place, pod, direction);
+                let allows = closing.iter().flat_map(|(name, policy)| {
+                    let rules = policy.rules(direction).into_iter().flatten();
+                    rules.map(move |rule| by(rule, direction, name))
+                });
+                let packets = addresses
+                    .iter()
+                    .filter_map(|address| counters.get(&(direction.word().to_owned(), *address)));
+                ShownWay {
+                    allows: allows.collect(),
+                    closed_by: closing.iter().map(|(name, _)| name.to_string()).collect(),
+                    refused_packets: packets.sum(),
+                }
+            };
+            let (egress, ingress) = (way(Direction::Egress), way(Direction::Ingress));
+            ShownPod { pod: place.to_string(), egress, ingress, addresses }
+        });
+        Ok(Shown {
+            node: self.home.node.clone(),
+            pods: pods.collect(),
+            sets: rules.sets.len(),
+            chains: rules.chains.len(),
+            elements: rules.sets.values().map(|set| set.elements.len()).sum(),
+            trouble: self.state.trouble.values().cloned().collect(),
+            meddled: self.meddled,
+            refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
+        })
+    }
+}
+
+fn by(rule: &crate::core::Rule, direction: Direction, name: &PolicyName) -> String {
+    format!("{}, by {name}", Described(rule, direction))
+}

@@ -1,0 +1,18 @@
+//! The enforcer of a node: hears of policies, pods and namespaces, and keeps the kernel's rules.
+
+mod attached;
+mod door;
+mod enforcer;
+mod listen;
+mod nft;
+mod plugin;
+mod refused;
+mod state;
+
+pub use door::{Shown, ShownPod, ShownWay, show};
+pub use enforcer::{EnforceError, Settings, enforce};
+pub use plugin::plug;
+pub use refused::Refusal;
+
+/// The directory of everything that lives as long as the machine runs; only root enters it.
+const RUN: &str = "/run/ringfort-policy";
