@@ -3,3 +3,4 @@
 //! Never here: input or output, judgement, clocks.
 
 pub mod certificate;
+pub mod yaml;

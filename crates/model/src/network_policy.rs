@@ -15,6 +15,9 @@ pub struct Enforcement {
     pub node: NodeName,
     /// The ranges of its pods: what has an address in them and is not known gets no packet.
     pub pods: Vec<Cidr>,
+    /// The ranges of all pods of the cluster.
+    #[serde(default)]
+    pub all_pods: Vec<Cidr>,
     /// What holds without any policy.
     #[serde(flatten)]
     pub defaults: Defaults,

@@ -34,6 +34,11 @@ const WAIVERS: &str = "  - control: access/pod-security
     reason: the end-to-end tests make namespaces below the restricted standard
     owner: bench
     expires: 2099-12-31
+  - control: network/default-deny
+    scope: { namespaceLabel: e2e-framework, user: e2e }
+    reason: the end-to-end tests expect namespaces that are open until a policy closes them
+    owner: bench
+    expires: 2099-12-31
   - control: access/no-privileged-containers
     reason: some end-to-end tests run privileged pods
     owner: bench

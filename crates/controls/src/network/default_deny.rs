@@ -1,5 +1,8 @@
 //! A namespace is closed until a policy opens it.
 
+mod proof;
+mod sabotage;
+
 use std::collections::BTreeSet;
 
 use ringfort_spec::{Limit, Provider, Scope, Spec};
@@ -8,6 +11,7 @@ use serde_json::{Value, json};
 use crate::admission::addon_label;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -18,7 +22,7 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("default_deny.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {

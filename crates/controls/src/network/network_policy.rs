@@ -1,16 +1,20 @@
 //! NetworkPolicy is enforced on every machine, from a pod's first packet on.
 
+mod proof;
+mod sabotage;
+
 use std::collections::BTreeSet;
 
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
-use ringfort_spec::{Provider, Spec};
+use ringfort_spec::{Limit, Provider, Spec};
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft, Leaf, PROGRAM, Place, Unit};
 use crate::paths;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -18,10 +22,10 @@ pub static CONTROL: Control = Control {
     title: "NetworkPolicy is enforced on every machine, from a pod's first packet on",
     severity: Severity::High,
     refs: &[Ref::Cis("5.3.1"), Ref::Docs("concepts/services-networking/network-policies/")],
-    limits: &[],
+    limits: &[Limit::Cluster],
     doc: include_str!("network_policy.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
 /// The plugin that holds a pod back until its rules are in force.
@@ -35,7 +39,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if spec.network.provider != Provider::Ringfort {
         return;
     }
-    draft.everywhere(enforcer);
+    draft.everywhere(|at| enforcer(spec, at));
     let group = "rbac.authorization.k8s.io";
     let watch = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["list", "watch"]});
     draft.object(json!({
@@ -56,9 +60,10 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     }));
 }
 
-fn enforcer(at: &mut Place<'_, '_>) {
+fn enforcer(spec: &Spec, at: &mut Place<'_, '_>) {
     let node = at.name().clone();
     let Some(range) = at.draft().pods(&node) else { return };
+    let all = spec.network.pods;
     let stem = "/etc/kubernetes/pki/network-policy";
     at.leaf(Leaf {
         stem,
@@ -71,6 +76,7 @@ fn enforcer(at: &mut Place<'_, '_>) {
     let told = Document::NetworkPolicy;
     at.set(told, "node", node.to_string());
     at.set(told, "pods", json!([range]));
+    at.set(told, "allPods", json!([all]));
     let plugin = format!("{}/{PLUGIN}", paths::PLUGINS);
     at.text(&plugin, PROGRAM, SCRIPT);
     at.unit(Unit {

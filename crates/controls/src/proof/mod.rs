@@ -6,6 +6,7 @@
 
 mod course;
 pub(crate) mod errand;
+pub(crate) mod fence;
 pub(crate) mod inside;
 pub(crate) mod pod;
 pub(crate) mod port;

@@ -26,6 +26,9 @@ pub struct Home {
     pub node: String,
     /// The ranges of its pods' addresses.
     pub ranges: Vec<Cidr>,
+    /// The ranges of all pods of the cluster. Where a rule means all of them, it means these, so that
+    /// a pod is let through before its address is heard of.
+    pub all: Vec<Cidr>,
     /// Its pods' addresses as its network plugin gave them, which the API learns later.
     pub attached: BTreeMap<IpAddr, Attached>,
 }
@@ -121,6 +124,7 @@ fn name(direction: Direction, family: Family, what: &str) -> String {
 struct Way<'a> {
     index: &'a Index<'a>,
     direction: Direction,
+    all: Vec<Cidr>,
     families: Vec<Family>,
     /// Pods whose way is open.
     open: Vec<usize>,
@@ -184,7 +188,8 @@ impl<'a> Way<'a> {
         let families = families
             .filter(|family| home.ranges.iter().any(|range| Family::of(range.base()) == *family));
         let families = families.collect();
-        Self { index, direction, families, open, closed, uses: uses.into_values().collect() }
+        let all = home.all.clone();
+        Self { index, direction, all, families, open, closed, uses: uses.into_values().collect() }
     }
 
     fn write(&self, rules: &mut RuleSet) {
@@ -204,7 +209,7 @@ impl<'a> Way<'a> {
             // A name of a port means something at pods only, also where everyone or a block is
             // allowed.
             let by_name = self.names_of_peers(&each.rule.ports);
-            let is_of_pods = |peer: &&Peer| by_name || matches!(peer, Peer::Pods { .. });
+            let is_of_pods = |peer: &&Peer| by_name || !self.is_of_addresses(peer);
             let mut peers: Vec<&Peer> = each.rule.peers.iter().filter(is_of_pods).collect();
             if each.rule.peers.is_empty() && by_name {
                 peers.push(&everyone);
@@ -226,6 +231,17 @@ impl<'a> Way<'a> {
         let mut grants: Vec<Grant<'_>> = grants.into_values().collect();
         grants.sort_by_key(|grant| grant.key);
         grants
+    }
+
+    /// Whether a peer means addresses, whoever has them.
+    fn is_of_addresses(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Block { .. } => true,
+            Peer::Pods { namespaces: Some(namespaces), pods } => {
+                namespaces.is_empty() && pods.is_empty() && !self.all.is_empty()
+            }
+            Peer::Pods { namespaces: None, .. } => false,
+        }
     }
 
     /// Whether ports are named by the other ends: it is the server's names that count.
@@ -448,6 +464,11 @@ impl Writer<'_, '_, '_> {
             Peer::Block { range, except } if Family::of(range.base()) == self.family => {
                 let of_family = except.iter().filter(|it| Family::of(it.base()) == self.family);
                 without(of_range(*range), of_family.map(|it| of_range(*it)).collect())
+            }
+            Peer::Pods { .. } if self.way.is_of_addresses(peer) => {
+                let all = self.way.all.iter();
+                let of_family = all.filter(|range| Family::of(range.base()) == self.family);
+                of_family.map(|range| of_range(*range)).collect()
             }
             _ => Vec::new(),
         }

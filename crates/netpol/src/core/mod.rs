@@ -22,4 +22,4 @@ pub use object::{
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use selector::{Labels, NotASelector, Selector};
 pub use span::{Family, Span};
-pub use world::{PolicyName, World, with_name};
+pub use world::{NAME_LABEL, PolicyName, World, with_name};

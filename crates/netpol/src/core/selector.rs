@@ -87,6 +87,11 @@ impl Selector {
         self.requirements.iter().all(|each| each.holds(labels))
     }
 
+    /// Gives the keys of the labels that it depends on.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.requirements.iter().map(Requirement::key)
+    }
+
     /// Gives labels of which one must be there: what an index of labels can answer.
     pub(crate) fn one_of(&self) -> Option<(&str, &BTreeSet<String>)> {
         let sets = self.requirements.iter().filter_map(|each| match each {
@@ -98,6 +103,12 @@ impl Selector {
 }
 
 impl Requirement {
+    fn key(&self) -> &str {
+        match self {
+            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => key,
+        }
+    }
+
     fn holds(&self, labels: &Labels) -> bool {
         match self {
             Self::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),

@@ -9,7 +9,7 @@ use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
 use super::selector::{Labels, Selector};
 
 /// The label by which Kubernetes itself names every namespace.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// The namespaces, pods and policies of a cluster, and what holds without a policy.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -215,6 +215,7 @@ impl Enforcer {
         let home = Home {
             node: told.node.to_string(),
             ranges: told.pods.clone(),
+            all: told.all_pods.clone(),
             attached: attachments.by_address(),
         };
         Self {
@@ -435,7 +436,7 @@ impl Enforcer {
         if !rules.sets.values().any(|set| set.kind == SetKind::Refused) {
             return None;
         }
-        match nft::list(&refused::question(&refused::flows())).await {
+        match nft::list(TABLE, &refused::flows()).await {
             Ok(listed) => Some(refused::connections(&listed)),
             Err(error) => {
                 tracing::warn!(%error, "what was refused cannot be read");
@@ -461,7 +462,7 @@ impl Enforcer {
         let counters: Vec<String> = rules.sets.keys().filter(counted).cloned().collect();
         let counters = match counters.is_empty() {
             true => BTreeMap::new(),
-            false => refused::pods(&nft::list(&refused::question(&counters)).await?),
+            false => refused::pods(&nft::list(TABLE, &counters).await?),
         };
         let attached = |place: &Place, uid: &str| -> Vec<IpAddr> {
             let own = self.home.attached.iter();

@@ -22,9 +22,14 @@ pub(super) async fn apply(script: &str) -> Result<(), NftError> {
     run(&["-f", "-"], script).await.map(|_| ())
 }
 
-/// Runs commands that list something, and gives what they say as JSON.
-pub(super) async fn list(script: &str) -> Result<String, NftError> {
-    run(&["-j", "-f", "-"], script).await
+/// Lists sets of a table, and gives what nft says of each as JSON, one after the other.
+pub(super) async fn list(table: &str, sets: &[String]) -> Result<String, NftError> {
+    let mut all = String::new();
+    // Asked for several sets at once, nft 1.0.6 finds the last one only.
+    for set in sets {
+        all += &run(&["-j", &format!("list set {table} {set}")], "").await?;
+    }
+    Ok(all)
 }
 
 /// Says whether the table is there.

@@ -25,10 +25,12 @@ struct Refused {
     why: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "texts and errors alike, as map_err gives them")]
 fn later(why: impl ToString) -> Refused {
     Refused { code: LATER, why: why.to_string() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "texts and errors alike, as map_err gives them")]
 fn bad(why: impl ToString) -> Refused {
     Refused { code: BAD, why: why.to_string() }
 }
@@ -84,6 +86,7 @@ fn add(variables: &impl Fn(&str) -> Option<String>, asked: &Value) -> Result<Val
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "texts and errors alike, as map_err gives them")]
 fn away(error: io::Error) -> Refused {
     later(format!(
         "ringfort-policy.service does not answer ({error}): without it no pod is started here"

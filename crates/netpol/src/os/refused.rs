@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::core::{Direction, Protocol, TABLE};
+use crate::core::{Direction, Protocol};
 
 /// A connection that was refused.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -21,11 +21,6 @@ pub struct Refusal {
     pub protocol: String,
     /// The port of whoever was to be reached.
     pub port: u16,
-}
-
-/// What is asked of nft: the connections of both families and ways, and packets of pods.
-pub(super) fn question(sets: &[String]) -> String {
-    sets.iter().map(|set| format!("list set {TABLE} {set}\n")).collect()
 }
 
 /// The sets that hold refused connections.

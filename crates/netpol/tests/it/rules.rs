@@ -45,6 +45,7 @@ pub(crate) fn home(node: usize) -> Home {
             format!("10.1.{node}.0/24").parse().unwrap(),
             format!("fd00:{node}::/64").parse().unwrap(),
         ],
+        all: vec!["10.1.0.0/16".parse().unwrap(), "fd00::/16".parse().unwrap()],
         attached: BTreeMap::new(),
     }
 }
@@ -180,6 +181,34 @@ fn a_pod_that_is_not_known_gets_nothing() {
     // The machine's own end of the bridge is no pod.
     let bridge: IpAddr = "10.1.1.1".parse().unwrap();
     assert!(rules.lets(Direction::Egress, &Connection { client: bridge, server: other, port }));
+}
+
+#[test]
+fn who_is_meant_by_all_pods_is_let_in_before_anyone_has_heard_of_it() {
+    let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
+    let object = serde_json::json!({
+        "metadata": {"namespace": "a", "name": "p"},
+        "spec": {"nodeName": "n1"},
+        "status": {"podIP": "10.1.1.5"},
+    });
+    world.pods.insert(place(&object).unwrap(), pod(&object));
+    let object = serde_json::json!({
+        "metadata": {"namespace": "a", "name": "all"},
+        "spec": {"podSelector": {}, "ingress": [{
+            "from": [{"namespaceSelector": {}}],
+            "ports": [{"port": 53, "protocol": "UDP"}],
+        }]},
+    });
+    world.policies.insert(place(&object).unwrap(), policy(&object).unwrap());
+    let rules = compile(&world, &home(1));
+    let lets = |client: &str, port| {
+        let (client, server) = (client.parse().unwrap(), "10.1.1.5".parse().unwrap());
+        let port = Some((Protocol::Udp, port));
+        rules.lets(Direction::Ingress, &Connection { client, server, port })
+    };
+    assert!(lets("10.1.2.77", 53));
+    assert!(!lets("10.1.2.77", 54));
+    assert!(!lets("10.0.0.11", 53));
 }
 
 #[test]

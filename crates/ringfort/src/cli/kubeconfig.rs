@@ -47,7 +47,7 @@ pub struct KubeconfigArgs {
 }
 
 /// The file, beside the operator's state.
-const FILE: &str = "admin.conf";
+pub const FILE: &str = "admin.conf";
 
 /// Runs the command.
 pub fn run(args: &KubeconfigArgs) -> Result<ExitCode, Fault> {

@@ -12,6 +12,7 @@ mod keys;
 mod kubeconfig;
 mod lab;
 mod log;
+mod netpol;
 mod node;
 mod papers;
 mod plan;
@@ -52,6 +53,7 @@ enum Command {
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
+    Netpol(netpol::NetpolArgs),
     Node(node::NodeArgs),
     Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
@@ -78,6 +80,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Bundle(args) => bundle::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Lab(args) => lab::run(args),
+        Command::Netpol(args) => netpol::run(args),
         Command::Node(args) => node::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Render(args) => render::run(&args),

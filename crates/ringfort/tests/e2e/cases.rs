@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
-use crate::{Case, MACHINES, addons, faults, guards, proofs, published, rotation, trouble};
+use crate::{
+    Case, MACHINES, addons, faults, guards, network, proofs, published, rotation, trouble,
+};
 
 /// Every case, the gentlest first.
 pub const ALL: &[Case] = &[
@@ -27,6 +29,8 @@ pub const ALL: &[Case] = &[
     Case { name: "published_bad_pods_are_refused_as_others_judged_them", run: published::judged },
     Case { name: "guards_are_in_nobodys_way_who_works", run: guards::let_work_pass },
     Case { name: "an_addon_is_kept_and_opens_its_namespaces_only", run: addons::kept },
+    Case { name: "policies_hold_also_for_connections_that_stand", run: network::policies },
+    Case { name: "without_the_enforcer_nothing_opens", run: network::enforcer },
     Case { name: "no_machine_holds_an_authority_key_or_a_token", run: no_keys_on_machines },
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "what_is_broken_fails_its_proofs_and_no_other", run: proofs::broken },

@@ -1,5 +1,6 @@
 //! Proofs against invented clusters: a good one passes, each sabotage fails, silence is unknown.
 
+mod fenced;
 mod sabotage;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use ringfort_model::certificate::{Authority, CertSeen, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
 
+use self::fenced::{CLOSED, FENCED, OPEN};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
 
@@ -150,6 +152,15 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             "metadata": {"name": key.name, "uid": "4711"},
             "status": {"phase": "Running", "podIP": "10.244.3.7"},
         })),
+        Ask::Get(key) if FENCED.iter().any(|stem| key.name.starts_with(stem)) => {
+            Seen::Object(json!({
+                "metadata": {"name": key.name},
+                "status": {
+                    "podIP": "10.244.3.9",
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                },
+            }))
+        }
         Ask::Get(key) => Seen::Object(json!({
             "kind": key.kind, "metadata": {"name": key.name},
             "automountServiceAccountToken": false,
@@ -164,6 +175,10 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
         }
         Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => inside("1", "1879048192"),
+        Ask::Logs { pod, .. } if pod.starts_with("canary-closed") => Seen::Text(CLOSED.to_owned()),
+        Ask::Logs { pod, .. } if FENCED.iter().any(|stem| pod.starts_with(stem)) => {
+            Seen::Text(OPEN.to_owned())
+        }
         Ask::Logs { .. } => Seen::Text(ERRAND.to_owned()),
         Ask::Metrics { beginning } if beginning.contains("encryption") => {
             Seen::Lines(vec![format!("{beginning}{{apiserver_id_hash=\"a\",hash=\"sha256:1\"}} 1")])
@@ -411,6 +426,8 @@ fn one_silent_machine_is_no_pass() {
             "ha/nodes-are-ready",
             "ha/three-workers",
             "network/cluster-dns",
+            "network/default-deny",
+            "network/network-policy",
             "network/pod-encryption",
             "network/pod-network",
             "network/services",

@@ -10,8 +10,8 @@ use ringfort_model::certificate::Authority;
 use ringfort_model::judgement::Decided;
 
 use super::{
-    ENFORCE, ERRAND, LOGGED, case, cases, dialled, events, inside, judge, kernel, lines, loaded,
-    namespace, node, process, running, scene,
+    CLOSED, ENFORCE, ERRAND, LOGGED, OPEN, case, cases, dialled, events, inside, judge, kernel,
+    lines, loaded, namespace, node, process, running, scene,
 };
 
 /// Each kind of request has to be there, at its own level and with no more of it than that.
@@ -175,6 +175,30 @@ fn each_sabotage_fails_its_proof_and_no_other() {
             assert_eq!(failed, case.control == control, "{kind} {}: {judgement:?}", case.control);
         }
     }
+    check("network/default-deny", |act| {
+        told(act, "canary-closed-w2", CLOSED, "10.96.0.1:443 silent", "10.96.0.1:443 open")
+    });
+    check("network/default-deny", |act| {
+        told(act, "canary-closed-w1", CLOSED, "10.244.3.7:8080 silent", "10.244.3.7:8080 refused")
+    });
+    check("network/default-deny", |act| {
+        told(act, "canary-closed-w3", CLOSED, "local 10.96.0.1", "local silent")
+    });
+    check("network/default-deny", |act| {
+        told(act, "canary-caller-w1", OPEN, "10.244.3.9:8080 silent", "10.244.3.9:8080 open")
+    });
+    // What a pod says nothing of was not looked at.
+    for case in cases().into_iter().filter(|case| case.control == "network/default-deny") {
+        let less =
+            |act: &Act| told(act, "canary-closed-w2", CLOSED, "dial 10.0.0.22:10250 silent\n", "");
+        assert!(judge(&case, less).is_err());
+    }
+    check("network/network-policy", |act| {
+        told(act, "canary-named-w2", OPEN, "10.96.0.1:443 silent", "10.96.0.1:443 open")
+    });
+    check("network/network-policy", |act| {
+        told(act, "canary-named-w2", OPEN, "10.244.3.7:8080 open", "10.244.3.7:8080 silent")
+    });
     check("access/no-profiling", |act| match act {
         Act::Dial(dial) if dial.path.starts_with("/debug/") && dial.from.as_str() == "w3" => {
             let end = Ended::Answered { status: 200 };
@@ -478,6 +502,17 @@ fn token(seconds: u64, status: u16) -> Seen {
 fn admin_is_told_no(act: &Act, object: &Value) -> Option<Seen> {
     match act {
         Act::Ask { speaker: Speaker::Unbound, .. } => Some(Seen::Object(object.clone())),
+        _ => None,
+    }
+}
+
+/// What a pod tells with one line exchanged.
+fn told(act: &Act, of: &str, all: &str, line: &str, other: &str) -> Option<Seen> {
+    match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == of => {
+            assert!(all.contains(line), "{line}");
+            Some(Seen::Text(all.replace(line, other)))
+        }
         _ => None,
     }
 }

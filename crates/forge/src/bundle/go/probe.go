@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -43,6 +44,8 @@ func main() {
 		err = each(rest, dial)
 	case mode == "ask" && len(rest) > 0 && len(rest)%2 == 0:
 		err = ask(rest)
+	case mode == "try" && len(rest) > 0 && len(rest)%2 == 0:
+		err = try(rest)
 	case mode == "status" && len(rest) == 0:
 		err = status()
 	case mode == "version" && len(rest) == 0:
@@ -57,7 +60,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | status | version")
+	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | try (resolve|get|dial TARGET)... | status | version")
 	os.Exit(2)
 }
 
@@ -150,6 +153,49 @@ func ask(words []string) error {
 		time.Sleep(pause)
 	}
 	return nil
+}
+
+// trial is how long one try to reach a port may take.
+const trial = 2 * time.Second
+
+// try asks all questions at once and once only, prints one line for each and a last one, and then serves.
+func try(words []string) error {
+	answers := make([]string, len(words)/2)
+	var wait sync.WaitGroup
+	for at := range answers {
+		kind, target := words[2*at], words[2*at+1]
+		question, known := kinds[kind]
+		if !known {
+			usage()
+		}
+		if kind == "dial" {
+			question = knock
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			answer, err := question(target)
+			if err != nil {
+				answer = "silent"
+			}
+			answers[at] = fmt.Sprintln(kind, target, answer)
+		}()
+	}
+	wait.Wait()
+	fmt.Print(strings.Join(answers, ""), "tried\n")
+	return serve(":8080")
+}
+
+// knock says whether a port is open, or refused by whoever has the address: then packets got there.
+func knock(target string) (string, error) {
+	connection, err := net.DialTimeout("tcp", target, trial)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "refused", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "open", connection.Close()
 }
 
 // each asks every question, prints one line an answer, and fails if one failed.

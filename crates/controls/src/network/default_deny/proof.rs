@@ -1,0 +1,64 @@
+//! Pods of a namespace that no policy opens find names and reach nothing else, and nobody reaches them
+//! but their own machine.
+
+use ringfort_model::act::{Next, Transcript};
+
+use crate::proof::fence::{dial, tried};
+use crate::proof::inside::{PORT, inside};
+use crate::proof::pod::OPEN;
+use crate::proof::{AGAIN, Scene, course, fail, gap, pass};
+
+const LOOK: &str =
+    "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";
+
+/// Where providers tell a machine its own secrets.
+const METADATA: &str = "169.254.169.254";
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let open = inside(course, scene)?;
+        let name = ["resolve".to_owned(), format!("kubernetes.default.svc.{}", scene.domain)];
+        let address = |node| scene.addresses.get(node).map(ToString::to_string).unwrap_or_default();
+        let all = || scene.control_planes.iter().chain(&scene.workers);
+        let mut forbidden = vec![dial(&scene.api_address.to_string(), 443), dial(METADATA, 80)];
+        forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT)));
+        forbidden.extend(all().map(|node| dial(&address(node), 10250)));
+        for port in [2379, 6443] {
+            forbidden.extend(scene.control_planes.iter().map(|node| dial(&address(node), port)));
+        }
+        let asks: Vec<[String; 2]> = [name.clone()].into_iter().chain(forbidden.clone()).collect();
+        let closed = tried(course, scene, "closed", None, &asks)?;
+        for pod in &closed {
+            let node = &pod.node;
+            if let Some(target) = pod.leak(&forbidden)? {
+                let said = format!("{node}: a pod of a closed namespace reaches {target}");
+                return Ok(fail(said, LOOK));
+            }
+            let found = pod.answer(&name).unwrap_or_default();
+            if found != scene.api_address.to_string() {
+                let said = format!("{node}: a pod of a closed namespace finds no names");
+                return Ok(fail(said, LOOK));
+            }
+        }
+        let within: Vec<[String; 2]> = closed.iter().map(|pod| dial(&pod.address, PORT)).collect();
+        let control: Vec<[String; 2]> = open.iter().map(|pod| dial(&pod.address, PORT)).collect();
+        let asks: Vec<[String; 2]> = within.iter().chain(&control).cloned().collect();
+        for pod in tried(course, scene, "caller", Some(OPEN), &asks)? {
+            let node = &pod.node;
+            if let Some(target) = pod.leak(&within)? {
+                let said = format!("{node}: a pod there reaches {target} in a closed namespace");
+                return Ok(fail(said, LOOK));
+            }
+            // A silence shows nothing where nobody is heard at all.
+            if let Some(silent) = control.iter().find(|it| pod.answer(it) != Some("open")) {
+                return Err(gap(format!("{node}: {} is silent as well", silent[1]), AGAIN));
+            }
+        }
+        let said = format!(
+            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries); nobody reaches them but their machine",
+            scene.workers.len(),
+            scene.workers.len() * (forbidden.len() + within.len()),
+        );
+        Ok(pass(said, course.so_far()))
+    })
+}

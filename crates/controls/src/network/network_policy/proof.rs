@@ -1,0 +1,64 @@
+//! A policy that names one port of some pods opens that and nothing else, from the first packet on.
+
+use ringfort_model::act::{Ask, Next, Seen, Transcript};
+use serde_json::{Value, json};
+
+use crate::proof::fence::{dial, tried};
+use crate::proof::inside::{PORT, inside};
+use crate::proof::pod::OPEN;
+use crate::proof::{AGAIN, Scene, course, fail, gap, pass, words};
+
+const LOOK: &str =
+    "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";
+
+/// The label of pods that the policy is for.
+const NAMED: &str = "canary-network-named";
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let open = inside(course, scene)?;
+        for (_, seen) in course.step(vec![scene.ask(Ask::Create(policy(scene)))])? {
+            if !matches!(seen, Seen::Object(_) | Seen::Refused { status: 409, .. }) {
+                return Err(gap(format!("a policy was not admitted: {}", words(seen)), AGAIN));
+            }
+        }
+        let allowed: Vec<[String; 2]> = open.iter().map(|pod| dial(&pod.address, PORT)).collect();
+        let mut forbidden = vec![dial(&scene.api_address.to_string(), 443)];
+        // Nobody listens there: a refusal would show that packets came through.
+        forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT + 1)));
+        forbidden.extend(scene.addresses.values().map(|node| dial(&node.to_string(), 10250)));
+        let asks: Vec<[String; 2]> = allowed.iter().chain(&forbidden).cloned().collect();
+        for pod in tried(course, scene, "named", Some(NAMED), &asks)? {
+            let node = &pod.node;
+            if let Some(target) = pod.leak(&forbidden)? {
+                let said = format!("{node}: a pod reaches {target}, which no policy allows");
+                return Ok(fail(said, LOOK));
+            }
+            if let Some([_, target]) = allowed.iter().find(|it| pod.answer(it) != Some("open")) {
+                let said = format!("{node}: a pod does not reach {target}, which a policy allows");
+                return Ok(fail(said, LOOK));
+            }
+        }
+        let said = format!(
+            "a policy that names one port opens that and nothing else to pods on each of {} workers, at their first packet ({} tries)",
+            scene.workers.len(),
+            scene.workers.len() * asks.len(),
+        );
+        Ok(pass(said, course.so_far()))
+    })
+}
+
+fn policy(scene: &Scene) -> Value {
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "canary-named", "namespace": scene.namespace},
+        "spec": {
+            "podSelector": {"matchLabels": {NAMED: "yes"}},
+            "policyTypes": ["Egress"],
+            "egress": [{
+                "to": [{"podSelector": {"matchLabels": {OPEN: "yes"}}}],
+                "ports": [{"protocol": "TCP", "port": PORT}],
+            }],
+        },
+    })
+}

@@ -1,0 +1,142 @@
+//! What pods on each worker reach at their first try, and what they do not: a pod asks all at once and
+//! once only, as soon as it begins, and serves on [`PORT`] afterwards.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use ringfort_model::act::{Ask, Seen};
+use ringfort_model::name::NodeName;
+
+use super::inside::PORT;
+use super::{AGAIN, Course, Gaps, Next, Scene, gap, pod, words};
+
+/// What a pod of a worker found.
+pub(crate) struct Tried {
+    /// The worker.
+    pub(crate) node: NodeName,
+    /// The pod's address.
+    pub(crate) address: String,
+    log: String,
+}
+
+/// Looks before giving up, and the pause between two.
+const LOOKS: (usize, u64) = (120, 500);
+
+impl Tried {
+    /// Gives the answer to a question.
+    pub(crate) fn answer(&self, question: &[String; 2]) -> Option<&str> {
+        let asked = format!("{} {} ", question[0], question[1]);
+        self.log.lines().find_map(|line| line.strip_prefix(asked.as_str())).map(str::trim)
+    }
+
+    /// Finds a target that packets came through to: a port that is open, or that somebody refuses.
+    ///
+    /// # Errors
+    /// A question has no answer.
+    pub(crate) fn leak<'a>(&self, questions: &'a [[String; 2]]) -> Result<Option<&'a str>, Next> {
+        for question in questions {
+            match self.answer(question) {
+                Some("silent") => {}
+                Some(_) => return Ok(Some(&question[1])),
+                None => {
+                    let said = format!("{}: a pod told nothing of {}", self.node, question[1]);
+                    return Err(gap(said, AGAIN));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A question to a port.
+pub(crate) fn dial(to: &str, port: u16) -> [String; 2] {
+    let to = match to.parse::<IpAddr>() {
+        Ok(IpAddr::V6(_)) => format!("[{to}]"),
+        _ => to.to_owned(),
+    };
+    ["dial".to_owned(), format!("{to}:{port}")]
+}
+
+/// Runs a pod on each worker, with a label or without, and gives what each found. That a pod is ready
+/// shows that its own machine reaches it.
+pub(crate) fn tried(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    stem: &str,
+    label: Option<&str>,
+    questions: &[[String; 2]],
+) -> Result<Vec<Tried>, Next> {
+    let name = |worker: &NodeName| format!("canary-{stem}-{worker}");
+    let create = |worker: &NodeName| {
+        scene.ask(Ask::Create(asking(scene, &name(worker), worker, label, questions)))
+    };
+    for (_, seen) in course.step(scene.workers.iter().map(create).collect())? {
+        if !matches!(seen, Seen::Object(_) | Seen::Refused { status: 409, .. }) {
+            return Err(gap(format!("a canary pod was not admitted: {}", words(seen)), AGAIN));
+        }
+    }
+    let get = |worker: &NodeName| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(worker))));
+    let pods = course.until(
+        LOOKS,
+        || scene.workers.iter().map(get).collect(),
+        |seen| seen.iter().all(|(_, seen)| is_ready(seen)),
+    )?;
+    let log = |worker: &NodeName| {
+        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(worker) })
+    };
+    let logs = course.until(
+        LOOKS,
+        || scene.workers.iter().map(log).collect(),
+        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Text(log) if is_whole(log))),
+    )?;
+    let mut gaps = Gaps::default();
+    let mut found = Vec::new();
+    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(pods.iter().zip(logs)) {
+        match (pod, log) {
+            (Seen::Object(object), Seen::Text(log)) if is_ready(pod) && is_whole(log) => {
+                let address = object["status"]["podIP"].as_str().unwrap_or_default().to_owned();
+                found.push(Tried { node: worker.clone(), address, log: log.clone() });
+            }
+            (Seen::Object(_), Seen::Text(_)) => {
+                gaps.add(format!("{worker}: a canary pod is not ready after a minute"));
+            }
+            (Seen::Object(_), other) | (other, _) => {
+                gaps.add(format!("{worker}: {}", words(other)));
+            }
+        }
+    }
+    gaps.close()?;
+    Ok(found)
+}
+
+fn is_ready(seen: &Seen) -> bool {
+    let Seen::Object(pod) = seen else { return false };
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
+}
+
+/// The last line that the probe writes.
+fn is_whole(log: &str) -> bool {
+    log.lines().any(|line| line == "tried")
+}
+
+fn asking(
+    scene: &Scene,
+    name: &str,
+    worker: &NodeName,
+    label: Option<&str>,
+    questions: &[[String; 2]],
+) -> Value {
+    let mut object = pod::restricted(scene, name);
+    let args: Vec<&str> =
+        ["try"].into_iter().chain(questions.iter().flatten().map(String::as_str)).collect();
+    if let Some(label) = label {
+        object["metadata"]["labels"] = json!({label: "yes"});
+    }
+    object["spec"]["nodeName"] = json!(worker);
+    object["spec"]["containers"][0]["args"] = json!(args);
+    object["spec"]["containers"][0]["readinessProbe"] =
+        json!({"tcpSocket": {"port": PORT}, "periodSeconds": 1});
+    object
+}

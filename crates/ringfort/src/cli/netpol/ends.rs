@@ -1,0 +1,189 @@
+//! The ends of a connection as they are written on a command line. Pure.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ringfort_netpol::core::{End, Place, PortWanted, Protocol};
+
+/// The namespace of a pod that is named alone.
+const HOME: &str = "default";
+
+/// An end, with a port if one was written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Written {
+    /// The end.
+    pub end: End,
+    /// The port.
+    pub port: Option<AtPort>,
+}
+
+/// A port with its protocol.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AtPort {
+    /// The port.
+    pub port: PortWanted,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+/// Says why a text is no end of a connection, or no port.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotAnEnd {
+    /// No pod, address or workload looks like that.
+    #[error(
+        "{text:?} is neither NAMESPACE/NAME nor an IP address: write it like shop/web-0, \
+         shop/deployment/web or 10.0.0.11, with a port like shop/db:5432 or [fd00::1]:5432"
+    )]
+    Shape {
+        /// What was written.
+        text: String,
+    },
+    /// An address stands where only a pod may.
+    #[error("{text:?} is an address, and a pod is asked about: write NAMESPACE/NAME")]
+    NoPod {
+        /// What was written.
+        text: String,
+    },
+    /// The port is none.
+    #[error("{text:?} is no port: write a number from 1 to 65535, or a port's name, like 53/udp")]
+    Port {
+        /// What was written.
+        text: String,
+    },
+    /// The protocol is none.
+    #[error("{text:?} is no protocol that has ports: tcp, udp and sctp are")]
+    Protocol {
+        /// What was written.
+        text: String,
+    },
+}
+
+/// Reads an end that is a pod.
+pub fn pod(text: &str) -> Result<Written, NotAnEnd> {
+    let written = end(text)?;
+    match written.end {
+        End::Pod(_) => Ok(written),
+        End::Address(_) => Err(NotAnEnd::NoPod { text: text.to_owned() }),
+    }
+}
+
+/// Reads an end: a pod or an address.
+pub fn end(text: &str) -> Result<Written, NotAnEnd> {
+    let shape = || NotAnEnd::Shape { text: text.to_owned() };
+    if let Ok(address) = text.parse() {
+        return Ok(Written { end: End::Address(address), port: None });
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, behind) = rest.split_once(']').ok_or_else(shape)?;
+        let address: Ipv6Addr = address.parse().map_err(|_| shape())?;
+        let port = match behind.strip_prefix(':') {
+            Some(port) => Some(self::port(port)?),
+            None if behind.is_empty() => None,
+            None => return Err(shape()),
+        };
+        return Ok(Written { end: End::Address(address.into()), port });
+    }
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(self::port(port)?)),
+        None => (text, None),
+    };
+    let end = match name.parse::<IpAddr>() {
+        Ok(address) => End::Address(address),
+        Err(_) => End::Pod(place(name).ok_or_else(shape)?),
+    };
+    Ok(Written { end, port })
+}
+
+/// Reads a port: a number or a name, with a protocol if it is not TCP.
+pub fn port(text: &str) -> Result<AtPort, NotAnEnd> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let of_word = |it: &Protocol| it.word() == protocol.to_ascii_lowercase();
+    let protocol = Protocol::ALL
+        .into_iter()
+        .find(of_word)
+        .ok_or_else(|| NotAnEnd::Protocol { text: protocol.to_owned() })?;
+    let wrong = || NotAnEnd::Port { text: port.to_owned() };
+    let port = match port.parse::<u16>() {
+        Ok(0) => return Err(wrong()),
+        Ok(number) => PortWanted::Number(number),
+        Err(_) if is_port_name(port) => PortWanted::Name(port.to_owned()),
+        Err(_) => return Err(wrong()),
+    };
+    Ok(AtPort { port, protocol })
+}
+
+/// The names of ports: <https://kubernetes.io/docs/concepts/services-networking/service/>.
+fn is_port_name(text: &str) -> bool {
+    text.len() <= 15
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && text.contains(|c: char| c.is_ascii_lowercase())
+}
+
+fn place(text: &str) -> Option<Place> {
+    let (namespace, name) = text.split_once('/').unwrap_or((HOME, text));
+    let parts: Vec<&str> = name.split('/').collect();
+    let well = is_name(namespace) && !namespace.contains('.') && namespace.len() <= 63;
+    let named = matches!(parts.as_slice(), [_] | [_, _]) && parts.iter().all(|part| is_name(part));
+    (well && named).then(|| Place::new(namespace, name))
+}
+
+/// Names of objects: <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.
+fn is_name(text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    !text.is_empty()
+        && text.len() <= 253
+        && text.chars().all(inside)
+        && !text.starts_with(['-', '.'])
+        && !text.ends_with(['-', '.'])
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_netpol::core::{End, PortWanted, Protocol};
+
+    use super::{end, pod, port};
+
+    #[test]
+    fn ends_are_pods_and_addresses() {
+        let check = |text: &str, expected: &str, at: Option<(&str, Protocol)>| {
+            let written = end(text).unwrap();
+            let shown = match &written.end {
+                End::Pod(place) => format!("pod {place}"),
+                End::Address(address) => format!("address {address}"),
+            };
+            let port = written.port.map(|at| match at.port {
+                PortWanted::Number(number) => (number.to_string(), at.protocol),
+                PortWanted::Name(name) => (name, at.protocol),
+            });
+            let expected_port = at.map(|(port, protocol)| (port.to_owned(), protocol));
+            assert_eq!((shown.as_str(), port), (expected, expected_port), "{text}");
+        };
+        check("web", "pod default/web", None);
+        check("a/web", "pod a/web", None);
+        check("a/deployment/web:http", "pod a/deployment/web", Some(("http", Protocol::Tcp)));
+        check("a/db:53/udp", "pod a/db", Some(("53", Protocol::Udp)));
+        check("10.0.0.1", "address 10.0.0.1", None);
+        check("10.0.0.1:9/sctp", "address 10.0.0.1", Some(("9", Protocol::Sctp)));
+        check("fd00::1", "address fd00::1", None);
+        check("[fd00::1]", "address fd00::1", None);
+        check("[fd00::1]:443/TCP", "address fd00::1", Some(("443", Protocol::Tcp)));
+    }
+
+    #[test]
+    fn what_is_no_end_is_told() {
+        let check = |text: &str, part: &str| {
+            let error = end(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        };
+        for bad in ["", "/", "a/", "/a", "a/b/c/d", "A/b", "10.0.0.0/8", "a b", "[fd00::1", "[x]:1"]
+        {
+            check(bad, "is neither NAMESPACE/NAME");
+        }
+        check("a/b:", "is no port");
+        check("a/b:0", "is no port");
+        check("a/b:65536", "is no port");
+        check("a/b:80:81", "is no port");
+        check("a/b:53/icmp", "is no protocol");
+        assert!(pod("10.0.0.1").unwrap_err().to_string().contains("a pod is asked about"));
+        assert!(port("12-34").is_err());
+    }
+}

@@ -1,0 +1,243 @@
+//! `ringfort netpol explain`: whether a connection is allowed, and by what.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use ringfort_controls::yaml;
+use ringfort_netpol::core::{End, Question};
+
+use super::super::{Fault, print};
+use super::ends::{self, AtPort, Written};
+use super::report::{self, Report, RuleReport, SideReport, Verdict, WayReport, Ways};
+use super::seen::{Seen, defaults};
+use super::{json, live, manifests};
+
+/// Explain whether a connection of a pod is allowed, and by which policies
+///
+/// Says of a connection whether network policies let it through where it begins and where it ends: which
+/// policies close the way, which of their rules allow it, and, if none does, which policy would. Without
+/// --to and --from it lists what closes the pod's ways and what is let through all the same.
+///
+/// A pod is NAMESPACE/NAME, or NAME in the namespace default. With -f nothing but files is read, and a
+/// workload stands for the pods of its template: NAMESPACE/deployment/NAME, or NAMESPACE/NAME where only
+/// one is called so. Namespaces are taken as closed, as ringfort makes them. Without -f the running cluster
+/// is asked.
+///
+/// A port is a number or a port's name, such as 53/udp or http; without a protocol it is TCP. What comes
+/// from a pod's own machine is always let through.
+///
+/// Exit codes: 0 allowed, 1 refused, 2 usage or bad input, 3 unknown, or the cluster could not be looked at.
+#[derive(Args)]
+#[command(group = ArgGroup::new("other").args(["to", "from"]))]
+pub struct ExplainArgs {
+    /// The pod: NAMESPACE/NAME, with its own :PORT where --from is asked about
+    #[arg(value_parser = ends::pod)]
+    pod: Written,
+    /// Whom the pod connects to: NAMESPACE/NAME:PORT or ADDRESS:PORT, an IPv6 address in brackets
+    #[arg(long, value_name = "TARGET", value_parser = ends::end)]
+    to: Option<Written>,
+    /// Who connects to the pod: NAMESPACE/NAME or ADDRESS
+    #[arg(long, value_name = "SOURCE", value_parser = ends::end)]
+    from: Option<Written>,
+    /// The port of whoever is connected to, such as 8080, http or 53/udp
+    #[arg(long, value_name = "PORT", value_parser = ends::port, requires = "other")]
+    port: Option<AtPort>,
+    /// Read manifests from a file, a directory and all below it, or - for standard input; may be repeated
+    ///
+    /// Namespaces, pods, workloads, Services and NetworkPolicies count, and everything else is passed over.
+    #[arg(short, long = "file", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Take namespaces as open until a policy closes them, as in clusters that ringfort did not make
+    #[arg(long, requires = "files")]
+    open_by_default: bool,
+    /// The kubeconfig of the cluster to ask [default: KUBECONFIG, or that of ./cluster.yaml's cluster]
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    kubeconfig: Option<PathBuf>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
+    let asked = asked(args)?;
+    let seen = match args.files.is_empty() {
+        true => live::read(args.kubeconfig.as_deref())?,
+        false => manifests::read(&args.files, defaults(!args.open_by_default, [].into()))?,
+    };
+    let said = say(&seen, asked)?;
+    print(&if args.json { said.json()? } else { said.people() });
+    Ok(ExitCode::from(said.code()))
+}
+
+/// What is asked, before the pods were seen.
+pub enum Asked {
+    /// What closes the ways of a pod.
+    Ways(End),
+    /// Whether a connection is allowed.
+    Connection {
+        /// Who begins it.
+        from: End,
+        /// Who is reached.
+        to: End,
+        /// Where.
+        at: AtPort,
+    },
+}
+
+fn asked(args: &ExplainArgs) -> Result<Asked, Fault> {
+    let (from, to) = match (&args.to, &args.from) {
+        (Some(to), _) => (&args.pod, to),
+        (None, Some(from)) => (from, &args.pod),
+        (None, None) => {
+            return match args.pod.port {
+                None => Ok(Asked::Ways(args.pod.end.clone())),
+                Some(_) => Err(Fault::usage("a port is asked about with --from only")),
+            };
+        }
+    };
+    if from.port.is_some() {
+        return Err(Fault::usage(
+            "a port stands at whoever begins the connection: write the port of whoever is reached",
+        ));
+    }
+    let at = match (&to.port, &args.port) {
+        (Some(_), Some(_)) => {
+            return Err(Fault::usage("the port is written twice: leave out --port"));
+        }
+        (Some(at), None) | (None, Some(at)) => at.clone(),
+        (None, None) => {
+            return Err(Fault::usage("no port is asked about: add one with --port, such as 8080"));
+        }
+    };
+    Ok(Asked::Connection { from: from.end.clone(), to: to.end.clone(), at })
+}
+
+/// What is said.
+pub enum Said {
+    /// Of a connection.
+    Connection(Box<Report>),
+    /// Of a pod's ways.
+    Ways(Ways),
+}
+
+/// Answers from what was seen.
+pub fn say(seen: &Seen, asked: Asked) -> Result<Said, Fault> {
+    match asked {
+        Asked::Ways(end) => {
+            let End::Pod(place) = seen.find(end)? else {
+                return Err(Fault::usage("an address has no policies"));
+            };
+            let pod = &seen.world.pods[&place];
+            Ok(Said::Ways(report::ways(seen, &place, pod)))
+        }
+        Asked::Connection { from, to, at: AtPort { port, protocol } } => {
+            let (from, to) = (seen.find(from)?, seen.find(to)?);
+            let question = Question { from, to, protocol, port };
+            let report = report::connection(seen, &question).map_err(Fault::usage)?;
+            Ok(Said::Connection(Box::new(report)))
+        }
+    }
+}
+
+impl Said {
+    /// Gives the exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Connection(report) => match report.verdict {
+                Verdict::Allowed => 0,
+                Verdict::Refused => 1,
+                Verdict::Unknown => 3,
+            },
+            Self::Ways(ways) if ways.unknown.is_some() => 3,
+            Self::Ways(_) => 0,
+        }
+    }
+
+    fn json(&self) -> Result<String, Fault> {
+        match self {
+            Self::Connection(report) => json(report),
+            Self::Ways(ways) => json(ways),
+        }
+    }
+
+    /// Writes it for people.
+    pub fn people(&self) -> String {
+        match self {
+            Self::Connection(report) => connection(report),
+            Self::Ways(ways) => self::ways(ways),
+        }
+    }
+}
+
+fn connection(report: &Report) -> String {
+    let Report { from, to, protocol, port, .. } = report;
+    let mut text = format!("{}: {from} to {to} at {protocol} {port}\n", report.verdict.word());
+    if let Some(why) = &report.why {
+        text.push_str(&format!("  because {why}\n"));
+    }
+    side(&mut text, &format!("leaving {from}"), &report.egress);
+    side(&mut text, &format!("reaching {to}"), &report.ingress);
+    notes(&mut text, &report.notes);
+    let missing = [(from, "leave", &report.egress), (to, "reach", &report.ingress)];
+    for (name, verb, side) in missing {
+        if let Some(policy) = &side.would_allow {
+            let policy = yaml::document(policy);
+            text.push_str(&format!("\nthis policy would let it {verb} {name}:\n\n{policy}"));
+        }
+    }
+    text
+}
+
+fn side(text: &mut String, what: &str, side: &SideReport) {
+    text.push_str(&format!("{what}: {}\n", side.verdict.word()));
+    closed_by(text, &side.closed_by);
+    rules(text, "allowed by", &side.allowed_by);
+    rules(text, "let through by", &side.lets_through);
+    if side.allowed_by.is_empty() {
+        text.push_str(&format!("  {}\n", side.why));
+    }
+}
+
+fn ways(ways: &Ways) -> String {
+    let mut text = String::new();
+    if let Some(why) = &ways.unknown {
+        text.push_str(&format!("unknown: {why}\n"));
+    }
+    if ways.host_network {
+        let pod = &ways.pod;
+        text.push_str(&format!("{pod} uses its machine's own network, where no policy holds\n"));
+    }
+    for (what, way) in [("leaving", &ways.egress), ("reaching", &ways.ingress)] {
+        self::way(&mut text, &format!("{what} {}", ways.pod), way);
+    }
+    notes(&mut text, &ways.notes);
+    text
+}
+
+fn way(text: &mut String, what: &str, way: &WayReport) {
+    if way.closed_by.is_empty() {
+        text.push_str(&format!("{what}: open\n  no policy closes this way\n"));
+        return;
+    }
+    text.push_str(&format!("{what}: closed\n"));
+    closed_by(text, &way.closed_by);
+    rules(text, "let through by", &way.lets_through);
+    if way.lets_through.is_empty() {
+        text.push_str("  nothing is let through\n");
+    }
+}
+
+fn closed_by(text: &mut String, policies: &[String]) {
+    text.extend(policies.iter().map(|policy| format!("  closed by {policy}\n")));
+}
+
+fn rules(text: &mut String, begin: &str, rules: &[RuleReport]) {
+    let line = |it: &RuleReport| format!("  {begin} {}, {}: {}\n", it.policy, it.rule, it.allows);
+    text.extend(rules.iter().map(line));
+}
+
+fn notes(text: &mut String, notes: &[String]) {
+    text.extend(notes.iter().map(|note| format!("note: {note}\n")));
+}

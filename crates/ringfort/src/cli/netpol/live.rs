@@ -1,0 +1,181 @@
+//! What is seen in a running cluster, through its API.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ringfort_api::{ApiError, Cluster};
+use ringfort_forge::keyring::StateDirectory;
+use ringfort_model::api_object::ObjectKey;
+use ringfort_netpol::core::{Policy, labels, place, pod, policy, with_name};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::super::kubeconfig::FILE;
+use super::super::{Fault, specification};
+use super::kubeconfig::{Way, ways};
+use super::seen::{Seen, WIDER_GROUP, defaults};
+
+/// The specification whose cluster is asked where no kubeconfig is named.
+const SPEC: &str = "cluster.yaml";
+
+/// Where a cluster says what holds of namespaces: its namespace and name.
+const NOTICE: (&str, &str) = ("kube-public", "network-default");
+
+/// Reads a running cluster.
+///
+/// # Errors
+/// It cannot be reached, or does not tell all that is needed.
+pub fn read(kubeconfig: Option<&Path>) -> Result<Seen, Fault> {
+    let file = match kubeconfig {
+        Some(file) => file.to_owned(),
+        None => usual_kubeconfig()?,
+    };
+    let ways = ways(&file)?;
+    let runtime = Runtime::new().map_err(Fault::unable)?;
+    runtime.block_on(first(&ways))
+}
+
+/// The file of KUBECONFIG that is there, or that of the specification's cluster.
+fn usual_kubeconfig() -> Result<PathBuf, Fault> {
+    let named = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+    if let Some(named) = named {
+        let mut all = std::env::split_paths(&named);
+        return all.find(|file| file.exists()).ok_or_else(|| {
+            Fault::usage(format!("KUBECONFIG names no file that is there: {}", named.display()))
+        });
+    }
+    let file = Path::new(SPEC);
+    if !file.exists() {
+        return Err(Fault::usage(
+            "nothing says what to look at: name manifests with -f, or a kubeconfig with --kubeconfig",
+        ));
+    }
+    let spec = specification::read(file)?;
+    Ok(StateDirectory::beside(file, &spec.name).path().join(FILE))
+}
+
+/// Reads through the first server that answers.
+async fn first(ways: &[Way]) -> Result<Seen, Fault> {
+    let mut last = None;
+    for way in ways {
+        let cluster = Cluster::open(way.at, &way.name, &way.identity).map_err(Fault::usage)?;
+        match look(&cluster).await {
+            Err(NotSeen::Api(error @ ApiError::Unreachable { .. })) => last = Some((way, error)),
+            Err(NotSeen::Api(error)) => return Err(Fault::blind(error)),
+            Err(NotSeen::Odd(why)) => return Err(Fault::blind(why)),
+            Ok(seen) => return Ok(seen),
+        }
+    }
+    Err(match last {
+        Some((way, error)) => Fault::blind(format!("{}: {error}", way.at)),
+        None => Fault::usage("the kubeconfig names no server"),
+    })
+}
+
+/// Says why a cluster was not seen.
+enum NotSeen {
+    Api(ApiError),
+    Odd(String),
+}
+
+impl From<ApiError> for NotSeen {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+async fn look(cluster: &Cluster) -> Result<Seen, NotSeen> {
+    let mut seen = notice(cluster).await?;
+    for object in cluster.list("v1", "Namespace", None, None).await? {
+        let Some(place) = place(&object) else { continue };
+        let labels = with_name(labels(&object), &place.name);
+        seen.world.namespaces.insert(place.name, labels);
+    }
+    let pods = cluster.list("v1", "Pod", None, None).await?;
+    seen.world.pods = pods.iter().filter_map(|it| Some((place(it)?, pod(it)))).collect();
+    for object in cluster.list("v1", "Service", None, None).await? {
+        let Some(place) = place(&object) else { continue };
+        seen.service(&place, &object);
+    }
+    for object in cluster.list("networking.k8s.io/v1", "NetworkPolicy", None, None).await? {
+        let Some(place) = place(&object) else { continue };
+        let policy = policy(&object).unwrap_or_else(|error| {
+            seen.notes.push(format!("{error}: it closes its whole namespace"));
+            Policy::closed()
+        });
+        seen.world.policies.insert(place, policy);
+    }
+    seen.wider = wider(cluster).await?;
+    seen.complete();
+    Ok(seen)
+}
+
+/// Begins with what the cluster says of namespaces without a policy.
+async fn notice(cluster: &Cluster) -> Result<Seen, NotSeen> {
+    let (namespace, name) = NOTICE;
+    let key = ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
+    let Some(object) = cluster.get(&key).await? else {
+        let mut seen = Seen::new(defaults(false, BTreeSet::new()));
+        seen.notes.push(format!(
+            "the cluster has no ConfigMap {namespace}/{name}: namespaces are taken as open until a \
+             policy closes them, as in every cluster that ringfort did not make"
+        ));
+        return Ok(seen);
+    };
+    let (closed, open) = said(&object["data"]).map_err(|why| {
+        NotSeen::Odd(format!("ConfigMap {namespace}/{name} {why}: ringfort up puts it right"))
+    })?;
+    Ok(Seen::new(defaults(closed, open)))
+}
+
+/// Reads whether namespaces are closed, and the labels that open them.
+pub fn said(data: &Value) -> Result<(bool, BTreeSet<String>), String> {
+    let closed = match data["closed"].as_str() {
+        Some("true") => true,
+        Some("false") => false,
+        other => return Err(format!("says closed: {other:?}, not true or false")),
+    };
+    let open = data["openNamespaceLabels"].as_str().unwrap_or_default().split(',');
+    let open = open.map(str::trim).filter(|label| !label.is_empty());
+    Ok((closed, open.map(str::to_owned).collect()))
+}
+
+/// Finds cluster-wide policies of every kind that the API serves.
+async fn wider(cluster: &Cluster) -> Result<Vec<String>, NotSeen> {
+    let root = format!("/apis/{WIDER_GROUP}");
+    let group = match cluster.text(&root).await {
+        Err(error) if error.status() == Some(404) => return Ok(Vec::new()),
+        group => read_json(&group?)?,
+    };
+    let mut found = BTreeSet::new();
+    for version in group["versions"].as_array().into_iter().flatten() {
+        let Some(version) = version["version"].as_str() else { continue };
+        let list = read_json(&cluster.text(&format!("{root}/{version}")).await?)?;
+        for resource in list["resources"].as_array().into_iter().flatten() {
+            let (Some(name), Some(kind)) = (resource["name"].as_str(), resource["kind"].as_str())
+            else {
+                continue;
+            };
+            // What has a slash is a part of an object.
+            if name.contains('/') {
+                continue;
+            }
+            let objects = read_json(&cluster.text(&format!("{root}/{version}/{name}")).await?)?;
+            for object in objects["items"].as_array().into_iter().flatten() {
+                let name = object.pointer("/metadata/name").and_then(Value::as_str);
+                found.insert(format!("{kind} {}", name.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn read_json(text: &str) -> Result<Value, NotSeen> {
+    serde_json::from_str(text)
+        .map_err(|error| NotSeen::Odd(format!("the API server answers no JSON: {error}")))
+}

@@ -1,0 +1,195 @@
+//! What is seen in manifests: files as `kubectl apply` takes them, and directories of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use ringfort_facts::yaml;
+use ringfort_model::network_policy::Defaults;
+use ringfort_netpol::core::{Place, labels, place, pod, policy, with_name};
+use serde_json::{Value, json};
+
+use super::super::Fault;
+use super::seen::{Seen, WIDER_GROUP};
+
+/// What files of manifests end with.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Standard input.
+const STDIN: &str = "-";
+
+/// Kinds that make pods of a template, and where it stands.
+const WORKLOADS: &[(&str, &str)] = &[
+    ("CronJob", "/spec/jobTemplate/spec/template"),
+    ("DaemonSet", "/spec/template"),
+    ("Deployment", "/spec/template"),
+    ("Job", "/spec/template"),
+    ("ReplicaSet", "/spec/template"),
+    ("StatefulSet", "/spec/template"),
+];
+
+/// Reads manifests.
+///
+/// # Errors
+/// A file cannot be read, or what it holds is no object of the API or a policy that says nothing.
+pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
+    let mut reader = Reader { seen: Seen::new(defaults), first: BTreeMap::new() };
+    for path in paths {
+        for file in files(path)? {
+            let text = text(&file)?;
+            let documents = yaml::documents::<Value>(&text);
+            let documents = documents.map_err(|error| fault(&file, &error))?;
+            for object in documents.into_iter().flat_map(apart) {
+                reader.take(&file, &object).map_err(|why| fault(&file, &why))?;
+            }
+        }
+    }
+    reader.seen.complete();
+    Ok(reader.seen)
+}
+
+fn fault(file: &Path, why: &dyn std::fmt::Display) -> Fault {
+    match file == Path::new(STDIN) {
+        true => Fault::usage(format!("standard input: {why}")),
+        false => Fault::usage(format!("{}: {why}", file.display())),
+    }
+}
+
+fn text(file: &Path) -> Result<String, Fault> {
+    let mut text = String::new();
+    match file == Path::new(STDIN) {
+        true => io::stdin().read_to_string(&mut text).map(|_| text),
+        false => fs::read_to_string(file),
+    }
+    .map_err(|error| fault(file, &format!("it cannot be read: {error}")))
+}
+
+/// Gives a file itself; of a directory all manifests below it, by name.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unread = |error: io::Error| fault(path, &format!("it cannot be read: {error}"));
+    let mut below = fs::read_dir(path)
+        .and_then(|all| {
+            all.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(unread)?;
+    below.sort();
+    let mut found = Vec::new();
+    for path in below {
+        // A link to a directory may lead back to where it stands.
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Gives the items of a list; of anything else, itself.
+fn apart(document: Value) -> Vec<Value> {
+    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match document["items"].as_array() {
+        Some(items) if is_list => items.clone(),
+        _ if document.is_null() => Vec::new(),
+        _ => vec![document],
+    }
+}
+
+struct Reader {
+    seen: Seen,
+    /// Where each object was seen first.
+    first: BTreeMap<(String, Place), (PathBuf, Value)>,
+}
+
+impl Reader {
+    fn take(&mut self, file: &Path, object: &Value) -> Result<(), String> {
+        let Some(kind) = object["kind"].as_str() else {
+            return Err("an object has no kind".to_owned());
+        };
+        let group = object["apiVersion"].as_str().and_then(|it| it.split_once('/'));
+        let group = group.map_or("", |(group, _)| group);
+        let template = WORKLOADS.iter().find(|(it, _)| *it == kind).map(|(_, at)| *at);
+        let is_read = matches!(
+            (group, kind),
+            ("", "Namespace" | "Pod" | "Service") | ("networking.k8s.io", "NetworkPolicy")
+        ) || group == WIDER_GROUP
+            || (matches!(group, "apps" | "batch") && template.is_some());
+        if !is_read {
+            return Ok(());
+        }
+        let place = place(object).ok_or_else(|| format!("a {kind} has no metadata.name"))?;
+        if self.is_known(file, kind, &place, object)? {
+            return Ok(());
+        }
+        let world = &mut self.seen.world;
+        match kind {
+            _ if group == WIDER_GROUP => self.seen.wider.push(format!("{kind} {}", place.name)),
+            "Service" => self.seen.service(&place, object),
+            "Namespace" => {
+                check_labels(object, kind, &place)?;
+                let labels = with_name(labels(object), &place.name);
+                world.namespaces.insert(place.name, labels);
+            }
+            "NetworkPolicy" => {
+                let policy = policy(object).map_err(|error| error.to_string())?;
+                world.policies.insert(place, policy);
+            }
+            _ => {
+                let object = match template {
+                    None => object.clone(),
+                    Some(at) => of_template(object, at),
+                };
+                check_labels(&object, kind, &place)?;
+                let name = match template {
+                    None => place.name,
+                    Some(_) => format!("{}/{}", kind.to_ascii_lowercase(), place.name),
+                };
+                world.pods.insert(Place::new(place.namespace, name), pod(&object));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the same object was seen already; another one of its name is an error.
+    fn is_known(
+        &mut self,
+        file: &Path,
+        kind: &str,
+        place: &Place,
+        object: &Value,
+    ) -> Result<bool, String> {
+        let key = (kind.to_owned(), place.clone());
+        match self.first.get(&key) {
+            None => {
+                self.first.insert(key, (file.to_owned(), object.clone()));
+                Ok(false)
+            }
+            Some((_, same)) if same == object => Ok(true),
+            Some((first, _)) => Err(format!(
+                "{kind} {place} stands in {} already, and says something else there: leave one out",
+                first.display()
+            )),
+        }
+    }
+}
+
+/// The pod that a workload makes.
+fn of_template(object: &Value, at: &str) -> Value {
+    let template = object.pointer(at).unwrap_or(&Value::Null);
+    json!({"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]})
+}
+
+/// The API server takes only texts; what it would refuse must not count as no label.
+fn check_labels(object: &Value, kind: &str, place: &Place) -> Result<(), String> {
+    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+    match labels.into_iter().flatten().find(|(_, value)| !value.is_string()) {
+        None => Ok(()),
+        Some((key, value)) => Err(format!(
+            "{kind} {place}: the label {key} is {value}, and labels are texts: put it in quotes"
+        )),
+    }
+}

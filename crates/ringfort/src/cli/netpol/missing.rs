@@ -1,0 +1,106 @@
+//! The policy that would let a refused connection through at one end, and nothing else. Pure.
+
+use std::net::IpAddr;
+
+use ringfort_netpol::core::{Direction, Labels, NAME_LABEL, Place, Pod, Protocol};
+use serde_json::{Map, Value, json};
+
+/// Labels that controllers give to single pods or versions of them: a policy by these ends with the
+/// next roll-out.
+const PASSING: &[&str] = &[
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+];
+
+/// The longest part of a policy's name that is made of the other end's.
+const LONGEST_NAME: usize = 200;
+
+/// The other end of a connection, as a policy can mean it.
+pub enum Other<'a> {
+    /// A pod.
+    Pod(&'a Place, &'a Pod),
+    /// Addresses of what is no pod, or of a pod that no selector means.
+    Addresses(&'a [IpAddr]),
+}
+
+/// A connection that is refused at one end.
+pub struct Refused<'a> {
+    /// The way, seen from the end that refuses.
+    pub direction: Direction,
+    /// Where the end that refuses is.
+    pub place: &'a Place,
+    /// The pod there.
+    pub pod: &'a Pod,
+    /// The other end.
+    pub other: Other<'a>,
+    /// How the other end is called.
+    pub name: &'a str,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+}
+
+impl Refused<'_> {
+    /// Writes the policy; none where the other end has nothing that a policy could mean.
+    pub fn policy(&self) -> Option<Value> {
+        let peers: Vec<Value> = match self.other {
+            Other::Pod(place, pod) => vec![json!({
+                "namespaceSelector": {"matchLabels": {NAME_LABEL: place.namespace}},
+                "podSelector": selector(&pod.labels),
+            })],
+            Other::Addresses(addresses) => addresses.iter().map(block).collect(),
+        };
+        if peers.is_empty() {
+            return None;
+        }
+        let (way, peers_key, kind) = match self.direction {
+            Direction::Egress => ("egress", "to", "Egress"),
+            Direction::Ingress => ("ingress", "from", "Ingress"),
+        };
+        let port = json!({"protocol": self.protocol.to_string(), "port": self.port});
+        let rule = json!({peers_key: peers, "ports": [port]});
+        Some(json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": self.policy_name(peers_key), "namespace": self.place.namespace},
+            "spec": {
+                "podSelector": selector(&self.pod.labels),
+                "policyTypes": [kind],
+                way: [rule],
+            },
+        }))
+    }
+
+    fn policy_name(&self, towards: &str) -> String {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let name: String = self.name.chars().map(letter).take(LONGEST_NAME).collect();
+        format!("allow-{towards}-{name}-{}-{}", self.protocol.word(), self.port)
+    }
+}
+
+fn selector(labels: &Labels) -> Value {
+    let lasting = |(key, _): &(&String, &String)| !PASSING.contains(&key.as_str());
+    let mut kept: Map<String, Value> = labels.iter().filter(lasting).map(entry).collect();
+    if kept.is_empty() {
+        kept = labels.iter().map(entry).collect();
+    }
+    if kept.is_empty() { json!({}) } else { json!({"matchLabels": kept}) }
+}
+
+fn entry((key, value): (&String, &String)) -> (String, Value) {
+    (key.clone(), value.as_str().into())
+}
+
+fn block(address: &IpAddr) -> Value {
+    let prefix = if address.is_ipv4() { 32 } else { 128 };
+    json!({"ipBlock": {"cidr": format!("{address}/{prefix}")}})
+}

@@ -1,0 +1,405 @@
+//! What is said of a connection or of a pod's ways: one model, for people and for programs. Pure.
+
+use ringfort_netpol::core::{
+    Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod, Policy,
+    PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::missing::{Other, Refused};
+use super::seen::{Seen, WIDER_GROUP};
+
+const VERSION: u32 = 1;
+
+/// What comes of a connection, in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is let through.
+    Allowed,
+    /// It is dropped.
+    Refused,
+    /// It cannot be said.
+    Unknown,
+}
+
+/// What is said of a connection.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub version: u32,
+    pub verdict: Verdict,
+    /// Why nothing can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    pub from: String,
+    pub to: String,
+    pub protocol: String,
+    pub port: u16,
+    pub egress: SideReport,
+    pub ingress: SideReport,
+    pub notes: Vec<String>,
+}
+
+/// What is said of it at one end.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SideReport {
+    pub verdict: Verdict,
+    pub why: String,
+    /// Policies that close the way.
+    pub closed_by: Vec<String>,
+    /// Their rules that allow the connection.
+    pub allowed_by: Vec<RuleReport>,
+    /// All of their rules, where none allows it.
+    pub lets_through: Vec<RuleReport>,
+    /// The policy that would allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_allow: Option<Value>,
+}
+
+/// A rule.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleReport {
+    pub policy: String,
+    /// Where it stands in the policy, such as `ingress[0]`.
+    pub rule: String,
+    pub allows: String,
+}
+
+/// What is said of a pod where no connection is asked about.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ways {
+    pub version: u32,
+    pub pod: String,
+    /// Why more may hold than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+    /// Whether the pod uses its node's own network, where no policy holds.
+    pub host_network: bool,
+    pub egress: WayReport,
+    pub ingress: WayReport,
+    pub notes: Vec<String>,
+}
+
+/// One way of a pod.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WayReport {
+    pub closed_by: Vec<String>,
+    pub lets_through: Vec<RuleReport>,
+}
+
+/// Says what comes of a connection.
+///
+/// # Errors
+/// An end or its port is not there.
+pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> {
+    let mut answer = explain(&seen.world, question)?;
+    bound(seen, question, &mut answer)?;
+    own_machine(&seen.world, question, &mut answer.ingress);
+    let (verdict, why) = match (wider(seen), answer.verdict()) {
+        (Some(why), _) => (Verdict::Unknown, Some(why)),
+        (None, Allowed::Unknown(why)) => (Verdict::Unknown, Some(why)),
+        (None, certain) => (Verdict::of(&certain), None),
+    };
+    let mut notes = seen.notes.clone();
+    let ends = Ends { world: &seen.world, question, port: number(&seen.world, question) };
+    Ok(Report {
+        version: VERSION,
+        verdict,
+        why,
+        from: name(&question.from),
+        to: name(&question.to),
+        protocol: question.protocol.to_string(),
+        port: ends.port,
+        egress: ends.side(&answer.egress, &mut notes),
+        ingress: ends.side(&answer.ingress, &mut notes),
+        notes,
+    })
+}
+
+/// Says what closes the ways of a pod, and what is let through all the same.
+pub fn ways(seen: &Seen, place: &Place, pod: &Pod) -> Ways {
+    let way = |direction| {
+        let closing = seen.world.closing(place, pod, direction);
+        WayReport { closed_by: names(&closing), lets_through: all_rules(&closing, direction) }
+    };
+    Ways {
+        version: VERSION,
+        pod: place.to_string(),
+        unknown: wider(seen),
+        host_network: pod.host_network,
+        egress: way(Direction::Egress),
+        ingress: way(Direction::Ingress),
+        notes: seen.notes.clone(),
+    }
+}
+
+impl Verdict {
+    fn of(allowed: &Allowed) -> Self {
+        match allowed {
+            Allowed::Yes(_) => Self::Allowed,
+            Allowed::No => Self::Refused,
+            Allowed::Unknown(_) => Self::Unknown,
+        }
+    }
+
+    /// Gives it as a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Says why nothing is certain where cluster-wide policies are.
+fn wider(seen: &Seen) -> Option<String> {
+    (!seen.wider.is_empty()).then(|| {
+        format!(
+            "there are cluster-wide policies of {WIDER_GROUP} ({}), which are neither enforced nor \
+             judged here",
+            seen.wider.join(", ")
+        )
+    })
+}
+
+/// Where a namespace's labels were not seen, takes back what depends on them: a verdict stands only
+/// if it is the same when rules by those labels mean nobody and when they mean everybody.
+fn bound(seen: &Seen, question: &Question, answer: &mut Answer) -> Result<(), NoAnswer> {
+    let sides = [(&mut answer.egress, &question.to), (&mut answer.ingress, &question.from)];
+    for (side, peer) in sides {
+        let peer = met(&seen.world, peer).map(|(place, _)| place.namespace.as_str());
+        let Some(bare) = peer.filter(|namespace| seen.bare.contains(*namespace)) else { continue };
+        let allowed = |doubt| -> Result<bool, NoAnswer> {
+            let answer = explain(&taken(&seen.world, doubt), question)?;
+            let side = match side.direction {
+                Direction::Egress => answer.egress,
+                Direction::Ingress => answer.ingress,
+            };
+            Ok(matches!(side.verdict, Allowed::Yes(_)))
+        };
+        if !allowed(Doubt::Nobody)? && allowed(Doubt::Everybody)? {
+            side.verdict = Allowed::Unknown(format!(
+                "a rule selects namespaces by labels, and those of {bare} were not seen: add the \
+                 Namespace to the files"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whom rules mean that select namespaces by labels of their own.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Doubt {
+    Nobody,
+    Everybody,
+}
+
+fn taken(world: &World, doubt: Doubt) -> World {
+    let mut world = world.clone();
+    for policy in world.policies.values_mut() {
+        for rules in [&mut policy.ingress, &mut policy.egress].into_iter().flatten() {
+            rules.retain_mut(|rule| rule.peers.is_empty() || has_peers(rule, doubt));
+        }
+    }
+    world
+}
+
+fn has_peers(rule: &mut Rule, doubt: Doubt) -> bool {
+    rule.peers.retain_mut(|peer| match peer {
+        Peer::Pods { namespaces: Some(selector), .. }
+            if selector.keys().any(|key| key != NAME_LABEL) =>
+        {
+            *selector = Selector::default();
+            doubt == Doubt::Everybody
+        }
+        _ => true,
+    });
+    !rule.peers.is_empty()
+}
+
+/// A pod's own machine always reaches it, and so do pods that use that machine's network.
+fn own_machine(world: &World, question: &Question, ingress: &mut Side) {
+    if matches!(ingress.verdict, Allowed::Yes(_)) {
+        return;
+    }
+    let Some((_, to)) = met(world, &question.to) else { return };
+    let Some(from) = machine(world, &question.from) else { return };
+    match (&from.node, &to.node) {
+        (Some(from), Some(to)) if from == to => ingress.verdict = Allowed::Yes(Why::HostNetwork),
+        (Some(_), Some(_)) => {}
+        _ => {
+            ingress.verdict = Allowed::Unknown(
+                "a pod's own machine always reaches it, and it is not known whether this is it"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// Finds a pod that uses its node's own network at an end.
+fn machine<'a>(world: &'a World, end: &End) -> Option<&'a Pod> {
+    let found = match end {
+        End::Pod(place) => world.pods.get(place),
+        End::Address(address) => world
+            .pods
+            .values()
+            .find(|pod| pod.host_network && !pod.ended && pod.addresses.contains(address)),
+    };
+    found.filter(|pod| pod.host_network)
+}
+
+/// Finds the pod at an end.
+fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
+    match end {
+        End::Pod(place) => world.pods.get_key_value(place),
+        End::Address(address) => {
+            world.pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(address))
+        }
+    }
+}
+
+fn name(end: &End) -> String {
+    match end {
+        End::Pod(place) => place.to_string(),
+        End::Address(address) => address.to_string(),
+    }
+}
+
+/// The number of the port that is asked for; an answer was found, so it has one.
+fn number(world: &World, question: &Question) -> u16 {
+    match &question.port {
+        PortWanted::Number(number) => *number,
+        PortWanted::Name(name) => met(world, &question.to)
+            .and_then(|(_, pod)| pod.named(name, question.protocol).next())
+            .unwrap_or_default(),
+    }
+}
+
+struct Ends<'a> {
+    world: &'a World,
+    question: &'a Question,
+    port: u16,
+}
+
+impl Ends<'_> {
+    fn side(&self, side: &Side, notes: &mut Vec<String>) -> SideReport {
+        let (own, peer) = match side.direction {
+            Direction::Egress => (&self.question.from, &self.question.to),
+            Direction::Ingress => (&self.question.to, &self.question.from),
+        };
+        let own = met(self.world, own);
+        let closing = own.map(|(place, pod)| self.world.closing(place, pod, side.direction));
+        let closing = closing.unwrap_or_default();
+        let mut report = SideReport {
+            verdict: Verdict::of(&side.verdict),
+            why: words(&side.verdict),
+            closed_by: side.closed_by.iter().map(ToString::to_string).collect(),
+            allowed_by: side
+                .allowed_by
+                .iter()
+                .filter_map(|(name, at)| rule(&closing, name, *at, side.direction))
+                .collect(),
+            lets_through: Vec::new(),
+            would_allow: None,
+        };
+        if !matches!(side.verdict, Allowed::Yes(_)) {
+            report.lets_through = all_rules(&closing, side.direction);
+        }
+        if let (Allowed::No, Some(own)) = (&side.verdict, own) {
+            report.would_allow = self.would_allow(own, peer, side.direction, notes);
+        }
+        report
+    }
+
+    fn would_allow(
+        &self,
+        (place, pod): (&Place, &Pod),
+        peer: &End,
+        direction: Direction,
+        notes: &mut Vec<String>,
+    ) -> Option<Value> {
+        let at = match peer {
+            End::Address(address) => vec![*address],
+            End::Pod(place) => self.world.pods.get(place)?.addresses.clone(),
+        };
+        let other = match met(self.world, peer).filter(|(_, pod)| pod.is_subject()) {
+            Some((place, pod)) => Other::Pod(place, pod),
+            None => Other::Addresses(&at),
+        };
+        let peer_pod = match other {
+            Other::Pod(place, pod) => Some((place, pod)),
+            Other::Addresses(_) => None,
+        };
+        for (place, _) in [Some((place, pod)), peer_pod]
+            .into_iter()
+            .flatten()
+            .filter(|(_, it)| it.labels.is_empty())
+        {
+            let note = format!(
+                "{place} has no labels, so that a policy selects it with all pods of its namespace: \
+                 give it one"
+            );
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        let name = name(peer);
+        let (protocol, port) = (self.question.protocol, self.port);
+        let refused = Refused { direction, place, pod, other, name: &name, protocol, port };
+        let policy = refused.policy();
+        if policy.is_none() {
+            notes.push(format!("{name} has no address yet that a policy could name"));
+        }
+        policy
+    }
+}
+
+fn words(verdict: &Allowed) -> String {
+    match verdict {
+        Allowed::Yes(Why::Open) => "no policy closes this way".to_owned(),
+        Allowed::Yes(Why::Rule) => "a rule allows it".to_owned(),
+        Allowed::Yes(Why::Itself) => "a pod always reaches itself".to_owned(),
+        Allowed::Yes(Why::NoPod) => "it is no pod, and policies are for pods".to_owned(),
+        Allowed::Yes(Why::HostNetwork) => {
+            "policies do not hold where a pod uses its machine's own network".to_owned()
+        }
+        Allowed::No => "no rule allows it".to_owned(),
+        Allowed::Unknown(why) => why.clone(),
+    }
+}
+
+type Closing<'a> = [(PolicyName, &'a Policy)];
+
+fn names(closing: &Closing<'_>) -> Vec<String> {
+    closing.iter().map(|(name, _)| name.to_string()).collect()
+}
+
+fn all_rules(closing: &Closing<'_>, direction: Direction) -> Vec<RuleReport> {
+    let of_policy = |(name, policy): &(PolicyName, &Policy)| {
+        let count = policy.rules(direction).map_or(0, <[Rule]>::len);
+        (0..count).filter_map(|at| rule(closing, name, at, direction)).collect::<Vec<_>>()
+    };
+    closing.iter().flat_map(of_policy).collect()
+}
+
+fn rule(
+    closing: &Closing<'_>,
+    name: &PolicyName,
+    at: usize,
+    direction: Direction,
+) -> Option<RuleReport> {
+    let (_, policy) = closing.iter().find(|(it, _)| it == name)?;
+    let rule = policy.rules(direction)?.get(at)?;
+    Some(RuleReport {
+        policy: name.to_string(),
+        rule: format!("{direction}[{at}]"),
+        allows: Described(rule, direction).to_string(),
+    })
+}

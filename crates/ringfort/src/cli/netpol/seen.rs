@@ -1,0 +1,135 @@
+//! What a question is answered from, wherever it was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_netpol::core::{End, Labels, Place, World, with_name};
+use ringfort_spec::nearest;
+
+use super::super::Fault;
+
+/// The group of cluster-wide policies: <https://network-policy-api.sigs.k8s.io/>.
+pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
+
+/// Where the name servers are, which pods of closed namespaces may ask all the same.
+const NAMES: (&str, &str, &str, u16) = ("kube-system", "k8s-app", "kube-dns", 53);
+
+/// What a question is answered from.
+pub struct Seen {
+    /// Namespaces, pods and policies.
+    pub world: World,
+    /// Namespaces of which only the name is known.
+    pub bare: BTreeSet<String>,
+    /// Addresses of Services, which stand for pods and are no end of a connection.
+    pub services: BTreeMap<IpAddr, Place>,
+    /// Cluster-wide policies.
+    pub wider: Vec<String>,
+    /// What else has to be known of the answer.
+    pub notes: Vec<String>,
+}
+
+/// Gives what holds of namespaces that no policy selects.
+pub fn defaults(closed: bool, open_labels: BTreeSet<String>) -> Defaults {
+    let (namespace, key, value, port) = NAMES;
+    let names = Names {
+        namespace: namespace.to_owned(),
+        labels: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        port,
+    };
+    Defaults { closed, open_labels, dns: Some(names), ..Defaults::default() }
+}
+
+impl Seen {
+    /// Makes one in which nothing was seen yet.
+    pub fn new(defaults: Defaults) -> Self {
+        Self {
+            world: World::new(defaults),
+            bare: BTreeSet::new(),
+            services: BTreeMap::new(),
+            wider: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Gives namespaces that were not seen themselves the one label that each has.
+    pub fn complete(&mut self) {
+        let places = self.world.pods.keys().chain(self.world.policies.keys());
+        let named: BTreeSet<String> = places.map(|place| place.namespace.clone()).collect();
+        for namespace in named {
+            if !self.world.namespaces.contains_key(&namespace) {
+                let labels = with_name(Labels::new(), &namespace);
+                self.world.namespaces.insert(namespace.clone(), labels);
+                self.bare.insert(namespace);
+            }
+        }
+    }
+
+    /// Takes the addresses of a Service.
+    pub fn service(&mut self, place: &Place, object: &serde_json::Value) {
+        let spec = &object["spec"];
+        let all = spec["clusterIPs"].as_array().into_iter().flatten().chain(spec.get("clusterIP"));
+        let addresses = all.filter_map(|each| each.as_str()?.parse::<IpAddr>().ok());
+        self.services.extend(addresses.map(|address| (address, place.clone())));
+    }
+
+    /// Finds what was meant by an end: a workload may be named without its kind.
+    ///
+    /// # Errors
+    /// It is not there, or several could be meant.
+    pub fn find(&self, end: End) -> Result<End, Fault> {
+        match end {
+            End::Address(address) => match self.services.get(&address) {
+                None => Ok(End::Address(address)),
+                Some(place) => Err(Fault::usage(format!(
+                    "{address} is the address of Service {place}: policies are about the pods \
+                     behind it, so ask for one of them and its own port"
+                ))),
+            },
+            End::Pod(place) => self.find_pod(place).map(End::Pod),
+        }
+    }
+
+    fn find_pod(&self, place: Place) -> Result<Place, Fault> {
+        let pods = &self.world.pods;
+        if pods.contains_key(&place) {
+            return Ok(place);
+        }
+        let of_name = |other: &&Place| {
+            let name = other.name.split_once('/').map(|(_, name)| name);
+            other.namespace == place.namespace && name == Some(place.name.as_str())
+        };
+        let meant: Vec<&Place> = pods.keys().filter(of_name).collect();
+        match meant.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Fault::usage(format!("there is no pod {place}: {}", self.way_out(&place)))),
+            several => {
+                let all = several.iter().map(ToString::to_string).collect::<Vec<_>>();
+                Err(Fault::usage(format!(
+                    "{place} could be several: write one of {}",
+                    all.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn way_out(&self, place: &Place) -> String {
+        let pods = self.world.pods.keys();
+        let all: Vec<String> = pods.clone().map(ToString::to_string).collect();
+        let without_kind = pods.filter_map(|place| {
+            let (_, name) = place.name.split_once('/')?;
+            Some(Place::new(place.namespace.clone(), name).to_string())
+        });
+        let short: Vec<String> = without_kind.collect();
+        let names: Vec<&str> = short.iter().chain(&all).map(String::as_str).collect();
+        let begin = format!("{}/", place.namespace);
+        let of_namespace: Vec<&str> =
+            all.iter().map(String::as_str).filter(|name| name.starts_with(&begin)).collect();
+        match (nearest(&place.to_string(), &names), of_namespace.as_slice()) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, []) => format!("nothing was found in namespace {}", place.namespace),
+            (None, few) if few.len() <= 10 => format!("there are {}", few.join(", ")),
+            (None, many) => format!("there are {} others in that namespace", many.len()),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `ringfort netpol show`: what a node enforces, and what it refused.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use ringfort_controls::paths::PROGRAMS;
+use ringfort_forge::make::doors;
+use ringfort_host::{Door, Host};
+use ringfort_netpol::{Shown, ShownWay};
+use ringfort_spec::{Provider, Spec, nearest};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use super::super::session::{beside, home};
+use super::super::specification::{self, SpecFile};
+use super::super::{Fault, print};
+
+/// Show what a node enforces: its pods, what closes their ways, and what was refused
+///
+/// Enters the machine over SSH, as cluster.yaml says, and asks the enforcer that runs there. Refused packets
+/// are counted for each pod since its rules were made; refused connections are those of the last two
+/// minutes. Nothing is changed.
+///
+/// Exit codes: 0 shown, 2 usage or bad input, 3 the node or its enforcer could not be asked.
+#[derive(Args)]
+pub struct ShowArgs {
+    /// The node
+    node: String,
+    #[command(flatten)]
+    spec: SpecFile,
+    /// Write JSON, as the enforcer says it
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long the enforcer may take to answer, once the machine was entered.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Runs the command.
+pub fn run(args: &ShowArgs) -> Result<ExitCode, Fault> {
+    let spec = specification::read(&args.spec.file)?;
+    if spec.network.provider != Provider::Ringfort {
+        return Err(Fault::usage(
+            "network.provider is not ringfort: policies are whatever the cluster's own network makes of them",
+        ));
+    }
+    let doors = doors(&spec, &home()?, beside(&args.spec.file));
+    let door = doors.iter().find(|(name, _)| name.as_str() == args.node);
+    let (_, door) = door.ok_or_else(|| Fault::usage(unknown(&spec, &args.node)))?;
+    let runtime = Runtime::new().map_err(Fault::blind)?;
+    let said = runtime.block_on(ask(door, &args.node))?;
+    let shown: Shown = serde_json::from_str(&said).map_err(|error| {
+        Fault::blind(format!("{} answers in another way ({error}): run ringfort up", args.node))
+    })?;
+    print(&if args.json { said } else { people(&shown) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(spec: &Spec, node: &str) -> String {
+    let names: Vec<&str> = spec.nodes.keys().map(|name| name.as_str()).collect();
+    let way_out = match nearest(node, &names) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    format!("the specification has no node {node:?}: {way_out}")
+}
+
+async fn ask(door: &Door, node: &str) -> Result<String, Fault> {
+    let host = Host::enter(door).await.map_err(Fault::blind)?;
+    let command = format!("{PROGRAMS}/ringfort node policy --show");
+    let output = timeout(ANSWER, host.run(&command, &[])).await;
+    let output = output
+        .map_err(|_| Fault::blind(format!("{node}: no answer within {} s", ANSWER.as_secs())))?
+        .map_err(Fault::blind)?;
+    if !output.ok() {
+        return Err(Fault::blind(format!(
+            "{node}: {}; look at journalctl -u ringfort-policy there",
+            output.complaint()
+        )));
+    }
+    String::from_utf8(output.stdout).map_err(Fault::blind)
+}
+
+/// Writes what is in force, for people.
+pub fn people(shown: &Shown) -> String {
+    let mut text = pods(shown);
+    text.push_str(&refused(shown));
+    text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
+    if shown.meddled > 0 {
+        text.push_str(&format!(
+            "\nanother program changed the rules {} times; they were put back each time\n",
+            shown.meddled
+        ));
+    }
+    text
+}
+
+fn pods(shown: &Shown) -> String {
+    if shown.pods.is_empty() {
+        return format!("{} has no pods that policies are for\n", shown.node);
+    }
+    let mut table = table(&["POD", "ADDRESSES", "OUT", "REFUSED", "IN", "REFUSED"]);
+    for pod in &shown.pods {
+        let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
+        table.add_row([
+            pod.pod.clone(),
+            addresses.join("\n"),
+            way(&pod.egress),
+            pod.egress.refused_packets.to_string(),
+            way(&pod.ingress),
+            pod.ingress.refused_packets.to_string(),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn way(way: &ShownWay) -> String {
+    match way.closed_by.is_empty() {
+        true => "open".to_owned(),
+        false => format!("closed by {}", way.closed_by.join(",\n")),
+    }
+}
+
+fn refused(shown: &Shown) -> String {
+    if shown.refused.is_empty() {
+        return "\nnothing was refused in the last two minutes\n".to_owned();
+    }
+    let mut table = table(&["FROM", "TO", "PORT", "AT", "PACKETS"]);
+    for (refusal, packets) in &shown.refused {
+        let (own, peer) = (name(shown, refusal.own), name(shown, refusal.peer));
+        let (from, to) = if refusal.way == "egress" { (own, peer) } else { (peer, own) };
+        let port = format!("{} {}", refusal.protocol.to_uppercase(), refusal.port);
+        table.add_row([from, to, port, refusal.way.clone(), packets.to_string()]);
+    }
+    format!("\nrefused in the last two minutes\n{table}\n")
+}
+
+/// Says whose an address is, as far as the node knows.
+fn name(shown: &Shown, address: IpAddr) -> String {
+    let of_it = shown.pods.iter().find(|pod| pod.addresses.contains(&address));
+    of_it.map_or_else(|| address.to_string(), |pod| format!("{} ({address})", pod.pod))
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(header);
+    table
+}

@@ -1,0 +1,366 @@
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Parser;
+use ringfort_netpol::{Refusal, Shown, ShownPod, ShownWay};
+use serde_json::json;
+
+use super::explain::{Asked, Said, say};
+use super::report::{Report, Verdict};
+use super::seen::{Seen, defaults};
+use super::{ends, live, manifests, show};
+use crate::cli::{Cli, Fault};
+
+const NAMESPACES: &str = "
+kind: List
+apiVersion: v1
+items:
+- {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: shop}}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: bank, labels: {team: bank}}}
+";
+
+const PODS: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: bank, labels: {app: db, pod-template-hash: abc}}
+spec:
+  containers: [{name: c, ports: [{name: sql, containerPort: 5432}]}]
+status: {podIP: 10.1.0.5}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: bank}
+spec: {hostNetwork: true, nodeName: w1, containers: []}
+status: {podIP: 10.0.0.21}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: bank}
+spec: {clusterIP: 10.96.0.9}
+";
+
+const OPENING: &str = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: out, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: bank}}}]
+    ports: [{port: sql}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: in, namespace: bank}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {team: shop}}, podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 5432}]
+";
+
+/// Puts texts into files of a directory and reads it.
+fn read(files: &[(&str, &str)], closed: bool) -> Result<Seen, Fault> {
+    let room = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = room.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    manifests::read(&[room.path().to_owned()], defaults(closed, [].into()))
+}
+
+fn all() -> Seen {
+    let files = [("ns.yaml", NAMESPACES), ("deep/pods.yml", PODS), ("deep/in/p.yaml", OPENING)];
+    read(&files, true).unwrap()
+}
+
+fn ask(seen: &Seen, from: &str, to: &str) -> Result<Said, Fault> {
+    let (from, to) = (ends::end(from).unwrap(), ends::end(to).unwrap());
+    say(seen, Asked::Connection { from: from.end, to: to.end, at: to.port.unwrap() })
+}
+
+fn report(seen: &Seen, from: &str, to: &str) -> Report {
+    match ask(seen, from, to).unwrap() {
+        Said::Connection(report) => *report,
+        Said::Ways(_) => unreachable!("a connection was asked about"),
+    }
+}
+
+fn check(seen: &Seen, from: &str, to: &str, expected: Verdict) -> Report {
+    let report = report(seen, from, to);
+    assert_eq!(report.verdict, expected, "{from} to {to}: {report:?}");
+    report
+}
+
+#[test]
+fn a_template_stands_for_its_pods_and_names_of_ports_are_known() {
+    let seen = all();
+    let report = check(&seen, "shop/web", "bank/db:sql", Verdict::Allowed);
+    assert_eq!((report.from.as_str(), report.port), ("shop/deployment/web", 5432));
+    assert_eq!(report.egress.allowed_by[0].rule, "egress[0]");
+    assert_eq!(report.ingress.closed_by, ["the default of the cluster", "NetworkPolicy bank/in"]);
+    check(&seen, "shop/deployment/web", "bank/db:5432", Verdict::Allowed);
+    check(&seen, "shop/web", "10.1.0.5:5432", Verdict::Allowed);
+}
+
+#[test]
+fn what_is_refused_comes_with_the_policy_that_would_allow_it() {
+    let seen = all();
+    let report = check(&seen, "shop/web", "bank/db:53/udp", Verdict::Refused);
+    let policy = report.ingress.would_allow.unwrap();
+    let expected = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "allow-from-shop-deployment-web-udp-53", "namespace": "bank"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app": "db"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{
+                "from": [{
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
+                    "podSelector": {"matchLabels": {"app": "web"}},
+                }],
+                "ports": [{"protocol": "UDP", "port": 53}],
+            }],
+        },
+    });
+    assert_eq!(policy, expected);
+}
+
+#[test]
+fn a_pod_without_labels_is_noted_once() {
+    let pod = |name| format!("{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}\n---\n");
+    let pods = pod("one") + &pod("two");
+    let report =
+        check(&read(&[("a.yaml", &pods)], true).unwrap(), "one", "two:1", Verdict::Refused);
+    assert_eq!(report.notes.len(), 2, "{:?}", report.notes);
+    assert!(report.notes[0].starts_with("default/one has no labels"), "{:?}", report.notes);
+}
+
+#[test]
+fn the_policies_that_are_proposed_are_enough() {
+    let ways = [
+        ("shop/web", "bank/db:53/udp"),
+        ("shop/web", "[fd00::1]:443"),
+        ("192.0.2.7", "bank/db:80"),
+    ];
+    for (from, to) in ways {
+        let mut seen = all();
+        let refused = report(&seen, from, to);
+        for policy in [refused.egress.would_allow, refused.ingress.would_allow].iter().flatten() {
+            let place = ringfort_netpol::core::place(policy).unwrap();
+            let policy = ringfort_netpol::core::policy(policy).unwrap();
+            seen.world.policies.insert(place, policy);
+        }
+        check(&seen, from, to, Verdict::Allowed);
+    }
+}
+
+#[test]
+fn namespaces_are_closed_unless_it_is_said_otherwise() {
+    let files = [("ns.yaml", NAMESPACES), ("pods.yaml", PODS)];
+    let closed = read(&files, true).unwrap();
+    let report = check(&closed, "shop/web", "bank/db:5432", Verdict::Refused);
+    assert_eq!(report.egress.closed_by, ["the default of the cluster"]);
+    assert!(report.egress.lets_through[0].allows.contains("k8s-app=kube-dns"), "{report:?}");
+    let open = read(&files, false).unwrap();
+    check(&open, "shop/web", "bank/db:5432", Verdict::Allowed);
+}
+
+#[test]
+fn what_cannot_be_said_is_unknown() {
+    // A rule asks for labels of a namespace that is in no file.
+    let bare = read(&[("pods.yaml", PODS), ("p.yaml", OPENING)], true).unwrap();
+    let report = check(&bare, "shop/web", "bank/db:5432", Verdict::Unknown);
+    assert_eq!(report.egress.verdict, Verdict::Allowed);
+    assert!(report.why.unwrap().contains("those of shop were not seen"));
+    check(&bare, "shop/web", "bank/db:5433", Verdict::Refused);
+    // A pod without an address meets a range.
+    let block = OPENING.replace(
+        "from: [{namespaceSelector: {matchLabels: {team: shop}}, podSelector: {matchLabels: {app: web}}}]",
+        "from: [{ipBlock: {cidr: 10.1.0.0/16}}]",
+    );
+    let files = [("ns.yaml", NAMESPACES), ("pods.yaml", PODS), ("p.yaml", block.as_str())];
+    check(&read(&files, true).unwrap(), "shop/web", "bank/db:5432", Verdict::Unknown);
+    // Nobody here judges cluster-wide policies.
+    let wider = "{apiVersion: policy.networking.k8s.io/v1alpha1, kind: AdminNetworkPolicy, metadata: {name: a}}";
+    let files = [("pods.yaml", PODS), ("wider.yaml", wider)];
+    let seen = read(&files, false).unwrap();
+    let report = check(&seen, "shop/web", "bank/db:5432", Verdict::Unknown);
+    assert!(report.why.unwrap().contains("AdminNetworkPolicy a"));
+}
+
+#[test]
+fn a_pod_s_own_machine_always_reaches_it() {
+    let on = |node: &str| {
+        let pods = PODS.replace(
+            "spec:\n  containers: [{name: c, ports",
+            &format!("spec:\n  nodeName: {node}\n  containers: [{{name: c, ports"),
+        );
+        read(&[("pods.yaml", pods.as_str())], true).unwrap()
+    };
+    check(&on("w1"), "bank/agent", "bank/db:1", Verdict::Allowed);
+    check(&on("w1"), "10.0.0.21", "bank/db:1", Verdict::Allowed);
+    let report = check(&on("w2"), "bank/agent", "bank/db:1", Verdict::Refused);
+    let from = &report.ingress.would_allow.unwrap()["spec"]["ingress"][0]["from"];
+    assert_eq!(*from, json!([{"ipBlock": {"cidr": "10.0.0.21/32"}}]));
+    check(&read(&[("p.yaml", PODS)], true).unwrap(), "bank/agent", "bank/db:1", Verdict::Unknown);
+}
+
+#[test]
+fn bad_manifests_are_named() {
+    let check = |text: &str, part: &str| {
+        let fault = read(&[("bad.yaml", text)], true).err().unwrap();
+        let said = fault.to_string();
+        assert_eq!(fault.code, 2, "{said}");
+        assert!(said.contains("bad.yaml: ") && said.contains(part), "{said}");
+    };
+    check("a: [", "line ");
+    check("a: 1", "an object has no kind");
+    let policy = OPENING.replace("podSelector: {}", "podSelector: {}\n  future: 1");
+    check(&policy, "NetworkPolicy bank/in: unknown field `future`");
+    check("{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {v: 1}}}", "labels are texts");
+    check("{apiVersion: v1, kind: Pod, metadata: {generateName: a}}", "has no metadata.name");
+    let two = format!("{OPENING}---\n{}", OPENING.replace("5432", "1"));
+    check(&two, "NetworkPolicy bank/in stands in ");
+    let gone = manifests::read(&[PathBuf::from("/nowhere/a.yaml")], defaults(true, [].into()));
+    assert!(gone.err().unwrap().to_string().contains("cannot be read"));
+}
+
+#[test]
+fn who_is_not_there_is_told_with_a_way_out() {
+    let seen = all();
+    let check = |from: &str, to: &str, part: &str| {
+        let fault = ask(&seen, from, to).err().unwrap();
+        assert_eq!(fault.code, 2);
+        assert!(fault.to_string().contains(part), "{fault}");
+    };
+    check("shop/gone", "bank/db:1", "there is no pod shop/gone: there are shop/deployment/web");
+    check("empty/x", "bank/db:1", "nothing was found in namespace empty");
+    check("shop/web", "bank/bd:1", "did you mean bank/db?");
+    check("shop/web", "bank/db:http", "has no TCP port called \"http\"");
+    check("shop/web", "10.96.0.9:5432", "the address of Service bank/db");
+}
+
+#[test]
+fn a_workload_s_kind_is_asked_for_where_it_matters() {
+    let job = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: web, namespace: shop}, spec: {jobTemplate: {spec: {template: {metadata: {labels: {app: job}}}}}}}";
+    let seen = read(&[("a.yaml", PODS), ("b.json", &json_of(job))], true).unwrap();
+    let fault = ask(&seen, "shop/web", "bank/db:1").err().unwrap().to_string();
+    assert!(fault.contains("shop/cronjob/web, shop/deployment/web"), "{fault}");
+    check(&seen, "shop/cronjob/web", "bank/db:1", Verdict::Refused);
+}
+
+/// The same in JSON, indented with a tab.
+fn json_of(yaml: &str) -> String {
+    let value = &ringfort_facts::yaml::documents::<serde_json::Value>(yaml).unwrap()[0];
+    value.to_string().replacen('{', "{\n\t", 1)
+}
+
+#[test]
+fn people_read_the_verdict_first() {
+    let seen = all();
+    let said = ask(&seen, "shop/web", "bank/db:5433").unwrap();
+    assert_eq!(said.code(), 1);
+    let text = said.people();
+    let begin = "\
+refused: shop/deployment/web to bank/db at TCP 5433
+leaving shop/deployment/web: refused
+  closed by the default of the cluster
+  closed by NetworkPolicy shop/out
+";
+    assert!(text.starts_with(begin), "{text}");
+    assert!(text.contains("\nthis policy would let it reach bank/db:\n\napiVersion: "), "{text}");
+    let pod = ends::pod("shop/web").unwrap();
+    let said = say(&seen, Asked::Ways(pod.end)).unwrap();
+    let expected = "\
+leaving shop/deployment/web: closed
+  closed by the default of the cluster
+  closed by NetworkPolicy shop/out
+  let through by the default of the cluster, egress[0]: to pods with k8s-app=kube-dns of namespaces with kubernetes.io/metadata.name=kube-system at UDP 53, TCP 53
+  let through by NetworkPolicy shop/out, egress[0]: to all pods of namespaces with kubernetes.io/metadata.name=bank at the TCP port called \"sql\"
+reaching shop/deployment/web: closed
+  closed by the default of the cluster
+  nothing is let through
+";
+    assert_eq!((said.code(), said.people().as_str()), (0, expected));
+}
+
+#[test]
+fn the_notice_of_a_cluster_is_read() {
+    let said = |closed: &str, open: &str| {
+        live::said(&json!({"closed": closed, "openNamespaceLabels": open}))
+    };
+    assert_eq!(said("true", "a/b, c").unwrap(), (true, ["a/b".to_owned(), "c".to_owned()].into()));
+    assert_eq!(said("false", "").unwrap(), (false, [].into()));
+    assert!(said("perhaps", "").is_err());
+}
+
+#[test]
+fn the_command_line_is_read() {
+    let check = |line: &str, well: bool| {
+        let words = ["ringfort", "netpol"].into_iter().chain(line.split(' '));
+        let read = Cli::try_parse_from(words);
+        assert_eq!(read.is_ok(), well, "{line}: {:?}", read.err().map(|it| it.to_string()));
+    };
+    check("explain a/b", true);
+    check("explain a/b -f x -f y --open-by-default", true);
+    check("explain a/b --to 10.0.0.1 --port 53/udp", true);
+    check("explain a/b --to c/d:1 --from c/d", false);
+    check("explain a/b --port 1", false);
+    check("explain a/b --open-by-default", false);
+    check("explain 10.0.0.1", false);
+    check("show cp1 -f other.yaml --json", true);
+    check("show", false);
+}
+
+#[test]
+fn a_node_s_pods_and_what_it_refused_are_shown() {
+    let closed = ShownWay {
+        closed_by: vec!["NetworkPolicy a/x".to_owned()],
+        allows: Vec::new(),
+        refused_packets: 7,
+    };
+    let pod = ShownPod {
+        pod: "a/web".to_owned(),
+        addresses: vec!["10.1.0.5".parse().unwrap()],
+        egress: ShownWay::default(),
+        ingress: closed,
+    };
+    let refusal = Refusal {
+        way: "ingress".to_owned(),
+        own: "10.1.0.5".parse().unwrap(),
+        peer: "10.1.1.9".parse().unwrap(),
+        protocol: "tcp".to_owned(),
+        port: 80,
+    };
+    let shown = Shown {
+        node: "w1".to_owned(),
+        pods: vec![pod],
+        trouble: vec!["no answer".to_owned()],
+        meddled: 2,
+        refused: vec![(refusal, 3)],
+        ..Shown::default()
+    };
+    let text = show::people(&shown);
+    let lines: Vec<String> =
+        text.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "a/web 10.1.0.5 open 0 closed by NetworkPolicy a/x 7",
+        "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
+        "trouble: no answer",
+        "another program changed the rules 2 times; they were put back each time",
+    ] {
+        assert!(lines.iter().any(|it| it == line), "{line}\n{text}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Network policies on real machines: what passes, what ends, and what happens without the enforcer.
+
+use std::time::{Duration, Instant};
+
+use crate::cluster::Cluster;
+
+const NAMESPACE: &str = "fenced";
+
+/// A pod that serves, on a worker.
+fn server(name: &str, worker: &str) -> String {
+    format!(
+        "\
+apiVersion: v1
+kind: Pod
+metadata: {{ name: {name}, namespace: {NAMESPACE}, labels: {{ app: {name} }} }}
+spec:
+  nodeName: {worker}
+  containers:
+    - name: server
+      image: ringfort.dev/probe:1
+      args: [serve]
+      securityContext:
+        allowPrivilegeEscalation: false
+        runAsNonRoot: true
+        runAsUser: 65532
+        capabilities: {{ drop: [ALL] }}
+      readinessProbe: {{ tcpSocket: {{ port: 8080 }}, periodSeconds: 1 }}
+"
+    )
+}
+
+/// A policy that lets one machine in.
+fn policy(address: &str) -> String {
+    format!(
+        "\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{ name: one-machine, namespace: {NAMESPACE} }}
+spec:
+  podSelector: {{ matchLabels: {{ app: server }} }}
+  ingress:
+    - from: [{{ ipBlock: {{ cidr: {address}/32 }} }}]
+      ports: [{{ port: 8080 }}]
+"
+    )
+}
+
+fn apply(cluster: &Cluster, manifest: &str) {
+    let path = cluster.directory.join("fenced.yaml");
+    std::fs::write(&path, manifest).unwrap();
+    well(cluster, &["apply", "-f", path.to_str().unwrap()]);
+}
+
+fn well(cluster: &Cluster, arguments: &[&str]) -> String {
+    let said = cluster.kubectl(arguments);
+    assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.stderr);
+    said.stdout
+}
+
+fn start(cluster: &Cluster, name: &str, worker: &str) -> String {
+    apply(cluster, &server(name, worker));
+    let pod = format!("pod/{name}");
+    let wait = ["-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=60s", &pod];
+    well(cluster, &wait);
+    well(cluster, &["-n", NAMESPACE, "get", &pod, "-o", "jsonpath={.status.podIP}"])
+}
+
+/// Whether a machine reaches a pod.
+fn reaches(cluster: &Cluster, machine: &str, pod: &str) -> bool {
+    let knock =
+        format!("timeout 2 bash -c '</dev/tcp/{pod}/8080' 2>/dev/null && echo open || true");
+    cluster.on(machine, &knock).trim() == "open"
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}: not within ten seconds");
+    }
+    start.elapsed()
+}
+
+/// A namespace is closed at first; a policy opens it to whom it names; what it allowed ends with it, also
+/// in the middle of a connection.
+pub fn policies(cluster: &Cluster) {
+    well(cluster, &["create", "namespace", NAMESPACE]);
+    let pod = start(cluster, "server", "w1");
+    let address = |machine: &str| {
+        let members = cluster.members();
+        members.into_iter().find(|(name, _)| name == machine).unwrap().1
+    };
+    assert!(reaches(cluster, "w1", &pod), "its own machine reaches a pod");
+    for machine in ["cp1", "cp2", "w2"] {
+        assert!(!reaches(cluster, machine, &pod), "{machine} reaches a pod of a closed namespace");
+    }
+    apply(cluster, &policy(&address("cp1")));
+    let took = until("cp1 reaches the pod", || reaches(cluster, "cp1", &pod));
+    println!("     a policy was in force after {took:.1?}");
+    assert!(!reaches(cluster, "cp2", &pod), "cp2 is not named");
+    // Opens a connection, and speaks on it when it is told to.
+    let speak = format!(
+        "rm -f /run/speak /run/heard /run/opened
+         setsid bash -c 'exec 3<>/dev/tcp/{pod}/8080; touch /run/opened
+           until [ -e /run/speak ]; do sleep 0.1; done
+           printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3; timeout 4 cat <&3 >/run/heard; echo end >>/run/heard' \
+           >/dev/null 2>&1 </dev/null &
+         until [ -e /run/opened ]; do sleep 0.1; done"
+    );
+    let hear = "touch /run/speak; until grep -q end /run/heard 2>/dev/null; do sleep 0.1; done; cat /run/heard";
+    cluster.on("cp1", &speak);
+    let heard = cluster.on("cp1", hear);
+    assert!(heard.contains("200 OK"), "a connection that is allowed is answered: {heard}");
+    cluster.on("cp1", &speak);
+    well(cluster, &["-n", NAMESPACE, "delete", "networkpolicy", "one-machine"]);
+    until("cp1 is shut out", || !reaches(cluster, "cp1", &pod));
+    let heard = cluster.on("cp1", hear);
+    assert!(!heard.contains("200 OK"), "a connection outlives what allowed it: {heard}");
+    let shown = cluster.on("w1", "ringfort node policy --show");
+    assert!(shown.contains(&address("cp1")), "what was refused is told: {shown}");
+}
+
+/// Without the enforcer what is closed stays closed and no pod starts; what others change is put back.
+pub fn enforcer(cluster: &Cluster) {
+    let pod =
+        well(cluster, &["-n", NAMESPACE, "get", "pod/server", "-o", "jsonpath={.status.podIP}"]);
+    let rules =
+        "nft list chain inet ringfort-policy egress_forward >/dev/null 2>&1 && echo there || true";
+    cluster.on("w1", "nft delete table inet ringfort-policy");
+    let took = until("the rules are back", || cluster.on("w1", rules).trim() == "there");
+    println!("     deleted rules were back after {took:.1?}");
+    assert!(!reaches(cluster, "cp1", &pod), "put back is what was there");
+    let meddled = cluster.on("w1", "ringfort node policy --show");
+    assert!(meddled.contains("\"meddled\":1"), "it is a finding: {meddled}");
+    cluster.on("w1", "systemctl stop ringfort-policy");
+    assert!(!reaches(cluster, "cp1", &pod), "without the enforcer the rules stay");
+    apply(cluster, &server("late", "w1"));
+    std::thread::sleep(Duration::from_secs(6));
+    let phase = ["-n", NAMESPACE, "get", "pod/late", "-o", "jsonpath={.status.phase}"];
+    assert_eq!(well(cluster, &phase), "Pending", "without the enforcer no pod starts");
+    cluster.on("w1", "systemctl start ringfort-policy");
+    let wait = ["-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=90s", "pod/late"];
+    well(cluster, &wait);
+    assert!(!reaches(cluster, "cp1", &pod), "a start opens nothing");
+    well(cluster, &["delete", "namespace", NAMESPACE]);
+}
