@@ -5,6 +5,7 @@ mod create;
 mod kubeadm;
 mod lab;
 mod load;
+mod netpol;
 mod outage;
 mod prove;
 mod report;
@@ -18,6 +19,7 @@ use crate::workspace::Workspace;
 const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
        cargo xtask bench prove [ARGUMENTS, see bench prove --help]
        cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
+       cargo xtask bench netpol
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
@@ -27,6 +29,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"create", rest)) => create::task(workspace, rest),
         Some((&"prove", rest)) => prove::task(workspace, rest),
         Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
+        Some((&"netpol", rest)) => netpol::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),

@@ -20,6 +20,13 @@ const AFTERMATH: &[(&str, &[&[&str]])] = &[
         ],
     ),
     (
+        "ringfort-policy.service",
+        &[
+            &["nft", "delete", "table", "inet", "ringfort-policy"],
+            &["rm", "-rf", "/run/ringfort-policy"],
+        ],
+    ),
+    (
         "ringfort-routes.service",
         &[
             &["ip", "-4", "rule", "delete", "lookup", "82", "priority", "8200"],

@@ -265,7 +265,11 @@ pub fn nothing_planned(cluster: &Cluster) {
 
 /// Sees that a run ended well.
 pub fn well(said: &Said) {
-    let is_open = |event: &&Value| event["event"] == "proof" && event["verdict"] != "proved";
-    let not_proved: Vec<&Value> = said.events.iter().filter(is_open).collect();
-    assert_eq!(said.code, Some(0), "{}\n{not_proved:#?}\n{}", said.stderr, said.end());
+    let is_open = |event: &&Value| match event["event"].as_str() {
+        Some("proof") => event["verdict"] != "proved",
+        Some("preflight") => event["fatal"] == true,
+        _ => false,
+    };
+    let open: Vec<&Value> = said.events.iter().filter(is_open).collect();
+    assert_eq!(said.code, Some(0), "{}\n{open:#?}\n{}", said.stderr, said.end());
 }

@@ -84,6 +84,8 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
 /// in the middle of a connection.
 pub fn policies(cluster: &Cluster) {
     well(cluster, &["create", "namespace", NAMESPACE]);
+    let account = ["-n", NAMESPACE, "get", "serviceaccount", "default"];
+    until("the account is there", || cluster.kubectl(&account).code == Some(0));
     let pod = start(cluster, "server", "w1");
     let address = |machine: &str| {
         let members = cluster.members();

@@ -25,6 +25,6 @@ pub(super) const ALL: &[Sabotage] = &[
         about: "the guard is missing on one server",
         on: On::OneControlPlane,
         harms: &[Harm::NoGuard],
-        also: &[],
+        also: &["node/closed-files"],
     },
 ];

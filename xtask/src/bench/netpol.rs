@@ -1,0 +1,73 @@
+//! `cargo xtask bench netpol`: what deciding about network policies costs, and what the kernel takes.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::process;
+use crate::workspace::Workspace;
+
+const USAGE: &str = "usage: cargo xtask bench netpol
+
+Measures in the development profile, which is not the faster one, in a network namespace of its own.
+Needs root and nft.";
+
+/// What was promised, in milliseconds and megabytes, for 1,000 policies over 5,000 pods.
+const DECIDE_MS: f64 = 500.0;
+const CHANGE_MS: f64 = 50.0;
+const MEMORY_MB: f64 = 80.0;
+
+/// Measures, and prints the table. Fails if a promise was missed.
+pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    match arguments {
+        [] => {}
+        ["--help"] => {
+            println!("{USAGE}");
+            return Ok(());
+        }
+        _ => return Err(Failure::usage(USAGE)),
+    }
+    let mut build = workspace.cargo(&["build", "--quiet", "--locked"]);
+    process::run(build.args(["--package", "ringfort-netpol", "--example", "figures"]))?;
+    let program = workspace.built("debug")?.join("examples/figures");
+    let printed = process::capture(Command::new("unshare").arg("--net").arg(program))?;
+    let found: Value = serde_json::from_str(&printed)
+        .map_err(|_| Failure::stuck("the measurement printed something else"))?;
+    let missed = report(&found);
+    match missed.as_slice() {
+        [] => Ok(()),
+        missed => Err(Failure::findings(format!("missed: {}", missed.join("; ")))),
+    }
+}
+
+/// Prints what was found, and gives what is worse than promised.
+fn report(found: &Value) -> Vec<String> {
+    let mut missed = Vec::new();
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::MAX);
+    for one in found["measured"].as_array().into_iter().flatten() {
+        println!(
+            "{} policies over {} pods, {} of them on the node: {} sets with {} elements",
+            one["policies"], one["pods"], one["own_pods"], one["sets"], one["elements"]
+        );
+        println!("  all given to the kernel at once   {:7.1} ms", number(&one["load_all_ms"]));
+        for (what, key, limit) in [
+            ("everything decided anew", "decide_ms", DECIDE_MS),
+            ("a pod of the node changed", "own_pod_changed_ms", CHANGE_MS),
+            ("a pod elsewhere changed", "other_pod_changed_ms", CHANGE_MS),
+            ("a policy changed", "policy_changed_ms", CHANGE_MS),
+        ] {
+            let (median, most) = (number(&one[key]["median"]), number(&one[key]["most"]));
+            println!("  {what:<33} {median:7.1} ms, {most:.1} at most (limit {limit})");
+            if median > limit {
+                missed.push(format!("{what}: {median:.1} ms"));
+            }
+        }
+    }
+    let memory = number(&found["memory_mb"]);
+    println!("  memory, with the objects of both   {memory:6.1} MB (limit {MEMORY_MB})");
+    if memory > MEMORY_MB {
+        missed.push(format!("memory: {memory:.1} MB"));
+    }
+    missed
+}
