@@ -213,7 +213,7 @@ fn reset(cluster: &Cluster) {
     nothing_planned(cluster);
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
     assert_eq!(cluster.differences(), Vec::<String>::new());
-    let left = "ip -o link | grep -E 'cni0|veth|ringfort'; nft list tables | grep kube; \
+    let left = "ip -o link | grep -E 'cni0|veth|ringfort'; nft list tables | grep -E 'kube|ringfort'; \
                 ip route | grep 10.244; ls -A /var/lib/ringfort | grep -v seed";
     for machine in MACHINES {
         assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
