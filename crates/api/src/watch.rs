@@ -39,6 +39,8 @@ pub enum Heard {
     Complete,
     /// An object that is gone, as it was.
     Gone(Value),
+    /// The server is heard from here on: what was missed meanwhile comes first.
+    Listening,
     /// The server cannot be heard; it is tried again.
     Trouble(ApiError),
 }
@@ -114,6 +116,7 @@ async fn watch(
         Err(ApiError::Refused { status: 410, .. }) => return Ok(None),
         other => other?,
     };
+    tell(Heard::Listening);
     let mut events = pin!(events);
     let mut version = version.to_owned();
     while let Some(event) = events.next().await {

@@ -328,6 +328,9 @@ impl Enforcer {
     }
 
     fn answer_waiting(&mut self) {
+        if !self.state.is_current() {
+            return;
+        }
         let pods = &self.state.world.pods;
         let is_known = |waiting: &mut Waiting| {
             pods.get(&waiting.place).is_some_and(|pod| pod.uid == waiting.uid)
@@ -341,7 +344,12 @@ impl Enforcer {
     fn give_up_late(&mut self) {
         let now = Instant::now();
         for waiting in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
-            let why = format!("the API has not told of pod {} yet", waiting.place);
+            let why = match self.state.trouble.values().next() {
+                Some(trouble) => {
+                    format!("policies may have changed and are not heard of: {trouble}")
+                }
+                None => format!("the API has not told of pod {} yet", waiting.place),
+            };
             tracing::warn!(pod = %waiting.place, "not let in: {why}");
             let _ = waiting.answer.send(Reply::Failed(why));
         }

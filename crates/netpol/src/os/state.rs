@@ -43,6 +43,7 @@ pub(super) enum News {
     Policy(Place, Policy),
     Complete,
     Gone(Place),
+    Listening,
     Trouble(String),
 }
 
@@ -52,6 +53,7 @@ impl News {
         Some(match heard {
             Heard::Begin => Self::Begin,
             Heard::Complete => Self::Complete,
+            Heard::Listening => Self::Listening,
             Heard::Trouble(error) => Self::Trouble(error.to_string()),
             Heard::Gone(object) => Self::Gone(place(object)?),
             Heard::Object(object) => Self::object(kind, object)?,
@@ -98,16 +100,23 @@ impl State {
         self.complete.len() == Kind::ALL.len()
     }
 
-    /// Takes news, and says whether they change who may talk to whom.
+    /// Says whether all that happens is heard of now: whoever begins must not begin by old policies.
+    pub(super) fn is_current(&self) -> bool {
+        self.is_complete() && self.trouble.is_empty()
+    }
+
+    /// Takes news, and says whether there is something to decide.
     pub(super) fn take(&mut self, kind: Kind, news: News) -> bool {
-        if !matches!(news, News::Trouble(_)) && self.trouble.remove(&kind).is_some() {
+        let again = !matches!(news, News::Trouble(_)) && self.trouble.remove(&kind).is_some();
+        if again {
             tracing::info!(?kind, "heard again");
         }
-        match news {
+        let changed = match news {
             News::Begin => {
                 self.listing.insert(kind, World::default());
                 false
             }
+            News::Listening => false,
             News::Complete => self.complete(kind),
             News::Trouble(why) => {
                 if self.trouble.get(&kind) != Some(&why) {
@@ -120,7 +129,8 @@ impl State {
                 let world = self.listing.get_mut(&kind).unwrap_or(&mut self.world);
                 put(world, kind, object)
             }
-        }
+        };
+        changed || again
     }
 
     fn complete(&mut self, kind: Kind) -> bool {
@@ -149,7 +159,7 @@ fn put(world: &mut World, kind: Kind, news: News) -> bool {
             Kind::Pods => world.pods.remove(&place).is_some(),
             Kind::Policies => world.policies.remove(&place).is_some(),
         },
-        News::Begin | News::Complete | News::Trouble(_) => false,
+        News::Begin | News::Complete | News::Listening | News::Trouble(_) => false,
     }
 }
 
@@ -215,6 +225,24 @@ mod tests {
         assert!(!tell(&mut state, Kind::Pods, &Heard::Object(same)));
         assert!(tell(&mut state, Kind::Pods, &Heard::Object(pod("one", "10.0.0.2"))));
         assert!(tell(&mut state, Kind::Pods, &Heard::Gone(pod("one", "10.0.0.2"))));
+    }
+
+    #[test]
+    fn what_is_not_heard_any_more_is_not_current_until_it_is_heard_again() {
+        let mut state = State::new(World::default());
+        for kind in Kind::ALL {
+            tell(&mut state, kind, &Heard::Begin);
+            tell(&mut state, kind, &Heard::Complete);
+        }
+        assert!(state.is_current());
+        let trouble = Heard::Trouble(ringfort_api::ApiError::Unreachable { why: "away".into() });
+        assert!(!tell(&mut state, Kind::Policies, &trouble));
+        assert!(!state.is_current());
+        assert!(!tell(&mut state, Kind::Pods, &Heard::Listening));
+        assert!(!state.is_current());
+        // Whoever waits for it is answered now.
+        assert!(tell(&mut state, Kind::Policies, &Heard::Listening));
+        assert!(state.is_current());
     }
 
     #[test]
