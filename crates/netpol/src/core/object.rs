@@ -299,10 +299,10 @@ pub fn policy(object: &Value) -> Result<Policy, Unreadable> {
     // Where no types are said, a policy is for ingress, and for egress if it has rules of it.
     let ingress = says(Direction::Ingress).unwrap_or(true);
     let egress = says(Direction::Egress).unwrap_or(written.egress.is_some());
-    let rules = |list: Option<Vec<WrittenRule>>| -> Result<Vec<Rule>, String> {
-        list.unwrap_or_default().into_iter().map(WrittenRule::read).collect()
-    };
-    let (incoming, outgoing) = (rules(written.ingress), rules(written.egress));
+    let incoming = written.ingress.unwrap_or_default().into_iter();
+    let incoming: Result<Vec<Rule>, String> = incoming.map(|it| rule(it.from, it.ports)).collect();
+    let outgoing = written.egress.unwrap_or_default().into_iter();
+    let outgoing: Result<Vec<Rule>, String> = outgoing.map(|it| rule(it.to, it.ports)).collect();
     let (incoming, outgoing) = (incoming.map_err(fail)?, outgoing.map_err(fail)?);
     Ok(Policy {
         selector: written.pod_selector,
@@ -319,16 +319,25 @@ struct WrittenPolicy {
     #[serde(default)]
     policy_types: Option<Vec<Direction>>,
     #[serde(default)]
-    ingress: Option<Vec<WrittenRule>>,
+    ingress: Option<Vec<WrittenIngress>>,
     #[serde(default)]
-    egress: Option<Vec<WrittenRule>>,
+    egress: Option<Vec<WrittenEgress>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRule {
-    #[serde(default, alias = "to")]
+struct WrittenIngress {
+    #[serde(default)]
     from: Option<Vec<WrittenPeer>>,
+    #[serde(default)]
+    ports: Option<Vec<WrittenPort>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEgress {
+    #[serde(default)]
+    to: Option<Vec<WrittenPeer>>,
     #[serde(default)]
     ports: Option<Vec<WrittenPort>>,
 }
@@ -364,15 +373,10 @@ enum NumberOrName {
     Name(String),
 }
 
-impl WrittenRule {
-    fn read(self) -> Result<Rule, String> {
-        let peers = self.from.unwrap_or_default().into_iter().map(WrittenPeer::read);
-        let ports = self.ports.unwrap_or_default().into_iter().map(WrittenPort::read);
-        Ok(Rule {
-            peers: peers.collect::<Result<_, _>>()?,
-            ports: ports.collect::<Result<_, _>>()?,
-        })
-    }
+fn rule(peers: Option<Vec<WrittenPeer>>, ports: Option<Vec<WrittenPort>>) -> Result<Rule, String> {
+    let peers = peers.unwrap_or_default().into_iter().map(WrittenPeer::read);
+    let ports = ports.unwrap_or_default().into_iter().map(WrittenPort::read);
+    Ok(Rule { peers: peers.collect::<Result<_, _>>()?, ports: ports.collect::<Result<_, _>>()? })
 }
 
 impl WrittenPeer {
@@ -423,5 +427,52 @@ impl WrittenPort {
                 Err(format!("endPort stands with the name {name:?}"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Policy, policy};
+
+    fn read(spec: &Value) -> Result<Policy, String> {
+        let object = json!({"metadata": {"namespace": "a", "name": "p"}, "spec": spec});
+        policy(&object).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn refused(spec: &Value, expected: &str) {
+        let error = read(spec).unwrap_err();
+        assert!(error.contains(expected) && error.contains("a/p"), "{error}");
+    }
+
+    #[test]
+    fn which_ways_a_policy_closes_follows_from_its_types_or_its_rules() {
+        let check = |spec: &Value, ingress: bool, egress: bool| {
+            let policy = read(spec).unwrap();
+            assert_eq!((policy.ingress.is_some(), policy.egress.is_some()), (ingress, egress));
+        };
+        check(&json!({"podSelector": {}}), true, false);
+        check(&json!({"podSelector": {}, "egress": []}), true, true);
+        check(&json!({"podSelector": {}, "policyTypes": ["Egress"]}), false, true);
+        check(&json!({"podSelector": {}, "policyTypes": ["Ingress"], "egress": [{}]}), true, false);
+    }
+
+    #[test]
+    fn a_policy_that_says_what_nobody_understands_is_refused() {
+        let ingress = |rule: Value| json!({"podSelector": {}, "ingress": [rule]});
+        // Read as no peers at all, these would open the pod to everyone.
+        refused(&ingress(json!({"to": [{"podSelector": {}}]})), "unknown field `to`");
+        refused(&json!({"podSelector": {}, "egress": [{"from": []}]}), "unknown field `from`");
+        refused(&ingress(json!({"from": [{}]})), "a peer is empty");
+        refused(
+            &ingress(json!({"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}]})),
+            "either ipBlock or selectors",
+        );
+        refused(&ingress(json!({"from": [{"ipBlock": {"cidr": "10.0.0.0"}}]})), "is not a range");
+        refused(&ingress(json!({"ports": [{"port": 90, "endPort": 80}]})), "is before port 90");
+        refused(&ingress(json!({"ports": [{"endPort": 80}]})), "endPort stands without port");
+        refused(&ingress(json!({"ports": [{"port": "web", "endPort": 80}]})), "with the name");
     }
 }
