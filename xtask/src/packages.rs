@@ -30,7 +30,11 @@ pub(crate) const PACKAGES: &[Package] = &[
     needs("debootstrap", "makes the lab's base system", Shown::Program("debootstrap")),
     needs("openssh-client", "makes the lab's host and user keys", Shown::Program("ssh-keygen")),
     needs("iproute2", "builds the lab's network", Shown::Program("ip")),
-    needs("nftables", "cuts links between machines", Shown::Program("nft")),
+    needs(
+        "nftables",
+        "cuts links between machines, and is told of policies",
+        Shown::Program("nft"),
+    ),
     needs("e2fsprogs", "gives each machine a file system of its own", Shown::Program("mkfs.ext4")),
     needs("gcc", "compiles the C parts of runc and of the TLS library", Shown::Program("gcc")),
     needs("libc6-dev", "headers and static libraries of C", Shown::File("/usr/include/stdio.h")),

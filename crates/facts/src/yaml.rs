@@ -1,6 +1,7 @@
 //! Reads YAML the way Kubernetes' own tools do: several documents in a text, or JSON.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Says why a text is no YAML, and where.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -31,6 +32,21 @@ pub fn documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, NotYaml> {
         line: error.location().map_or(1, |at| at.line()),
         why: plain(&error),
     })
+}
+
+/// Gives the items of a list of objects; of anything else, itself.
+pub fn apart(document: Value) -> Vec<Value> {
+    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match document {
+        Value::Null => Vec::new(),
+        Value::Object(mut list) if is_list && list.get("items").is_some_and(Value::is_array) => {
+            match list.remove("items") {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            }
+        }
+        other => vec![other],
+    }
 }
 
 /// What is wrong, without the place and without the text around it.

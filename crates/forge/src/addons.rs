@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ringfort_facts::yaml;
 use ringfort_model::addon::Addon;
 use ringfort_spec::{Spec, on_disk};
 use serde_json::Value;
@@ -63,14 +64,12 @@ pub fn read(spec: &Spec, home: &Path, beside: &Path) -> Result<Vec<Addon>, Addon
 
 /// Takes a file's text apart into objects.
 fn manifests(text: &str) -> Result<Vec<Value>, Vec<String>> {
-    // Numbers such as 0644 are octal to Kubernetes, which reads YAML 1.1.
-    let options = serde_saphyr::options! { legacy_octal_numbers: true };
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| vec![format!("it is no YAML: {error}")])?;
+    let documents: Vec<Value> =
+        yaml::documents(text).map_err(|error| vec![format!("it is no YAML: {error}")])?;
     let (mut objects, mut flaws) = (Vec::new(), Vec::new());
     for (index, document) in documents.into_iter().enumerate() {
         let place = format!("document {}", index + 1);
-        for object in apart(document) {
+        for object in yaml::apart(document) {
             match flaw(&object) {
                 Some(what) => flaws.push(format!("{place}: {what}")),
                 None => objects.push(object),
@@ -78,21 +77,6 @@ fn manifests(text: &str) -> Result<Vec<Value>, Vec<String>> {
         }
     }
     if flaws.is_empty() { Ok(objects) } else { Err(flaws) }
-}
-
-/// Gives the items of a list; of anything else, itself.
-fn apart(document: Value) -> Vec<Value> {
-    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match document {
-        Value::Null => Vec::new(),
-        Value::Object(mut list) if is_list && list.get("items").is_some_and(Value::is_array) => {
-            match list.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            }
-        }
-        other => vec![other],
-    }
 }
 
 fn flaw(object: &Value) -> Option<String> {

@@ -10,8 +10,7 @@ use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench netpol
 
-Measures in the development profile, which is not the faster one, in a network namespace of its own.
-Needs root and nft.";
+Measures in the release profile, in a network namespace of its own. Needs root and nft.";
 
 /// What was promised, in milliseconds and megabytes, for 1,000 policies over 5,000 pods.
 const DECIDE_MS: f64 = 500.0;
@@ -28,9 +27,9 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         }
         _ => return Err(Failure::usage(USAGE)),
     }
-    let mut build = workspace.cargo(&["build", "--quiet", "--locked"]);
+    let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
     process::run(build.args(["--package", "ringfort-netpol", "--example", "figures"]))?;
-    let program = workspace.built("debug")?.join("examples/figures");
+    let program = workspace.built("release")?.join("examples/figures");
     let printed = process::capture(Command::new("unshare").arg("--net").arg(program))?;
     let found: Value = serde_json::from_str(&printed)
         .map_err(|_| Failure::stuck("the measurement printed something else"))?;

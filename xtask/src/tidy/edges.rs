@@ -33,10 +33,7 @@ const HOSTS: &[(&str, &[&str])] = &[
     ("russh", &["ringfort-host"]),
     ("rcgen", &["ringfort-pki"]),
     ("x509-parser", &["ringfort-facts", "ringfort-pki"]),
-    (
-        "serde-saphyr",
-        &["ringfort-facts", "ringfort-forge", "ringfort-node", "ringfort-pki", "ringfort-spec"],
-    ),
+    ("serde-saphyr", &["ringfort-facts", "ringfort-node", "ringfort-pki", "ringfort-spec"]),
     ("clap", &["ringfort"]),
 ];
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod chance;
-mod kernel;
 mod model;
 mod random;
 mod rules;
+mod world;

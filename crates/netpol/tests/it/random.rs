@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use crate::chance::Chance;
 
 pub(crate) const NODES: [&str; 3] = ["n0", "n1", "n2"];
-pub(crate) const OUTSIDE: [&str; 4] = ["10.0.0.11", "10.0.0.200", "192.0.2.1", "2001:db8::7"];
 pub(crate) const PORTS: [u16; 5] = [53, 80, 81, 443, 8080];
 const NAMESPACES: [&str; 4] = ["a", "b", "c", "kube-system"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];

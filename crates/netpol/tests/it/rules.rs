@@ -1,54 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_model::network_policy::Defaults;
 use ringfort_netpol::core::{
-    Allowed, Connection, Direction, End, Home, PortWanted, Protocol, Question, World, change,
-    compile, explain, labels, place, pod, policy,
+    Allowed, Connection, Direction, End, PortWanted, Protocol, Question, World, change, compile,
+    explain, place, pod, policy,
 };
 use serde_json::Value;
 
 use crate::chance::Chance;
 use crate::model::{Asked, Closed};
-use crate::random::{Cluster, NODES, OUTSIDE, PORTS, cluster};
+use crate::random::{Cluster, NODES, PORTS, cluster};
+use crate::world::{home, world};
 
+/// Addresses that are no pods'.
+const OUTSIDE: [&str; 4] = ["10.0.0.11", "10.0.0.200", "192.0.2.1", "2001:db8::7"];
 const PROTOCOLS: [(&str, Protocol); 3] =
     [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
-
-pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
-    let mut world = World::new(Defaults {
-        closed,
-        open_namespaces: BTreeSet::new(),
-        open_labels: BTreeSet::from(["opened".to_owned()]),
-        dns: Some(Names {
-            namespace: "kube-system".to_owned(),
-            labels: BTreeMap::from([("app".to_owned(), "x".to_owned())]),
-            port: 53,
-        }),
-    });
-    for object in &cluster.namespaces {
-        world.namespaces.insert(place(object).unwrap().name, labels(object));
-    }
-    for object in &cluster.pods {
-        world.pods.insert(place(object).unwrap(), pod(object));
-    }
-    for object in &cluster.policies {
-        world.policies.insert(place(object).unwrap(), policy(object).unwrap());
-    }
-    world
-}
-
-pub(crate) fn home(node: usize) -> Home {
-    Home {
-        node: NODES[node].to_owned(),
-        ranges: vec![
-            format!("10.1.{node}.0/24").parse().unwrap(),
-            format!("fd00:{node}::/64").parse().unwrap(),
-        ],
-        all: vec!["10.1.0.0/16".parse().unwrap(), "fd00::/16".parse().unwrap()],
-        attached: BTreeMap::new(),
-    }
-}
 
 /// The ends that connections go between: addresses, and the pods that have them.
 fn ends(cluster: &Cluster) -> Vec<(IpAddr, Option<&Value>)> {

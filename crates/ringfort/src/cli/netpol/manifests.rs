@@ -40,7 +40,7 @@ pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
             let text = text(&file)?;
             let documents = yaml::documents::<Value>(&text);
             let documents = documents.map_err(|error| fault(&file, &error))?;
-            for object in documents.into_iter().flat_map(apart) {
+            for object in documents.into_iter().flat_map(yaml::apart) {
                 reader.take(&file, &object).map_err(|why| fault(&file, &why))?;
             }
         }
@@ -87,16 +87,6 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
         }
     }
     Ok(found)
-}
-
-/// Gives the items of a list; of anything else, itself.
-fn apart(document: Value) -> Vec<Value> {
-    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match document["items"].as_array() {
-        Some(items) if is_list => items.clone(),
-        _ if document.is_null() => Vec::new(),
-        _ => vec![document],
-    }
 }
 
 struct Reader {
