@@ -5,6 +5,7 @@ mod sabotage;
 
 use std::collections::BTreeSet;
 
+use ringfort_model::network_policy::{Defaults, Names};
 use ringfort_spec::{Limit, Provider, Scope, Spec};
 use serde_json::{Value, json};
 
@@ -31,15 +32,21 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     }
     let closed = !spec.waives(CONTROL.id);
     let open = open_labels(spec);
+    let told = json!(defaults(closed, open.clone()));
     draft.everywhere(|at| {
-        let told = Document::NetworkPolicy;
-        at.set(told, "closed", closed);
-        at.set(told, "openLabels", json!(open));
-        let labels = json!({"k8s-app": "kube-dns"});
-        at.set(told, "dns", json!({"namespace": "kube-system", "labels": labels, "port": 53}));
+        for (setting, value) in told.as_object().into_iter().flatten() {
+            at.set(Document::NetworkPolicy, setting, value.clone());
+        }
     });
     draft.object(name_servers(spec));
     draft.object(notice(closed, &open));
+}
+
+/// What holds of pods that no policy selects.
+pub fn defaults(closed: bool, open_labels: BTreeSet<String>) -> Defaults {
+    let labels = [("k8s-app".to_owned(), "kube-dns".to_owned())].into();
+    let dns = Names { namespace: "kube-system".to_owned(), labels, port: 53 };
+    Defaults { closed, open_labels, dns: Some(dns), ..Defaults::default() }
 }
 
 /// The labels of namespaces that a waiver opens.
@@ -78,7 +85,9 @@ fn name_servers(spec: &Spec) -> Value {
     })
 }
 
-/// Where people who know only kubectl read how it is.
+/// The namespace and name of the ConfigMap where people who know only kubectl read how it is.
+pub const NOTICE: (&str, &str) = ("kube-public", "network-default");
+
 fn notice(closed: bool, open: &BTreeSet<String>) -> Value {
     let opened = open.iter().cloned().collect::<Vec<_>>().join(", ");
     let rule = match closed {
@@ -91,7 +100,7 @@ fn notice(closed: bool, open: &BTreeSet<String>) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "network-default", "namespace": "kube-public"},
+        "metadata": {"name": NOTICE.1, "namespace": NOTICE.0},
         "data": {
             "closed": closed.to_string(),
             "openNamespaceLabels": opened,

@@ -33,7 +33,7 @@ pub const PLUGIN: &str = "ringfort-policy";
 /// The unit of the enforcer.
 pub const UNIT: &str = "ringfort-policy.service";
 /// The user as whom it hears of the three kinds that it needs.
-const USER: &str = "ringfort:network-policy";
+pub const USER: &str = "ringfort:network-policy";
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if spec.network.provider != Provider::Ringfort {

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Ask, Seen};
 use ringfort_model::name::NodeName;
 
+use super::each::{Ran, on_each_worker};
 use super::inside::PORT;
-use super::{AGAIN, Course, Gaps, Next, Scene, gap, pod, words};
+use super::{AGAIN, Course, Next, Scene, gap, pod};
 
 /// What a pod of a worker found.
 pub(crate) struct Tried {
@@ -19,9 +19,6 @@ pub(crate) struct Tried {
     pub(crate) address: String,
     log: String,
 }
-
-/// Looks before giving up, and the pause between two.
-const LOOKS: (usize, u64) = (120, 500);
 
 impl Tried {
     /// Gives the answer to a question.
@@ -67,53 +64,20 @@ pub(crate) fn tried(
     label: Option<&str>,
     questions: &[[String; 2]],
 ) -> Result<Vec<Tried>, Next> {
-    let name = |worker: &NodeName| format!("canary-{stem}-{worker}");
-    let create = |worker: &NodeName| {
-        scene.ask(Ask::Create(asking(scene, &name(worker), worker, label, questions)))
+    let make = |worker: &NodeName| {
+        asking(scene, &format!("canary-{stem}-{worker}"), worker, label, questions)
     };
-    for (_, seen) in course.step(scene.workers.iter().map(create).collect())? {
-        if !matches!(seen, Seen::Object(_) | Seen::Refused { status: 409, .. }) {
-            return Err(gap(format!("a canary pod was not admitted: {}", words(seen)), AGAIN));
-        }
-    }
-    let get = |worker: &NodeName| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(worker))));
-    let pods = course.until(
-        LOOKS,
-        || scene.workers.iter().map(get).collect(),
-        |seen| seen.iter().all(|(_, seen)| is_ready(seen)),
-    )?;
-    let log = |worker: &NodeName| {
-        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(worker) })
-    };
-    let logs = course.until(
-        LOOKS,
-        || scene.workers.iter().map(log).collect(),
-        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Text(log) if is_whole(log))),
-    )?;
-    let mut gaps = Gaps::default();
-    let mut found = Vec::new();
-    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(pods.iter().zip(logs)) {
-        match (pod, log) {
-            (Seen::Object(object), Seen::Text(log)) if is_ready(pod) && is_whole(log) => {
-                let address = object["status"]["podIP"].as_str().unwrap_or_default().to_owned();
-                found.push(Tried { node: worker.clone(), address, log: log.clone() });
-            }
-            (Seen::Object(_), Seen::Text(_)) => {
-                gaps.add(format!("{worker}: a canary pod is not ready after a minute"));
-            }
-            (Seen::Object(_), other) | (other, _) => {
-                gaps.add(format!("{worker}: {}", words(other)));
-            }
-        }
-    }
-    gaps.close()?;
-    Ok(found)
+    let ran = on_each_worker(course, scene, &make, is_ready, is_whole)?;
+    let found = ran.into_iter().map(|Ran { node, pod, log }| {
+        let address = pod["status"]["podIP"].as_str().unwrap_or_default().to_owned();
+        Tried { node, address, log }
+    });
+    Ok(found.collect())
 }
 
-fn is_ready(seen: &Seen) -> bool {
-    let Seen::Object(pod) = seen else { return false };
-    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
+fn is_ready(pod: &Value) -> bool {
+    let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
 }
 
 /// The last line that the probe writes.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Ask, Seen};
 use ringfort_model::name::NodeName;
 
-use super::{AGAIN, Course, Gaps, Next, Scene, gap, pod, words};
+use super::each::{Ran, on_each_worker};
+use super::{Course, Next, Scene, pod};
 
 /// What was found inside a pod.
 pub(crate) struct Inside {
@@ -25,59 +25,16 @@ pub(crate) struct Inside {
 /// Where the pod answers.
 pub(crate) const PORT: u16 = 8080;
 
-/// Looks before giving up, and the pause between two.
-const LOOKS: (usize, u64) = (120, 500);
-
 /// Runs the pod on each worker and gives what it told.
 pub(crate) fn inside(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<Inside>, Next> {
-    let create = |worker: &NodeName| scene.ask(Ask::Create(plain(scene, worker)));
-    for (worker, (_, seen)) in
-        scene.workers.iter().zip(course.step(scene.workers.iter().map(create).collect())?)
-    {
-        match seen {
-            // Another proof was here first.
-            Seen::Object(_) | Seen::Refused { status: 409, .. } => {}
-            other => {
-                let said = format!("{worker}: a canary pod was not admitted: {}", words(other));
-                return Err(gap(said, AGAIN));
-            }
-        }
-    }
-    let get = |worker: &NodeName| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(worker))));
-    let looks = || scene.workers.iter().map(get).collect();
-    let runs =
-        |seen: &Seen| matches!(seen, Seen::Object(pod) if pod["status"]["phase"] == "Running");
-    let pods = course.until(LOOKS, looks, |seen| seen.iter().all(|(_, seen)| runs(seen)))?;
-    let log = |worker: &NodeName| {
-        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(worker) })
-    };
-    // A process that runs has told nothing yet.
-    let logs = course.until(
-        LOOKS,
-        || scene.workers.iter().map(log).collect(),
-        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Text(text) if is_whole(text))),
-    )?;
-    let mut gaps = Gaps::default();
-    let mut found = Vec::new();
-    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(pods.iter().zip(logs)) {
-        match (pod, log) {
-            (Seen::Object(pod), Seen::Text(log)) if runs(&Seen::Object(pod.clone())) => {
-                let text = |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_default();
-                let (uid, address) =
-                    (text("/metadata/uid").to_owned(), text("/status/podIP").to_owned());
-                found.push(Inside { node: worker.clone(), uid, address, told: read(log) });
-            }
-            (Seen::Object(pod), Seen::Text(_)) => {
-                let phase = pod["status"]["phase"].as_str().unwrap_or("nowhere");
-                gaps.add(format!("{worker}: a canary pod is {phase} after a minute"));
-            }
-            (Seen::Object(_), other) | (other, _) => {
-                gaps.add(format!("{worker}: {}", words(other)));
-            }
-        }
-    }
-    gaps.close()?;
-    Ok(found)
+    let runs = |pod: &Value| pod["status"]["phase"] == "Running";
+    let ran = on_each_worker(course, scene, &|worker| plain(scene, worker), runs, is_whole)?;
+    let found = ran.into_iter().map(|Ran { node, pod, log }| {
+        let text = |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        let (uid, address) = (text("/metadata/uid").to_owned(), text("/status/podIP").to_owned());
+        Inside { node, uid, address, told: read(&log) }
+    });
+    Ok(found.collect())
 }
 
 /// The last line that the probe writes.

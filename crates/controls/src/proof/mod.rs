@@ -5,6 +5,7 @@
 //! tried on clusters that were never there.
 
 mod course;
+mod each;
 pub(crate) mod errand;
 pub(crate) mod fence;
 pub(crate) mod inside;

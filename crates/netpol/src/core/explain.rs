@@ -73,6 +73,8 @@ pub enum Why {
     NoPod,
     /// The pod uses its node's own network, where no policy holds.
     HostNetwork,
+    /// It comes from the pod's own machine.
+    OwnMachine,
 }
 
 /// What is said of a connection.
@@ -128,8 +130,32 @@ pub fn explain(world: &World, question: &Question) -> Result<Answer, NoAnswer> {
     let port = port(&to, question)?;
     let connection = Asked { protocol: question.protocol, port };
     let egress = side(world, Direction::Egress, &from, &to, connection);
-    let ingress = side(world, Direction::Ingress, &to, &from, connection);
+    let mut ingress = side(world, Direction::Ingress, &to, &from, connection);
+    if !matches!(ingress.verdict, Allowed::Yes(_)) {
+        own_machine(world, &question.from, &to, &mut ingress);
+    }
     Ok(Answer { egress, ingress })
+}
+
+/// A pod's own machine always reaches it, and so do pods that use that machine's network.
+fn own_machine(world: &World, from: &End, to: &Met<'_>, ingress: &mut Side) {
+    let from = match from {
+        End::Pod(place) => world.pods.get(place),
+        End::Address(address) => {
+            world.pods.values().find(|pod| !pod.ended && pod.addresses.contains(address))
+        }
+    };
+    let (Some(from), Some((_, to))) = (from.filter(|pod| pod.host_network), to.pod) else { return };
+    match (&from.node, &to.node) {
+        (Some(from), Some(to)) if from == to => ingress.verdict = Allowed::Yes(Why::OwnMachine),
+        (Some(_), Some(_)) => {}
+        _ => {
+            ingress.verdict = Allowed::Unknown(
+                "a pod's own machine always reaches it, and it is not known whether this is it"
+                    .to_owned(),
+            );
+        }
+    }
 }
 
 /// An end that was found.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 
+use crate::network::network_policy::USER as ENFORCER;
 use crate::proof::tries::{By, Try, all_refused};
 use crate::proof::{Scene, gap};
 
@@ -130,6 +131,10 @@ fn of_components(scene: &Scene) -> Vec<Try> {
         one(component("system:kube-scheduler"), "make a pod", pod.clone()),
         one(component("system:kube-proxy"), "list Secrets", list("Secret")),
         one(component("system:kube-proxy"), "list pods", list("Pod")),
+        one(component(ENFORCER), "list Secrets", list("Secret")),
+        one(component(ENFORCER), "list ConfigMaps", list("ConfigMap")),
+        one(component(ENFORCER), "list nodes", list("Node")),
+        one(component(ENFORCER), "make a pod", pod.clone()),
         one(component("system:kube-controller-manager"), "make a role", Ask::WouldCreate(role())),
         one(account("kube-system", "coredns"), "list Secrets", list("Secret")),
         one(account("kube-system", "coredns"), "list nodes", list("Node")),

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
+use ringfort_controls::network::default_deny::defaults;
 use ringfort_controls::yaml;
 use ringfort_netpol::core::{End, Question};
 
 use super::super::{Fault, print};
 use super::ends::{self, AtPort, Written};
 use super::report::{self, Report, RuleReport, SideReport, Verdict, WayReport, Ways};
-use super::seen::{Seen, defaults};
+use super::seen::Seen;
 use super::{json, live, manifests};
 
 /// Explain whether a connection of a pod is allowed, and by which policies

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ringfort_api::{ApiError, Cluster};
+use ringfort_controls::network::default_deny::{NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_netpol::core::{Policy, labels, place, pod, policy, with_name};
@@ -13,13 +14,10 @@ use tokio::runtime::Runtime;
 use super::super::kubeconfig::FILE;
 use super::super::{Fault, specification};
 use super::kubeconfig::{Way, ways};
-use super::seen::{Seen, WIDER_GROUP, defaults};
+use super::seen::{Seen, WIDER_GROUP};
 
 /// The specification whose cluster is asked where no kubeconfig is named.
 const SPEC: &str = "cluster.yaml";
-
-/// Where a cluster says what holds of namespaces: its namespace and name.
-const NOTICE: (&str, &str) = ("kube-public", "network-default");
 
 /// Reads a running cluster.
 ///

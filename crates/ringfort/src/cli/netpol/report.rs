@@ -100,7 +100,6 @@ pub struct WayReport {
 pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> {
     let mut answer = explain(&seen.world, question)?;
     bound(seen, question, &mut answer)?;
-    own_machine(&seen.world, question, &mut answer.ingress);
     let (verdict, why) = match (wider(seen), answer.verdict()) {
         (Some(why), _) => (Verdict::Unknown, Some(why)),
         (None, Allowed::Unknown(why)) => (Verdict::Unknown, Some(why)),
@@ -224,37 +223,6 @@ fn has_peers(rule: &mut Rule, doubt: Doubt) -> bool {
     !rule.peers.is_empty()
 }
 
-/// A pod's own machine always reaches it, and so do pods that use that machine's network.
-fn own_machine(world: &World, question: &Question, ingress: &mut Side) {
-    if matches!(ingress.verdict, Allowed::Yes(_)) {
-        return;
-    }
-    let Some((_, to)) = met(world, &question.to) else { return };
-    let Some(from) = machine(world, &question.from) else { return };
-    match (&from.node, &to.node) {
-        (Some(from), Some(to)) if from == to => ingress.verdict = Allowed::Yes(Why::HostNetwork),
-        (Some(_), Some(_)) => {}
-        _ => {
-            ingress.verdict = Allowed::Unknown(
-                "a pod's own machine always reaches it, and it is not known whether this is it"
-                    .to_owned(),
-            );
-        }
-    }
-}
-
-/// Finds a pod that uses its node's own network at an end.
-fn machine<'a>(world: &'a World, end: &End) -> Option<&'a Pod> {
-    let found = match end {
-        End::Pod(place) => world.pods.get(place),
-        End::Address(address) => world
-            .pods
-            .values()
-            .find(|pod| pod.host_network && !pod.ended && pod.addresses.contains(address)),
-    };
-    found.filter(|pod| pod.host_network)
-}
-
 /// Finds the pod at an end.
 fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
     match end {
@@ -370,6 +338,7 @@ fn words(verdict: &Allowed) -> String {
         Allowed::Yes(Why::HostNetwork) => {
             "policies do not hold where a pod uses its machine's own network".to_owned()
         }
+        Allowed::Yes(Why::OwnMachine) => "a pod's own machine always reaches it".to_owned(),
         Allowed::No => "no rule allows it".to_owned(),
         Allowed::Unknown(why) => why.clone(),
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_model::network_policy::Defaults;
 use ringfort_netpol::core::{End, Labels, Place, World, with_name};
 use ringfort_spec::nearest;
 
@@ -11,9 +11,6 @@ use super::super::Fault;
 
 /// The group of cluster-wide policies: <https://network-policy-api.sigs.k8s.io/>.
 pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
-
-/// Where the name servers are, which pods of closed namespaces may ask all the same.
-const NAMES: (&str, &str, &str, u16) = ("kube-system", "k8s-app", "kube-dns", 53);
 
 /// What a question is answered from.
 pub struct Seen {
@@ -27,17 +24,6 @@ pub struct Seen {
     pub wider: Vec<String>,
     /// What else has to be known of the answer.
     pub notes: Vec<String>,
-}
-
-/// Gives what holds of namespaces that no policy selects.
-pub fn defaults(closed: bool, open_labels: BTreeSet<String>) -> Defaults {
-    let (namespace, key, value, port) = NAMES;
-    let names = Names {
-        namespace: namespace.to_owned(),
-        labels: BTreeMap::from([(key.to_owned(), value.to_owned())]),
-        port,
-    };
-    Defaults { closed, open_labels, dns: Some(names), ..Defaults::default() }
 }
 
 impl Seen {

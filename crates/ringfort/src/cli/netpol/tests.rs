@@ -5,9 +5,11 @@ use clap::Parser;
 use ringfort_netpol::{Refusal, Shown, ShownPod, ShownWay};
 use serde_json::json;
 
+use ringfort_controls::network::default_deny::defaults;
+
 use super::explain::{Asked, Said, say};
 use super::report::{Report, Verdict};
-use super::seen::{Seen, defaults};
+use super::seen::Seen;
 use super::{ends, live, manifests, show};
 use crate::cli::{Cli, Fault};
 

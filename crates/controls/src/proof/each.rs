@@ -1,0 +1,81 @@
+//! A pod of a proof's own on each worker: made, awaited, and read. Proofs that want the same pod share it.
+
+use serde_json::Value;
+
+use ringfort_model::act::{Ask, Seen};
+use ringfort_model::name::NodeName;
+
+use super::{AGAIN, Course, Gaps, Next, Scene, gap, words};
+
+/// What became of a pod.
+pub(crate) struct Ran {
+    /// The worker.
+    pub(crate) node: NodeName,
+    /// The pod.
+    pub(crate) pod: Value,
+    /// What it wrote.
+    pub(crate) log: String,
+}
+
+/// Looks before giving up, and the pause between two.
+const LOOKS: (usize, u64) = (120, 500);
+
+/// Runs a pod on each worker until it is up and has written all that it writes.
+pub(crate) fn on_each_worker(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    make: &dyn Fn(&NodeName) -> Value,
+    is_up: fn(&Value) -> bool,
+    is_whole: fn(&str) -> bool,
+) -> Result<Vec<Ran>, Next> {
+    let pods: Vec<Value> = scene.workers.iter().map(make).collect();
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let create = pods.iter().map(|pod| scene.ask(Ask::Create(pod.clone()))).collect();
+    for (worker, (_, seen)) in scene.workers.iter().zip(course.step(create)?) {
+        match seen {
+            // Another proof was here first.
+            Seen::Object(_) | Seen::Refused { status: 409, .. } => {}
+            other => {
+                let said = format!("{worker}: a canary pod was not admitted: {}", words(other));
+                return Err(gap(said, AGAIN));
+            }
+        }
+    }
+    let get = |pod: &Value| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(pod))));
+    let up = course.until(
+        LOOKS,
+        || pods.iter().map(get).collect(),
+        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Object(pod) if is_up(pod))),
+    )?;
+    let log =
+        |pod: &Value| scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(pod) });
+    // A process that runs has told nothing yet.
+    let logs = course.until(
+        LOOKS,
+        || pods.iter().map(log).collect(),
+        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Text(text) if is_whole(text))),
+    )?;
+    let mut gaps = Gaps::default();
+    let mut ran = Vec::new();
+    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(up.iter().zip(logs)) {
+        match (pod, log) {
+            (Seen::Object(pod), Seen::Text(log)) if is_up(pod) && is_whole(log) => {
+                ran.push(Ran { node: worker.clone(), pod: pod.clone(), log: log.clone() });
+            }
+            (Seen::Object(pod), Seen::Text(_)) if is_up(pod) => {
+                gaps.add(format!("{worker}: a canary pod has not told all after a minute"));
+            }
+            (Seen::Object(pod), Seen::Text(_)) => {
+                let phase = pod["status"]["phase"].as_str().unwrap_or("nowhere");
+                gaps.add(format!(
+                    "{worker}: a canary pod is {phase} after a minute, and not as it should be"
+                ));
+            }
+            (Seen::Object(_), other) | (other, _) => {
+                gaps.add(format!("{worker}: {}", words(other)));
+            }
+        }
+    }
+    gaps.close()?;
+    Ok(ran)
+}
