@@ -183,7 +183,7 @@ pub fn act_for(item: &Item) -> Act {
         What::Directory { mode, owner } => Act::MakeDirectory { mode: *mode, owner: *owner },
         What::File { mode, owner, content, .. } => file_act(*mode, *owner, content),
         What::Image { archive, .. } => Act::ImportImage { archive: archive.clone() },
-        What::Unit { inputs, .. } => Act::RunUnit { inputs: inputs.clone() },
+        What::Unit { inputs, .. } => Act::RunUnit { inputs: inputs.clone(), anew: false },
         What::Serving { probe, inputs, process, .. } => Act::Await {
             probe: probe.clone(),
             process: process.clone(),

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::item::ItemId;
+use crate::name::NodeName;
+
 /// An object of the Kubernetes API, stamped with the control that asked for it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ApiObject {
@@ -18,15 +21,20 @@ pub struct ApiObject {
 }
 
 /// Whether an object is made where it is not there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Presence {
     /// It is.
     #[default]
     Made,
-    /// Somebody else makes it, and ringfort waits for it: a node is its kubelet's, and one that
-    /// ringfort made would lack what kubelet sets only when it makes it.
-    Awaited,
+    /// A unit of a machine makes it when it starts, and ringfort waits for it: a node is its
+    /// kubelet's, and one that ringfort made would lack what kubelet sets only when it makes it.
+    Awaited {
+        /// The machine.
+        node: NodeName,
+        /// The unit. It is started anew where the object stays away.
+        unit: ItemId,
+    },
 }
 
 impl ApiObject {

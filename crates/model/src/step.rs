@@ -57,6 +57,8 @@ pub enum Difference {
     Unwanted,
     /// It does not answer yet.
     Silent,
+    /// It runs, and what it makes at its start is gone.
+    Unmade,
 }
 
 impl fmt::Display for Difference {
@@ -71,6 +73,7 @@ impl fmt::Display for Difference {
             Self::Aged => "a third of its life has passed",
             Self::Unwanted => "not in the blueprint",
             Self::Silent => "does not answer yet",
+            Self::Unmade => "what it makes at its start is gone",
         })
     }
 }
@@ -137,6 +140,9 @@ pub enum Act {
     RunUnit {
         /// The inputs to remember.
         inputs: Digest,
+        /// Whether it is restarted also if it runs with these.
+        #[serde(default)]
+        anew: bool,
     },
     /// Waits until a component answers; ends its process first if it may have read a file that was
     /// put right since.

@@ -381,8 +381,10 @@ fn a_unit_is_restarted_only_for_other_inputs() {
     let mut operator = Operator::greeted(root.path(), &tools, 1);
     let mut restarts_after = |inputs: &str| {
         let inputs = Digest::of(inputs.as_bytes());
-        let seen =
-            operator.done(ItemId::unit("kubelet.service"), Act::RunUnit { inputs: inputs.clone() });
+        let seen = operator.done(
+            ItemId::unit("kubelet.service"),
+            Act::RunUnit { inputs: inputs.clone(), anew: false },
+        );
         assert_eq!(seen, ItemSeen::Unit { enabled: true, active: true, inputs: Some(inputs) });
         tools.calls_of("systemctl restart").len()
     };
@@ -397,7 +399,7 @@ fn systemd_reads_its_files_anew_only_if_it_must() {
         let (root, tools) = machine();
         tools.answer("systemctl show", shown);
         tools.answer("systemctl is-enabled", "enabled\n");
-        let act = Act::RunUnit { inputs: Digest::of(b"one") };
+        let act = Act::RunUnit { inputs: Digest::of(b"one"), anew: false };
         Operator::greeted(root.path(), &tools, 1).done(ItemId::unit("kubelet.service"), act);
         assert_eq!(tools.calls_of("enable --no-reload").len(), 1);
         tools.calls_of("daemon-reload").len()
@@ -419,7 +421,7 @@ fn a_unit_is_restarted_when_a_file_that_it_read_was_put_right() {
     tools.answer("systemctl is-enabled", "enabled\n");
     let mut operator = Operator::greeted(root.path(), &tools, 1);
     let unit = ItemId::unit("kubelet.service");
-    let run = || Act::RunUnit { inputs: Digest::of(b"one") };
+    let run = || Act::RunUnit { inputs: Digest::of(b"one"), anew: false };
     operator.done(unit.clone(), run());
     let Act::WriteFile { mode, owner, source, .. } = text(root.path(), 0o600, "right") else {
         panic!()
@@ -441,7 +443,7 @@ fn only_links_on_the_clusters_bridge_go_with_containerd() {
     );
     let mut operator = Operator::greeted(root.path(), &tools, 1);
     let unit = ItemId::unit("containerd.service");
-    operator.done(unit.clone(), Act::RunUnit { inputs: Digest::of(b"") });
+    operator.done(unit.clone(), Act::RunUnit { inputs: Digest::of(b""), anew: false });
     operator.done(unit, Act::Remove);
     let deleted = tools.calls_of(" delete ");
     assert_eq!(

@@ -47,7 +47,7 @@ impl Draft<'_> {
             machines.insert(node, machine);
         }
         // Nothing that ringfort makes waits for what somebody else does.
-        self.objects.sort_by_key(|object| object.presence == Presence::Awaited);
+        self.objects.sort_by_key(|object| object.presence != Presence::Made);
         if self.faults.is_empty() {
             Ok(Drafted { machines, objects: self.objects, stamps })
         } else {

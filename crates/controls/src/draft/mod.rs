@@ -218,9 +218,9 @@ impl<'a> Draft<'a> {
         self.add(object, Presence::Made);
     }
 
-    /// Adds fields to an object of the API that somebody else makes.
-    pub fn awaited(&mut self, object: Value) {
-        self.add(object, Presence::Awaited);
+    /// Adds fields to an object of the API that a unit of a machine makes when it starts.
+    pub fn awaited(&mut self, object: Value, node: &NodeName, unit: ItemId) {
+        self.add(object, Presence::Awaited { node: node.clone(), unit });
     }
 
     fn add(&mut self, object: Value, presence: Presence) {

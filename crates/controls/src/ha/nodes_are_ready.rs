@@ -55,7 +55,9 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         });
         kubelet(spec, at);
     });
-    spec.nodes.values().for_each(|node| draft.awaited(roled(node)));
+    for node in spec.nodes.values() {
+        draft.awaited(roled(node), &node.name, ItemId::unit("kubelet.service"));
+    }
 }
 
 /// A node with the label of its role. A kubelet must not set it, and a node that ringfort made

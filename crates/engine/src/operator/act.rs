@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfort_model::api_object::Presence;
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::name::NodeName;
@@ -31,10 +32,11 @@ pub(super) fn pause(failures: u32) -> Tick {
 
 impl Operator {
     /// Sends every step that may go now.
-    pub(super) fn act(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn act(&mut self, now: Tick, out: &mut Vec<Effect>) {
         if self.report.interrupted || !self.holds_majority() {
             return;
         }
+        self.call_for_objects(now);
         let nodes: Vec<NodeName> = self.boards.keys().cloned().collect();
         loop {
             let mut moved = false;
@@ -437,6 +439,31 @@ impl Operator {
             for act in self.objects.next() {
                 out.push(Effect::Object(act));
             }
+        }
+    }
+
+    /// Has the units started anew that make objects which stay away: a unit that makes its object
+    /// only when it starts runs on though somebody deleted it.
+    fn call_for_objects(&mut self, now: Tick) {
+        for index in self.objects.overdue(now) {
+            let Some((node, place)) = self.maker(index) else { continue };
+            let node = node.clone();
+            let Some(board) = self.boards.get_mut(&node) else { continue };
+            if board.items[place].standing == Standing::Right {
+                board.set(place, Standing::Wrong(Difference::Unmade));
+                self.objects.call_for(index);
+            }
+        }
+    }
+
+    /// Gives the unit that makes an object when it starts, if its machine answers.
+    pub(super) fn maker(&self, index: usize) -> Option<(&NodeName, Place)> {
+        match &self.mission.blueprint.objects[index].presence {
+            Presence::Awaited { node, unit } => {
+                let board = self.boards.get(node).filter(|board| board.is_up())?;
+                Some((node, board.place(unit)?))
+            }
+            Presence::Made => None,
         }
     }
 

@@ -258,6 +258,9 @@ impl Board {
         {
             *readers = self.readers_of(place).map(|reader| self.process(reader)).collect();
         }
+        if let Act::RunUnit { anew, .. } = &mut act {
+            *anew = because == Difference::Unmade;
+        }
         Step { item: entry.id.clone(), by, because, act }
     }
 

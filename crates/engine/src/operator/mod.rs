@@ -86,11 +86,9 @@ impl Operator {
         };
         let boards =
             mission.blueprint.machines.iter().map(|(node, m)| (node.clone(), board(m))).collect();
-        // A plan waits for nobody: what is not there yet would be applied once it is.
-        let waits = mission.goal != Goal::Plan;
-        let awaited = |object: &ApiObject| waits && object.presence == Presence::Awaited;
+        let awaited = |object: &ApiObject| object.presence != Presence::Made;
         let all = mission.blueprint.objects.iter().filter(|_| keeps_items);
-        let objects = Objects::new(all.map(awaited).collect());
+        let objects = Objects::new(all.map(awaited).collect(), mission.goal != Goal::Plan);
         Self {
             mission,
             stage: Stage::New,
@@ -186,7 +184,7 @@ impl Operator {
         }
         match self.stage {
             Stage::Acting => {
-                self.act(out);
+                self.act(now, out);
                 self.note_started(out);
                 self.end_if_idle(out);
             }

@@ -1,11 +1,16 @@
 //! Objects of the API: all are looked at, those that differ are applied in their order.
 
+use std::collections::BTreeSet;
+
 use super::act::pause;
 use crate::message::{ObjectAct, ObjectSeen, Tick};
 use ringfort_model::step::Difference;
 
 /// How long an object is tried for, in milliseconds since its first failure.
 const PATIENCE: Tick = 180_000;
+/// How long an object that somebody else makes may stay away before its maker is started anew, in
+/// milliseconds. It makes it within seconds of its start.
+const OVERDUE: Tick = 20_000;
 /// The pause between two looks at an object that somebody else makes, in milliseconds.
 const AWAITED_PAUSE: Tick = 500;
 /// Looks on their way at once.
@@ -17,6 +22,13 @@ pub(super) struct Objects {
     failures: Vec<(u32, Tick)>,
     whys: Vec<Option<String>>,
     awaited: Vec<bool>,
+    /// Whether they are waited for. A plan waits for nobody: what is not there yet would be applied
+    /// once it is.
+    waits: bool,
+    /// Awaited objects that were not there when they were last looked at.
+    away: BTreeSet<usize>,
+    /// Objects whose makers were started anew.
+    called_for: BTreeSet<usize>,
 }
 
 /// Where one object stands.
@@ -40,10 +52,13 @@ pub(super) enum Standing {
 
 impl Objects {
     /// Prepares objects; those that are awaited are not applied before somebody made them.
-    pub(super) fn new(awaited: Vec<bool>) -> Self {
+    pub(super) fn new(awaited: Vec<bool>, waits: bool) -> Self {
         let count = awaited.len();
         Self {
             awaited,
+            waits,
+            away: BTreeSet::new(),
+            called_for: BTreeSet::new(),
             standings: vec![Standing::Open; count],
             failures: vec![(0, 0); count],
             whys: vec![None; count],
@@ -83,13 +98,40 @@ impl Objects {
         if self.standings.get(index) != Some(&Standing::Looking) {
             return;
         }
+        let is_away = seen == ObjectSeen::Absent && self.awaited[index];
+        if is_away {
+            self.away.insert(index);
+        } else {
+            self.away.remove(&index);
+        }
         match seen {
-            ObjectSeen::Absent if self.awaited[index] => self.await_one(now, index),
+            _ if is_away && self.waits => self.await_one(now, index),
+            // Its maker makes it, and leaves ringfort's fields to ringfort.
+            _ if is_away => self.standings[index] = Standing::Wrong(Difference::Content),
             ObjectSeen::Absent => self.standings[index] = Standing::Wrong(Difference::Missing),
             ObjectSeen::Differs => self.standings[index] = Standing::Wrong(Difference::Content),
             ObjectSeen::Same => self.standings[index] = Standing::Right,
             ObjectSeen::Unknown(why) => self.failed(now, index, why),
         }
+    }
+
+    /// Lists the objects that stay away, for their makers to be started anew: each once in a run.
+    pub(super) fn overdue(&self, now: Tick) -> Vec<usize> {
+        let is_overdue = |index: &usize| {
+            let (_, since) = self.failures[*index];
+            !self.called_for.contains(index) && now.saturating_sub(since) >= OVERDUE
+        };
+        self.away.iter().copied().filter(is_overdue).collect()
+    }
+
+    /// Says whether an object that somebody else makes was not there.
+    pub(super) fn is_away(&self, index: usize) -> bool {
+        self.away.contains(&index)
+    }
+
+    /// Takes note that an object's maker is started anew.
+    pub(super) fn call_for(&mut self, index: usize) {
+        self.called_for.insert(index);
     }
 
     /// Takes what came of applying an object; gives what differed if it was done.

@@ -29,6 +29,7 @@ impl Operator {
         for (id, node) in self.promotions.waiting() {
             planned.push(Planned::Machine { node: node.clone(), step: promotion(id) });
         }
+        planned.extend(self.overdue_makers());
         self.report.changes = planned;
         self.report.unseen = unseen;
         self.plan_the_objects();
@@ -97,15 +98,30 @@ impl Operator {
         Ok(if loses_its_key && is_file { Some(Difference::Content) } else { because })
     }
 
+    /// Plans to start anew what runs as it should while the object is gone that it makes at its start.
+    fn overdue_makers(&self) -> Vec<Planned> {
+        let overdue = |(index, _): (usize, &objects::Standing)| {
+            let (node, place) = self.maker(index).filter(|_| self.objects.is_away(index))?;
+            let board = &self.boards[node];
+            let runs = matches!(board.compare(place, &self.mission.circumstances), Ok(None));
+            let step = board.step(place, Difference::Unmade);
+            runs.then(|| Planned::Machine { node: node.clone(), step })
+        };
+        self.objects.standings().iter().enumerate().filter_map(overdue).collect()
+    }
+
     fn plan_the_objects(&mut self) {
         let has_data = self.boards.values().any(|board| board.seen.etcd_data);
         for index in 0..self.objects.standings().len() {
             match self.objects.standings()[index] {
                 objects::Standing::Right => {}
                 objects::Standing::Wrong(because) => self.note_object(index, because),
-                // Without any data nothing is there.
+                // Without any data nothing is there. Who makes an object leaves its fields to ringfort.
                 objects::Standing::Open if !has_data => {
-                    self.note_object(index, Difference::Missing);
+                    let is_awaited = self.maker(index).is_some();
+                    let because =
+                        if is_awaited { Difference::Content } else { Difference::Missing };
+                    self.note_object(index, because);
                 }
                 objects::Standing::Open => {
                     let remark = self.object_remark(index, "no API server answers");

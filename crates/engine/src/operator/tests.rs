@@ -12,7 +12,7 @@ use ringfort_model::item::{Item, ItemId, Probe, What};
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
-use ringfort_model::step::{Act, Outcome, Step};
+use ringfort_model::step::{Act, Difference, Outcome, Step};
 
 use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Report};
 use crate::mission::{Circumstances, Goal, Mission};
@@ -54,6 +54,10 @@ fn holds(text: &str) -> ItemSeen {
 
 fn serves(with: &str) -> ItemSeen {
     ItemSeen::Serving { healthy: true, inputs: Some(Digest::of(with.as_bytes())) }
+}
+
+fn runs() -> ItemSeen {
+    ItemSeen::Unit { enabled: true, active: true, inputs: Some(Digest::of(b"new")) }
 }
 
 fn silent() -> ItemSeen {
@@ -405,7 +409,12 @@ fn what_could_not_be_looked_at_is_looked_at_when_it_may_be() {
     assert_eq!(changes(run.report()), ["a file:/a"]);
 }
 
-/// One API server that serves, and one object.
+/// An object that the kubelet of machine `a` makes when it starts.
+fn awaited() -> Presence {
+    Presence::Awaited { node: node("a"), unit: "unit:kubelet".parse().unwrap() }
+}
+
+/// One API server that serves, a kubelet, and one object.
 fn with_object(goal: Goal, presence: Presence) -> Run {
     let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
     let process = "kube-apiserver".to_owned();
@@ -413,9 +422,11 @@ fn with_object(goal: Goal, presence: Presence) -> Run {
         What::Serving { probe, inputs: Digest::of(b"new"), process, reads: BTreeSet::new() };
     let object = serde_json::json!({"kind": "Node", "metadata": {"name": "a"}});
     let object = ApiObject { by: "test/control".to_owned(), object, presence };
-    let items = vec![item("serving:kube-apiserver", &[], server)];
+    let kubelet = What::Unit { inputs: Digest::of(b"new"), reads: BTreeSet::new() };
+    let items =
+        vec![item("serving:kube-apiserver", &[], server), item("unit:kubelet", &[], kubelet)];
     let mut run = Run::with(goal, &[("a", items)], vec![object]);
-    run.see("a", &[("serving:kube-apiserver", serves("new"))]);
+    run.see("a", &[("serving:kube-apiserver", serves("new")), ("unit:kubelet", runs())]);
     run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
     run
 }
@@ -426,15 +437,40 @@ fn what_somebody_else_makes_is_awaited_and_never_made() {
     let (look, apply) = (ObjectAct::Look { index: 0 }, ObjectAct::Apply { index: 0 });
     let made = with_object(Goal::Converge, Presence::Made);
     assert_eq!(last(&made), Some(Effect::Object(apply)));
-    let mut run = with_object(Goal::Converge, Presence::Awaited);
+    let mut run = with_object(Goal::Converge, awaited());
     assert_eq!(last(&run), Some(Effect::Object(look)));
     let before = run.other.len();
     run.sleep(500);
     assert_eq!((run.other.len(), last(&run)), (before + 1, Some(Effect::Object(look))));
     run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Differs });
     assert_eq!(last(&run), Some(Effect::Object(apply)));
-    let plan = with_object(Goal::Plan, Presence::Awaited);
-    assert_eq!(changes(plan.report()), ["Node a"]);
+    let plan = with_object(Goal::Plan, awaited());
+    assert_eq!(changes(plan.report()), ["a unit:kubelet", "Node a"]);
+}
+
+#[test]
+fn what_stays_away_is_made_by_starting_its_maker_anew_once() {
+    let mut run = with_object(Goal::Converge, awaited());
+    let look_for = |run: &mut Run, seconds: u64| {
+        for _ in 0..2 * seconds {
+            run.sleep(500);
+            run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
+        }
+    };
+    look_for(&mut run, 19);
+    assert!(run.sent().is_empty(), "it has time to be made");
+    look_for(&mut run, 2);
+    assert_eq!(run.sent(), ["a unit:kubelet"]);
+    let (_, _, step) = &run.sent["a unit:kubelet"];
+    assert_eq!(step.because, Difference::Unmade);
+    assert!(matches!(step.act, Act::RunUnit { anew: true, .. }), "{step:?}");
+    run.done("a unit:kubelet", runs());
+    look_for(&mut run, 60);
+    assert!(run.sent().is_empty(), "once is enough");
+    run.sleep(500);
+    run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Differs });
+    run.tell(Input::ObjectApplied { index: 0, result: Ok(()) });
+    assert_eq!(changes(run.report()), ["a unit:kubelet", "Node a"]);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) const AUDIT: &str = "/etc/kubernetes/audit.yaml";
 pub(super) const KUBELET: &str = "/usr/local/bin/kubelet";
 pub(super) const ENCRYPTION: &str = "/etc/kubernetes/encryption/config.yaml";
 pub(super) const OBJECTS: usize = 3;
+/// The object that the kubelet of the first machine makes when it starts.
+pub(super) const NODE: usize = OBJECTS - 1;
 
 /// What an invented manifest says.
 #[derive(Debug, Deserialize, Serialize)]
@@ -70,16 +72,20 @@ pub(super) fn empty(machines: &BTreeMap<NodeName, (Role, IpAddr)>) -> Blueprint 
 }
 
 fn blueprint(machines: BTreeMap<NodeName, Machine>, objects: usize) -> Blueprint {
+    let made = machines.keys().next().map(|node| {
+        let (node, unit) = (node.clone(), ItemId::unit("kubelet"));
+        Presence::Awaited { node, unit }
+    });
     let object = |index: usize| ApiObject {
         by: "sim/object".to_owned(),
         object: serde_json::json!({ "kind": "ConfigMap", "metadata": { "name": format!("o{index}") } }),
-        presence: Presence::Made,
+        presence: made.clone().filter(|_| index == NODE).unwrap_or_default(),
     };
     Blueprint {
         cluster: ClusterName::new("sim").expect("it is a label"),
         kubernetes: "v1.37.0".to_owned(),
-        machines,
         objects: (0..objects).map(object).collect(),
+        machines,
     }
 }
 

@@ -175,6 +175,9 @@ impl World {
             Fault::StopUnit => self.stop_unit(),
             Fault::DeleteObject => {
                 self.objects.remove(&1);
+                if let Some(maker) = self.maker() {
+                    maker.node = None;
+                }
             }
             Fault::EditObject => {
                 if let Some(object) = self.objects.get_mut(&0) {

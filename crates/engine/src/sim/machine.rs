@@ -56,6 +56,8 @@ pub(super) struct Machine {
     /// Components that may have read a file that was put right since: it is on the disk.
     pub(super) misread: BTreeMap<String, u64>,
     pub(super) keys_made: u64,
+    /// Whether the node that its kubelet makes at its start is as it should be, once it is there.
+    pub(super) node: Option<bool>,
     /// Kills the machine's agent, or its power, after so many effects.
     pub(super) doom: Option<(u32, Doom)>,
     /// Until when its etcd does not come up.
@@ -118,6 +120,7 @@ impl Machine {
             read: BTreeMap::new(),
             misread: BTreeMap::new(),
             keys_made: 0,
+            node: None,
             doom: None,
             ails_until: 0,
             acted: None,
@@ -221,8 +224,8 @@ impl Machine {
                 return Err("containerd does not run".to_owned());
             }
             Act::ImportImage { archive } => Thing::Image(archive.clone()),
-            Act::RunUnit { inputs } => {
-                self.start_reading(id, Some(inputs));
+            Act::RunUnit { inputs, anew } => {
+                self.start_reading(id, Some(inputs).filter(|_| !anew));
                 Thing::Unit { enabled: true, active: true, inputs: Some(inputs.clone()) }
             }
             _ => return Err("is no act of this machine".to_owned()),
@@ -257,6 +260,9 @@ impl Machine {
 
     /// Takes note of what is read at a start.
     pub(super) fn note_read(&mut self, name: &str) {
+        if name == "kubelet" {
+            self.node.get_or_insert(false);
+        }
         if let Some(path) = read_by(name) {
             self.read.insert(name.to_owned(), self.digest_of(path));
         }

@@ -11,7 +11,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::seen::{ContentSeen, ItemSeen};
 
 use super::Plant;
-use super::draft::{self, SIGNING_KEY};
+use super::draft::{self, NODE, SIGNING_KEY};
 use super::world::{Event, World};
 use crate::epoch;
 use crate::message::{Effect, Input, ObjectAct, ObjectSeen, Planned, Remember, Report};
@@ -300,27 +300,32 @@ impl World {
         let serves = self.store.foundings.keys().any(|node| {
             matches!(self.serving(node, "kube-apiserver"), ItemSeen::Serving { healthy: true, .. })
         });
-        match act {
-            ObjectAct::Look { index } => {
-                let seen = match self.objects.get(&index) {
-                    _ if !serves => ObjectSeen::Unknown("no API server answers".to_owned()),
-                    None => ObjectSeen::Absent,
-                    Some(true) => ObjectSeen::Same,
-                    Some(false) => ObjectSeen::Differs,
-                };
-                Input::ObjectLooked { index, seen }
+        let (ObjectAct::Look { index } | ObjectAct::Apply { index }) = act;
+        let is_right = match index {
+            NODE => self.maker().and_then(|maker| maker.node),
+            _ => self.objects.get(&index).copied(),
+        };
+        let is_look = matches!(act, ObjectAct::Look { .. });
+        let seen = match is_right {
+            _ if !serves => ObjectSeen::Unknown("no API server answers".to_owned()),
+            None => ObjectSeen::Absent,
+            Some(true) => ObjectSeen::Same,
+            Some(false) => ObjectSeen::Differs,
+        };
+        let result = match (index, seen.clone()) {
+            _ if is_look => return Input::ObjectLooked { index, seen },
+            (_, ObjectSeen::Unknown(why)) => Err(why),
+            (NODE, ObjectSeen::Absent) => Err("it is not there yet".to_owned()),
+            (NODE, _) => {
+                self.maker().into_iter().for_each(|maker| maker.node = Some(true));
+                Ok(())
             }
-            ObjectAct::Apply { index } => {
-                let result = match serves {
-                    true => Ok(()),
-                    false => Err("no API server answers".to_owned()),
-                };
-                if serves {
-                    self.objects.insert(index, true);
-                }
-                Input::ObjectApplied { index, result }
+            _ => {
+                self.objects.insert(index, true);
+                Ok(())
             }
-        }
+        };
+        Input::ObjectApplied { index, result }
     }
 
     fn finished(&mut self, run: u64, report: &Report) {

@@ -96,6 +96,7 @@ impl World {
             self.etcd.is_strict = is_strict;
             (self.sealed, self.issued) = (BTreeSet::new(), BTreeMap::new());
             self.objects.clear();
+            self.machines.values_mut().for_each(|machine| machine.node = None);
             self.schedule(5_000, Event::Up);
         }
     }

@@ -87,6 +87,12 @@ pub(super) enum Event {
 }
 
 impl World {
+    /// The machine whose kubelet makes a node.
+    pub(super) fn maker(&mut self) -> Option<&mut Machine> {
+        let node = self.store.spec.keys().next()?;
+        self.machines.get_mut(node)
+    }
+
     pub(super) fn schedule(&mut self, after: u64, event: Event) {
         self.serial += 1;
         self.queue.insert((self.now + after, self.serial), event);

@@ -214,7 +214,7 @@ impl Desk<'_> {
                 }
                 ObjectAct::Apply { .. } => {
                     let applied =
-                        first(servers.values(), |server| apply(server, &object, presence));
+                        first(servers.values(), |server| apply(server, &object, &presence));
                     let result = applied.await.map_err(|error| error.to_string());
                     Input::ObjectApplied { index, result }
                 }
@@ -272,12 +272,12 @@ fn give_up(link: &Link, limit: Duration) -> String {
 async fn apply(
     server: &Cluster,
     object: &serde_json::Value,
-    presence: Presence,
+    presence: &Presence,
 ) -> Result<(), ApiError> {
     match presence {
         Presence::Made => server.apply(object).await.map(|_| ()),
-        Presence::Awaited if server.apply_if_there(object).await? => Ok(()),
-        Presence::Awaited => Err(ApiError::Shape { why: "it is not there yet".to_owned() }),
+        Presence::Awaited { .. } if server.apply_if_there(object).await? => Ok(()),
+        Presence::Awaited { .. } => Err(ApiError::Shape { why: "it is not there yet".to_owned() }),
     }
 }
 

@@ -156,7 +156,9 @@ impl<'a> Actor<'a> {
             (ItemId::Image(reference), Act::ImportImage { archive }) => {
                 self.import_image(reference, archive)
             }
-            (ItemId::Unit(name), Act::RunUnit { inputs }) => self.run_unit(name, inputs),
+            (ItemId::Unit(name), Act::RunUnit { inputs, anew }) => {
+                self.run_unit(name, inputs, *anew)
+            }
             (item, act) => Err(ActError::Misfit { what: kind(act), item: item.clone() }),
         }
     }

@@ -43,8 +43,9 @@ const BRIDGE: &str = "cni0";
 
 impl Actor<'_> {
     /// Enables a unit and has it run with what it should read. It is restarted only if it reads
-    /// something else, so that a step that was cut off before its end costs one restart more.
-    pub(super) fn run_unit(&self, name: &str, inputs: &Digest) -> Result<(), ActError> {
+    /// something else or has to make something anew, so that a step that was cut off before its end
+    /// costs one restart more.
+    pub(super) fn run_unit(&self, name: &str, inputs: &Digest, anew: bool) -> Result<(), ActError> {
         // To read all its files anew, systemd runs a dozen programs: only if it has to.
         run(self.tools, "systemctl", &["enable", "--no-reload", "--", name])?;
         let unit = self.unit(name)?;
@@ -52,7 +53,7 @@ impl Actor<'_> {
             run(self.tools, "systemctl", &["daemon-reload"])?;
         }
         let runs_as_it_should = unit.active && self.inputs(name).as_ref() == Some(inputs);
-        if !runs_as_it_should {
+        if anew || !runs_as_it_should {
             let path = self.root.state("units");
             remember(self.root, name, None).map_err(ActError::at(&path))?;
             // A unit that failed too often is not started again before its count is cleared.

@@ -35,7 +35,7 @@ pub const ALL: &[Case] = &[
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "what_is_broken_fails_its_proofs_and_no_other", run: proofs::broken },
     Case { name: "what_is_sabotaged_is_not_handed_over", run: proofs::sabotaged },
-    Case { name: "a_deleted_object_is_put_back", run: deleted_object },
+    Case { name: "deleted_objects_are_put_back", run: deleted_objects },
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
     Case { name: "a_different_keyring_is_refused", run: trouble::different_keyring },
     Case { name: "no_secret_is_in_the_loudest_log", run: trouble::quiet_log },
@@ -142,13 +142,24 @@ fn drift(cluster: &Cluster) {
     assert_eq!(cluster.on("w2", "systemctl is-active kube-proxy").trim(), "active");
 }
 
-fn deleted_object(cluster: &Cluster) {
-    // Nobody may delete it through the API: it goes where only root on a control plane gets.
-    let deleted = cluster.etcd("del /registry/configmaps/kube-system/coredns");
-    assert_eq!(deleted.trim(), "1");
+fn deleted_objects(cluster: &Cluster) {
+    // Nobody may delete them through the API: they go where only root on a control plane gets.
+    for key in ["configmaps/kube-system/coredns", "minions/w2"] {
+        assert_eq!(cluster.etcd(&format!("del /registry/{key}")).trim(), "1", "{key}");
+    }
+    // A kubelet makes its node when it starts, and runs on without it.
+    let mut wanted =
+        ["api ConfigMap kube-system/coredns", "api Node w2", "w2 unit:kubelet.service"];
+    wanted.sort();
+    let sorted = |said: &Said| {
+        let mut steps = said.steps();
+        steps.sort();
+        steps
+    };
+    assert_eq!(sorted(&cluster.ringfort("plan", &[])), wanted);
     let up = cluster.ringfort("up", &[]);
     well(&up);
-    assert_eq!(up.steps(), ["api ConfigMap kube-system/coredns"]);
+    assert_eq!(sorted(&up), wanted);
 }
 
 fn lost_keyring(cluster: &Cluster) {
