@@ -92,6 +92,14 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     for (place, (what, at, value)) in wrongs().into_iter().enumerate() {
         let mut pod = restricted(scene, &format!("canary-bad-{place}"));
         set(&mut pod, at, value);
+        if what == "be privileged" {
+            // Kubernetes itself refuses one without the other.
+            set(
+                &mut pod,
+                "/spec/containers/0/securityContext/allowPrivilegeEscalation",
+                json!(true),
+            );
+        }
         let alone = BY_POD_SECURITY_ALONE.contains(&what);
         let by = if alone { POD_SECURITY } else { By::AnyAdmission };
         // Each kind of workload takes its turn, and those of a pod with a capability in all.
