@@ -12,8 +12,8 @@ use std::rc::Rc;
 use ringfort_model::digest::Digest;
 use ringfort_model::net::Cidr;
 
-use super::index::Index;
-use super::object::{Direction, Peer, Place, Pod, Port, Protocol, Rule};
+use super::index::{Index, Owner};
+use super::object::{Direction, Peer, Place, Port, Protocol, Rule};
 use super::rules::{Element, Kind, Line, RuleSet, Set, Verdict};
 use super::selector::Selector;
 use super::span::{Family, Span, cut, join, of_range, without};
@@ -44,8 +44,7 @@ pub struct Attached {
 
 /// Makes the rules of a node.
 pub fn compile(world: &World, home: &Home) -> RuleSet {
-    let owners = owners(world, home);
-    let index = Index::new(world, &owners);
+    let index = Index::new(world, owners(world, home));
     let mut rules = RuleSet::default();
     for direction in Direction::BOTH {
         let lines = Family::BOTH
@@ -58,34 +57,35 @@ pub fn compile(world: &World, home: &Home) -> RuleSet {
     rules
 }
 
-/// Says whose each address is: as the node's plugin gave it, else as the API says. An address that
-/// two pods claim is nobody's, unless all but one of them are ending.
-fn owners<'a>(world: &'a World, home: &Home) -> BTreeMap<IpAddr, (&'a Place, &'a Pod)> {
-    let mut owners: BTreeMap<IpAddr, (&Place, &Pod)> = BTreeMap::new();
-    let mut disputed = BTreeSet::new();
-    for (place, pod) in world.pods.iter().filter(|(_, pod)| pod.is_subject()) {
-        for address in &pod.addresses {
-            match owners.get(address) {
-                Some((_, other)) if other.ending == pod.ending => {
-                    disputed.insert(*address);
-                }
-                Some((_, other)) if !other.ending => {}
-                _ => {
-                    disputed.remove(address);
-                    owners.insert(*address, (place, pod));
-                }
-            }
+/// Says which addresses each pod has: as the node's plugin gave them, else as the API says. An address
+/// that two pods claim is nobody's, unless all but one of them are ending.
+fn owners<'a>(world: &'a World, home: &Home) -> Vec<(Owner<'a>, Vec<IpAddr>)> {
+    let subjects: Vec<Owner<'a>> = world.pods.iter().filter(|(_, pod)| pod.is_subject()).collect();
+    let mut claims: Vec<(IpAddr, bool, usize)> = Vec::new();
+    for (at, (_, pod)) in subjects.iter().enumerate() {
+        let own = pod.addresses.iter().filter(|it| !home.attached.contains_key(it));
+        claims.extend(own.map(|address| (*address, pod.ending, at)));
+    }
+    claims.sort_unstable();
+    let mut owned: Vec<(usize, IpAddr)> = Vec::new();
+    for of_one in claims.chunk_by(|one, other| one.0 == other.0) {
+        // Those that are not ending stand first.
+        let is_disputed = of_one.get(1).is_some_and(|second| second.1 == of_one[0].1);
+        if !is_disputed {
+            owned.push((of_one[0].2, of_one[0].0));
         }
     }
-    owners.retain(|address, _| !disputed.contains(address));
     for (address, attached) in &home.attached {
-        let known = world.pods.get_key_value(&attached.place);
-        match known.filter(|(_, pod)| pod.uid == attached.uid && pod.is_subject()) {
-            Some(owner) => owners.insert(*address, owner),
-            None => owners.remove(address),
-        };
+        let at = subjects.binary_search_by(|(place, _)| (*place).cmp(&attached.place));
+        if let Ok(at) = at
+            && subjects[at].1.uid == attached.uid
+        {
+            owned.push((at, *address));
+        }
     }
-    owners
+    owned.sort_unstable();
+    let of_pod = owned.chunk_by(|one, other| one.0 == other.0);
+    of_pod.map(|all| (subjects[all[0].0], all.iter().map(|(_, it)| *it).collect())).collect()
 }
 
 /// Writes where packets enter: known pods, the machine itself, and what is not known yet.
@@ -147,8 +147,8 @@ struct Grant<'a> {
     key: &'a (PolicyName, usize),
     pods: &'a [usize],
     ports: &'a [Port],
-    /// The pods that are at the other end, by address.
-    peers: BTreeSet<(IpAddr, usize)>,
+    /// The numbers of the ends on the other side.
+    peers: Vec<usize>,
 }
 
 /// Which numbers the names of a rule's ports stand for at one peer.
@@ -222,13 +222,17 @@ impl<'a> Way<'a> {
                 key: &each.key,
                 pods: &each.pods,
                 ports: &each.rule.ports,
-                peers: BTreeSet::new(),
+                peers: Vec::new(),
             });
             for peer in peers {
-                grant.peers.extend(self.index.peers(peer, each.namespace).iter().copied());
+                grant.peers.extend(self.index.peers(peer, each.namespace).iter());
             }
         }
         let mut grants: Vec<Grant<'_>> = grants.into_values().collect();
+        for grant in &mut grants {
+            grant.peers.sort_unstable();
+            grant.peers.dedup();
+        }
         grants.sort_by_key(|grant| grant.key);
         grants
     }
@@ -252,23 +256,25 @@ impl<'a> Way<'a> {
 
     /// Puts peers that are granted the same together.
     fn classes(&self, grants: &[Grant<'_>]) -> BTreeMap<Class, Vec<IpAddr>> {
-        let mut granted: BTreeMap<IpAddr, Class> = BTreeMap::new();
+        let mut granted: Vec<Class> = vec![Class::new(); self.index.len()];
         let none = Rc::new(Numbers::new());
         for (at, grant) in grants.iter().enumerate() {
             let by_name = self.names_of_peers(grant.ports);
             let only_names = grant.ports.iter().all(|port| matches!(port, Port::Name(..)));
-            for (address, pod) in &grant.peers {
-                let numbers =
-                    if by_name { Rc::new(self.numbers(*pod, grant.ports)) } else { none.clone() };
+            for end in &grant.peers {
+                let numbers = match by_name {
+                    true => Rc::new(self.numbers(self.index.end(*end).1, grant.ports)),
+                    false => none.clone(),
+                };
                 if by_name && only_names && numbers.is_empty() {
                     continue;
                 }
-                granted.entry(*address).or_default().push((at, numbers));
+                granted[*end].push((at, numbers));
             }
         }
         let mut classes: BTreeMap<Class, Vec<IpAddr>> = BTreeMap::new();
-        for (address, class) in granted {
-            classes.entry(class).or_default().push(address);
+        for (end, class) in granted.into_iter().enumerate().filter(|(_, class)| !class.is_empty()) {
+            classes.entry(class).or_default().push(self.index.end(end).0);
         }
         classes
     }
@@ -359,8 +365,8 @@ impl Writer<'_, '_, '_> {
 
     /// Gives the addresses of a pod in this family.
     fn addresses(&self, pod: usize) -> Vec<IpAddr> {
-        let all = self.way.index.addresses(pod).iter();
-        all.filter(|address| Family::of(**address) == self.family).copied().collect()
+        let all = self.way.index.addresses(pod);
+        all.filter(|address| Family::of(*address) == self.family).collect()
     }
 
     fn all(&self, pods: &[usize]) -> Vec<IpAddr> {
@@ -368,14 +374,13 @@ impl Writer<'_, '_, '_> {
     }
 
     fn element(&mut self, set: &str, kind: Kind, element: Element, verdict: Option<Verdict>) {
-        let empty = || Set {
-            family: self.family,
-            direction: self.way.direction,
-            kind,
-            elements: BTreeMap::new(),
-        };
-        let set = self.rules.sets.entry(set.to_owned()).or_insert_with(empty);
-        set.elements.insert(element, verdict);
+        if let Some(set) = self.rules.sets.get_mut(set) {
+            set.elements.insert(element, verdict);
+            return;
+        }
+        let (family, direction) = (self.family, self.way.direction);
+        let elements = BTreeMap::from([(element, verdict)]);
+        self.rules.sets.insert(set.to_owned(), Set { family, direction, kind, elements });
     }
 
     /// Writes what pods may do with everyone.

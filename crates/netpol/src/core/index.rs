@@ -9,48 +9,63 @@ use super::object::{Peer, Place, Pod};
 use super::selector::Selector;
 use super::world::World;
 
-/// Pods that have addresses, by number: those of a namespace stand together.
+/// Pods that have addresses, by number: those of a namespace stand together. Their addresses, the ends
+/// of connections, have numbers too.
 pub(crate) struct Index<'a> {
     world: &'a World,
     pods: Vec<Entry<'a>>,
-    by_label: BTreeMap<(&'a str, &'a str), Vec<usize>>,
-    found: RefCell<BTreeMap<(Option<&'a str>, Peer), Ends>>,
+    ends: Vec<(IpAddr, usize)>,
+    by_label: RefCell<BTreeMap<String, ByValue<'a>>>,
+    found: RefCell<BTreeMap<Option<&'a str>, BTreeMap<Peer, Ends>>>,
 }
 
-/// Addresses, and the numbers of the pods that have them.
-pub(crate) type Ends = Rc<Vec<(IpAddr, usize)>>;
+/// Pods that have a label, by its value.
+type ByValue<'a> = Rc<BTreeMap<&'a str, Vec<usize>>>;
+
+/// Numbers of ends.
+pub(crate) type Ends = Rc<Vec<usize>>;
+
+/// A pod that has an address of its own.
+pub(crate) type Owner<'a> = (&'a Place, &'a Pod);
 
 struct Entry<'a> {
     place: &'a Place,
     pod: &'a Pod,
-    addresses: Vec<IpAddr>,
+    ends: std::ops::Range<usize>,
 }
 
 impl<'a> Index<'a> {
-    pub(crate) fn new(world: &'a World, owners: &BTreeMap<IpAddr, (&'a Place, &'a Pod)>) -> Self {
-        let mut of_pod: BTreeMap<&Place, (&Pod, Vec<IpAddr>)> = BTreeMap::new();
-        for (address, (place, pod)) in owners {
-            of_pod.entry(place).or_insert_with(|| (pod, Vec::new())).1.push(*address);
+    /// Makes the index of pods in order, each with its addresses.
+    pub(crate) fn new(
+        world: &'a World,
+        owners: impl IntoIterator<Item = (Owner<'a>, Vec<IpAddr>)>,
+    ) -> Self {
+        let (mut pods, mut ends) = (Vec::new(), Vec::new());
+        for ((place, pod), addresses) in owners {
+            let first = ends.len();
+            ends.extend(addresses.into_iter().map(|address| (address, pods.len())));
+            pods.push(Entry { place, pod, ends: first..ends.len() });
         }
-        let pods: Vec<Entry<'a>> = of_pod
-            .into_iter()
-            .map(|(place, (pod, addresses))| Entry { place, pod, addresses })
-            .collect();
-        let mut by_label: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        for (at, entry) in pods.iter().enumerate() {
-            for (key, value) in &entry.pod.labels {
-                by_label.entry((key, value)).or_default().push(at);
-            }
-        }
-        Self { world, pods, by_label, found: RefCell::default() }
+        let (by_label, found) = (RefCell::default(), RefCell::default());
+        Self { world, pods, ends, by_label, found }
     }
 
-    pub(crate) fn pod(&self, at: usize) -> (&'a Place, &'a Pod) {
+    pub(crate) fn pod(&self, at: usize) -> Owner<'a> {
         (self.pods[at].place, self.pods[at].pod)
     }
 
-    pub(crate) fn addresses(&self, at: usize) -> &[IpAddr] {
-        &self.pods[at].addresses
+    /// Gives an end: its address, and the number of its pod.
+    pub(crate) fn end(&self, at: usize) -> (IpAddr, usize) {
+        self.ends[at]
+    }
+
+    pub(crate) fn addresses(&self, at: usize) -> impl Iterator<Item = IpAddr> + '_ {
+        self.ends[self.pods[at].ends.clone()].iter().map(|(address, _)| *address)
+    }
+
+    /// Says how many ends there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// Gives the pods of a node.
@@ -59,14 +74,13 @@ impl<'a> Index<'a> {
         self.pods.iter().enumerate().filter(|(_, it)| is_on(it)).map(|(at, _)| at).collect()
     }
 
-    /// Gives the pods that a peer means, as a policy of a namespace writes it.
+    /// Gives the ends that a peer means, in order, as a policy of a namespace writes it.
     pub(crate) fn peers(&self, peer: &Peer, namespace: Option<&'a str>) -> Ends {
         let own = match peer {
             Peer::Pods { namespaces: None, .. } => namespace,
             _ => None,
         };
-        let key = (own, peer.clone());
-        if let Some(found) = self.found.borrow().get(&key) {
+        if let Some(found) = self.found.borrow().get(&own).and_then(|it| it.get(peer)) {
             return found.clone();
         }
         let pods = match peer {
@@ -76,12 +90,26 @@ impl<'a> Index<'a> {
             Peer::Pods { namespaces: Some(namespaces), pods } => self.across(namespaces, pods),
             Peer::Block { .. } => (0..self.pods.len()).collect(),
         };
-        let ends =
-            pods.into_iter().flat_map(|at| self.addresses(at).iter().map(move |it| (*it, at)));
-        let found =
-            Rc::new(ends.filter(|(address, _)| is_within(peer, *address)).collect::<Vec<_>>());
-        self.found.borrow_mut().insert(key, found.clone());
+        let ends = pods.into_iter().flat_map(|at| self.pods[at].ends.clone());
+        let found: Ends = Rc::new(ends.filter(|at| is_within(peer, self.ends[*at].0)).collect());
+        self.found.borrow_mut().entry(own).or_default().insert(peer.clone(), found.clone());
         found
+    }
+
+    /// Gives the pods that have a label, by its value.
+    fn by_label(&self, key: &str) -> ByValue<'a> {
+        if let Some(found) = self.by_label.borrow().get(key) {
+            return found.clone();
+        }
+        let mut by_value: BTreeMap<&'a str, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in self.pods.iter().enumerate() {
+            if let Some(value) = entry.pod.labels.get(key) {
+                by_value.entry(value).or_default().push(at);
+            }
+        }
+        let by_value = Rc::new(by_value);
+        self.by_label.borrow_mut().insert(key.to_owned(), by_value.clone());
+        by_value
     }
 
     /// Gives the numbers of a namespace's pods.
@@ -100,9 +128,10 @@ impl<'a> Index<'a> {
         let selected = self.world.namespaces.iter().filter(|(_, it)| namespaces.selects(it));
         if let Some((key, values)) = selector.one_of() {
             let names: Vec<&str> = selected.map(|(name, _)| name.as_str()).collect();
+            let by_value = self.by_label(key);
             let mut found: Vec<usize> = values
                 .iter()
-                .filter_map(|value| self.by_label.get(&(key, value.as_str())))
+                .filter_map(|value| by_value.get(value.as_str()))
                 .flatten()
                 .copied()
                 .filter(|at| {
