@@ -210,7 +210,7 @@ pub fn waived_namespaces(spec: &Spec, control: &str) -> Vec<(String, String)> {
         .filter_map(|waiver| match &waiver.scope {
             Scope::Namespaces { label, user } => Some((label.clone(), user.clone())),
             Scope::Addon(name) => Some((addon_label(name), KEEPER.to_owned())),
-            Scope::Cluster | Scope::Nodes(_) => None,
+            Scope::Cluster | Scope::Named(_) | Scope::Nodes(_) => None,
         })
         .collect();
     waived.sort();

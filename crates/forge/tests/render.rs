@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{lock, spec, spec_with};
-use ringfort_controls::paths::TUNNEL_KEY;
+use ringfort_controls::paths::{PLUGINS, TUNNEL_KEY};
 use ringfort_controls::{CATALOGUE, yaml};
 use ringfort_forge::render::{
     Materials, RenderError, Rendered, SIGNING_KEY, keys, render, render_all, render_without,
@@ -26,7 +26,7 @@ use ringfort_model::routes::Routes;
 use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_model::version::Minor;
-use ringfort_spec::Spec;
+use ringfort_spec::{Limit, Spec};
 use serde_json::{Value, json};
 
 fn drawn(spec: &Spec) -> Result<Rendered, RenderError> {
@@ -218,6 +218,43 @@ fn every_other_control_can_be_left_out_and_is_then_missed() {
         assert_eq!(rest != blueprint(Minor::V1_37), adds, "what {} adds", control.id);
         let by = |by: &str| by == control.id;
         assert!(!rest.machines.values().flat_map(|m| m.items.values()).any(|item| by(&item.by)));
+    }
+}
+
+/// Waivers for the whole cluster of a control, and of what cannot hold without it.
+fn waived(control: &str) -> String {
+    let rests = [
+        ("network/network-policy", "network/default-deny"),
+        ("access/non-root", "workload/user-namespaces"),
+    ];
+    let others = rests.iter().filter(|(on, _)| *on == control).map(|(_, other)| *other);
+    let line = |control: &str| {
+        format!("  - {{ control: {control}, reason: r, owner: o, expires: 2027-01-31 }}\n")
+    };
+    format!("waivers:\n{}", [control].into_iter().chain(others).map(line).collect::<String>())
+}
+
+#[test]
+fn without_a_waived_control_nothing_names_what_is_not_there() {
+    let known = ringfort_controls::known();
+    for control in known.iter().filter(|known| known.limits.contains(&Limit::Cluster)) {
+        let spec = spec_with(Minor::V1_37, &waived(control.id));
+        let blueprint = drawn(&spec).unwrap_or_else(|error| panic!("{}: {error}", control.id));
+        for (node, machine) in &blueprint.blueprint.machines {
+            let needs = machine.items.values().flat_map(|item| &item.needs);
+            let lost: Vec<_> = needs.filter(|need| !machine.items.contains_key(need)).collect();
+            assert!(lost.is_empty(), "{} waived: {node} lacks {lost:?}", control.id);
+            let list = ItemId::file("/etc/cni/net.d/10-ringfort.conflist");
+            let What::File { content: Content::Text(list), .. } = &machine.items[&list].what else {
+                panic!("the list of network plugins is a text")
+            };
+            let list: Value = serde_json::from_str(list).unwrap();
+            for plugin in list["plugins"].as_array().unwrap() {
+                let program = format!("{PLUGINS}/{}", plugin["type"].as_str().unwrap());
+                let is_there = machine.items.contains_key(&ItemId::file(&program));
+                assert!(is_there, "{} waived: {node} lacks {program}", control.id);
+            }
+        }
     }
 }
 

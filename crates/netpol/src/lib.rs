@@ -3,4 +3,6 @@
 pub mod core;
 mod os;
 
-pub use os::{EnforceError, Refusal, Settings, Shown, ShownPod, ShownWay, enforce, plug, show};
+pub use os::{
+    EnforceError, Refusal, Settings, Shown, ShownPod, ShownWay, Waited, enforce, plug, show,
+};

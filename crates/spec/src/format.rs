@@ -53,6 +53,7 @@ formats! {
     host_key, "ssh-public-key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…", host_key_check;
     label_key, "label-key", "e2e-framework", label_key_check;
     kubernetes, "kubernetes-version", "1.37", |text| told(text.parse::<KubeVersion>());
+    namespace_name, "namespace-name", "shop", namespace_name_check;
     node_name, "node-name", "cp1", |text| told(NodeName::new(text));
     user_name, "user-name", "e2e", user_name_check;
     words, "words", "…", words_check;
@@ -127,22 +128,27 @@ fn label_key_check(text: &str) -> Result<(), String> {
 const RESERVED_DOMAINS: &[&str] = &["kubernetes.io", "k8s.io", "ringfort.dev"];
 
 fn addon_name_check(text: &str) -> Result<(), String> {
-    match NodeName::new(text) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!(
-            "{text:?} is not a name: write up to 63 lower-case letters, digits and -, such as metrics"
-        )),
-    }
+    name_check(text, "metrics")
+}
+
+fn namespace_name_check(text: &str) -> Result<(), String> {
+    name_check(text, "shop")
+}
+
+/// Names of add-ons, namespaces and users are labels of DNS, as those of nodes are.
+fn name_check(text: &str, such_as: &str) -> Result<(), String> {
+    let complaint = |_| {
+        format!(
+            "{text:?} is not a name: write up to 63 lower-case letters, digits and -, such as {such_as}"
+        )
+    };
+    NodeName::new(text).map(drop).map_err(complaint)
 }
 
 /// Keeps to names that no component has, since a certificate is signed for this one. Components'
 /// names hold a colon or begin with `kube-`.
 fn user_name_check(text: &str) -> Result<(), String> {
-    if NodeName::new(text).is_err() {
-        return Err(format!(
-            "{text:?} is not a name: write up to 63 lower-case letters, digits and -, such as e2e"
-        ));
-    }
+    name_check(text, "e2e")?;
     if text.starts_with("kube-") {
         return Err(format!("{text:?} is a component's name: choose another, such as e2e"));
     }

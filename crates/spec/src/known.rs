@@ -16,6 +16,8 @@ pub enum Limit {
     Cluster,
     /// Namespaces with a label, or those of an add-on.
     Namespaces,
+    /// Some namespaces, by name.
+    Named,
     /// Some nodes.
     Nodes,
 }
@@ -28,6 +30,7 @@ impl Limit {
             Self::Namespaces => {
                 "with `scope: { namespaceLabel: KEY, user: NAME }` or `scope: { addon: NAME }`"
             }
+            Self::Named => "with `scope: { namespaces: [NAME] }`",
             Self::Nodes => "with `scope: { nodes: [NAME] }`",
         }
     }

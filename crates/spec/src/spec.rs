@@ -159,6 +159,8 @@ pub enum Scope {
     },
     /// The namespaces of an add-on.
     Addon(String),
+    /// Some namespaces, by name.
+    Named(BTreeSet<String>),
     /// Some nodes.
     Nodes(BTreeSet<NodeName>),
 }
@@ -171,6 +173,10 @@ impl fmt::Display for Scope {
                 write!(f, "for namespaces that {user} labels with {label}")
             }
             Self::Addon(name) => write!(f, "for the namespaces of the add-on {name}"),
+            Self::Named(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                write!(f, "for the namespaces {}", names.join(", "))
+            }
             Self::Nodes(nodes) => {
                 let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "for {}", names.join(", "))

@@ -242,8 +242,8 @@ pub(crate) struct Waiver {
     pub expires: Option<Date>,
 }
 
-/// What a waiver is limited to: namespaces with a label, made by one identity; those of an add-on; or
-/// some nodes.
+/// What a waiver is limited to: namespaces with a label, made by one identity; those of an add-on;
+/// some namespaces; or some nodes.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Scope {
@@ -259,6 +259,9 @@ pub(crate) struct Scope {
     /// writes pods there.
     #[schemars(schema_with = "format::addon_name")]
     pub addon: Option<String>,
+    /// The names of the namespaces that are meant. For what no identity has to be kept to.
+    #[schemars(schema_with = "namespace_names")]
+    pub namespaces: List<String>,
     /// The names of the nodes that are meant.
     #[schemars(schema_with = "node_names")]
     pub nodes: List<NodeName>,
@@ -286,6 +289,10 @@ fn addresses(generator: &mut SchemaGenerator) -> Schema {
 fn files(generator: &mut SchemaGenerator) -> Schema {
     let items = format::words(generator);
     json_schema!({ "type": "array", "items": items, "examples": [["addons/network.yaml"]] })
+}
+
+fn namespace_names(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": format::namespace_name(generator) })
 }
 
 fn node_names(generator: &mut SchemaGenerator) -> Schema {

@@ -34,9 +34,19 @@ const WAIVERS: &str = "  - control: access/pod-security
     reason: the end-to-end tests make namespaces below the restricted standard
     owner: bench
     expires: 2099-12-31
+  - control: access/pod-security
+    scope: { namespaceLabel: e2e-run, user: e2e }
+    reason: further namespaces of a test carry the label of the run only
+    owner: bench
+    expires: 2099-12-31
   - control: network/default-deny
     scope: { namespaceLabel: e2e-framework, user: e2e }
     reason: the end-to-end tests expect namespaces that are open until a policy closes them
+    owner: bench
+    expires: 2099-12-31
+  - control: network/default-deny
+    scope: { namespaceLabel: e2e-run, user: e2e }
+    reason: further namespaces of a test carry the label of the run only
     owner: bench
     expires: 2099-12-31
   - control: access/no-privileged-containers
@@ -151,7 +161,7 @@ fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()
     let mut tests = lab.inside(suite);
     tests.arg("--kubeconfig").arg(kubeconfig).arg("--provider=skeleton");
     tests.arg("--kubectl-path").arg(lab.ground.bundle.join("files/kubectl"));
-    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(&wish.skip);
+    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(skipped(&wish.skip));
     tests.arg(format!("--ginkgo.timeout={}m", wish.minutes));
     tests.args(["--ginkgo.no-color", "--disable-log-dump"]);
     tests.arg("--report-dir").arg(&wish.out);
@@ -169,6 +179,23 @@ fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()
         (Ok(()), true) => Ok(()),
         _ => Err(Failure::findings(format!("not all tests passed: {}", log.display()))),
     }
+}
+
+/// Adds to what is left out the tests of a protocol that this kernel does not speak: their pods end.
+fn skipped(wanted: &str) -> String {
+    let _ = Command::new("modprobe").arg("sctp").output();
+    let speaks = fs::read_to_string("/proc/net/protocols")
+        .is_ok_and(|protocols| protocols.lines().any(|line| line.starts_with("SCTP")));
+    if speaks {
+        return wanted.to_owned();
+    }
+    eprintln!("this kernel has no SCTP: tests of Feature:SCTPConnectivity are left out");
+    [wanted, "SCTPConnectivity"]
+        .iter()
+        .filter(|it| !it.is_empty())
+        .copied()
+        .collect::<Vec<_>>()
+        .join("|")
 }
 
 /// What the tests came to.

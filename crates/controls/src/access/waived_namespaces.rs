@@ -60,7 +60,7 @@ pub fn waived(spec: &Spec) -> Waived {
         let (label, user) = match &waiver.scope {
             Scope::Namespaces { label, user } => (label.clone(), user.clone()),
             Scope::Addon(name) => (addon_label(name), KEEPER.to_owned()),
-            Scope::Cluster | Scope::Nodes(_) => continue,
+            Scope::Cluster | Scope::Named(_) | Scope::Nodes(_) => continue,
         };
         waived.entry(label).or_default().insert(user);
     }
@@ -73,7 +73,7 @@ fn working(spec: &Spec) -> BTreeSet<&String> {
     fn user(waiver: &Waiver) -> Option<&String> {
         match &waiver.scope {
             Scope::Namespaces { user, .. } => Some(user),
-            Scope::Addon(_) | Scope::Cluster | Scope::Nodes(_) => None,
+            Scope::Addon(_) | Scope::Cluster | Scope::Named(_) | Scope::Nodes(_) => None,
         }
     }
     spec.waivers_of(pod_security::CONTROL.id).filter_map(user).collect()

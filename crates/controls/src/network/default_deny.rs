@@ -20,7 +20,7 @@ pub static CONTROL: Control = Control {
     title: "A namespace is closed until a policy opens it",
     severity: Severity::High,
     refs: &[Ref::Cis("5.3.2"), Ref::Docs("concepts/services-networking/network-policies/")],
-    limits: &[Limit::Cluster, Limit::Namespaces],
+    limits: &[Limit::Cluster, Limit::Namespaces, Limit::Named],
     doc: include_str!("default_deny.md"),
     make: Some(make),
     prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
@@ -30,33 +30,40 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if spec.network.provider != Provider::Ringfort {
         return;
     }
-    let closed = !spec.waives(CONTROL.id);
-    let open = open_labels(spec);
-    let told = json!(defaults(closed, open.clone()));
+    let defaults = waived(spec);
+    let told = json!(defaults);
     draft.everywhere(|at| {
         for (setting, value) in told.as_object().into_iter().flatten() {
             at.set(Document::NetworkPolicy, setting, value.clone());
         }
     });
     draft.object(name_servers(spec));
-    draft.object(notice(closed, &open));
+    draft.object(notice(&defaults));
 }
 
-/// What holds of pods that no policy selects.
-pub fn defaults(closed: bool, open_labels: BTreeSet<String>) -> Defaults {
+/// What holds of pods that no policy selects, where no waiver opens single namespaces.
+pub fn defaults(closed: bool) -> Defaults {
     let labels = [("k8s-app".to_owned(), "kube-dns".to_owned())].into();
     let dns = Names { namespace: "kube-system".to_owned(), labels, port: 53 };
-    Defaults { closed, open_labels, dns: Some(dns), ..Defaults::default() }
+    Defaults { closed, dns: Some(dns), ..Defaults::default() }
 }
 
-/// The labels of namespaces that a waiver opens.
-fn open_labels(spec: &Spec) -> BTreeSet<String> {
-    let label = |scope: &Scope| match scope {
-        Scope::Namespaces { label, .. } => Some(label.clone()),
-        Scope::Addon(name) => Some(addon_label(name)),
-        Scope::Cluster | Scope::Nodes(_) => None,
-    };
-    spec.waivers_of(CONTROL.id).filter_map(|waiver| label(&waiver.scope)).collect()
+/// What holds in a cluster: waivers open namespaces by label or by name.
+fn waived(spec: &Spec) -> Defaults {
+    let mut defaults = defaults(!spec.waives(CONTROL.id));
+    for waiver in spec.waivers_of(CONTROL.id) {
+        match &waiver.scope {
+            Scope::Namespaces { label, .. } => {
+                defaults.open_labels.insert(label.clone());
+            }
+            Scope::Addon(name) => {
+                defaults.open_labels.insert(addon_label(name));
+            }
+            Scope::Named(names) => defaults.open_namespaces.extend(names.iter().cloned()),
+            Scope::Cluster | Scope::Nodes(_) => {}
+        }
+    }
+    defaults
 }
 
 /// The name servers' own policy: their namespace is as closed as every other.
@@ -88,9 +95,9 @@ fn name_servers(spec: &Spec) -> Value {
 /// The namespace and name of the ConfigMap where people who know only kubectl read how it is.
 pub const NOTICE: (&str, &str) = ("kube-public", "network-default");
 
-fn notice(closed: bool, open: &BTreeSet<String>) -> Value {
-    let opened = open.iter().cloned().collect::<Vec<_>>().join(", ");
-    let rule = match closed {
+fn notice(defaults: &Defaults) -> Value {
+    let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    let rule = match defaults.closed {
         true => {
             "A namespace is closed: pods reach the cluster's DNS and nothing else, and nobody \
                  reaches them, until a NetworkPolicy allows it."
@@ -102,8 +109,9 @@ fn notice(closed: bool, open: &BTreeSet<String>) -> Value {
         "kind": "ConfigMap",
         "metadata": {"name": NOTICE.1, "namespace": NOTICE.0},
         "data": {
-            "closed": closed.to_string(),
-            "openNamespaceLabels": opened,
+            "closed": defaults.closed.to_string(),
+            "openNamespaces": listed(&defaults.open_namespaces),
+            "openNamespaceLabels": listed(&defaults.open_labels),
             "rule": rule,
             "why": "ringfort netpol explain POD --to POD:PORT",
         },

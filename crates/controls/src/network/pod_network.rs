@@ -83,19 +83,19 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
     if around > 0 {
         bridge["mtu"] = link.saturating_sub(around).into();
     }
-    let list = json!({
-        "cniVersion": "1.0.0",
-        "name": "ringfort",
-        "plugins": [
-            bridge,
-            {"type": "portmap", "capabilities": {"portMappings": true}},
-            {"type": network_policy::PLUGIN},
-        ],
-    });
+    let mut plugins =
+        vec![bridge, json!({"type": "portmap", "capabilities": {"portMappings": true}})];
+    let is_enforced = !spec.waives(network_policy::CONTROL.id);
+    if is_enforced {
+        plugins.push(json!({"type": network_policy::PLUGIN}));
+    }
+    let list = json!({"cniVersion": "1.0.0", "name": "ringfort", "plugins": plugins});
     at.text(CONFIGURATION, PRIVATE, pretty(&list));
     at.after(ItemId::unit("kubelet.service"), ItemId::file(CONFIGURATION));
-    // A pod that is started with this list waits for the enforcer.
-    at.after(ItemId::file(CONFIGURATION), ItemId::unit(network_policy::UNIT));
+    if is_enforced {
+        // A pod that is started with this list waits for the enforcer.
+        at.after(ItemId::file(CONFIGURATION), ItemId::unit(network_policy::UNIT));
+    }
 }
 
 const CONFIGURATION: &str = "/etc/cni/net.d/10-ringfort.conflist";

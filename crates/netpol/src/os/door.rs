@@ -55,8 +55,32 @@ pub struct Shown {
     pub trouble: Vec<String>,
     /// How often somebody else changed the table, which was put back each time.
     pub meddled: u64,
+    /// How long pods waited for their rules, once one did.
+    #[serde(default)]
+    pub waited: Option<Waited>,
     /// Connections that were refused in the last two minutes, with how many packets each lost.
     pub refused: Vec<(Refusal, u64)>,
+}
+
+/// How long pods waited for their rules: from the network plugin's question to its answer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Waited {
+    /// How many pods: the last ones to begin, 100 at most.
+    pub pods: usize,
+    /// Half of them waited no longer, in milliseconds.
+    pub median_ms: u64,
+    /// None of them waited longer, in milliseconds.
+    pub most_ms: u64,
+}
+
+impl Waited {
+    /// Sums up times in milliseconds.
+    pub(super) fn of(times: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut times: Vec<u64> = times.into_iter().collect();
+        times.sort_unstable();
+        let most_ms = *times.last()?;
+        Some(Self { pods: times.len(), median_ms: times[(times.len() - 1) / 2], most_ms })
+    }
 }
 
 /// A pod of the node.

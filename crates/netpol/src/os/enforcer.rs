@@ -3,7 +3,7 @@
 //! What the kernel holds outlives this process, so a restart opens nothing. What is not known is
 //! closed: an address of the node's ranges that no pod is known to have gets no packet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::RUN;
 use super::attached::Attachments;
-use super::door::{Call, Called, Reply, Shown, ShownPod, ShownWay, listen, serve};
+use super::door::{Call, Called, Reply, Shown, ShownPod, ShownWay, Waited, listen, serve};
 use super::listen::{Ear, Heard};
 use super::nft::{self, NftError};
 use super::refused::{self, Refusal};
@@ -88,6 +88,8 @@ pub enum EnforceError {
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a new pod waits for its rules.
 const ATTACH: Duration = Duration::from_secs(20);
+/// Of how many pods it is remembered how long they waited.
+const REMEMBERED: usize = 100;
 /// How often what was refused is read and told.
 const TELL: Duration = Duration::from_secs(10);
 /// How many refusals are told at a time.
@@ -191,7 +193,7 @@ fn answer(door: tokio::net::UnixListener) -> mpsc::Receiver<Called> {
 struct Waiting {
     place: Place,
     uid: String,
-    until: Instant,
+    since: Instant,
     answer: oneshot::Sender<Reply>,
 }
 
@@ -203,6 +205,8 @@ struct Enforcer {
     applied: Option<RuleSet>,
     dirty: bool,
     waiting: Vec<Waiting>,
+    /// How long the last pods waited, in milliseconds.
+    waited: VecDeque<u64>,
     /// Own transactions, and those that were heard of.
     made: u64,
     heard: u64,
@@ -225,6 +229,7 @@ impl Enforcer {
             applied: None,
             dirty: false,
             waiting: Vec::new(),
+            waited: VecDeque::new(),
             made: 0,
             heard: 0,
             meddled: 0,
@@ -336,6 +341,11 @@ impl Enforcer {
             pods.get(&waiting.place).is_some_and(|pod| pod.uid == waiting.uid)
         };
         for waiting in self.waiting.extract_if(.., is_known) {
+            if self.waited.len() == REMEMBERED {
+                self.waited.pop_front();
+            }
+            let waited = waiting.since.elapsed().as_millis();
+            self.waited.push_back(u64::try_from(waited).unwrap_or(u64::MAX));
             // A plugin that was killed meanwhile asks again.
             let _ = waiting.answer.send(Reply::Done);
         }
@@ -343,7 +353,8 @@ impl Enforcer {
 
     fn give_up_late(&mut self) {
         let now = Instant::now();
-        for waiting in self.waiting.extract_if(.., |waiting| waiting.until <= now) {
+        let is_late = |waiting: &mut Waiting| now.duration_since(waiting.since) >= ATTACH;
+        for waiting in self.waiting.extract_if(.., is_late) {
             let why = match self.state.trouble.values().next() {
                 Some(trouble) => {
                     format!("policies may have changed and are not heard of: {trouble}")
@@ -364,8 +375,8 @@ impl Enforcer {
                     Ok(()) => {
                         self.home.attached = self.attachments.by_address();
                         self.dirty = true;
-                        let until = Instant::now() + ATTACH;
-                        self.waiting.push(Waiting { place, uid, until, answer });
+                        let since = Instant::now();
+                        self.waiting.push(Waiting { place, uid, since, answer });
                         return;
                     }
                     Err(error) => Reply::Failed(format!("it cannot be written down: {error}")),
@@ -511,6 +522,7 @@ impl Enforcer {
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
             trouble: self.state.trouble.values().cloned().collect(),
             meddled: self.meddled,
+            waited: Waited::of(self.waited.iter().copied()),
             refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
         })
     }

@@ -9,7 +9,7 @@ mod plugin;
 mod refused;
 mod state;
 
-pub use door::{Shown, ShownPod, ShownWay, show};
+pub use door::{Shown, ShownPod, ShownWay, Waited, show};
 pub use enforcer::{EnforceError, Settings, enforce};
 pub use plugin::plug;
 pub use refused::Refusal;

@@ -97,6 +97,7 @@ fn waived(limits: &[Limit]) -> String {
     let names = limits.iter().map(|limit| match limit {
         Limit::Cluster => "for the whole cluster",
         Limit::Namespaces => "for namespaces with a label",
+        Limit::Named => "for namespaces by name",
         Limit::Nodes => "for some nodes",
     });
     match limits {

@@ -30,6 +30,11 @@ pub const APPARMOR: &str = "node/apparmor";
 /// The control that encrypts what pods say to other nodes.
 pub const POD_ENCRYPTION: &str = "network/pod-encryption";
 
+/// The control that enforces network policies, and the one that rests on it.
+pub const NETWORK_POLICY: &str = "network/network-policy";
+/// The control that closes namespaces by itself.
+pub const DEFAULT_DENY: &str = "network/default-deny";
+
 /// The controls that rules of the spec ask for by themselves.
 const OWN: [Known; 5] = [
     Known { id: THREE_CONTROL_PLANES, limits: &[Limit::Cluster] },

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use ringfort_model::name::NodeName;
 
 use super::{
-    APPARMOR, Machine, NO_PRIVILEGED_CONTAINERS, OWN, POD_ENCRYPTION, THREE_CONTROL_PLANES,
-    THREE_WORKERS, hosts,
+    APPARMOR, DEFAULT_DENY, Machine, NETWORK_POLICY, NO_PRIVILEGED_CONTAINERS, OWN, POD_ENCRYPTION,
+    THREE_CONTROL_PLANES, THREE_WORKERS, hosts,
 };
 use crate::known::{Known, Limit};
 use crate::parsed::Parsed;
@@ -38,13 +38,16 @@ fn holds_on(parsed: &Parsed, control: &str, machine: &NodeName) -> bool {
 /// Turns a written limit into what it means; `None` if it means nothing.
 pub(crate) fn scope_of(written: Option<&Scope>) -> Option<spec::Scope> {
     let Some(written) = written else { return Some(spec::Scope::Cluster) };
-    let Scope { namespace_label, user, addon, nodes } = written;
-    match (namespace_label, user, addon, nodes.as_slice()) {
-        (Some(label), Some(user), None, []) => {
+    let Scope { namespace_label, user, addon, namespaces, nodes } = written;
+    match (namespace_label, user, addon, namespaces.as_slice(), nodes.as_slice()) {
+        (Some(label), Some(user), None, [], []) => {
             Some(spec::Scope::Namespaces { label: label.clone(), user: user.clone() })
         }
-        (None, None, Some(addon), []) => Some(spec::Scope::Addon(addon.clone())),
-        (None, None, None, nodes @ [_, ..]) => {
+        (None, None, Some(addon), [], []) => Some(spec::Scope::Addon(addon.clone())),
+        (None, None, None, names @ [_, ..], []) => {
+            Some(spec::Scope::Named(names.iter().flatten().cloned().collect()))
+        }
+        (None, None, None, [], nodes @ [_, ..]) => {
             Some(spec::Scope::Nodes(nodes.iter().flatten().cloned().collect()))
         }
         _ => None,
@@ -66,6 +69,7 @@ pub(super) fn look(
         problems.extend(limits(parsed, waiver, &path, machines));
         problems.extend(too_wide(parsed, waiver, &path, known_controls));
     }
+    problems.extend(groundless(parsed));
     problems.extend(twice(parsed));
     problems
 }
@@ -92,6 +96,26 @@ fn loosened(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Finds a waiver that takes away what another control rests on.
+fn groundless(parsed: &Parsed) -> Option<Problem> {
+    if parsed.written.network.provider != Provider::Ringfort
+        || !holds(parsed, NETWORK_POLICY)
+        || holds(parsed, DEFAULT_DENY)
+    {
+        return None;
+    }
+    let takes = |waiver: &&Option<Waiver>| {
+        waiver.as_ref().is_some_and(|it| it.control.as_deref() == Some(NETWORK_POLICY))
+    };
+    let index = parsed.written.waivers.iter().position(|waiver| takes(&waiver))?;
+    let at = parsed.value_at(&format!("/waivers/{index}/control"));
+    let message = format!("without `{NETWORK_POLICY}` nothing enforces `{DEFAULT_DENY}`");
+    let problem = Problem::new("needs-waiver", at, message);
+    Some(problem.help(format!(
+        "add `{{ control: {DEFAULT_DENY}, reason: …, owner: …, expires: … }}`, or remove this waiver"
+    )))
 }
 
 fn needs_waiver(parsed: &Parsed, path: &str, control: &str, scope: &str) -> Problem {
@@ -132,10 +156,12 @@ fn limits(parsed: &Parsed, waiver: &Waiver, path: &str, machines: &[Machine<'_>]
         return Vec::new();
     };
     if scope_of(Some(scope)).is_none() {
-        let message = "the limit is not one of a label with a user, an add-on and a list of nodes";
+        let message =
+            "the limit is not one of a label with a user, an add-on, namespaces and nodes";
         let problem = Problem::new("bad-scope", parsed.key_at(&path), message);
         return vec![problem.help(
-            "write `{ namespaceLabel: KEY, user: NAME }`, `{ addon: NAME }` or `{ nodes: [NAME] }`, or leave it out",
+            "write `{ namespaceLabel: KEY, user: NAME }`, `{ addon: NAME }`, `{ namespaces: [NAME] }` or \
+             `{ nodes: [NAME] }`, or leave it out",
         )];
     }
     if let Some(addon) = &scope.addon {
@@ -176,6 +202,7 @@ fn too_wide(parsed: &Parsed, waiver: &Waiver, path: &str, known: &[Known]) -> Op
     let limit = match scope_of(waiver.scope.as_ref())? {
         spec::Scope::Cluster => Limit::Cluster,
         spec::Scope::Namespaces { .. } | spec::Scope::Addon(_) => Limit::Namespaces,
+        spec::Scope::Named(_) => Limit::Named,
         spec::Scope::Nodes(_) => Limit::Nodes,
     };
     let limits = known.iter().chain(&OWN).find(|known| known.id == control)?.limits;

@@ -141,6 +141,11 @@ fn a_waiver_can_be_limited() {
         waiver("node/apparmor", "scope: { nodes: [w-10-0-0-21] }"),
         Scope::Nodes([node].into())
     );
+    let named = ["bank".to_owned(), "shop".to_owned()].into();
+    assert_eq!(
+        waiver("network/default-deny", "scope: { namespaces: [shop, bank] }"),
+        Scope::Named(named)
+    );
 }
 
 #[test]
@@ -214,11 +219,11 @@ fn the_example_with_a_network_of_ones_own_opens_its_addon_only() {
 }
 
 #[test]
-fn the_example_for_conformance_opens_one_label_for_one_identity() {
+fn the_example_for_conformance_opens_labels_for_one_identity() {
     let text = include_str!("../../../../examples/conformance.yaml");
     let spec = ringfort_spec::read(text, "conformance.yaml", CONTROLS, TODAY).unwrap();
     assert!(spec.allow_privileged && spec.ended.is_empty());
-    let (label, user) = ("e2e-framework".to_owned(), "e2e".to_owned());
+    let of = |label: &str| Scope::Namespaces { label: label.to_owned(), user: "e2e".to_owned() };
     let scopes: Vec<_> = spec.waivers_of("access/pod-security").map(|w| &w.scope).collect();
-    assert_eq!(scopes, [&Scope::Namespaces { label, user }]);
+    assert_eq!(scopes, [&of("e2e-framework"), &of("e2e-run")]);
 }

@@ -26,7 +26,11 @@ const TODAY: Date = date(2026, 11, 23);
 const CONTROLS: &[Known] = &[
     Known { id: "access/pod-security", limits: &[Limit::Namespaces] },
     Known { id: "data/encryption-at-rest", limits: &[] },
-    Known { id: "network/default-deny", limits: &[Limit::Cluster, Limit::Namespaces] },
+    Known {
+        id: "network/default-deny",
+        limits: &[Limit::Cluster, Limit::Namespaces, Limit::Named],
+    },
+    Known { id: "network/network-policy", limits: &[Limit::Cluster] },
     Known { id: "workload/seccomp", limits: &[Limit::Cluster, Limit::Namespaces] },
 ];
 

@@ -65,7 +65,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let asked = asked(args)?;
     let seen = match args.files.is_empty() {
         true => live::read(args.kubeconfig.as_deref())?,
-        false => manifests::read(&args.files, defaults(!args.open_by_default, [].into()))?,
+        false => manifests::read(&args.files, defaults(!args.open_by_default))?,
     };
     let said = say(&seen, asked)?;
     print(&if args.json { said.json()? } else { said.people() });

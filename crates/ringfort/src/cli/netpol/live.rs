@@ -7,6 +7,7 @@ use ringfort_api::{ApiError, Cluster};
 use ringfort_controls::network::default_deny::{NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
+use ringfort_model::network_policy::Defaults;
 use ringfort_netpol::core::{Policy, labels, place, pod, policy, with_name};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -118,29 +119,32 @@ async fn notice(cluster: &Cluster) -> Result<Seen, NotSeen> {
         name: name.to_owned(),
     };
     let Some(object) = cluster.get(&key).await? else {
-        let mut seen = Seen::new(defaults(false, BTreeSet::new()));
+        let mut seen = Seen::new(defaults(false));
         seen.notes.push(format!(
             "the cluster has no ConfigMap {namespace}/{name}: namespaces are taken as open until a \
              policy closes them, as in every cluster that ringfort did not make"
         ));
         return Ok(seen);
     };
-    let (closed, open) = said(&object["data"]).map_err(|why| {
+    let said = said(&object["data"]).map_err(|why| {
         NotSeen::Odd(format!("ConfigMap {namespace}/{name} {why}: ringfort up puts it right"))
     })?;
-    Ok(Seen::new(defaults(closed, open)))
+    Ok(Seen::new(said))
 }
 
-/// Reads whether namespaces are closed, and the labels that open them.
-pub fn said(data: &Value) -> Result<(bool, BTreeSet<String>), String> {
+/// Reads whether namespaces are closed, and which are open all the same, by name and by label.
+pub fn said(data: &Value) -> Result<Defaults, String> {
     let closed = match data["closed"].as_str() {
         Some("true") => true,
         Some("false") => false,
         other => return Err(format!("says closed: {other:?}, not true or false")),
     };
-    let open = data["openNamespaceLabels"].as_str().unwrap_or_default().split(',');
-    let open = open.map(str::trim).filter(|label| !label.is_empty());
-    Ok((closed, open.map(str::to_owned).collect()))
+    let listed = |key: &str| -> BTreeSet<String> {
+        let words = data[key].as_str().unwrap_or_default().split(',').map(str::trim);
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let (open_namespaces, open_labels) = (listed("openNamespaces"), listed("openNamespaceLabels"));
+    Ok(Defaults { open_namespaces, open_labels, ..defaults(closed) })
 }
 
 /// Finds cluster-wide policies of every kind that the API serves.

@@ -10,7 +10,7 @@ use comfy_table::presets::NOTHING;
 use ringfort_controls::paths::PROGRAMS;
 use ringfort_forge::make::doors;
 use ringfort_host::{Door, Host};
-use ringfort_netpol::{Shown, ShownWay};
+use ringfort_netpol::{Shown, ShownPod, ShownWay, Waited};
 use ringfort_spec::{Provider, Spec, nearest};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -89,6 +89,12 @@ async fn ask(door: &Door, node: &str) -> Result<String, Fault> {
 pub fn people(shown: &Shown) -> String {
     let mut text = pods(shown);
     text.push_str(&refused(shown));
+    if let Some(Waited { pods, median_ms, most_ms }) = &shown.waited {
+        text.push_str(&format!(
+            "\nthe last {pods} pods to begin waited {median_ms} ms for their rules in the median, {most_ms} \
+             ms at most\n"
+        ));
+    }
     text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
     if shown.meddled > 0 {
         text.push_str(&format!(
@@ -103,26 +109,28 @@ fn pods(shown: &Shown) -> String {
     if shown.pods.is_empty() {
         return format!("{} has no pods that policies are for\n", shown.node);
     }
-    let mut table = table(&["POD", "ADDRESSES", "OUT", "REFUSED", "IN", "REFUSED"]);
-    for pod in &shown.pods {
+    let one = |pod: &ShownPod| {
         let addresses: Vec<String> = pod.addresses.iter().map(ToString::to_string).collect();
-        table.add_row([
-            pod.pod.clone(),
-            addresses.join("\n"),
-            way(&pod.egress),
-            pod.egress.refused_packets.to_string(),
-            way(&pod.ingress),
-            pod.ingress.refused_packets.to_string(),
-        ]);
-    }
-    format!("{table}\n")
+        let (pod, out, into) = (&pod.pod, way("out", &pod.egress), way("in ", &pod.ingress));
+        format!("{pod}  {}\n{out}{into}", addresses.join(", "))
+    };
+    shown.pods.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn way(way: &ShownWay) -> String {
-    match way.closed_by.is_empty() {
-        true => "open".to_owned(),
-        false => format!("closed by {}", way.closed_by.join(",\n")),
+/// Writes a way of a pod: who closes it, and every rule that lets something through with the policy
+/// that it comes from.
+fn way(name: &str, way: &ShownWay) -> String {
+    let mut text = match way.closed_by.is_empty() {
+        true => format!("  {name}  open"),
+        false => format!("  {name}  closed by {}", way.closed_by.join(", ")),
+    };
+    match way.refused_packets {
+        0 => {}
+        packets => text.push_str(&format!("; {packets} packets refused")),
     }
+    text.push('\n');
+    text.extend(way.allows.iter().map(|rule| format!("         lets through {rule}\n")));
+    text
 }
 
 fn refused(shown: &Shown) -> String {

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ringfort_netpol::{Refusal, Shown, ShownPod, ShownWay};
+use ringfort_netpol::{Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
 use ringfort_controls::network::default_deny::defaults;
@@ -78,7 +78,7 @@ fn read(files: &[(&str, &str)], closed: bool) -> Result<Seen, Fault> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    manifests::read(&[room.path().to_owned()], defaults(closed, [].into()))
+    manifests::read(&[room.path().to_owned()], defaults(closed))
 }
 
 fn all() -> Seen {
@@ -235,7 +235,7 @@ fn bad_manifests_are_named() {
     check("{apiVersion: v1, kind: Pod, metadata: {generateName: a}}", "has no metadata.name");
     let two = format!("{OPENING}---\n{}", OPENING.replace("5432", "1"));
     check(&two, "NetworkPolicy bank/in stands in ");
-    let gone = manifests::read(&[PathBuf::from("/nowhere/a.yaml")], defaults(true, [].into()));
+    let gone = manifests::read(&[PathBuf::from("/nowhere/a.yaml")], defaults(true));
     assert!(gone.err().unwrap().to_string().contains("cannot be read"));
 }
 
@@ -301,10 +301,14 @@ reaching shop/deployment/web: closed
 #[test]
 fn the_notice_of_a_cluster_is_read() {
     let said = |closed: &str, open: &str| {
-        live::said(&json!({"closed": closed, "openNamespaceLabels": open}))
+        let data = json!({"closed": closed, "openNamespaces": "d", "openNamespaceLabels": open});
+        live::said(&data)
     };
-    assert_eq!(said("true", "a/b, c").unwrap(), (true, ["a/b".to_owned(), "c".to_owned()].into()));
-    assert_eq!(said("false", "").unwrap(), (false, [].into()));
+    let read = said("true", "a/b, c").unwrap();
+    assert!(read.closed && read.open_namespaces == ["d".to_owned()].into(), "{read:?}");
+    assert_eq!(read.open_labels, ["a/b".to_owned(), "c".to_owned()].into());
+    let read = said("false", "").unwrap();
+    assert!(!read.closed && read.open_labels.is_empty() && read.dns.is_some(), "{read:?}");
     assert!(said("perhaps", "").is_err());
 }
 
@@ -330,7 +334,7 @@ fn the_command_line_is_read() {
 fn a_node_s_pods_and_what_it_refused_are_shown() {
     let closed = ShownWay {
         closed_by: vec!["NetworkPolicy a/x".to_owned()],
-        allows: Vec::new(),
+        allows: vec!["from 10.0.0.0/8 at all ports, by NetworkPolicy a/y".to_owned()],
         refused_packets: 7,
     };
     let pod = ShownPod {
@@ -351,6 +355,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         pods: vec![pod],
         trouble: vec!["no answer".to_owned()],
         meddled: 2,
+        waited: Some(Waited { pods: 3, median_ms: 4, most_ms: 9 }),
         refused: vec![(refusal, 3)],
         ..Shown::default()
     };
@@ -358,7 +363,11 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
     let lines: Vec<String> =
         text.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for line in [
-        "a/web 10.1.0.5 open 0 closed by NetworkPolicy a/x 7",
+        "a/web 10.1.0.5",
+        "out open",
+        "in closed by NetworkPolicy a/x; 7 packets refused",
+        "lets through from 10.0.0.0/8 at all ports, by NetworkPolicy a/y",
+        "the last 3 pods to begin waited 4 ms for their rules in the median, 9 ms at most",
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
         "trouble: no answer",
         "another program changed the rules 2 times; they were put back each time",
