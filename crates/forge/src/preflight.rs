@@ -9,6 +9,7 @@ mod tools;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ringfort_controls::node::minimum_hardware::{CONTROL_PLANE, WORKER};
 use ringfort_model::blueprint::Role;
 use ringfort_model::bundle::HostTool;
 use ringfort_model::name::NodeName;
@@ -77,17 +78,6 @@ const MIB: u64 = 1 << 20;
 /// The first kernel that maps the users of a tmpfs, where tokens and Secrets of pods are.
 /// See <https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/>.
 const MAPPED_TMPFS: (u32, u32) = (6, 3);
-
-/// The least that a machine must have.
-struct Least {
-    cpus: u32,
-    memory_bytes: u64,
-    disk_bytes: u64,
-}
-
-/// kubeadm asks for 2 processors and 1,700 MB of a control plane; workers have no minimum there.
-const CONTROL_PLANE: Least = Least { cpus: 2, memory_bytes: 1_700 * MIB, disk_bytes: 10 << 30 };
-const WORKER: Least = Least { cpus: 1, memory_bytes: 900 * MIB, disk_bytes: 5 << 30 };
 
 /// Kernel features without which a cluster of this kind cannot be.
 const FEATURES: &[(&str, &str)] = &[

@@ -146,6 +146,9 @@ fn way<'a, T>(ways: &'a BTreeMap<NodeName, T>, node: &NodeName) -> Result<&'a T,
     ways.get(node).ok_or_else(|| format!("there is no way to {node}"))
 }
 
+/// How many requests of a flood are on their way at once.
+const FLOOD_WIDTH: usize = 16;
+
 async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
     let user = match speaker {
         Speaker::Keeper | Speaker::Anonymous => None,
@@ -161,6 +164,19 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             .map(Seen::Object),
         Ask::WouldCreate(object) => {
             send(Method::Create, Target::KindOf(object), Some(object), true).await.map(Seen::Object)
+        }
+        Ask::Flood { object, times } => {
+            let one = |_| send(Method::Create, Target::KindOf(object), Some(object), false);
+            let mut answers = stream::iter((0..*times).map(one)).buffer_unordered(FLOOD_WIDTH);
+            loop {
+                match answers.next().await {
+                    Some(Ok(_)) => {}
+                    // It is there already: what comes before storing let it through.
+                    Some(Err(error)) if error.status() == Some(409) => {}
+                    Some(Err(error)) => break Err(error),
+                    None => break Ok(Seen::Done),
+                }
+            }
         }
         Ask::WouldPatch { of, patch } => {
             send(Method::Merge, Target::Object(of), Some(patch), true).await.map(Seen::Object)

@@ -63,10 +63,36 @@ fn report(found: &Value) -> Vec<String> {
             }
         }
     }
+    packets(found);
     let memory = number(&found["memory_mb"]);
     println!("  memory, with the objects of both   {memory:6.1} MB (limit {MEMORY_MB})");
     if memory > MEMORY_MB {
         missed.push(format!("memory: {memory:.1} MB"));
     }
     missed
+}
+
+/// Prints what packets cost, beside the same without any rules.
+fn packets(found: &Value) {
+    let of = |policies: &str, key: &str| {
+        let all = found["packets"].as_array().into_iter().flatten();
+        let one = all.filter(|one| one["policies"] == policies).find_map(|one| one[key].as_f64());
+        one.unwrap_or(f64::NAN)
+    };
+    println!("between two pods of a node, each figure the median of five rounds");
+    for (what, key, unit) in [
+        ("a connection with a byte there and back", "connection_us", "µs"),
+        ("bytes of one connection", "gbit_s", "Gbit/s"),
+    ] {
+        let none = of("none", key);
+        let beside = |policies: &str| {
+            let found = of(policies, key);
+            format!("{found:.1} ({:+.1} %)", (found / none - 1.0) * 100.0)
+        };
+        println!(
+            "  {what:<40} {none:.1} {unit} without rules, {} with 10 policies, {} with 1,000",
+            beside("10"),
+            beside("1000")
+        );
+    }
 }

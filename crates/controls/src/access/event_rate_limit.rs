@@ -1,10 +1,14 @@
 //! A flood of events is refused before it reaches the store.
 
+mod proof;
+mod sabotage;
+
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Component, Draft};
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -15,8 +19,12 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster],
     doc: include_str!("event_rate_limit.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
+
+/// How many equal events are let through at once, and one a second from then on. Kubernetes' own clients hold
+/// back at half of it, and send one in five minutes from then on.
+const BURST: u16 = 50;
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {
     draft.plugin(
@@ -28,7 +36,7 @@ fn make(_: &Spec, draft: &mut Draft<'_>) {
                 {"type": "Server", "qps": 200, "burst": 1000},
                 {"type": "Namespace", "qps": 50, "burst": 500, "cacheSize": 2000},
                 {"type": "User", "qps": 50, "burst": 500, "cacheSize": 2000},
-                {"type": "SourceAndObject", "qps": 10, "burst": 100, "cacheSize": 4096},
+                {"type": "SourceAndObject", "qps": 1, "burst": BURST, "cacheSize": 4096},
             ],
         }),
     );

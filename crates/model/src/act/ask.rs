@@ -92,6 +92,13 @@ pub enum Ask {
     },
     /// Whether it would create an object; nothing is stored.
     WouldCreate(Value),
+    /// To create one object again and again, until it says that this is too much. It is stored once.
+    Flood {
+        /// The object.
+        object: Value,
+        /// How often at most.
+        times: u16,
+    },
     /// Whether it would change an object by a JSON merge patch; nothing is stored.
     WouldPatch {
         /// Which object.

@@ -6,7 +6,7 @@ use ringfort_netpol::core::{
     Allowed, Connection, Direction, End, PortWanted, Protocol, Question, Why, World, change,
     compile, explain, place, pod, policy,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::model::{Asked, Closed};
@@ -164,13 +164,13 @@ fn a_pod_that_is_not_known_gets_nothing() {
 #[test]
 fn who_is_meant_by_all_pods_is_let_in_before_anyone_has_heard_of_it() {
     let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
-    let object = serde_json::json!({
+    let object = json!({
         "metadata": {"namespace": "a", "name": "p"},
         "spec": {"nodeName": "n1"},
         "status": {"podIP": "10.1.1.5"},
     });
     world.pods.insert(place(&object).unwrap(), pod(&object));
-    let object = serde_json::json!({
+    let object = json!({
         "metadata": {"namespace": "a", "name": "all"},
         "spec": {"podSelector": {}, "ingress": [{
             "from": [{"namespaceSelector": {}}],
@@ -195,4 +195,58 @@ fn what_did_not_change_is_not_written() {
         let rules = compile(&world(&cluster(&mut Chance::new(seed)), true), &home(0));
         assert_eq!(change(&rules, &rules), None);
     }
+}
+
+/// Ten thousand pods of which no two are labelled alike, and selectors that are as long.
+#[test]
+fn labels_and_selectors_of_ill_will_make_no_more_rules_than_others() {
+    const PODS: usize = 10_000;
+    let address = |number: usize| format!("10.1.{}.{}", number / 250, 2 + number % 250);
+    let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
+    world.namespaces.insert("a".to_owned(), [("team".to_owned(), "a".to_owned())].into());
+    for number in 0..PODS {
+        let object = json!({
+            "metadata": {"namespace": "a", "name": format!("p{number}"), "labels": {
+                "one": format!("v{number}"),
+                format!("key{number}"): "x",
+            }},
+            "spec": {"nodeName": if number == 250 { "n1" } else { "n2" }},
+            "status": {"podIP": address(number)},
+        });
+        world.pods.insert(place(&object).unwrap(), pod(&object));
+    }
+    let all: Vec<String> = (0..PODS).map(|number| format!("v{number}")).collect();
+    let one = |key: &str, operator: &str, values: &[String]| match values {
+        [] => json!({"key": key, "operator": operator}),
+        values => json!({"key": key, "operator": operator, "values": values}),
+    };
+    let few = ["v250".to_owned()];
+    let contradictory =
+        [one("one", "In", &few), one("one", "NotIn", &few), one("one", "DoesNotExist", &[])];
+    let enormous = [one("one", "In", &all), one("key250", "DoesNotExist", &[])];
+    let object = json!({
+        "metadata": {"namespace": "a", "name": "all"},
+        "spec": {"podSelector": {"matchExpressions": [one("one", "In", &few)]}, "ingress": [
+            {"from": [{"podSelector": {"matchExpressions": contradictory}}], "ports": [{"port": 1}]},
+            {"from": [{"podSelector": {"matchExpressions": enormous}}], "ports": [{"port": 2}]},
+            {"from": [{"namespaceSelector": {}, "podSelector": {"matchExpressions": []}}], "ports": [{"port": 3}]},
+        ]},
+    });
+    world.policies.insert(place(&object).unwrap(), policy(&object).unwrap());
+    let rules = compile(&world, &home(1));
+    let lets = |client: usize, port| {
+        let (client, server) = (address(client).parse().unwrap(), address(250).parse().unwrap());
+        let port = Some((Protocol::Tcp, port));
+        rules.lets(Direction::Ingress, &Connection { client, server, port })
+    };
+    for client in [0, 1, 249, 251, PODS - 1] {
+        assert!(!lets(client, 1), "nobody is and is not labelled so");
+        assert!(lets(client, 2), "{client} is among them");
+        assert!(lets(client, 3) && !lets(client, 4), "everyone means every port that is named");
+    }
+    // All who are granted the same are one class, however many say so.
+    let chains = rules.chains.len();
+    assert!(chains < 10, "{chains} chains");
+    let elements: usize = rules.sets.values().map(|set| set.elements.len()).sum();
+    assert!(elements < PODS + 50, "{elements} elements");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cases;
 use crate::cluster::Cluster;
 
 const NAMESPACE: &str = "fenced";
@@ -65,6 +66,10 @@ fn start(cluster: &Cluster, name: &str, worker: &str) -> String {
     well(cluster, &["-n", NAMESPACE, "get", &pod, "-o", "jsonpath={.status.podIP}"])
 }
 
+fn address(cluster: &Cluster, machine: &str) -> String {
+    cluster.members().into_iter().find(|(name, _)| name == machine).unwrap().1
+}
+
 /// Whether a machine reaches a pod.
 fn reaches(cluster: &Cluster, machine: &str, pod: &str) -> bool {
     let knock =
@@ -80,17 +85,19 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
     start.elapsed()
 }
 
-/// A namespace is closed at first; a policy opens it to whom it names; what it allowed ends with it, also
-/// in the middle of a connection.
-pub fn policies(cluster: &Cluster) {
+/// Makes the namespace.
+fn fenced(cluster: &Cluster) {
     well(cluster, &["create", "namespace", NAMESPACE]);
     let account = ["-n", NAMESPACE, "get", "serviceaccount", "default"];
     until("the account is there", || cluster.kubectl(&account).code == Some(0));
+}
+
+/// A namespace is closed at first; a policy opens it to whom it names; what it allowed ends with it, also
+/// in the middle of a connection.
+pub fn policies(cluster: &Cluster) {
+    fenced(cluster);
     let pod = start(cluster, "server", "w1");
-    let address = |machine: &str| {
-        let members = cluster.members();
-        members.into_iter().find(|(name, _)| name == machine).unwrap().1
-    };
+    let address = |machine: &str| address(cluster, machine);
     assert!(reaches(cluster, "w1", &pod), "its own machine reaches a pod");
     for machine in ["cp1", "cp2", "w2"] {
         assert!(!reaches(cluster, machine, &pod), "{machine} reaches a pod of a closed namespace");
@@ -143,5 +150,49 @@ pub fn enforcer(cluster: &Cluster) {
     let wait = ["-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=90s", "pod/late"];
     well(cluster, &wait);
     assert!(!reaches(cluster, "cp1", &pod), "a start opens nothing");
+    // Killed while a change is made, it comes back and ends at what policies say.
+    let opening = policy(&address(cluster, "cp1"));
+    for tenths in 0..3 {
+        let kill = format!("sleep 0.{tenths}; systemctl kill --signal KILL ringfort-policy");
+        apply(cluster, &opening);
+        cluster.on("w1", &kill);
+        until("cp1 reaches the pod", || reaches(cluster, "cp1", &pod));
+        well(cluster, &["-n", NAMESPACE, "delete", "networkpolicy", "one-machine"]);
+        cluster.on("w1", &kill);
+        until("cp1 is shut out", || !reaches(cluster, "cp1", &pod));
+    }
+    well(cluster, &["delete", "namespace", NAMESPACE]);
+}
+
+/// On a cluster that enforced nothing so far, what a policy allows goes on without a gap when it begins to.
+pub fn turned_on(cluster: &Cluster) {
+    let plain = std::fs::read_to_string(cluster.spec()).unwrap();
+    let waiver = |control: &str| {
+        format!("  - {{ control: {control}, reason: a test, owner: e2e, expires: 2099-01-01 }}\n")
+    };
+    let waivers = waiver("network/network-policy") + &waiver("network/default-deny");
+    let (before, after) = plain.split_once("waivers:\n").unwrap_or((&plain, ""));
+    std::fs::write(cluster.spec(), format!("{before}waivers:\n{waivers}{after}")).unwrap();
+    cases::well(&cluster.ringfort("up", &[]));
+    let rules = "nft list table inet ringfort-policy >/dev/null 2>&1 && echo there || true";
+    assert_eq!(cluster.on("w1", rules), "", "the rules are left behind");
+    fenced(cluster);
+    let pod = start(cluster, "server", "w1");
+    assert!(reaches(cluster, "cp2", &pod), "nothing is enforced");
+    apply(cluster, &policy(&address(cluster, "cp1")));
+    let knock = format!(
+        "rm -f /run/knocks /run/gaps /run/enough
+         setsid bash -c 'until [ -e /run/enough ]; do
+             timeout 2 bash -c \"</dev/tcp/{pod}/8080\" 2>/dev/null || date +%T >>/run/gaps
+             echo >>/run/knocks; sleep 0.05; done' >/dev/null 2>&1 </dev/null &"
+    );
+    cluster.on("cp1", &knock);
+    std::fs::write(cluster.spec(), plain).unwrap();
+    cases::well(&cluster.ringfort("up", &[]));
+    let knocks = cluster.on("cp1", "touch /run/enough; wc -l </run/knocks");
+    println!("     {} knocks went through while policies were turned on", knocks.trim());
+    assert!(knocks.trim().parse::<u32>().unwrap() > 50, "{knocks}");
+    assert_eq!(cluster.on("cp1", "cat /run/gaps 2>/dev/null || true"), "", "a gap");
+    assert!(!reaches(cluster, "cp2", &pod), "policies are enforced");
     well(cluster, &["delete", "namespace", NAMESPACE]);
 }

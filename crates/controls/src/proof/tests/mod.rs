@@ -141,6 +141,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             Seen::Object(object)
         }
         Ask::WouldDeletePods { .. } => Seen::Done,
+        Ask::Flood { .. } => Seen::Refused { status: 429, message: FLOODED.to_owned() },
         Ask::WouldCreate(_) | Ask::WouldPatch { .. } | Ask::WouldDelete(_) => {
             refused(case, speaker)
         }
@@ -186,9 +187,21 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::Metrics { .. } => Seen::Lines(vec![loaded("sha256:4711")]),
         Ask::Described => Seen::Lines((0..300).map(|n| format!("/apis/canary/v{n}")).collect()),
         Ask::Approve(_) => Seen::Object(json!({})),
+        Ask::Read { path } if path.ends_with("/configz") => {
+            configured("NeverVerifyPreloadedImages")
+        }
         Ask::Read { .. } => Seen::Text(r#"{"gitVersion": "v1.37.2"}"#.to_owned()),
         Ask::Delete(_) => Seen::Done,
     }
+}
+
+/// How a server says that there are too many equal events.
+const FLOODED: &str = "limit reached on type SourceAndObject for key [ringfort]";
+
+/// What a kubelet says of its configuration.
+fn configured(policy: &str) -> Seen {
+    let said = json!({"kubeletconfig": {"imagePullCredentialsVerificationPolicy": policy}});
+    Seen::Text(said.to_string())
 }
 
 /// What a pod tells that was answered by everybody.
@@ -328,7 +341,9 @@ fn lines(events: &[Value]) -> Seen {
 }
 
 fn node(name: &str, ready: &str) -> Value {
+    let capacity = json!({"cpu": "2", "memory": "8000000Ki", "ephemeral-storage": "20000000Ki"});
     json!({"metadata": {"name": name}, "status": {
+        "capacity": capacity,
         "conditions": [{"type": "Ready", "status": ready}],
         "nodeInfo": {"kubeletVersion": "v1.37.2", "containerRuntimeVersion": "containerd://2.4.2"},
     }})
@@ -423,6 +438,7 @@ fn one_silent_machine_is_no_pass() {
         let judgement = judge(&case, silent);
         // What is asked of one server only, or of workers, does not see the silent one.
         let asks_one = [
+            "access/image-credentials",
             "ha/nodes-are-ready",
             "ha/three-workers",
             "network/cluster-dns",
@@ -431,6 +447,7 @@ fn one_silent_machine_is_no_pass() {
             "network/pod-encryption",
             "network/pod-network",
             "network/services",
+            "node/minimum-hardware",
             "node/process-limit",
         ]
         .contains(&case.control);

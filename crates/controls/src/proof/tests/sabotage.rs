@@ -10,8 +10,8 @@ use ringfort_model::certificate::Authority;
 use ringfort_model::judgement::Decided;
 
 use super::{
-    CLOSED, ENFORCE, ERRAND, LOGGED, OPEN, case, cases, dialled, events, inside, judge, kernel,
-    lines, loaded, namespace, node, process, running, scene,
+    CLOSED, ENFORCE, ERRAND, LOGGED, OPEN, case, cases, configured, dialled, events, inside, judge,
+    kernel, lines, loaded, namespace, node, process, running, scene,
 };
 
 /// Each kind of request has to be there, at its own level and with no more of it than that.
@@ -71,6 +71,28 @@ fn each_sabotage_fails_its_proof_and_no_other() {
             if server.as_str() == "cp2" && beginning.contains("manifest") =>
         {
             Some(Seen::Lines(vec![loaded("")]))
+        }
+        _ => None,
+    });
+    check("access/event-rate-limit", |act| match act {
+        Act::Ask { server, ask: Ask::Flood { .. }, .. } if server.as_str() == "cp3" => {
+            Some(Seen::Done)
+        }
+        _ => None,
+    });
+    check("access/image-credentials", |act| match act {
+        Act::Ask { ask: Ask::Read { path }, .. } if path.contains("/w3/proxy/configz") => {
+            Some(configured("NeverVerify"))
+        }
+        _ => None,
+    });
+    check("node/minimum-hardware", |act| match act {
+        Act::Ask { speaker: Speaker::Keeper, ask: Ask::List { kind, .. }, .. }
+            if kind == "Node" =>
+        {
+            let mut nodes = ["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True"));
+            nodes[5]["status"]["capacity"]["memory"] = "890000Ki".into();
+            Some(Seen::Objects(nodes.into()))
         }
         _ => None,
     });

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends at its first surprise")]
 
+mod packets;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -168,6 +170,47 @@ fn of(policies: usize) -> Value {
     })
 }
 
+/// Opens the way between the two pods that packets are sent between.
+fn with_a_way(mut world: World) -> World {
+    for (namespace, way, field) in [("n7", "egress", "Egress"), ("n57", "ingress", "Ingress")] {
+        let object = json!({
+            "metadata": {"namespace": namespace, "name": "way"},
+            "spec": {
+                "podSelector": {},
+                "policyTypes": [field],
+                way: [{"ports": [{"port": packets::PORT}]}],
+            },
+        });
+        put_policy(&mut world, &object);
+    }
+    world
+}
+
+/// Measures what packets cost under no rules, under few policies and under many, in turn.
+fn of_packets() -> Value {
+    const ROUNDS: usize = 5;
+    let pair = packets::Pair::new();
+    let none = "add table inet ringfort-policy\ndelete table inet ringfort-policy\n".to_owned();
+    let under = |policies| replace(&compile(&with_a_way(world(policies)), &home()));
+    let tables = [("none", none), ("10", under(10)), ("1000", under(1_000))];
+    let mut found: BTreeMap<&str, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        for (policies, table) in &tables {
+            nft(table);
+            let (connection_us, gbit_s) = pair.measure();
+            let of = found.entry(policies).or_default();
+            of.0.push(connection_us);
+            of.1.push(gbit_s);
+        }
+    }
+    let median = |mut of: Vec<f64>| {
+        of.sort_by(f64::total_cmp);
+        of[of.len() / 2]
+    };
+    let one = |(policies, (us, gbit)): (&str, (Vec<f64>, Vec<f64>))| json!({"policies": policies, "connection_us": median(us), "gbit_s": median(gbit)});
+    found.into_iter().map(one).collect()
+}
+
 fn memory_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
@@ -175,7 +218,14 @@ fn memory_mb() -> f64 {
 }
 
 fn main() {
+    if packets::plays_a_part() {
+        return;
+    }
     let few = of(10);
     let many = of(1_000);
-    println!("{}", json!({"measured": [few, many], "memory_mb": memory_mb()}));
+    let memory_mb = memory_mb();
+    println!(
+        "{}",
+        json!({"measured": [few, many], "memory_mb": memory_mb, "packets": of_packets()})
+    );
 }
