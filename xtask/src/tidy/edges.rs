@@ -12,6 +12,7 @@ const HEIGHTS: &[&[&str]] = &[
     &["ringfort-spec"],
     &[
         "ringfort-api",
+        "ringfort-check",
         "ringfort-controls",
         "ringfort-engine",
         "ringfort-facts",

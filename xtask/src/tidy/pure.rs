@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "crates/model/src",
     "crates/spec/src",
     "crates/facts/src",
+    "crates/check/src",
     "crates/controls/src",
     "crates/engine/src",
     "crates/forge/src/render",

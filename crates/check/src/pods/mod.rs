@@ -1,0 +1,23 @@
+//! Pods and templates of pods, judged by the Pod Security Standards as Kubernetes' own admission judges
+//! them, check by check and version by version
+//! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>).
+//!
+//! What is judged is what is written, and the one thing that an API server fills in with a say in it:
+//! a volume without a kind becomes an empty directory. That a Pod on its node's network is given the
+//! ports there as well says nothing new, since it has failed already.
+
+mod catalogue;
+mod checks;
+mod find;
+mod judged;
+mod place;
+mod pod;
+mod policy;
+mod report;
+mod shape;
+
+pub use find::pods;
+pub use judged::{Failure, Fault, Judged, Remedy, Unreadable, Verdict};
+pub use pod::Pod;
+pub use policy::{Level, NotALevel, NotAVersion, Policy, Version};
+pub use report::{Reported, report};

@@ -1,0 +1,110 @@
+//! Whether an object can be read at all: every field that Kubernetes knows has the type it must have.
+//! Fields that Kubernetes does not know say nothing to it, nor here.
+
+mod scalar;
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::judged::Unreadable;
+use super::place::{Field, Place};
+
+/// Finds everything in an object of a kind that has another type than Kubernetes reads there.
+pub(crate) fn check(kind: &str, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
+    static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(include_str!("shape/types.txt")));
+    let index = TYPES.names.binary_search(&kind).expect("every workload's kind is in the table");
+    TYPES.check(&Shape::Object(index), object, unreadable);
+}
+
+/// Says what must be somewhere, and what is.
+pub(crate) fn other(wanted: &str, found: &Value) -> String {
+    match found {
+        Value::Null => format!("{wanted} must stand here, and nothing does"),
+        Value::Bool(_) => format!("{wanted} must stand here, and it is a boolean"),
+        Value::Number(number) => format!("{wanted} must stand here, and it is the number {number}"),
+        Value::String(text) => format!("{wanted} must stand here, and it is the text {text:?}"),
+        Value::Array(_) => format!("{wanted} must stand here, and it is a list"),
+        Value::Object(_) => format!("{wanted} must stand here, and it is an object"),
+    }
+}
+
+/// What may stand in a field.
+enum Shape {
+    /// Anything.
+    Anything,
+    /// A single value of a type.
+    Scalar(&'static scalar::Scalar),
+    /// An object with fields, by the number of its type.
+    Object(usize),
+    /// A list.
+    List(Box<Shape>),
+    /// An object whose keys are chosen freely.
+    Map(Box<Shape>),
+}
+
+/// The types of objects that Kubernetes reads, by their names in order.
+struct Types {
+    names: Vec<&'static str>,
+    /// The fields of each, in order.
+    fields: Vec<Vec<(&'static str, Shape)>>,
+}
+
+impl Types {
+    /// Reads the table: a line is a type, its fields each with what stands there.
+    fn read(table: &'static str) -> Self {
+        let lines = || table.lines().filter(|line| !line.starts_with('#'));
+        let names: Vec<_> = lines().filter_map(|line| line.split(' ').next()).collect();
+        let field = |written: &'static str| {
+            let (name, shape) = written.split_once(':')?;
+            Some((name, shape_of(shape, &names)?))
+        };
+        let fields = lines().map(|line| line.split(' ').skip(1).filter_map(field).collect());
+        Self { fields: fields.collect(), names }
+    }
+
+    fn check(&self, shape: &Shape, place: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
+        let Field::Is(value) = place.value() else { return };
+        let wanted = match (shape, value) {
+            (Shape::Anything, _) => return,
+            (Shape::Scalar(scalar), _) if (scalar.is)(value) => return,
+            (Shape::Object(index), Value::Object(_)) => {
+                let known = &self.fields[*index];
+                for (key, field) in place.fields() {
+                    if let Ok(at) = known.binary_search_by_key(&key, |(name, _)| name) {
+                        self.check(&known[at].1, &field, unreadable);
+                    }
+                }
+                return;
+            }
+            (Shape::List(of), Value::Array(_)) => {
+                place.items().for_each(|item| self.check(of, &item, unreadable));
+                return;
+            }
+            (Shape::Map(of), Value::Object(_)) => {
+                place.fields().for_each(|(_, field)| self.check(of, &field, unreadable));
+                return;
+            }
+            (Shape::Scalar(scalar), _) => scalar.wanted,
+            (Shape::List(_), _) => "a list",
+            (Shape::Object(_) | Shape::Map(_), _) => "an object",
+        };
+        unreadable.push(Unreadable { pointer: place.pointer(), why: other(wanted, value) });
+    }
+}
+
+/// Reads what may stand in a field; nothing where the table is wrong, which a test would see.
+fn shape_of(written: &str, names: &[&str]) -> Option<Shape> {
+    let inner = |open, close| written.strip_prefix(open)?.strip_suffix(close);
+    if let Some(of) = inner('[', ']') {
+        return Some(Shape::List(Box::new(shape_of(of, names)?)));
+    }
+    if let Some(of) = inner('{', '}') {
+        return Some(Shape::Map(Box::new(shape_of(of, names)?)));
+    }
+    if written == "anything" {
+        return Some(Shape::Anything);
+    }
+    let scalar = scalar::SCALARS.iter().find(|scalar| scalar.name == written);
+    scalar.map(Shape::Scalar).or_else(|| names.binary_search(&written).ok().map(Shape::Object))
+}
