@@ -3,9 +3,11 @@
 
 mod break_glass;
 mod bundle;
+mod check;
 mod credentials;
 mod evidence;
 mod explain;
+mod files;
 mod gate;
 mod init;
 mod keys;
@@ -49,6 +51,7 @@ enum Command {
     Kubeconfig(kubeconfig::KubeconfigArgs),
     Prove(prove::ProveArgs),
     Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
     Reset(reset::ResetArgs),
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Kubeconfig(args) => kubeconfig::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Reset(args) => reset::run(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Keys(args) => keys::run(args),

@@ -92,13 +92,14 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     for (place, (what, at, value)) in wrongs().into_iter().enumerate() {
         let mut pod = restricted(scene, &format!("canary-bad-{place}"));
         set(&mut pod, at, value);
-        if what == "be privileged" {
-            // Kubernetes itself refuses one without the other.
-            set(
-                &mut pod,
-                "/spec/containers/0/securityContext/allowPrivilegeEscalation",
-                json!(true),
-            );
+        // Kubernetes itself takes these only together with another setting, whatever Pod Security says.
+        match what {
+            "be privileged" => {
+                let escalation = "/spec/containers/0/securityContext/allowPrivilegeEscalation";
+                set(&mut pod, escalation, json!(true));
+            }
+            "see all of /proc" => set(&mut pod, "/spec/hostUsers", json!(false)),
+            _ => {}
         }
         let alone = BY_POD_SECURITY_ALONE.contains(&what);
         let by = if alone { POD_SECURITY } else { By::AnyAdmission };

@@ -1,8 +1,6 @@
 //! What is seen in manifests: files as `kubectl apply` takes them, and directories of them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ringfort_facts::yaml;
@@ -11,13 +9,8 @@ use ringfort_netpol::core::{Place, labels, place, pod, policy, with_name};
 use serde_json::{Value, json};
 
 use super::super::Fault;
+use super::super::files::{self, Unread};
 use super::seen::{Seen, WIDER_GROUP};
-
-/// What files of manifests end with.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
-
-/// Standard input.
-const STDIN: &str = "-";
 
 /// Kinds that make pods of a template, and where it stands.
 const WORKLOADS: &[(&str, &str)] = &[
@@ -36,8 +29,8 @@ const WORKLOADS: &[(&str, &str)] = &[
 pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
     let mut reader = Reader { seen: Seen::new(defaults), first: BTreeMap::new() };
     for path in paths {
-        for file in files(path)? {
-            let text = text(&file)?;
+        for file in files::manifests(path).map_err(Fault::usage)? {
+            let text = files::text(&file).map_err(Fault::usage)?;
             let documents = yaml::documents::<Value>(&text);
             let documents = documents.map_err(|error| fault(&file, &error))?;
             for object in documents.into_iter().flat_map(yaml::apart) {
@@ -50,43 +43,7 @@ pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
 }
 
 fn fault(file: &Path, why: &dyn std::fmt::Display) -> Fault {
-    match file == Path::new(STDIN) {
-        true => Fault::usage(format!("standard input: {why}")),
-        false => Fault::usage(format!("{}: {why}", file.display())),
-    }
-}
-
-fn text(file: &Path) -> Result<String, Fault> {
-    let mut text = String::new();
-    match file == Path::new(STDIN) {
-        true => io::stdin().read_to_string(&mut text).map(|_| text),
-        false => fs::read_to_string(file),
-    }
-    .map_err(|error| fault(file, &format!("it cannot be read: {error}")))
-}
-
-/// Gives a file itself; of a directory all manifests below it, by name.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Fault> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let unread = |error: io::Error| fault(path, &format!("it cannot be read: {error}"));
-    let mut below = fs::read_dir(path)
-        .and_then(|all| {
-            all.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-        })
-        .map_err(unread)?;
-    below.sort();
-    let mut found = Vec::new();
-    for path in below {
-        // A link to a directory may lead back to where it stands.
-        if path.is_dir() && !path.is_symlink() {
-            found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it)) {
-            found.push(path);
-        }
-    }
-    Ok(found)
+    Fault::usage(Unread::of(file, why))
 }
 
 struct Reader {

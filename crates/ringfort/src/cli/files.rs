@@ -1,0 +1,73 @@
+//! Files of manifests: those that are named, and those below directories that are.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// What files of manifests end with.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Standard input.
+const STDIN: &str = "-";
+
+/// A file or a directory that cannot be read.
+#[derive(Debug)]
+pub struct Unread {
+    /// Its name, for people.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Unread {
+    /// Says of a file why nothing can be made of it.
+    pub fn of(file: &Path, why: &dyn std::fmt::Display) -> Self {
+        let name = match file == Path::new(STDIN) {
+            true => "standard input".to_owned(),
+            false => file.display().to_string(),
+        };
+        Self { name, why: why.to_string() }
+    }
+}
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.why)
+    }
+}
+
+impl std::error::Error for Unread {}
+
+/// Reads a file, or standard input where it is called `-`.
+pub fn text(file: &Path) -> Result<String, Unread> {
+    let mut text = String::new();
+    match file == Path::new(STDIN) {
+        true => io::stdin().read_to_string(&mut text).map(|_| text),
+        false => fs::read_to_string(file),
+    }
+    .map_err(|error| Unread::of(file, &format!("it cannot be read: {error}")))
+}
+
+/// Gives a file itself; of a directory all manifests below it, by name.
+pub fn manifests(path: &Path) -> Result<Vec<PathBuf>, Unread> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unread = |error: io::Error| Unread::of(path, &format!("it cannot be read: {error}"));
+    let mut below = fs::read_dir(path)
+        .and_then(|all| {
+            all.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(unread)?;
+    below.sort();
+    let mut found = Vec::new();
+    for path in below {
+        // A link to a directory may lead back to where it stands.
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(manifests(&path)?);
+        } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it)) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
