@@ -60,7 +60,11 @@ mod tests {
             json!({"kind": "List", "items": [pod("a", json!(true)), pod("b", json!("yes"))]});
         let documents = [("one.yaml", 0, &pod("c", json!(false))), ("two.yaml", 3, &both)];
         let policy = Policy { level: Level::Baseline, version: Version::Latest };
-        let line = |file, document, pod, verdict, checks: &[&str]| json!({"file": file, "document": document, "pod": pod, "verdict": verdict, "checks": checks});
+        let line = |file, document, pod, verdict, checks: &[&str]| {
+            json!({
+                "file": file, "document": document, "pod": pod, "verdict": verdict, "checks": checks,
+            })
+        };
         assert_eq!(
             json!(report(documents, policy)),
             json!([

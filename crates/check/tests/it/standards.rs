@@ -151,6 +151,7 @@ fn capabilities_are_default_ones_and_dropped_from_1_22_on() {
         fails(Baseline, &[(&add, json!([bad]))], &[("capabilities_baseline", since(0))]);
         fails(Restricted, &[(&add, json!(["CHOWN", bad]))], &both);
     }
+    fails(Baseline, &[(&add, json!([null]))], &[("capabilities_baseline", since(0))]);
     fails(Baseline, &[(&add, json!(["CHOWN", "SETFCAP"]))], &[]);
     fails(Restricted, &[(&add, json!(["CHOWN"]))], &[("capabilities_restricted", since(22))]);
     fails(Restricted, &[(&add, json!(["NET_BIND_SERVICE"]))], &[]);
@@ -301,7 +302,9 @@ fn windows_is_spared_from_1_25_on() {
         ]
     };
     fails(Restricted, &[container.clone(), pod.clone(), os("windows")], &until(24));
-    fails(Restricted, &[container, pod, os("linux")], &until(u64::MAX));
+    for other in ["linux", "Windows"] {
+        fails(Restricted, &[container.clone(), pod.clone(), os(other)], &until(u64::MAX));
+    }
 }
 
 #[test]
@@ -400,9 +403,13 @@ fn what_cannot_be_read_never_passes() {
     // What fails whatever the unreadable field means has failed.
     let both = changed(&[("/spec/hostPID", json!(true)), ("/spec/hostIPC", json!("true"))]);
     assert_eq!(judge(&both, Baseline, Version::Latest).verdict(), Verdict::Fail);
-    // A check that would spare the pod may not be said to fail.
-    let root = ("/spec/securityContext/runAsNonRoot", json!(false));
-    let judged =
-        judge(&changed(&[root, ("/spec/hostUsers", json!("false"))]), Restricted, Version::Latest);
-    assert_eq!(judged.verdict(), Verdict::Unknown);
+    // A check that may allow or spare the pod may not be said to fail.
+    for [first, second] in [
+        [("/spec/securityContext/runAsNonRoot", json!(false)), ("/spec/hostUsers", json!("false"))],
+        [(SECURITY, json!({})), ("/spec/os", json!("windows"))],
+        [("/spec/volumes", json!([{"nfs": {}, "secret": true}])), ("/spec/hostname", json!("a"))],
+    ] {
+        let judged = judge(&changed(&[first, second]), Restricted, Version::Latest);
+        assert_eq!(judged.verdict(), Verdict::Unknown, "{judged:?}");
+    }
 }
