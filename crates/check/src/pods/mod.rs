@@ -20,4 +20,4 @@ pub use find::pods;
 pub use judged::{Failure, Fault, Judged, Remedy, Unreadable, Verdict};
 pub use pod::Pod;
 pub use policy::{Level, NotALevel, NotAVersion, Policy, Version};
-pub use report::{Reported, report};
+pub use report::Reported;

@@ -1,11 +1,9 @@
-//! What is said of many documents, a line for each pod.
+//! What is said of a pod in one line, for whoever reads it by program.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::find::pods;
-use super::judged::Verdict;
-use super::policy::Policy;
+use super::judged::{Judged, Verdict};
+use super::pod::Pod;
 
 /// What is said of a pod.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -22,33 +20,25 @@ pub struct Reported {
     pub checks: Vec<&'static str>,
 }
 
-/// Judges all pods of documents, each of which comes with its file's name and its index in there.
-pub fn report<'a>(
-    documents: impl IntoIterator<Item = (&'a str, usize, &'a Value)>,
-    policy: Policy,
-) -> Vec<Reported> {
-    let mut reported = Vec::new();
-    for (file, document, value) in documents {
-        reported.extend(pods(value).iter().map(|pod| {
-            let judged = pod.judge(policy);
-            Reported {
-                file: file.to_owned(),
-                document,
-                pod: pod.name().to_owned(),
-                verdict: judged.verdict(),
-                checks: judged.failures.iter().map(|failure| failure.check).collect(),
-            }
-        }));
+impl Reported {
+    /// Says what came of judging a pod of a file's document.
+    pub fn of(file: &str, document: usize, pod: &Pod<'_>, judged: &Judged) -> Self {
+        Self {
+            file: file.to_owned(),
+            document,
+            pod: pod.name().to_owned(),
+            verdict: judged.verdict(),
+            checks: judged.failures.iter().map(|failure| failure.check).collect(),
+        }
     }
-    reported
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::report;
-    use crate::pods::{Level, Policy, Version};
+    use super::Reported;
+    use crate::pods::{Level, Policy, Version, pods};
 
     #[test]
     fn every_pod_of_every_document_has_a_line() {
@@ -65,8 +55,13 @@ mod tests {
                 "file": file, "document": document, "pod": pod, "verdict": verdict, "checks": checks,
             })
         };
+        let report = |(file, document, value)| {
+            let of =
+                |pod: &crate::pods::Pod<'_>| Reported::of(file, document, pod, &pod.judge(policy));
+            pods(value).iter().map(of).collect::<Vec<_>>()
+        };
         assert_eq!(
-            json!(report(documents, policy)),
+            json!(documents.into_iter().flat_map(report).collect::<Vec<_>>()),
             json!([
                 line("one.yaml", 0, "c", "pass", &[]),
                 line("two.yaml", 3, "a", "fail", &["hostNamespaces"]),

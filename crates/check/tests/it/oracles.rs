@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfort_check::pods::{Level, Policy, Reported, Verdict, Version, report};
+use ringfort_check::pods::{Level, Policy, Reported, Verdict, Version, pods};
 use ringfort_facts::yaml::documents;
 use serde_json::Value;
 
@@ -109,8 +109,11 @@ fn bad_pods_are_refused_in_every_kind_of_workload() {
 fn judge(file: &Path, policy: Policy) -> Vec<Reported> {
     let text = fs::read_to_string(file).unwrap();
     let documents: Vec<Value> = documents(&text).unwrap();
-    let named = documents.iter().enumerate().map(|(index, value)| (name(file), index, value));
-    report(named, policy)
+    let pods = documents
+        .iter()
+        .enumerate()
+        .flat_map(|(index, value)| pods(value).into_iter().map(move |pod| (index, pod)));
+    pods.map(|(index, pod)| Reported::of(name(file), index, &pod, &pod.judge(policy))).collect()
 }
 
 /// The directory of a published set, where it lies.

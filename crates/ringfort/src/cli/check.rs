@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ringfort_check::pods::{Judged, Level, Policy, Reported, Verdict, Version, pods};
+use ringfort_check::pods::{Judged, Level, NotAVersion, Policy, Reported, Verdict, Version, pods};
 use ringfort_facts::yaml;
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ struct PodsArgs {
     #[arg(long, default_value = "restricted")]
     level: Level,
     /// Whose rules hold: a minor such as v1.36, or latest
-    #[arg(long, value_name = "VERSION", default_value = "latest")]
+    #[arg(long, value_name = "VERSION", default_value = "latest", value_parser = version)]
     kubernetes: Version,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -54,6 +54,11 @@ enum Format {
     Table,
     /// A list with an object for each pod: file, document, pod, verdict, checks
     Json,
+}
+
+/// Reads a version as Kubernetes' labels write it, or as cluster.yaml does, without the `v`.
+fn version(text: &str) -> Result<Version, NotAVersion> {
+    text.parse().or_else(|fault| format!("v{text}").parse().map_err(|_| fault))
 }
 
 /// Runs the command.
@@ -74,10 +79,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
 
 /// A pod, and what came of judging it.
 struct One {
-    file: String,
-    document: usize,
     kind: &'static str,
-    name: String,
+    reported: Reported,
     judged: Judged,
 }
 
@@ -108,18 +111,16 @@ impl Found {
 
     fn judge(&mut self, file: &str, documents: &[Value], policy: Policy) {
         for (document, value) in documents.iter().enumerate() {
-            self.pods.extend(pods(value).iter().map(|pod| One {
-                file: file.to_owned(),
-                document,
-                kind: pod.kind(),
-                name: pod.name().to_owned(),
-                judged: pod.judge(policy),
+            self.pods.extend(pods(value).iter().map(|pod| {
+                let judged = pod.judge(policy);
+                let reported = Reported::of(file, document, pod, &judged);
+                One { kind: pod.kind(), reported, judged }
             }));
         }
     }
 
     fn count(&self, verdict: Verdict) -> usize {
-        self.pods.iter().filter(|one| one.judged.verdict() == verdict).count()
+        self.pods.iter().filter(|one| one.reported.verdict == verdict).count()
     }
 
     fn code(&self) -> u8 {
@@ -131,21 +132,15 @@ impl Found {
     }
 
     fn json(&self) -> Result<String, serde_json::Error> {
-        let reported = self.pods.iter().map(|one| Reported {
-            file: one.file.clone(),
-            document: one.document,
-            pod: one.name.clone(),
-            verdict: one.judged.verdict(),
-            checks: one.judged.failures.iter().map(|failure| failure.check).collect(),
-        });
-        serde_json::to_string_pretty(&reported.collect::<Vec<_>>())
+        let reported: Vec<&Reported> = self.pods.iter().map(|one| &one.reported).collect();
+        serde_json::to_string_pretty(&reported)
     }
 
     fn people(&self, policy: Policy) -> String {
         let mut text = String::new();
-        for one in self.pods.iter().filter(|one| one.judged.verdict() != Verdict::Pass) {
-            let One { file, document, kind, name, judged } = one;
-            text.push_str(&format!("{file}, document {document}: {kind} {name}\n"));
+        for one in self.pods.iter().filter(|one| one.reported.verdict != Verdict::Pass) {
+            let One { kind, reported: Reported { file, document, pod, .. }, judged } = one;
+            text.push_str(&format!("{file}, document {document}: {kind} {pod}\n"));
             for failure in &judged.failures {
                 text.push_str(&format!("  {}: {}\n", failure.check, failure.asks));
                 text.extend(failure.faults.iter().map(|fault| format!("    {fault}\n")));
@@ -154,7 +149,7 @@ impl Found {
             text.push('\n');
         }
         text.push_str(&format!(
-            "{} {}: {} pods pass, {} fail, {} unknown\n",
+            "{} {}: passed {}, failed {}, unknown {}\n",
             policy.level,
             policy.version,
             self.count(Verdict::Pass),
