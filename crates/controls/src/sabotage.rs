@@ -87,14 +87,15 @@ pub enum Harm {
 }
 
 impl Sabotage {
-    /// The guards of a control are missing on every server, which also shows in the digest of all guards.
+    /// The guards of a control are missing on every server, which also shows in the digest of all guards, and
+    /// in the list of files.
     pub(crate) const fn unguarded(about: &'static str) -> Self {
         Self {
             name: "no-guard",
             about,
             on: On::ControlPlanes,
             harms: &[Harm::NoGuard],
-            also: &["access/admission-objects"],
+            also: &["access/admission-objects", "node/closed-files"],
         }
     }
 

@@ -100,7 +100,13 @@ fn paths(described: &[String]) -> BTreeSet<String> {
         path.split('/').map(part).collect::<Vec<_>>().join("/")
     };
     let own = UNDESCRIBED.iter().chain(&OPEN).map(|path| (*path).to_owned());
-    described.iter().map(filled).chain(own).collect()
+    // A path that is described with a slash at its end is answered without one as well, and what lets
+    // strangers in names one of the two.
+    let both = |path: String| {
+        let bare = path.trim_end_matches('/').to_owned();
+        [path, bare].into_iter().filter(|path| !path.is_empty())
+    };
+    described.iter().map(filled).flat_map(both).chain(own).collect()
 }
 
 #[cfg(test)]
@@ -112,6 +118,9 @@ mod tests {
         let described = ["/api/v1/namespaces/{namespace}/pods/{name}", "/apis/"];
         let all = paths(&described.map(str::to_owned));
         assert!(all.contains("/api/v1/namespaces/canary/pods/canary"), "{all:?}");
-        assert!(all.contains("/apis/") && all.contains("/metrics"), "{all:?}");
+        for path in ["/apis/", "/apis", "/metrics"] {
+            assert!(all.contains(path), "{path}: {all:?}");
+        }
+        assert!(!all.contains(""), "{all:?}");
     }
 }
