@@ -3,4 +3,5 @@
 //! Never here: input or output, judgement, clocks.
 
 pub mod certificate;
+pub mod manifest;
 pub mod yaml;

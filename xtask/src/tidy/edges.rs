@@ -35,6 +35,7 @@ const HOSTS: &[(&str, &[&str])] = &[
     ("rcgen", &["ringfort-pki"]),
     ("x509-parser", &["ringfort-facts", "ringfort-pki"]),
     ("serde-saphyr", &["ringfort-facts", "ringfort-node", "ringfort-pki", "ringfort-spec"]),
+    ("granit-parser", &["ringfort-facts", "ringfort-spec"]),
     ("clap", &["ringfort"]),
 ];
 

@@ -1,0 +1,141 @@
+//! Reads manifests so that every value knows its place in the text.
+//!
+//! A text is read as `kubectl` reads it: documents are parted at lines that begin with `---`, each is
+//! YAML 1.1 as sigs.k8s.io/yaml understands it, and a text that begins with `{` may be a stream of
+//! JSON. Where Kubernetes would drop something in silence, a key given twice for one, the text is
+//! refused. Never here: input or output, what the objects mean.
+
+mod json;
+mod lines;
+mod place;
+mod scalar;
+mod tree;
+mod yaml;
+
+use serde_json::Value;
+
+pub use lines::{Excerpt, Lines, Position};
+pub use place::Place;
+
+use tree::{Budget, Fault, Tree};
+
+/// One object of a text, or what else stands there.
+#[derive(Debug)]
+pub struct Document {
+    index: usize,
+    tree: Tree,
+}
+
+/// Says why a text cannot be read, and where.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("line {}, column {}: {why}", at.line, at.column)]
+pub struct Unreadable {
+    /// Where it was noticed.
+    pub at: Position,
+    /// What is wrong there, in one sentence.
+    pub why: String,
+}
+
+/// One object of a list, or an object that stands alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item<'d> {
+    /// The JSON pointer of its place in the document; empty for the document itself.
+    pub pointer: String,
+    /// The object.
+    pub object: &'d Value,
+}
+
+/// Gives the bytes of a file as text.
+///
+/// # Errors
+/// There are more than `most_bytes`, or they are not UTF-8.
+pub fn text(bytes: &[u8], most_bytes: usize) -> Result<&str, Unreadable> {
+    if bytes.len() > most_bytes {
+        let why = format!("the file has {} bytes, and {most_bytes} are read", bytes.len());
+        return Err(Unreadable { at: Position { line: 1, column: 1 }, why });
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+        let at = Lines::new(good).position(good.len());
+        Unreadable { at, why: "the text is not UTF-8".to_owned() }
+    })
+}
+
+/// Reads all documents of a text; those that are empty are none.
+///
+/// # Errors
+/// The text is neither YAML nor JSON, has a key twice in a map, or is built to exhaust its reader.
+pub fn read(text: &str) -> Result<Vec<Document>, Unreadable> {
+    let trees = trees(text)
+        .map_err(|fault| Unreadable { at: Lines::new(text).position(fault.at), why: fault.why })?;
+    let full = trees.into_iter().filter(|tree| !tree.value.is_null());
+    Ok(full.enumerate().map(|(index, tree)| Document { index, tree }).collect())
+}
+
+fn trees(text: &str) -> Result<Vec<Tree>, Fault> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Fault::new(0, "the text is larger than 4 GiB"));
+    }
+    let start = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !start.trim_start().starts_with('{') {
+        return yaml::documents(text, &mut Budget::default());
+    }
+    let as_json = match json::documents(text, text.len() - start.len(), &mut Budget::default()) {
+        Ok(trees) => return Ok(trees),
+        Err(fault) => fault,
+    };
+    // A map in braces may also be YAML. If it is neither, what was understood further tells more.
+    yaml::documents(text, &mut Budget::default())
+        .map_err(|as_yaml| if as_yaml.at > as_json.at { as_yaml } else { as_json })
+}
+
+impl Document {
+    /// Its number in the text, from 0, not counting empty documents.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What it holds, as Kubernetes reads it.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.tree.value
+    }
+
+    /// Gives up the places and keeps what it holds.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        self.tree.value
+    }
+
+    /// Finds the place of a JSON pointer, or of its nearest ancestor that is there.
+    #[must_use]
+    pub fn place<'p>(&self, pointer: &'p str) -> Place<'p> {
+        self.tree.place(pointer)
+    }
+
+    /// Gives the objects of a list, and of lists in it; of anything else, itself.
+    pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        let mut waiting = vec![Item { pointer: String::new(), object: &self.tree.value }];
+        std::iter::from_fn(move || {
+            loop {
+                let next = waiting.pop()?;
+                let Some(items) = members(next.object) else { return Some(next) };
+                let members = items.iter().enumerate().rev().map(|(index, object)| Item {
+                    pointer: format!("{}/items/{index}", next.pointer),
+                    object,
+                });
+                waiting.extend(members);
+            }
+        })
+    }
+}
+
+/// The members of a list of objects.
+fn members(object: &Value) -> Option<&Vec<Value>> {
+    let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    is_list.then(|| object["items"].as_array())?
+}
+
+#[cfg(test)]
+mod tests;
