@@ -56,6 +56,10 @@ impl Fault {
     pub(super) fn new(at: usize, why: impl Into<String>) -> Self {
         Self { at, why: why.into() }
     }
+
+    pub(super) fn too_deep(at: usize) -> Self {
+        Self::new(at, format!("values are nested more than {MOST_LEVELS} levels deep"))
+    }
 }
 
 /// How much a text may still make of itself.
@@ -317,7 +321,7 @@ impl<'b> Builder<'b> {
         if self.open.len() + levels <= MOST_LEVELS {
             return Ok(());
         }
-        Err(Fault::new(at, format!("values are nested more than {MOST_LEVELS} levels deep")))
+        Err(Fault::too_deep(at))
     }
 }
 

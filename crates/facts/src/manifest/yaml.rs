@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::scalar::{self, Scalar};
 use super::tree::{Budget, Builder, Collection, Fault, MOST_LEVELS, Span, Tree};
@@ -53,8 +53,11 @@ fn document(text: &str, base: usize, budget: &mut Budget) -> Result<Option<Tree>
     let mut documents = 0;
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
-            let at = error.marker().byte_offset().unwrap_or(text.len());
-            Fault::new(base + at, error.info())
+            let at = base + error.marker().byte_offset().unwrap_or(text.len());
+            match error.kind() {
+                ErrorKind::RecursionLimitExceeded => Fault::too_deep(at),
+                _ => Fault::new(at, error.info()),
+            }
         })?;
         let bytes = span.byte_range().unwrap_or(reader.end..reader.end);
         documents += usize::from(matches!(event, Event::DocumentStart(..)));
