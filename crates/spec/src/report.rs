@@ -27,13 +27,14 @@ pub struct Problem {
 
 impl Problem {
     /// Starts a problem with its kind, place and message.
-    pub(crate) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code, message, span, label: String::new(), also: Vec::new(), help: None }
     }
 
     /// Adds what stands beside the excerpt.
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
@@ -45,7 +46,8 @@ impl Problem {
     }
 
     /// Adds the way out.
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -61,7 +63,7 @@ pub struct Report {
 
 impl Report {
     /// Collects the problems of a file, in the order of the file.
-    pub(crate) fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
+    pub fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.span.start);
         Self { file_name: file_name.to_owned(), text: text.to_owned(), problems }
     }

@@ -1,12 +1,15 @@
 //! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ringfort_check::pods::{Judged, Level, NotAVersion, Policy, Reported, Verdict, Version, pods};
-use ringfort_facts::yaml;
-use serde_json::Value;
+use ringfort_check::pods::{
+    Judged, Level, NotAVersion, Pod, Policy, Reported, Verdict, Version, pods,
+};
+use ringfort_facts::manifest::{self, Document};
+use ringfort_spec::{Paint, Problem, Report};
 
 use super::files::{self, Unread};
 use super::{Fault, print};
@@ -71,37 +74,36 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
     }
     found.unread.iter().for_each(|unread| eprintln!("error: {unread}"));
     match args.format {
-        Format::Json => print(&format!("{}\n", found.json().map_err(Fault::unable)?)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&found.reported).map_err(Fault::unable)?;
+            print(&format!("{json}\n"));
+        }
         Format::Table => print(&found.people(policy)),
     }
     Ok(ExitCode::from(found.code()))
 }
 
-/// A pod, and what came of judging it.
-struct One {
-    kind: &'static str,
-    reported: Reported,
-    judged: Judged,
-}
-
 /// What was found in all files.
 #[derive(Default)]
 struct Found {
-    pods: Vec<One>,
+    reported: Vec<Reported>,
+    /// What is wrong, a report for each file where something is.
+    wrong: Vec<Report>,
     unread: Vec<Unread>,
 }
 
 impl Found {
     /// Looks at a file, or at all below a directory. What cannot be read is told at the end, unless it was
     /// named itself.
-    fn look(&mut self, path: &std::path::Path, policy: Policy) -> Result<(), Fault> {
+    fn look(&mut self, path: &Path, policy: Policy) -> Result<(), Fault> {
         let is_named = !path.is_dir();
         for file in files::manifests(path).map_err(Fault::usage)? {
             let read = files::text(&file).and_then(|text| {
-                yaml::documents::<Value>(&text).map_err(|error| Unread::of(&file, &error))
+                let documents = manifest::read(&text).map_err(|error| Unread::of(&file, &error))?;
+                Ok((text, documents))
             });
             match read {
-                Ok(documents) => self.judge(&file.display().to_string(), &documents, policy),
+                Ok((text, documents)) => self.judge(&file, &text, &documents, policy),
                 Err(unread) if is_named => return Err(Fault::usage(unread)),
                 Err(unread) => self.unread.push(unread),
             }
@@ -109,18 +111,23 @@ impl Found {
         Ok(())
     }
 
-    fn judge(&mut self, file: &str, documents: &[Value], policy: Policy) {
-        for (document, value) in documents.iter().enumerate() {
-            self.pods.extend(pods(value).iter().map(|pod| {
+    fn judge(&mut self, file: &Path, text: &str, documents: &[Document], policy: Policy) {
+        let name = file.display().to_string();
+        let mut problems = Vec::new();
+        for document in documents {
+            for pod in pods(document.value()) {
                 let judged = pod.judge(policy);
-                let reported = Reported::of(file, document, pod, &judged);
-                One { kind: pod.kind(), reported, judged }
-            }));
+                self.reported.push(Reported::of(&name, document.index(), &pod, &judged));
+                problems.extend(wrong(document, &pod, &judged));
+            }
+        }
+        if !problems.is_empty() {
+            self.wrong.push(Report::new(&name, text, problems));
         }
     }
 
     fn count(&self, verdict: Verdict) -> usize {
-        self.pods.iter().filter(|one| one.reported.verdict == verdict).count()
+        self.reported.iter().filter(|one| one.verdict == verdict).count()
     }
 
     fn code(&self) -> u8 {
@@ -131,23 +138,13 @@ impl Found {
         }
     }
 
-    fn json(&self) -> Result<String, serde_json::Error> {
-        let reported: Vec<&Reported> = self.pods.iter().map(|one| &one.reported).collect();
-        serde_json::to_string_pretty(&reported)
-    }
-
     fn people(&self, policy: Policy) -> String {
-        let mut text = String::new();
-        for one in self.pods.iter().filter(|one| one.reported.verdict != Verdict::Pass) {
-            let One { kind, reported: Reported { file, document, pod, .. }, judged } = one;
-            text.push_str(&format!("{file}, document {document}: {kind} {pod}\n"));
-            for failure in &judged.failures {
-                text.push_str(&format!("  {}: {}\n", failure.check, failure.asks));
-                text.extend(failure.faults.iter().map(|fault| format!("    {fault}\n")));
-            }
-            text.extend(judged.unreadable.iter().map(|it| format!("  cannot be read: {it}\n")));
-            text.push('\n');
-        }
+        let paint = match std::io::stdout().is_terminal() {
+            true => Paint::Colours,
+            false => Paint::Plain,
+        };
+        let mut text: String =
+            self.wrong.iter().map(|report| format!("{}\n", report.render(paint))).collect();
         text.push_str(&format!(
             "{} {}: passed {}, failed {}, unknown {}\n",
             policy.level,
@@ -158,4 +155,34 @@ impl Found {
         ));
         text
     }
+}
+
+/// Says what is wrong with a pod, each at its place in the text.
+fn wrong(document: &Document, pod: &Pod<'_>, judged: &Judged) -> Vec<Problem> {
+    let whose = format!("{} {}", pod.kind(), pod.name());
+    let at = |pointer: &str| {
+        let place = document.place(pointer);
+        let missing = pointer[place.pointer.len()..].trim_start_matches('/').to_owned();
+        let range = match (missing.is_empty(), place.key) {
+            (false, Some(key)) => key,
+            _ => place.value,
+        };
+        (range, missing)
+    };
+    let failed = judged.failures.iter().flat_map(|failure| {
+        failure.faults.iter().map(|fault| {
+            let (range, missing) = at(&fault.pointer);
+            let label = match missing.as_str() {
+                "" => whose.clone(),
+                missing => format!("{whose}: {missing} is not set"),
+            };
+            let help = fault.remedy.to_string();
+            Problem::new(failure.check, range, failure.asks).label(label).help(help)
+        })
+    });
+    let unread = judged.unreadable.iter().map(|it| {
+        let (range, _) = at(&it.pointer);
+        Problem::new("unreadable", range, it.why.clone()).label(whose.clone())
+    });
+    failed.chain(unread).collect()
 }
