@@ -3,5 +3,7 @@
 //! Never here: input or output, judgement, clocks.
 
 pub mod certificate;
+pub mod component;
+pub mod fact;
 pub mod manifest;
 pub mod yaml;

@@ -1,0 +1,191 @@
+//! What an API server's flags and files come to together.
+//!
+//! Never here: whether that is good.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use ringfort_model::judgement::Gap;
+
+use super::admission::{self, PodSecurity};
+use super::authentication::{self, Anonymous};
+use super::encryption::Encryption;
+use super::files::unseen;
+use super::settings::Settings;
+use crate::fact::{Fact, Seen, Source};
+
+const GROUP: &str = "apiserver.config.k8s.io";
+
+/// Who decides whether a request is let through, in its order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Authorizer {
+    /// What kubelets may, by their Pods.
+    Node,
+    /// Roles and bindings.
+    Rbac,
+    /// Another server.
+    Webhook {
+        /// Its name; empty where flags say so.
+        name: String,
+    },
+    /// A file of rules.
+    Abac,
+    /// Everything is let through.
+    AlwaysAllow,
+    /// Nothing is.
+    AlwaysDeny,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    name: String,
+}
+
+/// Gives how requests without a name are taken.
+pub fn anonymous(server: &Settings) -> Fact<Anonymous> {
+    read_anonymous(server).into()
+}
+
+/// Gives who decides whether a request is let through.
+pub fn authorizers(server: &Settings) -> Fact<Vec<Authorizer>> {
+    read_authorizers(server).into()
+}
+
+/// Gives the admission plugins that run.
+pub fn admission_plugins(server: &Settings) -> Fact<BTreeSet<String>> {
+    read_plugins(server).into()
+}
+
+/// Gives what `PodSecurity` asks of Pods in namespaces that say nothing; where the plugin does not run,
+/// nothing is asked.
+pub fn pod_security(server: &Settings) -> Fact<PodSecurity> {
+    read_pod_security(server).into()
+}
+
+/// Gives how objects are written to etcd.
+pub fn encryption(server: &Settings) -> Fact<Encryption> {
+    read_encryption(server).into()
+}
+
+fn read_anonymous(server: &Settings) -> Result<Seen<Anonymous>, Gap> {
+    if let Some(path) = named(server, "authentication-config")? {
+        let document = server.files.document(&path, GROUP, "AuthenticationConfiguration")?;
+        if let Some(value) = authentication::anonymous(&path, document)? {
+            // With both, an API server does not start.
+            return match server.is_given("anonymous-auth")? {
+                true => Err(unseen(&path, "says what --anonymous-auth says as well")),
+                false => Ok(Seen { value, source: Source::File(path) }),
+            };
+        }
+    }
+    let Seen { value: on, source } = server.boolean("anonymous-auth").known()?.clone();
+    let value = match on && !allows_everything(server)? {
+        true => Anonymous::Everywhere,
+        false => Anonymous::Off,
+    };
+    Ok(Seen { value, source })
+}
+
+/// Says whether flags let everything through: an API server takes no requests without a name then
+/// (pkg/kubeapiserver/options/authentication.go, `ApplyAuthorization`).
+fn allows_everything(server: &Settings) -> Result<bool, Gap> {
+    if named(server, "authorization-config")?.is_some() {
+        return Ok(false);
+    }
+    let modes = server.texts("authorization-mode").known()?.value.clone();
+    Ok(modes.iter().any(|mode| mode == "AlwaysAllow"))
+}
+
+fn read_authorizers(server: &Settings) -> Result<Seen<Vec<Authorizer>>, Gap> {
+    let Some(path) = named(server, "authorization-config")? else {
+        let modes = server.texts("authorization-mode");
+        let read = modes.then(|modes| {
+            let written = modes.into_iter().map(|kind| Written { kind, name: String::new() });
+            let read: Option<_> = written.map(authorizer).collect();
+            read.ok_or_else(|| unseen("--authorization-mode", "names what is not known here"))
+        });
+        return read.known().cloned();
+    };
+    if server.is_given("authorization-mode")? {
+        return Err(unseen(&path, "says what --authorization-mode says as well"));
+    }
+    let document = server.files.document(&path, GROUP, "AuthorizationConfiguration")?;
+    let written: Vec<Written> = serde_json::from_value(document["authorizers"].clone())
+        .map_err(|error| unseen(&path, &format!("cannot be read: {error}")))?;
+    let value: Option<Vec<_>> = written.into_iter().map(authorizer).collect();
+    match value.filter(|value| !value.is_empty()) {
+        Some(value) => Ok(Seen { value, source: Source::File(path) }),
+        None => Err(unseen(&path, "names no authorizer that is known here")),
+    }
+}
+
+fn authorizer(Written { kind, name }: Written) -> Option<Authorizer> {
+    Some(match kind.as_str() {
+        "Node" => Authorizer::Node,
+        "RBAC" => Authorizer::Rbac,
+        "Webhook" => Authorizer::Webhook { name },
+        "ABAC" => Authorizer::Abac,
+        "AlwaysAllow" => Authorizer::AlwaysAllow,
+        "AlwaysDeny" => Authorizer::AlwaysDeny,
+        _ => return None,
+    })
+}
+
+fn read_plugins(server: &Settings) -> Result<Seen<BTreeSet<String>>, Gap> {
+    let minor = server.minor.known()?.value;
+    let listed = server.texts("admission-control");
+    if server.is_given("admission-control")? {
+        // The old flag names all that run (pkg/kubeapiserver/options/admission.go, ApplyTo).
+        return listed.then(|names| Ok(names.into_iter().collect())).known().cloned();
+    }
+    let on = server.texts("enable-admission-plugins").known()?.clone();
+    let off = server.texts("disable-admission-plugins").known()?.clone();
+    if let Some(both) = on.value.iter().find(|name| off.value.contains(name)) {
+        return Err(unseen(both, "is switched on and off, and no API server starts so"));
+    }
+    let value = admission::plugins(minor, &on.value, &off.value);
+    Ok(Seen { value, source: on.source })
+}
+
+fn read_pod_security(server: &Settings) -> Result<Seen<PodSecurity>, Gap> {
+    let plugins = read_plugins(server)?;
+    if !plugins.value.contains("PodSecurity") {
+        return Ok(Seen { value: PodSecurity::unset(), source: plugins.source });
+    }
+    match named(server, "admission-control-config-file")? {
+        Some(path) => {
+            let value = PodSecurity::read(&server.files, &path)?;
+            Ok(Seen { value, source: Source::File(path) })
+        }
+        None => Ok(unset(server, PodSecurity::unset())),
+    }
+}
+
+fn read_encryption(server: &Settings) -> Result<Seen<Encryption>, Gap> {
+    match named(server, "encryption-provider-config")? {
+        Some(path) => {
+            let document = server.files.document(&path, GROUP, "EncryptionConfiguration")?;
+            let value = Encryption::read(&path, &document)?;
+            Ok(Seen { value, source: Source::File(path) })
+        }
+        None => Ok(unset(server, Encryption::default())),
+    }
+}
+
+fn unset<T>(server: &Settings, value: T) -> Seen<T> {
+    Seen { value, source: Source::Default(server.component.to_string()) }
+}
+
+/// Gives the file that a flag names; `None` where it names none.
+fn named(server: &Settings, flag: &str) -> Result<Option<String>, Gap> {
+    let path = server.text(flag).known()?.value.clone();
+    Ok((!path.is_empty()).then_some(path))
+}
+
+#[cfg(test)]
+#[path = "api_server_tests.rs"]
+mod tests;

@@ -1,0 +1,413 @@
+//! What one flag comes to: as given, by the environment, by a configuration file, or by default.
+//!
+//! Never here: the kubelet's configuration, which has a room of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ringfort_model::judgement::Gap;
+use ringfort_model::version::Minor;
+
+use super::Component;
+use super::command_line::CommandLine;
+use super::files::{Files, unseen};
+use super::flag;
+use super::merge;
+use super::value::{Kind, Value};
+use crate::fact::{Fact, Seen, Source};
+
+/// What was observed of a component that runs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Which it is.
+    pub component: Component,
+    /// The minor of Kubernetes that it is of.
+    pub minor: Fact<Minor>,
+    /// Its command line.
+    pub command_line: Fact<CommandLine>,
+    /// Its environment; only etcd takes settings from there.
+    pub environment: Fact<BTreeMap<String, String>>,
+    /// The files of its machine.
+    pub files: Files,
+}
+
+impl Settings {
+    /// Gives what a flag comes to.
+    pub fn value(&self, name: &str) -> Fact<Value> {
+        match self.configuration() {
+            Err(gap) if is_shadowed(self.component, name) => Fact::Missing(gap),
+            Ok(Some(path)) if is_shadowed(self.component, name) => self.in_file(&path, name).into(),
+            _ => self.outside_files(name).into(),
+        }
+    }
+
+    /// Gives a boolean.
+    pub fn boolean(&self, name: &str) -> Fact<bool> {
+        self.read(name, |value| match value {
+            Value::Boolean(on) => Some(on),
+            _ => None,
+        })
+    }
+
+    /// Gives a number.
+    pub fn number(&self, name: &str) -> Fact<i64> {
+        self.read(name, |value| match value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    /// Gives a time span; one that is negative is a gap.
+    pub fn duration(&self, name: &str) -> Fact<Duration> {
+        self.read(name, |value| match value {
+            Value::Nanoseconds(span) => u64::try_from(span).ok().map(Duration::from_nanos),
+            _ => None,
+        })
+    }
+
+    /// Gives a text; it is empty where nothing is set.
+    pub fn text(&self, name: &str) -> Fact<String> {
+        self.read(name, |value| match value {
+            Value::Text(text) => Some(text),
+            Value::Address(address) => Some(address.to_string()),
+            _ => None,
+        })
+    }
+
+    /// Gives texts in their order.
+    pub fn texts(&self, name: &str) -> Fact<Vec<String>> {
+        self.read(name, |value| match value {
+            Value::List(texts) => Some(texts),
+            _ => None,
+        })
+    }
+
+    /// Gives the feature gates that were set; of others, their defaults hold.
+    pub fn gates(&self) -> Fact<BTreeMap<String, bool>> {
+        self.read("feature-gates", |value| match value {
+            Value::Gates(gates) => Some(gates),
+            _ => None,
+        })
+    }
+
+    /// Says whether a flag stands on the command line.
+    ///
+    /// # Errors
+    /// The command line was not seen, or cannot be read to its end.
+    pub fn is_given(&self, name: &str) -> Result<bool, Gap> {
+        Ok(self.command_line.known()?.value.given(name)?.is_some())
+    }
+
+    fn read<T>(&self, name: &str, read: impl FnOnce(Value) -> Option<T>) -> Fact<T> {
+        self.value(name).then(|value| read(value).ok_or_else(|| self.unreadable(name)))
+    }
+
+    /// Gives what a flag comes to where no configuration file takes its place.
+    fn outside_files(&self, name: &str) -> Result<Seen<Value>, Gap> {
+        let line = &self.command_line.known()?.value;
+        let Some(kind) = flag::kind(self.component, name) else {
+            return Err(Gap {
+                said: format!("--{name} is no flag of {} that is known here", self.component),
+                closes: "a version that is known here".to_owned(),
+            });
+        };
+        let unreadable = || self.unreadable(name);
+        if let Some(given) = line.given(name)? {
+            let value = kind.read(given).ok_or_else(unreadable)?;
+            if let Some(value) = self.kept(name, value) {
+                return Ok(Seen { value, source: Source::Flag(name.to_owned()) });
+            }
+        } else if self.component == Component::Etcd
+            && let Some((variable, text)) = self.variable(name)?
+        {
+            let value = kind.read(&[text]).ok_or_else(unreadable)?;
+            return Ok(Seen { value, source: Source::Environment(variable) });
+        }
+        self.default(name)
+    }
+
+    /// Takes an empty list of authorisers for none given, as the API server does when it completes its
+    /// options: it allows everything then.
+    fn kept(&self, name: &str, value: Value) -> Option<Value> {
+        let is_none = self.component == Component::ApiServer
+            && name == "authorization-mode"
+            && value == Value::List(Vec::new());
+        (!is_none).then_some(value)
+    }
+
+    /// Gives a variable of etcd for a flag that is not given; one that is empty is none.
+    fn variable(&self, name: &str) -> Result<Option<(String, String)>, Gap> {
+        let variable = format!("ETCD_{}", name.replace('-', "_").to_uppercase());
+        let set = self.environment.known()?.value.get(&variable).filter(|text| !text.is_empty());
+        Ok(set.cloned().map(|text| (variable, text)))
+    }
+
+    fn default(&self, name: &str) -> Result<Seen<Value>, Gap> {
+        let minor = match flag::default_is_one(self.component, name) {
+            true => Minor::V1_37,
+            false => self.minor.known()?.value,
+        };
+        let Some(value) = flag::default(self.component, name, minor) else {
+            return Err(Gap {
+                said: format!(
+                    "--{name} of {} is not given, and its default is not known here",
+                    self.component
+                ),
+                closes: format!("--{name} on its command line"),
+            });
+        };
+        Ok(Seen { value, source: Source::Default(self.component.to_string()) })
+    }
+
+    /// Names the configuration file that takes the place of flags; `None` where there is none.
+    fn configuration(&self) -> Result<Option<String>, Gap> {
+        let name = match self.component {
+            Component::Etcd => "config-file",
+            Component::Scheduler | Component::Proxy => "config",
+            _ => return Ok(None),
+        };
+        match self.outside_files(name)?.value {
+            Value::Text(path) => Ok((!path.is_empty()).then_some(path)),
+            _ => Err(self.unreadable(name)),
+        }
+    }
+
+    /// Gives what stands in a configuration file in place of a flag.
+    fn in_file(&self, path: &str, name: &str) -> Result<Seen<Value>, Gap> {
+        let place = PLACES.iter().find(|place| place.0 == self.component && place.1 == name);
+        let Some((_, _, field)) = place else {
+            return Err(unseen(
+                path,
+                &format!("takes the place of --{name}, and is not read for it"),
+            ));
+        };
+        let document = self.document(path)?;
+        let found = merge::field(&document, field)
+            .map_err(|error| unseen(path, &error.to_string()))?
+            .filter(|found| found.as_str() != Some(""));
+        let Some(found) = found else { return self.default(name) };
+        let value = flag::kind(self.component, name)
+            .and_then(|kind| merge::decode(field_kind(kind), found))
+            .ok_or_else(|| unseen(path, &format!("has a {field} that cannot be read")))?;
+        Ok(Seen { value, source: Source::File(path.to_owned()) })
+    }
+
+    fn document(&self, path: &str) -> Result<serde_json::Value, Gap> {
+        match self.component {
+            Component::Scheduler => self.files.document(
+                path,
+                "kubescheduler.config.k8s.io",
+                "KubeSchedulerConfiguration",
+            ),
+            Component::Proxy => {
+                self.files.document(path, "kubeproxy.config.k8s.io", "KubeProxyConfiguration")
+            }
+            _ => self.files.settings(path),
+        }
+    }
+
+    fn unreadable(&self, name: &str) -> Gap {
+        Gap {
+            said: format!("what --{name} of {} is set to cannot be read", self.component),
+            closes: format!("a value of --{name} that can be read"),
+        }
+    }
+}
+
+/// Says whether a configuration file, where one is named, is asked instead of a flag.
+///
+/// etcd ignores all flags then (etcdmain/config.go, parse); the scheduler those of the fields of its
+/// file (cmd/kube-scheduler/app/options, ApplyTo); kube-proxy all but a few (cmd/kube-proxy/app/options.go,
+/// Complete).
+fn is_shadowed(component: Component, name: &str) -> bool {
+    match component {
+        Component::Etcd => name != "config-file",
+        Component::Scheduler => SCHEDULER_FIELDS.contains(&name),
+        Component::Proxy => !PROXY_FLAGS.contains(&name),
+        _ => false,
+    }
+}
+
+/// A file writes numbers and booleans as such, and addresses as texts.
+fn field_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Switches | Kind::Map | Kind::Array => Kind::Opaque,
+        kind => kind,
+    }
+}
+
+const SCHEDULER_FIELDS: &[&str] = &[
+    "contention-profiling",
+    "kube-api-burst",
+    "kube-api-content-type",
+    "kube-api-qps",
+    "kubeconfig",
+    "profiling",
+];
+
+const PROXY_FLAGS: &[&str] =
+    &["cleanup", "config", "help", "hostname-override", "init-only", "v", "version", "vmodule"];
+
+/// Where in a configuration file stands what a flag would set.
+const PLACES: &[(Component, &str, &str)] = &[
+    (Component::Etcd, "auto-tls", "client-transport-security.auto-tls"),
+    (Component::Etcd, "cert-file", "client-transport-security.cert-file"),
+    (Component::Etcd, "client-cert-auth", "client-transport-security.client-cert-auth"),
+    (Component::Etcd, "enable-pprof", "enable-pprof"),
+    (Component::Etcd, "key-file", "client-transport-security.key-file"),
+    (Component::Etcd, "listen-client-urls", "listen-client-urls"),
+    (Component::Etcd, "listen-metrics-urls", "listen-metrics-urls"),
+    (Component::Etcd, "listen-peer-urls", "listen-peer-urls"),
+    (Component::Etcd, "peer-auto-tls", "peer-transport-security.auto-tls"),
+    (Component::Etcd, "peer-cert-file", "peer-transport-security.cert-file"),
+    (Component::Etcd, "peer-client-cert-auth", "peer-transport-security.client-cert-auth"),
+    (Component::Etcd, "peer-key-file", "peer-transport-security.key-file"),
+    (Component::Etcd, "peer-trusted-ca-file", "peer-transport-security.trusted-ca-file"),
+    (Component::Etcd, "trusted-ca-file", "client-transport-security.trusted-ca-file"),
+    (Component::Proxy, "profiling", "enableProfiling"),
+    (Component::Proxy, "metrics-bind-address", "metricsBindAddress"),
+    (Component::Proxy, "healthz-bind-address", "healthzBindAddress"),
+    (Component::Scheduler, "contention-profiling", "enableContentionProfiling"),
+    (Component::Scheduler, "kubeconfig", "clientConnection.kubeconfig"),
+    (Component::Scheduler, "profiling", "enableProfiling"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ringfort_model::version::Minor;
+
+    use super::{CommandLine, Component, Fact, Files, Settings, Source, Value};
+    use crate::component::files::FileSeen;
+
+    fn settings(component: Component, line: &str) -> Settings {
+        let words: Vec<_> =
+            [component.program()].into_iter().chain(line.split_whitespace()).collect();
+        let words: Vec<_> = words.into_iter().map(str::to_owned).collect();
+        Settings {
+            component,
+            minor: Fact::seen(Minor::V1_37, Source::Configz),
+            command_line: CommandLine::of_process(component, &words),
+            environment: Fact::seen(BTreeMap::new(), Source::CommandLine),
+            files: Files::default(),
+        }
+    }
+
+    fn shown(fact: Fact<Value>) -> String {
+        match fact {
+            Fact::Known(seen) => format!("{:?} by {}", seen.value, seen.source),
+            Fact::Missing(_) => "gap".to_owned(),
+        }
+    }
+
+    #[test]
+    fn flags_are_given_or_by_default_or_gaps() {
+        let check = |component: Component, line: &str, name: &str, expected: &str| {
+            let found = shown(settings(component, line).value(name));
+            assert_eq!(found, expected, "{component} {line} {name}");
+        };
+        let api = Component::ApiServer;
+        let of_api = "by the default of kube-apiserver";
+        check(api, "", "anonymous-auth", &format!("Boolean(true) {of_api}"));
+        check(api, "--anonymous-auth=T", "anonymous-auth", "Boolean(true) by --anonymous-auth");
+        check(api, "--anonymous-auth=off", "anonymous-auth", "gap");
+        check(api, "", "audit-log-maxage", &format!("Number(366) {of_api}"));
+        check(api, "", "cors-allowed-origins", "gap");
+        check(api, "--insecure-port=0", "insecure-port", "gap");
+        check(api, "", "authorization-mode", &format!("List([\"AlwaysAllow\"]) {of_api}"));
+        check(
+            api,
+            "--authorization-mode=",
+            "authorization-mode",
+            &format!("List([\"AlwaysAllow\"]) {of_api}"),
+        );
+        check(
+            api,
+            "--authorization-mode=Node --authorization-mode=RBAC",
+            "authorization-mode",
+            "List([\"Node\", \"RBAC\"]) by --authorization-mode",
+        );
+        // Its default is that of a field, not of a flag.
+        check(Component::Kubelet, "", "read-only-port", "gap");
+    }
+
+    #[test]
+    fn a_default_that_differs_needs_the_minor() {
+        let mut unknown = settings(Component::ApiServer, "");
+        unknown.minor = Fact::gap("the version was not seen", "the version");
+        assert_eq!(shown(unknown.value("audit-log-maxage")), "gap");
+        assert_ne!(shown(unknown.value("profiling")), "gap");
+    }
+
+    #[test]
+    fn etcd_takes_its_environment_where_no_flag_is_given() {
+        let check = |line: &str, environment: Option<&str>, name: &str, expected: &str| {
+            let mut etcd = settings(Component::Etcd, line);
+            etcd.environment = match environment {
+                None => Fact::gap("the environment was not seen", "it"),
+                Some(text) => {
+                    let set = text.split_whitespace().filter_map(|word| word.split_once('='));
+                    let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                    Fact::seen(set.collect(), Source::CommandLine)
+                }
+            };
+            assert_eq!(shown(etcd.value(name)), expected, "{line} {environment:?}");
+        };
+        let name = "client-cert-auth";
+        check(
+            "",
+            Some("ETCD_CLIENT_CERT_AUTH=1"),
+            name,
+            "Boolean(true) by the variable ETCD_CLIENT_CERT_AUTH",
+        );
+        check("", Some("ETCD_CLIENT_CERT_AUTH="), name, "Boolean(false) by the default of etcd");
+        check("", Some("ETCD_CLIENT_CERT_AUTH=yes"), name, "gap");
+        check("", None, name, "gap");
+        // Whether a file takes the place of all flags is not known without the environment either.
+        check("--client-cert-auth", None, name, "gap");
+        check("--client-cert-auth", Some(""), name, "Boolean(true) by --client-cert-auth");
+        check("--client-cert-auth", Some("ETCD_CONFIG_FILE=/c"), name, "gap");
+    }
+
+    #[test]
+    fn a_configuration_file_takes_the_place_of_flags() {
+        let check = |component: Component, line: &str, text: &str, name: &str, expected: &str| {
+            let mut some = settings(component, line);
+            assert_eq!(shown(some.value(name)), "gap", "{line} without the file");
+            some.files.texts.insert("/c".to_owned(), FileSeen::Text(text.to_owned()));
+            assert_eq!(shown(some.value(name)), expected, "{line} {text}");
+        };
+        let etcd = Component::Etcd;
+        let tls = "client-transport-security: {client-cert-auth: true}";
+        check(etcd, "--config-file=/c", tls, "client-cert-auth", "Boolean(true) by /c");
+        check(
+            etcd,
+            "--config-file=/c --client-cert-auth",
+            "name: a",
+            "client-cert-auth",
+            "Boolean(false) by the default of etcd",
+        );
+        check(etcd, "--config-file=/c", "name: a", "experimental-x", "gap");
+        let scheduler =
+            "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
+        check(
+            Component::Scheduler,
+            "--config=/c --profiling=false",
+            scheduler,
+            "profiling",
+            "Boolean(true) by the default of kube-scheduler",
+        );
+        let off = format!("{scheduler}enableProfiling: false\n");
+        check(Component::Scheduler, "--config=/c", &off, "profiling", "Boolean(false) by /c");
+        let proxy = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
+        let open = format!("{proxy}metricsBindAddress: 0.0.0.0:10249\n");
+        check(
+            Component::Proxy,
+            "--config=/c --metrics-bind-address=127.0.0.1",
+            &open,
+            "metrics-bind-address",
+            "Text(\"0.0.0.0:10249\") by /c",
+        );
+    }
+}
