@@ -13,6 +13,7 @@ use super::authentication::{self, Anonymous};
 use super::encryption::Encryption;
 use super::files::unseen;
 use super::settings::Settings;
+use super::value::Value;
 use crate::fact::{Fact, Seen, Source};
 
 const GROUP: &str = "apiserver.config.k8s.io";
@@ -82,8 +83,8 @@ fn read_anonymous(server: &Settings) -> Result<Seen<Anonymous>, Gap> {
             };
         }
     }
-    let Seen { value: on, source } = server.boolean("anonymous-auth").known()?.clone();
-    let value = match on && !allows_everything(server)? {
+    let Seen { value, source } = server.alone("anonymous-auth")?;
+    let value = match value != Value::Boolean(false) && !allows_everything(server)? {
         true => Anonymous::Everywhere,
         false => Anonymous::Off,
     };
@@ -187,5 +188,4 @@ fn named(server: &Settings, flag: &str) -> Result<Option<String>, Gap> {
 }
 
 #[cfg(test)]
-#[path = "api_server_tests.rs"]
 mod tests;
