@@ -10,9 +10,9 @@ pub mod authentication;
 pub mod command_line;
 pub mod encryption;
 pub mod files;
-pub mod flag;
+mod flag;
 pub mod kubelet;
-pub mod merge;
+mod merge;
 pub mod settings;
 pub mod value;
 

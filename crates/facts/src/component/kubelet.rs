@@ -1,5 +1,7 @@
 //! What a kubelet runs with: its flags over its drop-ins over its file over defaults, or its own word.
 //!
+//! Without its own word, what its files say is taken for what it read when it started.
+//!
 //! Never here: flags without a field in `KubeletConfiguration`; those are `Settings`.
 
 mod fields;
@@ -137,13 +139,10 @@ impl Kubelet {
         find(field, &merged, &source)?;
         for path in self.drop_ins(&directory)? {
             let change = self.document(&path)?;
-            let this = Source::File(path);
-            // Also said of a drop-in that another one overrides: it may be read as something else.
-            find(field, &change, &this)?;
             let before = merge::field(&merged, field.path).ok().flatten().cloned();
             merge::patch(&mut merged, &change);
             if merge::field(&merged, field.path).ok().flatten() != before.as_ref() {
-                source = this;
+                source = Source::File(path);
             }
         }
         match find(field, &merged, &source)? {

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use ringfort_model::judgement::Gap;
 use ringfort_model::version::Minor;
 
@@ -199,14 +201,20 @@ impl Settings {
         let found = merge::field(&document, field)
             .map_err(|error| unseen(path, &error.to_string()))?
             .filter(|found| found.as_str() != Some(""));
-        let Some(found) = found else { return self.default(name) };
+        let Some(found) = found else {
+            return match self.component == Component::Proxy && follows_bind_address(&document, name)
+            {
+                true => Err(unseen(path, &format!("leaves {field} to follow its bindAddress"))),
+                false => self.default(name),
+            };
+        };
         let value = flag::kind(self.component, name)
             .and_then(|kind| merge::decode(field_kind(kind), found))
             .ok_or_else(|| unseen(path, &format!("has a {field} that cannot be read")))?;
         Ok(Seen { value, source: Source::File(path.to_owned()) })
     }
 
-    fn document(&self, path: &str) -> Result<serde_json::Value, Gap> {
+    fn document(&self, path: &str) -> Result<Json, Gap> {
         match self.component {
             Component::Scheduler => self.files.document(
                 path,
@@ -240,6 +248,17 @@ fn is_shadowed(component: Component, name: &str) -> bool {
         Component::Proxy => !PROXY_FLAGS.contains(&name),
         _ => false,
     }
+}
+
+/// Says whether kube-proxy would take an address of IPv6 by default, since it binds to one
+/// (pkg/proxy/apis/config/v1alpha1/defaults.go).
+fn follows_bind_address(document: &Json, name: &str) -> bool {
+    let is_v4 = match merge::field(document, "bindAddress") {
+        Ok(None) => true,
+        Ok(Some(found)) => found.as_str().is_some_and(|text| !text.contains(':')),
+        Err(_) => false,
+    };
+    name.ends_with("bind-address") && !is_v4
 }
 
 /// A file writes numbers and booleans as such, and addresses as texts.

@@ -141,6 +141,13 @@ fn drop_ins_are_laid_over_in_the_order_of_their_names() {
         "readOnlyPort",
         "Number(2) by /d/a.conf",
     );
+    // What another drop-in replaces is never read as a number.
+    let word = ("/d/1.conf", "readOnlyPort: none");
+    check(line, &[("/c", ""), word, ten], "readOnlyPort", "Number(10255) by /d/10.conf");
+    check(line, &[("/c", ""), word], "readOnlyPort", "gap");
+    // Spelled otherwise it may count or not.
+    let other = ("/d/1.conf", "readonlyport: 1");
+    check(line, &[("/c", ""), other, ten], "readOnlyPort", "gap");
     // Null takes a setting back to the default.
     check(
         line,

@@ -128,6 +128,12 @@ fn a_configuration_file_takes_the_place_of_flags() {
     let off = format!("{scheduler}enableProfiling: false\n");
     check(Component::Scheduler, "--config=/c", &off, "profiling", "Boolean(false) by /c");
     let proxy = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
+    let name = "metrics-bind-address";
+    let local = "Text(\"127.0.0.1:10249\") by the default of kube-proxy";
+    check(Component::Proxy, "--config=/c", proxy, name, local);
+    let empty = format!("{proxy}bindAddress: 0.0.0.0\nmetricsBindAddress: ''\n");
+    check(Component::Proxy, "--config=/c", &empty, name, local);
+    check(Component::Proxy, "--config=/c", &format!("{proxy}bindAddress: '::'\n"), name, "gap");
     let open = format!("{proxy}metricsBindAddress: 0.0.0.0:10249\n");
     check(
         Component::Proxy,
