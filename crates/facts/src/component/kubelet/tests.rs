@@ -233,3 +233,20 @@ fn the_kubelets_own_word_is_the_strongest() {
     check(json!({"kubeletconfig": []}), "readOnlyPort", "gap");
     check(json!({"kubeletconfig": null}), "readOnlyPort", "gap");
 }
+
+#[test]
+fn the_answer_does_not_tell_of_the_flag_for_seccomp() {
+    let check = |line: Option<&str>, on: bool, expected: &str| {
+        let mut some = kubelet(line.unwrap_or_default(), &[]);
+        if line.is_none() {
+            some.settings.command_line = Fact::gap("it was not seen", "to see it");
+        }
+        some.configz = Some(json!({"kubeletconfig": {"seccompDefault": on}}));
+        assert_eq!(shown(some.value("seccompDefault")), expected, "{line:?} {on}");
+    };
+    check(None, true, "Boolean(true) by /configz");
+    check(None, false, "gap");
+    check(Some(""), false, "Boolean(false) by /configz");
+    check(Some("--seccomp-default"), false, "Boolean(true) by --seccomp-default");
+    check(Some("--seccomp-default=on"), false, "gap");
+}
