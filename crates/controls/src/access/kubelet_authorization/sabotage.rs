@@ -26,7 +26,7 @@ pub(super) const ALL: &[Sabotage] = &[
         about: "the port for monitoring that asks nobody is open",
         on: On::OneWorker,
         harms: &[Harm::Setting(Document::Kubelet, "readOnlyPort", "10255")],
-        also: &[],
+        also: &["network/loopback-only"],
     },
     Sabotage {
         name: "flag-over-file",
@@ -48,6 +48,6 @@ pub(super) const ALL: &[Sabotage] = &[
             "--config=/var/lib/kubelet/config.yaml",
             "--config=/var/lib/kubelet/config.yaml --read-only-port=10255",
         )],
-        also: &[],
+        also: &["network/loopback-only"],
     },
 ];
