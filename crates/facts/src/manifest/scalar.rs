@@ -13,6 +13,8 @@ pub(super) enum Scalar<'t> {
     Null,
     Bool(bool),
     Integer(i64),
+    /// Beyond the integers of Kubernetes, which keeps it as a float and takes it for no key.
+    Large(u64),
     Float(f64),
     Text(Cow<'t, str>),
 }
@@ -24,7 +26,7 @@ pub(super) fn plain(text: Cow<'_, str>) -> Scalar<'_> {
         Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => {
             word(&text)
         }
-        Some(b'.') => word(&text).or_else(|| float(&text)),
+        Some(b'.') => word(&text).or_else(|| fraction(&text)),
         Some(b'+' | b'-' | b'0'..=b'9') => word(&text).or_else(|| number(&text)),
         Some(_) => None,
     };
@@ -37,8 +39,8 @@ pub(super) fn tagged<'t>(tag: &str, text: Cow<'t, str>) -> Result<Scalar<'t>, St
     match (kind, plain(text.clone())) {
         ("null", Scalar::Null) => Ok(Scalar::Null),
         ("bool", Scalar::Bool(truth)) => Ok(Scalar::Bool(truth)),
-        ("int", Scalar::Integer(number)) => Ok(Scalar::Integer(number)),
-        ("float", meant @ (Scalar::Integer(_) | Scalar::Float(_))) => Ok(meant),
+        ("int", meant @ (Scalar::Integer(_) | Scalar::Large(_))) => Ok(meant),
+        ("float", meant @ (Scalar::Integer(_) | Scalar::Large(_) | Scalar::Float(_))) => Ok(meant),
         ("null" | "bool" | "int" | "float", _) => Err(format!("`{text}` is no `!!{kind}`")),
         ("binary", _) => Err("the tag `!!binary` is not read".to_owned()),
         _ => Ok(Scalar::Text(text)),
@@ -52,6 +54,7 @@ impl Scalar<'_> {
             Scalar::Null => Value::Null,
             Scalar::Bool(truth) => Value::Bool(truth),
             Scalar::Integer(number) => Value::from(number),
+            Scalar::Large(number) => Value::from(number as f64),
             Scalar::Float(number) if !number.is_finite() => {
                 return Err("a number must be finite".to_owned());
             }
@@ -66,6 +69,7 @@ impl Scalar<'_> {
             Scalar::Null => Err("a key must not be null".to_owned()),
             Scalar::Bool(truth) => Ok(truth.to_string()),
             Scalar::Integer(number) => Ok(number.to_string()),
+            Scalar::Large(number) => Err(format!("the number {number} is too large for a key")),
             Scalar::Float(number) => Ok(float_key(number)),
             Scalar::Text(text) => Ok(text.into_owned()),
         }
@@ -93,6 +97,18 @@ fn number(text: &str) -> Option<Scalar<'static>> {
     integer(&digits).or_else(|| float(&digits))
 }
 
+/// Reads a float that begins with its point, where `_` may stand between digits.
+fn fraction(text: &str) -> Option<Scalar<'static>> {
+    let is_apart = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_digit())
+            && part.ends_with(|c: char| c.is_ascii_digit())
+    };
+    if text.contains('_') && !text[1..].split('_').all(is_apart) {
+        return None;
+    }
+    number(text)
+}
+
 /// Reads an integer with the prefixes of Go, where `0644` and `0o644` are octal.
 fn integer(text: &str) -> Option<Scalar<'static>> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -103,14 +119,16 @@ fn integer(text: &str) -> Option<Scalar<'static>> {
         [b'0', _, ..] => (8, &unsigned[1..]),
         _ => (10, unsigned),
     };
+    if text.starts_with("0b") && digits.starts_with(['+', '-']) {
+        return i64::from_str_radix(digits, 2).ok().map(Scalar::Integer);
+    }
     // A second sign is no digit, though the standard library takes one.
     let digits = digits.starts_with(|first: char| first.is_ascii_hexdigit()).then_some(digits)?;
     let size = u64::from_str_radix(digits, radix).ok()?;
     let signed = if text.starts_with('-') { -i128::from(size) } else { i128::from(size) };
     match i64::try_from(signed) {
         Ok(number) => Some(Scalar::Integer(number)),
-        // Kubernetes keeps what is larger as a float, and knows no sign before it.
-        Err(_) if unsigned.len() == text.len() => Some(Scalar::Float(size as f64)),
+        Err(_) if unsigned.len() == text.len() => Some(Scalar::Large(size)),
         Err(_) => None,
     }
 }

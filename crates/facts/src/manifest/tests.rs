@@ -51,7 +51,12 @@ fn scalars_mean_what_they_mean_to_kubernetes() {
         ("!!str", json!("")),
         ("|\n  b\n  c\n", json!("b\nc\n")),
         (">-\n  b\n  c\n", json!("b c")),
-        ("|\n  b", json!("b")),
+        ("|\n  b", json!("b\n")),
+        ("0b+1", json!(1)),
+        ("-0b-1", json!("-0b-1")),
+        (".5_0", json!(0.5)),
+        ("._5", json!("._5")),
+        ("! 5", json!("5")),
     ];
     for (written, expected) in cases {
         check(&format!("a: {written}"), &json!([{"a": expected}]));
@@ -66,6 +71,7 @@ fn keys_become_texts() {
     );
     check("on: 1\n", &json!([{"true": 1}]));
     check("? a\n: 1\n", &json!([{"a": 1}]));
+    refuse("9223372036854775808: 1\n", 1, 1, "too large");
     refuse("~: 1\n", 1, 1, "null");
     refuse("? [a]\n: 1\n", 1, 3, "text");
 }
@@ -118,6 +124,10 @@ fn what_is_wrong_is_told_with_its_place() {
     refuse("a: .inf\n", 1, 4, "finite");
     refuse("a: !!int x\n", 1, 10, "`x` is no `!!int`");
     refuse("a: x # c\u{2028}b: 1\n", 1, 9, "line");
+    refuse("a: &x:y z", 1, 4, "anchor's name");
+    refuse("{?a: 1}", 1, 2, "mark");
+    refuse("{!x,y \"a\": 1}", 1, 2, "tag");
+    refuse("[a:]", 1, 2, "space");
     check("a: 'x\u{2028}y'\n", &json!([{"a": "x\u{2028}y"}]));
     let error = text(b"a: 1\nb: \xff\n", 100).unwrap_err();
     assert_eq!((error.at.line, error.at.column), (2, 4), "{error}");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::scalar::{self, Scalar};
 use super::tree::{Budget, Builder, Collection, Fault, MOST_LEVELS, Span, Tree};
@@ -41,24 +41,21 @@ fn document(text: &str, base: usize, budget: &mut Budget) -> Result<Option<Tree>
         base,
         builder: Builder::new(budget),
         end: 0,
+        brackets: 0,
         unquoted_breaks: line_breaks(text),
     };
-    // Kubernetes' own parser adds no line feed to a block that ends without one.
     let options = granit_parser::options! {
         emit_comments: false,
-        block_scalar_eof_without_line_feed: true,
+        emit_anchor_events: true,
         flow_nesting_limit: MOST_LEVELS + 1,
         block_nesting_limit: MOST_LEVELS + 1,
     };
     let mut documents = 0;
     for next in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = next.map_err(|error| {
-            let at = base + error.marker().byte_offset().unwrap_or(text.len());
-            match error.kind() {
-                ErrorKind::RecursionLimitExceeded => Fault::too_deep(at),
-                _ => Fault::new(at, error.info()),
-            }
-        })?;
+        let (event, span) = match next {
+            Ok(next) => next,
+            Err(error) => return Err(broken(base, text, &error)),
+        };
         let bytes = span.byte_range().unwrap_or(reader.end..reader.end);
         documents += usize::from(matches!(event, Event::DocumentStart(..)));
         if documents > 1 {
@@ -70,12 +67,22 @@ fn document(text: &str, base: usize, budget: &mut Budget) -> Result<Option<Tree>
     reader.finish()
 }
 
+fn broken(base: usize, text: &str, error: &ScanError) -> Fault {
+    let at = base + error.marker().byte_offset().unwrap_or(text.len());
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => Fault::too_deep(at),
+        _ => Fault::new(at, error.info()),
+    }
+}
+
 struct Reader<'t, 'b> {
     text: &'t str,
     base: usize,
     builder: Builder<'b>,
     /// Where what was read last ends.
     end: usize,
+    /// How many brackets and braces are open.
+    brackets: usize,
     /// How many line breaks are left that only YAML 1.1 knows, and that are in no quotes.
     unquoted_breaks: usize,
 }
@@ -89,6 +96,10 @@ impl<'t> Reader<'t, '_> {
                 self.end = bytes.end.max(self.end);
                 let span = self.span(bytes.start, bytes.end);
                 self.scalar(text, style, tag, anchor, span)
+            }
+            Event::Anchor(_, name) if !name.bytes().all(is_of_anchor) => {
+                let why = "an anchor's name is of letters, digits, `-` and `_`";
+                Err(Fault::new(self.base + bytes.start, why))
             }
             Event::Alias(anchor) => {
                 self.end = bytes.end;
@@ -107,6 +118,7 @@ impl<'t> Reader<'t, '_> {
             Event::SequenceEnd | Event::MappingEnd => {
                 // A bracket ends here; a block has ended with its last part.
                 if !bytes.is_empty() {
+                    self.brackets = self.brackets.saturating_sub(1);
                     self.end = bytes.end;
                 }
                 self.builder.end(self.base + self.end)
@@ -123,6 +135,7 @@ impl<'t> Reader<'t, '_> {
         bytes: Range<usize>,
     ) -> Result<(), Fault> {
         if style == StructureStyle::Flow {
+            self.brackets += 1;
             self.end = bytes.end;
         } else {
             self.end = self.end.max(bytes.start);
@@ -139,6 +152,9 @@ impl<'t> Reader<'t, '_> {
         span: Span,
     ) -> Result<(), Fault> {
         let fault = |why: String| Fault::new(span.start as usize, why);
+        if self.brackets > 0 && style == ScalarStyle::Plain {
+            self.check_in_brackets(&text, tag.is_some(), span)?;
+        }
         let is_merge = style == ScalarStyle::Plain && text == "<<";
         if is_merge && self.builder.wants_key() {
             self.builder.merge_key(span);
@@ -148,7 +164,7 @@ impl<'t> Reader<'t, '_> {
             self.quoted(span);
         }
         let scalar = match tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix())) {
-            Some(tag) if tag != "!" => scalar::tagged(&tag, text).map_err(fault)?,
+            Some(tag) => scalar::tagged(&tag, text).map_err(fault)?,
             None if style != ScalarStyle::Plain => Scalar::Text(text),
             _ => scalar::plain(text),
         };
@@ -167,6 +183,18 @@ impl<'t> Reader<'t, '_> {
         }
         let header = header(&self.text[self.end.min(bytes.start)..bytes.start]);
         header.map_or(bytes.start, |at| self.end + at)..bytes.end
+    }
+
+    /// Refuses what Kubernetes' older rules for brackets read as something else.
+    fn check_in_brackets(&self, text: &str, is_tagged: bool, span: Span) -> Result<(), Fault> {
+        let after = &self.text.as_bytes()[span.end as usize - self.base..];
+        let why = match after {
+            _ if text.starts_with('?') => "Kubernetes takes this `?` for a mark of its own",
+            _ if is_tagged && text.is_empty() => "a tag in brackets needs a value",
+            [b':', b',' | b'[' | b']' | b'{' | b'}', ..] => "a space is missing after the `:`",
+            _ => return Ok(()),
+        };
+        Err(Fault::new(span.start as usize, why))
     }
 
     fn quoted(&mut self, span: Span) {
@@ -204,6 +232,11 @@ fn header(before: &str) -> Option<usize> {
         };
         rest = &rest[end?..];
     }
+}
+
+/// Whether Kubernetes takes a character for a part of an anchor's name.
+fn is_of_anchor(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
 /// Counts the characters that end a line in YAML 1.1 and are ordinary in YAML 1.2.
