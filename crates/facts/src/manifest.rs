@@ -86,7 +86,7 @@ fn trees(text: &str) -> Result<Vec<Tree>, Fault> {
     };
     // A map in braces may also be YAML. If it is neither, what was understood further tells more.
     yaml::documents(text, &mut Budget::default())
-        .map_err(|as_yaml| if as_yaml.at > as_json.at { as_yaml } else { as_json })
+        .map_err(|as_yaml| if as_yaml.at >= as_json.at { as_yaml } else { as_json })
 }
 
 impl Document {

@@ -65,8 +65,8 @@ impl Fault {
 /// How much a text may still make of itself.
 #[derive(Debug)]
 pub(super) struct Budget {
-    nodes: usize,
-    copied_bytes: usize,
+    pub nodes: usize,
+    pub copied_bytes: usize,
 }
 
 impl Default for Budget {
@@ -219,7 +219,7 @@ impl<'b> Builder<'b> {
         self.root.map(|(value, root)| Tree { value, root, spots })
     }
 
-    fn give(&mut self, value: Value, mut spot: Spot, anchor: usize) -> Result<(), Fault> {
+    fn give(&mut self, value: Value, spot: Spot, anchor: usize) -> Result<(), Fault> {
         let at = spot.alias.unwrap_or(spot.value);
         let Some(nodes) = self.budget.nodes.checked_sub(1) else {
             let why = format!("the text holds more than {MOST_NODES} values");
@@ -229,33 +229,35 @@ impl<'b> Builder<'b> {
         if anchor != 0 {
             self.keep(anchor, &value, spot)?;
         }
+        self.attach(value, spot)
+    }
+
+    /// Makes a finished value a part of the innermost list or map, or the document.
+    fn attach(&mut self, value: Value, mut spot: Spot) -> Result<(), Fault> {
         let Some(open) = self.open.last_mut() else {
             self.root = Some((value, spot));
             return Ok(());
         };
-        match &mut open.inside {
-            Inside::List(list) => list.push(value),
-            Inside::Map { map, key, merged } => match key.take() {
-                Some(Key::Name(name, span)) => {
-                    spot.key = Some(span);
-                    let waiting = &mut self.waiting[open.first..];
-                    return match enter(map, merged, name, value, span)? {
-                        None => {
-                            self.waiting.push(spot);
-                            Ok(())
-                        }
-                        Some(index) => {
-                            waiting[index] = spot;
-                            Ok(())
-                        }
-                    };
+        let (map, key, merged) = match &mut open.inside {
+            Inside::List(list) => {
+                list.push(value);
+                self.waiting.push(spot);
+                return Ok(());
+            }
+            Inside::Map { map, key, merged } => (map, key.take(), merged),
+        };
+        match key {
+            Some(Key::Name(name, span)) => {
+                spot.key = Some(span);
+                match enter(map, merged, name, value, span)? {
+                    None => self.waiting.push(spot),
+                    Some(index) => self.waiting[open.first + index] = spot,
                 }
-                Some(Key::Merge(span)) => return self.merge(value, spot, span),
-                None => return Ok(()),
-            },
+                Ok(())
+            }
+            Some(Key::Merge(span)) => self.merge(value, spot, span),
+            None => Ok(()),
         }
-        self.waiting.push(spot);
-        Ok(())
     }
 
     /// Makes the entries of a map, or of each map in a list, those of the innermost map.
@@ -375,8 +377,8 @@ const KEY_IS_NO_TEXT: &str = "a key must be a text";
 /// fifty, and every walk over a value of a hundred levels fits a small stack.
 pub(super) const MOST_LEVELS: usize = 100;
 
-/// Ordinary manifests have a value in twenty bytes; this is a hundred megabytes of them.
-const MOST_NODES: usize = 5_000_000;
+/// Ordinary manifests have a value in seventeen bytes; this is a hundred megabytes of them.
+const MOST_NODES: usize = 8_000_000;
 
 /// Four hundred thousand values, which is about what go-yaml lets aliases make of a document.
 const MOST_COPIED_BYTES: usize = 400_000 * NODE_BYTES;
