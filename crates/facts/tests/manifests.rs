@@ -55,6 +55,9 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
+/// On texts of others there is no difference. Known ones: the reader without places takes keys twice
+/// in JSON, documents after `...` and content beside `---`, lets a key win over a later merge, and
+/// stops at 1,024 documents.
 #[test]
 fn values_are_those_that_were_read_without_places() {
     let texts = texts();
