@@ -29,6 +29,8 @@ pub(crate) enum By {
     Authorization,
     /// An admission plugin or policy whose words hold this text.
     Admission(&'static str),
+    /// The API's own validation, by these words: it comes before the parts of admission that only look.
+    Validation(&'static str),
     /// Any part of admission.
     AnyAdmission,
     /// The authorizer, or the plugin that bounds nodes.
@@ -48,11 +50,17 @@ fn lacks_right(message: &str) -> bool {
 }
 
 impl By {
-    /// Says that somebody had the right which they should not have: who is told what is wrong with a request,
-    /// or is refused by what looks at it afterwards, has passed the authorizer.
+    /// Says that a request came further than it should have: who is told what is wrong with it, or is refused
+    /// by what looks at it afterwards, has passed the authorizer; whom admission refuses, validation.
     fn was_passed(self, status: u16, message: &str) -> bool {
-        let looked_at = matches!(status, 400 | 404 | 409 | 422);
-        self == Self::Authorization && (looked_at || (status == 403 && !lacks_right(message)))
+        match self {
+            Self::Authorization => {
+                let looked_at = matches!(status, 400 | 404 | 409 | 422);
+                looked_at || (status == 403 && !lacks_right(message))
+            }
+            Self::Validation(_) => [GUARD, POD_SECURITY].iter().any(|by| by.is(status, message)),
+            _ => false,
+        }
     }
 
     fn is(self, status: u16, message: &str) -> bool {
@@ -62,7 +70,9 @@ impl By {
         let admission = (status == 403 || status == 422) && !lacks_right;
         match self {
             Self::Authorization => status == 403 && lacks_right,
-            Self::Admission(words) => admission && message.contains(words),
+            Self::Admission(words) | Self::Validation(words) => {
+                admission && message.contains(words)
+            }
             Self::NodeBounds => {
                 let told = ["is not allowed to", "can only", "can not", "may not"];
                 status == 403 && (lacks_right || told.iter().any(|words| message.contains(words)))
@@ -136,7 +146,7 @@ pub(crate) fn refused(
         match seen {
             Seen::Refused { status, message } if tried.by.is(*status, message) => {}
             Seen::Refused { status, message } if tried.by.was_passed(*status, message) => {
-                let said = format!("{}: {may}, and only the request was wrong", place(act));
+                let said = format!("{}: {may}, and only what comes later refuses it", place(act));
                 return Err(fail(said, FIX));
             }
             Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
@@ -182,5 +192,8 @@ mod tests {
             assert!(By::Authorization.was_passed(status, message), "{status} {message}");
         }
         assert!(!By::Authorization.was_passed(500, "etcd is away"));
+        let validation = By::Validation("disallowed by cluster policy");
+        assert!(validation.was_passed(403, security) && validation.was_passed(422, guard));
+        assert!(!validation.was_passed(403, rbac));
     }
 }

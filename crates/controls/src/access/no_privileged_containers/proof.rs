@@ -7,7 +7,7 @@ use crate::proof::pod::{restricted, set};
 use crate::proof::tries::{By, Try, all_refused};
 
 /// Words of the validation itself.
-const VALIDATION: By = By::Admission("disallowed by cluster policy");
+const VALIDATION: By = By::Validation("disallowed by cluster policy");
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let good = restricted(scene, "canary-privileged");

@@ -7,7 +7,8 @@ use ringfort_model::act::{
 use crate::proof::port::{API, CONTROLLER_MANAGER, KUBELET, SCHEDULER, answer, place};
 use crate::proof::{Gaps, Scene, course, fail, pass};
 
-const PROFILES: &str = "/debug/pprof/cmdline";
+/// The list of profiles: what it leads to is not the same everywhere.
+const PROFILES: &str = "/debug/pprof/";
 /// Who refuses everything has shown nothing of profiles.
 const METRICS: &str = "/metrics";
 

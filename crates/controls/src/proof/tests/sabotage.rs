@@ -80,6 +80,17 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
+    check("access/no-privileged-containers", |act| match act {
+        Act::Ask { server, ask: Ask::WouldCreate(pod), .. }
+            if server.as_str() == "cp3" && pod["metadata"]["name"] == "canary-privileged" =>
+        {
+            let is_bad = pod["spec"]["containers"][0]["securityContext"]["privileged"] == true;
+            let message =
+                "pods is forbidden: violates PodSecurity \"restricted:latest\"".to_owned();
+            is_bad.then_some(Seen::Refused { status: 403, message })
+        }
+        _ => None,
+    });
     check("access/image-credentials", |act| match act {
         Act::Ask { ask: Ask::Read { path }, .. } if path.contains("/w3/proxy/configz") => {
             Some(configured("NeverVerify"))
