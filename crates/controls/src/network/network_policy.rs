@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+mod wider;
 
 use std::collections::BTreeSet;
 

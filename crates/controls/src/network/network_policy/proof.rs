@@ -3,6 +3,7 @@
 use ringfort_model::act::{Ask, Next, Seen, Transcript};
 use serde_json::{Value, json};
 
+use super::wider::wider;
 use crate::proof::fence::{dial, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
@@ -38,6 +39,14 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 let said = format!("{node}: a pod does not reach {target}, which a policy allows");
                 return Ok(fail(said, LOOK));
             }
+        }
+        let wider = wider(course, scene)?;
+        if !wider.is_empty() {
+            let said = format!(
+                "there are cluster-wide policies ({}), and nothing shows that they are enforced",
+                wider.join(", ")
+            );
+            return Ok(gap(said, "say it with NetworkPolicy and take them away: ringfort up"));
         }
         let said = format!(
             "a policy that names one port opens that and nothing else to pods on each of {} workers, at their first packet ({} tries)",

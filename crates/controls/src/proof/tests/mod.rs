@@ -187,6 +187,9 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::Metrics { .. } => Seen::Lines(vec![loaded("sha256:4711")]),
         Ask::Described => Seen::Lines((0..300).map(|n| format!("/apis/canary/v{n}")).collect()),
         Ask::Approve(_) => Seen::Object(json!({})),
+        Ask::Read { path } if path.starts_with("/apis/policy.networking.k8s.io") => {
+            Seen::Refused { status: 404, message: "not found".to_owned() }
+        }
         Ask::Read { path } if path.ends_with("/configz") => {
             configured("NeverVerifyPreloadedImages")
         }
@@ -408,6 +411,29 @@ fn what_a_waiver_opens_passes() {
     });
     let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
     assert!(evidence.to_string().contains("1 is, by a waiver"), "{evidence}");
+}
+
+/// They would look as if they held, and nobody enforces them.
+#[test]
+fn cluster_wide_policies_that_nobody_enforces_are_unknown() {
+    let with = |policies: Value| {
+        judge(&case("network/network-policy"), |act| {
+            let Act::Ask { ask: Ask::Read { path }, .. } = act else { return None };
+            let path = path.strip_prefix("/apis/policy.networking.k8s.io")?;
+            let said = match path {
+                "" => json!({"versions": [{"version": "v1alpha2"}]}),
+                "/v1alpha2" => json!({"resources": [
+                    {"name": "clusternetworkpolicies"}, {"name": "clusternetworkpolicies/status"},
+                ]}),
+                _ => json!({"items": policies}),
+            };
+            Some(Seen::Text(said.to_string()))
+        })
+    };
+    assert!(matches!(with(json!([])), Ok(Decided::Pass(_))));
+    let gap = with(json!([{"metadata": {"name": "tenants"}}])).unwrap_err();
+    assert!(gap.said.contains("1 clusternetworkpolicies of v1alpha2"), "{gap:?}");
+    assert!(with(Value::Null).is_err(), "a list that is none says nothing");
 }
 
 #[test]
