@@ -1,4 +1,10 @@
-//! What pods tell that try what they reach.
+//! What pods tell that try what they reach, and what else is seen of policies.
+
+use ringfort_model::act::{Act, Ask, Seen};
+use ringfort_model::judgement::Decided;
+use serde_json::{Value, json};
+
+use super::{case, judge};
 
 /// Pods that try what they reach.
 pub(super) const FENCED: [&str; 3] = ["canary-closed", "canary-caller", "canary-named"];
@@ -38,3 +44,26 @@ dial 10.0.0.22:10250 silent
 dial 10.0.0.23:10250 silent
 tried
 ";
+
+/// They would look as if they held, and nobody enforces them.
+#[test]
+fn cluster_wide_policies_that_nobody_enforces_are_unknown() {
+    let with = |policies: Value| {
+        judge(&case("network/network-policy"), |act| {
+            let Act::Ask { ask: Ask::Read { path }, .. } = act else { return None };
+            let path = path.strip_prefix("/apis/policy.networking.k8s.io")?;
+            let said = match path {
+                "" => json!({"versions": [{"version": "v1alpha2"}]}),
+                "/v1alpha2" => json!({"resources": [
+                    {"name": "clusternetworkpolicies"}, {"name": "clusternetworkpolicies/status"},
+                ]}),
+                _ => json!({"items": policies}),
+            };
+            Some(Seen::Text(said.to_string()))
+        })
+    };
+    assert!(matches!(with(json!([])), Ok(Decided::Pass(_))));
+    let gap = with(json!([{"metadata": {"name": "tenants"}}])).unwrap_err();
+    assert!(gap.said.contains("1 clusternetworkpolicies of v1alpha2"), "{gap:?}");
+    assert!(with(Value::Null).is_err(), "a list that is none says nothing");
+}

@@ -413,29 +413,6 @@ fn what_a_waiver_opens_passes() {
     assert!(evidence.to_string().contains("1 is, by a waiver"), "{evidence}");
 }
 
-/// They would look as if they held, and nobody enforces them.
-#[test]
-fn cluster_wide_policies_that_nobody_enforces_are_unknown() {
-    let with = |policies: Value| {
-        judge(&case("network/network-policy"), |act| {
-            let Act::Ask { ask: Ask::Read { path }, .. } = act else { return None };
-            let path = path.strip_prefix("/apis/policy.networking.k8s.io")?;
-            let said = match path {
-                "" => json!({"versions": [{"version": "v1alpha2"}]}),
-                "/v1alpha2" => json!({"resources": [
-                    {"name": "clusternetworkpolicies"}, {"name": "clusternetworkpolicies/status"},
-                ]}),
-                _ => json!({"items": policies}),
-            };
-            Some(Seen::Text(said.to_string()))
-        })
-    };
-    assert!(matches!(with(json!([])), Ok(Decided::Pass(_))));
-    let gap = with(json!([{"metadata": {"name": "tenants"}}])).unwrap_err();
-    assert!(gap.said.contains("1 clusternetworkpolicies of v1alpha2"), "{gap:?}");
-    assert!(with(Value::Null).is_err(), "a list that is none says nothing");
-}
-
 #[test]
 fn a_good_cluster_passes() {
     for case in cases() {
