@@ -445,13 +445,13 @@ impl Operator {
     /// Has the units started anew that make objects which stay away: a unit that makes its object
     /// only when it starts runs on though somebody deleted it.
     fn call_for_objects(&mut self, now: Tick) {
-        for index in self.objects.overdue(now) {
+        for index in self.objects.away() {
             let Some((node, place)) = self.maker(index) else { continue };
             let node = node.clone();
             let Some(board) = self.boards.get_mut(&node) else { continue };
-            if board.items[place].standing == Standing::Right {
+            let runs = board.items[place].standing == Standing::Right;
+            if self.objects.calls_for(now, index, runs) {
                 board.set(place, Standing::Wrong(Difference::Unmade));
-                self.objects.call_for(index);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Objects of the API: all are looked at, those that differ are applied in their order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::pause;
 use crate::message::{ObjectAct, ObjectSeen, Tick};
@@ -8,8 +8,8 @@ use ringfort_model::step::Difference;
 
 /// How long an object is tried for, in milliseconds since its first failure.
 const PATIENCE: Tick = 180_000;
-/// How long an object that somebody else makes may stay away before its maker is started anew, in
-/// milliseconds. It makes it within seconds of its start.
+/// How long an object may stay away while its maker runs before that is started anew, in milliseconds.
+/// It makes it within seconds of its start.
 const OVERDUE: Tick = 20_000;
 /// The pause between two looks at an object that somebody else makes, in milliseconds.
 const AWAITED_PAUSE: Tick = 500;
@@ -25,8 +25,9 @@ pub(super) struct Objects {
     /// Whether they are waited for. A plan waits for nobody: what is not there yet would be applied
     /// once it is.
     waits: bool,
-    /// Awaited objects that were not there when they were last looked at.
-    away: BTreeSet<usize>,
+    /// Awaited objects that were not there when they were last looked at, and since when their makers
+    /// are known to run all the same.
+    away: BTreeMap<usize, Option<Tick>>,
     /// Objects whose makers were started anew.
     called_for: BTreeSet<usize>,
 }
@@ -57,7 +58,7 @@ impl Objects {
         Self {
             awaited,
             waits,
-            away: BTreeSet::new(),
+            away: BTreeMap::new(),
             called_for: BTreeSet::new(),
             standings: vec![Standing::Open; count],
             failures: vec![(0, 0); count],
@@ -100,7 +101,7 @@ impl Objects {
         }
         let is_away = seen == ObjectSeen::Absent && self.awaited[index];
         if is_away {
-            self.away.insert(index);
+            self.away.entry(index).or_default();
         } else {
             self.away.remove(&index);
         }
@@ -115,23 +116,23 @@ impl Objects {
         }
     }
 
-    /// Lists the objects that stay away, for their makers to be started anew: each once in a run.
-    pub(super) fn overdue(&self, now: Tick) -> Vec<usize> {
-        let is_overdue = |index: &usize| {
-            let (_, since) = self.failures[*index];
-            !self.called_for.contains(index) && now.saturating_sub(since) >= OVERDUE
-        };
-        self.away.iter().copied().filter(is_overdue).collect()
+    /// Lists the objects that stay away.
+    pub(super) fn away(&self) -> Vec<usize> {
+        self.away.keys().copied().collect()
+    }
+
+    /// Takes note of whether the maker of an object that stays away runs; says whether it has run for so
+    /// long that it has to be started anew, which is said once in a run.
+    pub(super) fn calls_for(&mut self, now: Tick, index: usize, runs: bool) -> bool {
+        let Some(since) = self.away.get_mut(&index) else { return false };
+        *since = if runs { since.or(Some(now)) } else { None };
+        let is_overdue = since.is_some_and(|since| now.saturating_sub(since) >= OVERDUE);
+        is_overdue && self.called_for.insert(index)
     }
 
     /// Says whether an object that somebody else makes was not there.
     pub(super) fn is_away(&self, index: usize) -> bool {
-        self.away.contains(&index)
-    }
-
-    /// Takes note that an object's maker is started anew.
-    pub(super) fn call_for(&mut self, index: usize) {
-        self.called_for.insert(index);
+        self.away.contains_key(&index)
     }
 
     /// Takes what came of applying an object; gives what differed if it was done.

@@ -416,6 +416,10 @@ fn awaited() -> Presence {
 
 /// One API server that serves, a kubelet, and one object.
 fn with_object(goal: Goal, presence: Presence) -> Run {
+    with_kubelet(goal, presence, runs())
+}
+
+fn with_kubelet(goal: Goal, presence: Presence, kubelet_seen: ItemSeen) -> Run {
     let probe = Probe::Http { at: "127.0.0.1:1".parse().unwrap(), path: "/".to_owned() };
     let process = "kube-apiserver".to_owned();
     let server =
@@ -426,7 +430,7 @@ fn with_object(goal: Goal, presence: Presence) -> Run {
     let items =
         vec![item("serving:kube-apiserver", &[], server), item("unit:kubelet", &[], kubelet)];
     let mut run = Run::with(goal, &[("a", items)], vec![object]);
-    run.see("a", &[("serving:kube-apiserver", serves("new")), ("unit:kubelet", runs())]);
+    run.see("a", &[("serving:kube-apiserver", serves("new")), ("unit:kubelet", kubelet_seen)]);
     run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
     run
 }
@@ -448,15 +452,29 @@ fn what_somebody_else_makes_is_awaited_and_never_made() {
     assert_eq!(changes(plan.report()), ["a unit:kubelet", "Node a"]);
 }
 
+/// Looks for the object in vain, every half second.
+fn look_for(run: &mut Run, seconds: u64) {
+    for _ in 0..2 * seconds {
+        run.sleep(500);
+        run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
+    }
+}
+
+#[test]
+fn a_maker_that_was_started_late_has_its_time() {
+    let stopped = ItemSeen::Unit { enabled: true, active: false, inputs: None };
+    let mut run = with_kubelet(Goal::Converge, awaited(), stopped);
+    look_for(&mut run, 30);
+    run.done("a unit:kubelet", runs());
+    look_for(&mut run, 19);
+    assert!(run.sent().is_empty(), "it runs for nineteen seconds");
+    look_for(&mut run, 2);
+    assert_eq!(run.sent(), ["a unit:kubelet"]);
+}
+
 #[test]
 fn what_stays_away_is_made_by_starting_its_maker_anew_once() {
     let mut run = with_object(Goal::Converge, awaited());
-    let look_for = |run: &mut Run, seconds: u64| {
-        for _ in 0..2 * seconds {
-            run.sleep(500);
-            run.tell(Input::ObjectLooked { index: 0, seen: ObjectSeen::Absent });
-        }
-    };
     look_for(&mut run, 19);
     assert!(run.sent().is_empty(), "it has time to be made");
     look_for(&mut run, 2);
