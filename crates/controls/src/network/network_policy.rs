@@ -33,6 +33,9 @@ pub static CONTROL: Control = Control {
 pub const PLUGIN: &str = "ringfort-policy";
 /// The unit of the enforcer.
 pub const UNIT: &str = "ringfort-policy.service";
+/// The group of cluster-wide policies, which the enforcer does not read:
+/// <https://network-policy-api.sigs.k8s.io/>.
+pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
 /// The user as whom it hears of the three kinds that it needs.
 pub const USER: &str = "ringfort:network-policy";
 

@@ -3,35 +3,43 @@
 use ringfort_model::act::{Act, Ask, Next, Seen};
 use serde_json::Value;
 
+use super::WIDER_GROUP;
 use crate::proof::{AGAIN, Course, Scene, gap, words};
-
-/// The group of the kinds.
-const GROUP: &str = "policy.networking.k8s.io";
 
 /// Lists the cluster-wide policies that are there, in words.
 pub(super) fn wider(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<String>, Next> {
-    let root = format!("/apis/{GROUP}");
+    let root = format!("/apis/{WIDER_GROUP}");
     let Some(group) = read(course, scene, &root)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for version in group["versions"].as_array().into_iter().flatten() {
+    for version in listed(&group, "versions")? {
         let version = version["version"].as_str().unwrap_or_default();
-        let Some(kinds) = read(course, scene, &format!("{root}/{version}"))? else { continue };
-        for resource in kinds["resources"].as_array().into_iter().flatten() {
+        let kinds = served(course, scene, &format!("{root}/{version}"))?;
+        for resource in listed(&kinds, "resources")? {
             let name = resource["name"].as_str().unwrap_or_default();
             // What has a slash is a part of an object.
-            if name.is_empty() || name.contains('/') {
+            if name.contains('/') {
                 continue;
             }
-            let list = read(course, scene, &format!("{root}/{version}/{name}"))?;
-            let count = list.and_then(|list| list["items"].as_array().map(Vec::len));
-            match count {
-                Some(0) => {}
-                Some(count) => found.push(format!("{count} {name} of {version}")),
-                None => return Err(gap(format!("{name} of {GROUP} could not be listed"), AGAIN)),
+            let policies = served(course, scene, &format!("{root}/{version}/{name}"))?;
+            match listed(&policies, "items")?.len() {
+                0 => {}
+                count => found.push(format!("{count} {name} of {version}")),
             }
         }
     }
     Ok(found)
+}
+
+/// Gives a list of an answer: an answer without it says nothing.
+fn listed<'a>(answer: &'a Value, list: &str) -> Result<&'a Vec<Value>, Next> {
+    let missing = || gap(format!("{WIDER_GROUP} answers without its {list}"), AGAIN);
+    answer[list].as_array().ok_or_else(missing)
+}
+
+/// Reads what the API itself has named.
+fn served(course: &mut Course<'_>, scene: &Scene, path: &str) -> Result<Value, Next> {
+    let gone = || gap(format!("{path} is named by the API, and is not there"), AGAIN);
+    read(course, scene, path)?.ok_or_else(gone)
 }
 
 /// Reads a path as JSON; none if the server has no such thing.

@@ -66,4 +66,12 @@ fn cluster_wide_policies_that_nobody_enforces_are_unknown() {
     let gap = with(json!([{"metadata": {"name": "tenants"}}])).unwrap_err();
     assert!(gap.said.contains("1 clusternetworkpolicies of v1alpha2"), "{gap:?}");
     assert!(with(Value::Null).is_err(), "a list that is none says nothing");
+    // What the API names and does not have is no absence of policies.
+    let judgement = judge(&case("network/network-policy"), |act| match act {
+        Act::Ask { ask: Ask::Read { path }, .. } if path.ends_with("policy.networking.k8s.io") => {
+            Some(Seen::Text(json!({"versions": [{"version": "v1alpha2"}]}).to_string()))
+        }
+        _ => None,
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ringfort_api::{ApiError, Cluster};
 use ringfort_controls::network::default_deny::{NOTICE, defaults};
+use ringfort_controls::network::network_policy::WIDER_GROUP;
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::network_policy::Defaults;
@@ -15,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::super::kubeconfig::FILE;
 use super::super::{Fault, specification};
 use super::kubeconfig::{Way, ways};
-use super::seen::{Seen, WIDER_GROUP};
+use super::seen::Seen;
 
 /// The specification whose cluster is asked where no kubeconfig is named.
 const SPEC: &str = "cluster.yaml";
@@ -155,10 +156,10 @@ async fn wider(cluster: &Cluster) -> Result<Vec<String>, NotSeen> {
         group => read_json(&group?)?,
     };
     let mut found = BTreeSet::new();
-    for version in group["versions"].as_array().into_iter().flatten() {
+    for version in listed(&group, "versions")? {
         let Some(version) = version["version"].as_str() else { continue };
         let list = read_json(&cluster.text(&format!("{root}/{version}")).await?)?;
-        for resource in list["resources"].as_array().into_iter().flatten() {
+        for resource in listed(&list, "resources")? {
             let (Some(name), Some(kind)) = (resource["name"].as_str(), resource["kind"].as_str())
             else {
                 continue;
@@ -168,13 +169,19 @@ async fn wider(cluster: &Cluster) -> Result<Vec<String>, NotSeen> {
                 continue;
             }
             let objects = read_json(&cluster.text(&format!("{root}/{version}/{name}")).await?)?;
-            for object in objects["items"].as_array().into_iter().flatten() {
+            for object in listed(&objects, "items")? {
                 let name = object.pointer("/metadata/name").and_then(Value::as_str);
                 found.insert(format!("{kind} {}", name.unwrap_or_default()));
             }
         }
     }
     Ok(found.into_iter().collect())
+}
+
+/// Gives a list of an answer: an answer without it says nothing.
+fn listed<'a>(answer: &'a Value, list: &str) -> Result<&'a Vec<Value>, NotSeen> {
+    let missing = || NotSeen::Odd(format!("{WIDER_GROUP} answers without its {list}"));
+    answer[list].as_array().ok_or_else(missing)
 }
 
 fn read_json(text: &str) -> Result<Value, NotSeen> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ringfort_controls::network::network_policy::WIDER_GROUP;
 use ringfort_facts::yaml;
 use ringfort_model::network_policy::Defaults;
 use ringfort_netpol::core::{Place, labels, place, pod, policy, with_name};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::Fault;
 use super::super::files::{self, Unread};
-use super::seen::{Seen, WIDER_GROUP};
+use super::seen::Seen;
 
 /// Kinds that make pods of a template, and where it stands.
 const WORKLOADS: &[(&str, &str)] = &[

@@ -1,5 +1,6 @@
 //! What is said of a connection or of a pod's ways: one model, for people and for programs. Pure.
 
+use ringfort_controls::network::network_policy::WIDER_GROUP;
 use ringfort_netpol::core::{
     Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod, Policy,
     PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
@@ -8,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::missing::{Other, Refused};
-use super::seen::{Seen, WIDER_GROUP};
+use super::seen::Seen;
 
 const VERSION: u32 = 1;
 

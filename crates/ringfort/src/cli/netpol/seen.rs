@@ -9,9 +9,6 @@ use ringfort_spec::nearest;
 
 use super::super::Fault;
 
-/// The group of cluster-wide policies: <https://network-policy-api.sigs.k8s.io/>.
-pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
-
 /// What a question is answered from.
 pub struct Seen {
     /// Namespaces, pods and policies.
