@@ -6,4 +6,3 @@ pub mod certificate;
 pub mod component;
 pub mod fact;
 pub mod manifest;
-pub mod yaml;

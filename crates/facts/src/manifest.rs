@@ -14,7 +14,7 @@ mod yaml;
 
 use serde_json::Value;
 
-pub use lines::{Excerpt, Lines, Position};
+pub use lines::{Lines, Position};
 pub use place::Place;
 
 use tree::{Budget, Fault, Tree};
@@ -36,22 +36,13 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// One object of a list, or an object that stands alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Item<'d> {
-    /// The JSON pointer of its place in the document; empty for the document itself.
-    pub pointer: String,
-    /// The object.
-    pub object: &'d Value,
-}
-
 /// Gives the bytes of a file as text.
 ///
 /// # Errors
 /// There are more than `most_bytes`, or they are not UTF-8.
 pub fn text(bytes: &[u8], most_bytes: usize) -> Result<&str, Unreadable> {
     if bytes.len() > most_bytes {
-        let why = format!("the file has {} bytes, and {most_bytes} are read", bytes.len());
+        let why = format!("the file has more than {most_bytes} bytes, which no manifest has");
         return Err(Unreadable { at: Position { line: 1, column: 1 }, why });
     }
     std::str::from_utf8(bytes).map_err(|error| {
@@ -115,26 +106,19 @@ impl Document {
     }
 
     /// Gives the objects of a list, and of lists in it; of anything else, itself.
-    pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        let mut waiting = vec![Item { pointer: String::new(), object: &self.tree.value }];
-        std::iter::from_fn(move || {
-            loop {
-                let next = waiting.pop()?;
-                let Some(items) = members(next.object) else { return Some(next) };
-                let members = items.iter().enumerate().rev().map(|(index, object)| Item {
-                    pointer: format!("{}/items/{index}", next.pointer),
-                    object,
-                });
-                waiting.extend(members);
-            }
-        })
+    pub fn objects(&self) -> Vec<&Value> {
+        let mut found = Vec::new();
+        collect(&self.tree.value, &mut found);
+        found
     }
 }
 
-/// The members of a list of objects.
-fn members(object: &Value) -> Option<&Vec<Value>> {
+fn collect<'v>(object: &'v Value, found: &mut Vec<&'v Value>) {
     let is_list = object["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    is_list.then(|| object["items"].as_array())?
+    match object["items"].as_array() {
+        Some(members) if is_list => members.iter().for_each(|member| collect(member, found)),
+        _ => found.push(object),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Manifests that others wrote are read as before, every place holds its value, and mutants of them
-//! do no harm.
+//! In manifests that others wrote every place holds its value, and mutants of them do no harm.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -7,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringfort_facts::manifest::{self, Document};
-use ringfort_facts::yaml;
 use serde_json::Value;
 
 /// Where texts of others are, if they are here.
@@ -36,50 +34,6 @@ fn texts() -> Vec<(PathBuf, String)> {
     }
     texts.sort();
     texts
-}
-
-/// The same values, where a whole float is an integer, as after Kubernetes' way through JSON.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let known = |(key, value): (&String, &Value)| {
-                other.get(key).is_some_and(|other| same(value, other))
-            };
-            one.len() == other.len() && one.iter().all(known)
-        }
-        _ => one == other,
-    }
-}
-
-/// On texts of others there is no difference. Known ones: the reader without places takes keys twice
-/// in JSON, documents after `...` and content beside `---`, lets a key win over a later merge, and
-/// stops at 1,024 documents.
-#[test]
-fn values_are_those_that_were_read_without_places() {
-    let texts = texts();
-    let mut differing = Vec::new();
-    for (path, text) in &texts {
-        let known: Result<Vec<Value>, _> = yaml::documents(text);
-        let read = manifest::read(text);
-        let agree = match (&known, &read) {
-            (Ok(known), Ok(read)) => {
-                let known: Vec<&Value> = known.iter().filter(|value| !value.is_null()).collect();
-                let pairs = known.iter().zip(read);
-                known.len() == read.len() && pairs.into_iter().all(|(k, r)| same(k, r.value()))
-            }
-            (Err(_), Err(_)) => true,
-            _ => false,
-        };
-        if !agree {
-            differing.push(format!("{}: {:?}", path.display(), (known.err(), read.err())));
-        }
-    }
-    eprintln!("{} texts were compared", texts.len());
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
 /// Calls with the pointer of each scalar of a value.

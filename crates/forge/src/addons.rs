@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfort_facts::yaml;
+use ringfort_facts::manifest;
 use ringfort_model::addon::Addon;
 use ringfort_spec::{Spec, on_disk};
 use serde_json::Value;
@@ -64,15 +64,15 @@ pub fn read(spec: &Spec, home: &Path, beside: &Path) -> Result<Vec<Addon>, Addon
 
 /// Takes a file's text apart into objects.
 fn manifests(text: &str) -> Result<Vec<Value>, Vec<String>> {
-    let documents: Vec<Value> =
-        yaml::documents(text).map_err(|error| vec![format!("it is no YAML: {error}")])?;
+    let documents =
+        manifest::read(text).map_err(|error| vec![format!("it is no YAML: {error}")])?;
     let (mut objects, mut flaws) = (Vec::new(), Vec::new());
-    for (index, document) in documents.into_iter().enumerate() {
-        let place = format!("document {}", index + 1);
-        for object in yaml::apart(document) {
-            match flaw(&object) {
+    for document in &documents {
+        let place = format!("document {}", document.index() + 1);
+        for object in document.objects() {
+            match flaw(object) {
                 Some(what) => flaws.push(format!("{place}: {what}")),
-                None => objects.push(object),
+                None => objects.push(object.clone()),
             }
         }
     }

@@ -34,7 +34,7 @@ const HOSTS: &[(&str, &[&str])] = &[
     ("russh", &["ringfort-host"]),
     ("rcgen", &["ringfort-pki"]),
     ("x509-parser", &["ringfort-facts", "ringfort-pki"]),
-    ("serde-saphyr", &["ringfort-facts", "ringfort-node", "ringfort-pki", "ringfort-spec"]),
+    ("serde-saphyr", &["ringfort-node", "ringfort-pki", "ringfort-spec"]),
     ("granit-parser", &["ringfort-facts", "ringfort-spec"]),
     ("clap", &["ringfort"]),
 ];

@@ -1,7 +1,7 @@
 //! Laws of judging: what is taken away or written wrongly never makes a pod pass that did not.
 
 use ringfort_check::pods::{Judged, Level, Verdict, Version};
-use ringfort_facts::yaml::documents;
+use ringfort_facts::manifest::{self, Document};
 use serde_json::{Value, json};
 
 use crate::oracles::{entries, oracles};
@@ -37,7 +37,8 @@ fn a_field_taken_away_mends_only_its_own_faults() {
     let mut objects = vec![full("a"), workload(&full("a"))];
     if let Some(samples) = oracles("pod-security-admission") {
         for file in entries(&samples.join("restricted/v1.34/fail")) {
-            objects.extend(documents::<Value>(&std::fs::read_to_string(file).unwrap()).unwrap());
+            let read = manifest::read(&std::fs::read_to_string(file).unwrap()).unwrap();
+            objects.extend(read.into_iter().map(Document::into_value));
         }
     }
     for object in objects {

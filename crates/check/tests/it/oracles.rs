@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringfort_check::pods::{Level, Policy, Reported, Verdict, Version, pods};
-use ringfort_facts::yaml::documents;
-use serde_json::Value;
+use ringfort_facts::manifest;
 
 /// The checks that stand in the place of others at the level restricted, with the minor that begins it.
 const OVERRIDES: [(&str, u64, &str); 4] = [
@@ -108,11 +107,10 @@ fn bad_pods_are_refused_in_every_kind_of_workload() {
 
 fn judge(file: &Path, policy: Policy) -> Vec<Reported> {
     let text = fs::read_to_string(file).unwrap();
-    let documents: Vec<Value> = documents(&text).unwrap();
+    let documents = manifest::read(&text).unwrap();
     let pods = documents
         .iter()
-        .enumerate()
-        .flat_map(|(index, value)| pods(value).into_iter().map(move |pod| (index, pod)));
+        .flat_map(|document| pods(document.value()).into_iter().map(|pod| (document.index(), pod)));
     pods.map(|(index, pod)| Reported::of(name(file), index, &pod, &pod.judge(policy))).collect()
 }
 

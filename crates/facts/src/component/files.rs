@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use ringfort_model::judgement::Gap;
 
-use crate::yaml;
+use crate::manifest::{self, Document};
 
 /// What was seen of a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,9 +64,9 @@ impl Files {
     /// # Errors
     /// The file was not observed, or does not hold one document.
     pub fn settings(&self, path: &str) -> Result<Value, Gap> {
-        let mut documents = yaml::documents::<Value>(self.text(path)?)
+        let mut documents = manifest::read(self.text(path)?)
             .map_err(|error| unseen(path, &format!("cannot be read: {error}")))?;
-        match (documents.pop(), documents.is_empty()) {
+        match (documents.pop().map(Document::into_value), documents.is_empty()) {
             (Some(document), true) => Ok(document),
             _ => Err(unseen(path, "does not hold one document")),
         }

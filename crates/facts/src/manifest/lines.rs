@@ -1,7 +1,5 @@
 //! Lines and columns of a text, for people.
 
-use std::ops::Range;
-
 /// A place in a text as people count.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position {
@@ -9,15 +7,6 @@ pub struct Position {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-}
-
-/// Whole lines of a text.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Excerpt<'t> {
-    /// The number of the first line, from 1.
-    pub line: usize,
-    /// The lines, without the last line's end.
-    pub text: &'t str,
 }
 
 /// Knows where the lines of a text begin.
@@ -43,20 +32,6 @@ impl<'t> Lines<'t> {
         let before = &self.text[self.starts[line]..offset];
         let column = before.trim_start_matches('\u{feff}').chars().count() + 1;
         Position { line: line + 1, column }
-    }
-
-    /// Gives the lines that a range touches; white space at its end does not count.
-    #[must_use]
-    pub fn excerpt(&self, range: Range<usize>) -> Excerpt<'t> {
-        let start = self.text.floor_char_boundary(range.start);
-        let end = self.text.floor_char_boundary(range.end).max(start);
-        let end = start + self.text[start..end].trim_end().len();
-        let first = self.line(start);
-        let from = self.starts[first];
-        let rest = &self.text[end..];
-        let to = end + rest.find('\n').unwrap_or(rest.len());
-        let text = self.text[from..to].trim_end_matches('\r').trim_start_matches('\u{feff}');
-        Excerpt { line: first + 1, text }
     }
 
     /// The line of a byte, from 0. The first line begins at 0, so that there is always one.

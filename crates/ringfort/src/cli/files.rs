@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use ringfort_facts::manifest;
+
 /// What files of manifests end with.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
@@ -38,14 +40,21 @@ impl std::fmt::Display for Unread {
 
 impl std::error::Error for Unread {}
 
-/// Reads a file, or standard input where it is called `-`.
+/// No manifest of people is larger.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Reads a file, or standard input where it is called `-`. Of a file that is too large no more is read
+/// than shows it.
 pub fn text(file: &Path) -> Result<String, Unread> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
+    let most = MOST_BYTES as u64 + 1;
     match file == Path::new(STDIN) {
-        true => io::stdin().read_to_string(&mut text).map(|_| text),
-        false => fs::read_to_string(file),
+        true => io::stdin().take(most).read_to_end(&mut bytes),
+        false => fs::File::open(file).and_then(|it| it.take(most).read_to_end(&mut bytes)),
     }
-    .map_err(|error| Unread::of(file, &format!("it cannot be read: {error}")))
+    .map_err(|error| Unread::of(file, &format!("it cannot be read: {error}")))?;
+    let text = manifest::text(&bytes, MOST_BYTES).map_err(|error| Unread::of(file, &error))?;
+    Ok(text.to_owned())
 }
 
 /// Gives a file itself; of a directory all manifests below it, by name.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringfort_api::Identity;
-use ringfort_facts::yaml;
+use ringfort_facts::manifest;
 use ringfort_model::secret::Secret;
 use serde::Deserialize;
 
@@ -42,8 +42,12 @@ pub fn ways(file: &Path) -> Result<Vec<Way>, Fault> {
 }
 
 fn read(text: &str, beside: &Path) -> Result<Vec<Way>, String> {
-    let files = yaml::documents::<Config>(text).map_err(|error| error.to_string())?;
-    let [config] = files.as_slice() else { return Err("it is not one document".to_owned()) };
+    let mut documents = manifest::read(text).map_err(|error| error.to_string())?;
+    let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
+        return Err("it is not one document".to_owned());
+    };
+    let config: Config =
+        serde_json::from_value(document.into_value()).map_err(|error| error.to_string())?;
     let current = &config.current_context;
     let contexts = &config.contexts;
     let first = contexts.iter().find(|it| it.name == *current);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ringfort_controls::network::network_policy::WIDER_GROUP;
-use ringfort_facts::yaml;
+use ringfort_facts::manifest::{self, Document};
 use ringfort_model::network_policy::Defaults;
 use ringfort_netpol::core::{Place, labels, place, pod, policy, with_name};
 use serde_json::{Value, json};
@@ -32,10 +32,9 @@ pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
     for path in paths {
         for file in files::manifests(path).map_err(Fault::usage)? {
             let text = files::text(&file).map_err(Fault::usage)?;
-            let documents = yaml::documents::<Value>(&text);
-            let documents = documents.map_err(|error| fault(&file, &error))?;
-            for object in documents.into_iter().flat_map(yaml::apart) {
-                reader.take(&file, &object).map_err(|why| fault(&file, &why))?;
+            let documents = manifest::read(&text).map_err(|error| fault(&file, &error))?;
+            for object in documents.iter().flat_map(Document::objects) {
+                reader.take(&file, object).map_err(|why| fault(&file, &why))?;
             }
         }
     }

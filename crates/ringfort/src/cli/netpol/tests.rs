@@ -265,7 +265,8 @@ fn a_workload_s_kind_is_asked_for_where_it_matters() {
 
 /// The same in JSON, indented with a tab.
 fn json_of(yaml: &str) -> String {
-    let value = &ringfort_facts::yaml::documents::<serde_json::Value>(yaml).unwrap()[0];
+    let read = ringfort_facts::manifest::read(yaml).unwrap();
+    let value = read[0].value();
     value.to_string().replacen('{', "{\n\t", 1)
 }
 
