@@ -23,6 +23,7 @@ pub mod mode;
 pub mod name;
 pub mod net;
 pub mod network_policy;
+pub mod pod_security;
 pub mod reach;
 pub mod routes;
 pub mod secret;

@@ -3,7 +3,7 @@
 use super::checks::{Rule, Subject, capabilities, host, profiles, user, volumes};
 use super::judged::Failure;
 use super::place::Field;
-use super::policy::Level;
+use ringfort_model::pod_security::Level;
 
 /// A check of the standards.
 struct Check {

@@ -12,12 +12,10 @@ mod find;
 mod judged;
 mod place;
 mod pod;
-mod policy;
 mod report;
 mod shape;
 
 pub use find::pods;
 pub use judged::{Failure, Fault, Judged, Remedy, Unreadable, Verdict};
 pub use pod::Pod;
-pub use policy::{Level, NotALevel, NotAVersion, Policy, Version};
 pub use report::Reported;

@@ -1,5 +1,6 @@
 //! A pod of a document, and how it is judged.
 
+use ringfort_model::pod_security::Policy;
 use serde_json::Value;
 
 use super::catalogue;
@@ -7,7 +8,6 @@ use super::checks::Subject;
 use super::find::Workload;
 use super::judged::{Judged, Unreadable};
 use super::place::{Field, Place};
-use super::policy::Policy;
 use super::shape;
 
 /// A Pod, or a template of pods in an object that makes them.

@@ -38,7 +38,8 @@ mod tests {
     use serde_json::json;
 
     use super::Reported;
-    use crate::pods::{Level, Policy, Version, pods};
+    use crate::pods::pods;
+    use ringfort_model::pod_security::{Level, Policy, Version};
 
     #[test]
     fn every_pod_of_every_document_has_a_line() {

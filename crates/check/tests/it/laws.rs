@@ -1,7 +1,8 @@
 //! Laws of judging: what is taken away or written wrongly never makes a pod pass that did not.
 
-use ringfort_check::pods::{Judged, Level, Verdict, Version};
+use ringfort_check::pods::{Judged, Verdict};
 use ringfort_facts::manifest::{self, Document};
+use ringfort_model::pod_security::{Level, Version};
 use serde_json::{Value, json};
 
 use crate::oracles::{entries, oracles};

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfort_check::pods::{Level, Policy, Reported, Verdict, Version, pods};
+use ringfort_check::pods::{Reported, Verdict, pods};
 use ringfort_facts::manifest;
+use ringfort_model::pod_security::{Level, Policy, Version};
 
 /// The checks that stand in the place of others at the level restricted, with the minor that begins it.
 const OVERRIDES: [(&str, u64, &str); 4] = [

@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use ringfort_check::pods::{Judged, Level, Policy, Verdict, Version, pods};
+use ringfort_check::pods::{Judged, Verdict, pods};
+use ringfort_model::pod_security::{Level, Policy, Version};
 use serde_json::{Value, json};
 
 /// A pod that every level allows in every version.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use ringfort_check::pods::Version;
+use ringfort_model::pod_security::Version;
 use serde_json::Value;
 
 /// The objects that pods come from.

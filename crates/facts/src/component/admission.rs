@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use ringfort_model::judgement::Gap;
+use ringfort_model::pod_security::{Level, Policy, Version};
 use ringfort_model::version::Minor;
 
 use super::files::{Files, unseen};
@@ -16,34 +17,13 @@ use super::files::{Files, unseen};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PodSecurity {
     /// What is refused.
-    pub enforce: Standard,
+    pub enforce: Policy,
     /// What is told to the audit log.
-    pub audit: Standard,
+    pub audit: Policy,
     /// What is told to the user.
-    pub warn: Standard,
+    pub warn: Policy,
     /// Who and what is let through unseen.
     pub exemptions: Exemptions,
-}
-
-/// A level of the Pod Security Standards, as of a version.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Standard {
-    /// The level.
-    pub level: Level,
-    /// The version, or `latest`.
-    pub version: String,
-}
-
-/// A level of the Pod Security Standards, the loosest first.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Everything is let through.
-    Privileged,
-    /// What is known to raise privileges is not.
-    Baseline,
-    /// Only what follows hardening practice is.
-    Restricted,
 }
 
 /// Who and what `PodSecurity` lets through unseen.
@@ -62,11 +42,11 @@ pub struct Exemptions {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Defaults {
     enforce: Option<Level>,
-    enforce_version: Option<String>,
+    enforce_version: Option<Version>,
     audit: Option<Level>,
-    audit_version: Option<String>,
+    audit_version: Option<Version>,
     warn: Option<Level>,
-    warn_version: Option<String>,
+    warn_version: Option<Version>,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,9 +104,9 @@ impl PodSecurity {
 
     /// What is left out is `privileged`, and `latest` (pod-security-admission, SetDefaults).
     fn of(Whole { defaults, exemptions, .. }: Whole) -> Self {
-        let standard = |level: Option<Level>, version: Option<String>| Standard {
+        let standard = |level: Option<Level>, version: Option<Version>| Policy {
             level: level.unwrap_or(Level::Privileged),
-            version: version.unwrap_or_else(|| "latest".to_owned()),
+            version: version.unwrap_or(Version::Latest),
         };
         Self {
             enforce: standard(defaults.enforce, defaults.enforce_version),
@@ -216,6 +196,11 @@ mod tests {
         check(inline, None, Some(Level::Baseline));
         check(&inline.replace("enforce", "Enforce"), None, None);
         check(&inline.replace("baseline", "strict"), None, None);
+        let version = |version: &str| {
+            inline.replace("baseline", &format!("baseline, enforce-version: {version}"))
+        };
+        check(&version("v1.36"), None, Some(Level::Baseline));
+        check(&version("newest"), None, None);
         check("plugins: {}", None, None);
     }
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ringfort_check::pods::{
-    Judged, Level, NotAVersion, Pod, Policy, Reported, Verdict, Version, pods,
-};
+use ringfort_check::pods::{Judged, Pod, Reported, Verdict, pods};
 use ringfort_facts::manifest::{self, Document};
+use ringfort_model::pod_security::{Level, NotAVersion, Policy, Version};
 use ringfort_spec::{Paint, Problem, Report};
 
 use super::files::{self, Unread};

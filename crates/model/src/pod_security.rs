@@ -1,7 +1,9 @@
-//! What pods are judged by: a level, in the version that a minor of Kubernetes gave it.
+//! The Pod Security Standards by name: a level, in the version that a minor of Kubernetes gave it.
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::Deserialize;
 
 /// A level in a version.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,7 +15,8 @@ pub struct Policy {
 }
 
 /// How strict a policy is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
 pub enum Level {
     /// Everything is allowed.
     Privileged,
@@ -54,9 +57,18 @@ impl FromStr for Level {
     }
 }
 
+impl TryFrom<String> for Level {
+    type Error = NotALevel;
+
+    fn try_from(text: String) -> Result<Self, NotALevel> {
+        text.parse()
+    }
+}
+
 /// The minor of Kubernetes whose rules hold. What is newer than the newest known is judged as that one
 /// is, which is what Kubernetes does with labels from its future.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
 pub enum Version {
     /// The newest known.
     Latest,
@@ -104,6 +116,14 @@ impl FromStr for Version {
         // Written again it is the same: no sign and no zero stands before the number.
         let same = minor.filter(|version| version.to_string() == text);
         same.ok_or_else(|| NotAVersion { text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = NotAVersion;
+
+    fn try_from(text: String) -> Result<Self, NotAVersion> {
+        text.parse()
     }
 }
 
