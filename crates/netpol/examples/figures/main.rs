@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends at its first surprise")]
 
+#[path = "../../tests/kernel/namespace.rs"]
+mod namespace;
 mod packets;
 
 use std::collections::BTreeMap;

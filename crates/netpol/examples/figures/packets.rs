@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::namespace::Namespace;
+
 /// The port that the server's pod listens on.
 pub(crate) const PORT: u16 = 5_000;
 /// The addresses of the two pods: the first two of the measured node.
@@ -22,48 +24,23 @@ const SENDING: Duration = Duration::from_secs(1);
 const ECHO: u8 = b'e';
 const SEND: u8 = b's';
 
-/// A pod: a network namespace with one link to the node's.
-struct Pod(Child);
-
-impl Pod {
-    fn new(link: &str, address: &str) -> Self {
-        let mut child = Command::new("unshare")
-            .args(["--net", "sh", "-c", "echo here; exec sleep 600"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut here = [0; 5];
-        child.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
-        let pod = Self(child);
-        let (id, gate) = (pod.0.id().to_string(), "169.254.1.1");
-        ip(&["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", &id]);
-        ip(&["address", "add", &format!("{gate}/32"), "dev", link]);
-        ip(&["link", "set", link, "up"]);
-        ip(&["route", "add", &format!("{address}/32"), "dev", link]);
-        for words in [
-            format!("address add {address}/32 dev eth0"),
-            "link set eth0 up".to_owned(),
-            format!("route add {gate}/32 dev eth0 scope link"),
-            format!("route add default via {gate}"),
-        ] {
-            let mut inside = pod.inside("ip");
-            assert!(inside.args(words.split(' ')).status().unwrap().success(), "ip {words}");
-        }
-        pod
+/// Makes a pod: a network namespace with one link to the node's.
+fn pod(link: &str, address: &str) -> Namespace {
+    let (pod, gate) = (Namespace::new(), "169.254.1.1");
+    ip(&["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", &pod.id()]);
+    ip(&["address", "add", &format!("{gate}/32"), "dev", link]);
+    ip(&["link", "set", link, "up"]);
+    ip(&["route", "add", &format!("{address}/32"), "dev", link]);
+    for words in [
+        format!("address add {address}/32 dev eth0"),
+        "link set eth0 up".to_owned(),
+        format!("route add {gate}/32 dev eth0 scope link"),
+        format!("route add default via {gate}"),
+    ] {
+        let mut inside = pod.inside("ip");
+        assert!(inside.args(words.split(' ')).status().unwrap().success(), "ip {words}");
     }
-
-    fn inside(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.0.id().to_string(), "--net", program]);
-        command
-    }
-}
-
-impl Drop for Pod {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    pod
 }
 
 fn ip(arguments: &[&str]) {
@@ -72,16 +49,16 @@ fn ip(arguments: &[&str]) {
 
 /// Two pods, of which one serves.
 pub(crate) struct Pair {
-    client: Pod,
+    client: Namespace,
     serving: Child,
-    _server: Pod,
+    _server: Namespace,
 }
 
 impl Pair {
     pub(crate) fn new() -> Self {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         ip(&["link", "set", "lo", "up"]);
-        let (client, server) = (Pod::new("client", CLIENT), Pod::new("server", SERVER));
+        let (client, server) = (pod("client", CLIENT), pod("server", SERVER));
         let itself = std::env::current_exe().unwrap();
         let mut serving = server.inside(itself.to_str().unwrap());
         let mut serving = serving.arg("serve").stdout(Stdio::piped()).spawn().unwrap();

@@ -4,38 +4,26 @@
 
 #[path = "../it/chance.rs"]
 mod chance;
+mod namespace;
 #[path = "../it/random.rs"]
 mod random;
 #[path = "../it/world.rs"]
 mod world;
 
 use std::io::Write as _;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use ringfort_netpol::core::{RuleSet, change, compile, replace};
 
 use crate::chance::Chance;
+use crate::namespace::Namespace;
 use crate::random::cluster;
 use crate::world::{home, world};
 
-/// A network namespace that ends with the test.
-struct Namespace(Child);
-
 impl Namespace {
-    fn new() -> Self {
-        let mut child = Command::new("unshare")
-            .args(["--net", "sh", "-c", "echo here; exec sleep 600"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut here = [0; 5];
-        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut here).unwrap();
-        Self(child)
-    }
-
     fn nft(&self, arguments: &[&str], script: &str) -> String {
-        let mut nft = Command::new("nsenter")
-            .args(["--target", &self.0.id().to_string(), "--net", "nft"])
+        let mut nft = self
+            .inside("nft")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -66,13 +54,6 @@ fn sorted(block: &str) -> String {
     let mut elements: Vec<&str> = elements.split(',').map(str::trim).collect();
     elements.sort_unstable();
     format!("{before}{}{after}", elements.join(", "))
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn rules(seed: u64) -> RuleSet {
