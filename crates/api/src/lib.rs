@@ -4,6 +4,7 @@
 //! nouns of `model`.
 
 mod compare;
+mod error;
 mod request;
 mod rewrite;
 mod watch;
@@ -22,7 +23,6 @@ use kube::api::{
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
-use kube::error::DiscoveryError;
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -30,6 +30,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::secret::Secret;
 
+use error::{fault, present, shape};
+
+pub use error::ApiError;
 pub use request::{Method, Request, Target};
 pub use rewrite::StoredKind;
 pub use watch::{Heard, Watched};
@@ -67,43 +70,6 @@ pub enum Looked {
     Same,
     /// Applying it would change these fields.
     Differs(Vec<String>),
-}
-
-/// Says what an API server answered instead of what was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// The server refused.
-    #[error("{status} {reason}: {message}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// Kubernetes' reason, such as `Forbidden`.
-        reason: String,
-        /// Kubernetes' message.
-        message: String,
-    },
-    /// The server could not be reached or broke off.
-    #[error("the API server cannot be reached: {why}")]
-    Unreachable {
-        /// What went wrong.
-        why: String,
-    },
-    /// The object is none of Kubernetes.
-    #[error("not an object of Kubernetes: {why}")]
-    Shape {
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl ApiError {
-    /// Gives the HTTP status, if the server answered.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            Self::Unreachable { .. } | Self::Shape { .. } => None,
-        }
-    }
 }
 
 /// A conversation with one API server.
@@ -179,12 +145,12 @@ impl Cluster {
     /// The server did not answer or refused.
     pub async fn look(&self, object: &Value) -> Result<Looked, ApiError> {
         let _turn = self.turn().await;
-        let (api, name) = match self.api_of(object).await {
-            // Of a kind that the server does not have yet, nothing is there.
-            Err(error) if error.status() == Some(404) => return Ok(Looked::Absent),
-            found => found?,
+        let found = async {
+            let (api, name) = self.api_of(object).await?;
+            let live = api.get(&name).await.map_err(fault)?;
+            Ok((api, name, live))
         };
-        let Some(live) = api.get_opt(&name).await.map_err(fault)? else {
+        let Some((api, name, live)) = present(found.await)? else {
             return Ok(Looked::Absent);
         };
         let tried = api.patch(&name, &params().dry_run(), &Patch::Apply(object)).await;
@@ -210,7 +176,8 @@ impl Cluster {
     pub async fn apply_if_there(&self, object: &Value) -> Result<bool, ApiError> {
         let _turn = self.turn().await;
         let (api, name) = self.api_of(object).await?;
-        let Some(live) = api.get_opt(&name).await.map_err(fault)? else { return Ok(false) };
+        let live = present(api.get(&name).await.map_err(fault))?;
+        let Some(live) = live else { return Ok(false) };
         let mut object = object.clone();
         // With its uid, applying never creates another one.
         object["metadata"]["uid"] = live.metadata.uid.clone().into();
@@ -246,11 +213,8 @@ impl Cluster {
     pub async fn evict(&self, namespace: &str, pod: &str) -> Result<(), ApiError> {
         let _turn = self.turn().await;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        match pods.evict(pod, &EvictParams::default()).await.map_err(fault) {
-            Ok(_) => Ok(()),
-            Err(error) if error.status() == Some(404) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let evicted = pods.evict(pod, &EvictParams::default()).await.map_err(fault);
+        present(evicted).map(|_| ())
     }
 
     /// Creates an object that must not be there yet.
@@ -331,14 +295,18 @@ impl Cluster {
         })
     }
 
-    /// Reads an object; `None` if it is not there.
+    /// Reads an object; `None` if it is not there, or nothing of its kind is.
     ///
     /// # Errors
     /// The server did not answer or refused.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ApiError> {
         let _turn = self.turn().await;
-        let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
-        api.get_opt(&key.name).await.map_err(fault)?.as_ref().map(value).transpose()
+        let read = async {
+            let home = home(key.namespace.as_deref());
+            let api = self.api(&key.api_version, &key.kind, home).await?;
+            value(&api.get(&key.name).await.map_err(fault)?)
+        };
+        present(read.await)
     }
 
     /// Lists the objects of a kind, in one namespace or in all.
@@ -365,12 +333,12 @@ impl Cluster {
     /// The server did not answer or refused.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
         let _turn = self.turn().await;
-        let api = self.api(&key.api_version, &key.kind, home(key.namespace.as_deref())).await?;
-        match api.delete(&key.name, &DeleteParams::background()).await.map_err(fault) {
-            Ok(_) => Ok(()),
-            Err(error) if error.status() == Some(404) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let deletion = async {
+            let home = home(key.namespace.as_deref());
+            let api = self.api(&key.api_version, &key.kind, home).await?;
+            api.delete(&key.name, &DeleteParams::background()).await.map_err(fault)
+        };
+        present(deletion.await).map(|_| ())
     }
 
     /// Reads what a pod's first container has written.
@@ -465,42 +433,6 @@ fn auth_info(identity: &Identity) -> AuthInfo {
     }
 }
 
-fn shape(source: &dyn std::error::Error) -> ApiError {
-    ApiError::Shape { why: source.to_string() }
-}
-
-fn fault(source: kube::Error) -> ApiError {
-    match source {
-        kube::Error::Api(status) => ApiError::Refused {
-            status: status.code,
-            reason: status.reason.clone(),
-            message: status.message.clone(),
-        },
-        kube::Error::Discovery(
-            error @ (DiscoveryError::MissingKind(_) | DiscoveryError::MissingApiGroup(_)),
-        ) => ApiError::Refused {
-            status: 404,
-            reason: "NotFound".to_owned(),
-            message: error.to_string(),
-        },
-        other => ApiError::Unreachable { why: chain(&other) },
-    }
-}
-
-/// Writes an error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
 fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ApiError> {
     let mut blocks = Vec::new();
     let mut body: Option<String> = None;
@@ -520,5 +452,80 @@ fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ApiError> {
             Err(ApiError::Shape { why: "the authority's PEM text holds no certificate".into() })
         }
         false => Ok(blocks),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use ringfort_model::api_object::ObjectKey;
+    use serde_json::json;
+
+    use super::{ApiError, Client, Cluster, Looked, Mutex, Semaphore};
+
+    const KINDS: &str = r#"{"kind": "APIResourceList", "groupVersion": "agent.dev/v1", "resources":
+        [{"name": "knobs", "kind": "Knob", "singularName": "knob", "namespaced": true, "verbs": ["get"]}]}"#;
+    const NO_STATUS: &str = "404 page not found\n";
+
+    /// A server that serves a kind until its definition goes, and refuses Secrets.
+    fn server(is_served: &Arc<AtomicBool>) -> Cluster {
+        let is_served = is_served.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let path = request.uri().path().to_owned();
+            let (status, text) = match path.as_str() {
+                "/apis/agent.dev/v1" if is_served.load(Ordering::Relaxed) => (200, KINDS),
+                "/api/v1" => (403, r#"{"kind": "Status", "code": 403, "reason": "Forbidden"}"#),
+                _ => (404, NO_STATUS),
+            };
+            let answer =
+                Response::builder().status(status).body(Body::from(text.as_bytes().to_vec()));
+            std::future::ready(Ok::<_, Infallible>(answer.expect("a status and a text")))
+        });
+        let client = Client::new(service, "default");
+        Cluster { client, kinds: Mutex::default(), turns: Semaphore::new(1) }
+    }
+
+    fn key(api_version: &str, kind: &str) -> ObjectKey {
+        let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+        ObjectKey {
+            api_version,
+            kind,
+            namespace: Some("agent".to_owned()),
+            name: "loud".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_whose_definition_went_is_not_there() {
+        let is_served = Arc::new(AtomicBool::new(true));
+        let server = server(&is_served);
+        let knob = key("agent.dev/v1", "Knob");
+        let object = json!({"apiVersion": "agent.dev/v1", "kind": "Knob",
+                            "metadata": {"namespace": "agent", "name": "loud"}});
+        // First its path is known from before, then the kind itself is asked for.
+        for served in [true, false] {
+            is_served.store(served, Ordering::Relaxed);
+            server.kinds.lock().unwrap().clear();
+            if served {
+                server.kind("agent.dev/v1", "Knob").await.unwrap();
+            }
+            assert_eq!(server.get(&knob).await.unwrap(), None);
+            server.delete(&knob).await.unwrap();
+            assert!(matches!(server.look(&object).await.unwrap(), Looked::Absent));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_not_taken_for_absence() {
+        let server = server(&Arc::new(AtomicBool::new(true)));
+        let secret = key("v1", "Secret");
+        for refused in [server.get(&secret).await.map(|_| ()), server.delete(&secret).await] {
+            assert!(matches!(refused, Err(ApiError::Refused { status: 403, .. })), "{refused:?}");
+        }
     }
 }

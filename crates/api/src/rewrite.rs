@@ -4,7 +4,8 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::discovery::{ApiResource, Discovery, verbs};
 
-use crate::{ApiError, Cluster, fault};
+use crate::error::fault;
+use crate::{ApiError, Cluster};
 
 /// A kind whose objects are stored and can be written again.
 #[derive(Clone, Debug)]

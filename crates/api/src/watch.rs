@@ -13,7 +13,8 @@ use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::Value;
 
-use crate::{ApiError, Cluster, fault, value};
+use crate::error::fault;
+use crate::{ApiError, Cluster, value};
 
 /// A kind of objects that is watched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
