@@ -24,6 +24,8 @@ use crate::yaml;
 pub enum Admission {
     /// It refuses.
     Validating,
+    /// It lets pass and says something, which `kubectl` prints.
+    Warning,
     /// It fills in.
     Mutating,
 }
@@ -42,7 +44,7 @@ impl Admission {
     /// Gives the directory of its files.
     pub fn directory(self) -> String {
         let kind = match self {
-            Self::Validating => "validating",
+            Self::Validating | Self::Warning => "validating",
             Self::Mutating => "mutating",
         };
         format!("{}/{kind}", paths::ADMISSION)
@@ -50,7 +52,7 @@ impl Admission {
 
     fn plugin(self) -> &'static str {
         match self {
-            Self::Validating => "ValidatingAdmissionPolicy",
+            Self::Validating | Self::Warning => "ValidatingAdmissionPolicy",
             Self::Mutating => "MutatingAdmissionPolicy",
         }
     }
@@ -58,13 +60,18 @@ impl Admission {
     /// Writes a policy and its binding.
     fn documents(self, policy: &Policy, suffix: &str) -> [Value; 2] {
         let name = format!("{}.{suffix}", policy.name);
-        let mut spec = json!({"failurePolicy": "Fail"});
+        let (failure, action) = match self {
+            Self::Validating => ("Fail", Some("Deny")),
+            Self::Warning => ("Ignore", Some("Warn")),
+            Self::Mutating => ("Fail", None),
+        };
+        let mut spec = json!({"failurePolicy": failure});
         if let (Value::Object(spec), Value::Object(own)) = (&mut spec, policy.spec.clone()) {
             spec.extend(own);
         }
         let mut binding = json!({"policyName": name});
-        if self == Self::Validating {
-            binding["validationActions"] = json!(["Deny"]);
+        if let Some(action) = action {
+            binding["validationActions"] = json!([action]);
         }
         let object = |kind: String, spec: Value| {
             json!({

@@ -9,7 +9,7 @@ use ringfort_model::network_policy::{Defaults, Names};
 use ringfort_spec::{Limit, Provider, Scope, Spec};
 use serde_json::{Value, json};
 
-use crate::admission::addon_label;
+use crate::admission::{Admission, Policy, addon_label, constraints, guard, quoted, rule};
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{Document, Draft};
 use crate::proof::{Phase, Proof};
@@ -39,6 +39,10 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
     draft.object(name_servers(spec));
     draft.object(notice(&defaults));
+    if defaults.closed {
+        let policy = Policy { name: "closed-namespace", spec: warning(&defaults) };
+        guard(spec, draft, Admission::Warning, "80-closed-namespace", &[policy]);
+    }
 }
 
 /// What holds of pods that no policy selects, where no waiver opens single namespaces.
@@ -94,6 +98,33 @@ fn name_servers(spec: &Spec) -> Value {
 
 /// The namespace and name of the ConfigMap where people who know only kubectl read how it is.
 pub const NOTICE: (&str, &str) = ("kube-public", "network-default");
+
+/// What who makes a namespace is told of it.
+fn warning(defaults: &Defaults) -> Value {
+    let opens = |label: &String| {
+        let label = quoted(label);
+        format!("has(object.metadata.labels) && {label} in object.metadata.labels")
+    };
+    let names = defaults.open_namespaces.iter().map(|name| quoted(name)).collect::<Vec<_>>();
+    let mut open: Vec<String> = defaults.open_labels.iter().map(opens).collect();
+    if !names.is_empty() {
+        open.push(format!("object.metadata.name in [{}]", names.join(", ")));
+    }
+    let mut spec = json!({
+        "matchConstraints": constraints(&json!([rule(&[""], &["CREATE"], &["namespaces"])]), &[]),
+        "validations": [{"expression": "false", "message": WARNING}],
+    });
+    if !open.is_empty() {
+        let closed = format!("!({})", open.join(" ||\n"));
+        spec["matchConditions"] = json!([{"name": "closed", "expression": closed}]);
+    }
+    spec
+}
+
+/// The words of the warning.
+const WARNING: &str = "the namespace is closed: its pods reach the cluster's DNS and nothing else, and \
+                       nobody reaches them, until a NetworkPolicy allows it (`kubectl get configmap \
+                       -n kube-public network-default -o yaml`)";
 
 fn notice(defaults: &Defaults) -> Value {
     let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");

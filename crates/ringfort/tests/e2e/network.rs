@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cases;
 use crate::cluster::Cluster;
+use crate::{MACHINES, cases};
 
 const NAMESPACE: &str = "fenced";
 
@@ -95,6 +95,8 @@ fn fenced(cluster: &Cluster) {
 /// A namespace is closed at first; a policy opens it to whom it names; what it allowed ends with it, also
 /// in the middle of a connection.
 pub fn policies(cluster: &Cluster) {
+    let told = cluster.kubectl(&["create", "namespace", "--dry-run=server", NAMESPACE]).stderr;
+    assert!(told.contains("Warning: ") && told.contains("the namespace is closed"), "{told}");
     fenced(cluster);
     let pod = start(cluster, "server", "w1");
     let address = |machine: &str| address(cluster, machine);
@@ -162,6 +164,56 @@ pub fn enforcer(cluster: &Cluster) {
         until("cp1 is shut out", || !reaches(cluster, "cp1", &pod));
     }
     well(cluster, &["delete", "namespace", NAMESPACE]);
+}
+
+/// While no API server answers, what was in force stays in force, also when the rules are deleted or the
+/// enforcer begins anew; afterwards it follows again.
+pub fn away(cluster: &Cluster) {
+    fenced(cluster);
+    let pod = start(cluster, "server", "w1");
+    apply(cluster, &policy(&address(cluster, "cp1")));
+    until("cp1 reaches the pod", || reaches(cluster, "cp1", &pod));
+    let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    let control_planes = || MACHINES.iter().filter(|machine| machine.starts_with("cp"));
+    control_planes().for_each(|machine| {
+        cluster.on(machine, &format!("mv {manifest} /root/"));
+    });
+    control_planes().for_each(|machine| {
+        cluster.on(machine, "while ss -Hltn sport = 6443 | grep -q .; do sleep 0.2; done");
+    });
+    let begun = Instant::now();
+    let holds = |when: &str| {
+        assert!(reaches(cluster, "cp1", &pod), "{when}: cp1 is named");
+        assert!(!reaches(cluster, "cp2", &pod), "{when}: cp2 is not named");
+    };
+    holds("without an API server");
+    cluster.on("w1", "nft delete table inet ringfort-policy");
+    until("the rules are back", || reaches(cluster, "cp1", &pod));
+    holds("after the rules were deleted");
+    cluster.on("w1", "systemctl restart ringfort-policy");
+    while begun.elapsed() < away_for() {
+        holds("after the enforcer began anew");
+    }
+    control_planes().for_each(|machine| {
+        cluster.on(machine, &format!("mv /root/kube-apiserver.yaml {manifest}"));
+    });
+    let answers = || cluster.kubectl(&["get", "--raw", "/readyz"]).code == Some(0);
+    while !answers() {
+        assert!(begun.elapsed() < away_for() + Duration::from_secs(90), "no API server came back");
+    }
+    well(cluster, &["-n", NAMESPACE, "delete", "networkpolicy", "one-machine"]);
+    let took = until("cp1 is shut out", || !reaches(cluster, "cp1", &pod));
+    println!(
+        "     after {:.0?} without an API server, policies were followed after {took:.1?}",
+        away_for()
+    );
+    well(cluster, &["delete", "namespace", NAMESPACE]);
+}
+
+/// How long API servers are away: `RINGFORT_E2E_AWAY_S`, for more than CI has time for.
+fn away_for() -> Duration {
+    let asked = std::env::var("RINGFORT_E2E_AWAY_S").ok().map(|seconds| seconds.parse().unwrap());
+    Duration::from_secs(asked.unwrap_or(20))
 }
 
 /// On a cluster that enforced nothing so far, what a policy allows goes on without a gap when it begins to.
