@@ -12,3 +12,4 @@ mod machine;
 mod perform;
 mod rehearse;
 pub mod secretbox;
+mod token;

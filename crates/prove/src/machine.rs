@@ -83,6 +83,7 @@ pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<Proce
            name=$(tr '\\0' '\\n' <$p/cmdline 2>/dev/null | head -n 1); [ -n \"$name\" ] || continue; \
            printf 'Program:\\t%s\\n' \"${name##*/}\"; \
            grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp|Seccomp_filters):' $p/status 2>/dev/null; \
+           printf 'AppArmor:\t%s\n' \"$(cat $p/attr/apparmor/current 2>/dev/null)\"; \
          done; true",
     )
     .await?;
@@ -122,8 +123,15 @@ fn process(block: &str, of_machine: Option<&str>) -> Option<ProcessSeen> {
         user: field(block, "Uid:")?.parse().ok()?,
         capabilities: field(block, "CapEff:")?.to_owned(),
         no_new_privileges: field(block, "NoNewPrivs:")? == "1",
+        app_armor: profile(block),
         seccomp: if is_own { field(block, "Seccomp:")?.parse().ok()? } else { 0 },
     })
+}
+
+/// Reads the name of an AppArmor profile, which may hold spaces.
+fn profile(block: &str) -> Option<String> {
+    let said = block.lines().find_map(|line| line.strip_prefix("AppArmor:"))?.trim();
+    (!said.is_empty()).then(|| said.to_owned())
 }
 
 /// Tells where a machine listens.
@@ -185,6 +193,11 @@ mod tests {
         let seen = process(block, None).unwrap();
         assert_eq!((seen.name.as_str(), seen.user, seen.seccomp), ("etcd", 997, 2));
         assert!(seen.no_new_privileges);
+        assert_eq!(seen.app_armor, None);
+        let confined = format!("{block}AppArmor:\tcri-containerd.apparmor.d (enforce)\n");
+        let profile = process(&confined, None).unwrap().app_armor;
+        assert_eq!(profile.as_deref(), Some("cri-containerd.apparmor.d (enforce)"));
+        assert_eq!(process(&format!("{block}AppArmor:\t\n"), None).unwrap().app_armor, None);
         assert_eq!(process("etcd\n", None), None);
         let filtered = format!("{block}Seccomp_filters:\t2\n");
         for (of_machine, expected) in [(Some("0"), 2), (Some("1"), 2), (Some("2"), 0), (None, 2)] {

@@ -10,16 +10,15 @@ use tokio::sync::SemaphorePermit;
 
 use ringfort_api::{ApiError, Cluster, Method, Target};
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{Act, Ask, Part, Seen, Speaker, TokenSeen, TokenWish};
+use ringfort_model::act::{Act, Ask, Part, Seen, Speaker};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
-use ringfort_model::secret::Secret;
 
 use crate::dial::dial;
 use crate::drive::{Site, listening, lost};
 use crate::halt::{Halt, INTERRUPTED};
 use crate::machine::run;
-use crate::{etcd, listen, machine, rehearse};
+use crate::{etcd, listen, machine, rehearse, token};
 
 /// How long one act may take, apart from rehearsals.
 const ACT_LIMIT: Duration = Duration::from_secs(60);
@@ -77,7 +76,11 @@ async fn turn<'a>(site: &'a Site, act: &Act) -> Option<SemaphorePermit<'a>> {
     // waited for by nobody.
     if matches!(
         act,
-        Act::Ask { .. } | Act::Sweep { .. } | Act::TryToken { .. } | Act::Rehearse { .. }
+        Act::Ask { .. }
+            | Act::Sweep { .. }
+            | Act::TryToken { .. }
+            | Act::TryBootstrapToken { .. }
+            | Act::Rehearse { .. }
     ) {
         return None;
     }
@@ -103,7 +106,12 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Scan { member, open } => etcd::scan(host(member)?, open).await.map(Seen::Scanned),
         Act::ReadAudit { server, holding } => audit(host(server)?, holding).await,
         Act::Sweep { server, paths } => sweep(way(&site.strangers, server)?, paths).await,
-        Act::TryToken { server, wish } => try_token(site, way(&site.servers, server)?, wish).await,
+        Act::TryToken { server, wish } => {
+            token::of_account(site, way(&site.servers, server)?, wish).await
+        }
+        Act::TryBootstrapToken { server } => {
+            token::of_bootstrap(site, way(&site.servers, server)?).await
+        }
         Act::Dial(what) => {
             let from = host(&what.from)?;
             dial(from, site.program, &site.papers, what).await.map(Seen::Dialled)
@@ -244,8 +252,15 @@ fn described(text: &str) -> Seen {
     }
 }
 
-fn refusal(error: ApiError) -> Seen {
+/// How a server refuses who speaks in another's name and may not.
+const NOT_IN_THAT_NAME: &str = " cannot impersonate resource ";
+
+/// Reads a refusal. That of speaking in another's name is none of what was asked.
+pub(crate) fn refusal(error: ApiError) -> Seen {
     match error {
+        ApiError::Refused { status: 403, message, .. } if message.contains(NOT_IN_THAT_NAME) => {
+            Seen::Failed { why: message }
+        }
         ApiError::Refused { status, message, .. } => Seen::Refused { status, message },
         other => Seen::Failed { why: other.to_string() },
     }
@@ -265,90 +280,28 @@ async fn sweep(cluster: &Cluster, paths: &[String]) -> Result<Seen, String> {
     Ok(Seen::Statuses(by_status))
 }
 
-/// A path that every API server answers with 403 to whom it knows and lets do nothing, and with 401 to
-/// whom it does not know.
-const NOT_THEIRS: &str = "/api/v1/namespaces/kube-system/secrets";
-
-/// The pauses before a token is shown whose Secret is gone: a server keeps for ten seconds whom it knew.
-const GONE_PAUSES: [Duration; 3] =
-    [Duration::from_secs(2), Duration::from_secs(11), Duration::from_secs(11)];
-
-async fn try_token(site: &Site, server: &Cluster, wish: &TokenWish) -> Result<Seen, String> {
-    let mut spec = json!({"audiences": wish.audiences, "expirationSeconds": wish.seconds});
-    let secret = wish.bound.as_ref().map(|name| ObjectKey {
-        api_version: "v1".to_owned(),
-        kind: "Secret".to_owned(),
-        namespace: Some(wish.namespace.clone()),
-        name: name.clone(),
-    });
-    if let Some(secret) = &secret {
-        let object = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": secret.name, "namespace": wish.namespace},
-        });
-        let made = server.create(&object).await.map_err(|e| e.to_string())?;
-        spec["boundObjectRef"] = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "name": secret.name, "uid": made["metadata"]["uid"],
-        });
-    }
-    let path =
-        format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", wish.namespace, wish.account);
-    let body = json!({
-        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec,
-    });
-    let request = ringfort_api::Request {
-        method: Method::Create,
-        target: Target::Path(&path),
-        body: Some(&body),
-        dry_run: false,
-        user: None,
-    };
-    let answer = match server.send(&request).await {
-        Ok(answer) => answer,
-        Err(error) => return Ok(refusal(error)),
-    };
-    let token = answer["status"]["token"].as_str().ok_or("the server gave no token")?;
-    let token = Secret::new(token.to_owned());
-    if let Some(secret) = &secret {
-        server.delete(secret).await.map_err(|e| e.to_string())?;
-    }
-    let audiences = answer["spec"]["audiences"].as_array().into_iter().flatten();
-    let statuses = async || {
-        let mut statuses = BTreeMap::new();
-        for (node, stranger) in &site.strangers {
-            let status = stranger.status(NOT_THEIRS, Some(&token)).await;
-            statuses.insert(node.clone(), status.map_err(|e| e.to_string())?);
-        }
-        Ok::<_, String>(statuses)
-    };
-    let status = match &wish.bound {
-        None => statuses().await?,
-        // Servers hear that an object is gone a moment later, and keep what they found for a while.
-        Some(_) => {
-            let mut found = BTreeMap::new();
-            for pause in GONE_PAUSES {
-                tokio::time::sleep(pause).await;
-                found = statuses().await?;
-                if found.values().all(|status| *status == 401) {
-                    break;
-                }
-            }
-            found
-        }
-    };
-    let seen = TokenSeen {
-        audiences: audiences.filter_map(Value::as_str).map(str::to_owned).collect(),
-        seconds: answer["spec"]["expirationSeconds"].as_u64().unwrap_or(u64::MAX),
-        status,
-    };
-    Ok(Seen::Token(seen))
-}
-
 async fn audit(host: &Host, holding: &str) -> Result<Seen, String> {
     // grep's 1 says that no line holds the text, which is an answer.
     let command =
         format!("grep -F -- {} /var/log/kubernetes/audit.log || [ $? = 1 ]", quote(holding));
     let stdout = run(host, &command).await?;
     Ok(Seen::Lines(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, Seen, refusal};
+
+    #[test]
+    fn who_may_not_speak_in_anothers_name_was_refused_nothing_else() {
+        let said = |message: &str| {
+            let (reason, message) = ("Forbidden".to_owned(), message.to_owned());
+            refusal(ApiError::Refused { status: 403, reason, message })
+        };
+        let name = "users \"a\" is forbidden: User \"b\" cannot impersonate resource \"users\" in API group \"\"";
+        assert!(matches!(said(name), Seen::Failed { .. }));
+        let right =
+            "pods is forbidden: User \"a\" cannot create resource \"pods\" in API group \"\"";
+        assert!(matches!(said(right), Seen::Refused { status: 403, .. }));
+    }
 }

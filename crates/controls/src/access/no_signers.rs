@@ -35,6 +35,9 @@ fn make(_: &Spec, draft: &mut Draft<'_>) {
         }
         at.flag(Component::ControllerManager, "--use-service-account-credentials", true);
     });
+    draft.control_planes(|at| {
+        at.flag(Component::ApiServer, "--enable-bootstrap-token-auth", false);
+    });
     draft.everywhere(|at| {
         at.set(Document::Kubelet, "rotateCertificates", false);
         at.set(Document::Kubelet, "serverTLSBootstrap", false);

@@ -74,7 +74,7 @@ fn roled(node: &Node) -> Value {
     })
 }
 
-const CONTAINERD_CONFIG: &str = "/etc/containerd/config.toml";
+pub(crate) const CONTAINERD_CONFIG: &str = "/etc/containerd/config.toml";
 
 fn program(name: &str) -> ItemId {
     ItemId::file(format!("{}/{name}", paths::PROGRAMS))

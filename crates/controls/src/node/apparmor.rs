@@ -1,8 +1,12 @@
 //! Containers are confined by AppArmor.
 
+mod proof;
+mod sabotage;
+
 use ringfort_spec::Limit;
 
 use crate::control::{Control, Ref, Severity};
+use crate::proof::{Phase, Proof};
 
 /// The control. It is judged of the spec and of machines; the container runtime confines by itself
 /// unless the spec says otherwise.
@@ -14,5 +18,5 @@ pub static CONTROL: Control = Control {
     limits: &[Limit::Cluster, Limit::Nodes],
     doc: include_str!("apparmor.md"),
     make: None,
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };

@@ -22,6 +22,8 @@ pub(crate) struct Inside {
     pub(crate) told: BTreeMap<String, String>,
 }
 
+/// The pod's program, as its process is named on the machine.
+pub(crate) const PROGRAM: &str = "probe";
 /// Where the pod answers.
 pub(crate) const PORT: u16 = 8080;
 

@@ -41,6 +41,8 @@ pub struct Scene {
     pub addresses: BTreeMap<NodeName, IpAddr>,
     /// What tells each authority from others.
     pub authorities: BTreeMap<Authority, AuthorityMark>,
+    /// The machines that AppArmor guards.
+    pub app_armor: BTreeSet<NodeName>,
     /// The minor release of Kubernetes.
     pub minor: Minor,
     /// The versions that the bundle's lock names, by component.
@@ -105,6 +107,7 @@ impl Scene {
                 .map(|(node, last)| (node.clone(), [10, 0, 0, last].into()))
                 .collect(),
             authorities: Authority::ALL.into_iter().map(|a| (a, mark(a))).collect(),
+            app_armor: workers.iter().cloned().collect(),
             minor: Minor::V1_37,
             versions: [("kubernetes", "v1.37.2"), ("containerd", "2.4.2")]
                 .map(|(component, version)| (component.to_owned(), version.to_owned()))

@@ -98,6 +98,11 @@ pub enum Act {
         /// What token.
         wish: TokenWish,
     },
+    /// Makes a bootstrap token that lives for minutes, uses it, and takes it away. It is never told.
+    TryBootstrapToken {
+        /// Which control plane's server makes it; all are asked.
+        server: NodeName,
+    },
     /// Reads the mode and owner of files.
     Files {
         /// Which machine.
@@ -181,6 +186,7 @@ impl Act {
             | Self::Scan { member: node, .. }
             | Self::Sweep { server: node, .. }
             | Self::TryToken { server: node, .. }
+            | Self::TryBootstrapToken { server: node }
             | Self::Files { node, .. }
             | Self::Kernel { node, .. }
             | Self::Processes { node, .. }

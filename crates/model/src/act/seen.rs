@@ -153,6 +153,9 @@ pub struct ProcessSeen {
     pub no_new_privileges: bool,
     /// 0 without a filter of system calls beside those of the whole machine, 2 with one.
     pub seccomp: u8,
+    /// The AppArmor profile it runs under with its mode, such as `cri-containerd.apparmor.d (enforce)`, or
+    /// `unconfined`; none where the kernel tells of none.
+    pub app_armor: Option<String>,
 }
 
 /// A private key that was found.

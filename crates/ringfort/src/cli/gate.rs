@@ -59,11 +59,12 @@ impl<'a> Scope<'a> {
 
 /// Marks what canaries are, so that an interrupted run's are found.
 const CANARY_LABEL: &str = "ringfort.dev/canary";
-/// What a proof may leave that belongs to no namespace.
-const CLUSTER_WIDE: [(&str, &str); 3] = [
-    ("v1", "Namespace"),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-    ("certificates.k8s.io/v1", "CertificateSigningRequest"),
+/// What a proof may leave outside its own namespace, and where.
+const STRAY: [(&str, &str, Option<&str>); 4] = [
+    ("v1", "Namespace", None),
+    ("v1", "Secret", Some("kube-system")),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None),
+    ("certificates.k8s.io/v1", "CertificateSigningRequest", None),
 ];
 /// The time before a proof that could not be made is tried once more.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -266,6 +267,12 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
         },
         addresses: spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect(),
         authorities: authorities(&scope.keyring)?,
+        app_armor: spec
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.runtime.app_armor)
+            .map(|(name, _)| name.clone())
+            .collect(),
         minor: spec.kubernetes.minor,
         versions,
         files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),
@@ -332,8 +339,8 @@ async fn clear(scope: &Scope<'_>) {
     for server in scope.ways.servers.values() {
         let label = format!("{CANARY_LABEL}=true");
         let mut answered = true;
-        for (api_version, kind) in CLUSTER_WIDE {
-            let Ok(found) = server.list(api_version, kind, None, Some(&label)).await else {
+        for (api_version, kind, namespace) in STRAY {
+            let Ok(found) = server.list(api_version, kind, namespace, Some(&label)).await else {
                 answered = false;
                 break;
             };
@@ -341,9 +348,9 @@ async fn clear(scope: &Scope<'_>) {
                 |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);
             for name in found.iter().filter_map(name) {
                 let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+                let namespace = namespace.map(str::to_owned);
                 // What stays is found by its label the next time.
-                let _ =
-                    server.delete(&ObjectKey { api_version, kind, namespace: None, name }).await;
+                let _ = server.delete(&ObjectKey { api_version, kind, namespace, name }).await;
             }
         }
         if answered {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use ringfort_model::act::{Act, Ask, KeyFile, Next, Seen, Transcript};
+use ringfort_model::act::{Act, Ask, KeyFile, Next, Seen, TokenSeen, Transcript};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
@@ -16,6 +16,8 @@ const SIGNERS: [(&str, &str); 4] = [
     ("kubernetes.io/kubelet-serving", "server auth"),
     ("kubernetes.io/legacy-unknown", "client auth"),
 ];
+/// What a server answers to whom it does not know.
+const UNKNOWN: u16 = 401;
 /// A signer would have signed by then.
 const PATIENCE_MS: u64 = 3_000;
 
@@ -23,8 +25,9 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let looked_at = no_authority(course, scene)?;
         let approved = nobody_signs(course, scene)?;
+        nobody_joins(course, scene)?;
         let said = format!(
-            "no authority's key is on any of {} machines ({looked_at} keys looked at), and {} requests for certificates, {approved} of them approved, were signed by nobody",
+            "no authority's key is on any of {} machines ({looked_at} keys looked at), {} requests for certificates, {approved} of them approved, were signed by nobody, and a bootstrap token is known to no server",
             scene.machines().count(),
             SIGNERS.len(),
         );
@@ -117,6 +120,33 @@ fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     }
     gaps.close()?;
     Ok(approved)
+}
+
+/// Makes a bootstrap token, as who joins machines by hand would, and shows it to each server.
+fn nobody_joins(course: &mut Course<'_>, scene: &Scene) -> Result<(), Next> {
+    let mut gaps = Gaps::default();
+    for (_, seen) in course.step(vec![Act::TryBootstrapToken { server: scene.server() }])? {
+        match seen {
+            Seen::Token(TokenSeen { status, .. }) => {
+                let known = status.iter().find(|(_, status)| **status != UNKNOWN);
+                if let Some((server, status)) = known {
+                    return Err(fail(
+                        format!("{server} knows a bootstrap token: it answered {status}"),
+                        "check --enable-bootstrap-token-auth of kube-apiserver: ringfort up",
+                    ));
+                }
+                for server in &scene.control_planes {
+                    if !status.contains_key(server) {
+                        gaps.add(format!("{server} was not shown the bootstrap token"));
+                    }
+                }
+            }
+            // Where nobody may even make one, there is none.
+            Seen::Refused { status: 403, .. } => {}
+            other => gaps.add(format!("a bootstrap token: {}", words(other))),
+        }
+    }
+    gaps.close()
 }
 
 fn name(scene: &Scene, place: usize) -> String {

@@ -3,7 +3,17 @@
 use crate::draft::Component;
 use crate::sabotage::{Harm, On, Sabotage};
 
-pub(super) const ALL: &[Sabotage] = &[Sabotage {
+pub(super) const ALL: &[Sabotage] = &[SIGNERS, TOKENS];
+
+const TOKENS: Sabotage = Sabotage {
+    name: "bootstrap-tokens",
+    about: "a token that somebody wrote down joins machines",
+    on: On::OneControlPlane,
+    harms: &[Harm::Flag(Component::ApiServer, "--enable-bootstrap-token-auth", "true")],
+    also: &[],
+};
+
+const SIGNERS: Sabotage = Sabotage {
     name: "signers",
     about: "the controllers that sign are on, with an authority of their own",
     on: On::ControlPlanes,
@@ -21,4 +31,4 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
         ),
     ],
     also: &[],
-}];
+};

@@ -1,5 +1,6 @@
 //! Proofs against invented clusters: a good one passes, each sabotage fails, silence is unknown.
 
+mod audit;
 mod fenced;
 mod sabotage;
 
@@ -15,6 +16,7 @@ use ringfort_model::certificate::{Authority, CertSeen, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
 
+use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
@@ -95,6 +97,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         Act::TryToken { wish, .. } if wish.namespace == "kube-system" => {
             refused(case, &Speaker::Unbound)
         }
+        Act::TryBootstrapToken { .. } => token(300, 401),
         Act::TryToken { wish, .. } => {
             let known = wish.audiences.is_empty() && wish.bound.is_none();
             let status = if known { 403 } else { 401 };
@@ -292,6 +295,7 @@ fn process(name: &str) -> ProcessSeen {
         capabilities: "0000000000000000".to_owned(),
         no_new_privileges: true,
         seccomp: 2,
+        app_armor: Some("cri-containerd.apparmor.d (enforce)".to_owned()),
     }
 }
 
@@ -301,46 +305,6 @@ fn loaded(hash: &str) -> String {
         "apiserver_manifest_admission_config_controller_last_config_info{{apiserver_id_hash=\"sha256:a\",\
          hash=\"{hash}\",plugin=\"ValidatingAdmissionPolicy\"}} 1"
     )
-}
-
-/// What a log holds of the canaries whose names begin so, each as `kind verb resource level status`.
-const LOGGED: [&str; 8] = [
-    "secret get secrets Metadata 200",
-    "token create serviceaccounts/token Metadata 404",
-    "exec get pods/exec Request 404",
-    "role create roles RequestResponse 201",
-    "many deletecollection pods RequestResponse 200",
-    "anonymous get configmaps Metadata 401",
-    "refused get configmaps Metadata 403",
-    "node get secrets Metadata 403",
-];
-
-fn events(holding: &str) -> Vec<Value> {
-    let event = |line: &str| {
-        let [kind, verb, resource, level, status] =
-            line.split(' ').collect::<Vec<_>>().try_into().unwrap();
-        let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
-        let mut event = json!({
-            "level": level, "verb": verb, "requestURI": format!("/things/{holding}{kind}"),
-            "objectRef": {"resource": resource, "name": format!("{holding}{kind}")},
-            "responseStatus": {"code": status.parse::<u16>().unwrap()},
-        });
-        if !part.is_empty() {
-            event["objectRef"]["subresource"] = part.into();
-        }
-        if level == "RequestResponse" {
-            event["requestObject"] = json!({"kind": "Thing"});
-        }
-        if verb == "deletecollection" {
-            event["objectRef"]["name"] = Value::Null;
-        }
-        event
-    };
-    LOGGED.iter().map(|line| event(line)).collect()
-}
-
-fn lines(events: &[Value]) -> Seen {
-    Seen::Lines(events.iter().map(Value::to_string).collect())
 }
 
 fn node(name: &str, ready: &str) -> Value {
@@ -450,6 +414,7 @@ fn one_silent_machine_is_no_pass() {
             "network/pod-encryption",
             "network/pod-network",
             "network/services",
+            "node/apparmor",
             "node/minimum-hardware",
             "node/process-limit",
         ]
@@ -596,4 +561,12 @@ fn a_failure_outweighs_a_silent_machine() {
         }
         _ => None,
     });
+}
+
+fn token(seconds: u64, status: u16) -> Seen {
+    Seen::Token(TokenSeen {
+        audiences: Vec::new(),
+        seconds,
+        status: scene().control_planes.into_iter().map(|node| (node, status)).collect(),
+    })
 }

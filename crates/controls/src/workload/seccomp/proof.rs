@@ -5,14 +5,12 @@ use serde_json::Value;
 
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 
-use crate::proof::inside::{Inside, inside};
+use crate::proof::inside::{Inside, PROGRAM, inside};
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 use crate::workload::filled::{Filling, fill};
 
 /// What the kernel says of a process that may gain nothing and holds nothing.
 const EXPECTED: [(&str, &str); 2] = [("NoNewPrivs", "1"), ("CapEff", "0000000000000000")];
-/// The program of the pod, as its process is named on the machine.
-const PROGRAM: &str = "probe";
 /// How the kernel writes that a filter of system calls is in force.
 const FILTERED: u8 = 2;
 
