@@ -10,32 +10,31 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
-use ringfort_controls::proof::{AuthorityMark, PodTraffic, opening};
+use ringfort_controls::proof::{AuthorityMark, PodTraffic};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
 use ringfort_forge::drive::fleet::BINARY;
 use ringfort_forge::keyring::Keyring;
 use ringfort_forge::make::{MakeError, Site, Ways, Work, encryption_keys};
 use ringfort_model::act::FileSeen;
-use ringfort_model::api_object::ObjectKey;
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::certificate::Authority;
-use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 use ringfort_prove::drive::{self, TURNS_EACH};
 
 use super::Fault;
+use super::canaries::{Nonce, clear, make_namespace};
 use super::credentials::papers;
 use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting};
 use super::play::cut_by;
 use super::session::{Session, now_s};
 use super::up::fault;
+use crate::report::Voice;
 
 /// What the gate works on.
 pub struct Scope<'a> {
@@ -57,15 +56,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Marks what canaries are, so that an interrupted run's are found.
-const CANARY_LABEL: &str = "ringfort.dev/canary";
-/// What a proof may leave outside its own namespace, and where.
-const STRAY: [(&str, &str, Option<&str>); 4] = [
-    ("v1", "Namespace", None),
-    ("v1", "Secret", Some("kube-system")),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None),
-    ("certificates.k8s.io/v1", "CertificateSigningRequest", None),
-];
 /// The time before a proof that could not be made is tried once more.
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -95,7 +85,7 @@ pub async fn prove(
     let counts: Vec<(Row, bool)> = rest.into_iter().filter(is_row).map(counts).collect();
     if !due.is_empty() {
         let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
-        clear(scope).await;
+        clear(&scope.ways.servers).await;
         // What was shown before an interruption is kept.
         store(session, &evidence)?;
         result?;
@@ -104,7 +94,7 @@ pub async fn prove(
     for (row, counts) in counts {
         match counts {
             true => show(session, row.0, &evidence),
-            false => tell(session, row.0, &Err(not_shown())),
+            false => tell(session.voice, row.0, &Err(not_shown())),
         }
     }
     Ok(())
@@ -181,7 +171,7 @@ async fn attempt(
     interrupts: &mut Receiver<()>,
 ) -> Result<Vec<Row>, Fault> {
     let scene = scene(session, scope)?;
-    between_proofs(interrupts, make_namespace(scope, &scene.namespace)).await?;
+    between_proofs(interrupts, make_namespace(&scope.ways.servers, &scene.namespace)).await?;
     let mut unknown = Vec::new();
     let made = drive::prove(rows, &scene, site, interrupts, |made| {
         let (control, is_unknown) = (made.control, made.judgement.is_err());
@@ -206,19 +196,20 @@ async fn between_proofs<T>(
 /// Shows what evidence says of a control.
 fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence) {
     if let Some(shown) = evidence.controls.get(control) {
-        tell(session, control, &shown.judgement);
+        tell(session.voice, control, &shown.judgement);
     }
 }
 
-fn tell(session: &mut Session<'_>, control: &str, judgement: &Judgement) {
+/// Shows a judgement as a row.
+pub fn tell(voice: &mut Voice, control: &str, judgement: &Judgement) {
     let detail = match judgement {
         Ok(Decided::Pass(evidence)) => evidence.to_string(),
         Ok(Decided::NotApplicable { reason }) => reason.clone(),
         Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
         Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
     };
-    let (verdict, seconds) = (Verdict::from(judgement), session.voice.seconds());
-    session.voice.tell(&Event::Proof { control: control.to_owned(), verdict, detail, seconds });
+    let (verdict, seconds) = (Verdict::from(judgement), voice.seconds());
+    voice.tell(&Event::Proof { control: control.to_owned(), verdict, detail, seconds });
 }
 
 /// The ways into the cluster.
@@ -242,10 +233,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
     let probe = lock.image("probe");
     let probe =
         probe.ok_or_else(|| Fault::usage("the bundle has no probe image: build it again"))?;
-    let mut word = [0; 8];
-    aws_lc_rs::rand::fill(&mut word)
-        .map_err(|_| Fault::unable("the machine gives no randomness"))?;
-    let nonce = Digest::of(&word).as_str()[..24].to_owned();
+    let Nonce { word, namespace } = Nonce::draw()?;
     let (spec, machines) = (&session.spec, &scope.blueprint.machines);
     let mut versions: BTreeMap<String, String> =
         lock.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone())).collect();
@@ -254,8 +242,8 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
     Ok(Scene {
         control_planes: spec.control_planes().map(|node| node.name.clone()).collect(),
         workers: spec.workers().map(|node| node.name.clone()).collect(),
-        namespace: format!("ringfort-canary-{}", &nonce[..8]),
-        nonce,
+        namespace,
+        nonce: word,
         domain: spec.network.domain.clone(),
         api_address: spec.network.api_address(),
         probe_image: probe.reference.to_owned(),
@@ -301,62 +289,6 @@ fn files(machine: &Machine) -> BTreeMap<String, FileSeen> {
         Some((path.clone(), FileSeen { mode, user: owner.uid, group: owner.gid }))
     };
     machine.items.iter().filter_map(file).collect()
-}
-
-async fn make_namespace(scope: &Scope<'_>, name: &str) -> Result<(), Fault> {
-    clear(scope).await;
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name, "labels": {CANARY_LABEL: "true"}},
-    });
-    let account = ObjectKey {
-        api_version: "v1".to_owned(),
-        kind: "ServiceAccount".to_owned(),
-        namespace: Some(name.to_owned()),
-        name: "default".to_owned(),
-    };
-    let mut last = String::new();
-    for _ in 0..150 {
-        for server in scope.ways.servers.values() {
-            match server.apply(&namespace).await {
-                Ok(_) if server.get(&account).await.is_ok_and(|found| found.is_some()) => {
-                    match server.apply(&opening(name)).await {
-                        Ok(_) => return Ok(()),
-                        Err(error) => last = error.to_string(),
-                    }
-                }
-                Ok(_) => last = "its service account is not there yet".to_owned(),
-                Err(error) => last = error.to_string(),
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    Err(Fault::unable(format!("the canaries' namespace {name} could not be made: {last}")))
-}
-
-/// Deletes what canaries left, an interrupted run's included.
-async fn clear(scope: &Scope<'_>) {
-    for server in scope.ways.servers.values() {
-        let label = format!("{CANARY_LABEL}=true");
-        let mut answered = true;
-        for (api_version, kind, namespace) in STRAY {
-            let Ok(found) = server.list(api_version, kind, namespace, Some(&label)).await else {
-                answered = false;
-                break;
-            };
-            let name =
-                |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);
-            for name in found.iter().filter_map(name) {
-                let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
-                let namespace = namespace.map(str::to_owned);
-                // What stays is found by its label the next time.
-                let _ = server.delete(&ObjectKey { api_version, kind, namespace, name }).await;
-            }
-        }
-        if answered {
-            return;
-        }
-    }
 }
 
 /// Evidence as it was before something that shall not count.

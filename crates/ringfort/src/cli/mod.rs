@@ -3,11 +3,13 @@
 
 mod break_glass;
 mod bundle;
+mod canaries;
 mod check;
 mod credentials;
 mod evidence;
 mod explain;
 mod files;
+mod foreign;
 mod gate;
 mod init;
 mod keys;
@@ -27,6 +29,7 @@ mod session;
 mod specification;
 mod up;
 mod verify;
+mod ways;
 
 use std::error::Error;
 use std::fmt;

@@ -3,7 +3,6 @@
 
 mod ends;
 mod explain;
-mod kubeconfig;
 mod live;
 mod manifests;
 mod missing;

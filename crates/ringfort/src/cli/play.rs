@@ -46,19 +46,40 @@ fn work_through(
     open: impl for<'v> FnOnce(&'v mut Voice) -> Result<Session<'v>, Fault>,
     work: impl AsyncFnOnce(&mut Session<'_>, &mut Receiver<()>) -> Result<Outcome, Fault>,
 ) -> Result<Outcome, Fault> {
-    let runtime = Runtime::new().map_err(Fault::unable)?;
-    let (mut interrupts, mut cuts) = runtime.block_on(async { interrupts() });
     let mut session = open(voice)?;
+    let outcome = until_cut(async |interrupts| work(&mut session, interrupts).await);
+    session.tell_waivers();
+    outcome
+}
+
+/// Runs a command that needs no specification.
+pub fn play_alone(
+    command: &str,
+    how: &How,
+    work: impl AsyncFnOnce(&mut Voice, &mut Receiver<()>) -> Result<Outcome, Fault>,
+) -> Result<ExitCode, Fault> {
+    let mut voice = Voice::new(how.json, how.verbose);
+    let command = command.to_owned();
+    voice.tell(&Event::Started { version: EVENT_VERSION, cluster: None, command });
+    let outcome = until_cut(async |interrupts| work(&mut voice, interrupts).await);
+    conclude(&mut voice, outcome)
+}
+
+/// Works until it is done, or Ctrl-C was pressed twice.
+fn until_cut(
+    work: impl AsyncFnOnce(&mut Receiver<()>) -> Result<Outcome, Fault>,
+) -> Result<Outcome, Fault> {
+    let runtime = Runtime::new().map_err(Fault::unable)?;
     let outcome = runtime.block_on(async {
+        let (mut interrupts, mut cuts) = interrupts();
         tokio::select! {
-            outcome = work(&mut session, &mut interrupts) => outcome,
+            outcome = work(&mut interrupts) => outcome,
             Some(()) = cuts.recv() => Err(Fault::interrupted(
                 "stopped at once: machines end by themselves what they had begun; run it again",
             )),
         }
     });
     runtime.shutdown_timeout(LAST_WORDS);
-    session.tell_waivers();
     outcome
 }
 

@@ -10,6 +10,7 @@ use ringfort_model::tunnel::PodTraffic;
 
 use super::Fault;
 use super::evidence::Fresh;
+use super::foreign::{self, ForeignArgs};
 use super::gate::{self, Scope};
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
@@ -27,6 +28,9 @@ use super::up::keeper;
 /// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts
 /// for 90 days.
 ///
+/// With --kubeconfig it looks at a cluster that ringfort did not make, through its API alone: it proves what
+/// shows there, and says of every other control that it is unknown, and why. No evidence is written then.
+///
 /// Exit codes: 0 all proved, 1 a proof failed, 2 usage or bad input, 3 a proof could not be made,
 /// 4 the cluster could not be reached, 130 interrupted.
 #[derive(Args)]
@@ -39,10 +43,15 @@ pub struct ProveArgs {
     /// go on, and lose a worker and give it back
     #[arg(long)]
     rehearse: bool,
+    #[command(flatten)]
+    foreign: ForeignArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &ProveArgs) -> Result<ExitCode, Fault> {
+    if let Some(kubeconfig) = &args.foreign.kubeconfig {
+        return foreign::run(kubeconfig, &args.foreign, &args.how);
+    }
     play(
         "prove",
         &args.how,

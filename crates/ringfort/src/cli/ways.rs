@@ -12,7 +12,7 @@ use ringfort_facts::manifest;
 use ringfort_model::secret::Secret;
 use serde::Deserialize;
 
-use super::super::Fault;
+use super::Fault;
 
 /// A way to a cluster's API.
 pub struct Way {
@@ -32,7 +32,7 @@ pub struct Way {
 pub fn ways(file: &Path) -> Result<Vec<Way>, Fault> {
     let text = Secret::new(fs::read_to_string(file).map_err(|error| {
         Fault::usage(format!(
-            "{} cannot be read ({error}): name a kubeconfig with --kubeconfig, or manifests with -f",
+            "{} cannot be read ({error}): name a kubeconfig with --kubeconfig",
             file.display()
         ))
     })?);

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::super::kubeconfig::FILE;
+use super::super::ways::{Way, ways};
 use super::super::{Fault, specification};
-use super::kubeconfig::{Way, ways};
 use super::seen::Seen;
 
 /// The specification whose cluster is asked where no kubeconfig is named.
