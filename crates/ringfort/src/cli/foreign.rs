@@ -57,7 +57,7 @@ const WHOLE: &str = "api";
 
 /// Runs the command.
 pub fn run(kubeconfig: &Path, args: &ForeignArgs, how: &How) -> Result<ExitCode, Fault> {
-    let ways = ways(kubeconfig)?;
+    let ways = ways(kubeconfig, "name another with --kubeconfig")?;
     play_alone("prove", how, async |voice, interrupts| {
         let words = "interrupted before anything was tried";
         let cluster = cut_by(interrupts, words, Foreign::look(&ways, args)).await?;

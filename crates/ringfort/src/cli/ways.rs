@@ -25,16 +25,13 @@ pub struct Way {
 }
 
 /// Reads the ways of the current context, first of all its own: contexts of the same user and authority
-/// lead to other servers of the same cluster.
+/// lead to other servers of the same cluster. `instead` says what else could be named.
 ///
 /// # Errors
 /// The file cannot be read, or does not say all that is needed.
-pub fn ways(file: &Path) -> Result<Vec<Way>, Fault> {
+pub fn ways(file: &Path, instead: &str) -> Result<Vec<Way>, Fault> {
     let text = Secret::new(fs::read_to_string(file).map_err(|error| {
-        Fault::usage(format!(
-            "{} cannot be read ({error}): name a kubeconfig with --kubeconfig",
-            file.display()
-        ))
+        Fault::usage(format!("{} cannot be read ({error}): {instead}", file.display()))
     })?);
     let beside = file.parent().unwrap_or(Path::new(""));
     read(text.expose(), beside)

@@ -30,7 +30,7 @@ pub fn read(kubeconfig: Option<&Path>) -> Result<Seen, Fault> {
         Some(file) => file.to_owned(),
         None => usual_kubeconfig()?,
     };
-    let ways = ways(&file)?;
+    let ways = ways(&file, "name a kubeconfig with --kubeconfig, or manifests with -f")?;
     let runtime = Runtime::new().map_err(Fault::unable)?;
     runtime.block_on(first(&ways))
 }
