@@ -128,6 +128,8 @@ pub fn policies(cluster: &Cluster) {
     assert!(!heard.contains("200 OK"), "a connection outlives what allowed it: {heard}");
     let shown = cluster.on("w1", "ringfort node policy --show");
     assert!(shown.contains(&address("cp1")), "what was refused is told: {shown}");
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    println!("     from a pod's address to its rules in force: {}", shown["waited"]);
 }
 
 /// Without the enforcer what is closed stays closed and no pod starts; what others change is put back.

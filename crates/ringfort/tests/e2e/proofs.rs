@@ -83,6 +83,43 @@ pub fn broken(cluster: &Cluster) {
     well(&up);
 }
 
+/// What sick machines keep from being seen is unknown, what they lose is a failure, and the proofs end.
+pub fn sick(cluster: &Cluster) {
+    // One server takes connections and answers none; of another the audit log's disk is full.
+    cluster.on("cp3", &format!("mount -t tmpfs -o size=64k,mode=0700 tmpfs {LOGS}; {RESTARTED}"));
+    cluster.on(
+        "cp3",
+        &format!("until [ $(df --output=avail {LOGS} | tail -n 1) = 0 ]; do sleep 1; done"),
+    );
+    cluster.on("cp2", "pkill -STOP -x kube-apiserver");
+    let proved = cluster.start_told(&cluster.spec(), &["prove"]).end(300);
+    cluster.on("cp2", "pkill -CONT -x kube-apiserver || true");
+    cluster.on("cp3", &format!("umount --lazy {LOGS}; {RESTARTED}"));
+    assert_eq!(proved.code, Some(1), "{}", proved.stderr);
+    assert_eq!(of(&proved, "failed"), ["audit/policy-is-set".to_owned()].into());
+    assert!(of(&proved, "unknown").contains("access/pod-security"), "{:?}", of(&proved, "unknown"));
+    well(&cluster.ringfort("up", &[]));
+    // A worker dies while its pods are asked what they see.
+    let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);
+    proving.until(|event| event["event"] == "proof");
+    cluster.lab(&["stop", cluster.name(), "w3", "--hard"]);
+    let proved = proving.end(300);
+    cluster.lab(&["start", cluster.name(), "w3"]);
+    assert!(matches!(proved.code, Some(1 | 3)), "{:?}: {}", proved.code, proved.stderr);
+    let shown = of(&proved, "proved");
+    assert!(
+        shown.contains("access/pod-security") && !shown.contains("network/pod-network"),
+        "{shown:?}"
+    );
+    well(&cluster.ringfort("up", &[]));
+}
+
+/// Where the audit log lies.
+const LOGS: &str = "/var/log/kubernetes";
+/// Has kubelet start a control plane's API server anew, and waits until it listens.
+const RESTARTED: &str = "pkill -KILL -x kube-apiserver; \
+                         until ss -Hltn sport = 6443 | grep -q .; do sleep 1; done";
+
 /// What is broken in the blueprint itself is made and kept by `up`: only its proof stands in the way. The
 /// rest of the ways take longer and are tried in `cargo xtask bench sabotage`.
 pub fn sabotaged(cluster: &Cluster) {
@@ -96,11 +133,20 @@ pub fn sabotaged(cluster: &Cluster) {
         let said = cluster.ringfort_with(&cluster.spec(), cluster.bundle(), &command);
         assert_eq!(said.code, Some(1), "{name}: {}", said.stderr);
         let (control, _) = name.rsplit_once('/').unwrap();
-        assert_eq!(of(&said, "failed"), [control.to_owned()].into(), "{name}");
-        assert_eq!(of(&said, "unknown"), BTreeSet::new(), "{name}");
+        assert_eq!(of(&said, "failed"), [control.to_owned()].into(), "{name}: {}", odd(&said));
+        assert_eq!(of(&said, "unknown"), BTreeSet::new(), "{name}: {}", odd(&said));
         assert!(said.end()["kubeconfig"].is_null(), "{name}: {}", said.end());
     }
     well(&cluster.ringfort("up", &[]));
+}
+
+/// What is said of controls that are not proved.
+fn odd(said: &Said) -> String {
+    let is_odd = |event: &&Value| {
+        event["event"] == "proof" && (event["verdict"] == "failed" || event["verdict"] == "unknown")
+    };
+    let lines: Vec<String> = said.events.iter().filter(is_odd).map(Value::to_string).collect();
+    lines.join("\n")
 }
 
 /// The controls of one verdict.

@@ -25,6 +25,8 @@ const NAME: &str = "canary-at-rest";
 const GROUP: &str = "canary.ringfort.dev";
 /// Looks before giving up on a new kind of object.
 const LOOKS: (usize, u64) = (60, 500);
+/// A member is read by itself, and may have to catch up with the others first.
+const CATCH_UP: (usize, u64) = (20, 500);
 /// A server reads its configuration again within a minute of its change.
 const RELOAD: (usize, u64) = (70, 1_000);
 /// The metric that names the digest of what a server seals by.
@@ -57,30 +59,37 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             let said = format!("a canary of a new kind could not be written: {}", words(other));
             return Ok(gap(said, "ringfort up"));
         }
-        let seen = course.step(looks(scene))?;
+        let sealed = course.until(
+            CATCH_UP,
+            || reads(scene),
+            |seen| !seen.iter().any(|(_, seen)| matches!(seen, Seen::Absent)),
+        )?;
+        let scanned = course.step(scans(scene))?;
         let told = course.until(RELOAD, || configurations(scene), has_settled)?;
         course.step(vec![scene.ask(Ask::Delete(kind_key()))])?;
-        let all: Vec<&(Act, Seen)> = seen.iter().chain(told).collect();
+        let all: Vec<&(Act, Seen)> = sealed.iter().chain(scanned).chain(told).collect();
         judge(scene, &all, course.so_far())
     })
 }
 
-/// What is looked at on every control plane.
-fn looks(scene: &Scene) -> Vec<Act> {
+/// Reads the canaries from every member.
+fn reads(scene: &Scene) -> Vec<Act> {
     let place = format!("{}/{NAME}", scene.namespace);
     let keys = [
         format!("/registry/secrets/{place}"),
         format!("/registry/configmaps/{place}"),
         format!("/registry/{GROUP}/canaries/{place}"),
     ];
-    let of = |node: &NodeName| {
-        let read = |key: &String| Act::ReadSealed { member: node.clone(), key: key.clone() };
-        let mut acts: Vec<Act> = keys.iter().map(read).collect();
-        let open = OPEN.map(str::to_owned).into();
-        acts.push(Act::Scan { member: node.clone(), open });
-        acts
-    };
+    let of =
+        |node: &NodeName| keys.clone().map(|key| Act::ReadSealed { member: node.clone(), key });
     scene.control_planes.iter().flat_map(of).collect()
+}
+
+/// Reads all of every member.
+fn scans(scene: &Scene) -> Vec<Act> {
+    let open = OPEN.map(str::to_owned);
+    let of = |node: &NodeName| Act::Scan { member: node.clone(), open: open.clone().into() };
+    scene.control_planes.iter().map(of).collect()
 }
 
 /// Asks every server by what configuration it seals.
@@ -95,11 +104,11 @@ fn configurations(scene: &Scene) -> Vec<Act> {
 
 /// Servers that all answer and do not agree may still be reading what was changed a moment ago.
 fn has_settled(told: &[(Act, Seen)]) -> bool {
-    let digest = |(_, seen): &(Act, Seen)| match seen {
-        Seen::Lines(lines) => digest(lines),
+    let lines = |(_, seen): &(Act, Seen)| match seen {
+        Seen::Lines(lines) => Some(digest(lines)),
         _ => None,
     };
-    match told.iter().map(digest).collect::<Option<BTreeSet<_>>>() {
+    match told.iter().map(lines).collect::<Option<BTreeSet<_>>>() {
         Some(digests) => digests.len() == 1,
         None => true,
     }
