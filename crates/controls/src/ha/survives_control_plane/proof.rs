@@ -1,72 +1,211 @@
-//! Each control plane is stopped in turn while writes go on through every worker's balancer.
+//! Each control plane is stopped in turn while writes go on: from machines, through every worker's balancer,
+//! and from a pod, through the Service of the API.
 
-use ringfort_model::act::{Act, Next, Part, Seen, Transcript};
+use serde_json::{Value, json};
 
-use crate::proof::{Scene, fail, gap, pass, words};
+use ringfort_model::act::{Act, Ask, Next, Part, Seen, Transcript};
+
+use crate::proof::{Course, Gaps, Scene, course, fail, pass, pod, words};
 
 /// How long a control plane stays stopped, in milliseconds: longer than a leader election of etcd.
 const DOWN_MS: u64 = 4_000;
 /// The longest pause that passes, in milliseconds: one election of etcd's leader (2.5 s), the
 /// balancer's health check (2 s) and one retried request.
 const PAUSE_LIMIT_MS: u64 = 10_000;
+/// The same for a pod: the Service leads to a server that is gone until its lease of 15 s has ended, and to
+/// each of the others at the next try.
+const POD_PAUSE_LIMIT_MS: u64 = 20_000;
+/// Looks before giving up on the pod's first write.
+const LOOKS: (usize, u64) = (120, 500);
+/// The pod, its account, and what it counts up.
+const WRITER: &str = "canary-writer";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
-    for (act, seen) in transcript {
-        let Act::Rehearse { stop, .. } = act else { continue };
-        match seen {
-            Seen::Load(load) if load.acknowledged == 0 => {
-                return gap(
-                    format!("{stop}: no write was acknowledged at all"),
-                    "are the balancers on the workers up? ringfort up",
-                );
+    course(transcript, |course| {
+        let mut gaps = Gaps::default();
+        begin(course, scene, &mut gaps)?;
+        let (mut acknowledged, mut longest_ms) = (0, 0);
+        for stop in &scene.control_planes {
+            let act = Act::Rehearse {
+                stop: stop.clone(),
+                part: Part::ControlPlane,
+                through: scene.workers.clone(),
+                namespace: scene.namespace.clone(),
+                down_ms: DOWN_MS,
+            };
+            for (_, seen) in course.step(vec![act])? {
+                match seen {
+                    Seen::Load(load) if load.acknowledged == 0 => {
+                        gaps.add(format!("{stop}: no write was acknowledged at all"));
+                    }
+                    Seen::Load(load) if load.lost > 0 => {
+                        let said = format!(
+                            "{stop} stopped: {} of {} acknowledged writes were lost",
+                            load.lost, load.acknowledged
+                        );
+                        let fix = "do not use this cluster: etcd's members must agree";
+                        return Ok(fail(said, fix));
+                    }
+                    Seen::Load(load) if load.longest_pause_ms > PAUSE_LIMIT_MS => {
+                        let pause_s = load.longest_pause_ms as f64 / 1e3;
+                        return Ok(fail(
+                            format!("{stop} stopped: writes paused for {pause_s:.1} s"),
+                            "look at the balancers on the workers and at the other control planes",
+                        ));
+                    }
+                    Seen::Load(load) => {
+                        acknowledged += load.acknowledged;
+                        longest_ms = longest_ms.max(load.longest_pause_ms);
+                    }
+                    other => gaps.add(format!("{stop}: {}", words(other))),
+                }
             }
-            Seen::Load(load) if load.lost > 0 => {
-                return fail(
-                    format!(
-                        "{stop} stopped: {} of {} acknowledged writes were lost",
-                        load.lost, load.acknowledged
-                    ),
-                    "do not use this cluster: etcd's members must agree",
-                );
-            }
-            Seen::Load(load) if load.longest_pause_ms > PAUSE_LIMIT_MS => {
-                return fail(
-                    format!(
-                        "{stop} stopped: writes paused for {:.1} s",
-                        load.longest_pause_ms as f64 / 1e3
-                    ),
-                    "look at the balancers on the workers and at the other control planes",
-                );
-            }
-            Seen::Load(_) => {}
-            other => return gap(format!("{stop}: {}", words(other)), "ringfort up"),
+        }
+        let written = written(course, scene, &mut gaps)?;
+        gaps.close()?;
+        let names: Vec<_> = scene.control_planes.iter().map(|node| node.as_str()).collect();
+        let said = format!(
+            "{} stopped in turn; 0 of {acknowledged} acknowledged writes lost, longest pause {:.1} s; a pod's {} writes through the Service: 0 lost, longest pause {}",
+            names.join(", "),
+            longest_ms as f64 / 1e3,
+            written.acknowledged,
+            match written.longest_pause_ms {
+                0 => "under 0.5 s".to_owned(),
+                pause => format!("{:.1} s", pause as f64 / 1e3),
+            },
+        );
+        Ok(pass(said, course.so_far()))
+    })
+}
+
+/// What a pod wrote.
+struct Written {
+    acknowledged: u64,
+    /// 0 where no pause was worth telling.
+    longest_pause_ms: u64,
+}
+
+/// Starts the pod, and waits for its first writes.
+fn begin(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<(), Next> {
+    let Some(worker) = scene.workers.first() else { return Ok(()) };
+    let mut objects: Vec<Value> = rights(scene).into();
+    let mut writer = pod::restricted(scene, WRITER);
+    writer["metadata"]["labels"] = json!({pod::OPEN: "yes"});
+    writer["spec"]["nodeName"] = json!(worker);
+    writer["spec"]["serviceAccountName"] = WRITER.into();
+    writer["spec"]["automountServiceAccountToken"] = true.into();
+    writer["spec"]["containers"][0]["args"] = json!(["write", WRITER]);
+    objects.push(writer);
+    for (act, seen) in
+        course.step(objects.into_iter().map(|it| scene.ask(Ask::Create(it))).collect())?
+    {
+        if !matches!(seen, Seen::Object(_)) {
+            let Act::Ask { ask: Ask::Create(object), .. } = act else { continue };
+            gaps.add(format!("{} of a pod that writes: {}", object["kind"], words(seen)));
         }
     }
-    if let Some(stop) = scene.control_planes.get(transcript.len()) {
-        let through = scene.workers.clone();
-        let namespace = scene.namespace.clone();
-        return Next::Do(vec![Act::Rehearse {
-            stop: stop.clone(),
-            part: Part::ControlPlane,
-            through,
-            namespace,
-            down_ms: DOWN_MS,
-        }]);
+    let seen = course.until(
+        LOOKS,
+        || vec![log(scene)],
+        |seen| matches!(seen, [(_, Seen::Text(text))] if read(text).acknowledged > 0),
+    )?;
+    if let Some((_, seen)) = seen.iter().find(|(_, seen)| !matches!(seen, Seen::Text(_))) {
+        gaps.add(format!("a pod that writes: {}", words(seen)));
     }
-    let loads = transcript.iter().filter_map(|(_, seen)| match seen {
-        Seen::Load(load) => Some(load),
-        _ => None,
+    Ok(())
+}
+
+/// Compares what the pod says it wrote with what is there.
+fn written(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<Written, Next> {
+    let said = course.step(vec![log(scene)])?;
+    let there = course.step(vec![scene.ask(Ask::Get(scene.key("v1", "ConfigMap", WRITER)))])?;
+    let written = match said {
+        [(_, Seen::Text(text))] => read(text),
+        [(_, other)] => {
+            gaps.add(format!("what a pod wrote: {}", words(other)));
+            read("")
+        }
+        _ => read(""),
+    };
+    if written.acknowledged == 0 {
+        gaps.add("no write of a pod was acknowledged".to_owned());
+    }
+    match there {
+        [(_, Seen::Object(object))] => {
+            let count =
+                object["data"]["count"].as_str().and_then(|count| count.parse::<u64>().ok());
+            if count.unwrap_or_default() < written.acknowledged {
+                let said = format!(
+                    "{} writes of a pod were acknowledged, and {} are there",
+                    written.acknowledged,
+                    count.unwrap_or_default()
+                );
+                return Err(fail(said, "do not use this cluster: etcd's members must agree"));
+            }
+        }
+        [(_, other)] => gaps.add(format!("what a pod wrote: {}", words(other))),
+        _ => {}
+    }
+    if written.longest_pause_ms > POD_PAUSE_LIMIT_MS {
+        let pause_s = written.longest_pause_ms as f64 / 1e3;
+        let said =
+            format!("a pod's writes paused for {pause_s:.1} s while a control plane was stopped");
+        return Err(fail(said, "look at kube-proxy on the workers"));
+    }
+    Ok(written)
+}
+
+fn log(scene: &Scene) -> Act {
+    scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: WRITER.to_owned() })
+}
+
+/// Reads what the probe prints: how far it got, and each pause.
+fn read(log: &str) -> Written {
+    let numbers = |name: &'static str| {
+        let of_it = log.lines().filter_map(move |line| line.strip_prefix(name));
+        of_it.filter_map(|rest| rest.trim().parse::<u64>().ok())
+    };
+    Written {
+        acknowledged: numbers("acknowledged ").max().unwrap_or_default(),
+        longest_pause_ms: numbers("pause ").max().unwrap_or_default(),
+    }
+}
+
+/// What the pod counts up, and that it may.
+fn rights(scene: &Scene) -> [Value; 4] {
+    let object = |api_version: &str, kind: &str, rest: Value| {
+        let mut object = json!({
+            "apiVersion": api_version, "kind": kind,
+            "metadata": {"name": WRITER, "namespace": scene.namespace},
+        });
+        if let (Value::Object(object), Value::Object(rest)) = (&mut object, rest) {
+            object.extend(rest);
+        }
+        object
+    };
+    let group = "rbac.authorization.k8s.io";
+    let rule = json!({
+        "apiGroups": [""], "resources": ["configmaps"], "resourceNames": [WRITER], "verbs": ["patch"],
     });
-    let (acknowledged, pause) = loads.fold((0, 0), |(sum, longest), load| {
-        (sum + load.acknowledged, longest.max(load.longest_pause_ms))
-    });
-    let names: Vec<_> = scene.control_planes.iter().map(|node| node.as_str()).collect();
-    pass(
-        format!(
-            "{} stopped in turn; 0 of {acknowledged} acknowledged writes lost; longest pause {:.1} s",
-            names.join(", "),
-            pause as f64 / 1e3
-        ),
-        transcript,
-    )
+    let subject = json!({"kind": "ServiceAccount", "name": WRITER, "namespace": scene.namespace});
+    let role = json!({"apiGroup": group, "kind": "Role", "name": WRITER});
+    let version = format!("{group}/v1");
+    [
+        object("v1", "ConfigMap", json!({"data": {"count": "0"}})),
+        object("v1", "ServiceAccount", json!({})),
+        object(&version, "Role", json!({"rules": [rule]})),
+        object(&version, "RoleBinding", json!({"roleRef": role, "subjects": [subject]})),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn what_a_pod_wrote_is_read() {
+        let written =
+            read("acknowledged 9\npause 700\nacknowledged 31\npause 1200\nacknowledged x\n");
+        assert_eq!((written.acknowledged, written.longest_pause_ms), (31, 1200));
+    }
 }

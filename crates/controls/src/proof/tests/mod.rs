@@ -152,6 +152,9 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             refused(case, speaker)
         }
         Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
+        Ask::Get(key) if key.name == "canary-writer" => {
+            Seen::Object(json!({"kind": key.kind, "data": {"count": "412"}}))
+        }
         Ask::Get(key) if key.name.starts_with("canary-inside") => Seen::Object(json!({
             "metadata": {"name": key.name, "uid": "4711"},
             "status": {"phase": "Running", "podIP": "10.244.3.7"},
@@ -177,6 +180,9 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::List { .. } => {
             Seen::Objects(["cp1", "cp2", "cp3", "w1", "w2", "w3"].map(|n| node(n, "True")).into())
+        }
+        Ask::Logs { pod, .. } if pod == "canary-writer" => {
+            Seen::Text("acknowledged 9\npause 1100\nacknowledged 409\n".to_owned())
         }
         Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => inside("1", "1879048192"),
         Ask::Logs { pod, .. } if pod.starts_with("canary-closed") => Seen::Text(CLOSED.to_owned()),

@@ -139,6 +139,18 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
+    check("ha/survives-control-plane", |act| match act {
+        Act::Ask { ask: Ask::Get(key), .. } if key.name == "canary-writer" => {
+            Some(Seen::Object(json!({"data": {"count": "408"}})))
+        }
+        _ => None,
+    });
+    check("ha/survives-control-plane", |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-writer" => {
+            Some(Seen::Text("acknowledged 9\npause 30000\nacknowledged 200\n".to_owned()))
+        }
+        _ => None,
+    });
     check("access/no-signers", |act| match act {
         Act::TryBootstrapToken { .. } => Some(token(300, 403)),
         _ => None,

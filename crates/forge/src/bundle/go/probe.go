@@ -1,11 +1,15 @@
 // Command probe is what proofs and the sample workload run: it serves its name, looks names up,
-// asks a URL, dials a port and tells what the kernel says of it. It never writes and needs no right.
+// asks a URL, dials a port and tells what the kernel says of it. It needs no right, but to write a
+// ConfigMap where that is what it is asked for.
 package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -48,6 +52,8 @@ func main() {
 		err = try(rest)
 	case mode == "status" && len(rest) == 0:
 		err = status()
+	case mode == "write" && len(rest) == 1:
+		err = write(rest[0])
 	case mode == "version" && len(rest) == 0:
 		fmt.Println("probe", version)
 	default:
@@ -60,7 +66,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | try (resolve|get|dial TARGET)... | status | version")
+	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | try (resolve|get|dial TARGET)... | status | write CONFIGMAP | version")
 	os.Exit(2)
 }
 
@@ -196,6 +202,72 @@ func knock(target string) (string, error) {
 		return "", err
 	}
 	return "open", connection.Close()
+}
+
+// account is where a pod finds what it needs to ask the API.
+const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
+
+// Writes come that often, each is given up after a while, and a pause is told from some length on.
+const (
+	rhythm   = 100 * time.Millisecond
+	giveUp   = 2 * time.Second
+	tellFrom = 500 * time.Millisecond
+)
+
+// write counts up in a ConfigMap, through the Service of the API, for as long as it runs. It prints each
+// pause between two writes that were acknowledged, and once a second how far it got.
+func write(name string) error {
+	read := func(file string) string {
+		text, _ := os.ReadFile(account + file)
+		return strings.TrimSpace(string(text))
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM([]byte(read("ca.crt"))) {
+		return errors.New("there is no authority to trust")
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}
+	client := &http.Client{Timeout: giveUp, Transport: transport}
+	server := net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), orElse("KUBERNETES_SERVICE_PORT", "443"))
+	url := "https://" + server + "/api/v1/namespaces/" + read("namespace") + "/configmaps/" + name
+	patch := func(count int) error {
+		body := fmt.Sprintf(`{"data": {"count": "%d"}}`, count)
+		request, err := http.NewRequest(http.MethodPatch, url, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/merge-patch+json")
+		request.Header.Set("Authorization", "Bearer "+read("token"))
+		answer, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, _ = io.Copy(io.Discard, answer.Body)
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("answered %d", answer.StatusCode)
+		}
+		return nil
+	}
+	last, told := time.Now(), time.Now()
+	for count := 1; ; {
+		if err := patch(count); err != nil {
+			// What does not answer is left, as every client does in the end.
+			transport.CloseIdleConnections()
+			time.Sleep(rhythm)
+			continue
+		}
+		now := time.Now()
+		if pause := now.Sub(last); count > 1 && pause >= tellFrom {
+			fmt.Println("pause", pause.Milliseconds())
+		}
+		if now.Sub(told) >= time.Second {
+			fmt.Println("acknowledged", count)
+			told = now
+		}
+		last = now
+		count++
+		time.Sleep(rhythm)
+	}
 }
 
 // each asks every question, prints one line an answer, and fails if one failed.
