@@ -152,9 +152,9 @@ fn declare(text: &mut String, name: &str, set: &Set) {
     };
     let (of, more) = match set.kind {
         Kind::OwnVerdicts | Kind::PeerVerdicts => (format!("{address} : verdict"), ""),
-        Kind::OwnRanges => (address.to_owned(), " flags interval;"),
+        Kind::OwnRanges | Kind::PeerRanges => (address.to_owned(), " flags interval;"),
         Kind::Itself => (format!("{address} . {address}"), ""),
-        Kind::Own => (address.to_owned(), ""),
+        Kind::Own | Kind::Peer => (address.to_owned(), ""),
         Kind::OwnPort => (format!("{address} . inet_service"), ""),
         Kind::OwnPorts => (format!("{address} . inet_service"), " flags interval;"),
         Kind::OwnBlocks => (format!("{address} . {address}"), " flags interval;"),
@@ -208,12 +208,12 @@ impl fmt::Display for Elements<'_> {
             }
             let address = element.address;
             match kind {
-                Kind::OwnRanges => {}
+                Kind::OwnRanges | Kind::PeerRanges => {}
                 Kind::Itself => write!(f, "{address} . {address}")?,
                 _ => write!(f, "{address}")?,
             }
             if let Some(Span { first, last }) = element.to {
-                if *kind != Kind::OwnRanges {
+                if !matches!(kind, Kind::OwnRanges | Kind::PeerRanges) {
                     f.write_str(" . ")?;
                 }
                 run(f, &first, &last)?;
@@ -248,9 +248,9 @@ fn write_line(text: &mut String, chain: &str, line: &Line, rules: &RuleSet) {
                 rule(format_args!("{} vmap @{name}", keys(set)));
             }
         }
-        Line::Accept(name, protocol) => {
+        Line::Found(name, protocol, verdict) => {
             if let Some(set) = rules.sets.get(name) {
-                rule(format_args!("{}{} @{name} accept", of(*protocol), keys(set)));
+                rule(format_args!("{}{} @{name} {verdict}", of(*protocol), keys(set)));
             }
         }
         Line::Drop(name) => {
@@ -309,7 +309,7 @@ fn keys(set: &Set) -> String {
     let port = "ct reply proto-src";
     match set.kind {
         Kind::OwnVerdicts | Kind::OwnRanges | Kind::Own | Kind::Refused => own,
-        Kind::PeerVerdicts => peer,
+        Kind::PeerVerdicts | Kind::Peer | Kind::PeerRanges => peer,
         Kind::Itself | Kind::OwnBlocks => format!("{own} . {peer}"),
         Kind::OwnPort | Kind::OwnPorts => format!("{own} . {port}"),
         Kind::OwnBlockPorts => format!("{own} . {peer} . {port}"),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::object::{Peer, Place, Pod};
 use super::selector::Selector;
+use super::span::Family;
 use super::world::World;
 
 /// Pods that have addresses, by number: those of a namespace stand together. Their addresses, the ends
@@ -61,6 +62,18 @@ impl<'a> Index<'a> {
 
     pub(crate) fn addresses(&self, at: usize) -> impl Iterator<Item = IpAddr> + '_ {
         self.ends[self.pods[at].ends.clone()].iter().map(|(address, _)| *address)
+    }
+
+    /// Gives the addresses of a pod in one family.
+    pub(crate) fn of_family(&self, at: usize, family: Family) -> Vec<IpAddr> {
+        self.addresses(at).filter(|address| Family::of(*address) == family).collect()
+    }
+
+    /// Gives all addresses of pods whose namespaces are known.
+    pub(crate) fn known(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let is_known =
+            |at: usize| self.world.namespaces.contains_key(&self.pods[at].place.namespace);
+        self.ends.iter().filter(move |(_, at)| is_known(*at)).map(|(address, _)| *address)
     }
 
     /// Says how many ends there are.

@@ -6,9 +6,14 @@ mod describe;
 mod explain;
 mod index;
 mod object;
+
+mod pen;
 mod rules;
 mod selector;
 mod span;
+mod step;
+mod way;
+mod wider;
 mod world;
 
 pub use change::{TABLE, change, replace};
@@ -22,4 +27,5 @@ pub use object::{
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use selector::{Labels, NotASelector, Selector};
 pub use span::{Family, Span};
+pub use wider::{Action, Subject, Tier, Turn, WiderKind, WiderName, WiderPolicy, WiderRule, wider};
 pub use world::{NAME_LABEL, PolicyName, World, with_name};

@@ -402,7 +402,7 @@ impl WrittenBlock {
 }
 
 /// Reads a range; bits behind the prefix do not count, as they do not for Kubernetes.
-fn range(text: &str) -> Result<Cidr, String> {
+pub(super) fn range(text: &str) -> Result<Cidr, String> {
     let shape = || format!("{text:?} is not a range such as 10.0.0.0/8");
     let (address, prefix) = text.split_once('/').ok_or_else(shape)?;
     let address: IpAddr = address.parse().map_err(|_| shape())?;

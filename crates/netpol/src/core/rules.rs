@@ -40,6 +40,10 @@ pub enum Kind {
     OwnVerdicts,
     /// The other end, with a verdict.
     PeerVerdicts,
+    /// The other end.
+    Peer,
+    /// Ranges that hold the other end.
+    PeerRanges,
     /// Ranges that hold pods of the node.
     OwnRanges,
     /// A pod of the node that is its own other end.
@@ -76,8 +80,10 @@ pub enum Verdict {
     Accept,
     /// Another chain decides.
     Goto(String),
-    /// Another chain may accept.
+    /// Another chain may decide.
     Jump(String),
+    /// What led to this chain goes on.
+    Return,
 }
 
 /// A rule of a chain.
@@ -85,8 +91,8 @@ pub enum Verdict {
 pub enum Line {
     /// Does what a map says of the packet.
     Ask(String),
-    /// Lets through what a set has, of one protocol or of all.
-    Accept(String, Option<Protocol>),
+    /// Does so with what a set has, of one protocol or of all.
+    Found(String, Option<Protocol>, Verdict),
     /// Drops what a set has, which is the way of pods that are not known yet.
     Drop(String),
     /// Counts, writes down and drops.
@@ -117,7 +123,7 @@ impl RuleSet {
         let family = Family::of(connection.client);
         let line = |line: &Line| match line {
             Line::Refuse(of, _) => *of == family,
-            Line::Ask(set) | Line::Accept(set, _) | Line::Drop(set) => {
+            Line::Ask(set) | Line::Found(set, ..) | Line::Drop(set) => {
                 self.sets.get(set).is_some_and(|set| set.family == family)
             }
         };
@@ -131,35 +137,33 @@ impl RuleSet {
         is_ours: &dyn Fn(&Line) -> bool,
     ) -> Option<bool> {
         for line in self.chains.get(chain)?.iter().filter(|line| is_ours(line)) {
-            match line {
+            let verdict = match line {
                 Line::Refuse(..) => return Some(false),
-                Line::Drop(set) => {
-                    if self.sets.get(set)?.find(connection).is_some() {
-                        return Some(false);
-                    }
-                }
-                Line::Accept(set, protocol) => {
+                Line::Drop(set) => match self.sets.get(set)?.find(connection) {
+                    Some(_) => return Some(false),
+                    None => continue,
+                },
+                Line::Found(set, protocol, verdict) => {
                     let fits = match (protocol, connection.port) {
                         (None, _) => true,
                         (Some(wanted), Some((protocol, _))) => *wanted == protocol,
                         (Some(_), None) => false,
                     };
-                    if fits && self.sets.get(set)?.find(connection).is_some() {
-                        return Some(true);
+                    let found = fits && self.sets.get(set)?.find(connection).is_some();
+                    found.then_some(verdict)
+                }
+                Line::Ask(map) => self.sets.get(map)?.find(connection).flatten(),
+            };
+            match verdict {
+                None => {}
+                Some(Verdict::Accept) => return Some(true),
+                Some(Verdict::Return) => return None,
+                Some(Verdict::Goto(chain)) => return self.walk(chain, connection, is_ours),
+                Some(Verdict::Jump(chain)) => {
+                    if let Some(decided) = self.walk(chain, connection, is_ours) {
+                        return Some(decided);
                     }
                 }
-                Line::Ask(map) => match self.sets.get(map)?.find(connection) {
-                    None | Some(None) => {}
-                    Some(Some(Verdict::Accept)) => return Some(true),
-                    Some(Some(Verdict::Goto(chain))) => {
-                        return self.walk(chain, connection, is_ours);
-                    }
-                    Some(Some(Verdict::Jump(chain))) => {
-                        if let Some(decided) = self.walk(chain, connection, is_ours) {
-                            return Some(decided);
-                        }
-                    }
-                },
             }
         }
         None
@@ -170,11 +174,16 @@ impl RuleSet {
         let mut reached: BTreeSet<String> =
             Direction::BOTH.iter().map(|way| way.word().to_owned()).collect();
         for line in self.chains.values().flatten() {
-            if let Line::Ask(set) | Line::Accept(set, _) | Line::Drop(set) = line {
+            if let Line::Ask(set) | Line::Found(set, ..) | Line::Drop(set) = line {
                 reached.insert(set.clone());
             }
         }
-        for verdict in self.sets.values().flat_map(|set| set.elements.values()).flatten() {
+        let of_lines = self.chains.values().flatten().filter_map(|line| match line {
+            Line::Found(_, _, verdict) => Some(verdict),
+            _ => None,
+        });
+        let of_maps = self.sets.values().flat_map(|set| set.elements.values()).flatten();
+        for verdict in of_lines.chain(of_maps) {
             if let Verdict::Goto(chain) | Verdict::Jump(chain) = verdict {
                 reached.insert(chain.clone());
             }
@@ -203,8 +212,9 @@ impl Set {
         };
         let fits = |element: &Element| match self.kind {
             Kind::OwnVerdicts | Kind::Own | Kind::Refused => element.address == own,
-            Kind::PeerVerdicts => element.address == peer,
+            Kind::PeerVerdicts | Kind::Peer => element.address == peer,
             Kind::OwnRanges => within(&element.to, own),
+            Kind::PeerRanges => within(&element.to, peer),
             Kind::Itself => element.address == own && element.address == peer,
             Kind::OwnPort | Kind::OwnPorts => element.address == own && port(element),
             Kind::OwnBlocks => element.address == own && within(&element.to, peer),
@@ -222,6 +232,7 @@ impl fmt::Display for Verdict {
             Self::Accept => f.write_str("accept"),
             Self::Goto(chain) => write!(f, "goto {chain}"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
+            Self::Return => f.write_str("return"),
         }
     }
 }

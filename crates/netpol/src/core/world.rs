@@ -7,6 +7,7 @@ use ringfort_model::network_policy::Defaults;
 
 use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
 use super::selector::{Labels, Selector};
+use super::wider::{WiderName, WiderPolicy};
 
 /// The label by which Kubernetes itself names every namespace.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -20,6 +21,8 @@ pub struct World {
     pub pods: BTreeMap<Place, Pod>,
     /// The policies.
     pub policies: BTreeMap<Place, Policy>,
+    /// The cluster-wide policies.
+    pub wider: BTreeMap<WiderName, WiderPolicy>,
     defaults: Defaults,
     default: Policy,
 }
@@ -31,6 +34,8 @@ pub enum PolicyName {
     Default,
     /// A NetworkPolicy.
     Object(Place),
+    /// A cluster-wide policy.
+    Wider(WiderName),
 }
 
 impl fmt::Display for PolicyName {
@@ -38,6 +43,7 @@ impl fmt::Display for PolicyName {
         match self {
             Self::Default => f.write_str("the default of the cluster"),
             Self::Object(place) => write!(f, "NetworkPolicy {place}"),
+            Self::Wider(name) => name.fmt(f),
         }
     }
 }
@@ -63,7 +69,7 @@ impl World {
             && !self.defaults.open_labels.iter().any(opened)
     }
 
-    /// Finds the policies that close a way of a pod; without any, the way is open.
+    /// Finds what closes a way of a pod, but for cluster-wide policies; without any of it, the way is open.
     pub fn closing<'a>(
         &'a self,
         place: &'a Place,

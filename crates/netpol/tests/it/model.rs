@@ -15,6 +15,14 @@ pub(crate) struct Asked<'a> {
     pub(crate) server_ip: IpAddr,
     pub(crate) protocol: &'a str,
     pub(crate) port: u16,
+    pub(crate) by: By,
+}
+
+/// How a pod reaches itself: packets to its own address stay within it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum By {
+    Address,
+    Service,
 }
 
 /// What holds without a policy: closed but for DNS, or open.
@@ -33,10 +41,111 @@ impl Asked<'_> {
     }
 
     fn judge(&self, pod: &Value, way: &str, closed: Closed) -> bool {
-        let namespace = &pod["metadata"]["namespace"];
-        if self.client_ip == self.server_ip {
+        let itself = self.client_ip == self.server_ip;
+        if itself && self.by == By::Address {
             return true;
         }
+        match self.tier(pod, way, "Admin") {
+            Some("Accept" | "Allow") => return true,
+            Some("Deny") => return false,
+            _ => {}
+        }
+        let is_selected = self.cluster.policies.iter().any(|it| is_for(it, pod, way));
+        if !is_selected {
+            match self.tier(pod, way, "Baseline") {
+                Some("Accept" | "Allow") => return true,
+                Some("Deny") => return false,
+                _ => {}
+            }
+        }
+        itself || self.judge_by_network_policies(pod, way, closed)
+    }
+
+    /// Gives what the first rule of a tier says that means this connection.
+    fn tier(&self, pod: &Value, way: &str, tier: &str) -> Option<&'static str> {
+        let kinds = ["ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"];
+        let tier_of = |it: &Value| match it["kind"].as_str().unwrap() {
+            "AdminNetworkPolicy" => "Admin".to_owned(),
+            "BaselineAdminNetworkPolicy" => "Baseline".to_owned(),
+            _ => it["spec"]["tier"].as_str().unwrap().to_owned(),
+        };
+        let mut policies: Vec<&Value> = self.cluster.wider.iter().collect();
+        policies.retain(|it| tier_of(it) == tier && self.is_any_of(&it["spec"]["subject"], pod));
+        policies.sort_by_key(|it| {
+            let kind = kinds.iter().position(|kind| it["kind"] == *kind);
+            let name = it["metadata"]["name"].as_str().unwrap().to_owned();
+            (it["spec"]["priority"].as_u64().unwrap_or(0), kind, name)
+        });
+        let (rules, peers) = if way == "Egress" { ("egress", "to") } else { ("ingress", "from") };
+        for rule in policies.iter().flat_map(|it| list(&it["spec"][rules])) {
+            let action = ["Accept", "Allow", "Deny", "Pass"];
+            let action = *action.iter().find(|it| rule["action"] == **it).unwrap();
+            let peers = list(&rule[peers]);
+            let odd =
+                |peer: &Value| peer.get("domainNames").or(peer.get("fromTheFuture")).is_some();
+            if peers.iter().any(odd) {
+                match action {
+                    "Accept" | "Allow" => continue,
+                    _ => return Some("Deny"),
+                }
+            }
+            let ports = [list(&rule["protocols"]), list(&rule["ports"])].concat();
+            if peers.iter().any(|it| self.is_wider_peer(it, way))
+                && (ports.is_empty() || ports.iter().any(|it| self.is_wider_port(it)))
+            {
+                return Some(action);
+            }
+        }
+        None
+    }
+
+    fn is_any_of(&self, selectors: &Value, pod: &Value) -> bool {
+        let namespace = self.namespace(&pod["metadata"]["namespace"]);
+        match selectors.get("pods") {
+            Some(both) => {
+                selects(&both["namespaceSelector"], namespace) && selects(&both["podSelector"], pod)
+            }
+            None => selects(&selectors["namespaces"], namespace),
+        }
+    }
+
+    fn is_wider_peer(&self, peer: &Value, way: &str) -> bool {
+        let (other, ip) = match way {
+            "Egress" => (self.server, self.server_ip),
+            _ => (self.client, self.client_ip),
+        };
+        match peer.get("networks") {
+            Some(all) => list(all).iter().any(|range| within(range.as_str().unwrap(), ip)),
+            None => other.is_some_and(|pod| self.is_any_of(peer, pod)),
+        }
+    }
+
+    fn is_wider_port(&self, port: &Value) -> bool {
+        let named = port.get("destinationNamedPort").or(port.get("namedPort"));
+        if let Some(name) = named {
+            return self.server.is_some_and(|pod| {
+                list(&pod["spec"]["containers"][0]["ports"]).iter().any(|it| {
+                    it["name"] == *name
+                        && it["containerPort"] == self.port
+                        && it["protocol"].as_str().unwrap_or("TCP") == self.protocol
+                })
+            });
+        }
+        let within = |range: &Value| {
+            (range["start"].as_u64().unwrap()..=range["end"].as_u64().unwrap())
+                .contains(&self.port.into())
+        };
+        if let Some(older) = port.get("portNumber").or(port.get("portRange")) {
+            return older["protocol"] == self.protocol
+                && (older["port"] == self.port || older.get("start").is_some() && within(older));
+        }
+        let Some(newer) = port.get(self.protocol.to_lowercase()) else { return false };
+        let wanted = &newer["destinationPort"];
+        wanted["number"] == self.port || wanted.get("range").is_some_and(within)
+    }
+
+    fn judge_by_network_policies(&self, pod: &Value, way: &str, closed: Closed) -> bool {
+        let namespace = &pod["metadata"]["namespace"];
         let mut isolated = false;
         if closed.0 && self.namespace(namespace)["metadata"]["labels"]["opened"].is_null() {
             isolated = true;
@@ -46,10 +155,7 @@ impl Asked<'_> {
         }
         for policy in &self.cluster.policies {
             let spec = &policy["spec"];
-            if policy["metadata"]["namespace"] != *namespace
-                || !selects(&spec["podSelector"], pod)
-                || !is_of_way(spec, way)
-            {
+            if !is_for(policy, pod, way) {
                 continue;
             }
             isolated = true;
@@ -120,6 +226,12 @@ impl Asked<'_> {
             }),
         }
     }
+}
+
+fn is_for(policy: &Value, pod: &Value, way: &str) -> bool {
+    policy["metadata"]["namespace"] == pod["metadata"]["namespace"]
+        && selects(&policy["spec"]["podSelector"], pod)
+        && is_of_way(&policy["spec"], way)
 }
 
 fn is_of_way(spec: &Value, way: &str) -> bool {

@@ -13,6 +13,7 @@ pub(crate) struct Cluster {
     pub(crate) namespaces: Vec<Value>,
     pub(crate) pods: Vec<Value>,
     pub(crate) policies: Vec<Value>,
+    pub(crate) wider: Vec<Value>,
 }
 
 pub(crate) fn cluster(chance: &mut Chance) -> Cluster {
@@ -28,7 +29,9 @@ pub(crate) fn cluster(chance: &mut Chance) -> Cluster {
     let pods = (0..14).map(|number| pod(chance, number)).collect();
     let many = chance.below(9);
     let policies = (0..many).map(|number| policy(chance, number)).collect();
-    Cluster { namespaces, pods, policies }
+    let many = chance.below(6);
+    let wider = (0..many).map(|number| wider(chance, number)).collect();
+    Cluster { namespaces, pods, policies, wider }
 }
 
 fn labels(chance: &mut Chance) -> Map<String, Value> {
@@ -156,4 +159,100 @@ fn policy(chance: &mut Chance, number: usize) -> Value {
         "metadata": {"name": format!("np{number}"), "namespace": chance.pick(&NAMESPACES)},
         "spec": spec,
     })
+}
+
+fn wider_selectors(chance: &mut Chance) -> Value {
+    match chance.once_in(2) {
+        true => json!({"namespaces": selector(chance)}),
+        false => json!({"pods": {
+            "namespaceSelector": selector(chance), "podSelector": selector(chance),
+        }}),
+    }
+}
+
+fn wider_peer(chance: &mut Chance, way: &str) -> Value {
+    match chance.below(6) {
+        0 if way == "egress" => json!({"networks": [
+            chance.pick(&["10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/0", "192.0.2.0/24", "10.1.1.0/28"]),
+            chance.pick(&["::/0", "fd00:1::/64", "2001:db8::/32"]),
+        ]}),
+        1 if way == "egress" => json!({"networks": [chance.pick(&["10.0.0.0/24", "fd00::/16"])]}),
+        2 => json!({"namespaces": {}}),
+        _ => wider_selectors(chance),
+    }
+}
+
+fn wider_number(chance: &mut Chance) -> Value {
+    match chance.once_in(3) {
+        true => {
+            json!({"range": {"start": chance.pick(&[1, 53, 80]), "end": chance.pick(&[90, 443, 65535])}})
+        }
+        false => json!({"number": chance.pick(&PORTS)}),
+    }
+}
+
+/// Ports as the newer kind writes them, and as the older ones do.
+fn wider_port(chance: &mut Chance, kind: &str, of_pods: bool) -> Value {
+    let name = chance.pick(&["web", "dns"]);
+    let by_name = chance.once_in(4) && of_pods;
+    if kind == "ClusterNetworkPolicy" {
+        return match by_name {
+            true => json!({"destinationNamedPort": name}),
+            false => {
+                let protocol = chance.pick(&["tcp", "udp", "sctp"]);
+                json!({protocol: {"destinationPort": wider_number(chance)}})
+            }
+        };
+    }
+    let protocol = chance.pick(&PROTOCOLS);
+    match (by_name, chance.once_in(3)) {
+        (true, _) => json!({"namedPort": name}),
+        (false, true) => json!({"portRange": {"protocol": protocol, "start": 53, "end": 443}}),
+        (false, false) => {
+            json!({"portNumber": {"protocol": protocol, "port": chance.pick(&PORTS)}})
+        }
+    }
+}
+
+fn wider_rule(chance: &mut Chance, kind: &str, way: &str) -> Value {
+    let accept = if kind == "ClusterNetworkPolicy" { "Accept" } else { "Allow" };
+    let pass = if kind == "BaselineAdminNetworkPolicy" { "Deny" } else { "Pass" };
+    let mut rule = json!({"action": chance.pick(&[accept, "Deny", pass])});
+    let many = 1 + chance.below(2);
+    let mut peers: Vec<Value> = (0..many).map(|_| wider_peer(chance, way)).collect();
+    if chance.once_in(12) {
+        peers.push(match way {
+            "egress" => json!({"domainNames": ["example.org"]}),
+            _ => json!({"fromTheFuture": {}}),
+        });
+    }
+    let of_pods = peers.iter().all(|peer| peer["networks"].is_null());
+    rule[if way == "egress" { "to" } else { "from" }] = json!(peers);
+    if !chance.once_in(3) {
+        let many = 1 + chance.below(3);
+        let key = if kind == "ClusterNetworkPolicy" { "protocols" } else { "ports" };
+        rule[key] = (0..many).map(|_| wider_port(chance, kind, of_pods)).collect();
+    }
+    rule
+}
+
+fn wider(chance: &mut Chance, number: usize) -> Value {
+    let newer = "ClusterNetworkPolicy";
+    let kind =
+        chance.pick(&[newer, newer, newer, "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"]);
+    let mut spec = json!({"subject": wider_selectors(chance)});
+    for way in ["ingress", "egress"] {
+        if !chance.once_in(3) {
+            let many = chance.below(4);
+            spec[way] = (0..many).map(|_| wider_rule(chance, kind, way)).collect();
+        }
+    }
+    if kind == newer {
+        spec["tier"] = json!(chance.pick(&["Admin", "Admin", "Baseline"]));
+    }
+    if kind != "BaselineAdminNetworkPolicy" {
+        // Few numbers, so that some are the same.
+        spec["priority"] = json!(chance.below(4) * 7);
+    }
+    json!({"kind": kind, "metadata": {"name": format!("wide{number}")}, "spec": spec})
 }

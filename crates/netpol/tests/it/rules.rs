@@ -9,7 +9,7 @@ use ringfort_netpol::core::{
 use serde_json::{Value, json};
 
 use crate::chance::Chance;
-use crate::model::{Asked, Closed};
+use crate::model::{Asked, By, Closed};
 use crate::random::{Cluster, NODES, PORTS, cluster};
 use crate::world::{home, world};
 
@@ -39,7 +39,7 @@ fn is_on(pod: Option<&Value>, node: &str) -> bool {
     pod.is_some_and(|pod| pod["spec"]["nodeName"] == node)
 }
 
-fn each_connection(cluster: &Cluster, mut check: impl FnMut(&Asked<'_>, Connection)) {
+fn each_connection(cluster: &Cluster, by: By, mut check: impl FnMut(&Asked<'_>, Connection)) {
     let ends = ends(cluster);
     for (client_ip, client) in &ends {
         for (server_ip, server) in &ends {
@@ -56,6 +56,7 @@ fn each_connection(cluster: &Cluster, mut check: impl FnMut(&Asked<'_>, Connecti
                         server_ip: *server_ip,
                         protocol: word,
                         port,
+                        by,
                     };
                     let connection = Connection {
                         client: *client_ip,
@@ -81,7 +82,7 @@ fn rules_let_through_what_policies_allow_and_nothing_else() {
         for rules in &rules {
             assert_eq!(rules.unreached(), BTreeSet::new(), "seed {seed}");
         }
-        each_connection(&cluster, |asked, connection| {
+        each_connection(&cluster, By::Service, |asked, connection| {
             for (node, rules) in NODES.iter().zip(&rules) {
                 let ways = [
                     (Direction::Egress, asked.client, asked.egress(Closed(closed))),
@@ -115,7 +116,7 @@ fn explanations_agree_with_policies() {
             Some(pod) => End::Pod(place(pod).unwrap()),
             None => End::Address(ip),
         };
-        each_connection(&cluster, |asked, connection| {
+        each_connection(&cluster, By::Address, |asked, connection| {
             let (protocol, port) = connection.port.unwrap();
             let question = Question {
                 from: end(asked.client, asked.client_ip),

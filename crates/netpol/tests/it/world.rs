@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::network_policy::{Defaults, Names};
-use ringfort_netpol::core::{Home, World, labels, place, pod, policy};
+use ringfort_netpol::core::{Home, WiderKind, World, labels, place, pod, policy, wider};
 
 use crate::random::{Cluster, NODES};
 
@@ -26,6 +26,10 @@ pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
     }
     for object in &cluster.policies {
         world.policies.insert(place(object).unwrap(), policy(object).unwrap());
+    }
+    for object in &cluster.wider {
+        let kind = WiderKind::ALL.into_iter().find(|kind| object["kind"] == kind.word()).unwrap();
+        world.wider.extend(wider(kind, object));
     }
     world
 }
