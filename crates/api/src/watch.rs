@@ -3,7 +3,6 @@
 //! kube-rs has a room for this as well; it brings twenty packages for what is a list, a watch, and
 //! another list where the server has forgotten where the watch was.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -55,8 +54,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Cluster {
-    /// Tells of all objects of a kind, and then of each change, for ever.
-    pub async fn watch(&self, what: Watched, mut tell: impl FnMut(Heard)) -> Infallible {
+    /// Tells of all objects of a kind, and then of each change, for as long as the server knows the kind.
+    pub async fn watch(&self, what: Watched, mut tell: impl FnMut(Heard)) {
         let of = GroupVersionKind::gvk(what.group, what.version, what.kind);
         let resource = ApiResource::from_gvk_with_plural(&of, what.plural);
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
@@ -71,6 +70,11 @@ impl Cluster {
                 Ok(next) => {
                     at = next;
                     pause = FIRST_PAUSE;
+                }
+                // Only a list says that there is no such kind: a watch that is lost begins with one.
+                Err(error) if error.status() == Some(404) && at.take().is_none() => {
+                    tell(Heard::Trouble(error));
+                    return;
                 }
                 Err(error) => {
                     tell(Heard::Trouble(error));

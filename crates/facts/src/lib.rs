@@ -6,3 +6,4 @@ pub mod certificate;
 pub mod component;
 pub mod fact;
 pub mod manifest;
+pub mod network;

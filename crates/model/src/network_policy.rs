@@ -52,3 +52,59 @@ pub struct Names {
     /// The port that they listen on, over UDP and TCP.
     pub port: u16,
 }
+
+/// The group of cluster-wide policies: <https://network-policy-api.sigs.k8s.io/>.
+pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
+
+/// A kind of cluster-wide policies.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum WiderKind {
+    /// Of either tier.
+    Cluster,
+    /// Of the Admin tier; the kind before it.
+    Admin,
+    /// Of the Baseline tier; the kind before it.
+    Baseline,
+}
+
+impl WiderKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Cluster, Self::Admin, Self::Baseline];
+
+    /// Gives the name of the kind.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cluster => "ClusterNetworkPolicy",
+            Self::Admin => "AdminNetworkPolicy",
+            Self::Baseline => "BaselineAdminNetworkPolicy",
+        }
+    }
+
+    /// Gives its name in addresses.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Cluster => "clusternetworkpolicies",
+            Self::Admin => "adminnetworkpolicies",
+            Self::Baseline => "baselineadminnetworkpolicies",
+        }
+    }
+
+    /// Finds the kind of a name.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Gives the best of the versions that it is read in, of those that are offered.
+    pub fn best(self, offered: &[impl AsRef<str>]) -> Option<&'static str> {
+        let is_offered = |version: &&str| offered.iter().any(|it| it.as_ref() == *version);
+        self.versions().iter().copied().find(is_offered)
+    }
+
+    /// Gives the versions of it that are read, the best first.
+    pub fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::Cluster => &["v1beta1", "v1alpha2"],
+            Self::Admin | Self::Baseline => &["v1alpha1"],
+        }
+    }
+}

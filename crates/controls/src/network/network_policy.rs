@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::network_policy::{WIDER_GROUP, WiderKind};
 use ringfort_spec::{Limit, Provider, Spec};
 use serde_json::json;
 
@@ -33,10 +34,7 @@ pub static CONTROL: Control = Control {
 pub const PLUGIN: &str = "ringfort-policy";
 /// The unit of the enforcer.
 pub const UNIT: &str = "ringfort-policy.service";
-/// The group of cluster-wide policies, which the enforcer does not read:
-/// <https://network-policy-api.sigs.k8s.io/>.
-pub const WIDER_GROUP: &str = "policy.networking.k8s.io";
-/// The user as whom it hears of the three kinds that it needs.
+/// The user as whom it hears of the kinds that it needs.
 pub const USER: &str = "ringfort:network-policy";
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
@@ -45,6 +43,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     }
     draft.everywhere(|at| enforcer(spec, at));
     let group = "rbac.authorization.k8s.io";
+    let wider: Vec<&str> = WiderKind::ALL.iter().map(|kind| kind.plural()).collect();
     let watch = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["list", "watch"]});
     draft.object(json!({
         "apiVersion": format!("{group}/v1"),
@@ -53,6 +52,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         "rules": [
             watch("", &["namespaces", "pods"]),
             watch("networking.k8s.io", &["networkpolicies"]),
+            watch(WIDER_GROUP, &wider),
         ],
     }));
     draft.object(json!({

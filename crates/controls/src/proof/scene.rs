@@ -89,7 +89,11 @@ impl Scene {
             public_key: Digest::of(authority.common_name().as_bytes()),
         };
         let secret = FileSeen { mode: "600".to_owned(), user: 0, group: 0 };
-        let files = [("/etc/kubernetes/pki/sa.key".to_owned(), secret)];
+        let told = FileSeen { mode: "644".to_owned(), user: 0, group: 0 };
+        let files = [
+            ("/etc/kubernetes/network-policy.json".to_owned(), told),
+            ("/etc/kubernetes/pki/sa.key".to_owned(), secret),
+        ];
         Self {
             namespace: "canary".to_owned(),
             nonce: "nonce-4711".to_owned(),

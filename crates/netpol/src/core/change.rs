@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use super::object::{Direction, Protocol};
+use ringfort_facts::network::{Direction, Protocol};
+
 use super::rules::{Element, Kind, Line, RuleSet, Set, Verdict};
 use super::span::{Family, Span};
 

@@ -12,10 +12,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ringfort_facts::network::{Direction, Place};
 use ringfort_model::net::Cidr;
 
 use super::index::{Index, Owner};
-use super::object::{Direction, Place};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, RuleSet, Verdict};
 use super::span::{Family, Span, of_range};

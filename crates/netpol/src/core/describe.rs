@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::object::{Direction, Peer, Port, Rule};
+use ringfort_facts::network::{Action, Direction, Rule};
+
+use super::turn::Turn;
 
 /// A rule as a sentence without its beginning: what it lets through, one way.
 pub struct Described<'a>(pub &'a Rule, pub Direction);
@@ -26,6 +28,25 @@ impl fmt::Display for Described<'_> {
     }
 }
 
+/// A rule of a tier as a sentence without its end: what it does with what, one way.
+pub struct Ruled<'a>(pub &'a Turn<'a>, pub Direction);
+
+impl fmt::Display for Ruled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Turn { rule, .. }, direction) = self;
+        let verb = match rule.action {
+            Action::Accept => "accepts",
+            Action::Deny => "denies",
+            Action::Pass => "passes on",
+        };
+        match (&rule.means, rule.in_force()) {
+            (Ok(rule), _) => write!(f, "{verb} connections {}", Described(rule, *direction)),
+            (Err(doubt), None) => write!(f, "accepts nothing, since {doubt}"),
+            (Err(doubt), Some(_)) => write!(f, "denies everything, since {doubt}"),
+        }
+    }
+}
+
 fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, all: &[T], between: &str) -> fmt::Result {
     for (at, each) in all.iter().enumerate() {
         if at > 0 {
@@ -34,40 +55,4 @@ fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, all: &[T], between: &str) -
         each.fmt(f)?;
     }
     Ok(())
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pods { namespaces, pods } => {
-                match pods.is_empty() {
-                    true => f.write_str("all pods")?,
-                    false => write!(f, "pods with {pods}")?,
-                }
-                match namespaces {
-                    None => f.write_str(" of its own namespace"),
-                    Some(all) if all.is_empty() => f.write_str(" of all namespaces"),
-                    Some(some) => write!(f, " of namespaces with {some}"),
-                }
-            }
-            Self::Block { range, except } if except.is_empty() => range.fmt(f),
-            Self::Block { range, except } => {
-                write!(f, "{range} without ")?;
-                list(f, except, ", ")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Numbers(protocol, 0, u16::MAX) => write!(f, "every {protocol} port"),
-            Self::Numbers(protocol, first, last) if first == last => {
-                write!(f, "{protocol} {first}")
-            }
-            Self::Numbers(protocol, first, last) => write!(f, "{protocol} {first} to {last}"),
-            Self::Name(protocol, name) => write!(f, "the {protocol} port called {name:?}"),
-        }
-    }
 }

@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
+use ringfort_facts::network::{
+    Action, Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule, Tier, WiderName,
+};
+
+use super::turn::Turn;
 use super::world::{PolicyName, World};
 
 /// An end of a connection.
@@ -41,12 +45,27 @@ pub enum PortWanted {
 pub struct Side {
     /// The way, seen from the end that is judged.
     pub direction: Direction,
+    /// The rules of tiers that decided or passed on, in order; behind what decides nothing is judged.
+    pub rulings: Vec<Ruling>,
     /// The policies that close the way; without any it is open.
     pub closed_by: Vec<PolicyName>,
     /// The rules that allow it all the same: the policy, and the rule's place in it, from 0.
     pub allowed_by: Vec<(PolicyName, usize)>,
     /// What comes of it.
     pub verdict: Allowed,
+}
+
+/// What a rule of a tier did with a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ruling {
+    /// The tier.
+    pub tier: Tier,
+    /// The policy.
+    pub policy: WiderName,
+    /// The rule's place in it, from 0.
+    pub at: usize,
+    /// What it did.
+    pub action: Action,
 }
 
 /// What comes of a connection.
@@ -67,6 +86,8 @@ pub enum Why {
     Open,
     /// A rule allows it.
     Rule,
+    /// A rule of a tier accepts it.
+    Accepted,
     /// A pod always reaches itself.
     Itself,
     /// The end is no pod.
@@ -204,44 +225,130 @@ fn port(to: &Met<'_>, question: &Question) -> Result<u16, NoAnswer> {
 }
 
 fn side(world: &World, direction: Direction, own: &Met<'_>, peer: &Met<'_>, asked: Asked) -> Side {
-    let done = |closed_by, allowed_by, verdict| Side { direction, closed_by, allowed_by, verdict };
-    let open = |why| done(Vec::new(), Vec::new(), Allowed::Yes(why));
-    let Some((place, pod)) = own.pod else { return open(Why::NoPod) };
-    if pod.host_network {
-        return open(Why::HostNetwork);
-    }
-    let closing = world.closing(place, pod, direction);
-    if closing.is_empty() {
-        return open(Why::Open);
-    }
-    let closed_by = closing.iter().map(|(name, _)| name.clone()).collect();
-    if peer.pod.is_some_and(|(other, _)| other == place) {
-        return done(closed_by, Vec::new(), Allowed::Yes(Why::Itself));
-    }
-    let server = match direction {
-        Direction::Egress => peer.pod,
-        Direction::Ingress => own.pod,
+    let mut side = Side {
+        direction,
+        rulings: Vec::new(),
+        closed_by: Vec::new(),
+        allowed_by: Vec::new(),
+        verdict: Allowed::Yes(Why::NoPod),
     };
-    let mut allowed_by = Vec::new();
-    let mut gap = None;
-    for (name, policy) in &closing {
-        for (at, rule) in rules(policy, direction) {
-            if !rule.ports.is_empty() && !ports(rule, asked, server.map(|(_, pod)| pod)) {
-                continue;
-            }
-            match peers(world, &place.namespace, rule, peer) {
-                Ok(true) => allowed_by.push((name.clone(), at)),
-                Ok(false) => {}
-                Err(why) => gap = Some(why),
+    let Some(own) = own.pod else { return side };
+    let judge = Judge { world, own, peer, asked };
+    side.verdict = judge.verdict(&mut side);
+    side
+}
+
+/// Judges a connection at one end.
+struct Judge<'a> {
+    world: &'a World,
+    own: (&'a Place, &'a Pod),
+    peer: &'a Met<'a>,
+    asked: Asked,
+}
+
+impl Judge<'_> {
+    fn verdict(&self, side: &mut Side) -> Allowed {
+        let (place, pod) = self.own;
+        if pod.host_network {
+            return Allowed::Yes(Why::HostNetwork);
+        }
+        let closing = self.world.closing(place, pod, side.direction);
+        // What a pod says to its own address does not leave it.
+        let is_itself = self.peer.pod.is_some_and(|(other, _)| other == place);
+        let is_selected = closing.iter().any(|(name, _)| *name != PolicyName::Default);
+        let tiers: &[Tier] = match (is_itself, is_selected) {
+            (true, _) => &[],
+            (false, true) => &[Tier::Admin],
+            (false, false) => &[Tier::Admin, Tier::Baseline],
+        };
+        for tier in tiers {
+            if let Some(decided) = self.tier(*tier, side) {
+                return decided;
             }
         }
+        side.closed_by = closing.iter().map(|(name, _)| name.clone()).collect();
+        match (closing.as_slice(), is_itself) {
+            ([], false) => Allowed::Yes(Why::Open),
+            (_, true) => Allowed::Yes(Why::Itself),
+            (closing, false) => self.closed(closing, side),
+        }
     }
-    let verdict = match (allowed_by.is_empty(), gap) {
-        (false, _) => Allowed::Yes(Why::Rule),
-        (true, Some(why)) => Allowed::Unknown(why),
-        (true, None) => Allowed::No,
-    };
-    done(closed_by, allowed_by, verdict)
+
+    /// Says what a tier decides, if it does.
+    fn tier(&self, tier: Tier, side: &mut Side) -> Option<Allowed> {
+        for turn in self.world.turns(self.own, side.direction, tier) {
+            let action = match self.is_meant(&turn, side.direction) {
+                Err(why) => return Some(Allowed::Unknown(why)),
+                Ok(false) => continue,
+                Ok(true) => turn.rule.action,
+            };
+            side.rulings.push(Ruling { tier, policy: turn.name.clone(), at: turn.at, action });
+            return match action {
+                Action::Accept => Some(Allowed::Yes(Why::Accepted)),
+                Action::Deny => Some(Allowed::No),
+                Action::Pass => None,
+            };
+        }
+        None
+    }
+
+    /// Whether a rule of a tier means the connection; or why that cannot be said.
+    fn is_meant(&self, turn: &Turn<'_>, direction: Direction) -> Result<bool, String> {
+        let rule = turn
+            .rule
+            .means
+            .as_ref()
+            .map_err(|doubt| format!("{turn}, {direction}[{}]: {doubt}", turn.at))?;
+        if !rule.ports.is_empty() && !ports(rule, self.asked, self.server(direction)) {
+            return Ok(false);
+        }
+        let is_meant = peers(self.world, "", rule, self.peer)?;
+        // Of several addresses of the other end, only some may be in a range.
+        let alone = |address: &IpAddr| {
+            let peer = Met { pod: self.peer.pod, addresses: vec![*address] };
+            peers(self.world, "", rule, &peer)
+        };
+        for address in &self.peer.addresses {
+            if alone(address)? != is_meant {
+                return Err(format!(
+                    "{turn}, {direction}[{}] means some addresses of the other end \
+                     and not all",
+                    turn.at
+                ));
+            }
+        }
+        Ok(is_meant)
+    }
+
+    /// The pod whose ports count.
+    fn server(&self, direction: Direction) -> Option<&Pod> {
+        match direction {
+            Direction::Egress => self.peer.pod.map(|(_, pod)| pod),
+            Direction::Ingress => Some(self.own.1),
+        }
+    }
+
+    fn closed(&self, closing: &[(PolicyName, &Policy)], side: &mut Side) -> Allowed {
+        let (place, _) = self.own;
+        let mut gap = None;
+        for (name, policy) in closing {
+            for (at, rule) in rules(policy, side.direction) {
+                if !rule.ports.is_empty() && !ports(rule, self.asked, self.server(side.direction)) {
+                    continue;
+                }
+                match peers(self.world, &place.namespace, rule, self.peer) {
+                    Ok(true) => side.allowed_by.push((name.clone(), at)),
+                    Ok(false) => {}
+                    Err(why) => gap = Some(why),
+                }
+            }
+        }
+        match (side.allowed_by.is_empty(), gap) {
+            (false, _) => Allowed::Yes(Why::Rule),
+            (true, Some(why)) => Allowed::Unknown(why),
+            (true, None) => Allowed::No,
+        }
+    }
 }
 
 fn rules(policy: &Policy, direction: Direction) -> impl Iterator<Item = (usize, &Rule)> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::object::{Peer, Place, Pod};
-use super::selector::Selector;
+use ringfort_facts::network::{Peer, Place, Pod, Selector};
+
 use super::span::Family;
 use super::world::World;
 

@@ -5,27 +5,28 @@ mod compile;
 mod describe;
 mod explain;
 mod index;
-mod object;
-
 mod pen;
 mod rules;
-mod selector;
 mod span;
 mod step;
+mod turn;
 mod way;
-mod wider;
 mod world;
+
+pub use ringfort_facts::network::{
+    Action, Direction, Labels, NamedPort, NotASelector, Peer, Place, Pod, Policy, Port, Protocol,
+    Rule, Selector, Subject, Tier, Unreadable, WiderName, WiderPolicy, WiderRule, labels, place,
+    pod, policy, wider,
+};
+pub use ringfort_model::network_policy::WiderKind;
 
 pub use change::{TABLE, change, replace};
 pub use compile::{Attached, Home, compile};
-pub use describe::Described;
-pub use explain::{Allowed, Answer, End, NoAnswer, PortWanted, Question, Side, Why, explain};
-pub use object::{
-    Direction, NamedPort, Peer, Place, Pod, Policy, Port, Protocol, Rule, Unreadable, labels,
-    place, pod, policy,
+pub use describe::{Described, Ruled};
+pub use explain::{
+    Allowed, Answer, End, NoAnswer, PortWanted, Question, Ruling, Side, Why, explain,
 };
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
-pub use selector::{Labels, NotASelector, Selector};
 pub use span::{Family, Span};
-pub use wider::{Action, Subject, Tier, Turn, WiderKind, WiderName, WiderPolicy, WiderRule, wider};
+pub use turn::Turn;
 pub use world::{NAME_LABEL, PolicyName, World, with_name};

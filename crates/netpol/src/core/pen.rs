@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::object::Direction;
+use ringfort_facts::network::Direction;
+
 use super::rules::{Element, Kind, Line, RuleSet, Set, Verdict};
 use super::span::Family;
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use super::object::{Direction, Protocol};
+use ringfort_facts::network::{Direction, Protocol};
+
 use super::span::{Family, Span, number};
 
 /// All rules of a node.

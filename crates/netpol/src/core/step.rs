@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use ringfort_facts::network::{Direction, Peer, Port, Protocol, Rule, Selector};
 use ringfort_model::digest::Digest;
 use ringfort_model::net::Cidr;
 
 use super::compile::ranges;
 use super::index::Index;
-use super::object::{Direction, Peer, Port, Protocol, Rule};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, Verdict};
-use super::selector::Selector;
 use super::span::{Family, Span, cut, join, of_range, without};
 use super::world::PolicyName;
 

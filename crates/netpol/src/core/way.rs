@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use ringfort_facts::network::{Action, Direction, Policy, Tier};
+
 use super::compile::{Home, bridge, ranges};
 use super::index::Index;
-use super::object::{Direction, Policy};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, RuleSet, Verdict};
 use super::span::{Family, Span};
 use super::step::{Found, Step, Use};
-use super::wider::{Action, Tier, Turn};
+use super::turn::Turn;
 use super::world::{PolicyName, World};
 
 /// One way of all pods of the node.

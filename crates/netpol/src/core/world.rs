@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ringfort_facts::network::{
+    Direction, Labels, Peer, Place, Pod, Policy, Port, Protocol, Rule, Selector, WiderName,
+    WiderPolicy,
+};
 use ringfort_model::network_policy::Defaults;
-
-use super::object::{Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule};
-use super::selector::{Labels, Selector};
-use super::wider::{WiderName, WiderPolicy};
 
 /// The label by which Kubernetes itself names every namespace.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -99,6 +99,9 @@ pub struct ShownPod {
 /// A way of a pod.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct ShownWay {
+    /// What rules of cluster-wide policies say before and behind NetworkPolicy, in order, a rule a line.
+    #[serde(default)]
+    pub rulings: Vec<String>,
     /// The policies that close it; without any it is open.
     pub closed_by: Vec<String>,
     /// What they let through all the same, a rule a line.

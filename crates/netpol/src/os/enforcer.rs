@@ -25,8 +25,8 @@ use super::nft::{self, NftError};
 use super::refused::{self, Refusal};
 use super::state::{Kind, News, State};
 use crate::core::{
-    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, TABLE, World, change,
-    compile, replace,
+    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, Ruled, TABLE, Tier,
+    World, change, compile, replace,
 };
 
 /// What an enforcer needs.
@@ -155,19 +155,9 @@ fn watch(
     identity: &Identity,
 ) -> Result<mpsc::UnboundedReceiver<(Kind, News)>, EnforceError> {
     let (tell, news) = mpsc::unbounded_channel();
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         let cluster = Cluster::open_watching(settings.server, &settings.server_name, identity)?;
-        let tell = tell.clone();
-        tokio::spawn(async move {
-            cluster
-                .watch(kind.watched(), |heard| {
-                    if let Some(news) = News::read(kind, &heard) {
-                        // Nobody hears it only when the process ends.
-                        let _ = tell.send((kind, news));
-                    }
-                })
-                .await
-        });
+        tokio::spawn(super::hear::hear(cluster, kind, tell.clone()));
     }
     Ok(news)
 }
@@ -502,10 +492,18 @@ impl Enforcer {
                     let rules = policy.rules(direction).into_iter().flatten();
                     rules.map(move |rule| by(rule, direction, name))
                 });
+                let turns = |tier| world.turns((place, pod), direction, tier);
+                let closed = closing.iter().any(|(name, _)| *name != PolicyName::Default);
+                let tiers: &[Tier] =
+                    if closed { &[Tier::Admin] } else { &[Tier::Admin, Tier::Baseline] };
+                let rulings = tiers.iter().flat_map(|tier| turns(*tier));
                 let packets = addresses
                     .iter()
                     .filter_map(|address| counters.get(&(direction.word().to_owned(), *address)));
                 ShownWay {
+                    rulings: rulings
+                        .map(|it| format!("{}, by {it}", Ruled(&it, direction)))
+                        .collect(),
                     allows: allows.collect(),
                     closed_by: closing.iter().map(|(name, _)| name.to_string()).collect(),
                     refused_packets: packets.sum(),
@@ -520,7 +518,13 @@ impl Enforcer {
             sets: rules.sets.len(),
             chains: rules.chains.len(),
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
-            trouble: self.state.trouble.values().cloned().collect(),
+            trouble: self
+                .state
+                .trouble
+                .values()
+                .chain(self.state.unread.values())
+                .cloned()
+                .collect(),
             meddled: self.meddled,
             waited: Waited::of(self.waited.iter().copied()),
             refused: self.refusals().await.unwrap_or_default().into_iter().collect(),

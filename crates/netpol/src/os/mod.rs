@@ -3,6 +3,7 @@
 mod attached;
 mod door;
 mod enforcer;
+mod hear;
 mod listen;
 mod nft;
 mod plugin;

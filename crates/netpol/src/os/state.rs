@@ -2,35 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use ringfort_api::{Heard, Watched};
+use ringfort_api::Heard;
 use serde_json::Value;
 
-use crate::core::{Labels, Place, Pod, Policy, World, labels, place, pod, policy, with_name};
+use crate::core::{
+    Labels, Place, Pod, Policy, WiderKind, WiderName, WiderPolicy, World, labels, place, pod,
+    policy, wider, with_name,
+};
 
-/// The three kinds that decide who may talk to whom.
+/// The kinds that decide who may talk to whom.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
     Namespaces,
     Pods,
     Policies,
+    /// Cluster-wide policies, which not every cluster has.
+    Wider(WiderKind),
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Namespaces, Self::Pods, Self::Policies];
+    /// The kinds that every cluster has.
+    pub(super) const ALWAYS: [Self; 3] = [Self::Namespaces, Self::Pods, Self::Policies];
 
-    pub(super) fn watched(self) -> Watched {
-        match self {
-            Self::Namespaces => {
-                Watched { group: "", version: "v1", kind: "Namespace", plural: "namespaces" }
-            }
-            Self::Pods => Watched { group: "", version: "v1", kind: "Pod", plural: "pods" },
-            Self::Policies => Watched {
-                group: "networking.k8s.io",
-                version: "v1",
-                kind: "NetworkPolicy",
-                plural: "networkpolicies",
-            },
-        }
+    /// All of them.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::ALWAYS.into_iter().chain(WiderKind::ALL.map(Self::Wider))
     }
 }
 
@@ -41,10 +37,13 @@ pub(super) enum News {
     Namespace(String, Labels),
     Pod(Place, Box<Pod>),
     Policy(Place, Policy),
+    Wider(WiderName, Box<WiderPolicy>),
     Complete,
     Gone(Place),
     Listening,
     Trouble(String),
+    /// The server does not know the kind; or only in ways that are not read, which are named.
+    Absent(Option<String>),
 }
 
 impl News {
@@ -75,6 +74,13 @@ impl News {
                 });
                 Self::Policy(place, policy)
             }
+            Kind::Wider(kind) => {
+                let (name, policy) = wider(kind, object)?;
+                for doubt in policy.doubts() {
+                    tracing::warn!(policy = %name, doubt, "rules that are not understood close");
+                }
+                Self::Wider(name, Box::new(policy))
+            }
         })
     }
 }
@@ -88,16 +94,24 @@ pub(super) struct State {
     complete: Vec<Kind>,
     /// What is in the way of hearing a kind, if anything.
     pub(super) trouble: BTreeMap<Kind, String>,
+    /// Kinds that the server has in ways that are not read.
+    pub(super) unread: BTreeMap<Kind, String>,
 }
 
 impl State {
     pub(super) fn new(world: World) -> Self {
-        Self { world, listing: BTreeMap::new(), complete: Vec::new(), trouble: BTreeMap::new() }
+        Self {
+            world,
+            listing: BTreeMap::new(),
+            complete: Vec::new(),
+            trouble: BTreeMap::new(),
+            unread: BTreeMap::new(),
+        }
     }
 
     /// Says whether enough was heard to decide.
     pub(super) fn is_complete(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        Kind::all().all(|kind| self.complete.contains(&kind))
     }
 
     /// Says whether all that happens is heard of now: whoever begins must not begin by old policies.
@@ -117,7 +131,11 @@ impl State {
                 false
             }
             News::Listening => false,
-            News::Complete => self.complete(kind),
+            News::Complete => {
+                self.unread.remove(&kind);
+                self.complete(kind)
+            }
+            News::Absent(unread) => self.absent(kind, unread),
             News::Trouble(why) => {
                 if self.trouble.get(&kind) != Some(&why) {
                     tracing::warn!(?kind, why, "not heard; the rules stay as they are");
@@ -137,6 +155,21 @@ impl State {
         changed || again
     }
 
+    /// Takes it that there is nothing of a kind.
+    fn absent(&mut self, kind: Kind, unread: Option<String>) -> bool {
+        if let Some(why) = &unread
+            && self.unread.get(&kind) != Some(why)
+        {
+            tracing::warn!(?kind, why, "not read, and so not enforced");
+        }
+        match unread {
+            Some(why) => self.unread.insert(kind, why),
+            None => self.unread.remove(&kind),
+        };
+        self.listing.insert(kind, World::default());
+        self.complete(kind)
+    }
+
     fn complete(&mut self, kind: Kind) -> bool {
         let Some(listed) = self.listing.remove(&kind) else { return false };
         let first = !self.complete.contains(&kind);
@@ -148,6 +181,12 @@ impl State {
             Kind::Namespaces => replace(&mut world.namespaces, listed.namespaces),
             Kind::Pods => replace(&mut world.pods, listed.pods),
             Kind::Policies => replace(&mut world.policies, listed.policies),
+            Kind::Wider(kind) => {
+                let mut wider = world.wider.clone();
+                wider.retain(|name, _| name.kind != kind);
+                wider.extend(listed.wider);
+                replace(&mut world.wider, wider)
+            }
         };
         first || changed
     }
@@ -158,12 +197,18 @@ fn put(world: &mut World, kind: Kind, news: News) -> bool {
         News::Namespace(name, labels) => set(&mut world.namespaces, name, labels),
         News::Pod(place, pod) => set(&mut world.pods, place, *pod),
         News::Policy(place, policy) => set(&mut world.policies, place, policy),
+        News::Wider(name, policy) => set(&mut world.wider, name, *policy),
         News::Gone(place) => match kind {
             Kind::Namespaces => world.namespaces.remove(&place.name).is_some(),
             Kind::Pods => world.pods.remove(&place).is_some(),
             Kind::Policies => world.policies.remove(&place).is_some(),
+            Kind::Wider(kind) => {
+                world.wider.remove(&WiderName { kind, name: place.name }).is_some()
+            }
         },
-        News::Begin | News::Complete | News::Listening | News::Trouble(_) => false,
+        News::Begin | News::Complete | News::Listening | News::Trouble(_) | News::Absent(_) => {
+            false
+        }
     }
 }
 
@@ -187,7 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Kind, News, State};
-    use crate::core::{Place, Policy, World};
+    use crate::core::{Place, Policy, WiderKind, World};
 
     fn pod(name: &str, ip: &str) -> Value {
         json!({
@@ -235,7 +280,7 @@ mod tests {
     #[test]
     fn what_is_not_heard_any_more_is_not_current_until_it_is_heard_again() {
         let mut state = State::new(World::default());
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             tell(&mut state, kind, &Heard::Begin);
             tell(&mut state, kind, &Heard::Complete);
         }
@@ -261,14 +306,48 @@ mod tests {
         assert_eq!(state.world.policies[&Place::new("a", "odd")], Policy::closed());
     }
 
+    fn wider(name: &str) -> Heard {
+        Heard::Object(json!({"metadata": {"name": name}, "spec": {
+            "tier": "Admin", "priority": 1, "subject": {"namespaces": {}},
+            "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}],
+        }}))
+    }
+
     #[test]
-    fn nothing_is_decided_before_all_three_kinds_were_told_of() {
+    fn nothing_is_decided_before_every_kind_was_told_of_or_is_not_there() {
         let mut state = State::new(World::default());
-        for kind in Kind::ALL {
-            assert!(!state.is_complete());
+        for kind in Kind::ALWAYS {
             tell(&mut state, kind, &Heard::Begin);
             tell(&mut state, kind, &Heard::Complete);
         }
+        for kind in WiderKind::ALL {
+            assert!(!state.is_complete());
+            assert!(state.take(Kind::Wider(kind), News::Absent(None)));
+        }
         assert!(state.is_complete());
+        // The same once more is nothing to decide.
+        assert!(!state.take(Kind::Wider(WiderKind::Cluster), News::Absent(None)));
+    }
+
+    #[test]
+    fn cluster_wide_policies_stay_in_force_until_it_is_known_that_they_are_gone() {
+        let mut state = State::new(World::default());
+        let kind = Kind::Wider(WiderKind::Cluster);
+        let other = Kind::Wider(WiderKind::Admin);
+        for heard in [Heard::Begin, wider("one"), Heard::Complete] {
+            tell(&mut state, kind, &heard);
+        }
+        assert!(state.take(other, News::Absent(None)), "that it is not there was not known");
+        let trouble = Heard::Trouble(ringfort_api::ApiError::Unreachable { why: "away".into() });
+        tell(&mut state, kind, &trouble);
+        assert_eq!(state.world.wider.len(), 1, "what is of another kind, or not heard, stays");
+        assert!(!state.trouble.is_empty());
+        assert!(state.take(kind, News::Absent(Some("only in v9".to_owned()))));
+        assert_eq!((state.world.wider.len(), state.unread.len()), (0, 1));
+        for heard in [Heard::Begin, wider("two"), Heard::Complete] {
+            tell(&mut state, kind, &heard);
+        }
+        assert!(tell(&mut state, kind, &Heard::Gone(json!({"metadata": {"name": "two"}}))));
+        assert_eq!((state.world.wider.len(), state.unread.len()), (0, 0));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
         world.policies.insert(place(object).unwrap(), policy(object).unwrap());
     }
     for object in &cluster.wider {
-        let kind = WiderKind::ALL.into_iter().find(|kind| object["kind"] == kind.word()).unwrap();
+        let kind = WiderKind::of(object["kind"].as_str().unwrap()).unwrap();
         world.wider.extend(wider(kind, object));
     }
     world

@@ -7,6 +7,7 @@ mod live;
 mod manifests;
 mod missing;
 mod report;
+mod rulings;
 mod seen;
 mod show;
 #[cfg(test)]

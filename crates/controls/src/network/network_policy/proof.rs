@@ -3,7 +3,7 @@
 use ringfort_model::act::{Ask, Next, Seen, Transcript};
 use serde_json::{Value, json};
 
-use super::wider::wider;
+use super::wider::unread;
 use crate::proof::fence::{dial, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
@@ -40,13 +40,13 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 return Ok(fail(said, LOOK));
             }
         }
-        let wider = wider(course, scene)?;
-        if !wider.is_empty() {
+        let unread = unread(course, scene)?;
+        if !unread.is_empty() {
             let said = format!(
-                "there are cluster-wide policies ({}), and nothing shows that they are enforced",
-                wider.join(", ")
+                "there are cluster-wide policies of which nothing shows that they are enforced ({})",
+                unread.join(", ")
             );
-            return Ok(gap(said, "say it with NetworkPolicy and take them away: ringfort up"));
+            return Ok(gap(said, "say it in a way that is read, or take it away: ringfort up"));
         }
         let said = format!(
             "a policy that names one port opens that and nothing else to pods on each of {} workers, at their first packet ({} tries)",

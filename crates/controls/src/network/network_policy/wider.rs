@@ -1,33 +1,71 @@
-//! Cluster-wide policies: a group of kinds beside NetworkPolicy, which whoever enforces that may not read.
+//! Cluster-wide policies: a group of kinds beside NetworkPolicy, of which whoever enforces that may not read
+//! all.
 
+use std::collections::BTreeMap;
+
+use ringfort_facts::network;
 use ringfort_model::act::{Act, Ask, Next, Seen};
+use ringfort_model::network_policy::{WIDER_GROUP, WiderKind};
 use serde_json::Value;
 
-use super::WIDER_GROUP;
+use crate::paths;
 use crate::proof::{AGAIN, Course, Scene, gap, words};
 
-/// Lists the cluster-wide policies that are there, in words.
-pub(super) fn wider(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<String>, Next> {
+/// Lists in words what cluster-wide policies say that nobody enforces, as far as it is known.
+pub(super) fn unread(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<String>, Next> {
     let root = format!("/apis/{WIDER_GROUP}");
-    let Some(group) = read(course, scene, &root)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for version in listed(&group, "versions")? {
-        let version = version["version"].as_str().unwrap_or_default();
-        let kinds = served(course, scene, &format!("{root}/{version}"))?;
-        for resource in listed(&kinds, "resources")? {
-            let name = resource["name"].as_str().unwrap_or_default();
-            // What has a slash is a part of an object.
-            if name.contains('/') {
-                continue;
-            }
-            let policies = served(course, scene, &format!("{root}/{version}/{name}"))?;
-            match listed(&policies, "items")?.len() {
-                0 => {}
-                count => found.push(format!("{count} {name} of {version}")),
-            }
+    for ((kind, name), versions) in kinds(course, scene, &root)? {
+        let known = WiderKind::of(&kind).filter(|_| is_enforced_by_ringfort(scene));
+        let best = known.and_then(|kind| Some((kind, kind.best(&versions)?)));
+        let version = best.map_or(versions[0].as_str(), |(_, version)| version);
+        let policies = served(course, scene, &format!("{root}/{version}/{name}"))?;
+        let policies = listed(&policies, "items")?;
+        match best {
+            Some((kind, _)) => found.extend(policies.iter().flat_map(|it| doubts(kind, it))),
+            None if policies.is_empty() => {}
+            None => found.push(format!("{} {name} of {version}", policies.len())),
         }
     }
     Ok(found)
+}
+
+/// Whoever else enforces policies may read less than ringfort does, or more.
+fn is_enforced_by_ringfort(scene: &Scene) -> bool {
+    scene.files.values().any(|files| files.contains_key(paths::NETWORK_POLICY))
+}
+
+/// Says what of a policy is not understood.
+fn doubts(kind: WiderKind, policy: &Value) -> Vec<String> {
+    match network::wider(kind, policy) {
+        None => vec![format!("a {} without a name", kind.word())],
+        Some((name, policy)) => {
+            policy.doubts().iter().map(|doubt| format!("{name}: {doubt}")).collect()
+        }
+    }
+}
+
+/// Finds the kinds of the group: each by its name and its name in addresses, with its versions.
+fn kinds(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    root: &str,
+) -> Result<BTreeMap<(String, String), Vec<String>>, Next> {
+    let mut kinds: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let Some(group) = read(course, scene, root)? else { return Ok(kinds) };
+    for version in listed(&group, "versions")? {
+        let version = version["version"].as_str().unwrap_or_default();
+        let resources = served(course, scene, &format!("{root}/{version}"))?;
+        for resource in listed(&resources, "resources")? {
+            let text = |key: &str| resource[key].as_str().unwrap_or_default().to_owned();
+            // What has a slash is a part of an object.
+            if !text("name").contains('/') {
+                let key = (text("kind"), text("name"));
+                kinds.entry(key).or_default().push(version.to_owned());
+            }
+        }
+    }
+    Ok(kinds)
 }
 
 /// Gives a list of an answer: an answer without it says nothing.

@@ -45,27 +45,41 @@ dial 10.0.0.23:10250 silent
 tried
 ";
 
-/// They would look as if they held, and nobody enforces them.
+/// What is not understood would look as if it held, and nobody enforces it.
 #[test]
-fn cluster_wide_policies_that_nobody_enforces_are_unknown() {
-    let with = |policies: Value| {
+fn cluster_wide_policies_that_are_not_understood_are_unknown() {
+    let with = |version: &str, kind: &str, policies: Value| {
         judge(&case("network/network-policy"), |act| {
             let Act::Ask { ask: Ask::Read { path }, .. } = act else { return None };
             let path = path.strip_prefix("/apis/policy.networking.k8s.io")?;
             let said = match path {
-                "" => json!({"versions": [{"version": "v1alpha2"}]}),
-                "/v1alpha2" => json!({"resources": [
-                    {"name": "clusternetworkpolicies"}, {"name": "clusternetworkpolicies/status"},
+                "" => json!({"versions": [{"version": version}]}),
+                path if path.matches('/').count() == 1 => json!({"resources": [
+                    {"name": "wide", "kind": kind}, {"name": "wide/status", "kind": kind},
                 ]}),
                 _ => json!({"items": policies}),
             };
             Some(Seen::Text(said.to_string()))
         })
     };
-    assert!(matches!(with(json!([])), Ok(Decided::Pass(_))));
-    let gap = with(json!([{"metadata": {"name": "tenants"}}])).unwrap_err();
-    assert!(gap.said.contains("1 clusternetworkpolicies of v1alpha2"), "{gap:?}");
-    assert!(with(Value::Null).is_err(), "a list that is none says nothing");
+    let policy = |peer: Value| {
+        json!([{"metadata": {"name": "tenants"}, "spec": {
+            "tier": "Admin", "priority": 1, "subject": {"namespaces": {}},
+            "egress": [{"action": "Accept", "to": [peer]}],
+        }}])
+    };
+    let (kind, known) = ("ClusterNetworkPolicy", policy(json!({"namespaces": {}})));
+    assert!(matches!(with("v1alpha2", kind, json!([])), Ok(Decided::Pass(_))));
+    assert!(matches!(with("v1alpha2", kind, known.clone()), Ok(Decided::Pass(_))));
+    let unknown = |version, kind, policies, part: &str| {
+        let gap = with(version, kind, policies).unwrap_err();
+        assert!(gap.said.contains(part), "{gap:?}");
+    };
+    let names = policy(json!({"domainNames": ["example.org"]}));
+    unknown("v1alpha2", kind, names, "ClusterNetworkPolicy tenants: domainNames are not supported");
+    unknown("v9", kind, known.clone(), "1 wide of v9");
+    unknown("v1alpha2", "TenantNetworkPolicy", known, "1 wide of v1alpha2");
+    assert!(with("v1alpha2", kind, Value::Null).is_err(), "a list that is none says nothing");
     // What the API names and does not have is no absence of policies.
     let judgement = judge(&case("network/network-policy"), |act| match act {
         Act::Ask { ask: Ask::Read { path }, .. } if path.ends_with("policy.networking.k8s.io") => {

@@ -11,6 +11,7 @@ use ringfort_netpol::core::{End, Question};
 use super::super::{Fault, print};
 use super::ends::{self, AtPort, Written};
 use super::report::{self, Report, RuleReport, SideReport, Verdict, WayReport, Ways};
+use super::rulings::RulingReport;
 use super::seen::Seen;
 use super::{json, live, manifests};
 
@@ -24,6 +25,9 @@ use super::{json, live, manifests};
 /// workload stands for the pods of its template: NAMESPACE/deployment/NAME, or NAMESPACE/NAME where only
 /// one is called so. Namespaces are taken as closed, as ringfort makes them. Without -f the running cluster
 /// is asked.
+///
+/// Cluster-wide policies (policy.networking.k8s.io) are judged with them, before and behind NetworkPolicy;
+/// where one says what ringfort does not understand, the answer is unknown.
 ///
 /// A port is a number or a port's name, such as 53/udp or http; without a protocol it is TCP. What comes
 /// from a pod's own machine is always let through.
@@ -46,7 +50,8 @@ pub struct ExplainArgs {
     port: Option<AtPort>,
     /// Read manifests from a file, a directory and all below it, or - for standard input; may be repeated
     ///
-    /// Namespaces, pods, workloads, Services and NetworkPolicies count, and everything else is passed over.
+    /// Namespaces, pods, workloads, Services, NetworkPolicies and cluster-wide policies count, and everything
+    /// else is passed over.
     #[arg(short, long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Take namespaces as open until a policy closes them, as in clusters that ringfort did not make
@@ -193,6 +198,7 @@ fn connection(report: &Report) -> String {
 
 fn side(text: &mut String, what: &str, side: &SideReport) {
     text.push_str(&format!("{what}: {}\n", side.verdict.word()));
+    rulings(text, &side.rulings);
     closed_by(text, &side.closed_by);
     rules(text, "allowed by", &side.allowed_by);
     rules(text, "let through by", &side.lets_through);
@@ -219,15 +225,25 @@ fn ways(ways: &Ways) -> String {
 
 fn way(text: &mut String, what: &str, way: &WayReport) {
     if way.closed_by.is_empty() {
-        text.push_str(&format!("{what}: open\n  no policy closes this way\n"));
+        text.push_str(&format!("{what}: open\n"));
+        rulings(text, &way.rulings);
+        text.push_str(match way.rulings.is_empty() {
+            true => "  no policy closes this way\n",
+            false => "  what is left is let through\n",
+        });
         return;
     }
     text.push_str(&format!("{what}: closed\n"));
+    rulings(text, &way.rulings);
     closed_by(text, &way.closed_by);
     rules(text, "let through by", &way.lets_through);
     if way.lets_through.is_empty() {
         text.push_str("  nothing is let through\n");
     }
+}
+
+fn rulings(text: &mut String, rulings: &[RulingReport]) {
+    text.extend(rulings.iter().map(|ruling| format!("  {}\n", ruling.words())));
 }
 
 fn closed_by(text: &mut String, policies: &[String]) {

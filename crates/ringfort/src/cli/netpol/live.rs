@@ -1,14 +1,13 @@
 //! What is seen in a running cluster, through its API.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ringfort_api::{ApiError, Cluster};
 use ringfort_controls::network::default_deny::{NOTICE, defaults};
-use ringfort_controls::network::network_policy::WIDER_GROUP;
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
-use ringfort_model::network_policy::Defaults;
+use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
 use ringfort_netpol::core::{Policy, labels, place, pod, policy, with_name};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -105,7 +104,7 @@ async fn look(cluster: &Cluster) -> Result<Seen, NotSeen> {
         });
         seen.world.policies.insert(place, policy);
     }
-    seen.wider = wider(cluster).await?;
+    wider(cluster, &mut seen).await?;
     seen.complete();
     Ok(seen)
 }
@@ -148,14 +147,41 @@ pub fn said(data: &Value) -> Result<Defaults, String> {
     Ok(Defaults { open_namespaces, open_labels, ..defaults(closed) })
 }
 
-/// Finds cluster-wide policies of every kind that the API serves.
-async fn wider(cluster: &Cluster) -> Result<Vec<String>, NotSeen> {
+/// Reads cluster-wide policies of every kind that the API serves, and names those of kinds and versions
+/// that are not read.
+async fn wider(cluster: &Cluster, seen: &mut Seen) -> Result<(), NotSeen> {
     let root = format!("/apis/{WIDER_GROUP}");
-    let group = match cluster.text(&root).await {
-        Err(error) if error.status() == Some(404) => return Ok(Vec::new()),
+    for ((kind, name), versions) in kinds(cluster, &root).await? {
+        let known = WiderKind::of(&kind);
+        let best = known.and_then(|kind| Some((kind, kind.best(&versions)?)));
+        let version = best.map_or(versions[0].as_str(), |(_, version)| version);
+        let objects = read_json(&cluster.text(&format!("{root}/{version}/{name}")).await?)?;
+        for object in listed(&objects, "items")? {
+            match best.and_then(|(kind, _)| ringfort_netpol::core::wider(kind, object)) {
+                Some((name, policy)) => {
+                    seen.world.wider.insert(name, policy);
+                }
+                None => {
+                    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+                    let name = name.unwrap_or_default();
+                    seen.wider.push(format!("{kind} {name} of {version}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Finds the kinds of the group: each by its name and its name in addresses, with its versions.
+async fn kinds(
+    cluster: &Cluster,
+    root: &str,
+) -> Result<BTreeMap<(String, String), Vec<String>>, NotSeen> {
+    let mut kinds: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let group = match cluster.text(root).await {
+        Err(error) if error.status() == Some(404) => return Ok(kinds),
         group => read_json(&group?)?,
     };
-    let mut found = BTreeSet::new();
     for version in listed(&group, "versions")? {
         let Some(version) = version["version"].as_str() else { continue };
         let list = read_json(&cluster.text(&format!("{root}/{version}")).await?)?;
@@ -165,17 +191,13 @@ async fn wider(cluster: &Cluster) -> Result<Vec<String>, NotSeen> {
                 continue;
             };
             // What has a slash is a part of an object.
-            if name.contains('/') {
-                continue;
-            }
-            let objects = read_json(&cluster.text(&format!("{root}/{version}/{name}")).await?)?;
-            for object in listed(&objects, "items")? {
-                let name = object.pointer("/metadata/name").and_then(Value::as_str);
-                found.insert(format!("{kind} {}", name.unwrap_or_default()));
+            if !name.contains('/') {
+                let key = (kind.to_owned(), name.to_owned());
+                kinds.entry(key).or_default().push(version.to_owned());
             }
         }
     }
-    Ok(found.into_iter().collect())
+    Ok(kinds)
 }
 
 /// Gives a list of an answer: an answer without it says nothing.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ringfort_controls::network::network_policy::WIDER_GROUP;
 use ringfort_facts::manifest::{self, Document};
-use ringfort_model::network_policy::Defaults;
-use ringfort_netpol::core::{Place, labels, place, pod, policy, with_name};
+use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
+use ringfort_netpol::core::{Place, labels, place, pod, policy, wider, with_name};
 use serde_json::{Value, json};
 
 use super::super::Fault;
@@ -57,8 +56,8 @@ impl Reader {
         let Some(kind) = object["kind"].as_str() else {
             return Err("an object has no kind".to_owned());
         };
-        let group = object["apiVersion"].as_str().and_then(|it| it.split_once('/'));
-        let group = group.map_or("", |(group, _)| group);
+        let written = object["apiVersion"].as_str().and_then(|it| it.split_once('/'));
+        let (group, version) = written.unwrap_or_default();
         let template = WORKLOADS.iter().find(|(it, _)| *it == kind).map(|(_, at)| *at);
         let is_read = matches!(
             (group, kind),
@@ -74,7 +73,15 @@ impl Reader {
         }
         let world = &mut self.seen.world;
         match kind {
-            _ if group == WIDER_GROUP => self.seen.wider.push(format!("{kind} {}", place.name)),
+            _ if group == WIDER_GROUP => {
+                let known = WiderKind::of(kind).filter(|kind| kind.best(&[version]).is_some());
+                match known.and_then(|kind| wider(kind, object)) {
+                    Some((name, policy)) => {
+                        world.wider.insert(name, policy);
+                    }
+                    None => self.seen.wider.push(format!("{kind} {} of {version}", place.name)),
+                }
+            }
             "Service" => self.seen.service(&place, object),
             "Namespace" => {
                 check_labels(object, kind, &place)?;

@@ -1,14 +1,15 @@
 //! What is said of a connection or of a pod's ways: one model, for people and for programs. Pure.
 
-use ringfort_controls::network::network_policy::WIDER_GROUP;
+use ringfort_model::network_policy::WIDER_GROUP;
 use ringfort_netpol::core::{
-    Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod, Policy,
-    PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
+    Action, Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod,
+    Policy, PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::missing::{Other, Refused};
+use super::rulings::{self, RulingReport};
 use super::seen::Seen;
 
 const VERSION: u32 = 1;
@@ -49,6 +50,8 @@ pub struct Report {
 pub struct SideReport {
     pub verdict: Verdict,
     pub why: String,
+    /// Rules of cluster-wide policies that decided, or passed on, in order.
+    pub rulings: Vec<RulingReport>,
     /// Policies that close the way.
     pub closed_by: Vec<String>,
     /// Their rules that allow the connection.
@@ -90,6 +93,8 @@ pub struct Ways {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WayReport {
+    /// Rules of cluster-wide policies, in the order in which they are judged.
+    pub rulings: Vec<RulingReport>,
     pub closed_by: Vec<String>,
     pub lets_through: Vec<RuleReport>,
 }
@@ -101,6 +106,7 @@ pub struct WayReport {
 pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> {
     let mut answer = explain(&seen.world, question)?;
     bound(seen, question, &mut answer)?;
+    bound_by_tiers(seen, question, &mut answer);
     let (verdict, why) = match (wider(seen), answer.verdict()) {
         (Some(why), _) => (Verdict::Unknown, Some(why)),
         (None, Allowed::Unknown(why)) => (Verdict::Unknown, Some(why)),
@@ -126,12 +132,20 @@ pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> 
 pub fn ways(seen: &Seen, place: &Place, pod: &Pod) -> Ways {
     let way = |direction| {
         let closing = seen.world.closing(place, pod, direction);
-        WayReport { closed_by: names(&closing), lets_through: all_rules(&closing, direction) }
+        WayReport {
+            rulings: rulings::all(&seen.world, (place, pod), direction),
+            closed_by: names(&closing),
+            lets_through: all_rules(&closing, direction),
+        }
     };
+    let bare = |direction| rulings::bare(seen, (place, pod), None, direction);
+    let unknown = wider(seen)
+        .or_else(|| Direction::BOTH.into_iter().find_map(bare))
+        .or_else(|| rulings::doubt(&seen.world, (place, pod)));
     Ways {
         version: VERSION,
         pod: place.to_string(),
-        unknown: wider(seen),
+        unknown,
         host_network: pod.host_network,
         egress: way(Direction::Egress),
         ingress: way(Direction::Ingress),
@@ -162,8 +176,8 @@ impl Verdict {
 fn wider(seen: &Seen) -> Option<String> {
     (!seen.wider.is_empty()).then(|| {
         format!(
-            "there are cluster-wide policies of {WIDER_GROUP} ({}), which are neither enforced nor \
-             judged here",
+            "there are cluster-wide policies of {WIDER_GROUP} in kinds or versions that are not read \
+             ({}), so that they are neither enforced nor judged here",
             seen.wider.join(", ")
         )
     })
@@ -192,6 +206,19 @@ fn bound(seen: &Seen, question: &Question, answer: &mut Answer) -> Result<(), No
         }
     }
     Ok(())
+}
+
+/// The same where a cluster-wide policy depends on such labels: what it denies may be what it accepts.
+fn bound_by_tiers(seen: &Seen, question: &Question, answer: &mut Answer) {
+    let ends = [(&question.from, &question.to), (&question.to, &question.from)];
+    for (side, (own, peer)) in [&mut answer.egress, &mut answer.ingress].into_iter().zip(ends) {
+        let Some(own) = met(&seen.world, own) else { continue };
+        let peer = met(&seen.world, peer).map(|(place, _)| place).filter(|it| *it != own.0);
+        let decided = matches!(side.verdict, Allowed::Yes(Why::Itself | Why::OwnMachine));
+        if let (false, Some(why)) = (decided, rulings::bare(seen, own, peer, side.direction)) {
+            side.verdict = Allowed::Unknown(why);
+        }
+    }
 }
 
 /// Whom rules mean that select namespaces by labels of their own.
@@ -268,7 +295,10 @@ impl Ends<'_> {
         let closing = closing.unwrap_or_default();
         let mut report = SideReport {
             verdict: Verdict::of(&side.verdict),
-            why: words(&side.verdict),
+            why: words(side),
+            rulings: own
+                .map(|own| rulings::decided(self.world, own, side.direction, &side.rulings))
+                .unwrap_or_default(),
             closed_by: side.closed_by.iter().map(ToString::to_string).collect(),
             allowed_by: side
                 .allowed_by
@@ -278,10 +308,11 @@ impl Ends<'_> {
             lets_through: Vec::new(),
             would_allow: None,
         };
-        if !matches!(side.verdict, Allowed::Yes(_)) {
+        if !matches!(side.verdict, Allowed::Yes(_)) && !is_denied(side) {
             report.lets_through = all_rules(&closing, side.direction);
         }
-        if let (Allowed::No, Some(own)) = (&side.verdict, own) {
+        // What a tier denies, no NetworkPolicy brings back as it was.
+        if let (Allowed::No, Some(own), false) = (&side.verdict, own, is_denied(side)) {
             report.would_allow = self.would_allow(own, peer, side.direction, notes);
         }
         report
@@ -330,10 +361,17 @@ impl Ends<'_> {
     }
 }
 
-fn words(verdict: &Allowed) -> String {
-    match verdict {
+/// Says whether a cluster-wide policy denied it.
+fn is_denied(side: &Side) -> bool {
+    side.rulings.last().is_some_and(|ruling| ruling.action == Action::Deny)
+}
+
+fn words(side: &Side) -> String {
+    match &side.verdict {
         Allowed::Yes(Why::Open) => "no policy closes this way".to_owned(),
         Allowed::Yes(Why::Rule) => "a rule allows it".to_owned(),
+        Allowed::Yes(Why::Accepted) => "a cluster-wide policy accepts it".to_owned(),
+        Allowed::No if is_denied(side) => "a cluster-wide policy denies it".to_owned(),
         Allowed::Yes(Why::Itself) => "a pod always reaches itself".to_owned(),
         Allowed::Yes(Why::NoPod) => "it is no pod, and policies are for pods".to_owned(),
         Allowed::Yes(Why::HostNetwork) => {

@@ -17,7 +17,7 @@ pub struct Seen {
     pub bare: BTreeSet<String>,
     /// Addresses of Services, which stand for pods and are no end of a connection.
     pub services: BTreeMap<IpAddr, Place>,
-    /// Cluster-wide policies.
+    /// Cluster-wide policies of kinds or versions that are not read.
     pub wider: Vec<String>,
     /// What else has to be known of the answer.
     pub notes: Vec<String>,

@@ -129,6 +129,7 @@ fn way(name: &str, way: &ShownWay) -> String {
         packets => text.push_str(&format!("; {packets} packets refused")),
     }
     text.push('\n');
+    text.extend(way.rulings.iter().map(|rule| format!("         {rule}\n")));
     text.extend(way.allows.iter().map(|rule| format!("         lets through {rule}\n")));
     text
 }

@@ -194,12 +194,73 @@ fn what_cannot_be_said_is_unknown() {
     );
     let files = [("ns.yaml", NAMESPACES), ("pods.yaml", PODS), ("p.yaml", block.as_str())];
     check(&read(&files, true).unwrap(), "shop/web", "bank/db:5432", Verdict::Unknown);
-    // Nobody here judges cluster-wide policies.
-    let wider = "{apiVersion: policy.networking.k8s.io/v1alpha1, kind: AdminNetworkPolicy, metadata: {name: a}}";
+    // A kind that nobody here reads.
+    let wider = "{apiVersion: policy.networking.k8s.io/v9, kind: ClusterNetworkPolicy, metadata: {name: a}}";
     let files = [("pods.yaml", PODS), ("wider.yaml", wider)];
     let seen = read(&files, false).unwrap();
     let report = check(&seen, "shop/web", "bank/db:5432", Verdict::Unknown);
-    assert!(report.why.unwrap().contains("AdminNetworkPolicy a"));
+    assert!(report.why.unwrap().contains("ClusterNetworkPolicy a of v9"));
+}
+
+/// A cluster-wide policy for all pods of namespaces with the label.
+fn wide(tier: &str, ways: &str) -> String {
+    format!(
+        "{{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {{name: \
+         tenants}}, spec: {{tier: {tier}, priority: 7, subject: {{namespaces: {{matchLabels: {{team: \
+         bank}}}}}}, {ways}}}}}"
+    )
+}
+
+const FROM_SHOP: &str = "from: [{namespaces: {matchLabels: {team: shop}}}]";
+
+#[test]
+fn cluster_wide_policies_are_judged_and_named() {
+    let with = |tier: &str, action: &str| {
+        let rule = format!("ingress: [{{name: no-shop, action: {action}, {FROM_SHOP}}}]");
+        let wider = wide(tier, &rule);
+        let files =
+            [("ns.yaml", NAMESPACES), ("pods.yaml", PODS), ("p.yaml", OPENING), ("w.yaml", &wider)];
+        read(&files, true).unwrap()
+    };
+    let seen = with("Admin", "Deny");
+    let report = check(&seen, "shop/web", "bank/db:5432", Verdict::Refused);
+    assert_eq!(report.ingress.why, "a cluster-wide policy denies it");
+    assert!(report.ingress.would_allow.is_none(), "no NetworkPolicy would help");
+    let text = ask(&seen, "shop/web", "bank/db:5432").unwrap().people();
+    let line = "ClusterNetworkPolicy tenants (Admin tier, priority 7), ingress[0] \"no-shop\": denies \
+                connections from all pods of namespaces with team=shop at every port";
+    assert!(text.contains(line), "{text}");
+    let said = say(&seen, Asked::Ways(ends::pod("bank/db").unwrap().end)).unwrap();
+    assert!(said.code() == 0 && said.people().contains(line), "{}", said.people());
+    check(&with("Admin", "Pass"), "shop/web", "bank/db:5432", Verdict::Allowed);
+    check(&with("Admin", "Accept"), "shop/web", "bank/db:5432", Verdict::Allowed);
+    check(&with("Admin", "Pass"), "bank/agent", "bank/db:5432", Verdict::Unknown);
+    // A NetworkPolicy selects the pod, so that the Baseline tier says nothing.
+    check(&with("Baseline", "Deny"), "shop/web", "bank/db:5432", Verdict::Allowed);
+}
+
+#[test]
+fn what_a_cluster_wide_policy_says_beyond_what_is_known_is_unknown() {
+    let seen = |ways: &str, namespaces: &str| {
+        let wider = wide("Admin", ways);
+        let files =
+            [("ns.yaml", namespaces), ("pods.yaml", PODS), ("p.yaml", OPENING), ("w.yaml", &wider)];
+        read(&files, true).unwrap()
+    };
+    let unknown = |seen: &Seen, part: &str| {
+        let report = check(seen, "shop/web", "bank/db:5432", Verdict::Unknown);
+        let why = report.why.unwrap();
+        assert!(why.contains("ClusterNetworkPolicy tenants") && why.contains(part), "{why}");
+        let said = say(seen, Asked::Ways(ends::pod("bank/db").unwrap().end)).unwrap();
+        assert_eq!(said.code(), 3);
+    };
+    let odd = format!("ingress: [{{action: Log, {FROM_SHOP}}}]");
+    unknown(&seen(&odd, NAMESPACES), "ingress[0]: the action \"Log\" is not known");
+    let future = "ingress: [{action: Deny, from: [{fromTheFuture: {}}]}]";
+    unknown(&seen(future, NAMESPACES), "unknown field `fromTheFuture`");
+    // Of whoever is selected by labels that were not seen nobody can say that it is not.
+    let rule = format!("ingress: [{{action: Deny, {FROM_SHOP}}}]");
+    unknown(&seen(&rule, ""), "those of bank were not seen");
 }
 
 #[test]
@@ -336,6 +397,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
     let closed = ShownWay {
         closed_by: vec!["NetworkPolicy a/x".to_owned()],
         allows: vec!["from 10.0.0.0/8 at all ports, by NetworkPolicy a/y".to_owned()],
+        rulings: vec!["denies connections from everyone at every port, by X".to_owned()],
         refused_packets: 7,
     };
     let pod = ShownPod {
@@ -367,6 +429,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         "a/web 10.1.0.5",
         "out open",
         "in closed by NetworkPolicy a/x; 7 packets refused",
+        "denies connections from everyone at every port, by X",
         "lets through from 10.0.0.0/8 at all ports, by NetworkPolicy a/y",
         "the last 3 pods to begin waited 4 ms for their rules in the median, 9 ms at most",
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",

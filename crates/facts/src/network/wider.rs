@@ -8,15 +8,12 @@
 //! <https://network-policy-api.sigs.k8s.io/reference/spec/> wants it: a rule that would accept means
 //! nobody, and any other denies everything.
 
-mod written;
-
 use std::fmt;
 
-pub use written::wider;
+use ringfort_model::network_policy::WiderKind;
 
-use super::object::{Direction, Place, Pod, Rule};
+use super::object::{Direction, Rule};
 use super::selector::Selector;
-use super::world::World;
 
 /// A tier of cluster-wide policies.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,17 +33,6 @@ pub enum Action {
     Deny,
     /// Leaves it to what comes after the tier.
     Pass,
-}
-
-/// A kind of cluster-wide policies.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum WiderKind {
-    /// Of either tier.
-    Cluster,
-    /// Of the Admin tier; the kind before it.
-    Admin,
-    /// Of the Baseline tier; the kind before it.
-    Baseline,
 }
 
 /// Which cluster-wide policy is meant.
@@ -93,19 +79,6 @@ pub struct WiderRule {
     pub means: Result<Rule, String>,
 }
 
-/// A rule at its turn: for a pod, one way, in one tier.
-#[derive(Clone, Copy, Debug)]
-pub struct Turn<'a> {
-    /// The policy's name.
-    pub name: &'a WiderName,
-    /// The policy.
-    pub policy: &'a WiderPolicy,
-    /// The rule's place in the policy, from 0.
-    pub at: usize,
-    /// The rule.
-    pub rule: &'a WiderRule,
-}
-
 /// What a rule without peers and ports means: everything.
 static EVERYTHING: Rule = Rule { peers: Vec::new(), ports: Vec::new() };
 
@@ -135,37 +108,6 @@ impl fmt::Display for Action {
             Self::Deny => "deny",
             Self::Pass => "pass",
         })
-    }
-}
-
-impl WiderKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cluster, Self::Admin, Self::Baseline];
-
-    /// Gives the name of the kind.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Cluster => "ClusterNetworkPolicy",
-            Self::Admin => "AdminNetworkPolicy",
-            Self::Baseline => "BaselineAdminNetworkPolicy",
-        }
-    }
-
-    /// Gives its name in addresses.
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Cluster => "clusternetworkpolicies",
-            Self::Admin => "adminnetworkpolicies",
-            Self::Baseline => "baselineadminnetworkpolicies",
-        }
-    }
-
-    /// Gives the versions of it that are read, the best first.
-    pub fn versions(self) -> &'static [&'static str] {
-        match self {
-            Self::Cluster => &["v1beta1", "v1alpha2"],
-            Self::Admin | Self::Baseline => &["v1alpha1"],
-        }
     }
 }
 
@@ -203,45 +145,5 @@ impl WiderRule {
             (Err(_), Action::Accept) => None,
             (Err(_), Action::Deny | Action::Pass) => Some((Action::Deny, &EVERYTHING)),
         }
-    }
-}
-
-impl fmt::Display for Turn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let WiderPolicy { tier, priority, .. } = self.policy;
-        write!(f, "{} ({tier} tier, priority {priority})", self.name)
-    }
-}
-
-impl World {
-    /// Gives the rules of a tier that are for a pod, one way and in their order.
-    ///
-    /// Of a namespace whose labels are not known yet nobody can say whom it is selected by: there
-    /// nothing but what denies counts.
-    pub fn turns(
-        &self,
-        (place, pod): (&Place, &Pod),
-        direction: Direction,
-        tier: Tier,
-    ) -> Vec<Turn<'_>> {
-        if !pod.is_subject() {
-            return Vec::new();
-        }
-        let labels = self.namespaces.get(&place.namespace);
-        let selects = |subject: &Subject| {
-            labels.is_none_or(|labels| subject.namespaces.selects(labels))
-                && subject.pods.selects(&pod.labels)
-        };
-        let of_tier = self.wider.iter().filter(|(_, it)| it.tier == tier && selects(&it.subject));
-        let mut policies: Vec<(&WiderName, &WiderPolicy)> = of_tier.collect();
-        policies.sort_by_key(|(name, policy)| (policy.priority, *name));
-        let turns = policies.into_iter().flat_map(|(name, policy)| {
-            let rules = policy.rules(direction).iter().enumerate();
-            rules.map(move |(at, rule)| Turn { name, policy, at, rule })
-        });
-        let counts = |turn: &Turn<'_>| {
-            labels.is_some() || turn.rule.in_force().is_some_and(|(it, _)| it == Action::Deny)
-        };
-        turns.filter(counts).collect()
     }
 }

@@ -218,6 +218,45 @@ pub enum Port {
     Name(Protocol, String),
 }
 
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pods { namespaces, pods } => {
+                match pods.is_empty() {
+                    true => f.write_str("all pods")?,
+                    false => write!(f, "pods with {pods}")?,
+                }
+                match namespaces {
+                    None => f.write_str(" of its own namespace"),
+                    Some(all) if all.is_empty() => f.write_str(" of all namespaces"),
+                    Some(some) => write!(f, " of namespaces with {some}"),
+                }
+            }
+            Self::Block { range, except } if except.is_empty() => range.fmt(f),
+            Self::Block { range, except } => {
+                write!(f, "{range} without ")?;
+                for (at, each) in except.iter().enumerate() {
+                    write!(f, "{}{each}", if at > 0 { ", " } else { "" })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numbers(protocol, 0, u16::MAX) => write!(f, "every {protocol} port"),
+            Self::Numbers(protocol, first, last) if first == last => {
+                write!(f, "{protocol} {first}")
+            }
+            Self::Numbers(protocol, first, last) => write!(f, "{protocol} {first} to {last}"),
+            Self::Name(protocol, name) => write!(f, "the {protocol} port called {name:?}"),
+        }
+    }
+}
+
 /// Says why an object cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind} {place}: {why}")]

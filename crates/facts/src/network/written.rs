@@ -1,12 +1,13 @@
 //! Reads cluster-wide policies as the API writes them.
 
 use ringfort_model::net::Cidr;
+use ringfort_model::network_policy::WiderKind;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Action, Subject, Tier, WiderKind, WiderName, WiderPolicy, WiderRule};
-use crate::core::object::{Direction, Peer, Port, Protocol, Rule, range};
-use crate::core::selector::Selector;
+use super::object::{Direction, Peer, Port, Protocol, Rule, range};
+use super::selector::Selector;
+use super::wider::{Action, Subject, Tier, WiderName, WiderPolicy, WiderRule};
 
 /// Reads a cluster-wide policy; none of what has no name. What is not understood is kept as a doubt of the
 /// rules that it bears on.

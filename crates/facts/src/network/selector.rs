@@ -93,7 +93,7 @@ impl Selector {
     }
 
     /// Gives labels of which one must be there: what an index of labels can answer.
-    pub(crate) fn one_of(&self) -> Option<(&str, &BTreeSet<String>)> {
+    pub fn one_of(&self) -> Option<(&str, &BTreeSet<String>)> {
         let sets = self.requirements.iter().filter_map(|each| match each {
             Requirement::In(key, values) => Some((key.as_str(), values)),
             _ => None,

@@ -1,0 +1,62 @@
+//! The rules of a tier that are for a pod, in their order.
+
+use std::fmt;
+
+use ringfort_facts::network::{
+    Action, Direction, Place, Pod, Subject, Tier, WiderName, WiderPolicy, WiderRule,
+};
+
+use super::world::World;
+
+/// A rule at its turn: for a pod, one way, in one tier.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// The policy's name.
+    pub name: &'a WiderName,
+    /// The policy.
+    pub policy: &'a WiderPolicy,
+    /// The rule's place in the policy, from 0.
+    pub at: usize,
+    /// The rule.
+    pub rule: &'a WiderRule,
+}
+
+impl fmt::Display for Turn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WiderPolicy { tier, priority, .. } = self.policy;
+        write!(f, "{} ({tier} tier, priority {priority})", self.name)
+    }
+}
+
+impl World {
+    /// Gives the rules of a tier that are for a pod, one way and in their order.
+    ///
+    /// Of a namespace whose labels are not known yet nobody can say whom it is selected by: there
+    /// nothing but what denies counts.
+    pub fn turns(
+        &self,
+        (place, pod): (&Place, &Pod),
+        direction: Direction,
+        tier: Tier,
+    ) -> Vec<Turn<'_>> {
+        if !pod.is_subject() {
+            return Vec::new();
+        }
+        let labels = self.namespaces.get(&place.namespace);
+        let selects = |subject: &Subject| {
+            labels.is_none_or(|labels| subject.namespaces.selects(labels))
+                && subject.pods.selects(&pod.labels)
+        };
+        let of_tier = self.wider.iter().filter(|(_, it)| it.tier == tier && selects(&it.subject));
+        let mut policies: Vec<(&WiderName, &WiderPolicy)> = of_tier.collect();
+        policies.sort_by_key(|(name, policy)| (policy.priority, *name));
+        let turns = policies.into_iter().flat_map(|(name, policy)| {
+            let rules = policy.rules(direction).iter().enumerate();
+            rules.map(move |(at, rule)| Turn { name, policy, at, rule })
+        });
+        let counts = |turn: &Turn<'_>| {
+            labels.is_some() || turn.rule.in_force().is_some_and(|(it, _)| it == Action::Deny)
+        };
+        turns.filter(counts).collect()
+    }
+}
