@@ -311,3 +311,131 @@ fn named(name: &str) -> Result<Vec<Port>, String> {
         false => Ok(Protocol::ALL.map(|it| Port::Name(it, name.to_owned())).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Action, Tier, WiderKind, WiderPolicy, wider};
+    use crate::network::{Direction, Peer, Port, Protocol};
+
+    fn read(kind: WiderKind, spec: &Value) -> WiderPolicy {
+        wider(kind, &json!({"metadata": {"name": "p"}, "spec": spec})).unwrap().1
+    }
+
+    fn cluster(way: &str, rule: &Value) -> WiderPolicy {
+        let subject = json!({"namespaces": {}});
+        let spec = json!({"tier": "Admin", "priority": 7, "subject": subject, way: [rule]});
+        read(WiderKind::Cluster, &spec)
+    }
+
+    #[test]
+    fn both_generations_of_kinds_are_read() {
+        let rule = json!({
+            "name": "web", "action": "Accept",
+            "to": [{"pods": {"podSelector": {}}}],
+            "protocols": [
+                {"tcp": {"destinationPort": {"number": 80}}},
+                {"sctp": {"destinationPort": {"range": {"start": 1, "end": 9}}}},
+                {"destinationNamedPort": "web"},
+            ],
+        });
+        let newer = cluster("egress", &rule);
+        assert_eq!((newer.tier, newer.priority), (Tier::Admin, 7));
+        let ports = &newer.egress[0].means.as_ref().unwrap().ports;
+        assert_eq!(
+            ports[..2],
+            [Port::Numbers(Protocol::Tcp, 80, 80), Port::Numbers(Protocol::Sctp, 1, 9)]
+        );
+        assert_eq!(ports.len(), 5, "a name is one of every protocol");
+        let spec = json!({"subject": {"pods": {"namespaceSelector": {}, "podSelector": {}}}, "egress": [{
+            "action": "Allow",
+            "to": [{"networks": ["10.0.0.0/8", "fd00::/8"]}],
+            "ports": [{"portNumber": {"protocol": "UDP", "port": 53}}, {"portRange": {"start": 5, "end": 6}}],
+        }]});
+        let older = read(WiderKind::Baseline, &spec);
+        assert_eq!((older.tier, older.egress[0].action), (Tier::Baseline, Action::Accept));
+        let rule = older.egress[0].means.as_ref().unwrap();
+        assert!(matches!(rule.peers[..], [Peer::Block { .. }, Peer::Block { .. }]));
+        assert_eq!(
+            rule.ports[..],
+            [Port::Numbers(Protocol::Udp, 53, 53), Port::Numbers(Protocol::Tcp, 5, 6)]
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_of_a_rule_is_a_doubt_of_that_rule() {
+        let check = |way: &str, rule: Value, part: &str| {
+            let policy = cluster(way, &rule);
+            let doubts = policy.doubts();
+            assert!(doubts.len() == 1 && doubts[0].contains(part), "{rule}: {doubts:?}");
+        };
+        let to = |peer: Value| json!({"action": "Deny", "to": [peer]});
+        check("egress", to(json!({"domainNames": ["a.org"]})), "domainNames");
+        check("egress", to(json!({"nodes": {}})), "nodes");
+        check("egress", to(json!({})), "exactly one");
+        check("egress", to(json!({"namespaces": {}, "networks": ["10.0.0.0/8"]})), "exactly one");
+        check("egress", to(json!({"networks": ["10.0.0.0"]})), "is not a range");
+        check("egress", to(json!({"fromTheFuture": {}})), "unknown field");
+        check("egress", json!({"action": "Deny", "to": []}), "no peers");
+        check("egress", json!({"action": "Deny"}), "no peers");
+        check("egress", json!({"action": "Allow", "to": [{"namespaces": {}}]}), "action \"Allow\"");
+        check(
+            "ingress",
+            json!({"action": "Deny", "from": [{"networks": ["10.0.0.0/8"]}]}),
+            "exactly one",
+        );
+        check("ingress", json!({"action": "Deny", "to": [{"namespaces": {}}]}), "no meaning");
+        let at = |protocols: Value| json!({"action": "Deny", "from": [{"namespaces": {}}], "protocols": protocols});
+        check("ingress", at(json!([])), "empty");
+        check("ingress", at(json!([{"tcp": {}}])), "destinationPort");
+        check("ingress", at(json!([{"icmp": {}}])), "unknown field");
+        check("ingress", at(json!([{"tcp": {"destinationPort": {"number": 0}}}])), "no run");
+        let mixed = json!({
+            "action": "Deny", "to": [{"networks": ["10.0.0.0/8"]}],
+            "protocols": [{"destinationNamedPort": "web"}],
+        });
+        check("egress", mixed, "no ports with names");
+        let expression = json!([{"key": "a", "operator": "Gt", "values": ["1"]}]);
+        check("egress", to(json!({"namespaces": {"matchExpressions": expression}})), "no operator");
+    }
+
+    #[test]
+    fn what_is_not_understood_of_a_policy_bears_on_every_rule() {
+        let check = |field: &str, value: Value, part: &str| {
+            let rules = json!([{"action": "Accept", "from": [{"namespaces": {}}]}]);
+            let mut spec =
+                json!({"tier": "Baseline", "priority": 7, "subject": {"namespaces": {}}});
+            spec["ingress"] = rules;
+            spec[field] = value;
+            let policy = read(WiderKind::Cluster, &spec);
+            assert!(policy.doubts()[0].contains(part), "{field}: {policy:?}");
+        };
+        check("tier", json!("Future"), "the tier \"Future\"");
+        check("priority", json!(1001), "the priority 1001");
+        check("priority", json!(null), "the priority null");
+        check("subject", json!({}), "subject");
+        check("subject", json!({"namespaces": {}, "pods": {"podSelector": {}}}), "subject");
+        check("schedule", json!("nights"), "the field schedule");
+        check("ingress", json!({}), "no list");
+        let nothing = read(WiderKind::Cluster, &Value::Null);
+        assert_eq!(
+            nothing.rules(Direction::Ingress).len(),
+            1,
+            "it closes what it does not tell of"
+        );
+    }
+
+    #[test]
+    fn a_doubt_never_opens() {
+        let doubtful = |action: &str| {
+            cluster("egress", &json!({"action": action, "to": [{"domainNames": ["a.org"]}]}))
+        };
+        assert_eq!(doubtful("Accept").egress[0].in_force(), None);
+        for action in ["Deny", "Pass", "Log"] {
+            let policy = doubtful(action);
+            let (action, rule) = policy.egress[0].in_force().unwrap();
+            assert!(action == Action::Deny && rule.peers.is_empty() && rule.ports.is_empty());
+        }
+    }
+}
