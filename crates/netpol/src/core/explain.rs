@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ringfort_facts::network::{
-    Action, Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule, Tier, WiderName,
+    Action, Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule, WiderName,
 };
 
 use super::turn::Turn;
@@ -58,8 +58,6 @@ pub struct Side {
 /// What a rule of a tier did with a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ruling {
-    /// The tier.
-    pub tier: Tier,
     /// The policy.
     pub policy: WiderName,
     /// The rule's place in it, from 0.
@@ -255,16 +253,8 @@ impl Judge<'_> {
         let closing = self.world.closing(place, pod, side.direction);
         // What a pod says to its own address does not leave it.
         let is_itself = self.peer.pod.is_some_and(|(other, _)| other == place);
-        let is_selected = closing.iter().any(|(name, _)| *name != PolicyName::Default);
-        let tiers: &[Tier] = match (is_itself, is_selected) {
-            (true, _) => &[],
-            (false, true) => &[Tier::Admin],
-            (false, false) => &[Tier::Admin, Tier::Baseline],
-        };
-        for tier in tiers {
-            if let Some(decided) = self.tier(*tier, side) {
-                return decided;
-            }
+        if let (false, Some(decided)) = (is_itself, self.tiers(side)) {
+            return decided;
         }
         side.closed_by = closing.iter().map(|(name, _)| name.clone()).collect();
         match (closing.as_slice(), is_itself) {
@@ -274,20 +264,25 @@ impl Judge<'_> {
         }
     }
 
-    /// Says what a tier decides, if it does.
-    fn tier(&self, tier: Tier, side: &mut Side) -> Option<Allowed> {
-        for turn in self.world.turns(self.own, side.direction, tier) {
+    /// Says what tiers decide, if they do.
+    fn tiers(&self, side: &mut Side) -> Option<Allowed> {
+        let mut passed = None;
+        for turn in self.world.turns(self.own, side.direction) {
+            let tier = turn.policy.tier;
+            if passed == Some(tier) {
+                continue;
+            }
             let action = match self.is_meant(&turn, side.direction) {
                 Err(why) => return Some(Allowed::Unknown(why)),
                 Ok(false) => continue,
                 Ok(true) => turn.rule.action,
             };
-            side.rulings.push(Ruling { tier, policy: turn.name.clone(), at: turn.at, action });
-            return match action {
-                Action::Accept => Some(Allowed::Yes(Why::Accepted)),
-                Action::Deny => Some(Allowed::No),
-                Action::Pass => None,
-            };
+            side.rulings.push(Ruling { policy: turn.name.clone(), at: turn.at, action });
+            match action {
+                Action::Accept => return Some(Allowed::Yes(Why::Accepted)),
+                Action::Deny => return Some(Allowed::No),
+                Action::Pass => passed = Some(tier),
+            }
         }
         None
     }

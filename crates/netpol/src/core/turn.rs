@@ -6,9 +6,9 @@ use ringfort_facts::network::{
     Action, Direction, Place, Pod, Subject, Tier, WiderName, WiderPolicy, WiderRule,
 };
 
-use super::world::World;
+use super::world::{PolicyName, World};
 
-/// A rule at its turn: for a pod, one way, in one tier.
+/// A rule at its turn: for a pod, one way.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn<'a> {
     /// The policy's name.
@@ -29,17 +29,13 @@ impl fmt::Display for Turn<'_> {
 }
 
 impl World {
-    /// Gives the rules of a tier that are for a pod, one way and in their order.
+    /// Gives the rules of tiers that are for a pod, one way and in their order. Where a NetworkPolicy
+    /// selects the pod, the Baseline tier has none.
     ///
     /// Of a namespace whose labels are not known yet nobody can say whom it is selected by: there
     /// nothing but what denies counts.
-    pub fn turns(
-        &self,
-        (place, pod): (&Place, &Pod),
-        direction: Direction,
-        tier: Tier,
-    ) -> Vec<Turn<'_>> {
-        if !pod.is_subject() {
+    pub fn turns(&self, (place, pod): (&Place, &Pod), direction: Direction) -> Vec<Turn<'_>> {
+        if !pod.is_subject() || self.wider.is_empty() {
             return Vec::new();
         }
         let labels = self.namespaces.get(&place.namespace);
@@ -47,9 +43,14 @@ impl World {
             labels.is_none_or(|labels| subject.namespaces.selects(labels))
                 && subject.pods.selects(&pod.labels)
         };
-        let of_tier = self.wider.iter().filter(|(_, it)| it.tier == tier && selects(&it.subject));
-        let mut policies: Vec<(&WiderName, &WiderPolicy)> = of_tier.collect();
-        policies.sort_by_key(|(name, policy)| (policy.priority, *name));
+        let closing = self.closing(place, pod, direction);
+        let is_selected = closing.iter().any(|(name, _)| *name != PolicyName::Default);
+        let is_asked = |policy: &WiderPolicy| {
+            (policy.tier == Tier::Admin || !is_selected) && selects(&policy.subject)
+        };
+        let asked = self.wider.iter().filter(|(_, policy)| is_asked(policy));
+        let mut policies: Vec<(&WiderName, &WiderPolicy)> = asked.collect();
+        policies.sort_by_key(|(name, policy)| (policy.tier, policy.priority, *name));
         let turns = policies.into_iter().flat_map(|(name, policy)| {
             let rules = policy.rules(direction).iter().enumerate();
             rules.map(move |(at, rule)| Turn { name, policy, at, rule })

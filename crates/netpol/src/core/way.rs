@@ -68,10 +68,9 @@ impl<'a> Way<'a> {
         let course = |pod| {
             let (place, object) = index.pod(pod);
             let closing = world.closing(place, object, direction);
-            let is_selected = closing.iter().any(|(name, _)| *name != PolicyName::Default);
-            let turns = |tier| world.turns((place, object), direction, tier);
-            let baseline = if is_selected { Vec::new() } else { turns(Tier::Baseline) };
-            Course { pod, admin: turns(Tier::Admin), baseline, closing }
+            let turns = world.turns((place, object), direction).into_iter();
+            let (admin, baseline) = turns.partition(|turn| turn.policy.tier == Tier::Admin);
+            Course { pod, admin, baseline, closing }
         };
         let courses = index.on(&home.node).into_iter().map(course).collect();
         Self { home, index, direction, courses }

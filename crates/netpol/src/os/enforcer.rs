@@ -25,8 +25,8 @@ use super::nft::{self, NftError};
 use super::refused::{self, Refusal};
 use super::state::{Kind, News, State};
 use crate::core::{
-    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, Ruled, TABLE, Tier,
-    World, change, compile, replace,
+    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, Ruled, TABLE, World,
+    change, compile, replace,
 };
 
 /// What an enforcer needs.
@@ -492,11 +492,7 @@ impl Enforcer {
                     let rules = policy.rules(direction).into_iter().flatten();
                     rules.map(move |rule| by(rule, direction, name))
                 });
-                let turns = |tier| world.turns((place, pod), direction, tier);
-                let closed = closing.iter().any(|(name, _)| *name != PolicyName::Default);
-                let tiers: &[Tier] =
-                    if closed { &[Tier::Admin] } else { &[Tier::Admin, Tier::Baseline] };
-                let rulings = tiers.iter().flat_map(|tier| turns(*tier));
+                let rulings = world.turns((place, pod), direction).into_iter();
                 let packets = addresses
                     .iter()
                     .filter_map(|address| counters.get(&(direction.word().to_owned(), *address)));

@@ -5,4 +5,5 @@ mod chance;
 mod model;
 mod random;
 mod rules;
+mod tiers;
 mod world;

@@ -5,6 +5,7 @@
 #[path = "../it/chance.rs"]
 mod chance;
 mod namespace;
+mod packets;
 #[path = "../it/random.rs"]
 mod random;
 #[path = "../it/world.rs"]
@@ -63,14 +64,26 @@ fn rules(seed: u64) -> RuleSet {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["serve"] => packets::serve(),
+        ["dial", server] => packets::dial(server),
+        _ => return tests(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn tests() -> ExitCode {
+    let all: [fn(); 2] =
+        [changes_make_what_a_new_table_would_be, packets::packets_go_as_the_rules_say];
     if std::env::var_os("RINGFORT_E2E").is_none() {
         println!("skipped: the kernel's own reading needs root and nft; set RINGFORT_E2E=1");
-        println!("0 passed, 0 failed, 1 skipped");
+        println!("0 passed, 0 failed, {} skipped", all.len());
         return ExitCode::SUCCESS;
     }
-    let failed = std::panic::catch_unwind(changes_make_what_a_new_table_would_be).is_err();
-    println!("{} passed, {} failed, 0 skipped", u8::from(!failed), u8::from(failed));
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let failed = all.iter().filter(|test| std::panic::catch_unwind(**test).is_err()).count();
+    println!("{} passed, {failed} failed, 0 skipped", all.len() - failed);
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn changes_make_what_a_new_table_would_be() {

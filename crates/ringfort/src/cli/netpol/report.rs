@@ -51,6 +51,7 @@ pub struct SideReport {
     pub verdict: Verdict,
     pub why: String,
     /// Rules of cluster-wide policies that decided, or passed on, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<RulingReport>,
     /// Policies that close the way.
     pub closed_by: Vec<String>,
@@ -94,6 +95,7 @@ pub struct Ways {
 #[serde(rename_all = "camelCase")]
 pub struct WayReport {
     /// Rules of cluster-wide policies, in the order in which they are judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<RulingReport>,
     pub closed_by: Vec<String>,
     pub lets_through: Vec<RuleReport>,

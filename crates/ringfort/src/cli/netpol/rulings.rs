@@ -1,8 +1,7 @@
 //! What rules of cluster-wide policies say of a pod's ways, and where nobody can say it. Pure.
 
 use ringfort_netpol::core::{
-    Action, Direction, Labels, NAME_LABEL, Peer, Place, Pod, PolicyName, Ruled, Ruling, Selector,
-    Tier, Turn, World,
+    Action, Direction, Labels, NAME_LABEL, Peer, Place, Pod, Ruled, Ruling, Selector, Turn, World,
 };
 use serde::Serialize;
 
@@ -27,11 +26,7 @@ pub struct RulingReport {
 
 /// Gives the rules that are judged for a pod one way, in order.
 pub fn all(world: &World, own: (&Place, &Pod), direction: Direction) -> Vec<RulingReport> {
-    let closing = world.closing(own.0, own.1, direction);
-    let is_selected = closing.iter().any(|(name, _)| *name != PolicyName::Default);
-    let tiers: &[Tier] = if is_selected { &[Tier::Admin] } else { &[Tier::Admin, Tier::Baseline] };
-    let turns = tiers.iter().flat_map(|tier| world.turns(own, direction, *tier));
-    turns.map(|turn| report(&turn, direction)).collect()
+    world.turns(own, direction).iter().map(|turn| report(turn, direction)).collect()
 }
 
 /// Gives the rules that decided, or passed on.
@@ -41,8 +36,8 @@ pub fn decided(
     direction: Direction,
     rulings: &[Ruling],
 ) -> Vec<RulingReport> {
+    let turns = world.turns(own, direction);
     let find = |ruling: &Ruling| {
-        let turns = world.turns(own, direction, ruling.tier);
         let turn = turns.iter().find(|it| *it.name == ruling.policy && it.at == ruling.at)?;
         Some(report(turn, direction))
     };
@@ -72,9 +67,7 @@ impl RulingReport {
 /// Says which rule for a pod is not understood, if one is.
 pub fn doubt(world: &World, own: (&Place, &Pod)) -> Option<String> {
     let of_way = |direction| {
-        let tiers = [Tier::Admin, Tier::Baseline].into_iter();
-        let mut turns = tiers.flat_map(move |tier| world.turns(own, direction, tier));
-        turns.find_map(|turn| {
+        world.turns(own, direction).iter().find_map(|turn| {
             let why = turn.rule.means.as_ref().err()?;
             Some(format!("{turn}, {direction}[{}]: {why}", turn.at))
         })
