@@ -310,7 +310,8 @@ impl Ends<'_> {
             lets_through: Vec::new(),
             would_allow: None,
         };
-        if !matches!(side.verdict, Allowed::Yes(_)) && !is_denied(side) {
+        // Where a tier decided, or nobody knows what it does, nothing behind it was judged.
+        if !matches!(side.verdict, Allowed::Yes(_)) && !side.closed_by.is_empty() {
             report.lets_through = all_rules(&closing, side.direction);
         }
         // What a tier denies, no NetworkPolicy brings back as it was.
