@@ -1,6 +1,6 @@
 //! Network policies: who may talk to whom, and the rules by which a node's kernel sees to it.
 
-pub mod core;
+pub use ringfort_policy as core;
 mod os;
 
 pub use os::{

@@ -14,7 +14,7 @@ const PURE: &[&str] = &[
     "crates/controls/src",
     "crates/engine/src",
     "crates/forge/src/render",
-    "crates/netpol/src/core",
+    "crates/policy/src",
 ];
 
 /// What acts, or differs from run to run.
