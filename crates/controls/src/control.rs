@@ -1,5 +1,7 @@
 //! What a control is: plain data, and one function that writes its part of the blueprint.
 
+pub use ringfort_model::reference::Ref;
+pub use ringfort_model::severity::Severity;
 use ringfort_spec::{Limit, Spec};
 
 use crate::draft::Draft;
@@ -28,27 +30,3 @@ pub struct Control {
 
 /// Writes a control's part of the blueprint.
 pub type Make = fn(&Spec, &mut Draft<'_>);
-
-/// How much is at stake.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// One more wall.
-    Low,
-    /// A wall that another attack would have to go around.
-    Medium,
-    /// The cluster's promises depend on it.
-    High,
-    /// Without it the cluster belongs to whoever asks.
-    Critical,
-}
-
-/// Where others ask for what a control does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ref {
-    /// A recommendation of the CIS Kubernetes Benchmark, 1.12 unless its number says otherwise.
-    Cis(&'static str),
-    /// A Kubernetes Enhancement Proposal.
-    Kep(u32),
-    /// A page of the Kubernetes documentation, below `https://kubernetes.io/docs/`.
-    Docs(&'static str),
-}
