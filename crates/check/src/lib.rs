@@ -2,4 +2,16 @@
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod fault;
+mod grants;
+pub mod guideline;
+pub mod guidelines;
+pub mod judge;
+pub mod judgement;
+pub mod kinds;
+mod objects;
+mod place;
 pub mod pods;
+mod scene;
+mod shape;
+pub mod world;

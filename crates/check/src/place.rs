@@ -113,6 +113,23 @@ impl<'a> Place<'a> {
         self.field.then(Value::as_str)
     }
 
+    /// Gives a text that is what it says: one of a template that is still to be filled in may say anything.
+    pub(crate) fn word(&self) -> Field<&'a str> {
+        self.text().then(|text| (!is_template(text)).then_some(text))
+    }
+
+    /// Gives the place of an entry of a map whose keys are chosen freely. A key of a template that is still
+    /// to be filled in may be any.
+    pub(crate) fn entry(&'a self, key: &'a str) -> Self {
+        let mut entry = self.at(key);
+        if let (Field::Absent, Field::Is(object)) = (entry.field, self.object())
+            && object.keys().any(|key| is_template(key))
+        {
+            entry.field = Field::Unreadable;
+        }
+        entry
+    }
+
     /// Gives the JSON pointer that leads here (RFC 6901).
     pub(crate) fn pointer(&self) -> String {
         let mut pointer = self.within.map_or_else(String::new, Place::pointer);
@@ -122,6 +139,25 @@ impl<'a> Place<'a> {
             Step::Index(index) => push(&mut pointer, &index.to_string()),
         }
         pointer
+    }
+}
+
+/// Whether a text holds something that a template engine fills in.
+pub(crate) fn is_template(text: &str) -> bool {
+    let filled_in =
+        |open, close| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
+    filled_in("{{", "}}") || filled_in("${", "}")
+}
+
+/// Whether anything in a value is still to be filled in.
+pub(crate) fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(list) => list.iter().any(has_template),
+        Value::Object(map) => {
+            map.iter().any(|(key, value)| is_template(key) || has_template(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

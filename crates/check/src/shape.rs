@@ -7,13 +7,14 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::judged::Unreadable;
-use super::place::{Field, Place};
+use crate::fault::Unreadable;
+use crate::place::{Field, Place, is_template};
 
 /// Finds everything in an object of a kind that has another type than Kubernetes reads there.
 pub(crate) fn check(kind: &str, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(include_str!("shape/types.txt")));
-    let index = TYPES.names.binary_search(&kind).expect("every workload's kind is in the table");
+    let index =
+        TYPES.names.binary_search(&kind).expect("every kind that is judged is in the table");
     TYPES.check(&Shape::Object(index), object, unreadable);
 }
 
@@ -71,8 +72,13 @@ impl Types {
             (Shape::Object(index), Value::Object(_)) => {
                 let known = &self.fields[*index];
                 for (key, field) in place.fields() {
-                    if let Ok(at) = known.binary_search_by_key(&key, |(name, _)| name) {
-                        self.check(&known[at].1, &field, unreadable);
+                    match known.binary_search_by_key(&key, |(name, _)| name) {
+                        Ok(at) => self.check(&known[at].1, &field, unreadable),
+                        Err(_) if is_template(key) => unreadable.push(Unreadable {
+                            pointer: field.pointer(),
+                            why: "a template is still to fill in which field this is".to_owned(),
+                        }),
+                        Err(_) => {}
                     }
                 }
                 return;

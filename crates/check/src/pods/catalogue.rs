@@ -2,7 +2,8 @@
 
 use super::checks::{Rule, Subject, capabilities, host, profiles, user, volumes};
 use super::judged::Failure;
-use super::place::Field;
+use crate::fault::Fault;
+use crate::place::Field;
 use ringfort_model::pod_security::Level;
 
 /// A check of the standards.
@@ -36,6 +37,12 @@ pub(crate) fn failures(subject: &Subject<'_>, level: Level) -> Vec<Failure> {
     CHECKS.iter().filter(is_applied).filter_map(|check| check.judge(subject)).collect()
 }
 
+/// Gives the faults of a pod by one check alone, whatever the level; nothing if it spares the pod.
+pub(crate) fn faults(id: &str, subject: &Subject<'_>) -> Option<Vec<Fault>> {
+    let check = CHECKS.iter().find(|check| check.id == id).filter(|it| !it.may_spare(subject))?;
+    Some(check.faults(subject))
+}
+
 fn applies(check: &Check, level: Level, minor: u64) -> bool {
     let is_in_force = |check: &Check| check.level <= level && check.since <= minor;
     let is_overridden =
@@ -48,10 +55,15 @@ impl Check {
         if self.may_spare(subject) {
             return None;
         }
-        let mut faults = Vec::new();
-        (self.rule)(subject, &mut faults);
+        let faults = self.faults(subject);
         let failed = !faults.is_empty();
         failed.then_some(Failure { check: self.id, asks: self.asks, faults })
+    }
+
+    fn faults(&self, subject: &Subject<'_>) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        (self.rule)(subject, &mut faults);
+        faults
     }
 
     /// Whether a pod is spared, or may be, since that cannot be read.

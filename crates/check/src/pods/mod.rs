@@ -10,12 +10,15 @@ mod catalogue;
 mod checks;
 mod find;
 mod judged;
-mod place;
 mod pod;
 mod report;
-mod shape;
 
+pub use crate::fault::{Fault, Remedy, Unreadable};
 pub use find::pods;
-pub use judged::{Failure, Fault, Judged, Remedy, Unreadable, Verdict};
+pub use judged::{Failure, Judged, Verdict};
 pub use pod::Pod;
 pub use report::Reported;
+
+pub(crate) use catalogue::faults;
+pub(crate) use checks::Subject;
+pub(crate) use pod::without_containers;

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::checks::Subject;
-use super::find::Workload;
-use super::judged::{Judged, Unreadable};
-use super::place::{Field, Place};
-use super::shape;
+use super::judged::Judged;
+use crate::fault::Unreadable;
+use crate::kinds::Kind;
+use crate::place::{Field, Place};
+use crate::shape;
 
 /// A Pod, or a template of pods in an object that makes them.
 #[derive(Clone)]
@@ -16,7 +17,7 @@ pub struct Pod<'a> {
     pub(crate) object: &'a Value,
     pub(crate) pointer: String,
     /// What the object is, where that can be read.
-    pub(crate) workload: Option<&'static Workload>,
+    pub(crate) kind: Option<&'static Kind>,
     /// What the object does not say of itself.
     pub(crate) unreadable: Option<Unreadable>,
 }
@@ -24,7 +25,7 @@ pub struct Pod<'a> {
 impl Pod<'_> {
     /// Gives the kind of the object: `Pod`, or that of a workload; empty where it does not say.
     pub fn kind(&self) -> &'static str {
-        self.workload.map_or("", |workload| workload.kind)
+        self.kind.map_or("", |kind| kind.name)
     }
 
     /// Gives the object's name, or how its name begins; empty where it has none.
@@ -42,14 +43,14 @@ impl Pod<'_> {
     /// Judges it by a policy. Pointers of what is found begin at the document.
     pub fn judge(&self, policy: Policy) -> Judged {
         let mut unreadable: Vec<_> = self.unreadable.iter().cloned().collect();
-        let Some(workload) = self.workload else {
+        let Some((kind, template)) = self.kind.and_then(|kind| Some((kind, kind.template?))) else {
             return Judged { failures: Vec::new(), unreadable };
         };
         let object = Place::new(&self.pointer, Some(self.object));
-        shape::check(workload.kind, &object, &mut unreadable);
+        shape::check(kind.name, &object, &mut unreadable);
 
-        let pointer = format!("{}{}", self.pointer, workload.template);
-        let template = Place::new(&pointer, self.object.pointer(workload.template));
+        let pointer = format!("{}{template}", self.pointer);
+        let template = Place::new(&pointer, self.object.pointer(template));
         let (metadata, spec) = (template.at("metadata"), template.at("spec"));
         unreadable.extend(without_containers(&spec));
         let subject = Subject {
@@ -63,7 +64,7 @@ impl Pod<'_> {
 }
 
 /// Says that nothing is there to judge, if it is so. Kubernetes takes no pod without a container.
-fn without_containers(spec: &Place<'_>) -> Option<Unreadable> {
+pub(crate) fn without_containers(spec: &Place<'_>) -> Option<Unreadable> {
     let containers = spec.at("containers");
     let is_without = containers.list().or(&[]) == Field::Is(&[]);
     is_without.then(|| Unreadable {

@@ -144,7 +144,7 @@ fn workload(pod: &Value) -> Value {
 }
 
 /// Gives the pointers to everything in a value but itself.
-fn places(value: &Value) -> Vec<String> {
+pub(crate) fn places(value: &Value) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(object) => object
             .iter()

@@ -7,17 +7,31 @@ use std::fs;
 use ringfort_model::pod_security::Version;
 use serde_json::Value;
 
-/// The objects that pods come from.
-const ROOTS: [&str; 9] = [
+/// The objects that are judged.
+const ROOTS: [&str; 23] = [
     "io.k8s.api.apps.v1.DaemonSet",
     "io.k8s.api.apps.v1.Deployment",
     "io.k8s.api.apps.v1.ReplicaSet",
     "io.k8s.api.apps.v1.StatefulSet",
     "io.k8s.api.batch.v1.CronJob",
     "io.k8s.api.batch.v1.Job",
+    "io.k8s.api.core.v1.ConfigMap",
+    "io.k8s.api.core.v1.LimitRange",
+    "io.k8s.api.core.v1.Namespace",
     "io.k8s.api.core.v1.Pod",
     "io.k8s.api.core.v1.PodTemplate",
     "io.k8s.api.core.v1.ReplicationController",
+    "io.k8s.api.core.v1.ResourceQuota",
+    "io.k8s.api.core.v1.Secret",
+    "io.k8s.api.core.v1.Service",
+    "io.k8s.api.core.v1.ServiceAccount",
+    "io.k8s.api.networking.v1.Ingress",
+    "io.k8s.api.networking.v1.NetworkPolicy",
+    "io.k8s.api.policy.v1.PodDisruptionBudget",
+    "io.k8s.api.rbac.v1.ClusterRole",
+    "io.k8s.api.rbac.v1.ClusterRoleBinding",
+    "io.k8s.api.rbac.v1.Role",
+    "io.k8s.api.rbac.v1.RoleBinding",
 ];
 
 /// Types that JSON has no object for.
@@ -28,7 +42,7 @@ const SINGLE: [(&str, &str); 4] = [
     ("Time", "time"),
 ];
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/pods/shape/types.txt");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/shape/types.txt");
 
 #[test]
 fn the_table_of_types_is_what_kubernetes_publishes() {
@@ -90,7 +104,7 @@ fn shape(schema: &Value) -> (String, Option<String>) {
         (Some("object"), _) => around('{', &schema["additionalProperties"], '}'),
         (Some("boolean"), _) => ("boolean".to_owned(), None),
         (Some("integer"), Some(format)) => (format.to_owned(), None),
-        (Some("string"), None) => ("text".to_owned(), None),
+        (Some("string"), None | Some("byte")) => ("text".to_owned(), None),
         other => panic!("{other:?} has no word in the table"),
     }
 }

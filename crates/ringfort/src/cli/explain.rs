@@ -8,18 +8,21 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
+use ringfort_check::guideline::Guideline;
+use ringfort_check::guidelines::{self, GUIDELINES};
 use ringfort_controls::sabotage::Sabotage;
 use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
 use ringfort_spec::{Limit, nearest};
 
 use super::{Fault, print};
 
-/// Explain a control: why it is kept, when, how, and what managed clusters do
+/// Explain a control or a guideline: why it is kept, when and how
 ///
-/// Without a name it lists every control. A waiver in cluster.yaml names one of them.
+/// Controls hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Guidelines are
+/// what `ringfort check` asks of manifests. Without a name it lists all of both.
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// The control, such as access/pod-security
+    /// The control or guideline, such as access/pod-security
     control: Option<String>,
     /// Write JSON
     #[arg(long)]
@@ -32,19 +35,46 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
         None if args.json => json(&Catalogue::of_all())?,
         None => format!("{}\n", table()),
         Some(id) => {
-            let control = find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
-            if args.json { json(&Explained::of(control))? } else { page(control) }
+            let known = Known::find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
+            if args.json { json(&known.explained())? } else { known.page() }
         }
     };
     print(&text);
     Ok(ExitCode::SUCCESS)
 }
 
+/// What can be explained.
+enum Known {
+    Control(&'static Control),
+    Guideline(&'static Guideline),
+}
+
+impl Known {
+    fn find(id: &str) -> Option<Self> {
+        find(id).map(Self::Control).or_else(|| guidelines::find(id).map(Self::Guideline))
+    }
+
+    fn page(&self) -> String {
+        match self {
+            Self::Control(control) => page(control),
+            Self::Guideline(guideline) => guideline_page(guideline),
+        }
+    }
+
+    fn explained(&self) -> Explained {
+        match self {
+            Self::Control(control) => Explained::of(control),
+            Self::Guideline(guideline) => Explained::of_guideline(guideline),
+        }
+    }
+}
+
 fn unknown(id: &str) -> String {
-    let ids: Vec<&str> = CATALOGUE.iter().map(|control| control.id).collect();
+    let guidelines = GUIDELINES.iter().map(|guideline| guideline.id);
+    let ids: Vec<&str> = CATALOGUE.iter().map(|control| control.id).chain(guidelines).collect();
     let way_out = match nearest(id, &ids) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "`ringfort explain` lists the controls".to_owned(),
+        None => "`ringfort explain` lists what there is".to_owned(),
     };
     format!("there is no control `{id}`: {way_out}")
 }
@@ -57,13 +87,16 @@ fn table() -> Table {
         let proved = if control.prove.is_some() { "yes" } else { "not yet" };
         table.add_row([control.id, control.title, proved]);
     }
+    for guideline in GUIDELINES {
+        table.add_row([guideline.id, guideline.title, "of manifests"]);
+    }
     table
 }
 
 /// One control as a page of Markdown.
 fn page(control: &Control) -> String {
     let Control { id, title, severity, refs, limits, doc, prove, .. } = control;
-    let (severity, waived) = (word(*severity), waived(limits));
+    let waived = waived(limits);
     let mut page = format!(
         "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{}\n",
         doc.trim()
@@ -76,20 +109,23 @@ fn page(control: &Control) -> String {
             page.extend(proof.sabotage.iter().map(way));
         }
     }
-    if !refs.is_empty() {
-        page.push_str("\n## References\n\n");
-        page.extend(refs.iter().map(|reference| format!("- {}\n", words(reference))));
-    }
-    page
+    page + &references(refs)
 }
 
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
+/// One guideline as a page of Markdown.
+fn guideline_page(guideline: &Guideline) -> String {
+    let Guideline { id, title, severity, refs, doc, .. } = guideline;
+    let judged = "Judged of manifests by `ringfort check`.";
+    let page = format!("# {id}\n\n{title}.\n\nSeverity: {severity}. {judged}\n\n{}\n", doc.trim());
+    page + &references(refs)
+}
+
+fn references(refs: &[Ref]) -> String {
+    if refs.is_empty() {
+        return String::new();
     }
+    let lines = refs.iter().map(|reference| format!("- {reference}\n"));
+    format!("\n## References\n\n{}", lines.collect::<String>())
 }
 
 /// Says what a waiver of a control may be limited to.
@@ -106,14 +142,6 @@ fn waived(limits: &[Limit]) -> String {
     }
 }
 
-fn words(reference: &Ref) -> String {
-    match reference {
-        Ref::Cis(number) => format!("CIS Kubernetes Benchmark {number}"),
-        Ref::Kep(number) => format!("https://kep.k8s.io/{number}"),
-        Ref::Docs(page) => format!("https://kubernetes.io/docs/{page}"),
-    }
-}
-
 fn json(value: &impl Serialize) -> Result<String, Fault> {
     let text = serde_json::to_string_pretty(value).map_err(Fault::unable)?;
     Ok(format!("{text}\n"))
@@ -126,13 +154,15 @@ const VERSION: u32 = 1;
 struct Catalogue {
     version: u32,
     controls: Vec<Listed>,
+    /// What is asked of manifests.
+    guidelines: Vec<Listed>,
 }
 
 #[derive(Serialize)]
 struct Listed {
     id: &'static str,
     title: &'static str,
-    severity: &'static str,
+    severity: Severity,
     /// Whether it is shown by behaviour.
     proved: bool,
 }
@@ -140,25 +170,33 @@ struct Listed {
 impl Catalogue {
     fn of_all() -> Self {
         let controls = CATALOGUE.iter().map(|control| Listed::of(control)).collect();
-        Self { version: VERSION, controls }
+        let guidelines =
+            GUIDELINES.iter().map(|guideline| Listed::of_guideline(guideline)).collect();
+        Self { version: VERSION, controls, guidelines }
     }
 }
 
 impl Listed {
     fn of(control: &Control) -> Self {
         let Control { id, title, severity, .. } = control;
-        Self { id, title, severity: word(*severity), proved: control.prove.is_some() }
+        Self { id, title, severity: *severity, proved: control.prove.is_some() }
+    }
+
+    fn of_guideline(guideline: &Guideline) -> Self {
+        let Guideline { id, title, severity, .. } = guideline;
+        Self { id, title, severity: *severity, proved: false }
     }
 }
 
-/// One control, for programs.
+/// One control or guideline, for programs.
 #[derive(Serialize)]
 struct Explained {
     version: u32,
     #[serde(flatten)]
     listed: Listed,
-    /// What a waiver may be limited to.
-    waived: String,
+    /// What a waiver may be limited to; nothing of a guideline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<String>,
     references: Vec<String>,
     /// Markdown.
     doc: &'static str,
@@ -166,8 +204,14 @@ struct Explained {
 
 impl Explained {
     fn of(control: &Control) -> Self {
-        let references = control.refs.iter().map(words).collect();
-        let (listed, waived) = (Listed::of(control), waived(control.limits));
+        let references = control.refs.iter().map(Ref::to_string).collect();
+        let (listed, waived) = (Listed::of(control), Some(waived(control.limits)));
         Self { version: VERSION, listed, waived, references, doc: control.doc }
+    }
+
+    fn of_guideline(guideline: &Guideline) -> Self {
+        let references = guideline.refs.iter().map(Ref::to_string).collect();
+        let listed = Listed::of_guideline(guideline);
+        Self { version: VERSION, listed, waived: None, references, doc: guideline.doc }
     }
 }

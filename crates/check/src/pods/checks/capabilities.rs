@@ -1,8 +1,8 @@
 //! What containers may do beyond what every process may.
 
 use super::{Fault, Subject};
-use crate::pods::judged::Remedy;
-use crate::pods::place::{Field, Place};
+use crate::fault::Remedy;
+use crate::place::{Field, Place};
 
 /// Nothing may be added beyond the default.
 pub(crate) fn beyond_default(subject: &Subject<'_>, faults: &mut Vec<Fault>) {

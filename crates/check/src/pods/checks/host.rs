@@ -1,8 +1,8 @@
 //! What pods share with their node.
 
 use super::{Fault, Subject};
-use crate::pods::judged::Remedy;
-use crate::pods::place::{Field, Place};
+use crate::fault::Remedy;
+use crate::place::{Field, Place};
 
 /// None of the node's namespaces may be used.
 pub(crate) fn namespaces(subject: &Subject<'_>, faults: &mut Vec<Fault>) {

@@ -7,8 +7,8 @@ pub(crate) mod profiles;
 pub(crate) mod user;
 pub(crate) mod volumes;
 
-use super::judged::Fault;
-use super::place::Place;
+use crate::fault::Fault;
+use crate::place::Place;
 
 /// Finds the faults of a pod.
 pub(crate) type Rule = fn(&Subject<'_>, &mut Vec<Fault>);

@@ -1,8 +1,8 @@
 //! What the kernel's guards let processes do: seccomp, AppArmor, SELinux and the masks of /proc.
 
 use super::{Fault, Subject};
-use crate::pods::judged::Remedy;
-use crate::pods::place::{Field, Place};
+use crate::fault::Remedy;
+use crate::place::{Field, Place};
 
 /// Where a profile is named, it must be the runtime's or one of the node's.
 pub(crate) fn app_armor(subject: &Subject<'_>, faults: &mut Vec<Fault>) {

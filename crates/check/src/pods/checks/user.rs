@@ -1,8 +1,8 @@
 //! Who processes run as, and what they may become.
 
 use super::{Fault, Subject};
-use crate::pods::judged::Remedy;
-use crate::pods::place::Field;
+use crate::fault::Remedy;
+use crate::place::Field;
 
 /// No container may be privileged.
 pub(crate) fn privileged(subject: &Subject<'_>, faults: &mut Vec<Fault>) {

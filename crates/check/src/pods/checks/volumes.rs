@@ -1,8 +1,8 @@
 //! What volumes bring into a pod.
 
 use super::{Fault, Subject};
-use crate::pods::judged::Remedy;
-use crate::pods::place::Field;
+use crate::fault::Remedy;
+use crate::place::Field;
 
 /// No volume may be a path of the node.
 pub(crate) fn host_paths(subject: &Subject<'_>, faults: &mut Vec<Fault>) {

@@ -1,31 +1,17 @@
-//! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
+//! `ringfort check pods`: judges pods by the Pod Security Standards.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use ringfort_check::pods::{Judged, Pod, Reported, Verdict, pods};
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::pod_security::{Level, NotAVersion, Policy, Version};
-use ringfort_spec::{Paint, Problem, Report};
+use ringfort_spec::{Problem, Report};
 
-use super::files::{self, Unread};
-use super::{Fault, print};
-
-/// Judge manifests before they reach a cluster
-///
-/// Speaks to no cluster and opens no connection.
-#[derive(Args)]
-pub struct CheckArgs {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Subcommand)]
-enum What {
-    Pods(PodsArgs),
-}
+use super::{drawn, place};
+use crate::cli::files::{self, Unread};
+use crate::cli::{Fault, print};
 
 /// Judge pods by Kubernetes' Pod Security Standards
 ///
@@ -35,7 +21,7 @@ enum What {
 /// Exit codes: 0 every pod passed, 1 one failed, 2 usage, or a file that was named cannot be read, 3 a pod or a
 /// file below a directory could not be judged.
 #[derive(Args)]
-struct PodsArgs {
+pub struct PodsArgs {
     /// Files of manifests, directories of them, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -64,8 +50,7 @@ fn version(text: &str) -> Result<Version, NotAVersion> {
 }
 
 /// Runs the command.
-pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
-    let What::Pods(args) = &args.what;
+pub fn run(args: &PodsArgs) -> Result<ExitCode, Fault> {
     let mut found = Found::default();
     let policy = Policy { level: args.level, version: args.kubernetes };
     for path in &args.paths {
@@ -138,12 +123,7 @@ impl Found {
     }
 
     fn people(&self, policy: Policy) -> String {
-        let paint = match std::io::stdout().is_terminal() {
-            true => Paint::Colours,
-            false => Paint::Plain,
-        };
-        let mut text: String =
-            self.wrong.iter().map(|report| format!("{}\n", report.render(paint))).collect();
+        let mut text = drawn(&self.wrong);
         text.push_str(&format!(
             "{} {}: passed {}, failed {}, unknown {}\n",
             policy.level,
@@ -159,18 +139,9 @@ impl Found {
 /// Says what is wrong with a pod, each at its place in the text.
 fn wrong(document: &Document, pod: &Pod<'_>, judged: &Judged) -> Vec<Problem> {
     let whose = format!("{} {}", pod.kind(), pod.name());
-    let at = |pointer: &str| {
-        let place = document.place(pointer);
-        let missing = pointer[place.pointer.len()..].trim_start_matches('/').to_owned();
-        let range = match (missing.is_empty(), place.key) {
-            (false, Some(key)) => key,
-            _ => place.value,
-        };
-        (range, missing)
-    };
     let failed = judged.failures.iter().flat_map(|failure| {
         failure.faults.iter().map(|fault| {
-            let (range, missing) = at(&fault.pointer);
+            let (range, missing) = place(document, &fault.pointer);
             let label = match missing.as_str() {
                 "" => whose.clone(),
                 missing => format!("{whose}: {missing} is not set"),
@@ -180,7 +151,7 @@ fn wrong(document: &Document, pod: &Pod<'_>, judged: &Judged) -> Vec<Problem> {
         })
     });
     let unread = judged.unreadable.iter().map(|it| {
-        let (range, _) = at(&it.pointer);
+        let (range, _) = place(document, &it.pointer);
         Problem::new("unreadable", range, it.why.clone()).label(whose.clone())
     });
     failed.chain(unread).collect()

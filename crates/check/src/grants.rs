@@ -1,0 +1,134 @@
+//! Rights that rules of roles give.
+
+use crate::fault::Remedy;
+use crate::judgement::Sheet;
+use crate::place::{Field, Place};
+
+/// Rights: any of these verbs on any of these resources.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) groups: &'static [&'static str],
+    pub(crate) resources: &'static [&'static str],
+    pub(crate) verbs: &'static [&'static str],
+    pub(crate) named: Named,
+}
+
+/// Whether a rule that names the objects it is about counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Named {
+    /// It does as well.
+    Counts,
+    /// It does not: who may touch one object may not touch others.
+    Spared,
+}
+
+/// What can be said without knowing all: `None` is that it depends on what cannot be read.
+type Answer = Option<bool>;
+
+/// Looks for rights in the rules of a role, which stand at its `rules`.
+pub(crate) fn judge(grants: &[Grant], role: &Place<'_>, sheet: &mut Sheet) {
+    if !matches!(role.at("aggregationRule").value(), Field::Absent) {
+        return sheet
+            .spare("its rights are those of the roles that it gathers, judged where they stand");
+    }
+    let rules = role.at("rules");
+    let mut is_clean = true;
+    for rule in rules.items() {
+        for grant in grants {
+            is_clean &= judge_rule(grant, &rule, sheet);
+        }
+    }
+    if is_clean {
+        sheet.pass(&rules);
+    }
+}
+
+/// Says whether a rule gives none of the rights, and writes down if it may.
+fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
+    let names = rule.at("resourceNames");
+    let is_named = matches!(names.list(), Field::Is(names) if !names.is_empty());
+    if is_named && grant.named == Named::Spared {
+        return true;
+    }
+    let (groups, resources) = (rule.at("apiGroups"), rule.at("resources"));
+    let group =
+        any(&groups, |group| group == "*" || group.is_empty() || grant.groups.contains(&group));
+    let resource = any(&resources, |resource| grant.resources.iter().any(|it| is_of(resource, it)));
+    if group == Some(false) || resource == Some(false) {
+        return true;
+    }
+    let mut gives_none = true;
+    for verb in rule.at("verbs").items() {
+        let is_given = match verb.word() {
+            Field::Is(word) => Some(word == "*" || grant.verbs.contains(&word)),
+            Field::Absent | Field::Unreadable => None,
+        };
+        match (is_given, group, resource) {
+            (Some(false), ..) => continue,
+            (Some(true), Some(true), Some(true)) => sheet.fail(&verb, LEAVE_OUT),
+            (None, ..) => sheet.unread(&verb),
+            (_, None, _) => sheet.unread(&groups),
+            (..) => sheet.unread(&resources),
+        }
+        gives_none = false;
+    }
+    gives_none
+}
+
+const LEAVE_OUT: Remedy = Remedy::Do("leave the verb or the resource out, or name the objects");
+
+/// Whether any item of a list is as wanted.
+fn any(list: &Place<'_>, is_wanted: impl Fn(&str) -> bool) -> Answer {
+    let mut answer = match list.list() {
+        Field::Unreadable => None,
+        Field::Absent | Field::Is(_) => Some(false),
+    };
+    for item in list.items() {
+        match item.word() {
+            Field::Is(word) if is_wanted(word) => return Some(true),
+            Field::Is(_) => {}
+            Field::Absent | Field::Unreadable => answer = None,
+        }
+    }
+    answer
+}
+
+/// Whether a rule's resource means another.
+///
+/// Who writes the wrong group for a resource, `""` for one of `apps`, or its singular, means the right
+/// one: the rule gives nothing today and everything once it is put right. So both count.
+fn is_of(written: &str, resource: &str) -> bool {
+    let sub = |resource: &str| resource.split_once('/').map(|(_, sub)| sub.to_owned());
+    written == "*"
+        || written == resource
+        || written.strip_prefix("*/").is_some_and(|it| sub(resource).is_some_and(|sub| sub == it))
+        || is_singular(written, resource)
+}
+
+fn is_singular(written: &str, plural: &str) -> bool {
+    match plural.strip_suffix("ies") {
+        Some(stem) => written.strip_suffix('y') == Some(stem),
+        None => plural.strip_suffix('s') == Some(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn resources_are_meant_by_name_by_star_and_by_their_singular() {
+        for (written, resource, expected) in [
+            ("pods", "pods", true),
+            ("pod", "pods", true),
+            ("networkpolicy", "networkpolicies", true),
+            ("*", "pods/exec", true),
+            ("*/exec", "pods/exec", true),
+            ("*/exec", "pods", false),
+            ("pods", "pods/exec", false),
+            ("pods/*", "pods/exec", false),
+        ] {
+            assert_eq!(is_of(written, resource), expected, "{written} {resource}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Where secrets stand.
+
+pub mod no_secrets_in_config_maps;
+pub mod no_secrets_in_environment;
+mod secret;
+pub mod secrets_as_files;

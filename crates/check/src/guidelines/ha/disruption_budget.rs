@@ -1,0 +1,62 @@
+//! Workloads say how many pods may go at once.
+
+use ringfort_model::reference::Ref;
+use ringfort_model::severity::Severity;
+
+use crate::fault::Remedy;
+use crate::guideline::{Guideline, Judge};
+use crate::judgement::Sheet;
+use crate::place::{Field, Place};
+use crate::scene::PodScene;
+use ringfort_policy::Selector;
+use serde::Deserialize as _;
+
+/// The guideline.
+pub static GUIDELINE: Guideline = Guideline {
+    id: "ha/disruption-budget",
+    title: "A workload says how many of its pods may go at once",
+    severity: Severity::Low,
+    refs: &[Ref::Docs("tasks/run-application/configure-pdb/")],
+    doc: include_str!("disruption_budget.md"),
+    judge: Judge::Pod(judge),
+};
+
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    let of_workload = pod.whole.root.at("spec");
+    let replicas = of_workload.at("replicas");
+    match (pod.whole.object.kind.name, replicas.integer().or(1)) {
+        ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Is(2..)) => {}
+        ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Unreadable) => {
+            return sheet.unread(&replicas);
+        }
+        _ => return sheet.spare("it is not a workload of several pods"),
+    }
+    let place = pod.metadata.at("labels");
+    let Some(labels) = pod.labels() else { return sheet.unread(&place) };
+    let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
+    for (number, budget) in objects.within("PodDisruptionBudget", namespace) {
+        let root = Place::new(&budget.pointer, Some(budget.value));
+        let spec = root.at("spec");
+        let selector = spec.at("selector");
+        match read(&selector) {
+            Some(selector) if selector.selects(&labels) => return sheet.pass(&place),
+            Some(_) => {}
+            None => return sheet.unread_in(number, &selector),
+        }
+    }
+    match objects.complete("PodDisruptionBudget", namespace) {
+        Ok(()) => {
+            let remedy = Remedy::Do("write a PodDisruptionBudget that selects its pods");
+            sheet.absent("PodDisruptionBudget", &place, remedy);
+        }
+        Err(gap) => sheet.missing(&place, gap),
+    }
+}
+
+/// Reads a selector, if nothing in it is still to be filled in.
+fn read(place: &Place<'_>) -> Option<Selector> {
+    match place.value() {
+        Field::Is(value) if !crate::place::has_template(value) => Selector::deserialize(value).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,9 @@
+//! What keeps workloads up.
+
+pub mod disruption_budget;
+pub mod liveness_probe;
+pub mod placement;
+pub mod priority_is_set;
+pub mod readiness_probe;
+pub mod replicas;
+pub mod spread;

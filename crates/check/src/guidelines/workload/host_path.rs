@@ -1,0 +1,97 @@
+//! Volumes that are paths of the node.
+
+use crate::judgement::Sheet;
+use crate::place::{Field, Place};
+use crate::scene::PodScene;
+
+/// Visits what every such volume says; without any, the list of volumes is as it should be.
+pub(super) fn each_volume(
+    pod: &PodScene<'_>,
+    sheet: &mut Sheet,
+    visit: impl Fn(&Place<'_>, &mut Sheet),
+) {
+    let volumes = pod.spec.at("volumes");
+    sheet.pass(&volumes);
+    for volume in volumes.items() {
+        let path = volume.at("hostPath");
+        match path.object() {
+            Field::Absent => {}
+            Field::Is(_) => visit(&path, sheet),
+            Field::Unreadable => sheet.unread(&path),
+        }
+    }
+}
+
+/// Visits the path of every such volume.
+pub(super) fn each_host_path(
+    pod: &PodScene<'_>,
+    sheet: &mut Sheet,
+    visit: impl Fn(&Place<'_>, &mut Sheet),
+) {
+    each_volume(pod, sheet, |volume, sheet| visit(&volume.at("path"), sheet));
+}
+
+/// Whether a path is one of the system's, lies in one or above one.
+pub(super) fn is_of_system(path: &str) -> bool {
+    let path = followed(path);
+    SYSTEM.iter().any(|system| is_within(&path, system) || is_within(system, &path))
+}
+
+fn is_within(path: &str, above: &str) -> bool {
+    above == "/"
+        || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Gives a path as the kernel follows it.
+fn followed(path: &str) -> String {
+    let mut steps = Vec::new();
+    for step in path.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    format!("/{}", steps.join("/"))
+}
+
+/// What a node is made of: its programs, its configuration, its devices, and what runs pods.
+const SYSTEM: [&str; 22] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/opt/cni",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/etcd",
+    "/var/lib/kubelet",
+    "/var/log",
+    "/var/run",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_system;
+
+    #[test]
+    fn paths_are_compared_as_the_kernel_follows_them() {
+        for path in ["/", "", "/etc", "/etc/", "//etc//x", "/data/../etc", "/var", "/./proc/1"] {
+            assert!(is_of_system(path), "{path}");
+        }
+        for path in ["/data", "/etcetera", "/var/data", "/mnt/etc"] {
+            assert!(!is_of_system(path), "{path}");
+        }
+    }
+}

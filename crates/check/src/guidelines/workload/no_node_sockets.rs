@@ -1,0 +1,30 @@
+//! No pod speaks to the node's programs by their sockets.
+
+use ringfort_model::reference::Ref;
+use ringfort_model::severity::Severity;
+
+use super::host_path::each_volume;
+use crate::fault::Remedy;
+use crate::guideline::{Guideline, Judge};
+use crate::judgement::Sheet;
+use crate::scene::PodScene;
+
+/// The guideline.
+pub static GUIDELINE: Guideline = Guideline {
+    id: "workload/no-node-sockets",
+    title: "No pod speaks to the programs of its node by their sockets",
+    severity: Severity::Critical,
+    refs: &[Ref::Docs("concepts/security/pod-security-standards/")],
+    doc: include_str!("no_node_sockets.md"),
+    judge: Judge::Pod(judge),
+};
+
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    each_volume(pod, sheet, |volume, sheet| {
+        let (kind, path) = (volume.at("type"), volume.at("path"));
+        sheet.expect(&kind, kind.word(), |it| it != Some("Socket"), Remedy::LeaveOut);
+        let is_none =
+            |it: Option<&str>| it.is_none_or(|it| !it.trim_end_matches('/').ends_with(".sock"));
+        sheet.expect(&path, path.word(), is_none, Remedy::LeaveOut);
+    });
+}

@@ -1,0 +1,375 @@
+//! All objects that are judged together, and what may be said of those that are not among them.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::judgement::Gap;
+use serde_json::Value;
+
+use crate::fault::Unreadable;
+use crate::kinds::{KINDS, Kind, Scope};
+use crate::objects::{Found, Named, objects};
+use crate::place::{has_template, is_template};
+
+/// Whether what was not given is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum World {
+    /// Everything was given: what is absent is not there.
+    Closed,
+    /// There may be more.
+    Open,
+}
+
+/// The objects that are judged together.
+#[derive(Debug)]
+pub struct Objects<'a> {
+    world: World,
+    /// The namespace of objects that name none, where it is known.
+    usual: Option<&'a str>,
+    all: Vec<Object<'a>>,
+    by_kind: BTreeMap<&'static str, BTreeMap<Namespace<'a>, Vec<usize>>>,
+    by_name: BTreeMap<(&'static str, Namespace<'a>, &'a str), usize>,
+    accounts: Accounts<'a>,
+    policies: BTreeMap<Namespace<'a>, Vec<Policy>>,
+    unjudged: Vec<Unjudged<'a>>,
+    /// What could not be read, so that anything may be in it.
+    unread: Vec<String>,
+}
+
+/// Where an object comes from: which of the files that were given, and which document of it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Origin {
+    /// The number of the file.
+    pub file: usize,
+    /// The number of the document in it.
+    pub document: usize,
+}
+
+/// An object of a kind that is judged.
+#[derive(Debug)]
+pub struct Object<'a> {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The JSON pointer from the document to it.
+    pub pointer: String,
+    /// What it is.
+    pub kind: &'static Kind,
+    pub(crate) value: &'a Value,
+    pub(crate) namespace: Namespace<'a>,
+    /// What it says wrongly of what it is.
+    pub(crate) unreadable: Option<Unreadable>,
+}
+
+/// The namespace that an object says it is in.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Namespace<'a> {
+    /// This one.
+    Said(&'a str),
+    /// None: who applies it chooses one.
+    Unsaid,
+    /// Nobody can say which.
+    Unreadable,
+    /// It lives beside all namespaces.
+    Beside,
+}
+
+/// An object that cannot be judged.
+#[derive(Debug)]
+pub struct Unjudged<'a> {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The JSON pointer from the document to what is not understood.
+    pub pointer: String,
+    /// The kind that it says it is of, if it does.
+    pub kind: Option<&'a str>,
+    /// Why.
+    pub gap: Gap,
+}
+
+impl<'a> Objects<'a> {
+    /// Begins without any. Objects that name no namespace are in the usual one, where it is known.
+    pub fn new(world: World, usual: Option<&'a str>) -> Self {
+        Self {
+            world,
+            usual,
+            all: Vec::new(),
+            by_kind: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            accounts: Accounts::default(),
+            policies: BTreeMap::new(),
+            unjudged: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Adds all objects of a document.
+    pub fn add(&mut self, origin: Origin, document: &'a Value) {
+        for found in objects(document) {
+            self.add_one(origin, found);
+        }
+    }
+
+    /// Takes down that something could not be read.
+    pub fn add_unread(&mut self, name: String) {
+        self.unread.push(name);
+    }
+
+    /// Gives the objects, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = &Object<'a>> {
+        self.all.iter()
+    }
+
+    /// Gives one by its number.
+    pub fn get(&self, number: usize) -> &Object<'a> {
+        &self.all[number]
+    }
+
+    /// Gives what cannot be judged.
+    pub fn unjudged(&self) -> &[Unjudged<'a>] {
+        &self.unjudged
+    }
+
+    fn add_one(&mut self, origin: Origin, found: Found<'a>) {
+        let Found { object: value, pointer, named, unreadable } = found;
+        let kind = match named {
+            Named::Known(kind) => kind,
+            Named::Plain => return,
+            Named::Foreign(kind) => {
+                let pointer = format!("{pointer}/kind");
+                self.unjudged.push(Unjudged {
+                    origin,
+                    pointer,
+                    kind: Some(kind),
+                    gap: foreign(kind),
+                });
+                return;
+            }
+            Named::Unsaid => {
+                let Unreadable { pointer, why } = unreadable.unwrap_or_else(|| Unreadable {
+                    pointer: pointer.clone(),
+                    why: "it does not say what it is".to_owned(),
+                });
+                let gap = Gap { said: why, closes: "write apiVersion and kind".to_owned() };
+                self.unjudged.push(Unjudged { origin, pointer, kind: None, gap });
+                return;
+            }
+        };
+        let namespace = self.namespace(kind, value);
+        let number = self.all.len();
+        let of_kind = self.by_kind.entry(kind.name).or_default();
+        of_kind.entry(namespace).or_default().push(number);
+        if let Some(name) = value["metadata"]["name"].as_str() {
+            self.by_name.entry((kind.name, namespace, name)).or_insert(number);
+        }
+        if let Some(template) = kind.template {
+            self.accounts.add(namespace, value.pointer(template));
+        }
+        if kind.name == "NetworkPolicy" {
+            let policy = Policy { number, read: read_policy(value) };
+            self.policies.entry(namespace).or_default().push(policy);
+        }
+        self.all.push(Object { origin, pointer, kind, value, namespace, unreadable });
+    }
+
+    fn namespace(&self, kind: &Kind, object: &'a Value) -> Namespace<'a> {
+        if kind.scope == Scope::Cluster {
+            return Namespace::Beside;
+        }
+        let metadata = &object["metadata"];
+        match &metadata["namespace"] {
+            Value::String(name) if is_template(name) => Namespace::Unreadable,
+            Value::String(name) if !name.is_empty() => Namespace::Said(name),
+            Value::String(_) | Value::Null if metadata.is_object() || metadata.is_null() => {
+                self.usual.map_or(Namespace::Unsaid, Namespace::Said)
+            }
+            _ => Namespace::Unreadable,
+        }
+    }
+
+    /// Gives the objects of a kind, each with its number.
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (usize, &Object<'a>)> {
+        let numbers = self.by_kind.get(kind).into_iter().flat_map(BTreeMap::values).flatten();
+        numbers.map(|number| (*number, &self.all[*number]))
+    }
+
+    /// Gives the objects of a kind in a namespace, each with its number.
+    pub(crate) fn within<'n>(
+        &'n self,
+        kind: &str,
+        namespace: Namespace<'n>,
+    ) -> impl Iterator<Item = (usize, &'n Object<'a>)> {
+        let numbers = self.by_kind.get(kind).and_then(|of_kind| of_kind.get(&namespace));
+        numbers.into_iter().flatten().map(|number| (*number, &self.all[*number]))
+    }
+
+    /// Finds the object of a kind with a name.
+    pub(crate) fn find(
+        &self,
+        kind: &'static str,
+        namespace: Namespace<'_>,
+        name: &str,
+    ) -> Option<(usize, &Object<'a>)> {
+        let number = *self.by_name.get(&(kind, namespace, name))?;
+        Some((number, &self.all[number]))
+    }
+
+    /// Counts the workloads of a namespace that name an account.
+    pub(crate) fn users(&self, namespace: Namespace<'_>, account: &str) -> usize {
+        self.accounts.users.get(&(namespace, account)).copied().unwrap_or_default()
+    }
+
+    /// Says that no workloads of a namespace name other accounts than those that [`Self::users`] counts.
+    ///
+    /// # Errors
+    /// Nobody can say it: what is missing to say it.
+    pub(crate) fn all_pods(&self, namespace: Namespace<'_>) -> Result<(), Gap> {
+        for kind in KINDS.iter().filter(|kind| kind.template.is_some()) {
+            self.complete(kind.name, namespace)?;
+        }
+        if self.accounts.is_unread {
+            return Err(Gap {
+                said: "which account a workload names cannot be read".to_owned(),
+                closes: "judge what the template makes".to_owned(),
+            });
+        }
+        self.unjudged.first().map_or(Ok(()), |unjudged| Err(unjudged.gap.clone()))
+    }
+
+    /// Gives the network policies of a namespace.
+    pub(crate) fn policies<'n>(&'n self, namespace: Namespace<'n>) -> &'n [Policy] {
+        let of_namespace = self.policies.get(&namespace);
+        of_namespace.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Gives a kind of network policy that others enforce, if there is an object of one.
+    pub(crate) fn foreign_policy(&self) -> Option<&str> {
+        self.unjudged.iter().filter_map(|it| it.kind).find(|kind| kind.contains("NetworkPolicy"))
+    }
+
+    /// Says that no more of a kind are in a namespace than [`Self::within`] gives.
+    ///
+    /// # Errors
+    /// Nobody can say it: what is missing to say it.
+    pub(crate) fn complete(&self, kind: &str, namespace: Namespace<'_>) -> Result<(), Gap> {
+        if self.world == World::Open {
+            return Err(Gap {
+                said: format!("whether there is another {kind} was not seen: the world is open"),
+                closes: format!("give every {kind}, and say --world closed"),
+            });
+        }
+        if let Some(name) = self.unread.first() {
+            return Err(Gap {
+                said: format!("a {kind} may be in {name}, which cannot be read"),
+                closes: format!("put {name} right"),
+            });
+        }
+        let unsaid = self.unjudged.iter().find(|it| it.kind.is_none());
+        if let Some(unsaid) = unsaid {
+            return Err(Gap {
+                said: format!("an object that does not say what it is may be a {kind}"),
+                closes: unsaid.gap.closes.clone(),
+            });
+        }
+        let elsewhere = self.of_kind(kind).find(|(_, object)| match object.namespace {
+            Namespace::Unreadable => true,
+            // What says no namespace goes where the rest goes that says none.
+            Namespace::Unsaid => namespace != Namespace::Unsaid,
+            Namespace::Said(_) => {
+                namespace == Namespace::Unsaid || namespace == Namespace::Unreadable
+            }
+            Namespace::Beside => false,
+        });
+        match elsewhere {
+            None if namespace == Namespace::Unreadable => {
+                Err(unknown_namespace(kind, "this object"))
+            }
+            None => Ok(()),
+            Some((_, object)) => Err(unknown_namespace(kind, object.name())),
+        }
+    }
+}
+
+/// A network policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// The number of the object.
+    pub(crate) number: usize,
+    /// What it says; nothing where that cannot be read.
+    pub(crate) read: Option<ringfort_policy::Policy>,
+}
+
+/// Reads a network policy, if nothing in it is still to be filled in.
+pub(crate) fn read_policy(object: &Value) -> Option<ringfort_policy::Policy> {
+    let is_said = !has_template(&object["spec"]);
+    is_said.then(|| ringfort_policy::policy(object).ok()).flatten()
+}
+
+/// Which accounts workloads name.
+#[derive(Debug, Default)]
+struct Accounts<'a> {
+    users: BTreeMap<(Namespace<'a>, &'a str), usize>,
+    /// Whether one cannot be read.
+    is_unread: bool,
+}
+
+impl<'a> Accounts<'a> {
+    fn add(&mut self, namespace: Namespace<'a>, pod: Option<&'a Value>) {
+        let Some(Value::Object(spec)) = pod.and_then(|pod| pod.get("spec")) else {
+            self.is_unread = true;
+            return;
+        };
+        let said = |key| spec.get(key).filter(|name| !name.is_null());
+        match said("serviceAccountName").or_else(|| said("serviceAccount")) {
+            Some(Value::String(name)) if !is_template(name) => {
+                *self.users.entry((namespace, name)).or_default() += 1;
+            }
+            Some(_) => self.is_unread = true,
+            None => self.is_unread |= spec.keys().any(|key| is_template(key)),
+        }
+    }
+}
+
+impl Object<'_> {
+    /// Gives its name, or how its name begins; empty where it has none.
+    pub fn name(&self) -> &str {
+        let metadata = &self.value["metadata"];
+        let name = metadata["name"].as_str().or_else(|| metadata["generateName"].as_str());
+        name.unwrap_or_default()
+    }
+
+    /// Gives its namespace, where one is known.
+    pub fn namespace(&self) -> Option<&str> {
+        match self.namespace {
+            Namespace::Said(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Gives the namespace that it is, if it is one.
+    pub(crate) fn as_namespace(&self) -> Namespace<'_> {
+        match self.name() {
+            name if is_template(name) => Namespace::Unreadable,
+            name => Namespace::Said(name),
+        }
+    }
+
+    /// Gives the JSON pointer from the object to its pod, or to the template of its pods.
+    pub fn template(&self) -> Option<&'static str> {
+        self.kind.template
+    }
+}
+
+fn foreign(kind: &str) -> Gap {
+    Gap {
+        said: format!("what {kind} makes is not known: Kubernetes has no such kind by itself"),
+        closes: "give what its controller makes of it".to_owned(),
+    }
+}
+
+fn unknown_namespace(kind: &str, name: &str) -> Gap {
+    Gap {
+        said: format!(
+            "in which namespace {name} is cannot be said, so neither whether a {kind} is"
+        ),
+        closes: "write metadata.namespace, or give --namespace".to_owned(),
+    }
+}

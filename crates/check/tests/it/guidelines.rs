@@ -1,0 +1,129 @@
+//! Laws of guidelines, over a world where all of them are kept and one where none is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringfort_check::guidelines::GUIDELINES;
+use ringfort_check::judge::judge;
+use ringfort_check::judgement::Judgement;
+use ringfort_check::world::{Objects, Origin, World};
+use ringfort_facts::manifest;
+use serde_json::{Value, json};
+
+use crate::laws::places;
+
+const GOOD: &str = include_str!("worlds/good.yaml");
+const BAD: &str = include_str!("worlds/bad.yaml");
+
+/// What each guideline comes to for the object of each document.
+type Judged = BTreeMap<(usize, &'static str), Judgement>;
+
+pub(crate) fn documents(text: &str) -> Vec<Value> {
+    manifest::read(text).unwrap().into_iter().map(manifest::Document::into_value).collect()
+}
+
+/// Judges documents that hold an object each.
+pub(crate) fn judged(documents: &[Value], world: World, unread: &[&str]) -> Judged {
+    let mut objects = Objects::new(world, None);
+    for (document, value) in documents.iter().enumerate() {
+        objects.add(Origin { file: 0, document }, value);
+    }
+    unread.iter().for_each(|name| objects.add_unread((*name).to_owned()));
+    let mut judged = BTreeMap::new();
+    for number in 0..objects.iter().count() {
+        let document = objects.get(number).origin.document;
+        for (guideline, judgement) in judge(&objects, number, GUIDELINES).judgements {
+            judged.insert((document, guideline.id), judgement);
+        }
+    }
+    judged
+}
+
+fn is_pass(judgement: &Judgement) -> bool {
+    matches!(judgement, Judgement::Pass(_))
+}
+
+#[test]
+fn every_guideline_is_kept_somewhere_and_broken_somewhere() {
+    let all: BTreeSet<_> = GUIDELINES.iter().map(|guideline| guideline.id).collect();
+    let good = judged(&documents(GOOD), World::Closed, &[]);
+    let kept: BTreeSet<_> = good.iter().filter(|it| is_pass(it.1)).map(|it| it.0.1).collect();
+    assert_eq!(all.difference(&kept).collect::<Vec<_>>(), Vec::<&&str>::new());
+    let bad = judged(&documents(BAD), World::Closed, &[]);
+    let is_broken = |it: &&Judgement| matches!(it, Judgement::Fail(_));
+    let broken: BTreeSet<_> = bad.iter().filter(|it| is_broken(&it.1)).map(|it| it.0.1).collect();
+    assert_eq!(all.difference(&broken).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
+#[test]
+fn a_value_that_becomes_unreadable_makes_nothing_pass() {
+    let mut tried = 0;
+    for documents in [documents(GOOD), documents(BAD)] {
+        let before = judged(&documents, World::Closed, &[]);
+        for (number, document) in documents.iter().enumerate() {
+            for pointer in places(document) {
+                for unreadable in
+                    [json!("{{ .Values.it }}"), json!([["{{ x }}"]]), json!({"{{ x }}": [[]]})]
+                {
+                    let mut changed = documents.clone();
+                    *changed[number].pointer_mut(&pointer).unwrap() = unreadable.clone();
+                    let what = format!("{pointer} of {document} becomes {unreadable}");
+                    compare(
+                        &before,
+                        &judged(&changed, World::Closed, &[]),
+                        number,
+                        &pointer,
+                        &what,
+                    );
+                    tried += 1;
+                }
+            }
+        }
+    }
+    println!("{tried} values were made unreadable");
+}
+
+/// Sees that nothing passes that did not, and that nothing rests on the changed place.
+fn compare(before: &Judged, after: &Judged, number: usize, pointer: &str, what: &str) {
+    for (key, judgement) in after {
+        let Judgement::Pass(rests) = judgement else { continue };
+        let was = before.get(key);
+        assert!(was.is_some_and(is_pass), "{what}: {key:?} passes, and was {was:?}");
+        let is_there = key.0 == number && rests.spots().iter().any(|it| it.pointer == pointer);
+        assert!(!is_there, "{what}: {key:?} rests on it: {judgement:?}");
+    }
+}
+
+#[test]
+fn an_object_that_is_not_seen_makes_nothing_pass() {
+    for documents in [documents(GOOD), documents(BAD)] {
+        for world in [World::Closed, World::Open] {
+            let before = judged(&documents, world, &[]);
+            for number in 0..documents.len() {
+                let mut changed = documents.clone();
+                changed[number] = Value::Null;
+                let unread = if world == World::Closed { &["lost.yaml"][..] } else { &[] };
+                for (key, judgement) in judged(&changed, world, unread) {
+                    let was = before.get(&key);
+                    let is_new = is_pass(&judgement) && !was.is_some_and(is_pass);
+                    assert!(!is_new, "without {number} {key:?} passes, and was {was:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_passes_in_an_open_world_passes_in_a_closed_one() {
+    for documents in [documents(GOOD), documents(BAD)] {
+        let closed = judged(&documents, World::Closed, &[]);
+        for (key, judgement) in judged(&documents, World::Open, &[]) {
+            match (&judgement, &closed[&key]) {
+                (Judgement::Unknown(_), _) => {}
+                (open, closed) => {
+                    let same = std::mem::discriminant(open) == std::mem::discriminant(closed);
+                    assert!(same, "{key:?}: {open:?} and {closed:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
+
+mod manifests;
+mod pods;
+mod written;
+
+use std::io::IsTerminal as _;
+use std::ops::Range;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ringfort_facts::manifest::Document;
+use ringfort_spec::{Paint, Report};
+
+use super::Fault;
+
+/// Judge manifests before they reach a cluster
+///
+/// Reads all objects below the paths as one world: what one says holds for the others, as a LimitRange or a
+/// NetworkPolicy does for the pods of its namespace. `ringfort explain` says of each guideline why it is
+/// asked. What cannot be read is unknown, never passed: a value of a template that is still to be filled in,
+/// an object of a kind that Kubernetes does not have, a file that is no manifest.
+///
+/// Speaks to no cluster and opens no connection.
+///
+/// Exit codes: 0 all that is asked holds, 1 something does not, 2 usage, or a file that was named cannot be
+/// read, 3 something could not be judged, or a file below a directory not read.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct CheckArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    manifests: manifests::ManifestsArgs,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Pods(pods::PodsArgs),
+}
+
+/// Runs the command.
+pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
+    match &args.what {
+        Some(What::Pods(args)) => pods::run(args),
+        None => manifests::run(&args.manifests),
+    }
+}
+
+/// Draws what is wrong with files, for people.
+fn drawn(wrong: &[Report]) -> String {
+    let paint = match std::io::stdout().is_terminal() {
+        true => Paint::Colours,
+        false => Paint::Plain,
+    };
+    wrong.iter().map(|report| format!("{}\n", report.render(paint))).collect()
+}
+
+/// Finds where a pointer leads to in a document's text, and what of it is not there.
+fn place(document: &Document, pointer: &str) -> (Range<usize>, String) {
+    let place = document.place(pointer);
+    let missing = pointer[place.pointer.len()..].trim_start_matches('/').to_owned();
+    match (missing.is_empty(), place.key) {
+        (false, Some(key)) => (key, missing),
+        _ => (place.value, missing),
+    }
+}
