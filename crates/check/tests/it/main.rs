@@ -1,9 +1,10 @@
-//! Pods judged from outside, by what others published and by laws.
+//! Pods and guidelines judged from outside, by what others published and by laws.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod guidelines;
 mod kalm;
 mod laws;
 mod oracles;
+mod soundness;
 mod standards;
 mod types;

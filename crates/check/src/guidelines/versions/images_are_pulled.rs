@@ -27,7 +27,7 @@ fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
         (Field::Is("Always"), _) => sheet.pass(&policy),
         (Field::Unreadable, _) => sheet.unread(&policy),
         (Field::Absent, Field::Is(name)) if Image::of(name).is_fixed_or_newest() => {
-            sheet.pass(&policy)
+            sheet.pass(&policy);
         }
         (Field::Absent, Field::Unreadable | Field::Absent) => sheet.unread(&image),
         _ => sheet.fail(&policy, Remedy::WriteOneOf(&["Always"])),

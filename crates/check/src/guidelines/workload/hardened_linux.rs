@@ -48,7 +48,7 @@ fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
     match unread {
         true => sheet.unread(&seccomp),
         false => {
-            sheet.fail(&seccomp.at("type"), Remedy::WriteOneOf(&["RuntimeDefault", "Localhost"]))
+            sheet.fail(&seccomp.at("type"), Remedy::WriteOneOf(&["RuntimeDefault", "Localhost"]));
         }
     }
 }

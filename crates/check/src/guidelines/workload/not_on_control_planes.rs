@@ -26,7 +26,7 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
         let key = toleration.at("key");
         match (key.word().or(""), toleration.at("operator").word().or("Equal")) {
             (Field::Is(key), _) if TAINTS.contains(&key) => {
-                sheet.fail(&toleration, Remedy::LeaveOut)
+                sheet.fail(&toleration, Remedy::LeaveOut);
             }
             (Field::Is(""), Field::Is("Exists")) => sheet.fail(&toleration, Remedy::LeaveOut),
             (Field::Is(key), _) if !key.is_empty() => {}

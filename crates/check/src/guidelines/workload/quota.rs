@@ -26,7 +26,7 @@ fn judge(namespace: &Scene<'_>, sheet: &mut Sheet) {
     if quotas.peek().is_none() {
         return match namespace.objects.complete("ResourceQuota", name) {
             Ok(()) => {
-                sheet.absent("ResourceQuota", &place, Remedy::Do("write a ResourceQuota for it"))
+                sheet.absent("ResourceQuota", &place, Remedy::Do("write a ResourceQuota for it"));
             }
             Err(gap) => sheet.missing(&place, gap),
         };

@@ -100,7 +100,7 @@ fn says_amount(amount: &Place<'_>) -> Option<bool> {
     match (amount.value(), amount.word()) {
         (Field::Absent, _) => Some(false),
         (Field::Is(serde_json::Value::Number(number)), _) => Some(number.as_f64() != Some(0.0)),
-        (_, Field::Is(text)) => Some(text.trim_start_matches(['0', '.']) != "" || text.is_empty()),
+        (_, Field::Is(text)) => Some(text.contains(|it| matches!(it, '1'..='9'))),
         _ => None,
     }
 }

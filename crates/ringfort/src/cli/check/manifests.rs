@@ -73,9 +73,15 @@ pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
     };
     let asked: Vec<_> = GUIDELINES.iter().filter(is_asked).copied().collect();
     let objects = tree.objects(args.world(), args.namespace.as_deref());
-    let judged: Vec<_> =
-        (0..objects.iter().count()).map(|number| judge(&objects, number, &asked)).collect();
-    let written = Written::new(args.world(), &asked, &tree, &objects, &judged);
+    let mut written = Written::new(args.world(), &asked, &tree, &objects);
+    let mut problems = Problems::new(&tree, &objects);
+    for number in 0..objects.iter().count() {
+        let judged = judge(&objects, number, &asked);
+        written.add(number, &judged);
+        if matches!(args.format, Format::Table) {
+            problems.add(number, &judged);
+        }
+    }
     tree.unread.iter().for_each(|unread| eprintln!("error: {unread}"));
     match args.format {
         Format::Json => {
@@ -83,7 +89,7 @@ pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
             print(&format!("{json}\n"));
         }
         Format::Table => {
-            print(&format!("{}{}\n", drawn(&tree.wrong(&objects, &judged)), written.in_a_line()));
+            print(&format!("{}{}\n", drawn(&problems.reports()), written.in_a_line()));
         }
     }
     Ok(ExitCode::from(written.code()))
@@ -142,73 +148,79 @@ impl Tree {
         objects
     }
 
-    /// Says what is wrong, a report for each file where something is.
-    fn wrong(&self, objects: &Objects<'_>, judged: &[Judged]) -> Vec<Report> {
-        let mut problems: Vec<Vec<Problem>> = self.files.iter().map(|_| Vec::new()).collect();
-        for (number, judged) in judged.iter().enumerate() {
-            for (file, problem) in self.problems(objects, number, judged) {
-                problems[file].push(problem);
-            }
-        }
+    pub(super) fn document(&self, origin: Origin) -> &Document {
+        &self.files[origin.file].documents[origin.document]
+    }
+}
+
+/// What is wrong with files, for people.
+struct Problems<'t> {
+    tree: &'t Tree,
+    objects: &'t Objects<'t>,
+    of_file: Vec<Vec<Problem>>,
+}
+
+impl<'t> Problems<'t> {
+    /// Begins with what cannot be judged.
+    fn new(tree: &'t Tree, objects: &'t Objects<'t>) -> Self {
+        let of_file = tree.files.iter().map(|_| Vec::new()).collect();
+        let mut problems = Self { tree, objects, of_file };
         for unjudged in objects.unjudged() {
-            let (range, _) = place(self.document(unjudged.origin), &unjudged.pointer);
+            let (range, _) = place(tree.document(unjudged.origin), &unjudged.pointer);
             let problem = Problem::new("unreadable", range, unjudged.gap.said.clone());
-            problems[unjudged.origin.file].push(problem.help(unjudged.gap.closes.clone()));
+            problems.of_file[unjudged.origin.file].push(problem.help(unjudged.gap.closes.clone()));
         }
-        let with = |(file, problems): (&File, Vec<Problem>)| {
-            (!problems.is_empty()).then(|| Report::new(&file.name, &file.text, problems))
-        };
-        self.files.iter().zip(problems).filter_map(with).collect()
+        problems
     }
 
-    /// Says what is wrong with an object: each problem with the number of its file.
-    fn problems(
-        &self,
-        objects: &Objects<'_>,
-        number: usize,
-        judged: &Judged,
-    ) -> Vec<(usize, Problem)> {
-        let mut found = Vec::new();
-        let mut tell = |object: usize, pointer: &str, code, message: String, help: String| {
-            let object = objects.get(object);
-            let (range, missing) = place(self.document(object.origin), pointer);
-            let whose = format!("{} {}", object.kind.name, object.name());
-            let label = match missing.as_str() {
-                "" => whose,
-                missing => format!("{whose}: {missing} is not set"),
-            };
-            let problem = Problem::new(code, range, message).label(label).help(help);
-            found.push((object.origin.file, problem));
-        };
+    /// Adds what is wrong with an object.
+    fn add(&mut self, number: usize, judged: &Judged) {
         for it in &judged.unreadable {
-            let closes = "write what Kubernetes takes".to_owned();
-            tell(number, &it.pointer, "unreadable", it.why.clone(), closes);
+            self.tell(number, &it.pointer, "unreadable", it.why.clone(), TAKES.to_owned());
         }
         for (guideline, judgement) in &judged.judgements {
+            let title = sentence(guideline.title);
             match judgement {
                 Judgement::Fail(findings) => findings.iter().for_each(|it| {
-                    let message = sentence(guideline.title);
                     let help = format!("{}\nwhy: {}", it.fault.remedy, sentence(&guideline.why()));
-                    tell(it.object, &it.fault.pointer, guideline.id, message, help);
+                    self.tell(it.object, &it.fault.pointer, guideline.id, title.clone(), help);
                 }),
                 Judgement::Unknown(missing) => {
-                    let own = |it: &&_| judged.is_missing_by_itself(it);
-                    missing.iter().filter(own).for_each(|it| {
-                        let message = format!("unknown whether {}", sentence(guideline.title));
+                    let own = missing.iter().filter(|it| judged.is_missing_by_itself(it));
+                    own.for_each(|it| {
+                        let message = format!("unknown whether {title}");
                         let help = format!("{}: {}", it.gap.said, it.gap.closes);
-                        tell(it.object, &it.pointer, guideline.id, message, help);
+                        self.tell(it.object, &it.pointer, guideline.id, message, help);
                     });
                 }
                 Judgement::Pass(_) | Judgement::NotApplicable(_) => {}
             }
         }
-        found
     }
 
-    pub(super) fn document(&self, origin: Origin) -> &Document {
-        &self.files[origin.file].documents[origin.document]
+    fn tell(&mut self, object: usize, at: &str, code: &'static str, message: String, help: String) {
+        let object = self.objects.get(object);
+        let (range, missing) = place(self.tree.document(object.origin), at);
+        let whose = format!("{} {}", object.kind.name, object.name());
+        let label = match missing.as_str() {
+            "" => whose,
+            missing => format!("{whose}: {missing} is not set"),
+        };
+        let problem = Problem::new(code, range, message).label(label).help(help);
+        self.of_file[object.origin.file].push(problem);
+    }
+
+    /// Gives a report for each file where something is wrong.
+    fn reports(self) -> Vec<Report> {
+        let with = |(file, problems): (&File, Vec<Problem>)| {
+            (!problems.is_empty()).then(|| Report::new(&file.name, &file.text, problems))
+        };
+        self.tree.files.iter().zip(self.of_file).filter_map(with).collect()
     }
 }
+
+/// What closes the gap where an object is not as Kubernetes reads it.
+pub(super) const TAKES: &str = "write what Kubernetes takes";
 
 impl File {
     fn read(path: &Path) -> Result<Self, Unread> {

@@ -9,7 +9,7 @@ use ringfort_facts::manifest::Lines;
 use ringfort_model::severity::Severity;
 use serde::Serialize;
 
-use super::manifests::Tree;
+use super::manifests::{TAKES, Tree};
 use super::place;
 
 const VERSION: u32 = 1;
@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 /// Everything that is said.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Written {
+pub(super) struct Written<'t> {
     version: u32,
     /// `closed` or `open`.
     world: &'static str,
@@ -31,6 +31,8 @@ pub(super) struct Written {
     unknown: Vec<Unknown>,
     /// Files that could not be read.
     unread: Vec<String>,
+    #[serde(skip)]
+    places: Places<'t>,
 }
 
 #[derive(Serialize)]
@@ -93,51 +95,48 @@ struct Whose {
     name: String,
 }
 
-impl Written {
+impl<'t> Written<'t> {
+    /// Begins with what cannot be judged.
     pub(super) fn new(
         world: World,
         asked: &[&'static Guideline],
-        tree: &Tree,
-        objects: &Objects<'_>,
-        judged: &[Judged],
+        tree: &'t Tree,
+        objects: &'t Objects<'t>,
     ) -> Self {
-        let world = match world {
-            World::Closed => "closed",
-            World::Open => "open",
-        };
-        let controls = asked.iter().map(|guideline| Counted::new(guideline)).collect();
-        let unread = tree.unread.iter().map(ToString::to_string).collect();
-        let (findings, unknown, objects_judged) = (Vec::new(), Vec::new(), judged.len());
         let mut written = Self {
             version: VERSION,
-            world,
-            objects: objects_judged,
-            controls,
-            findings,
-            unknown,
-            unread,
+            world: match world {
+                World::Closed => "closed",
+                World::Open => "open",
+            },
+            objects: 0,
+            controls: asked.iter().map(|guideline| Counted::new(guideline)).collect(),
+            findings: Vec::new(),
+            unknown: Vec::new(),
+            unread: tree.unread.iter().map(ToString::to_string).collect(),
+            places: Places::new(tree, objects),
         };
-        let mut places = Places::new(tree, objects);
-        for (number, judged) in judged.iter().enumerate() {
-            written.add(number, judged, &mut places);
-        }
         for unjudged in objects.unjudged() {
-            let at = places.beside(unjudged.origin, &unjudged.pointer, unjudged.kind);
+            let at = written.places.beside(unjudged.origin, &unjudged.pointer, unjudged.kind);
             let (said, closes) = (unjudged.gap.said.clone(), unjudged.gap.closes.clone());
             written.unknown.push(Unknown { control: None, at, said, closes });
         }
         written
     }
 
-    fn add(&mut self, number: usize, judged: &Judged, places: &mut Places<'_>) {
+    /// Adds what an object came to.
+    pub(super) fn add(&mut self, number: usize, judged: &Judged) {
+        let places = &mut self.places;
+        self.objects += 1;
         for it in &judged.unreadable {
             let at = places.of(number, &it.pointer, None);
-            let closes = "write what Kubernetes takes".to_owned();
+            let closes = TAKES.to_owned();
             self.unknown.push(Unknown { control: None, at, said: it.why.clone(), closes });
         }
         for (guideline, judgement) in &judged.judgements {
-            let row = self.controls.iter_mut().find(|row| row.control == guideline.id);
-            row.expect("what was judged was asked").add(judgement);
+            if let Ok(row) = self.controls.binary_search_by_key(&guideline.id, |row| row.control) {
+                self.controls[row].add(judgement);
+            }
             match judgement {
                 Judgement::Fail(findings) => {
                     let found = findings.iter().map(|it| Found::new(guideline, it, places));
