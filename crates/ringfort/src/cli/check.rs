@@ -17,7 +17,7 @@ use super::Fault;
 /// Judge manifests before they reach a cluster
 ///
 /// Reads all objects below the paths as one world: what one says holds for the others, as a LimitRange or a
-/// NetworkPolicy does for the pods of its namespace. `ringfort explain` says of each guideline why it is
+/// NetworkPolicy does for the pods of its namespace. `ringfort explain` says of each control why it is
 /// asked. What cannot be read is unknown, never passed: a value of a template that is still to be filled in,
 /// an object of a kind that Kubernetes does not have, a file that is no manifest.
 ///
@@ -59,7 +59,7 @@ fn drawn(wrong: &[Report]) -> String {
 /// Finds where a pointer leads to in a document's text, and what of it is not there.
 fn place(document: &Document, pointer: &str) -> (Range<usize>, String) {
     let place = document.place(pointer);
-    let missing = pointer[place.pointer.len()..].trim_start_matches('/').to_owned();
+    let missing = pointer[place.pointer.len()..].trim_start_matches('/').replace("~1", "/");
     match (missing.is_empty(), place.key) {
         (false, Some(key)) => (key, missing),
         _ => (place.value, missing),

@@ -16,13 +16,13 @@ use ringfort_spec::{Limit, nearest};
 
 use super::{Fault, print};
 
-/// Explain a control or a guideline: why it is kept, when and how
+/// Explain a control: why it is kept, when, how, and what managed clusters do
 ///
-/// Controls hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Guidelines are
-/// what `ringfort check` asks of manifests. Without a name it lists all of both.
+/// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
+/// `ringfort check` asks of manifests. Without a name it lists every control.
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// The control or guideline, such as access/pod-security
+    /// The control, such as access/pod-security
     control: Option<String>,
     /// Write JSON
     #[arg(long)]
@@ -154,8 +154,6 @@ const VERSION: u32 = 1;
 struct Catalogue {
     version: u32,
     controls: Vec<Listed>,
-    /// What is asked of manifests.
-    guidelines: Vec<Listed>,
 }
 
 #[derive(Serialize)]
@@ -163,38 +161,40 @@ struct Listed {
     id: &'static str,
     title: &'static str,
     severity: Severity,
+    /// What it holds of: `cluster` or `manifests`.
+    of: &'static str,
     /// Whether it is shown by behaviour.
     proved: bool,
 }
 
 impl Catalogue {
     fn of_all() -> Self {
-        let controls = CATALOGUE.iter().map(|control| Listed::of(control)).collect();
-        let guidelines =
-            GUIDELINES.iter().map(|guideline| Listed::of_guideline(guideline)).collect();
-        Self { version: VERSION, controls, guidelines }
+        let made = CATALOGUE.iter().map(|control| Listed::of(control));
+        let asked = GUIDELINES.iter().map(|guideline| Listed::of_guideline(guideline));
+        Self { version: VERSION, controls: made.chain(asked).collect() }
     }
 }
 
 impl Listed {
     fn of(control: &Control) -> Self {
         let Control { id, title, severity, .. } = control;
-        Self { id, title, severity: *severity, proved: control.prove.is_some() }
+        let proved = control.prove.is_some();
+        Self { id, title, severity: *severity, of: "cluster", proved }
     }
 
     fn of_guideline(guideline: &Guideline) -> Self {
         let Guideline { id, title, severity, .. } = guideline;
-        Self { id, title, severity: *severity, proved: false }
+        Self { id, title, severity: *severity, of: "manifests", proved: false }
     }
 }
 
-/// One control or guideline, for programs.
+/// One control, for programs.
 #[derive(Serialize)]
 struct Explained {
     version: u32,
     #[serde(flatten)]
     listed: Listed,
-    /// What a waiver may be limited to; nothing of a guideline.
+    /// What a waiver may be limited to; nothing of what is asked of manifests.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<String>,
     references: Vec<String>,
@@ -213,5 +213,17 @@ impl Explained {
         let references = guideline.refs.iter().map(Ref::to_string).collect();
         let listed = Listed::of_guideline(guideline);
         Self { version: VERSION, listed, waived: None, references, doc: guideline.doc }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GUIDELINES, find};
+
+    #[test]
+    fn no_two_controls_have_one_name() {
+        for guideline in GUIDELINES {
+            assert!(find(guideline.id).is_none(), "{}", guideline.id);
+        }
     }
 }

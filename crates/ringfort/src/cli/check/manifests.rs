@@ -32,7 +32,7 @@ pub struct ManifestsArgs {
     /// Judge by what is at least as grave: low, medium, high or critical
     #[arg(long, value_name = "SEVERITY", default_value = "low")]
     severity: Severity,
-    /// Judge by this guideline alone; may be given more than once
+    /// Judge by this control alone; may be given more than once
     #[arg(long = "control", value_name = "ID", value_parser = guideline)]
     controls: Vec<&'static Guideline>,
     /// How it is written
@@ -52,7 +52,7 @@ enum WorldArg {
 enum Format {
     /// For people: each place that is not as it should be, why that matters, and what to change
     Table,
-    /// An object: counts for each guideline, findings, what is unknown, what was not read
+    /// An object: counts for each control, findings, what is unknown, what was not read
     Json,
 }
 
@@ -60,7 +60,7 @@ fn guideline(id: &str) -> Result<&'static Guideline, String> {
     find(id).ok_or_else(|| {
         let ids: Vec<&str> = GUIDELINES.iter().map(|guideline| guideline.id).collect();
         let near = nearest(id, &ids).map(|near| format!(": did you mean {near}?"));
-        format!("there is no such guideline{}", near.unwrap_or_default())
+        format!("there is no such control{}", near.unwrap_or_default())
     })
 }
 
@@ -189,7 +189,7 @@ impl<'t> Problems<'t> {
                     let own = missing.iter().filter(|it| judged.is_missing_by_itself(it));
                     own.for_each(|it| {
                         let message = format!("unknown whether {title}");
-                        let help = format!("{}: {}", it.gap.said, it.gap.closes);
+                        let help = format!("{}; {}", it.gap.said, it.gap.closes);
                         self.tell(it.object, &it.pointer, guideline.id, message, help);
                     });
                 }

@@ -23,7 +23,7 @@ pub(super) struct Written<'t> {
     world: &'static str,
     /// How many objects were judged.
     objects: usize,
-    /// A row for each guideline, by id: how many objects came to what.
+    /// A row for each control, by id: how many objects came to what.
     controls: Vec<Counted>,
     /// Places that are not as they should be, in the order of the files.
     findings: Vec<Found>,
@@ -61,7 +61,7 @@ struct Found {
 
 #[derive(Serialize)]
 struct Unknown {
-    /// The guideline; null where it is the object that cannot be read, for every guideline.
+    /// The control; null where it is the object that cannot be read, for every control.
     control: Option<&'static str>,
     #[serde(flatten)]
     at: At,
@@ -158,7 +158,7 @@ impl<'t> Written<'t> {
     /// Says it in a line, for people.
     pub(super) fn in_a_line(&self) -> String {
         format!(
-            "{} world, {} objects, {} guidelines: passed {}, failed {}, unknown {}, not applicable {}",
+            "{} world: objects {}, controls {}; passed {}, failed {}, unknown {}, not applicable {}",
             self.world,
             self.objects,
             self.controls.len(),
