@@ -21,6 +21,7 @@ use ringfort_model::secret::Secret;
 use crate::dial::Papers;
 use crate::halt::Halt;
 use crate::perform::{hush, one};
+use crate::silence::Silence;
 
 /// The ways into a cluster that proofs need.
 #[derive(Default)]
@@ -40,6 +41,8 @@ pub struct Site {
     /// How much is done on one machine at a time: sshd allows ten sessions a connection
     /// (`MaxSessions`), and tunnels to the API take some.
     pub turns: BTreeMap<NodeName, Semaphore>,
+    /// The API servers that do not answer.
+    pub silence: Silence,
     /// Where ringfort's own program of this version lies on machines.
     pub program: &'static str,
 }

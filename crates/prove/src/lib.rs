@@ -12,4 +12,5 @@ mod machine;
 mod perform;
 mod rehearse;
 pub mod secretbox;
+pub mod silence;
 mod token;

@@ -1,10 +1,10 @@
 //! Does one act, and says what came of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 
@@ -51,14 +51,20 @@ pub(crate) async fn one(site: &Site, act: &Act, halt: &Halt) -> Seen {
         Act::Scan { .. } | Act::Sweep { .. } => SCAN_LIMIT,
         _ => ACT_LIMIT,
     };
+    if let Some(silent) = site.silence.of(act, Instant::now()) {
+        return silent;
+    }
     let done = async {
         // Who waits for a turn does not use up the act's time.
         let _turn = turn(site, act).await;
-        match tokio::time::timeout(limit, try_one(site, act, halt)).await {
+        let begun = Instant::now();
+        let seen = match tokio::time::timeout(limit, try_one(site, act, halt)).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(why)) => Seen::Failed { why },
             Err(_) => Seen::Failed { why: format!("no answer within {} s", limit.as_secs()) },
-        }
+        };
+        site.silence.note(act, begun.elapsed(), &seen, Instant::now());
+        seen
     };
     match act {
         // It hears the word itself, since it has something to undo.
@@ -271,10 +277,11 @@ async fn sweep(cluster: &Cluster, paths: &[String]) -> Result<Seen, String> {
         let status = cluster.status(path, None).await;
         status.map(|status| (status, path.clone())).map_err(|error| format!("{path}: {error}"))
     };
-    let answers: Vec<_> = stream::iter(paths.iter().map(one)).buffered(SWEEP_WIDTH).collect().await;
+    // Who does not answer on one path is not asked for hundreds.
+    let answers: Vec<(u16, String)> =
+        stream::iter(paths.iter().map(one)).buffered(SWEEP_WIDTH).try_collect().await?;
     let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
-    for answer in answers {
-        let (status, path) = answer?;
+    for (status, path) in answers {
         by_status.entry(status).or_default().push(path);
     }
     Ok(Seen::Statuses(by_status))

@@ -26,6 +26,7 @@ use ringfort_model::event::Event;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 use ringfort_prove::drive::{self, TURNS_EACH};
+use ringfort_prove::silence::Silence;
 
 use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
@@ -224,6 +225,7 @@ fn site(scope: &Scope<'_>) -> Result<drive::Site, Fault> {
         keys: encryption_keys(&scope.keyring),
         papers: papers(&scope.keyring)?,
         turns,
+        silence: Silence::default(),
         program: BINARY,
     })
 }
