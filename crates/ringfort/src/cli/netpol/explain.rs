@@ -125,7 +125,7 @@ pub enum Said {
     /// Of a connection.
     Connection(Box<Report>),
     /// Of a pod's ways.
-    Ways(Ways),
+    Ways(Box<Ways>),
 }
 
 /// Answers from what was seen.
@@ -136,7 +136,7 @@ pub fn say(seen: &Seen, asked: Asked) -> Result<Said, Fault> {
                 return Err(Fault::usage("an address has no policies"));
             };
             let pod = &seen.world.pods[&place];
-            Ok(Said::Ways(report::ways(seen, &place, pod)))
+            Ok(Said::Ways(Box::new(report::ways(seen, &place, pod))))
         }
         Asked::Connection { from, to, at: AtPort { port, protocol } } => {
             let (from, to) = (seen.find(from)?, seen.find(to)?);
