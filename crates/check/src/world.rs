@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope};
 use crate::objects::{Found, Named, objects};
-use crate::place::{has_template, is_template};
+use crate::place::{Place, has_template, is_template};
+use crate::shape;
 
 /// Whether what was not given is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Objects<'a> {
     unjudged: Vec<Unjudged<'a>>,
     /// What could not be read, so that anything may be in it.
     unread: Vec<String>,
+    /// Objects that Kubernetes could not read, by kind: nothing rests on them.
+    broken: Vec<(&'static str, String)>,
 }
 
 /// Where an object comes from: which of the files that were given, and which document of it.
@@ -98,6 +101,7 @@ impl<'a> Objects<'a> {
             policies: BTreeMap::new(),
             unjudged: Vec::new(),
             unread: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -154,6 +158,19 @@ impl<'a> Objects<'a> {
             }
         };
         let namespace = self.namespace(kind, value);
+        let object = Object { origin, pointer, kind, value, namespace, unreadable };
+        self.index(&object);
+        self.all.push(object);
+    }
+
+    /// Makes an object known to those that others of its kind or name decide about.
+    fn index(&mut self, object: &Object<'a>) {
+        let Object { kind, value, namespace, .. } = *object;
+        if object.is_broken() {
+            self.broken.push((kind.name, object.name().to_owned()));
+            self.accounts.is_unread |= kind.template.is_some();
+            return;
+        }
         let number = self.all.len();
         let of_kind = self.by_kind.entry(kind.name).or_default();
         of_kind.entry(namespace).or_default().push(number);
@@ -167,7 +184,6 @@ impl<'a> Objects<'a> {
             let policy = Policy { number, read: read_policy(value) };
             self.policies.entry(namespace).or_default().push(policy);
         }
-        self.all.push(Object { origin, pointer, kind, value, namespace, unreadable });
     }
 
     fn namespace(&self, kind: &Kind, object: &'a Value) -> Namespace<'a> {
@@ -262,6 +278,12 @@ impl<'a> Objects<'a> {
                 closes: format!("put {name} right"),
             });
         }
+        if let Some((_, name)) = self.broken.iter().find(|(broken, _)| *broken == kind) {
+            return Err(Gap {
+                said: format!("the {kind} {name} is not as Kubernetes reads it"),
+                closes: format!("put {name} right"),
+            });
+        }
         let unsaid = self.unjudged.iter().find(|it| it.kind.is_none());
         if let Some(unsaid) = unsaid {
             return Err(Gap {
@@ -334,6 +356,16 @@ impl Object<'_> {
         let metadata = &self.value["metadata"];
         let name = metadata["name"].as_str().or_else(|| metadata["generateName"].as_str());
         name.unwrap_or_default()
+    }
+
+    /// Whether Kubernetes could not read it. Of pods it is asked when they are judged.
+    fn is_broken(&self) -> bool {
+        let mut unreadable: Vec<_> = self.unreadable.iter().cloned().collect();
+        if self.kind.template.is_none() {
+            let root = Place::new(&self.pointer, Some(self.value));
+            shape::check(self.kind.name, &root, &mut unreadable);
+        }
+        !unreadable.is_empty()
     }
 
     /// Gives its namespace, where one is known.

@@ -112,6 +112,22 @@ fn an_object_that_is_not_seen_makes_nothing_pass() {
     }
 }
 
+/// What Kubernetes would refuse supports nothing: no more passes than without it.
+#[test]
+fn nothing_rests_on_an_object_that_cannot_be_read() {
+    let documents = documents(GOOD);
+    for number in 0..documents.len() {
+        let (mut broken, mut gone) = (documents.clone(), documents.clone());
+        broken[number]["apiVersion"] = json!("{{ .Values.version }}");
+        gone[number] = Value::Null;
+        let gone = judged(&gone, World::Closed, &[]);
+        for (key, judgement) in judged(&broken, World::Closed, &[]) {
+            let is_others = is_pass(&judgement) && !gone.get(&key).is_some_and(is_pass);
+            assert!(!is_others, "{key:?} passes with {number} broken: {judgement:?}");
+        }
+    }
+}
+
 #[test]
 fn what_passes_in_an_open_world_passes_in_a_closed_one() {
     for documents in [documents(GOOD), documents(BAD)] {

@@ -105,6 +105,26 @@ fn what_is_absent_is_unknown_in_an_open_world() {
     }
 }
 
+/// What a container says goes before what its pod says, also where it says less.
+#[test]
+fn a_container_that_takes_its_guard_off_is_not_confined_by_its_pod() {
+    for (own, expected) in [
+        ("{}", "pass"),
+        ("{ seccompProfile: { type: Unconfined } }", "fail"),
+        ("{ seccompProfile: { type: '{{ .Values.profile }}' } }", "unknown"),
+        (
+            "{ seccompProfile: { type: Unconfined }, appArmorProfile: { type: RuntimeDefault } }",
+            "pass",
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: a }}\nspec:\n  securityContext: \
+             {{ seccompProfile: {{ type: RuntimeDefault }} }}\n  containers: [{{ name: a, securityContext: {own} }}]\n"
+        );
+        assert_eq!(check(&text, "workload/hardened-linux", World::Open), expected, "{own}");
+    }
+}
+
 /// Rights that are written wrongly today are there once somebody puts them right.
 #[test]
 fn rights_are_read_as_the_server_reads_them_and_as_they_are_meant() {

@@ -3,6 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
+use super::inherited::inherited;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
@@ -24,20 +25,20 @@ fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
         return sheet.spare("it is for Windows");
     }
     let mut unread = false;
-    for context in [container.security, pod.security] {
-        for guard in ["seccompProfile", "appArmorProfile"] {
-            match is_profile(&context.at(guard)) {
-                Some(true) => return sheet.pass(&context.at(guard)),
-                Some(false) => {}
-                None => unread = true,
-            }
+    for guard in ["seccompProfile", "appArmorProfile"] {
+        let places = (container.security.at(guard), pod.security.at(guard));
+        let (profile, _) = inherited(&places, |place| place.object());
+        match is_profile(profile) {
+            Some(true) => return sheet.pass(profile),
+            Some(false) => {}
+            None => unread = true,
         }
-        let options = context.at("seLinuxOptions");
-        match options.object() {
-            Field::Is(options_set) if !options_set.is_empty() => return sheet.pass(&options),
-            Field::Unreadable => unread = true,
-            _ => {}
-        }
+    }
+    let places = (container.security.at("seLinuxOptions"), pod.security.at("seLinuxOptions"));
+    match inherited(&places, |place| place.object()) {
+        (options, Field::Is(said)) if !said.is_empty() => return sheet.pass(options),
+        (_, Field::Unreadable) => unread = true,
+        _ => {}
     }
     match annotation(pod, container) {
         Field::Is(profile) if profile != "unconfined" => return sheet.pass(pod.annotations),
