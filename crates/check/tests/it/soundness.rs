@@ -19,17 +19,20 @@ fn check(text: &str, guideline: &'static str, world: World) -> &'static str {
 
 /// A container that is started first, or for debugging, is one.
 #[test]
-fn a_privileged_container_of_any_kind_fails() {
+fn a_container_of_any_kind_is_judged() {
+    let good = "{ name: a, securityContext: { readOnlyRootFilesystem: true } }";
+    let bad = "{ name: b, securityContext: { privileged: true } }";
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        let text = format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{name: a}}], \
-             {list}: [{{name: b, securityContext: {{privileged: true}}}}]}}}}"
-        );
-        let text = match list {
-            "containers" => text.replacen("containers: [{name: a}], ", "", 1),
-            _ => text,
+        let lists = match list {
+            "containers" => format!("containers: [{good}, {bad}]"),
+            list => format!("containers: [{good}], {list}: [{bad}]"),
         };
-        assert_eq!(check(&text, "workload/not-privileged", World::Open), "fail", "{list}");
+        let text = format!(
+            "{{ apiVersion: v1, kind: Pod, metadata: {{ name: a }}, spec: {{ {lists} }} }}"
+        );
+        for guideline in ["workload/not-privileged", "workload/read-only-root"] {
+            assert_eq!(check(&text, guideline, World::Open), "fail", "{guideline} {list}");
+        }
     }
 }
 
