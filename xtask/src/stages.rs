@@ -91,7 +91,7 @@ pub(crate) const STAGES: &[Stage] = &[
     lab("lab", "two throwaway machines: boot, cut, power off, take down", 15, &["build"], {
         |scene, end| scene.machine_test("lab", end)
     }),
-    lab("e2e", "one whole cluster, ordered by how much is destroyed", 40, &["build", "bundle"], {
+    lab("e2e", "one whole cluster, ordered by how much is destroyed", 50, &["build", "bundle"], {
         |scene, end| scene.machine_test("e2e", end)
     }),
 ];

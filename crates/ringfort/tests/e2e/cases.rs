@@ -32,6 +32,7 @@ pub const ALL: &[Case] = &[
     Case { name: "policies_hold_also_for_connections_that_stand", run: network::policies },
     Case { name: "without_the_enforcer_nothing_opens", run: network::enforcer },
     Case { name: "policies_hold_while_no_api_server_answers", run: network::away },
+    Case { name: "cluster_wide_policies_go_before_namespaces_own", run: network::wider },
     Case { name: "policies_are_turned_on_without_a_gap", run: network::turned_on },
     Case { name: "no_machine_holds_an_authority_key_or_a_token", run: no_keys_on_machines },
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },

@@ -78,9 +78,13 @@ fn reaches(cluster: &Cluster, machine: &str, pod: &str) -> bool {
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
+    within(10, what, is_so)
+}
+
+fn within(seconds: u64, what: &str, is_so: impl Fn() -> bool) -> Duration {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(10), "{what}: not within ten seconds");
+        assert!(start.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");
     }
     start.elapsed()
 }
@@ -211,6 +215,79 @@ pub fn away(cluster: &Cluster) {
     );
     well(cluster, &["delete", "namespace", NAMESPACE]);
 }
+
+/// Cluster-wide policies, which an add-on brings, go before what a namespace's own policies allow.
+pub fn wider(cluster: &Cluster) {
+    fenced(cluster);
+    start(cluster, "server", "w1");
+    let target = format!("{}:6443", address(cluster, "cp1"));
+    let open = || {
+        let dial = ["-n", NAMESPACE, "exec", "server", "--", "probe", "dial", &target];
+        cluster.kubectl(&dial).code == Some(0)
+    };
+    assert!(!open(), "the namespace is closed");
+    apply(cluster, OUTWARD);
+    until("the pod reaches cp1", open);
+    let plain = std::fs::read_to_string(cluster.spec()).unwrap();
+    let wider = WIDER.replace("CP1", &address(cluster, "cp1"));
+    std::fs::write(cluster.directory.join("wider.yaml"), wider).unwrap();
+    let (before, after) = plain.split_once("waivers:\n").unwrap_or((&plain, ""));
+    let addon = "addons:\n  - { name: wider, files: [wider.yaml] }\nwaivers:\n";
+    std::fs::write(cluster.spec(), format!("{before}{addon}{after}")).unwrap();
+    cases::well(&cluster.ringfort("up", &[]));
+    // The enforcer asks every half minute whether such policies are served.
+    let took = within(60, "the pod is kept from cp1", || !open());
+    println!("     a cluster-wide policy was in force after {took:.1?}");
+    let shown = cluster.on("w1", "ringfort node policy --show");
+    assert!(shown.contains("keep-out"), "{shown}");
+    std::fs::write(cluster.spec(), plain).unwrap();
+    cases::well(&cluster.ringfort("up", &[]));
+    let took = within(90, "the pod reaches cp1 again", open);
+    println!("     and was gone after {took:.1?}");
+    well(cluster, &["delete", "namespace", NAMESPACE]);
+}
+
+/// Lets the servers of the namespace reach everything.
+const OUTWARD: &str = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: outward, namespace: fenced }
+spec:
+  podSelector: { matchLabels: { app: server } }
+  policyTypes: [Egress]
+  egress: [{}]
+";
+
+/// A kind as upstream names it, in few words, and a policy that keeps all pods of the namespace from a machine.
+const WIDER: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: clusternetworkpolicies.policy.networking.k8s.io
+  annotations: { api-approved.kubernetes.io: unapproved }
+spec:
+  group: policy.networking.k8s.io
+  scope: Cluster
+  names: { plural: clusternetworkpolicies, singular: clusternetworkpolicy, kind: ClusterNetworkPolicy }
+  versions:
+    - name: v1alpha2
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties: { spec: { type: object, x-kubernetes-preserve-unknown-fields: true } }
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: keep-out }
+spec:
+  tier: Admin
+  priority: 10
+  subject: { namespaces: { matchLabels: { kubernetes.io/metadata.name: fenced } } }
+  egress:
+    - { name: cp1, action: Deny, to: [{ networks: [CP1/32] }] }
+";
 
 /// How long API servers are away: `RINGFORT_E2E_AWAY_S`, for more than CI has time for.
 fn away_for() -> Duration {

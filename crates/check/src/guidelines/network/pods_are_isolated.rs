@@ -44,13 +44,13 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
             let root = Place::new(&object.pointer, Some(object.value));
             sheet.unread_in(unread.number, &root.at("spec"));
         } else {
-            open(pod, policies, sheet);
+            open(pod, direction, policies, sheet);
         }
     }
 }
 
 /// Says that a way of a pod is open, if it is known that no other policy closes it.
-fn open(pod: &PodScene<'_>, policies: &[Policy], sheet: &mut Sheet) {
+fn open(pod: &PodScene<'_>, direction: Direction, policies: &[Policy], sheet: &mut Sheet) {
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     let place = pod.whole.metadata.at("namespace");
     if let Err(gap) = objects.complete("NetworkPolicy", namespace) {
@@ -62,7 +62,7 @@ fn open(pod: &PodScene<'_>, policies: &[Policy], sheet: &mut Sheet) {
         return sheet.missing(&place, Gap { said, closes });
     }
     match policies.first() {
-        None => sheet.absent("NetworkPolicy", &place, Remedy::Do("write a policy that selects it")),
+        None => sheet.absent("NetworkPolicy", &place, Remedy::Do(write(direction))),
         Some(policy) => {
             let object = objects.get(policy.number);
             let root = Place::new(&object.pointer, Some(object.value));
@@ -72,5 +72,14 @@ fn open(pod: &PodScene<'_>, policies: &[Policy], sheet: &mut Sheet) {
             let place = only.as_ref().unwrap_or(&types);
             sheet.fail_in(policy.number, place, Remedy::Do("select all pods, and name both ways"));
         }
+    }
+}
+
+fn write(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => {
+            "write a policy that selects it and says from whom it is reached (Ingress)"
+        }
+        Direction::Egress => "write a policy that selects it and says whom it reaches (Egress)",
     }
 }
