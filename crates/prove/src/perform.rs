@@ -259,7 +259,7 @@ fn described(text: &str) -> Seen {
 }
 
 /// How a server refuses who speaks in another's name and may not.
-const NOT_IN_THAT_NAME: &str = " cannot impersonate resource ";
+const NOT_IN_THAT_NAME: &str = " cannot impersonate";
 
 /// Reads a refusal. That of speaking in another's name is none of what was asked.
 pub(crate) fn refusal(error: ApiError) -> Seen {
@@ -307,6 +307,8 @@ mod tests {
         };
         let name = "users \"a\" is forbidden: User \"b\" cannot impersonate resource \"users\" in API group \"\"";
         assert!(matches!(said(name), Seen::Failed { .. }));
+        let one = "pods is forbidden: User \"b\" cannot impersonate-on:user-info:create resource \"pods\"";
+        assert!(matches!(said(one), Seen::Failed { .. }));
         let right =
             "pods is forbidden: User \"a\" cannot create resource \"pods\" in API group \"\"";
         assert!(matches!(said(right), Seen::Refused { status: 403, .. }));
