@@ -79,6 +79,7 @@ pub async fn prove(
     mut tell: impl FnMut(Made),
 ) -> Result<(), Interrupted> {
     let (call, halt) = Halt::new();
+    site.silence.forget();
     let mut making: FuturesUnordered<_> =
         proofs.iter().map(|(control, proof)| make(control, proof, scene, site, &halt)).collect();
     let mut interrupted = false;

@@ -11,7 +11,7 @@ use ringfort_model::name::NodeName;
 /// Whoever took that long and came to nothing did not answer.
 const LONG: Duration = Duration::from_secs(20);
 /// How long a silent server is not asked.
-const REST: Duration = Duration::from_secs(120);
+const REST: Duration = Duration::from_secs(60);
 
 /// The servers that were silent, and since when.
 #[derive(Default)]
@@ -25,6 +25,11 @@ impl Silence {
         let rests = now.duration_since(since) < REST;
         let why = format!("{server}: its API server answered nothing within {} s", LONG.as_secs());
         rests.then_some(Seen::Failed { why })
+    }
+
+    /// Forgets who was silent: what begins anew gives everybody another chance.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Notes how long an act took, and what came of it.
@@ -71,7 +76,10 @@ mod tests {
         assert!(silence.of(&sweep("cp2"), now + second).is_some());
         assert_eq!(silence.of(&sweep("cp1"), now + second), None);
         assert_eq!(silence.of(&Act::Wait { ms: 1 }, now + second), None);
-        assert_eq!(silence.of(&sweep("cp2"), now + 130 * second), None);
+        assert_eq!(silence.of(&sweep("cp2"), now + 70 * second), None);
+        silence.forget();
+        assert_eq!(silence.of(&sweep("cp2"), now + second), None, "it begins anew");
+        silence.note(&sweep("cp2"), 30 * second, &failed, now);
         silence.note(&sweep("cp2"), 40 * second, &Seen::Done, now);
         assert_eq!(silence.of(&sweep("cp2"), now + second), None, "it answers again");
     }
