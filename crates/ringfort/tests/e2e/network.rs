@@ -219,15 +219,11 @@ pub fn away(cluster: &Cluster) {
 /// Cluster-wide policies, which an add-on brings, go before what a namespace's own policies allow.
 pub fn wider(cluster: &Cluster) {
     fenced(cluster);
-    start(cluster, "server", "w1");
     let target = format!("{}:6443", address(cluster, "cp1"));
-    let open = || {
-        let dial = ["-n", NAMESPACE, "exec", "server", "--", "probe", "dial", &target];
-        cluster.kubectl(&dial).code == Some(0)
-    };
-    assert!(!open(), "the namespace is closed");
+    let open = || knocked(cluster, &target) == "Succeeded";
+    assert_eq!(knocked(cluster, &target), "Failed", "the namespace is closed");
     apply(cluster, OUTWARD);
-    until("the pod reaches cp1", open);
+    within(20, "pods reach cp1", open);
     let plain = std::fs::read_to_string(cluster.spec()).unwrap();
     let wider = WIDER.replace("CP1", &address(cluster, "cp1"));
     std::fs::write(cluster.directory.join("wider.yaml"), wider).unwrap();
@@ -236,24 +232,40 @@ pub fn wider(cluster: &Cluster) {
     std::fs::write(cluster.spec(), format!("{before}{addon}{after}")).unwrap();
     cases::well(&cluster.ringfort("up", &[]));
     // The enforcer asks every half minute whether such policies are served.
-    let took = within(60, "the pod is kept from cp1", || !open());
+    let took = within(60, "pods are kept from cp1", || !open());
     println!("     a cluster-wide policy was in force after {took:.1?}");
     let shown = cluster.on("w1", "ringfort node policy --show");
     assert!(shown.contains("keep-out"), "{shown}");
     std::fs::write(cluster.spec(), plain).unwrap();
     cases::well(&cluster.ringfort("up", &[]));
-    let took = within(90, "the pod reaches cp1 again", open);
+    let took = within(90, "pods reach cp1 again", open);
     println!("     and was gone after {took:.1?}");
     well(cluster, &["delete", "namespace", NAMESPACE]);
 }
 
-/// Lets the servers of the namespace reach everything.
+/// Has a new pod on a worker knock at an address once, and gives how the pod ended.
+fn knocked(cluster: &Cluster, target: &str) -> String {
+    let knocking =
+        server("knocking", "w1").replace("args: [serve]", &format!("args: [dial, '{target}']"));
+    let (once, _) = knocking.split_once("      readinessProbe").unwrap();
+    apply(cluster, &once.replace("  containers:", "  restartPolicy: Never\n  containers:"));
+    let phase = || {
+        let get = ["-n", NAMESPACE, "get", "pod/knocking", "-o", "jsonpath={.status.phase}"];
+        well(cluster, &get)
+    };
+    within(30, "the pod ends", || ["Succeeded", "Failed"].contains(&phase().as_str()));
+    let phase = phase();
+    well(cluster, &["-n", NAMESPACE, "delete", "pod/knocking", "--now"]);
+    phase
+}
+
+/// Lets the pods of the namespace reach everything.
 const OUTWARD: &str = "
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: outward, namespace: fenced }
 spec:
-  podSelector: { matchLabels: { app: server } }
+  podSelector: {}
   policyTypes: [Egress]
   egress: [{}]
 ";
