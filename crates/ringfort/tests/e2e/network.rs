@@ -219,6 +219,7 @@ pub fn away(cluster: &Cluster) {
 /// Cluster-wide policies, which an add-on brings, go before what a namespace's own policies allow.
 pub fn wider(cluster: &Cluster) {
     fenced(cluster);
+    start(cluster, "server", "w1");
     let target = format!("{}:6443", address(cluster, "cp1"));
     let open = || knocked(cluster, &target) == "Succeeded";
     assert_eq!(knocked(cluster, &target), "Failed", "the namespace is closed");
