@@ -42,16 +42,17 @@ impl People {
     /// Shows one event.
     pub fn tell(&mut self, event: &Event) {
         match event {
-            Event::Started { cluster: Some(cluster), command, .. } => {
+            Event::Started { cluster, command, .. } => {
                 self.tense = match command.as_str() {
                     "plan" => Tense::Future,
                     "prove" => Tense::Past,
                     _ => Tense::Present,
                 };
-                self.line(&format!("ringfort {command}: cluster {cluster}"));
+                // Without a name, the command itself says which cluster it is, or why it cannot.
+                if let Some(cluster) = cluster {
+                    self.line(&format!("ringfort {command}: cluster {cluster}"));
+                }
             }
-            // The command itself says why its specification cannot be read.
-            Event::Started { cluster: None, .. } => {}
             Event::Waiver { .. } => self.waiver(event),
             Event::Stage { name, seconds } => {
                 self.line(&format!("{seconds:>7.1} s  {name}"));
