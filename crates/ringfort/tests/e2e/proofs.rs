@@ -83,7 +83,7 @@ pub fn broken(cluster: &Cluster) {
     well(&up);
 }
 
-/// What sick machines keep from being seen is unknown, what they lose is a failure, and the proofs end.
+/// A server that hangs holds up no proof for good, and what is not logged since a disk is full is a failure.
 pub fn sick(cluster: &Cluster) {
     // One server takes connections and answers none, until kubelet has waited for it long enough and starts
     // another; of a second the audit log's disk is full.
@@ -98,19 +98,6 @@ pub fn sick(cluster: &Cluster) {
     cluster.on("cp3", &format!("umount --lazy {LOGS}; {RESTARTED}"));
     assert_eq!(proved.code, Some(1), "{}", proved.stderr);
     assert_eq!(of(&proved, "failed"), ["audit/policy-is-set".to_owned()].into());
-    well(&cluster.ringfort("up", &[]));
-    // A worker dies while its pods are asked what they see.
-    let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);
-    proving.until(|event| event["event"] == "proof");
-    cluster.lab(&["stop", cluster.name(), "w3", "--hard"]);
-    let proved = proving.end(300);
-    cluster.lab(&["start", cluster.name(), "w3"]);
-    assert!(matches!(proved.code, Some(1 | 3)), "{:?}: {}", proved.code, proved.stderr);
-    let shown = of(&proved, "proved");
-    assert!(
-        shown.contains("access/pod-security") && !shown.contains("network/pod-network"),
-        "{shown:?}"
-    );
     well(&cluster.ringfort("up", &[]));
 }
 
