@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ringfort_model::act::{Act, Seen};
+use ringfort_model::act::{Act, Ask, Seen};
 use ringfort_model::name::NodeName;
 
 /// Whoever took that long and came to nothing did not answer.
@@ -44,9 +44,12 @@ impl Silence {
     }
 }
 
-/// The server whose answer an act is, if it is that of one alone.
+/// The server whose answer an act is, if it is that of one alone: what is written on a worker, a server has
+/// from there.
 fn asked(act: &Act) -> Option<&NodeName> {
     match act {
+        Act::Ask { ask: Ask::Logs { .. }, .. } => None,
+        Act::Ask { ask: Ask::Read { path }, .. } if path.contains("/proxy/") => None,
         Act::Ask { server, .. } | Act::Sweep { server, .. } => Some(server),
         _ => None,
     }
@@ -56,7 +59,7 @@ fn asked(act: &Act) -> Option<&NodeName> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use ringfort_model::act::{Act, Seen};
+    use ringfort_model::act::{Act, Ask, Seen, Speaker};
     use ringfort_model::name::NodeName;
 
     use super::Silence;
@@ -82,5 +85,19 @@ mod tests {
         silence.note(&sweep("cp2"), 30 * second, &failed, now);
         silence.note(&sweep("cp2"), 40 * second, &Seen::Done, now);
         assert_eq!(silence.of(&sweep("cp2"), now + second), None, "it answers again");
+    }
+    #[test]
+    fn a_worker_that_is_silent_makes_no_server_silent() {
+        let (silence, now) = (Silence::default(), Instant::now());
+        let (server, failed) = (NodeName::new("cp1").unwrap(), Seen::Failed { why: String::new() });
+        let ask = |ask| Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask };
+        let logs = ask(Ask::Logs { namespace: "a".to_owned(), pod: "b".to_owned() });
+        let proxy = ask(Ask::Read { path: "/api/v1/nodes/w3/proxy/configz".to_owned() });
+        for act in [logs, proxy] {
+            silence.note(&act, Duration::from_secs(30), &failed, now);
+            assert_eq!(silence.of(&ask(Ask::Described), now), None);
+        }
+        silence.note(&ask(Ask::Described), Duration::from_secs(30), &failed, now);
+        assert!(silence.of(&ask(Ask::Described), now).is_some());
     }
 }

@@ -47,33 +47,44 @@ pub(crate) fn on_each_worker(
         || pods.iter().map(get).collect(),
         |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Object(pod) if is_up(pod))),
     )?;
-    let log =
-        |pod: &Value| scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(pod) });
-    // A process that runs has told nothing yet.
-    let logs = course.until(
-        LOOKS,
-        || pods.iter().map(log).collect(),
-        |seen| seen.iter().all(|(_, seen)| matches!(seen, Seen::Text(text) if is_whole(text))),
-    )?;
     let mut gaps = Gaps::default();
-    let mut ran = Vec::new();
-    for (worker, ((_, pod), (_, log))) in scene.workers.iter().zip(up.iter().zip(logs)) {
-        match (pod, log) {
-            (Seen::Object(pod), Seen::Text(log)) if is_up(pod) && is_whole(log) => {
-                ran.push(Ran { node: worker.clone(), pod: pod.clone(), log: log.clone() });
-            }
-            (Seen::Object(pod), Seen::Text(_)) if is_up(pod) => {
-                gaps.add(format!("{worker}: a canary pod has not told all after a minute"));
-            }
-            (Seen::Object(pod), Seen::Text(_)) => {
+    let mut running = Vec::new();
+    for (worker, (_, seen)) in scene.workers.iter().zip(up) {
+        match seen {
+            Seen::Object(pod) if is_up(pod) => running.push((worker, pod)),
+            Seen::Object(pod) => {
                 let phase = pod["status"]["phase"].as_str().unwrap_or("nowhere");
                 gaps.add(format!(
                     "{worker}: a canary pod is {phase} after a minute, and not as it should be"
                 ));
             }
-            (Seen::Object(_), other) | (other, _) => {
-                gaps.add(format!("{worker}: {}", words(other)));
+            other => gaps.add(format!("{worker}: {}", words(other))),
+        }
+    }
+    let log = |(_, pod): &(&NodeName, &Value)| {
+        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(pod) })
+    };
+    // A process that runs has told nothing yet; the log on a machine that is silent is waited for once.
+    let logs = course.until(
+        LOOKS,
+        || running.iter().map(log).collect(),
+        |seen| {
+            let is_silent = |seen: &Seen| matches!(seen, Seen::Failed { .. });
+            let has_told = |seen: &Seen| matches!(seen, Seen::Text(text) if is_whole(text));
+            seen.iter().any(|(_, seen)| is_silent(seen))
+                || seen.iter().all(|(_, seen)| has_told(seen))
+        },
+    )?;
+    let mut ran = Vec::new();
+    for ((worker, pod), (_, seen)) in running.into_iter().zip(logs) {
+        match seen {
+            Seen::Text(log) if is_whole(log) => {
+                ran.push(Ran { node: worker.clone(), pod: pod.clone(), log: log.clone() });
             }
+            Seen::Text(_) => {
+                gaps.add(format!("{worker}: a canary pod has not told all after a minute"));
+            }
+            other => gaps.add(format!("{worker}: {}", words(other))),
         }
     }
     gaps.close()?;
