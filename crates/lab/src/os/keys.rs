@@ -27,17 +27,20 @@ pub(crate) fn public_half(key: &Path) -> Result<String, Fault> {
     read(&key.with_extension("pub"))
 }
 
-/// The private half is renamed into place last: a pair cut short is made anew.
+/// The private half is renamed into place last: a pair cut short is made anew. Each process makes it under a
+/// name of its own, since what a killed one had started may still be writing.
 fn make_pair(key: &Path, comment: &str) -> Result<(), Fault> {
     if key.exists() {
         return Ok(());
     }
-    let aside = key.with_extension("making");
+    let making = format!("making-{}", std::process::id());
+    let (aside, public) =
+        (key.with_extension(&making), key.with_extension(format!("{making}.pub")));
     super::remove(&aside)?;
-    super::remove(&aside.with_extension("making.pub"))?;
+    super::remove(&public)?;
     let path = aside.to_string_lossy();
     run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", &path])?;
     let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| unwritable(to, e));
-    rename(&aside.with_extension("making.pub"), &key.with_extension("pub"))?;
+    rename(&public, &key.with_extension("pub"))?;
     rename(&aside, key)
 }
