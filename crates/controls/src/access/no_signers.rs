@@ -34,8 +34,6 @@ fn make(_: &Spec, draft: &mut Draft<'_>) {
             at.add(Component::ControllerManager, "--controllers", signer);
         }
         at.flag(Component::ControllerManager, "--use-service-account-credentials", true);
-    });
-    draft.control_planes(|at| {
         at.flag(Component::ApiServer, "--enable-bootstrap-token-auth", false);
     });
     draft.everywhere(|at| {

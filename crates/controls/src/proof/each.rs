@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use ringfort_model::act::{Ask, Seen};
+use ringfort_model::act::{Act, Ask, Seen};
 use ringfort_model::name::NodeName;
 
 use super::{AGAIN, Course, Gaps, Next, Scene, gap, words};
@@ -28,6 +28,10 @@ pub(crate) fn on_each_worker(
     is_up: fn(&Value) -> bool,
     is_whole: fn(&str) -> bool,
 ) -> Result<Vec<Ran>, Next> {
+    if scene.workers.is_empty() {
+        // What is shown on each of none is not shown.
+        return Err(gap("the cluster has no workers to show it on", "add a worker"));
+    }
     let pods: Vec<Value> = scene.workers.iter().map(make).collect();
     let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let create = pods.iter().map(|pod| scene.ask(Ask::Create(pod.clone()))).collect();
@@ -64,17 +68,9 @@ pub(crate) fn on_each_worker(
     let log = |(_, pod): &(&NodeName, &Value)| {
         scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(pod) })
     };
-    // A process that runs has told nothing yet; the log on a machine that is silent is waited for once.
-    let logs = course.until(
-        LOOKS,
-        || running.iter().map(log).collect(),
-        |seen| {
-            let is_silent = |seen: &Seen| matches!(seen, Seen::Failed { .. });
-            let has_told = |seen: &Seen| matches!(seen, Seen::Text(text) if is_whole(text));
-            seen.iter().any(|(_, seen)| is_silent(seen))
-                || seen.iter().all(|(_, seen)| has_told(seen))
-        },
-    )?;
+    // A process that runs has told nothing yet.
+    let has_told = |seen: &Seen| matches!(seen, Seen::Text(text) if is_whole(text));
+    let logs = until_told(course, LOOKS, || running.iter().map(log).collect(), has_told)?;
     let mut ran = Vec::new();
     for ((worker, pod), (_, seen)) in running.into_iter().zip(logs) {
         match seen {
@@ -82,11 +78,25 @@ pub(crate) fn on_each_worker(
                 ran.push(Ran { node: worker.clone(), pod: pod.clone(), log: log.clone() });
             }
             Seen::Text(_) => {
-                gaps.add(format!("{worker}: a canary pod has not told all after a minute"));
+                gaps.add(format!("{worker}: a canary pod has not told all"));
             }
             other => gaps.add(format!("{worker}: {}", words(other))),
         }
     }
     gaps.close()?;
     Ok(ran)
+}
+
+/// Looks at what pods write until all have told what is wanted. A machine that is silent is waited for once
+/// only: its server asks it for as long as a proof may take.
+pub(crate) fn until_told<'a>(
+    course: &mut Course<'a>,
+    looks: (usize, u64),
+    acts: impl Fn() -> Vec<Act>,
+    has_told: impl Fn(&Seen) -> bool,
+) -> Result<&'a [(Act, Seen)], Next> {
+    course.until(looks, acts, |seen| {
+        seen.iter().any(|(_, seen)| matches!(seen, Seen::Failed { .. }))
+            || seen.iter().all(|(_, seen)| has_told(seen))
+    })
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use ringfort_model::act::{Ask, Seen};
 use ringfort_model::name::NodeName;
 
+use super::each::until_told;
 use super::inside::{Inside, PORT, inside};
 use super::{AGAIN, Course, Gaps, Next, Scene, fail, gap, pod, words};
 
@@ -85,11 +86,7 @@ pub(crate) fn answered(
     let has_ended = |log: &str| log.lines().any(|line| line.contains(": "));
     let is_known =
         |seen: &Seen| matches!(seen, Seen::Text(log) if missing(log).is_none() || has_ended(log));
-    let logs = course.until(
-        LOOKS,
-        || scene.workers.iter().map(log).collect(),
-        |seen| seen.iter().all(|(_, seen)| is_known(seen)),
-    )?;
+    let logs = until_told(course, LOOKS, || scene.workers.iter().map(log).collect(), is_known)?;
     let mut gaps = Gaps::default();
     for (worker, (_, seen)) in scene.workers.iter().zip(logs) {
         match seen {

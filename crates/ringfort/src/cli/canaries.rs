@@ -84,9 +84,14 @@ pub async fn clear(servers: &Servers) {
         let label = format!("{LABEL}=true");
         let mut answered = true;
         for (api_version, kind, namespace) in STRAY {
-            let Ok(found) = server.list(api_version, kind, namespace, Some(&label)).await else {
-                answered = false;
-                break;
+            let found = match server.list(api_version, kind, namespace, Some(&label)).await {
+                Ok(found) => found,
+                // Who may not look for one kind may have left others.
+                Err(error) if error.status().is_some() => continue,
+                Err(_) => {
+                    answered = false;
+                    break;
+                }
             };
             let name =
                 |object: &Value| object.pointer("/metadata/name")?.as_str().map(str::to_owned);

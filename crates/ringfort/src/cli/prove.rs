@@ -21,8 +21,8 @@ use super::up::keeper;
 ///
 /// Proves by behaviour what `ringfort up` proved before it issued a kubeconfig, each control in a row
 /// with what was tried and seen. Nothing that is there is changed. Canaries are made and taken away again,
-/// those of an interrupted run too: in a namespace of their own, a kind of object, and requests for
-/// certificates, all labelled ringfort.dev/canary. The signed evidence is written to
+/// those of an interrupted run too: in a namespace of their own, a kind of object, requests for
+/// certificates, and a bootstrap token of a few minutes in kube-system, all labelled ringfort.dev/canary. The signed evidence is written to
 /// .ringfort/NAME/evidence.tar.
 ///
 /// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts

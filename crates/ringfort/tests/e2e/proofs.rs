@@ -83,10 +83,10 @@ pub fn broken(cluster: &Cluster) {
     well(&up);
 }
 
-/// A server that hangs holds up no proof for good, and what is not logged since a disk is full is a failure.
+/// Proofs wait for a server that hangs until kubelet starts another, and what is not logged since a disk is
+/// full is a failure.
 pub fn sick(cluster: &Cluster) {
-    // One server takes connections and answers none, until kubelet has waited for it long enough and starts
-    // another; of a second the audit log's disk is full.
+    // One server takes connections and answers none; of a second the audit log's disk is full.
     cluster.on("cp3", &format!("mount -t tmpfs -o size=64k,mode=0700 tmpfs {LOGS}; {RESTARTED}"));
     cluster.on(
         "cp3",
@@ -94,6 +94,7 @@ pub fn sick(cluster: &Cluster) {
     );
     cluster.on("cp2", "pkill -STOP -x kube-apiserver");
     let proved = cluster.start_told(&cluster.spec(), &["prove"]).end(300);
+    // Where kubelet is between two of them, there is none to wake.
     cluster.on("cp2", "pkill -CONT -x kube-apiserver || true");
     cluster.on("cp3", &format!("umount --lazy {LOGS}; {RESTARTED}"));
     assert_eq!(proved.code, Some(1), "{}", proved.stderr);

@@ -101,7 +101,8 @@ fn begin(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<(), 
     {
         if !matches!(seen, Seen::Object(_)) {
             let Act::Ask { ask: Ask::Create(object), .. } = act else { continue };
-            gaps.add(format!("{} of a pod that writes: {}", object["kind"], words(seen)));
+            let kind = object["kind"].as_str().unwrap_or_default();
+            gaps.add(format!("{kind} of a pod that writes: {}", words(seen)));
         }
     }
     let seen = course.until(

@@ -45,9 +45,17 @@ fn case(id: &str) -> Case {
 
 /// A world answers an act, knowing whose proof it is and how often that has asked before.
 fn judge_in(case: &Case, world: &mut dyn FnMut(&Case, usize, &Act) -> Seen) -> Judgement {
+    judge_at(&scene(), case, world)
+}
+
+fn judge_at(
+    scene: &Scene,
+    case: &Case,
+    world: &mut dyn FnMut(&Case, usize, &Act) -> Seen,
+) -> Judgement {
     let mut transcript = Vec::new();
     for round in 0..1_000 {
-        match (case.proof.next)(&scene(), &transcript) {
+        match (case.proof.next)(scene, &transcript) {
             Next::Done(judgement) => return judgement,
             Next::Do(acts) => {
                 assert!(!acts.is_empty(), "{} does nothing and is not done", case.control);
@@ -396,6 +404,19 @@ fn silence_is_unknown() {
     for case in cases() {
         let judgement = judge(&case, |_| Some(silence()));
         assert!(judgement.is_err(), "{}: {judgement:?}", case.control);
+    }
+}
+
+/// What holds of each of no workers was not seen of any.
+#[test]
+fn without_workers_nothing_of_workers_passes() {
+    let scene = Scene { workers: Vec::new(), ..scene() };
+    for case in cases() {
+        let judgement = judge_at(&scene, &case, &mut good);
+        if let Ok(Decided::Pass(evidence)) = &judgement {
+            let said = evidence.to_string();
+            assert!(!said.contains(" 0 workers"), "{}: {said}", case.control);
+        }
     }
 }
 
