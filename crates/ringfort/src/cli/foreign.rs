@@ -24,14 +24,14 @@ use super::canaries::{Nonce, clear, make_namespace};
 use super::gate::tell;
 use super::play::{Outcome, cut_by, play_alone};
 use super::session::{How, now_s};
-use super::ways::{Way, ways};
+use super::ways::{Way, first, ways};
 use crate::report::Voice;
 
 /// How to look at a cluster that ringfort did not make.
 #[derive(Args)]
 pub struct ForeignArgs {
     /// Prove what shows through the API of a cluster that ringfort did not make, as an administrator
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "rehearse", "bundle"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "rehearse"])]
     pub kubeconfig: Option<PathBuf>,
     /// Where that cluster's machines find the probe, which runs in the canaries' pods
     #[arg(
@@ -90,7 +90,8 @@ impl Foreign {
         let api_address = service["spec"]["clusterIP"].as_str().and_then(|it| it.parse().ok());
         let api_address = api_address
             .ok_or_else(|| Fault::blind("the Service default/kubernetes is not there"))?;
-        let addresses: BTreeMap<NodeName, IpAddr> = nodes.iter().filter_map(address).collect();
+        let addresses: BTreeMap<NodeName, IpAddr> =
+            nodes.iter().map(address).collect::<Result<_, Fault>>()?;
         let is_plane = |name: &NodeName| {
             let of_it = nodes.iter().find(|node| node["metadata"]["name"] == name.as_str());
             of_it.is_some_and(|node| !node["metadata"]["labels"][PLANE].is_null())
@@ -100,17 +101,13 @@ impl Foreign {
         let own = each(ways, way, &planes, &addresses).await?;
         let whole = NodeName::new(WHOLE).map_err(Fault::blind)?;
         let has_planes = !own.is_empty();
-        let places = match has_planes {
-            true => own,
-            false => [(whole, (way.at, way.name.clone()))].into(),
-        };
+        let places = if has_planes { own } else { [(whole, way.clone())].into() };
         let mut site = drive::Site::default();
-        for (plane, (at, name)) in &places {
+        for (plane, way) in &places {
             let authority = &way.identity.authority_pem;
-            let server = Cluster::open(*at, name, &way.identity).map_err(Fault::usage)?;
-            let stranger = Cluster::open_unnamed(*at, name, authority).map_err(Fault::usage)?;
-            site.servers.insert(plane.clone(), Arc::new(server));
-            site.strangers.insert(plane.clone(), Arc::new(stranger));
+            let stranger = Cluster::open_unnamed(way.at, &way.name, authority);
+            site.strangers.insert(plane.clone(), Arc::new(stranger.map_err(Fault::usage)?));
+            site.servers.insert(plane.clone(), Arc::new(way.open()?));
         }
         let Nonce { word, namespace } = Nonce::draw()?;
         let scene = Scene {
@@ -187,19 +184,6 @@ fn through_the_api(judgement: Judgement) -> Judgement {
 /// The label of control planes' nodes.
 const PLANE: &str = "node-role.kubernetes.io/control-plane";
 
-/// Finds the first way whose server answers.
-async fn first(ways: &[Way]) -> Result<(&Way, Cluster), Fault> {
-    let mut last = Fault::usage("the kubeconfig names no server");
-    for way in ways {
-        let cluster = Cluster::open(way.at, &way.name, &way.identity).map_err(Fault::usage)?;
-        match cluster.text("/version").await {
-            Ok(_) => return Ok((way, cluster)),
-            Err(error) => last = Fault::blind(format!("{}: {error}", way.at)),
-        }
-    }
-    Err(last)
-}
-
 async fn minor(cluster: &Cluster) -> Result<Minor, Fault> {
     let said = cluster.text("/version").await.map_err(Fault::blind)?;
     let said: Value = serde_json::from_str(&said).map_err(Fault::blind)?;
@@ -211,11 +195,18 @@ async fn minor(cluster: &Cluster) -> Result<Minor, Fault> {
     })
 }
 
-fn address(node: &Value) -> Option<(NodeName, IpAddr)> {
-    let name = NodeName::new(node.pointer("/metadata/name")?.as_str()?).ok()?;
-    let all = node.pointer("/status/addresses")?.as_array()?;
-    let internal = all.iter().find(|one| one["type"] == "InternalIP")?;
-    Some((name, internal["address"].as_str()?.parse().ok()?))
+/// Reads where a node is. One that is passed over would be missing from what is said of all.
+fn address(node: &Value) -> Result<(NodeName, IpAddr), Fault> {
+    let name = node.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let all = node.pointer("/status/addresses").and_then(Value::as_array);
+    let internal = all.into_iter().flatten().find(|one| one["type"] == "InternalIP");
+    let address = internal.and_then(|it| it["address"].as_str()?.parse().ok());
+    let address =
+        address.ok_or_else(|| Fault::blind(format!("node {name} says no address of its own")))?;
+    let name = NodeName::new(name).map_err(|error| {
+        Fault::blind(format!("node {name:?}: {error}; machines with such names cannot be proved"))
+    })?;
+    Ok((name, address))
 }
 
 /// Finds each control plane's own server: where a way leads to it, or else behind the same port as the
@@ -225,20 +216,16 @@ async fn each(
     first: &Way,
     planes: &[NodeName],
     addresses: &BTreeMap<NodeName, IpAddr>,
-) -> Result<BTreeMap<NodeName, (SocketAddr, String)>, Fault> {
+) -> Result<BTreeMap<NodeName, Way>, Fault> {
     let mut found = BTreeMap::new();
     for plane in planes {
-        let Some(address) = addresses.get(plane) else { return Ok(BTreeMap::new()) };
-        let named = ways.iter().find(|way| way.at.ip() == *address);
-        let place = match named {
-            Some(way) => (way.at, way.name.clone()),
-            None => (SocketAddr::new(*address, first.at.port()), first.name.clone()),
-        };
-        let server = Cluster::open(place.0, &place.1, &first.identity).map_err(Fault::usage)?;
-        if server.text("/version").await.is_err() {
+        let named = ways.iter().find(|way| way.at.ip() == addresses[plane]).unwrap_or(first);
+        let at = SocketAddr::new(addresses[plane], named.at.port());
+        let way = Way { at, ..named.clone() };
+        if way.open()?.text("/version").await.is_err() {
             return Ok(BTreeMap::new());
         }
-        found.insert(plane.clone(), place);
+        found.insert(plane.clone(), way);
     }
     Ok(found)
 }

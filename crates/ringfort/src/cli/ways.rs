@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringfort_api::Identity;
+use ringfort_api::{self as api, ApiError, Identity};
 use ringfort_facts::manifest;
 use ringfort_model::secret::Secret;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::Fault;
 
 /// A way to a cluster's API.
+#[derive(Clone)]
 pub struct Way {
     /// Where the server is.
     pub at: SocketAddr,
@@ -22,6 +23,13 @@ pub struct Way {
     pub name: String,
     /// Who asks.
     pub identity: Identity,
+}
+
+impl Way {
+    /// Prepares a conversation; nothing is sent yet.
+    pub fn open(&self) -> Result<api::Cluster, Fault> {
+        api::Cluster::open(self.at, &self.name, &self.identity).map_err(Fault::usage)
+    }
 }
 
 /// Reads the ways of the current context, first of all its own: contexts of the same user and authority
@@ -36,6 +44,24 @@ pub fn ways(file: &Path, instead: &str) -> Result<Vec<Way>, Fault> {
     let beside = file.parent().unwrap_or(Path::new(""));
     read(text.expose(), beside)
         .map_err(|why| Fault::usage(format!("kubeconfig {}: {why}", file.display())))
+}
+
+/// Finds the first way whose server answers, whatever it answers.
+///
+/// # Errors
+/// None does.
+pub async fn first(ways: &[Way]) -> Result<(&Way, api::Cluster), Fault> {
+    let mut last = Fault::usage("the kubeconfig names no server");
+    for way in ways {
+        let server = way.open()?;
+        match server.text("/version").await {
+            Err(error @ ApiError::Unreachable { .. }) => {
+                last = Fault::blind(format!("{}: {error}", way.at));
+            }
+            _ => return Ok((way, server)),
+        }
+    }
+    Err(last)
 }
 
 fn read(text: &str, beside: &Path) -> Result<Vec<Way>, String> {

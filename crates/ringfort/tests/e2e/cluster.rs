@@ -161,6 +161,14 @@ impl Cluster {
         said(&self.operator_with(spec, bundle, command).output().expect("ringfort starts"))
     }
 
+    /// Proves the cluster as one of which nothing but a kubeconfig is known.
+    pub fn prove_as_strange(&self) -> Said {
+        let mut operator = Command::new(RINGFORT);
+        operator.args(["lab", "run", &self.lab, "--", RINGFORT, "prove", "--json", "--kubeconfig"]);
+        operator.arg(self.kubeconfig()).stdin(Stdio::null());
+        said(&operator.output().expect("ringfort starts"))
+    }
+
     /// Starts the program on the cluster, to be told of its events while it runs.
     pub fn start_told(&self, spec: &Path, command: &[&str]) -> Running {
         Running::start(self.operator_with(spec, &self.bundle, command))

@@ -51,6 +51,25 @@ pub fn unasked(cluster: &Cluster) {
     assert_eq!(of(&proved, "failed"), BTreeSet::new());
 }
 
+/// Of a cluster of which only a kubeconfig is known, what shows through the API is proved, and the rest is
+/// unknown: nothing fails, and nothing passes that was only refused for want of a right.
+pub fn strange(cluster: &Cluster) {
+    let before = lasting(cluster);
+    let proved = cluster.prove_as_strange();
+    assert_eq!(proved.code, Some(3), "{}{}", proved.stderr, odd(&proved));
+    assert_eq!(of(&proved, "failed"), BTreeSet::new(), "{}", odd(&proved));
+    let shown = of(&proved, "proved");
+    for control in ["network/default-deny", "network/pod-network", "access/event-rate-limit"] {
+        assert!(shown.contains(control), "{control}: {}", odd(&proved));
+    }
+    let unknown = of(&proved, "unknown");
+    for control in ["access/admin-is-narrow", "access/pod-security", "data/etcd-mutual-tls"] {
+        assert!(unknown.contains(control), "{control}: {shown:?}");
+    }
+    println!("     as a strange cluster: {}", proved.end());
+    assert_eq!(before, lasting(cluster));
+}
+
 /// What is in the cluster, apart from canaries that an earlier run left to be deleted.
 fn lasting(cluster: &Cluster) -> BTreeSet<String> {
     let columns = "custom-columns=IN:.metadata.namespace,KIND:.kind,NAME:.metadata.name";

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::super::kubeconfig::FILE;
-use super::super::ways::{Way, ways};
+use super::super::ways::{first, ways};
 use super::super::{Fault, specification};
 use super::seen::Seen;
 
@@ -31,7 +31,13 @@ pub fn read(kubeconfig: Option<&Path>) -> Result<Seen, Fault> {
     };
     let ways = ways(&file, "name a kubeconfig with --kubeconfig, or manifests with -f")?;
     let runtime = Runtime::new().map_err(Fault::unable)?;
-    runtime.block_on(first(&ways))
+    runtime.block_on(async {
+        let (way, cluster) = first(&ways).await?;
+        look(&cluster).await.map_err(|not_seen| match not_seen {
+            NotSeen::Api(error) => Fault::blind(format!("{}: {error}", way.at)),
+            NotSeen::Odd(why) => Fault::blind(why),
+        })
+    })
 }
 
 /// The file of KUBECONFIG that is there, or that of the specification's cluster.
@@ -51,24 +57,6 @@ fn usual_kubeconfig() -> Result<PathBuf, Fault> {
     }
     let spec = specification::read(file)?;
     Ok(StateDirectory::beside(file, &spec.name).path().join(FILE))
-}
-
-/// Reads through the first server that answers.
-async fn first(ways: &[Way]) -> Result<Seen, Fault> {
-    let mut last = None;
-    for way in ways {
-        let cluster = Cluster::open(way.at, &way.name, &way.identity).map_err(Fault::usage)?;
-        match look(&cluster).await {
-            Err(NotSeen::Api(error @ ApiError::Unreachable { .. })) => last = Some((way, error)),
-            Err(NotSeen::Api(error)) => return Err(Fault::blind(error)),
-            Err(NotSeen::Odd(why)) => return Err(Fault::blind(why)),
-            Ok(seen) => return Ok(seen),
-        }
-    }
-    Err(match last {
-        Some((way, error)) => Fault::blind(format!("{}: {error}", way.at)),
-        None => Fault::usage("the kubeconfig names no server"),
-    })
 }
 
 /// Says why a cluster was not seen.
