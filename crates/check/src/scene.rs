@@ -2,6 +2,7 @@
 
 use ringfort_policy::Labels;
 
+use crate::judgement::Sheet;
 use crate::place::{Field, Place, is_template};
 use crate::pods::Subject;
 use crate::world::{Object, Objects};
@@ -83,6 +84,20 @@ impl<'s> PodScene<'s> {
     /// Whether it says that it is for Windows.
     pub(crate) fn is_for_windows(&self) -> bool {
         self.spec.at("os").at("name").word() == Field::Is("windows")
+    }
+
+    /// Whether its workload keeps several of it; where it does not, or that cannot be read, the sheet says so.
+    pub(crate) fn is_one_of_several(&self, sheet: &mut Sheet) -> bool {
+        let spec = self.whole.root.at("spec");
+        let replicas = spec.at("replicas");
+        match (self.whole.object.kind.name, replicas.integer().or(1)) {
+            ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Is(2..)) => return true,
+            ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Unreadable) => {
+                sheet.unread(&replicas);
+            }
+            _ => sheet.spare("it is not a workload of several pods"),
+        }
+        false
     }
 
     /// Whether what it makes is meant to come to an end.

@@ -3,10 +3,10 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use crate::fault::Remedy;
+use super::probe;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::scene::{Container, PodScene, Stage};
+use crate::scene::{Container, PodScene};
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -19,10 +19,5 @@ pub static GUIDELINE: Guideline = Guideline {
 };
 
 fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    if pod.ends() || container.stage != Stage::Always {
-        return sheet.spare("it is meant to come to an end");
-    }
-    let probe = container.place.at("livenessProbe");
-    let is_set = |it: Option<&serde_json::Map<_, _>>| it.is_some_and(|it| !it.is_empty());
-    sheet.expect(&probe, probe.object(), is_set, Remedy::Do("write a probe"));
+    probe::judge(pod, container, "livenessProbe", sheet);
 }

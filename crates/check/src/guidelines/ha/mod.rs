@@ -4,6 +4,7 @@ pub mod disruption_budget;
 pub mod liveness_probe;
 pub mod placement;
 pub mod priority_is_set;
+mod probe;
 pub mod readiness_probe;
 pub mod replicas;
 pub mod spread;

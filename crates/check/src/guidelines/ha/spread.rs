@@ -20,14 +20,8 @@ pub static GUIDELINE: Guideline = Guideline {
 };
 
 fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
-    let of_workload = pod.whole.root.at("spec");
-    let replicas = of_workload.at("replicas");
-    match (pod.whole.object.kind.name, replicas.integer().or(1)) {
-        ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Is(2..)) => {}
-        ("Deployment" | "ReplicaSet" | "StatefulSet", Field::Unreadable) => {
-            return sheet.unread(&replicas);
-        }
-        _ => return sheet.spare("it is not a workload of several pods"),
+    if !pod.is_one_of_several(sheet) {
+        return;
     }
     let spread = pod.spec.at("topologySpreadConstraints");
     let affinity = pod.spec.at("affinity");

@@ -3,8 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use super::inherited::{LEAST_ID, inherited};
-use crate::fault::Remedy;
+use super::inherited::high_id;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
 use crate::scene::{Container, PodScene};
@@ -20,11 +19,5 @@ pub static GUIDELINE: Guideline = Guideline {
 };
 
 fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    if pod.is_for_windows() {
-        return sheet.spare("Windows knows no such numbers");
-    }
-    let places = (container.security.at("runAsGroup"), pod.security.at("runAsGroup"));
-    let (place, number) = inherited(&places, |place| place.integer());
-    let is_high = |number: Option<i64>| number.is_some_and(|number| number >= LEAST_ID);
-    sheet.expect(place, number, is_high, Remedy::Do("write a number from 10000 on"));
+    high_id(pod, container, "runAsGroup", sheet);
 }

@@ -1,9 +1,12 @@
 //! What counts for a container: what it says itself, or what its pod says for all.
 
+use crate::fault::Remedy;
+use crate::judgement::Sheet;
 use crate::place::{Field, Place};
+use crate::scene::{Container, PodScene};
 
 /// Users and groups of machines have lower numbers.
-pub(super) const LEAST_ID: i64 = 10_000;
+const LEAST_ID: i64 = 10_000;
 
 /// Gives the place that counts of a container's and its pod's, and what stands there. Where neither says
 /// anything it is the container's.
@@ -16,4 +19,20 @@ pub(super) fn inherited<'p, 'v, T>(
         (Field::Absent, found) => (of_pod, found),
         (found, _) => (own, found),
     }
+}
+
+/// Judges whether a user's or group's number is one that no machine has.
+pub(super) fn high_id(
+    pod: &PodScene<'_>,
+    container: &Container<'_>,
+    field: &str,
+    sheet: &mut Sheet,
+) {
+    if pod.is_for_windows() {
+        return sheet.spare("Windows knows no such numbers");
+    }
+    let places = (container.security.at(field), pod.security.at(field));
+    let (place, number) = inherited(&places, |place| place.integer());
+    let is_high = |number: Option<i64>| number.is_some_and(|number| number >= LEAST_ID);
+    sheet.expect(place, number, is_high, Remedy::Do("write a number from 10000 on"));
 }
