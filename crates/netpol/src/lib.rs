@@ -1,6 +1,5 @@
-//! Network policies: who may talk to whom, and the rules by which a node's kernel sees to it.
+//! The enforcer of network policies on a node: what the room `policy` decides, in the node's kernel.
 
-pub use ringfort_policy as core;
 mod os;
 
 pub use os::{

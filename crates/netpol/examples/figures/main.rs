@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ringfort_model::network_policy::{Defaults, Names};
-use ringfort_netpol::core::{
+use ringfort_policy::{
     Home, RuleSet, World, change, compile, labels, place, pod, policy, replace, with_name,
 };
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::{Attached, Place};
+use ringfort_policy::{Attached, Place};
 
 /// What a plugin tells of a pod.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -24,7 +24,7 @@ use super::listen::{Ear, Heard};
 use super::nft::{self, NftError};
 use super::refused::{self, Refusal};
 use super::state::{Kind, News, State};
-use crate::core::{
+use ringfort_policy::{
     Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, Ruled, TABLE, World,
     change, compile, replace,
 };
@@ -528,6 +528,6 @@ impl Enforcer {
     }
 }
 
-fn by(rule: &crate::core::Rule, direction: Direction, name: &PolicyName) -> String {
+fn by(rule: &ringfort_policy::Rule, direction: Direction, name: &PolicyName) -> String {
     format!("{}, by {name}", Described(rule, direction))
 }

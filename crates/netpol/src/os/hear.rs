@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{sleep, timeout};
 
 use super::state::{Kind, News};
-use crate::core::WiderKind;
+use ringfort_policy::WiderKind;
 
 /// Where news go.
 pub(super) type Tell = UnboundedSender<(Kind, News)>;
@@ -143,7 +143,7 @@ fn odd(what: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::{Served, choose};
-    use crate::core::WiderKind;
+    use ringfort_policy::WiderKind;
 
     #[test]
     fn the_best_version_that_is_read_is_chosen() {

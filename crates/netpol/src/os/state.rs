@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ringfort_api::Heard;
 use serde_json::Value;
 
-use crate::core::{
+use ringfort_policy::{
     Labels, Place, Pod, Policy, WiderKind, WiderName, WiderPolicy, World, labels, place, pod,
     policy, wider, with_name,
 };
@@ -232,7 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Kind, News, State};
-    use crate::core::{Place, Policy, WiderKind, World};
+    use ringfort_policy::{Place, Policy, WiderKind, World};
 
     fn pod(name: &str, ip: &str) -> Value {
         json!({

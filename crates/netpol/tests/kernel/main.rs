@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
 
-#[path = "../it/chance.rs"]
+#[path = "../../../policy/tests/it/chance.rs"]
 mod chance;
 mod namespace;
 mod packets;
-#[path = "../it/random.rs"]
+#[path = "../../../policy/tests/it/random.rs"]
 mod random;
-#[path = "../it/world.rs"]
+#[path = "../../../policy/tests/it/world.rs"]
 mod world;
 
 use std::io::Write as _;
 use std::process::{ExitCode, Stdio};
 
-use ringfort_netpol::core::{RuleSet, change, compile, replace};
+use ringfort_policy::{RuleSet, change, compile, replace};
 
 use crate::chance::Chance;
 use crate::namespace::Namespace;

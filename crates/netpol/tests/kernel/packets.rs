@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use ringfort_netpol::core::{Connection, Direction, Protocol, RuleSet, change, compile, replace};
+use ringfort_policy::{Connection, Direction, Protocol, RuleSet, change, compile, replace};
 use serde_json::json;
 
 use crate::chance::Chance;

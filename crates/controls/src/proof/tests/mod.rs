@@ -2,6 +2,7 @@
 
 mod audit;
 mod fenced;
+mod lagging;
 mod sabotage;
 
 use std::collections::BTreeMap;

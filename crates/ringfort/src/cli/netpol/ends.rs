@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ringfort_netpol::core::{End, Place, PortWanted, Protocol};
+use ringfort_policy::{End, Place, PortWanted, Protocol};
 
 /// The namespace of a pod that is named alone.
 const HOME: &str = "default";
@@ -138,7 +138,7 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ringfort_netpol::core::{End, PortWanted, Protocol};
+    use ringfort_policy::{End, PortWanted, Protocol};
 
     use super::{end, pod, port};
 

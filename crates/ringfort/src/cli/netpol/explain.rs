@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use ringfort_controls::network::default_deny::defaults;
 use ringfort_controls::yaml;
-use ringfort_netpol::core::{End, Question};
+use ringfort_policy::{End, Question};
 
 use super::super::{Fault, print};
 use super::ends::{self, AtPort, Written};

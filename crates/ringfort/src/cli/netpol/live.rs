@@ -8,7 +8,7 @@ use ringfort_controls::network::default_deny::{NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_netpol::core::{Policy, labels, place, pod, policy, with_name};
+use ringfort_policy::{Policy, labels, place, pod, policy, with_name};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -145,7 +145,7 @@ async fn wider(cluster: &Cluster, seen: &mut Seen) -> Result<(), NotSeen> {
         let version = best.map_or(versions[0].as_str(), |(_, version)| version);
         let objects = read_json(&cluster.text(&format!("{root}/{version}/{name}")).await?)?;
         for object in listed(&objects, "items")? {
-            match best.and_then(|(kind, _)| ringfort_netpol::core::wider(kind, object)) {
+            match best.and_then(|(kind, _)| ringfort_policy::wider(kind, object)) {
                 Some((name, policy)) => {
                     seen.world.wider.insert(name, policy);
                 }

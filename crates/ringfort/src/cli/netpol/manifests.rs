@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_netpol::core::{Place, labels, place, pod, policy, wider, with_name};
+use ringfort_policy::{Place, labels, place, pod, policy, wider, with_name};
 use serde_json::{Value, json};
 
 use super::super::Fault;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ringfort_netpol::core::{Direction, Labels, NAME_LABEL, Place, Pod, Protocol};
+use ringfort_policy::{Direction, Labels, NAME_LABEL, Place, Pod, Protocol};
 use serde_json::{Map, Value, json};
 
 /// Labels that controllers give to single pods or versions of them: a policy by these ends with the

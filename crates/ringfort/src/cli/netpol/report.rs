@@ -1,7 +1,7 @@
 //! What is said of a connection or of a pod's ways: one model, for people and for programs. Pure.
 
 use ringfort_model::network_policy::WIDER_GROUP;
-use ringfort_netpol::core::{
+use ringfort_policy::{
     Action, Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod,
     Policy, PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
 };

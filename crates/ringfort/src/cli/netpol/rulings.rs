@@ -1,6 +1,6 @@
 //! What rules of cluster-wide policies say of a pod's ways, and where nobody can say it. Pure.
 
-use ringfort_netpol::core::{
+use ringfort_policy::{
     Action, Direction, Labels, NAME_LABEL, Peer, Place, Pod, Ruled, Ruling, Selector, Turn, World,
 };
 use serde::Serialize;

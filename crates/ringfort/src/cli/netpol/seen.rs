@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ringfort_model::network_policy::Defaults;
-use ringfort_netpol::core::{End, Labels, Place, World, with_name};
+use ringfort_policy::{End, Labels, Place, World, with_name};
 use ringfort_spec::nearest;
 
 use super::super::Fault;

@@ -160,8 +160,8 @@ fn the_policies_that_are_proposed_are_enough() {
         let mut seen = all();
         let refused = report(&seen, from, to);
         for policy in [refused.egress.would_allow, refused.ingress.would_allow].iter().flatten() {
-            let place = ringfort_netpol::core::place(policy).unwrap();
-            let policy = ringfort_netpol::core::policy(policy).unwrap();
+            let place = ringfort_policy::place(policy).unwrap();
+            let policy = ringfort_policy::policy(policy).unwrap();
             seen.world.policies.insert(place, policy);
         }
         check(&seen, from, to, Verdict::Allowed);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ringfort_model::network_policy::Defaults;
-use ringfort_netpol::core::{
+use ringfort_policy::{
     Allowed, Connection, Direction, End, PortWanted, Protocol, Question, Why, World, change,
     compile, explain, place, pod, policy,
 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::network_policy::{Defaults, Names};
-use ringfort_netpol::core::{Home, WiderKind, World, labels, place, pod, policy, wider};
+use ringfort_policy::{Home, WiderKind, World, labels, place, pod, policy, wider};
 
 use crate::random::{Cluster, NODES};
 

@@ -1,7 +1,7 @@
 //! Tiers of cluster-wide policies, one question at a time.
 
 use ringfort_model::network_policy::Defaults;
-use ringfort_netpol::core::{
+use ringfort_policy::{
     Connection, Direction, Protocol, WiderKind, World, compile, place, pod, replace, wider,
 };
 use serde_json::{Value, json};
