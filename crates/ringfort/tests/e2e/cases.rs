@@ -39,6 +39,7 @@ pub const ALL: &[Case] = &[
     Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
     Case { name: "what_is_broken_fails_its_proofs_and_no_other", run: proofs::broken },
     Case { name: "proofs_of_sick_machines_end", run: proofs::sick },
+    Case { name: "a_worker_that_dies_meanwhile_is_unknown", run: proofs::dying },
     Case { name: "what_is_sabotaged_is_not_handed_over", run: proofs::sabotaged },
     Case { name: "deleted_objects_are_put_back", run: deleted_objects },
     Case { name: "a_lost_keyring_is_refused", run: lost_keyring },

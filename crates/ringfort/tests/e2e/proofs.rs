@@ -121,6 +121,21 @@ pub fn sick(cluster: &Cluster) {
     well(&cluster.ringfort("up", &[]));
 }
 
+/// A worker dies while its pods are asked what they see: what rests on it is unknown, and nothing fails.
+pub fn dying(cluster: &Cluster) {
+    let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);
+    proving.until(|event| event["event"] == "proof");
+    cluster.lab(&["stop", cluster.name(), "w3", "--hard"]);
+    let proved = proving.end(300);
+    cluster.lab(&["start", cluster.name(), "w3"]);
+    assert_eq!(proved.code, Some(3), "{}{}", proved.stderr, odd(&proved));
+    let (shown, unknown) = (of(&proved, "proved"), of(&proved, "unknown"));
+    assert!(shown.contains("access/pod-security"), "{}", odd(&proved));
+    assert!(unknown.contains("network/pod-network"), "{shown:?}");
+    println!("     with a worker that died: {}", proved.end());
+    well(&cluster.ringfort("up", &[]));
+}
+
 /// Where the audit log lies.
 const LOGS: &str = "/var/log/kubernetes";
 /// Has kubelet start a control plane's API server anew, and waits until it listens.
