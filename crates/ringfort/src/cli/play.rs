@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use ringfort_model::event::{EVENT_VERSION, Event};
@@ -46,8 +47,9 @@ fn work_through(
     open: impl for<'v> FnOnce(&'v mut Voice) -> Result<Session<'v>, Fault>,
     work: impl AsyncFnOnce(&mut Session<'_>, &mut Receiver<()>) -> Result<Outcome, Fault>,
 ) -> Result<Outcome, Fault> {
+    let ears = Ears::open()?;
     let mut session = open(voice)?;
-    let outcome = until_cut(async |interrupts| work(&mut session, interrupts).await);
+    let outcome = ears.until_cut(async |interrupts| work(&mut session, interrupts).await);
     session.tell_waivers();
     outcome
 }
@@ -59,28 +61,49 @@ pub fn play_alone(
     work: impl AsyncFnOnce(&mut Voice, &mut Receiver<()>) -> Result<Outcome, Fault>,
 ) -> Result<ExitCode, Fault> {
     let mut voice = Voice::new(how.json, how.verbose);
+    let ears = Ears::open()?;
     let command = command.to_owned();
     voice.tell(&Event::Started { version: EVENT_VERSION, cluster: None, command });
-    let outcome = until_cut(async |interrupts| work(&mut voice, interrupts).await);
+    let outcome = ears.until_cut(async |interrupts| work(&mut voice, interrupts).await);
     conclude(&mut voice, outcome)
 }
 
-/// Works until it is done, or Ctrl-C was pressed twice.
-fn until_cut(
-    work: impl AsyncFnOnce(&mut Receiver<()>) -> Result<Outcome, Fault>,
-) -> Result<Outcome, Fault> {
-    let runtime = Runtime::new().map_err(Fault::unable)?;
-    let outcome = runtime.block_on(async {
-        let (mut interrupts, mut cuts) = interrupts();
-        tokio::select! {
-            outcome = work(&mut interrupts) => outcome,
-            Some(()) = cuts.recv() => Err(Fault::interrupted(
-                "stopped at once: machines end by themselves what they had begun; run it again",
-            )),
-        }
-    });
-    runtime.shutdown_timeout(LAST_WORDS);
-    outcome
+/// Ctrl-C, or an order to terminate, is heard as long as this lives. It is there before the first
+/// event is told: who waits for that event may press at once.
+struct Ears {
+    runtime: Runtime,
+    pressed: Signal,
+    ordered: Signal,
+}
+
+impl Ears {
+    fn open() -> Result<Self, Fault> {
+        let runtime = Runtime::new().map_err(Fault::unable)?;
+        let inside = runtime.enter();
+        let pressed = signal(SignalKind::interrupt()).map_err(Fault::unable)?;
+        let ordered = signal(SignalKind::terminate()).map_err(Fault::unable)?;
+        drop(inside);
+        Ok(Self { runtime, pressed, ordered })
+    }
+
+    /// Works until it is done, or Ctrl-C was pressed twice.
+    fn until_cut(
+        self,
+        work: impl AsyncFnOnce(&mut Receiver<()>) -> Result<Outcome, Fault>,
+    ) -> Result<Outcome, Fault> {
+        let Self { runtime, pressed, ordered } = self;
+        let outcome = runtime.block_on(async {
+            let (mut interrupts, mut cuts) = interrupts(pressed, ordered);
+            tokio::select! {
+                outcome = work(&mut interrupts) => outcome,
+                Some(()) = cuts.recv() => Err(Fault::interrupted(
+                    "stopped at once: machines end by themselves what they had begun; run it again",
+                )),
+            }
+        });
+        runtime.shutdown_timeout(LAST_WORDS);
+        outcome
+    }
 }
 
 /// Tells the end of a run and chooses its exit code.
@@ -123,14 +146,18 @@ pub async fn cut_by<T>(
     }
 }
 
-/// Listens for Ctrl-C: the first ends the run in good order, the second cuts it, and a third does not
-/// even wait for the last line.
-fn interrupts() -> (Receiver<()>, Receiver<()>) {
+/// Tells what is heard: the first ends the run in good order, the second cuts it, and a third does
+/// not even wait for the last line.
+fn interrupts(mut pressed: Signal, mut ordered: Signal) -> (Receiver<()>, Receiver<()>) {
     let (tell, hear) = channel(1);
     let (cut, cuts) = channel(1);
     tokio::spawn(async move {
         let mut heard = 0;
-        while tokio::signal::ctrl_c().await.is_ok() {
+        loop {
+            tokio::select! {
+                _ = pressed.recv() => (),
+                _ = ordered.recv() => (),
+            }
             heard += 1;
             match heard {
                 1 => {
