@@ -276,6 +276,7 @@ mod tests {
             usages: request.usages.clone(),
             names: BTreeSet::new(),
             public_key: Digest::of(b"key"),
+            key_kind: String::new(),
             not_before: 0,
             not_after: 365 * DAY_S,
         };

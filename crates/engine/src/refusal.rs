@@ -366,6 +366,7 @@ mod tests {
                 usages: BTreeSet::new(),
                 names: BTreeSet::new(),
                 public_key: Digest::of(b"key"),
+                key_kind: String::new(),
                 not_before: 0,
                 not_after: 1_500,
             };

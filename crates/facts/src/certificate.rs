@@ -9,7 +9,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 
-use ringfort_model::certificate::{CertSeen, San, Subject, Usage};
+use ringfort_model::certificate::{CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 
 /// Says why bytes are no certificate.
@@ -49,6 +49,7 @@ pub fn read_der(der: &[u8]) -> Result<CertSeen, NotACertificate> {
         usages: usages(&certificate),
         names: names(&certificate),
         public_key: Digest::of(certificate.public_key().raw),
+        key_kind: key_kind(&certificate),
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
     })
@@ -77,6 +78,20 @@ fn subject(certificate: &X509Certificate<'_>) -> Subject {
     Subject {
         common_name: common_name.unwrap_or_default().to_owned(),
         organizations: organizations.map(str::to_owned).collect(),
+    }
+}
+
+/// Names the kind of key: by its curve, or by its algorithm (RFC 5480, RFC 8017).
+fn key_kind(certificate: &X509Certificate<'_>) -> String {
+    let algorithm = &certificate.public_key().algorithm;
+    let parameter = algorithm.parameters.as_ref().and_then(|it| it.as_oid().ok());
+    match (algorithm.algorithm.to_id_string().as_str(), parameter) {
+        ("1.2.840.10045.2.1", Some(curve)) => match curve.to_id_string().as_str() {
+            "1.2.840.10045.3.1.7" => ECDSA_P256.to_owned(),
+            other => format!("ECDSA on the curve {other}"),
+        },
+        ("1.2.840.113549.1.1.1", _) => "RSA".to_owned(),
+        (other, _) => format!("the algorithm {other}"),
     }
 }
 

@@ -103,6 +103,9 @@ pub struct CertRequest {
     pub key: String,
 }
 
+/// The kind of every key that ringfort makes.
+pub const ECDSA_P256: &str = "ECDSA P-256";
+
 /// A certificate as it was found.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CertSeen {
@@ -116,6 +119,8 @@ pub struct CertSeen {
     pub names: BTreeSet<San>,
     /// Digest of the public key (`SubjectPublicKeyInfo`, DER).
     pub public_key: Digest,
+    /// What kind of key it is, such as [`ECDSA_P256`].
+    pub key_kind: String,
     /// Start of its life, in seconds since 1970.
     pub not_before: i64,
     /// End of its life, in seconds since 1970.

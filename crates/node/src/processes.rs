@@ -68,6 +68,14 @@ pub(crate) fn program(directory: &std::path::Path) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// Whether a process runs in a pod; one that has ended runs nowhere.
+pub(crate) fn is_in_pod(directory: &std::path::Path) -> bool {
+    std::fs::read_to_string(directory.join("cgroup")).is_ok_and(|groups| groups.contains(PODS))
+}
+
+/// What the control groups of all pods have in their paths.
+const PODS: &str = "kubepods";
+
 /// Reads when a process was started, in ticks since the machine was: field 22 of `stat`, counted
 /// behind the name in brackets, which may hold anything.
 fn start(directory: &std::path::Path) -> Option<u64> {

@@ -82,8 +82,12 @@ pub(crate) async fn sealed(
     })
 }
 
-/// Reads every value.
-pub(crate) async fn scan(host: &Host, open: &[String]) -> Result<Scanned, String> {
+/// Reads every value, and tries whether the keyring opens it.
+pub(crate) async fn scan(
+    host: &Host,
+    keys: &BTreeMap<String, Secret<[u8; 32]>>,
+    open: &[String],
+) -> Result<Scanned, String> {
     let begin = Instant::now();
     let mut scanned = Scanned::default();
     // etcd knows no empty key: the smallest is one byte of zero.
@@ -101,7 +105,7 @@ pub(crate) async fn scan(host: &Host, open: &[String]) -> Result<Scanned, String
             let key = decoded(&pair.key)?;
             // A page begins with the key that the last one ended with.
             if key != from {
-                count(&mut scanned, open, &key, &decoded(&pair.value)?);
+                count(&mut scanned, keys, open, &key, &decoded(&pair.value)?);
             }
             last = Some(key);
         }
@@ -115,19 +119,36 @@ pub(crate) async fn scan(host: &Host, open: &[String]) -> Result<Scanned, String
     Ok(scanned)
 }
 
-fn count(scanned: &mut Scanned, open: &[String], key: &[u8], value: &[u8]) {
-    if let Raw::Sealed { key, .. } = secretbox::read(value) {
-        *scanned.sealed.entry(key.to_owned()).or_default() += 1;
-        return;
-    }
-    match open.iter().find(|prefix| key.starts_with(prefix.as_bytes())) {
-        Some(prefix) => *scanned.open.entry(prefix.clone()).or_default() += 1,
-        None => {
-            scanned.strange += 1;
-            if scanned.strangers.len() < TOLD {
-                scanned.strangers.push(String::from_utf8_lossy(key).into_owned());
-            }
+fn count(
+    scanned: &mut Scanned,
+    keys: &BTreeMap<String, Secret<[u8; 32]>>,
+    open: &[String],
+    key: &[u8],
+    value: &[u8],
+) {
+    if let Raw::Sealed { key: by, body } = secretbox::read(value) {
+        let secret = keys.get(by);
+        if secret.is_some_and(|secret| secretbox::open(secret.expose(), body).is_ok()) {
+            *scanned.sealed.entry(by.to_owned()).or_default() += 1;
+            return;
         }
+        scanned.shut += 1;
+    } else if let Some(listed) = open.iter().find(|listed| is_listed(listed, key)) {
+        *scanned.open.entry(listed.clone()).or_default() += 1;
+        return;
+    } else {
+        scanned.strange += 1;
+    }
+    if scanned.strangers.len() < TOLD {
+        scanned.strangers.push(String::from_utf8_lossy(key).into_owned());
+    }
+}
+
+/// What ends with a slash is what keys begin with; anything else is one key.
+fn is_listed(listed: &str, key: &[u8]) -> bool {
+    match listed.ends_with('/') {
+        true => key.starts_with(listed.as_bytes()),
+        false => key == listed.as_bytes(),
     }
 }
 
@@ -137,18 +158,54 @@ fn decoded(text: &str) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    use ringfort_model::secret::Secret;
+
     use super::{Scanned, count};
+    use crate::secretbox::seal;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn counted(pairs: &[(&str, &[u8])]) -> Scanned {
+        let open = ["/registry/events/".to_owned(), "compact_rev_key".to_owned()];
+        let keys = [("k1".to_owned(), Secret::new(KEY))].into();
+        let mut scanned = Scanned::default();
+        for (key, value) in pairs {
+            count(&mut scanned, &keys, &open, key.as_bytes(), value);
+        }
+        scanned
+    }
 
     #[test]
     fn open_values_are_strangers_unless_their_keys_are_on_the_list() {
-        let open = ["/registry/events/".to_owned()];
-        let mut scanned = Scanned::default();
-        count(&mut scanned, &open, b"/registry/secrets/a/b", b"k8s:enc:secretbox:v1:k1:box");
-        count(&mut scanned, &open, b"/registry/events/a/b", b"k8s\x00");
-        count(&mut scanned, &open, b"/registry/eventsource", b"k8s\x00");
-        count(&mut scanned, &open, b"/registry/secrets/a/c", b"k8s:enc:aescbc:v1:k1:box");
+        let scanned = counted(&[
+            ("/registry/secrets/a/b", &seal("k1", &KEY, b"k8s\x00")),
+            ("/registry/events/a/b", b"k8s\x00"),
+            ("/registry/eventsource", b"k8s\x00"),
+            ("compact_rev_key", b"7"),
+            ("compact_rev_key-secrets", b"7"),
+            ("/registry/secrets/a/c", b"k8s:enc:aescbc:v1:k1:box"),
+        ]);
         assert_eq!(scanned.sealed.get("k1"), Some(&1));
-        assert_eq!(scanned.open.values().sum::<u64>(), 1);
-        assert_eq!(scanned.strangers, ["/registry/eventsource", "/registry/secrets/a/c"]);
+        assert_eq!(scanned.open.values().sum::<u64>(), 2);
+        assert_eq!((scanned.strange, scanned.shut), (3, 0));
+        let strangers =
+            ["/registry/eventsource", "compact_rev_key-secrets", "/registry/secrets/a/c"];
+        assert_eq!(scanned.strangers, strangers);
+    }
+
+    /// What only looks sealed may be anything, and under a key that is lost nobody reads it again.
+    #[test]
+    fn a_value_is_sealed_only_if_the_keyring_opens_it() {
+        let scanned = counted(&[
+            (
+                "/registry/secrets/a/open",
+                b"k8s:enc:secretbox:v1:k1:all of this can be read by anybody",
+            ),
+            ("/registry/secrets/a/lost", &seal("k0", &[9; 32], b"k8s\x00")),
+            ("/registry/secrets/a/other", &seal("k1", &[9; 32], b"k8s\x00")),
+        ]);
+        assert_eq!((scanned.shut, scanned.strange), (3, 0));
+        assert!(scanned.sealed.is_empty());
+        assert_eq!(scanned.strangers.len(), 3);
     }
 }

@@ -1,10 +1,9 @@
 //! Looks at a machine: files, kernel settings, ports, keys. It changes nothing.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{FileSeen, KeyFile, ProcessSeen};
+use ringfort_model::act::{FileSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen};
 
 /// Runs a command and gives what it wrote.
 pub(crate) async fn run(host: &Host, command: &str) -> Result<Vec<u8>, String> {
@@ -135,39 +134,22 @@ fn profile(block: &str) -> Option<String> {
 }
 
 /// Tells where a machine listens.
-pub(crate) async fn listeners(host: &Host) -> Result<Vec<SocketAddr>, String> {
-    let said =
-        text(host, "cat /proc/net/tcp; [ ! -e /proc/net/tcp6 ] || cat /proc/net/tcp6").await?;
-    let mut listeners: Vec<SocketAddr> = said.lines().filter_map(listener).collect();
-    listeners.sort();
-    listeners.dedup();
-    Ok(listeners)
+pub(crate) async fn listeners(host: &Host, program: &str) -> Result<Vec<ListenerSeen>, String> {
+    let said = run(host, &format!("exec {program} node listeners")).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node listeners: {e}"))
 }
 
-/// The state of a socket that listens, in `/proc/net/tcp`.
-const LISTENS: &str = "0A";
-
-/// Reads a line of `/proc/net/tcp` or `tcp6`: addresses are words of the machine's byte order.
-fn listener(line: &str) -> Option<SocketAddr> {
-    let mut fields = line.split_whitespace().skip(1);
-    let (address, port) = fields.next()?.split_once(':')?;
-    if fields.nth(1)? != LISTENS {
-        return None;
-    }
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| u32::from_str_radix(address.get(8 * at..8 * at + 8)?, 16).ok();
-    let ip = match address.len() {
-        8 => IpAddr::V4(Ipv4Addr::from(word(0)?.to_ne_bytes())),
-        32 => {
-            let mut bytes = [0; 16];
-            for at in 0..4 {
-                bytes[4 * at..4 * at + 4].copy_from_slice(&word(at)?.to_ne_bytes());
-            }
-            IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
-        }
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, port))
+/// Reads programs byte by byte.
+pub(crate) async fn programs(
+    host: &Host,
+    program: &str,
+    names: &[String],
+    paths: &[String],
+) -> Result<Vec<ProgramSeen>, String> {
+    let names = names.iter().map(|name| format!("--name={}", quote(name)));
+    let words: Vec<String> = names.chain(paths.iter().map(|path| quote(path))).collect();
+    let said = run(host, &format!("exec {program} node programs {}", words.join(" "))).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node programs: {e}"))
 }
 
 /// Looks for private keys, and tells their public halves.
@@ -178,7 +160,7 @@ pub(crate) async fn private_keys(host: &Host, program: &str) -> Result<Vec<KeyFi
 
 #[cfg(test)]
 mod tests {
-    use super::{FileSeen, file, listener, process};
+    use super::{FileSeen, file, process};
 
     #[test]
     fn modes_and_owners_are_read_with_spaces_in_names() {
@@ -203,20 +185,5 @@ mod tests {
         for (of_machine, expected) in [(Some("0"), 2), (Some("1"), 2), (Some("2"), 0), (None, 2)] {
             assert_eq!(process(&filtered, of_machine).unwrap().seccomp, expected);
         }
-    }
-
-    #[test]
-    fn only_what_listens_counts() {
-        let line = |address: &str, state: &str| {
-            format!("   0: {address} 00000000:0000 {state} 00000000:00000000 00:00000000 0 0 1 1")
-        };
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(listener(text), expected.map(|e| e.parse().unwrap()), "{text}");
-        };
-        check(&line("0100007F:192C", "0A"), Some("127.0.0.1:6444"));
-        check(&line("0100007F:192C", "01"), None);
-        check(&line("00000000000000000000000000000000:1A0B", "0A"), Some("[::]:6667"));
-        check(&line("00000000000000000000000001000000:1A0B", "0A"), Some("[::1]:6667"));
-        check("  sl  local_address rem_address   st", None);
     }
 }

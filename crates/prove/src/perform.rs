@@ -109,7 +109,9 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
             Ok(ask(way(servers, server)?, speaker, question).await)
         }
         Act::ReadSealed { member, key } => etcd::sealed(host(member)?, &site.keys, key).await,
-        Act::Scan { member, open } => etcd::scan(host(member)?, open).await.map(Seen::Scanned),
+        Act::Scan { member, open } => {
+            etcd::scan(host(member)?, &site.keys, open).await.map(Seen::Scanned)
+        }
         Act::ReadAudit { server, holding } => audit(host(server)?, holding).await,
         Act::Sweep { server, paths } => sweep(way(&site.strangers, server)?, paths).await,
         Act::TryToken { server, wish } => {
@@ -130,7 +132,12 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::PodLimits { node, uid } => {
             machine::pod_limits(host(node)?, uid).await.map(Seen::Values)
         }
-        Act::Listeners { node } => machine::listeners(host(node)?).await.map(Seen::Listeners),
+        Act::Listeners { node } => {
+            machine::listeners(host(node)?, site.program).await.map(Seen::Listeners)
+        }
+        Act::Programs { node, names, paths } => {
+            machine::programs(host(node)?, site.program, names, paths).await.map(Seen::Programs)
+        }
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
         }

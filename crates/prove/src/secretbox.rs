@@ -92,6 +92,19 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
+/// Seals a value as an API server would, but for the nonce, which is always the same.
+#[cfg(test)]
+pub(crate) fn seal(name: &str, key: &[u8; 32], plain: &[u8]) -> Vec<u8> {
+    let nonce = [3; NONCE_BYTES];
+    let mut stream = XSalsa20::new(key.into(), (&nonce).into());
+    let mut authenticator_key = [0; 32];
+    stream.apply_keystream(&mut authenticator_key);
+    let mut ciphertext = plain.to_vec();
+    stream.apply_keystream(&mut ciphertext);
+    let tag = Poly1305::new((&authenticator_key).into()).compute_unpadded(&ciphertext);
+    [PREFIX, name.as_bytes(), b":", &nonce, tag.as_slice(), &ciphertext].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{NotOpened, Raw, open, read};

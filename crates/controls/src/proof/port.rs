@@ -96,35 +96,82 @@ impl Port {
 /// A certificate that is shown, by who signed it and what is wrong with it.
 type Shown = Option<(Authority, Flaw)>;
 
-/// What is tried at a port, in words, and how.
-pub(crate) fn knocks(port: Port) -> Vec<(String, Hello, Shown)> {
-    let own = |flaw| Some((port.client, flaw));
+/// One try at a port, and how the port has to refuse it.
+pub(crate) struct Knock {
+    /// What is tried, in words.
+    pub(crate) what: String,
+    hello: Hello,
+    shows: Shown,
+    refusal: Refusal,
+}
+
+/// How a port refuses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Refusal {
+    /// By a status of HTTP.
+    Status(&'static [u16]),
+    /// By an alert of TLS (RFC 8446, 6.2), or an end of the connection that comes before the alert does.
+    Alert(&'static str),
+    /// By no answer.
+    Silence,
+}
+
+/// What is tried at a port. Servers of Kubernetes let every client in and answer it with a status; etcd
+/// ends the conversation.
+pub(crate) fn knocks(port: Port) -> Vec<Knock> {
     let tls = Hello::Tls13;
+    let is_etcd = port.client != Authority::Cluster;
+    let by = |alert, status| if is_etcd { Refusal::Alert(alert) } else { Refusal::Status(status) };
+    let knock = |what: &str, shows: Shown, refusal| Knock {
+        what: what.to_owned(),
+        hello: tls,
+        shows,
+        refusal,
+    };
+    let own = |flaw| Some((port.client, flaw));
     let mut knocks = vec![
-        ("a request without TLS".to_owned(), Hello::Plain, None),
-        ("a client without a certificate".to_owned(), tls, None),
-        ("a certificate of a stranger".to_owned(), tls, own(Flaw::Stranger)),
-        ("an expired certificate".to_owned(), tls, own(Flaw::Expired)),
-        ("a server's certificate".to_owned(), tls, own(Flaw::WrongUsage)),
+        Knock {
+            hello: Hello::Plain,
+            ..knock(
+                "a request without TLS",
+                None,
+                if is_etcd { Refusal::Silence } else { Refusal::Status(&[400]) },
+            )
+        },
+        knock("a client without a certificate", None, by("CertificateRequired", &[401, 403])),
+        knock("a certificate of a stranger", own(Flaw::Stranger), by("UnknownCA", &[401])),
+        knock("an expired certificate", own(Flaw::Expired), by("CertificateExpired", &[401])),
+        knock("a server's certificate", own(Flaw::WrongUsage), by("BadCertificate", &[401])),
     ];
     // etcd asks no more of its clients than who signed for them.
-    if port.client == Authority::Cluster {
-        knocks.push(("a user whom no role binds".to_owned(), tls, own(Flaw::Unbound)));
+    if !is_etcd {
+        let unbound = own(Flaw::Unbound);
+        knocks.push(knock("a user whom no role binds", unbound, Refusal::Status(&[403])));
     }
     knocks.extend(port.others().map(|authority| {
         let what = format!("a certificate of {}", authority.common_name());
-        (what, tls, Some((authority, Flaw::None)))
+        knock(&what, Some((authority, Flaw::None)), by("UnknownCA", &[401]))
     }));
     knocks
 }
 
-/// Says whether a port refused: by no answer, or by one that says so.
-pub(crate) fn is_refused(dialled: &Dialled) -> bool {
-    match &dialled.end {
-        Ended::BrokenOff { .. } => true,
-        Ended::Answered { status } => matches!(status, 400 | 401 | 403),
-        Ended::Closed | Ended::Distrusted { .. } => false,
+impl Refusal {
+    /// Whether a port refused so.
+    fn is(self, end: &Ended) -> bool {
+        match (self, end) {
+            (Self::Status(statuses), Ended::Answered { status }) => statuses.contains(status),
+            (Self::Alert(alert), Ended::BrokenOff { how }) => {
+                how.strip_prefix("alert ") == Some(alert) || is_cut(how)
+            }
+            (Self::Silence, Ended::BrokenOff { .. }) => true,
+            _ => false,
+        }
     }
+}
+
+/// Whether a connection was cut, so that what was said before may be lost.
+fn is_cut(how: &str) -> bool {
+    how.contains("reset by peer") || how.contains("roken pipe")
 }
 
 /// Shows that ports let in who should be, and nobody else. Gives how often that was tried.
@@ -148,15 +195,15 @@ pub(crate) fn shut(course: &mut Course<'_>, scene: &Scene, ports: &[Port]) -> Re
     let mut acts = Vec::new();
     let mut whats = Vec::new();
     for port in ports {
-        for (what, hello, shows) in knocks(*port) {
+        for Knock { what, hello, shows, refusal } in knocks(*port) {
             let knocking = port.dial(scene, hello, shows);
-            whats.extend(knocking.iter().map(|_| (port.component, what.clone())));
+            whats.extend(knocking.iter().map(|_| (port.component, what.clone(), refusal)));
             acts.extend(knocking);
         }
     }
-    for ((act, seen), (component, what)) in course.step(acts)?.iter().zip(&whats) {
+    for ((act, seen), (component, what, refusal)) in course.step(acts)?.iter().zip(&whats) {
         match seen {
-            Seen::Dialled(dialled) if is_refused(dialled) => {}
+            Seen::Dialled(Dialled { end, .. }) if refusal.is(end) => {}
             // What a server could not decide, it neither granted nor refused.
             Seen::Dialled(Dialled { end: Ended::Answered { status }, .. }) if *status < 429 => {
                 let said = format!("{}: {component} answers {what} with {status}", place(act));
@@ -187,5 +234,38 @@ pub(crate) fn answer(seen: &Seen) -> String {
             Ended::Answered { status } => format!("it answers {status}"),
         },
         other => words(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::act::Ended;
+
+    use super::{API, ETCD_CLIENT, Port, Refusal, knocks};
+
+    fn refusal(port: Port, what: &str) -> Refusal {
+        knocks(port).into_iter().find(|knock| knock.what == what).unwrap().refusal
+    }
+
+    #[test]
+    fn each_port_refuses_in_its_own_way() {
+        let broken = |how: &str| Ended::BrokenOff { how: how.to_owned() };
+        let status = |status| Ended::Answered { status };
+        let check = |port, what: &str, end: &Ended, expected: bool| {
+            assert_eq!(refusal(port, what).is(end), expected, "{what}: {end:?}");
+        };
+        let (expired, plain) = ("an expired certificate", "a request without TLS");
+        check(API, expired, &status(401), true);
+        check(API, expired, &status(403), false);
+        check(API, expired, &broken("reset by peer"), false);
+        check(API, plain, &status(400), true);
+        check(API, plain, &broken("it ended without an answer"), false);
+        check(ETCD_CLIENT, expired, &broken("alert CertificateExpired"), true);
+        check(ETCD_CLIENT, expired, &broken("alert InternalError"), false);
+        check(ETCD_CLIENT, expired, &broken("Connection reset by peer"), true);
+        check(ETCD_CLIENT, expired, &broken("it ended without an answer"), false);
+        check(ETCD_CLIENT, expired, &status(401), false);
+        check(ETCD_CLIENT, plain, &broken("it ended without an answer"), true);
+        check(ETCD_CLIENT, plain, &Ended::Closed, false);
     }
 }

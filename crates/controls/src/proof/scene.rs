@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use ringfort_model::act::{Act, Ask, FileSeen, Speaker};
 use ringfort_model::api_object::ObjectKey;
-use ringfort_model::certificate::Authority;
+use ringfort_model::certificate::{Authority, San};
 use ringfort_model::digest::Digest;
 use ringfort_model::name::NodeName;
 use ringfort_model::net::Cidr;
@@ -39,6 +39,8 @@ pub struct Scene {
     pub pod_traffic: PodTraffic,
     /// Each machine's address.
     pub addresses: BTreeMap<NodeName, IpAddr>,
+    /// The names that certificates of each machine may carry.
+    pub names: BTreeMap<NodeName, BTreeSet<San>>,
     /// What tells each authority from others.
     pub authorities: BTreeMap<Authority, AuthorityMark>,
     /// The machines that AppArmor guards.
@@ -47,6 +49,10 @@ pub struct Scene {
     pub minor: Minor,
     /// The versions that the bundle's lock names, by component.
     pub versions: BTreeMap<String, String>,
+    /// The programs of the bundle by their names, each with the digests that it may have.
+    pub programs: BTreeMap<String, BTreeSet<Digest>>,
+    /// Where programs of the bundle lie on each machine.
+    pub program_files: BTreeMap<NodeName, BTreeSet<String>>,
     /// The files of the blueprint on each machine.
     pub files: BTreeMap<NodeName, BTreeMap<String, FileSeen>>,
     /// The time, in seconds since 1970.
@@ -78,6 +84,10 @@ pub enum PodTraffic {
     },
 }
 
+/// The programs that make a control plane.
+pub(crate) const CONTROL_PLANE_PROGRAMS: [&str; 4] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
 impl Scene {
     /// Invents a cluster of three and three, for tests.
     pub fn sample() -> Self {
@@ -108,7 +118,15 @@ impl Scene {
             guards: [("ValidatingAdmissionPolicy".to_owned(), "sha256:4711".to_owned())].into(),
             pod_traffic: PodTraffic::Open { why: "the sample is in one room".to_owned() },
             addresses: addresses
+                .clone()
                 .map(|(node, last)| (node.clone(), [10, 0, 0, last].into()))
+                .collect(),
+            names: addresses
+                .clone()
+                .map(|(node, last)| {
+                    let own = San::Ip([10, 0, 0, last].into());
+                    (node.clone(), [own, San::Ip([127, 0, 0, 1].into())].into())
+                })
                 .collect(),
             authorities: Authority::ALL.into_iter().map(|a| (a, mark(a))).collect(),
             app_armor: workers.iter().cloned().collect(),
@@ -116,6 +134,16 @@ impl Scene {
             versions: [("kubernetes", "v1.37.2"), ("containerd", "2.4.2")]
                 .map(|(component, version)| (component.to_owned(), version.to_owned()))
                 .into(),
+            programs: ["kubelet", "containerd", "kube-proxy", "runc"]
+                .into_iter()
+                .chain(CONTROL_PLANE_PROGRAMS)
+                .map(|name| (name.to_owned(), [Digest::of(name.as_bytes())].into()))
+                .collect(),
+            program_files: planes
+                .iter()
+                .chain(&workers)
+                .map(|node| (node.clone(), ["/usr/local/bin/runc".to_owned()].into()))
+                .collect(),
             files: planes.iter().map(|node| (node.clone(), files.clone().into())).collect(),
             now_s: 1_800_000_000,
             control_planes: planes.into(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::blueprint::{Blueprint, Role};
-use ringfort_model::certificate::CertSeen;
+use ringfort_model::certificate::{CertSeen, ECDSA_P256};
 use ringfort_model::digest::Digest;
 use ringfort_model::etcd::FoundingState;
 use ringfort_model::frame::Request;
@@ -224,6 +224,7 @@ impl World {
                     usages: request.usages,
                     names: request.names,
                     public_key: csr_pem.parse().unwrap_or_else(|_| Digest::of(b"")),
+                    key_kind: ECDSA_P256.to_owned(),
                     not_before: self.now_s() - 300,
                     not_after: self.now_s() + 365 * 86_400,
                 };

@@ -44,6 +44,9 @@ pub enum DirectoryError {
         /// The directory.
         path: PathBuf,
     },
+    /// A file is not what the lock says.
+    #[error("{0}: build the bundle again, or bring it again")]
+    Altered(Flaw),
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] FileFault),

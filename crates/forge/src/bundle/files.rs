@@ -74,14 +74,20 @@ pub(super) struct Measured {
 
 /// Reads a file to its end, and gives its digest and size.
 pub(super) fn measure(path: &Path) -> Result<Measured, FileFault> {
-    let mut file = File::open(path).map_err(FileFault::of(path))?;
+    let hashed = File::open(path).and_then(|mut file| hash(&mut file));
+    let (sha256, size) = hashed.map_err(FileFault::of(path))?;
+    Ok(Measured { sha256, size })
+}
+
+/// Reads to the end, and gives the digest and the size of what was read.
+pub(super) fn hash(reader: &mut impl Read) -> std::io::Result<(Digest, u64)> {
     let mut hash = sha2::Sha256::new();
     let mut size = 0;
     let mut piece = vec![0; PIECE_BYTES];
     loop {
-        let count = file.read(&mut piece).map_err(FileFault::of(path))?;
+        let count = reader.read(&mut piece)?;
         if count == 0 {
-            return Ok(Measured { sha256: Digest::from_array(hash.finalize().into()), size });
+            return Ok((Digest::from_array(hash.finalize().into()), size));
         }
         hash.update(&piece[..count]);
         size += count as u64;

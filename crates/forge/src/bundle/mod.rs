@@ -15,6 +15,7 @@ mod fetch;
 mod files;
 mod image;
 mod pins;
+mod programs;
 #[cfg(test)]
 mod server;
 mod shelf;
@@ -27,5 +28,6 @@ pub use compiler::CompilerError;
 pub use directory::{Bundle, DirectoryError, Flaw, cache_directory};
 pub use fetch::FetchError;
 pub use files::FileFault;
+pub use programs::Programs;
 pub use shelf::MakeError;
 pub use upstream::UpstreamError;

@@ -12,7 +12,10 @@ use crate::net::Cidr;
 
 pub use ask::{Ask, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
-pub use seen::{FileSeen, Heard, KeyFile, Load, ProcessSeen, Scanned, Seen, TokenSeen};
+pub use seen::{
+    FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol, Scanned,
+    Seen, TokenSeen,
+};
 
 /// What a proof wants next.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +127,16 @@ pub enum Act {
         /// Their programs' names.
         names: Vec<String>,
     },
-    /// Tells on which addresses a machine listens (TCP).
+    /// Reads programs byte by byte: those that run, as they run, and those that lie ready.
+    Programs {
+        /// Which machine.
+        node: NodeName,
+        /// The names of those that run.
+        names: Vec<String>,
+        /// The paths of those that lie ready.
+        paths: Vec<String>,
+    },
+    /// Tells on which addresses a machine listens, and which program does.
     Listeners {
         /// Which machine.
         node: NodeName,
@@ -190,6 +202,7 @@ impl Act {
             | Self::Files { node, .. }
             | Self::Kernel { node, .. }
             | Self::Processes { node, .. }
+            | Self::Programs { node, .. }
             | Self::Listeners { node }
             | Self::PodLimits { node, .. }
             | Self::Lose { node }

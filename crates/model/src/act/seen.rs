@@ -66,10 +66,12 @@ pub enum Seen {
     Files(BTreeMap<String, FileSeen>),
     /// Values by their names; one that is not there is missing.
     Values(BTreeMap<String, String>),
-    /// Addresses and ports.
-    Listeners(Vec<SocketAddr>),
+    /// Addresses and ports, and who listens there.
+    Listeners(Vec<ListenerSeen>),
     /// Processes.
     Processes(Vec<ProcessSeen>),
+    /// Programs, byte by byte.
+    Programs(Vec<ProgramSeen>),
     /// Private keys.
     Keys(Vec<KeyFile>),
     /// It could not be tried.
@@ -106,13 +108,15 @@ pub struct Heard {
 /// What lies in one etcd member.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Scanned {
-    /// Values that are sealed, by the name of the key that sealed them.
+    /// Values that open with the keyring, by the name of the key that sealed them.
     pub sealed: BTreeMap<String, u64>,
-    /// Values that may lie open, by what their keys begin with.
+    /// Values that look sealed and do not open with the keyring.
+    pub shut: u64,
+    /// Values that may lie open, by their keys or what those begin with.
     pub open: BTreeMap<String, u64>,
     /// Values that lie open and may not.
     pub strange: u64,
-    /// Keys of the first of those.
+    /// Keys of the first that do not open, or lie open and may not.
     pub strangers: Vec<String>,
     /// How long it took, in milliseconds.
     pub ms: u64,
@@ -156,6 +160,44 @@ pub struct ProcessSeen {
     /// The AppArmor profile it runs under with its mode, such as `cri-containerd.apparmor.d (enforce)`, or
     /// `unconfined`; none where the kernel tells of none.
     pub app_armor: Option<String>,
+}
+
+/// Somebody who listens in a machine's own network.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct ListenerSeen {
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// Where.
+    pub address: SocketAddr,
+    /// The program's name: the process's first argument without directories. The kernel itself has none.
+    pub program: Option<String>,
+    /// Whether it runs in a pod.
+    pub in_pod: bool,
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A program as it lies on a machine or runs there.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct ProgramSeen {
+    /// Its name: the process's first argument without directories, or the file's.
+    pub name: String,
+    /// Where it is, as the process sees it.
+    pub path: String,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// How many processes run it outside of pods.
+    pub running: u32,
+    /// How many run it in pods.
+    pub in_pods: u32,
 }
 
 /// A private key that was found.

@@ -1,16 +1,15 @@
 //! Ports that the cluster needs and something else listens on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::processes;
+use ringfort_model::act::{ListenerSeen, Protocol};
+
+use crate::listeners;
 use crate::root::Root;
 
 /// Ports of etcd, API server, kubelet, kube-proxy, controller manager, scheduler and balancer.
 const OURS: &[u16] = &[2379, 2380, 2381, 6443, 6444, 10249, 10250, 10256, 10257, 10259];
-
-/// The kernel's number for a socket that listens.
-const LISTENS: &str = "0A";
 
 /// The balancer's port, which ringfort itself serves. On the others it only listens for a test.
 const BALANCER: u16 = 6444;
@@ -28,51 +27,27 @@ fn busy_after(root: &Root, patience: Duration) -> BTreeMap<u16, String> {
     let end = Instant::now() + patience;
     loop {
         let found = busy_now(root);
-        let is_test = |(port, name): (&u16, &String)| *port != BALANCER && name == "ringfort";
-        if Instant::now() >= end || !found.iter().any(is_test) {
-            return found;
+        let may_close = |(port, name): (&u16, &Option<String>)| match name {
+            Some(name) => *port != BALANCER && name == "ringfort",
+            None => true,
+        };
+        if Instant::now() >= end || !found.iter().any(may_close) {
+            let unknown = || "an unknown process".to_owned();
+            return found
+                .into_iter()
+                .map(|(port, name)| (port, name.unwrap_or_else(unknown)))
+                .collect();
         }
         std::thread::sleep(PAUSE);
     }
 }
 
-fn busy_now(root: &Root) -> BTreeMap<u16, String> {
-    let tables =
-        ["proc/net/tcp", "proc/net/tcp6"].map(|path| std::fs::read_to_string(root.own(path)));
-    let taken: Vec<(u16, String)> =
-        tables.iter().flatten().flat_map(|table| table.lines().filter_map(listening)).collect();
-    if taken.is_empty() {
-        return BTreeMap::new();
-    }
-    let inodes = taken.iter().map(|(_, inode)| inode.as_str()).collect();
-    let names = holders(root, &inodes);
-    let name = |inode: &String| {
-        names.get(inode).cloned().unwrap_or_else(|| "an unknown process".to_owned())
-    };
-    taken.iter().map(|(port, inode)| (*port, name(inode))).collect()
-}
-
-/// Reads a line of the kernel's table: number, local address, remote address, state … inode.
-fn listening(line: &str) -> Option<(u16, String)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
-    let port = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()?;
-    (*state == LISTENS && OURS.contains(&port)).then(|| (port, (*inode).to_owned()))
-}
-
-fn holders(root: &Root, inodes: &BTreeSet<&str>) -> BTreeMap<String, String> {
-    let mut names = BTreeMap::new();
-    for process in processes::all(root) {
-        let Ok(open) = std::fs::read_dir(process.join("fd")) else { continue };
-        for socket in open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()) {
-            let socket = socket.to_string_lossy();
-            let inode = socket.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-            let Some(inode) = inode.filter(|inode| inodes.contains(inode)) else { continue };
-            let name = processes::program(&process).unwrap_or_else(|| "the kernel".to_owned());
-            names.insert(inode.to_owned(), name);
-        }
-    }
-    names
+/// Names who took each port; what nobody holds any more was closed while it was looked for.
+fn busy_now(root: &Root) -> BTreeMap<u16, Option<String>> {
+    let listeners = listeners::look(root).unwrap_or_default().into_iter();
+    let is_ours =
+        |it: &ListenerSeen| it.protocol == Protocol::Tcp && OURS.contains(&it.address.port());
+    listeners.filter(is_ours).map(|it| (it.address.port(), it.program)).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +80,17 @@ mod tests {
         assert_eq!(stays, [(6443, "ringfort".to_owned())].into());
         let goes = std::thread::scope(|scope| {
             let asked = scope.spawn(|| busy_after(&root, Duration::from_secs(60)));
+            std::fs::write(net.join("tcp"), "  sl  local_address\n").unwrap();
+            asked.join().unwrap()
+        });
+        assert_eq!(goes, [].into());
+        // Who has closed it while it was looked for is not there when it is looked for again.
+        std::fs::write(net.join("tcp"), line("192B", "0A", 77)).unwrap();
+        let stays = busy_after(&root, Duration::ZERO);
+        assert_eq!(stays, [(6443, "an unknown process".to_owned())].into());
+        let goes = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| busy_after(&root, Duration::from_secs(60)));
+            std::thread::sleep(Duration::from_millis(20));
             std::fs::write(net.join("tcp"), "  sl  local_address\n").unwrap();
             asked.join().unwrap()
         });

@@ -126,6 +126,9 @@ impl Foreign {
             authorities: BTreeMap::new(),
             minor,
             versions: BTreeMap::new(),
+            names: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            program_files: BTreeMap::new(),
             files: BTreeMap::new(),
             now_s: now_s(),
         };

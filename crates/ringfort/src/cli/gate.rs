@@ -5,7 +5,8 @@
 //! when that was 90 days ago, or when it is asked for. What is proved only when it is asked for is no row
 //! otherwise, unless it was shown before and still counts.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,14 +17,17 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_controls::proof::{AuthorityMark, PodTraffic};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
+use ringfort_forge::bundle::{Bundle, Programs};
 use ringfort_forge::drive::fleet::BINARY;
 use ringfort_forge::keyring::Keyring;
 use ringfort_forge::make::{MakeError, Site, Ways, Work, encryption_keys};
 use ringfort_model::act::FileSeen;
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
-use ringfort_model::certificate::Authority;
+use ringfort_model::bundle::BundleLock;
+use ringfort_model::certificate::{Authority, San};
+use ringfort_model::content::Content;
 use ringfort_model::event::Event;
-use ringfort_model::item::{ItemId, What};
+use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 use ringfort_prove::drive::{self, TURNS_EACH};
 use ringfort_prove::silence::Silence;
@@ -46,6 +50,8 @@ pub struct Scope<'a> {
     blueprint: Blueprint,
     /// What is proved of the control planes is about these.
     setting: Setting,
+    /// The programs of the bundle, once they were looked up.
+    programs: OnceCell<Programs>,
 }
 
 impl<'a> Scope<'a> {
@@ -53,7 +59,22 @@ impl<'a> Scope<'a> {
     pub fn of(work: Work<'_>, site: &'a Site, ways: &'a Ways) -> Result<Self, Fault> {
         let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
         let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
-        Ok(Self { site, ways, keyring: work.keyring, blueprint, setting })
+        Ok(Self {
+            site,
+            ways,
+            keyring: work.keyring,
+            blueprint,
+            setting,
+            programs: OnceCell::new(),
+        })
+    }
+
+    fn programs(&self, bundle: &Bundle) -> Result<Programs, Fault> {
+        if let Some(programs) = self.programs.get() {
+            return Ok(programs.clone());
+        }
+        let programs = bundle.programs().map_err(Fault::unable)?;
+        Ok(self.programs.get_or_init(|| programs).clone())
     }
 }
 
@@ -256,6 +277,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
             false => PodTraffic::Open { why: session.pod_traffic.clone() },
         },
         addresses: spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect(),
+        names: machines.iter().map(|(name, machine)| (name.clone(), names(machine))).collect(),
         authorities: authorities(&scope.keyring)?,
         app_armor: spec
             .nodes
@@ -265,6 +287,11 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
             .collect(),
         minor: spec.kubernetes.minor,
         versions,
+        programs: scope.programs(&session.bundle)?,
+        program_files: machines
+            .iter()
+            .map(|(name, machine)| (name.clone(), program_files(machine, lock)))
+            .collect(),
         files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),
         now_s: now_s(),
     })
@@ -281,7 +308,7 @@ fn authorities(keyring: &Keyring) -> Result<BTreeMap<Authority, AuthorityMark>, 
 
 /// The files of a machine, as they should be.
 fn files(machine: &Machine) -> BTreeMap<String, FileSeen> {
-    let file = |(id, item): (&ItemId, &ringfort_model::item::Item)| {
+    let file = |(id, item): (&ItemId, &Item)| {
         let ((ItemId::File(path), What::File { mode, owner, .. })
         | (ItemId::Directory(path), What::Directory { mode, owner })) = (id, &item.what)
         else {
@@ -291,6 +318,30 @@ fn files(machine: &Machine) -> BTreeMap<String, FileSeen> {
         Some((path.clone(), FileSeen { mode, user: owner.uid, group: owner.gid }))
     };
     machine.items.iter().filter_map(file).collect()
+}
+
+/// The names of all certificates of a machine.
+fn names(machine: &Machine) -> BTreeSet<San> {
+    let of = |item: &Item| match &item.what {
+        What::File { content: Content::Issued(request), .. } => request.names.clone(),
+        _ => BTreeSet::new(),
+    };
+    machine.items.values().flat_map(of).collect()
+}
+
+/// Where programs of the bundle lie on a machine. This program comes from its operator, not from there.
+fn program_files(machine: &Machine, lock: &BundleLock) -> BTreeSet<String> {
+    let is_of_bundle = |content: &Content| match content {
+        Content::Bundled { digest, .. } => lock.entries.iter().any(|entry| entry.sha256 == *digest),
+        _ => false,
+    };
+    let path = |(id, item): (&ItemId, &Item)| match (id, &item.what) {
+        (ItemId::File(path), What::File { content, .. }) if is_of_bundle(content) => {
+            Some(path.clone())
+        }
+        _ => None,
+    };
+    machine.items.iter().filter_map(path).collect()
 }
 
 /// Evidence as it was before something that shall not count.

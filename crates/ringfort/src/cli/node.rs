@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringfort_netpol::Settings;
-use ringfort_node::{HostTools, Root, balance, keys, routes};
+use ringfort_node::{HostTools, Root, balance, keys, listeners, programs, routes};
 
 use super::Fault;
 use super::log::Usual;
@@ -30,6 +30,16 @@ enum Command {
     },
     /// Look for private keys where a cluster's files lie, and tell their public halves.
     Keys,
+    /// Tell where this machine listens, and which program does.
+    Listeners,
+    /// Read programs byte by byte, and tell their digests.
+    Programs {
+        /// Names of processes: what each runs is read as it runs.
+        #[arg(long = "name", value_name = "NAME")]
+        names: Vec<String>,
+        /// Paths of files; what is not there is left out.
+        paths: Vec<String>,
+    },
     /// Pass connections on to an API server that is ready.
     Balance {
         /// Where to listen.
@@ -94,9 +104,12 @@ impl NodeArgs {
     /// Says how much a part logs: services tell the journal what changes.
     pub fn usual_log(&self) -> Usual {
         match self.command {
-            Command::Serve | Command::Connect { .. } | Command::Keys | Command::PolicyPlugin => {
-                Usual::Nothing
-            }
+            Command::Serve
+            | Command::Connect { .. }
+            | Command::Keys
+            | Command::Listeners
+            | Command::Programs { .. }
+            | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
         }
     }
@@ -117,6 +130,14 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         }
         Command::Keys => {
             let found = keys::look(&root).map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Listeners => {
+            let found = listeners::look(&root).map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Programs { names, paths } => {
+            let found = programs::look(&root, &names, &paths).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
         Command::Balance { listen, backends, ca } => {

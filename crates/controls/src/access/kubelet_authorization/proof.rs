@@ -1,8 +1,6 @@
 //! A kubelet answers nobody whom the API does not let in, and has no port that asks nobody.
 
-use std::net::SocketAddr;
-
-use ringfort_model::act::{Act, Next, Seen, Transcript};
+use ringfort_model::act::{Act, ListenerSeen, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
 use crate::proof::port::{KUBELET, shut};
@@ -39,6 +37,6 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     })
 }
 
-fn is_open(at: &SocketAddr) -> bool {
-    at.port() == READ_ONLY
+fn is_open(listener: &ListenerSeen) -> bool {
+    listener.address.port() == READ_ONLY
 }

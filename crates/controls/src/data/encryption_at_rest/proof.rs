@@ -12,7 +12,7 @@ use ringfort_model::name::NodeName;
 
 use crate::proof::{Gaps, Scene, course, fail, gap, pass, words};
 
-/// What no API server ever seals, by construction.
+/// What no API server ever seals, by construction: what keys begin with, and one key.
 const OPEN: [&str; 5] = [
     "/registry/events/",
     "/registry/masterleases/",
@@ -140,6 +140,7 @@ fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Result<Next,
                     "servers use another key than the keyring's: restore the keyring",
                 ));
             }
+            Seen::Scanned(scanned) if scanned.shut > 0 => return Err(shut(node, scanned)),
             Seen::Scanned(scanned) if scanned.strange > 0 => return Err(strangers(node, scanned)),
             Seen::Scanned(scanned) if scanned.sealed.is_empty() => {
                 gaps.add(format!("{node}: nothing at all is stored"));
@@ -166,10 +167,21 @@ fn judge(scene: &Scene, seen: &[&(Act, Seen)], all: &Transcript) -> Result<Next,
     let members = scene.control_planes.len();
     Ok(pass(
         format!(
-            "{opened} canaries of 3 kinds opened with the keyring from {members} etcd members; 0 of {values} values lie open outside the closed list; the servers seal by one configuration"
+            "{opened} canaries of 3 kinds opened with the keyring from {members} etcd members; 0 of {values} values lie open outside the closed list, and the keyring opens the rest; the servers seal by one configuration"
         ),
         all,
     ))
+}
+
+fn shut(node: &NodeName, scanned: &Scanned) -> Next {
+    let first = scanned.strangers.first().map_or("", String::as_str);
+    fail(
+        format!(
+            "{node}: the keyring does not open {} values in etcd, such as {first}",
+            scanned.shut
+        ),
+        "another key sealed them, or nobody did: restore the keyring, or write them again",
+    )
 }
 
 fn strangers(node: &NodeName, scanned: &Scanned) -> Next {

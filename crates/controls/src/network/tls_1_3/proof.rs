@@ -3,7 +3,7 @@
 //! good today and for no longer than planned.
 
 use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript};
-use ringfort_model::certificate::{San, Usage};
+use ringfort_model::certificate::{ECDSA_P256, San, Usage};
 
 use crate::proof::port::{PORTS, Port, answer, place};
 use crate::proof::{Gaps, Scene, course, fail, pass};
@@ -58,7 +58,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         gaps.close()?;
         Ok(pass(
             format!(
-                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, name and planned life",
+                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, for names of their machine and for the planned life, with keys of {ECDSA_P256}",
                 ports.len()
             ),
             course.so_far(),
@@ -70,7 +70,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 fn wrong(scene: &Scene, port: Port, act: &Act, tls: &TlsSeen) -> Option<String> {
     let Act::Dial(dial) = act else { return None };
     let certificate = &tls.certificate;
-    let authority = scene.authorities.get(&port.server)?;
+    let known = scene.authorities.get(&port.server).zip(scene.names.get(&dial.from));
+    let Some((authority, names)) = known else {
+        return Some("shows a certificate that nothing is known to compare with".to_owned());
+    };
     let life = certificate.not_after - certificate.not_before;
     match () {
         () if tls.version != "TLSv1_3" => Some(format!("agrees on {}", tls.version)),
@@ -82,6 +85,12 @@ fn wrong(scene: &Scene, port: Port, act: &Act, tls: &TlsSeen) -> Option<String> 
         }
         () if !certificate.names.contains(&San::Ip(dial.to.ip())) => {
             Some("shows a certificate without its address".to_owned())
+        }
+        () if !certificate.names.is_subset(names) => {
+            Some("shows a certificate with names that are not its machine's".to_owned())
+        }
+        () if certificate.key_kind != ECDSA_P256 => {
+            Some(format!("shows a certificate for another kind of key: {}", certificate.key_kind))
         }
         () if !certificate.usages.contains(&Usage::ServerAuth) => {
             Some("shows a certificate that is no server's".to_owned())

@@ -3,22 +3,22 @@
 mod audit;
 mod fenced;
 mod lagging;
+mod machines;
 mod sabotage;
-
-use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Next, ProcessSeen,
-    Scanned, Seen, Speaker, TlsSeen, TokenSeen,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Next, Scanned,
+    Seen, Speaker, TlsSeen, TokenSeen,
 };
-use ringfort_model::certificate::{Authority, CertSeen, San, Subject, Usage};
+use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
 
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
+use self::machines::{kernel, listener, listening, process, programs};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
 
@@ -128,9 +128,8 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         Act::Processes { names, .. } => {
             Seen::Processes(names.iter().map(|name| process(name)).collect())
         }
-        Act::Listeners { .. } => Seen::Listeners(
-            [2381, 6444, 10248, 10257, 10259].map(|port| ([127, 0, 0, 1], port).into()).into(),
-        ),
+        Act::Listeners { .. } => listening(),
+        Act::Programs { names, paths, .. } => programs(names, paths),
         Act::PrivateKeys { .. } => Seen::Keys(vec![KeyFile {
             path: "/etc/kubernetes/pki/sa.key".to_owned(),
             public_key: Some(Digest::of(b"its own")),
@@ -268,49 +267,34 @@ fn dialled(dial: &Dial) -> Dialled {
         usages: [Usage::ServerAuth].into(),
         names: [San::Ip(dial.to.ip())].into(),
         public_key: Digest::of(b"its own"),
+        key_kind: ECDSA_P256.to_owned(),
         not_before: scene().now_s - 1_000,
         not_after: scene().now_s + 86_400,
     };
     let (version, exchange) = ("TLSv1_3".to_owned(), "X25519MLKEM768".to_owned());
     let tls = Some(TlsSeen { version, exchange, certificate });
+    let is_etcd = client != Authority::Cluster;
     let proper = dial.shows.is_some_and(|s| s.authority == client && s.flaw == Flaw::None);
     match (dial.hello, proper) {
         (Hello::Tls12, _) => broken("alert ProtocolVersion"),
+        (Hello::Plain, _) if is_etcd => broken("it ended without an answer"),
         (Hello::Plain, _) => Dialled { tls: None, end: Ended::Answered { status: 400 } },
+        (Hello::Tls13, false) if is_etcd => broken(match dial.shows {
+            None => "alert CertificateRequired",
+            Some(shown) => match shown.flaw {
+                Flaw::Expired => "alert CertificateExpired",
+                Flaw::WrongUsage => "alert BadCertificate",
+                _ => "alert UnknownCA",
+            },
+        }),
+        (Hello::Tls13, false) if dial.shows.is_some_and(|it| it.flaw == Flaw::Unbound) => {
+            Dialled { tls, end: Ended::Answered { status: 403 } }
+        }
         (Hello::Tls13, true) if dial.path.starts_with("/debug/") => {
             Dialled { tls, end: Ended::Answered { status: 404 } }
         }
         (Hello::Tls13, true) => Dialled { tls, end: Ended::Answered { status: 200 } },
         (Hello::Tls13, false) => Dialled { tls, end: Ended::Answered { status: 401 } },
-    }
-}
-
-fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    [
-        ("kernel.keys.root_maxbytes", "25000000"),
-        ("kernel.keys.root_maxkeys", "1000000"),
-        ("kernel.panic", "10"),
-        ("kernel.panic_on_oops", panic_on_oops),
-        ("vm.overcommit_memory", "1"),
-        ("vm.panic_on_oom", "0"),
-    ]
-    .map(pair)
-    .into()
-}
-
-fn process(name: &str) -> ProcessSeen {
-    ProcessSeen {
-        name: name.to_owned(),
-        user: match name {
-            "kube-apiserver" => 0,
-            "etcd" => 2379,
-            _ => 997,
-        },
-        capabilities: "0000000000000000".to_owned(),
-        no_new_privileges: true,
-        seccomp: 2,
-        app_armor: Some("cri-containerd.apparmor.d (enforce)".to_owned()),
     }
 }
 
@@ -558,7 +542,7 @@ fn a_failure_outweighs_a_silent_machine() {
     };
     check("access/kubelet-authorization", |act| match act {
         Act::Listeners { node } if node.as_str() == "w3" => {
-            Some(Seen::Listeners(vec![([0, 0, 0, 0], 10255).into()]))
+            Some(Seen::Listeners(vec![listener([0, 0, 0, 0], 10255, "kubelet")]))
         }
         _ => None,
     });

@@ -6,12 +6,12 @@ use ringfort_model::act::{
     Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Part, ProcessSeen,
     Scanned, Seen, Speaker,
 };
-use ringfort_model::certificate::Authority;
+use ringfort_model::certificate::{Authority, CertSeen, San};
 use ringfort_model::judgement::Decided;
 
 use super::{
     CLOSED, ENFORCE, ERRAND, OPEN, cases, configured, dialled, events, inside, judge, kernel,
-    lines, loaded, namespace, node, process, running, scene, token,
+    lines, listener, loaded, namespace, node, process, running, scene, token,
 };
 
 #[test]
@@ -301,6 +301,15 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         _ => None,
     });
     check("data/encryption-at-rest", |act| match act {
+        Act::Scan { member, .. } if member.as_str() == "cp3" => Some(Seen::Scanned(Scanned {
+            sealed: [("k1".to_owned(), 900)].into(),
+            shut: 1,
+            strangers: vec!["/registry/secrets/default/lost".to_owned()],
+            ..Scanned::default()
+        })),
+        _ => None,
+    });
+    check("data/encryption-at-rest", |act| match act {
         Act::Ask { server, ask: Ask::Metrics { beginning }, .. }
             if beginning.contains("encryption") && server.as_str() == "cp3" =>
         {
@@ -378,11 +387,16 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
+    check("network/tls-1-3", |act| {
+        shown_by_kubelets(act, |it| it.names.extend([San::Dns("elsewhere".to_owned())]))
+    });
+    check("network/tls-1-3", |act| shown_by_kubelets(act, |it| it.key_kind = "RSA".to_owned()));
     check("network/loopback-only", |act| match act {
         Act::Listeners { node } if node.as_str() == "cp1" => Some(Seen::Listeners(
             [2381, 6444, 10248, 10257, 10259]
                 .map(|port| {
-                    (if port == 10259 { [0, 0, 0, 0] } else { [127, 0, 0, 1] }, port).into()
+                    let ip = if port == 10259 { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
+                    listener(ip, port, "kube-scheduler")
                 })
                 .into(),
         )),
@@ -518,6 +532,18 @@ fn each_sabotage_fails_its_proof_and_no_other() {
         }
         _ => None,
     });
+}
+
+/// Changes the certificate that kubelets show.
+fn shown_by_kubelets(act: &Act, change: fn(&mut CertSeen)) -> Option<Seen> {
+    match act {
+        Act::Dial(dial) if dial.hello == Hello::Tls13 && dial.to.port() == 10250 => {
+            let mut dialled = dialled(dial);
+            change(&mut dialled.tls.as_mut()?.certificate);
+            Some(Seen::Dialled(dialled))
+        }
+        _ => None,
+    }
 }
 
 fn answered(dial: &Dial, status: u16) -> Seen {

@@ -1,0 +1,164 @@
+//! What good machines tell of themselves; and programs that are not of the bundle.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::act::{Act, ListenerSeen, ProcessSeen, ProgramSeen, Protocol, Seen};
+use ringfort_model::digest::Digest;
+use ringfort_model::judgement::{Decided, Judgement};
+
+use super::{case, good, judge};
+
+const PATH: &str = "/usr/local/bin/";
+
+/// A program of the bundle that runs outside of pods.
+fn running(name: &str) -> ProgramSeen {
+    let digest = Digest::of(name.as_bytes());
+    ProgramSeen {
+        name: name.to_owned(),
+        path: format!("{PATH}{name}"),
+        digest,
+        running: 1,
+        in_pods: 0,
+    }
+}
+
+/// All that is asked for, as the bundle has it.
+pub(super) fn programs(names: &[String], paths: &[String]) -> Seen {
+    let lying = paths.iter().map(|path| {
+        let name = path.trim_start_matches(PATH);
+        ProgramSeen { running: 0, ..running(name) }
+    });
+    Seen::Programs(names.iter().map(|name| running(name)).chain(lying).collect())
+}
+
+pub(super) fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    [
+        ("kernel.keys.root_maxbytes", "25000000"),
+        ("kernel.keys.root_maxkeys", "1000000"),
+        ("kernel.panic", "10"),
+        ("kernel.panic_on_oops", panic_on_oops),
+        ("vm.overcommit_memory", "1"),
+        ("vm.panic_on_oom", "0"),
+    ]
+    .map(pair)
+    .into()
+}
+
+pub(super) fn process(name: &str) -> ProcessSeen {
+    ProcessSeen {
+        name: name.to_owned(),
+        user: match name {
+            "kube-apiserver" => 0,
+            "etcd" => 2379,
+            _ => 997,
+        },
+        capabilities: "0000000000000000".to_owned(),
+        no_new_privileges: true,
+        seccomp: 2,
+        app_armor: Some("cri-containerd.apparmor.d (enforce)".to_owned()),
+    }
+}
+
+/// Where a good machine listens.
+pub(super) fn listening() -> Seen {
+    let ports = [(2381, "etcd"), (6444, "ringfort"), (10248, "kubelet")];
+    let more =
+        [(10257, "kube-controller-manager"), (10259, "kube-scheduler"), (40_001, "containerd")];
+    let alone = ports.into_iter().chain(more).map(|(port, by)| listener([127, 0, 0, 1], port, by));
+    let open =
+        [(10250, "kubelet"), (22, "sshd")].map(|(port, by)| listener([0, 0, 0, 0], port, by));
+    Seen::Listeners(alone.chain(open).collect())
+}
+
+/// Somebody who listens over TCP outside of pods.
+pub(super) fn listener(ip: [u8; 4], port: u16, program: &str) -> ListenerSeen {
+    let (protocol, address) = (Protocol::Tcp, (ip, port).into());
+    ListenerSeen { protocol, address, program: Some(program.to_owned()), in_pod: false }
+}
+
+/// Gives how the proof ends where a machine's programs are changed.
+fn said(machine: &str, change: impl Fn(&mut Vec<ProgramSeen>)) -> String {
+    let case = case("versions/pinned-by-digest");
+    in_words(judge(&case, |act| match (act, good(&case, 0, act)) {
+        (Act::Programs { node, .. }, Seen::Programs(mut found)) if node.as_str() == machine => {
+            change(&mut found);
+            Some(Seen::Programs(found))
+        }
+        _ => None,
+    }))
+}
+
+fn in_words(judgement: Judgement) -> String {
+    match judgement {
+        Ok(Decided::Pass(_)) => "pass".to_owned(),
+        Ok(Decided::Fail(finding)) => finding.said,
+        Ok(other) => format!("{other:?}"),
+        Err(gap) => format!("gap: {}", gap.said),
+    }
+}
+
+/// Gives how the proof ends where one more listens.
+fn heard(machine: &str, more: ListenerSeen) -> String {
+    let case = case("network/loopback-only");
+    in_words(judge(&case, |act| match (act, listening()) {
+        (Act::Listeners { node }, Seen::Listeners(mut all)) if node.as_str() == machine => {
+            all.push(more.clone());
+            Some(Seen::Listeners(all))
+        }
+        _ => None,
+    }))
+}
+
+#[test]
+fn who_of_the_cluster_listens_without_being_listed_is_told() {
+    let open = |port, program: &str| listener([0, 0, 0, 0], port, program);
+    let unlisted = "listens at 0.0.0.0:9999 (TCP), which no list names";
+    assert_eq!(heard("w1", open(9999, "kubelet")), format!("w1: kubelet {unlisted}"));
+    assert_eq!(heard("cp1", open(9999, "ringfort")), format!("cp1: ringfort {unlisted}"));
+    let by_udp = ListenerSeen { protocol: Protocol::Udp, ..open(10250, "kubelet") };
+    assert!(heard("w1", by_udp).contains("(UDP), which no list names"));
+    assert!(heard("w1", open(40_001, "containerd")).contains("no list names"));
+    assert!(heard("w1", listener([127, 0, 0, 1], 9999, "kubelet")).contains("no list names"));
+}
+
+#[test]
+fn who_is_no_program_of_the_cluster_may_listen() {
+    let open = |port, program: &str| listener([0, 0, 0, 0], port, program);
+    assert_eq!(heard("w1", open(9100, "node_exporter")), "pass");
+    assert_eq!(heard("w1", open(30_123, "kube-proxy")), "pass");
+    assert_eq!(heard("w1", ListenerSeen { in_pod: true, ..open(9999, "etcd") }), "pass");
+    let in_pod = ListenerSeen { in_pod: true, ..open(9999, "etcd") };
+    assert!(heard("cp1", in_pod).contains("no list names"));
+}
+
+fn other(name: &str) -> ProgramSeen {
+    ProgramSeen { digest: Digest::of(b"other"), ..running(name) }
+}
+
+#[test]
+fn a_program_of_another_digest_is_told_where_it_runs() {
+    assert!(said("w2", |found| found.push(other("kubelet"))).starts_with("w2: kubelet runs from"));
+    let lies = |found: &mut Vec<ProgramSeen>| {
+        found.retain(|it| it.name != "runc");
+        found.push(ProgramSeen { running: 0, ..other("runc") });
+    };
+    assert!(said("cp3", lies).starts_with("cp3: runc lies at"));
+}
+
+#[test]
+fn what_users_pods_run_is_theirs_on_workers_only() {
+    let in_pod = |found: &mut Vec<ProgramSeen>| {
+        found.push(ProgramSeen { running: 0, in_pods: 1, ..other("etcd") });
+    };
+    assert_eq!(said("w1", in_pod), "pass");
+    assert!(said("cp1", in_pod).starts_with("cp1: etcd runs from"));
+}
+
+#[test]
+fn what_was_not_found_is_unknown() {
+    let without = |machine, name: &str| said(machine, |found| found.retain(|it| it.name != name));
+    assert_eq!(without("w1", "kubelet"), "gap: not shown: w1: no kubelet runs");
+    assert_eq!(without("cp2", "etcd"), "gap: not shown: cp2: no etcd runs");
+    assert_eq!(without("w1", "runc"), "gap: not shown: w1: no /usr/local/bin/runc");
+}
