@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -65,6 +66,21 @@ pub struct Made {
     pub judgement: Judgement,
     /// What that rests on.
     pub transcript: Vec<(Act, Seen)>,
+    /// When each act began and ended, in milliseconds since the proof did.
+    pub times_ms: Vec<(u64, u64)>,
+}
+
+/// What a proof has done so far.
+struct Course {
+    begun: Instant,
+    transcript: Vec<(Act, Seen)>,
+    times_ms: Vec<(u64, u64)>,
+}
+
+impl Course {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Makes proofs side by side, and tells each as it is made.
@@ -107,43 +123,52 @@ async fn make(
     site: &Site,
     halt: &Halt,
 ) -> Made {
-    let mut transcript = Vec::new();
+    let mut course = Course { begun: Instant::now(), transcript: Vec::new(), times_ms: Vec::new() };
     let mut judgement = unfinished(format!("the proof asked for more than {MOST_TURNS} times"));
     for _ in 0..MOST_TURNS {
         if halt.is_called() {
-            hush(site, &transcript).await;
+            hush(site, &course.transcript).await;
             judgement = unfinished("the proof was interrupted".to_owned());
             break;
         }
-        match (proof.next)(scene, &transcript) {
+        match (proof.next)(scene, &course.transcript) {
             Next::Done(done) => {
                 judgement = done;
                 break;
             }
-            Next::Do(acts) => perform(site, acts, &mut transcript, halt).await,
+            Next::Do(acts) => perform(site, acts, &mut course, halt).await,
         }
     }
-    Made { control, judgement, transcript }
+    let Course { transcript, times_ms, .. } = course;
+    Made { control, judgement, transcript, times_ms }
 }
 
 fn unfinished(said: String) -> Judgement {
     Err(Gap { said, closes: "ringfort prove".to_owned() })
 }
 
-async fn perform(site: &Site, acts: Vec<Act>, transcript: &mut Vec<(Act, Seen)>, halt: &Halt) {
+async fn perform(site: &Site, acts: Vec<Act>, course: &mut Course, halt: &Halt) {
     let mut acts = acts.into_iter().peekable();
     while acts.peek().is_some() {
         let mut together = Vec::new();
         while let Some(act) = acts.next_if(|act| !matches!(act, Act::Wait { .. })) {
             together.push(act);
         }
-        let seen = join_all(together.iter().map(|act| one(site, act, halt))).await;
-        transcript.extend(together.into_iter().zip(seen));
-        if let Some(wait) = acts.next() {
-            let seen = one(site, &wait, halt).await;
-            transcript.push((wait, seen));
+        if let Some(wait) = acts.next_if(|_| together.is_empty()) {
+            together.push(wait);
+        }
+        let seen = join_all(together.iter().map(|act| timed(site, act, course, halt))).await;
+        for (act, (seen, times_ms)) in together.into_iter().zip(seen) {
+            course.transcript.push((act, seen));
+            course.times_ms.push(times_ms);
         }
     }
+}
+
+async fn timed(site: &Site, act: &Act, course: &Course, halt: &Halt) -> (Seen, (u64, u64)) {
+    let begun_ms = course.now_ms();
+    let seen = one(site, act, halt).await;
+    (seen, (begun_ms, course.now_ms()))
 }
 
 /// Judges a recorded transcript: says what the proof says of it, which must be its judgement, and that

@@ -88,6 +88,9 @@ pub struct Shown {
     pub judgement: Judgement,
     /// What that rests on.
     pub transcript: Vec<(Act, Seen)>,
+    /// When each act began and ended, in milliseconds since the proof did.
+    #[serde(default)]
+    pub times_ms: Vec<(u64, u64)>,
 }
 
 /// What a proof that stops control planes is about: another machine or another program may fail where
@@ -139,8 +142,8 @@ pub struct About<'a> {
 pub const ARCHIVE: &str = "evidence.tar";
 pub const PUBLIC_KEY: &str = "evidence.pub";
 /// Files of the archive.
-const SPEC: &str = "cluster.yaml";
-const LOCK: &str = "bundle.lock";
+pub const SPEC: &str = "cluster.yaml";
+pub const LOCK: &str = "bundle.lock";
 
 /// Names the file of a proof in the archive.
 pub fn proof_file(control: &str) -> String {
@@ -193,8 +196,9 @@ impl Evidence {
     pub fn take(&mut self, made: Made, scene: &Scene, of: &Setting) {
         let digest = Digest::of(&json(scene));
         self.scenes.insert(digest.clone(), scene.clone());
-        let Made { control, judgement, transcript } = made;
-        let shown = Shown { at_s: now_s(), scene: digest, of: of.clone(), judgement, transcript };
+        let Made { control, judgement, transcript, times_ms } = made;
+        let (at_s, scene, of) = (now_s(), digest, of.clone());
+        let shown = Shown { at_s, scene, of, judgement, transcript, times_ms };
         self.controls.insert(control.to_owned(), shown);
         let needed: BTreeSet<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
         self.scenes.retain(|digest, _| needed.contains(digest));
@@ -305,7 +309,8 @@ mod tests {
         let at_s = NOW_S - age_days * DAY_S;
         let mut evidence = Evidence::none("a");
         for control in [GENTLE, DISRUPTIVE] {
-            let made = Made { control, judgement: judgement.clone(), transcript: Vec::new() };
+            let (judgement, transcript, times_ms) = (judgement.clone(), Vec::new(), Vec::new());
+            let made = Made { control, judgement, transcript, times_ms };
             evidence.take(made, &Scene::sample(), &now());
             evidence.controls.get_mut(control).unwrap().at_s = at_s;
         }

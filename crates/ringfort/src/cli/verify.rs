@@ -1,5 +1,7 @@
 //! `ringfort verify`: judges evidence again, offline.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,21 +11,26 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use serde_json::Value;
 
-use ringfort_controls::{Scene, find};
+use jiff::Zoned;
+use ringfort_controls::{Phase, Scene, find, proved};
 use ringfort_forge::keyring::StateDirectory;
+use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement, Verdict};
+use ringfort_model::name::NodeName;
 use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::replay;
+use ringfort_spec::Node;
 
-use super::evidence::{PUBLIC_KEY, Shown, proof_file, scene_file};
+use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, proof_file, scene_file};
 use super::specification::{self, SpecFile};
 use super::{Fault, print};
 
 /// Judge signed evidence again, offline
 ///
 /// Sees that evidence.tar is as it was signed, to the byte, and judges each transcript in it anew: what
-/// was asked must be what this ringfort asks for, and what was seen must come to the same verdict.
-/// No machine is spoken to.
+/// was asked must be what this ringfort asks for, and what was seen must come to the same verdict. Each has
+/// to be about the control planes of the cluster.yaml and about the lock that lie in the archive, and none
+/// may be missing. No machine is spoken to.
 ///
 /// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
 /// evidence. A key that came together with the evidence proves nothing.
@@ -64,6 +71,8 @@ struct Verified {
     version: u32,
     statement: Value,
     controls: Vec<Row>,
+    /// Controls that the evidence says nothing of.
+    missing: Vec<&'static str>,
 }
 
 /// Runs the command.
@@ -83,16 +92,19 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
             return Ok(ExitCode::from(1));
         }
     };
+    let about = About::read(&files)?;
     let stated = statement["controls"].as_object().into_iter().flatten();
-    let controls: Vec<Row> =
-        stated.map(|(control, said)| judged(control, said, &files)).collect::<Result<_, _>>()?;
-    let well = !controls.is_empty() && controls.iter().all(|row| row.differs.is_none());
+    let controls: Vec<Row> = stated
+        .map(|(control, said)| judged(control, said, &files, &about))
+        .collect::<Result<_, _>>()?;
+    let missing = missing(&controls);
+    let well = missing.is_empty() && controls.iter().all(|row| row.differs.is_none());
     if args.json {
-        let verified = Verified { version: 1, statement, controls };
+        let verified = Verified { version: 1, statement, controls, missing };
         let text = serde_json::to_string_pretty(&verified).map_err(Fault::unable)?;
         print(&format!("{text}\n"));
     } else {
-        print(&people(&statement, &controls));
+        print(&people(&statement, &controls, &missing));
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -102,7 +114,48 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
         .map_err(|error| Fault::usage(format!("{} cannot be read: {error}", path.display())))
 }
 
-fn judged(control: &str, stated: &Value, files: &Files) -> Result<Row, Fault> {
+/// What evidence has to be about: the specification and the lock that lie beside it.
+struct About {
+    control_planes: BTreeMap<NodeName, IpAddr>,
+    lock: Digest,
+}
+
+impl About {
+    fn read(files: &Files) -> Result<Self, Fault> {
+        let file = |name: &str| {
+            files.get(name).ok_or_else(|| Fault::usage(format!("the evidence holds no {name}")))
+        };
+        let spec = String::from_utf8_lossy(file(SPEC)?);
+        let today = Zoned::now().date();
+        let spec = ringfort_spec::read(&spec, SPEC, &ringfort_controls::known(), today);
+        let spec = spec.map_err(Fault::usage)?;
+        let place = |node: &Node| (node.name.clone(), node.address);
+        Ok(Self {
+            control_planes: spec.control_planes().map(place).collect(),
+            lock: Digest::of(file(LOCK)?),
+        })
+    }
+
+    /// Says what something shown is about instead.
+    fn strays(&self, shown: &Shown, scene: &Scene) -> Option<String> {
+        let place = |name: &NodeName| Some((name.clone(), *scene.addresses.get(name)?));
+        let planes: Option<BTreeMap<_, _>> = scene.control_planes.iter().map(place).collect();
+        if planes.as_ref() != Some(&self.control_planes) {
+            return Some("it is about other control planes than the cluster.yaml beside it".into());
+        }
+        (shown.of.bundle != self.lock)
+            .then(|| "it is about another bundle than the lock beside it".to_owned())
+    }
+}
+
+/// Names the controls that a kubeconfig waits for and that are not among these.
+fn missing(controls: &[Row]) -> Vec<&'static str> {
+    let is_there = |id: &str| controls.iter().any(|row| row.control == id);
+    let required = proved().into_iter().filter(|(_, proof)| proof.phase != Phase::Asked);
+    required.map(|(control, _)| control.id).filter(|id| !is_there(id)).collect()
+}
+
+fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result<Row, Fault> {
     let parse = |name: &str| {
         let bytes = files.get(name).ok_or_else(|| Fault::usage(format!("{name} is missing")))?;
         Ok(bytes.as_slice())
@@ -113,10 +166,13 @@ fn judged(control: &str, stated: &Value, files: &Files) -> Result<Row, Fault> {
     let verdict = Verdict::from(&shown.judgement);
     let differs = match find(control).and_then(|control| control.prove) {
         _ if *stated != verdict.to_string() => Some(format!("the statement says {stated}")),
+        _ if ![0, shown.transcript.len()].contains(&shown.times_ms.len()) => {
+            Some(format!("it has times of {} acts", shown.times_ms.len()))
+        }
         None => Some("this ringfort has no such proof".to_owned()),
         Some(proof) => match replay(&proof, &scene, &shown.transcript) {
             Err(why) => Some(why),
-            Ok(again) if again == shown.judgement => None,
+            Ok(again) if again == shown.judgement => about.strays(&shown, &scene),
             Ok(again) => Some(format!("judged again it comes to: {}", words(&again))),
         },
     };
@@ -138,13 +194,16 @@ fn words(judgement: &Judgement) -> String {
     }
 }
 
-fn people(statement: &Value, controls: &[Row]) -> String {
+fn people(statement: &Value, controls: &[Row], missing: &[&str]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(["CONTROL", "VERDICT", "ACTS", "JUDGED AGAIN"]);
     for row in controls {
         let again = row.differs.as_deref().unwrap_or("the same");
         table.add_row([&row.control, &row.verdict.to_string(), &row.acts.to_string(), again]);
+    }
+    for control in missing {
+        table.add_row([*control, "missing", "0", "the evidence says nothing of it"]);
     }
     let text = |name: &str| statement[name].as_str().unwrap_or("unknown").to_owned();
     let same = controls.iter().filter(|row| row.differs.is_none()).count();
