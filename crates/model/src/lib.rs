@@ -14,6 +14,7 @@ pub mod digest;
 pub mod etcd;
 pub mod event;
 pub mod frame;
+pub mod hand_over;
 pub mod identity;
 pub mod item;
 pub mod journal;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::Authority;
 use crate::digest::Digest;
 use crate::etcd::Founding;
+use crate::hand_over::HandOver;
 use crate::known::{KnownMachine, KnownObject};
 use crate::name::{ClusterName, NodeName};
 use crate::net::Cidr;
@@ -52,6 +53,9 @@ pub struct TrustFacts {
     /// The public halves of the machines' WireGuard keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tunnel_keys: BTreeMap<NodeName, TunnelKey>,
+    /// That the cluster was handed over; absent before, and after a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandOver>,
 }
 
 /// What everybody may know of an authority.
@@ -227,21 +231,28 @@ mod tests {
     use crate::digest::Digest;
     use crate::name::{ClusterName, NodeName};
 
-    fn facts() -> TrustFacts {
-        TrustFacts {
-            version: TRUST_VERSION,
-            cluster: ClusterName::new("harbour").unwrap(),
-            epoch: 0,
-            authorities: BTreeMap::new(),
-            encryption: EncryptionFacts { keys: vec!["k1".to_owned()], digest: Digest::of(b"") },
-            service_account_keys: BTreeMap::new(),
-            pod_ranges: BTreeMap::new(),
-            foundings: BTreeMap::new(),
-            started: BTreeSet::new(),
-            machines: BTreeSet::new(),
-            objects: BTreeSet::new(),
-            carriage: None,
-            tunnel_keys: BTreeMap::new(),
+    impl TrustFacts {
+        /// Facts of a cluster of which nothing is known.
+        pub(crate) fn sample() -> Self {
+            Self {
+                version: TRUST_VERSION,
+                cluster: ClusterName::new("harbour").unwrap(),
+                epoch: 0,
+                authorities: BTreeMap::new(),
+                encryption: EncryptionFacts {
+                    keys: vec!["k1".to_owned()],
+                    digest: Digest::of(b""),
+                },
+                service_account_keys: BTreeMap::new(),
+                pod_ranges: BTreeMap::new(),
+                foundings: BTreeMap::new(),
+                started: BTreeSet::new(),
+                machines: BTreeSet::new(),
+                objects: BTreeSet::new(),
+                carriage: None,
+                tunnel_keys: BTreeMap::new(),
+                hand_over: None,
+            }
         }
     }
 
@@ -255,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut facts = facts();
+        let mut facts = TrustFacts::sample();
         facts.note_service_account_key(&node("cp1"), &Digest::of(b"1"), "PEM", 7);
         let text = facts.write();
         assert_eq!(TrustFacts::read(&text), Ok(facts));
@@ -314,7 +325,7 @@ mod tests {
 
     #[test]
     fn another_shape_or_version_is_refused() {
-        let text = facts().write();
+        let text = TrustFacts::sample().write();
         let newer = text.replace("\"version\": 1", "\"version\": 2");
         assert_eq!(TrustFacts::read(&newer), Err(NotTrust::Version { found: 2 }));
         let unknown = text.replacen('{', "{\"moons\": 2,", 1);
@@ -325,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_replaced_key_stays_until_its_tokens_are_dead() {
-        let (mut facts, old, new) = (facts(), Digest::of(b"old"), Digest::of(b"new"));
+        let (mut facts, old, new) = (TrustFacts::sample(), Digest::of(b"old"), Digest::of(b"new"));
         assert!(facts.note_service_account_key(&node("cp1"), &old, "OLD", 100));
         assert!(!facts.note_service_account_key(&node("cp1"), &old, "OLD", 150));
         assert!(facts.note_service_account_key(&node("cp1"), &new, "NEW", 200));
@@ -340,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_key_of_a_control_plane_that_is_gone_retires_and_can_come_back() {
-        let (mut facts, id) = (facts(), Digest::of(b"1"));
+        let (mut facts, id) = (TrustFacts::sample(), Digest::of(b"1"));
         facts.note_service_account_key(&node("cp1"), &id, "PEM", 100);
         assert!(facts.retire_service_account_keys(|node| node.as_str() == "cp1", 200));
         assert!(!facts.retire_service_account_keys(|node| node.as_str() == "cp1", 300));
@@ -367,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_left_stays_known_until_it_is_reset() {
-        let mut facts = facts();
+        let mut facts = TrustFacts::sample();
         assert!(facts.note_machines(vec![machine("w1", "10.0.0.1"), machine("w2", "10.0.0.2")]));
         let now = vec![machine("w1", "10.0.0.1"), machine("w2", "10.0.0.9")];
         let current = now.iter().map(|m| (m.name.clone(), m.address)).collect();

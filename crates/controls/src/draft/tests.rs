@@ -45,6 +45,7 @@ fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<Draft
         objects: BTreeSet::new(),
         carriage: None,
         tunnel_keys: BTreeMap::new(),
+        hand_over: None,
     };
     let bundle = BundleLock {
         api_version: API_VERSION.to_owned(),

@@ -155,6 +155,7 @@ impl Keyring {
             objects: BTreeSet::new(),
             carriage: None,
             tunnel_keys: BTreeMap::new(),
+            hand_over: None,
         })
     }
 

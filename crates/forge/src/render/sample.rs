@@ -84,6 +84,7 @@ fn unknown(spec: &Spec) -> TrustFacts {
         objects: BTreeSet::new(),
         carriage: None,
         tunnel_keys: BTreeMap::new(),
+        hand_over: None,
     }
 }
 

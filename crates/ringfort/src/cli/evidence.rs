@@ -229,6 +229,13 @@ impl Evidence {
         archive::write(&files, &predicate, key)
     }
 
+    /// Gives the controls that were shown to hold.
+    pub fn proved(&self) -> BTreeSet<String> {
+        let holds = |shown: &Shown| matches!(shown.judgement, Ok(Decided::Pass(_)));
+        let proved = self.controls.iter().filter(|(_, shown)| holds(shown));
+        proved.map(|(control, _)| control.clone()).collect()
+    }
+
     /// Says whether what was shown of a control, whatever it was, is about the cluster as it is and not too
     /// long ago for what stops something.
     pub fn stands(&self, control: &str, setting: &Setting, now_s: i64) -> bool {

@@ -26,6 +26,7 @@ use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::certificate::{Authority, San};
 use ringfort_model::content::Content;
+use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
@@ -81,6 +82,14 @@ impl<'a> Scope<'a> {
 /// The time before a proof that could not be made is tried once more.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// What the gate came to, if all of it passed.
+pub struct Shown {
+    /// The controls that are proved.
+    pub controls: BTreeSet<String>,
+    /// Digest of the signed evidence.
+    pub evidence: Digest,
+}
+
 /// A control's id, with how it is proved.
 type Row = (&'static str, Proof);
 
@@ -91,7 +100,7 @@ pub async fn prove(
     scope: &Scope<'_>,
     fresh: Fresh,
     interrupts: &mut Receiver<()>,
-) -> Result<(), Fault> {
+) -> Result<Shown, Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
     let rows = proved().into_iter().map(|(control, proof)| (control.id, proof));
@@ -119,7 +128,22 @@ pub async fn prove(
             false => tell(session.voice, row.0, &Err(not_shown())),
         }
     }
-    Ok(())
+    shown(session, scope, &evidence)
+}
+
+/// Gives what is proved, with the digest of the archive that says so.
+fn shown(
+    session: &mut Session<'_>,
+    scope: &Scope<'_>,
+    evidence: &Evidence,
+) -> Result<Shown, Fault> {
+    let path = session.state.path().join(ARCHIVE);
+    if !path.exists() {
+        sign(session, scope, evidence)?;
+    }
+    let archive = fs::read(&path)
+        .map_err(|error| Fault::unable(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(Shown { controls: evidence.proved(), evidence: Digest::of(&archive) })
 }
 
 /// What is said of a proof that stops something, where nobody asked for it and no evidence counts.

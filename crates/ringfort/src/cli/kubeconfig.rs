@@ -3,34 +3,38 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use ringfort_forge::keyring::{HeldState, Keyring, StateDirectory};
+use ringfort_forge::keyring::{HeldState, Keyring, Opened, StateDirectory};
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::identity::ADMIN;
-use ringfort_pki::{ClientIdentity, Endpoint, person_kubeconfig};
+use ringfort_pki::{ClientIdentity, Endpoint, Signer, person_kubeconfig};
 use ringfort_spec::{Scope, Spec, Waiver};
 
+use super::hand_over::HandedOver;
 use super::keys::state_fault;
 use super::session::{Where, now_s};
-use super::{Fault, break_glass, specification};
+use super::{Fault, break_glass, hand_over, specification};
 
 /// Renew the kubeconfig of a cluster that was handed over
 ///
 /// The certificate of the handed-over kubeconfig lives for hours only, as `admin.hours` of the spec
 /// says. This makes a new one from the keyring, without speaking to any machine. A cluster that was
-/// never proved has no kubeconfig to renew: that is what `ringfort up` is for.
+/// never proved, or of which a later run did not prove everything, has no kubeconfig to renew: that is
+/// what `ringfort up` is for.
 ///
 /// With --waiver it issues the kubeconfig of an identity that a waiver for namespaces names, such as
 /// that of end-to-end tests. It lives no longer than the waiver, and `ringfort up` gives the identity
 /// its rights.
 ///
 /// With --break-glass it issues an identity in the group that no role binds, for an hour, for what the
-/// handed-over one may not do. Who, when and why goes on record beside the operator's state.
+/// handed-over one may not do, and where proofs fail. Who, when and why goes on record beside the
+/// operator's state.
 #[derive(Args)]
 pub struct KubeconfigArgs {
     #[command(flatten)]
@@ -56,21 +60,20 @@ pub fn run(args: &KubeconfigArgs) -> Result<ExitCode, Fault> {
     let identity = args.place.whose.read()?;
     let state = StateDirectory::beside(file, &spec.name);
     let held = state.hold().map_err(Fault::unable)?;
-    if !state.path().join(FILE).exists() {
-        return Err(Fault::usage(
-            "no kubeconfig was issued yet: ringfort up makes and proves the cluster first",
-        ));
-    }
-    let opened = state.open(&identity).map_err(state_fault)?;
+    let Opened { keyring, trust, .. } = state.open(&identity).map_err(state_fault)?;
     let path = match (&args.reason, &args.waiver) {
-        (Some(reason), _) => unbounded(&spec, &held, &opened.keyring, reason)?,
-        (None, Some(user)) => {
-            let life = spec.admin.life().min(time_left(&spec, user)?);
-            let client = client(&opened.keyring, &Subject::user(user), life)?;
-            let file = format!("waiver-{user}.conf");
-            write(&spec, &held, &opened.keyring, &Person { user, client, file: &file })?
+        (Some(reason), _) => {
+            let signer = PeopleSigner::open(&keyring, hand_over::once(&trust)?)?;
+            unbounded(&spec, &held, &signer, reason)?
         }
-        (None, None) => issue(&spec, &held, &opened.keyring)?,
+        (None, Some(user)) => {
+            let signer = PeopleSigner::open(&keyring, hand_over::stands(&trust)?)?;
+            let life = spec.admin.life().min(time_left(&spec, user)?);
+            let client = signer.client(&Subject::user(user), life)?;
+            let file = format!("waiver-{user}.conf");
+            write(&spec, &held, &signer, &Person { user, client, file: &file })?
+        }
+        (None, None) => issue(&spec, &held, &keyring, hand_over::stands(&trust)?)?,
     };
     println!("{path}");
     Ok(ExitCode::SUCCESS)
@@ -92,27 +95,47 @@ fn time_left(spec: &Spec, user: &str) -> Result<Duration, Fault> {
 }
 
 /// Signs an admin certificate and writes the kubeconfig, readable by its owner alone.
-pub fn issue(spec: &Spec, held: &HeldState, keyring: &Keyring) -> Result<String, Fault> {
-    let client = client(keyring, &Subject::user(ADMIN), spec.admin.life())?;
-    write(spec, held, keyring, &Person { user: ADMIN, client, file: FILE })
+pub fn issue(
+    spec: &Spec,
+    held: &HeldState,
+    keyring: &Keyring,
+    shown: HandedOver,
+) -> Result<String, Fault> {
+    let signer = PeopleSigner::open(keyring, shown)?;
+    let client = signer.client(&Subject::user(ADMIN), spec.admin.life())?;
+    write(spec, held, &signer, &Person { user: ADMIN, client, file: FILE })
 }
 
 /// Breaks the glass: what is issued is on record before it can be used.
 fn unbounded(
     spec: &Spec,
     held: &HeldState,
-    keyring: &Keyring,
+    signer: &PeopleSigner,
     reason: &str,
 ) -> Result<String, Fault> {
-    let client = client(keyring, &break_glass::subject(), break_glass::LIFE)?;
+    let client = signer.client(&break_glass::subject(), break_glass::LIFE)?;
     break_glass::record(held.directory().path(), reason, &client)?;
     let (user, file) = (break_glass::USER, break_glass::FILE);
-    write(spec, held, keyring, &Person { user, client, file })
+    write(spec, held, signer, &Person { user, client, file })
 }
 
-fn client(keyring: &Keyring, subject: &Subject, life: Duration) -> Result<ClientIdentity, Fault> {
-    let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
-    signer.client(subject, life).map_err(Fault::unable)
+/// Signs for people, of a cluster that was handed over.
+struct PeopleSigner {
+    signer: Signer,
+    authority_pem: String,
+}
+
+impl PeopleSigner {
+    fn open(keyring: &Keyring, _: HandedOver) -> Result<Self, Fault> {
+        let signer = keyring.signer(Authority::Cluster, now_s()).map_err(Fault::unable)?;
+        let authorities = keyring.authorities().map_err(Fault::unable)?;
+        let authority_pem = authorities[&Authority::Cluster].certificate_pem.clone();
+        Ok(Self { signer, authority_pem })
+    }
+
+    fn client(&self, subject: &Subject, life: Duration) -> Result<ClientIdentity, Fault> {
+        self.signer.client(subject, life).map_err(Fault::unable)
+    }
 }
 
 /// Whom a kubeconfig is for.
@@ -125,12 +148,11 @@ struct Person<'a> {
 fn write(
     spec: &Spec,
     held: &HeldState,
-    keyring: &Keyring,
+    signer: &PeopleSigner,
     person: &Person<'_>,
 ) -> Result<String, Fault> {
     let Person { user, client, file } = person;
-    let authorities = keyring.authorities().map_err(Fault::unable)?;
-    let ca = &authorities[&Authority::Cluster].certificate_pem;
+    let ca = &signer.authority_pem;
     let text = person_kubeconfig(&spec.name, user, &endpoints(spec), ca, client);
     let directory = held.directory().path();
     let (path, aside) = (directory.join(file), directory.join(format!(".{file}.new")));
@@ -149,6 +171,27 @@ fn write(
     Ok(path.display().to_string())
 }
 
+/// Removes every kubeconfig from an operator's state.
+///
+/// # Errors
+/// One stays.
+pub fn remove_all(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_kubeconfig) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Says whether a file of an operator's state is a kubeconfig, or one that was being written.
+fn is_kubeconfig(name: &str) -> bool {
+    let whole = name.strip_prefix('.').and_then(|name| name.strip_suffix(".new")).unwrap_or(name);
+    let is_of_waiver = whole.starts_with("waiver-") && whole.ends_with(".conf");
+    is_of_waiver || [FILE, break_glass::FILE].contains(&whole)
+}
+
 fn endpoints(spec: &Spec) -> Vec<Endpoint> {
     if let Some(endpoint) = &spec.endpoint {
         let server = format!("https://{endpoint}");
@@ -159,4 +202,28 @@ fn endpoints(spec: &Spec) -> Vec<Endpoint> {
         server: format!("https://{}", std::net::SocketAddr::new(node.address, 6443)),
     };
     spec.control_planes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::remove_all;
+
+    #[test]
+    fn kubeconfigs_go_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept =
+            [".gitignore", "break-glass.log", "evidence.tar", "keyring.age", "my-waiver-a.conf"];
+        let gone = ["admin.conf", ".admin.conf.new", "waiver-e2e.conf", "break-glass.conf"];
+        kept.iter()
+            .chain(&gone)
+            .for_each(|name| fs::write(directory.path().join(name), "").unwrap());
+        remove_all(directory.path()).unwrap();
+        let entries = fs::read_dir(directory.path()).unwrap();
+        let mut left: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, kept);
+    }
 }

@@ -11,6 +11,7 @@ mod explain;
 mod files;
 mod foreign;
 mod gate;
+mod hand_over;
 mod init;
 mod keys;
 mod kubeconfig;

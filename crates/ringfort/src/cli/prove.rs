@@ -12,6 +12,7 @@ use super::Fault;
 use super::evidence::Fresh;
 use super::foreign::{self, ForeignArgs};
 use super::gate::{self, Scope};
+use super::hand_over::Record;
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity};
@@ -24,6 +25,8 @@ use super::up::keeper;
 /// those of an interrupted run too: in a namespace of their own, a kind of object, requests for
 /// certificates, and a bootstrap token of a few minutes in kube-system, all labelled ringfort.dev/canary. The signed evidence is written to
 /// .ringfort/NAME/evidence.tar.
+///
+/// Where a proof fails, `ringfort kubeconfig` renews nothing until `ringfort up` has proved the cluster again.
 ///
 /// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts
 /// for 90 days.
@@ -73,10 +76,14 @@ async fn prove(
     session.pod_traffic = "packets of pods are not encrypted between machines".to_owned();
     let identity = api_identity(&opened.keyring, &keeper(), IDENTITY_LIFE)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
+    let mut record = Record::of(&held, opened.trust.clone());
     let memory = Memory { trust: opened.trust, held: Some(&held), known: true };
     let (work, _) = session.work(&site, opened.keyring, memory);
     let scope = Scope::of(work, &site, &ways)?;
     let fresh = if args.rehearse { Fresh::Everything } else { Fresh::Undisturbing };
-    gate::prove(session, &scope, fresh, interrupts).await?;
-    Ok(Outcome::default())
+    let made = gate::prove(session, &scope, fresh, interrupts).await;
+    if session.voice.told().verdicts.failed > 0 {
+        record.doubt()?;
+    }
+    made.map(|_| Outcome::default())
 }

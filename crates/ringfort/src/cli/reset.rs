@@ -11,6 +11,7 @@ use ringfort_model::event::Event;
 use ringfort_model::trust::TrustFacts;
 
 use super::Fault;
+use super::hand_over::Record;
 use super::keys::state_fault;
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, operator_name, outlast};
@@ -20,7 +21,8 @@ use crate::report::Voice;
 /// Take the cluster from its machines and put back what was there before
 ///
 /// Every file that ringfort changed gets its old content back, every file that it made is removed,
-/// units stop. All data of the cluster is lost. The operator's keyring stays: it opens backups. What
+/// units stop. All data of the cluster is lost. The operator's keyring stays: it opens backups.
+/// Kubeconfigs beside it are removed, and none is issued until a cluster was made and proved again. What
 /// else is left as it is, entries in system journals for example, is told at the end.
 #[derive(Args)]
 pub struct ResetArgs {
@@ -59,8 +61,7 @@ async fn reset(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resu
     let memory = Memory { trust: opened.trust, held: None, known: true };
     let judged = session.judge(&site, opened.keyring, memory, Goal::Reset);
     let (keyring, facts) = unless_interrupted(interrupts, judged).await?;
-    let trust = TrustFacts { epoch, ..facts };
-    held.save_trust(&trust).map_err(Fault::unable)?;
+    let trust = Record::of(&held, TrustFacts { epoch, ..facts }).take_back()?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known: true };
     let (mut work, voice) = session.work(&site, keyring, memory);

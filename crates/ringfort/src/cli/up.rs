@@ -17,6 +17,7 @@ use ringfort_spec::Spec;
 
 use super::evidence::{Fresh, Unproved};
 use super::gate::{self, Scope};
+use super::hand_over::Record;
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name, outlast};
@@ -113,6 +114,9 @@ pub async fn up(
     if let Some(name) = wish.give_up {
         give_up(name, &mut trust, &session.spec)?;
     }
+    if wish.broken.is_some() {
+        trust.doubt(now_s());
+    }
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
@@ -134,19 +138,28 @@ pub async fn up(
     let left = make::make(&mut work, tell, interrupts).await.map_err(fault)?;
     // Proofs are about what should be, whatever is broken.
     work.broken = None;
+    let mut record = Record::of(&held, work.memory.trust.clone());
     let scope = Scope::of(work, &site, &ways)?;
     let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
-    match wish.broken {
+    record.doubt()?;
+    let shown = match wish.broken {
         None => {
-            gate::prove(session, &scope, fresh, interrupts).await?;
+            let shown = gate::prove(session, &scope, fresh, interrupts).await?;
             unproved.clear();
+            Some(shown)
         }
         // What was broken is proved again by whichever run comes next.
-        Some(broken) => prove_broken(broken, session, &scope, (&site, fresh), interrupts).await?,
-    }
-    let kubeconfig = match session.voice.told().verdicts.all_proved() {
-        true => Some(kubeconfig::issue(&session.spec, &held, &scope.keyring)?),
-        false => None,
+        Some(broken) => {
+            prove_broken(broken, session, &scope, (&site, fresh), interrupts).await?;
+            None
+        }
+    };
+    let kubeconfig = match shown.filter(|_| session.voice.told().verdicts.all_proved()) {
+        Some(shown) => {
+            let handed_over = record.hand_over(shown)?;
+            Some(kubeconfig::issue(&session.spec, &held, &scope.keyring, handed_over)?)
+        }
+        None => None,
     };
     Ok(Outcome { kubeconfig, left })
 }
@@ -162,7 +175,7 @@ async fn prove_broken(
     // What a broken cluster showed is no evidence of the one that is put right.
     let kept = gate::Kept::of(session);
     let proved = match make::break_live(broken, site, &session.spec).await {
-        Ok(()) => gate::prove(session, scope, fresh, interrupts).await,
+        Ok(()) => gate::prove(session, scope, fresh, interrupts).await.map(drop),
         Err(error) => Err(fault(error)),
     };
     let mended = make::mend_live(broken, site, &session.spec).await.map_err(fault);

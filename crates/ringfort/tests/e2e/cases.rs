@@ -232,6 +232,8 @@ fn reset(cluster: &Cluster) {
     nothing_planned(cluster);
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
     assert_eq!(cluster.differences(), Vec::<String>::new());
+    assert!(!cluster.kubeconfig().exists(), "the kubeconfig outlived the cluster");
+    proofs::not_renewed(cluster, 2, "was not handed over");
     let left = "ip -o link | grep -E 'cni0|veth|ringfort'; nft list tables | grep -E 'kube|ringfort'; \
                 ip route | grep 10.244; ls -A /var/lib/ringfort | grep -v seed";
     for machine in MACHINES {

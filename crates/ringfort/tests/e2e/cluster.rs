@@ -247,6 +247,14 @@ impl Cluster {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Renews the kubeconfig, which needs no machine.
+    pub fn renew(&self) -> Said {
+        let mut renew = Command::new(RINGFORT);
+        renew.arg("kubeconfig").arg("--file").arg(self.spec()).stdin(Stdio::null());
+        renew.env("XDG_CONFIG_HOME", self.directory.join("config"));
+        said(&renew.output().expect("ringfort starts"))
+    }
+
     /// Gives the machines of the specification, each with its address.
     pub fn members(&self) -> Vec<(String, String)> {
         let text = std::fs::read_to_string(self.spec()).unwrap();

@@ -78,7 +78,8 @@ fn lasting(cluster: &Cluster) -> BTreeSet<String> {
     listed.lines().filter(|line| !line.contains("canary")).map(str::to_owned).collect()
 }
 
-/// What is broken fails its own proofs and no other, and `up` puts it back or says what it is.
+/// What is broken fails its own proofs and no other, and `up` puts it back or says what it is. Until then
+/// no kubeconfig is renewed.
 pub fn broken(cluster: &Cluster) {
     let key = "/registry/canary.example.org/things/open";
     cluster.on("cp2", "chmod 644 /etc/kubernetes/pki/sa.key");
@@ -98,8 +99,18 @@ pub fn broken(cluster: &Cluster) {
         "node/closed-files",
     ];
     assert_eq!(of(&proved, "failed"), expected.map(str::to_owned).into());
+    not_renewed(cluster, 4, "have not all passed since");
     let up = cluster.ringfort("up", &[]);
     well(&up);
+    let renewed = cluster.renew();
+    assert_eq!(renewed.code, Some(0), "{}", renewed.stderr);
+}
+
+/// Sees that no kubeconfig is renewed, and why.
+pub fn not_renewed(cluster: &Cluster, code: i32, why: &str) {
+    let renewed = cluster.renew();
+    assert_eq!(renewed.code, Some(code), "{}{}", renewed.stdout, renewed.stderr);
+    assert!(renewed.stderr.contains(why), "{}", renewed.stderr);
 }
 
 /// Proofs wait for a server that hangs until kubelet starts another, and what is not logged since a disk is
@@ -158,6 +169,7 @@ pub fn sabotaged(cluster: &Cluster) {
         assert_eq!(of(&said, "failed"), [control.to_owned()].into(), "{name}: {}", odd(&said));
         assert_eq!(of(&said, "unknown"), BTreeSet::new(), "{name}: {}", odd(&said));
         assert!(said.end()["kubeconfig"].is_null(), "{name}: {}", said.end());
+        not_renewed(cluster, 4, "have not all passed since");
     }
     well(&cluster.ringfort("up", &[]));
 }

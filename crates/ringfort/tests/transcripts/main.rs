@@ -57,7 +57,7 @@ fn play(kept: &str) -> String {
     let room = tempfile::tempdir().unwrap();
     fs::write(room.path().join("cluster.yaml"), SPEC).unwrap();
     bundle::write(&room.path().join("bundle"));
-    keyring::write_expired(&room.path().join("old"));
+    keyring::write_handed_over(room.path());
     let mut said = String::new();
     for line in kept.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
