@@ -95,6 +95,13 @@ pub struct UnsupportedVersion {
     text: String,
 }
 
+impl KubeVersion {
+    /// Says whether a release is what is asked for here: of the minor, and with the patch if one is named.
+    pub fn is_met_by(self, release: Self) -> bool {
+        self.minor == release.minor && self.patch.is_none_or(|patch| release.patch == Some(patch))
+    }
+}
+
 impl FromStr for KubeVersion {
     type Err = UnsupportedVersion;
 
@@ -149,5 +156,19 @@ mod tests {
         for bad in ["", "1", "1.34", "2.37", "1.37.x", "1.37.2.1", "1.37-rc1", " 1.37"] {
             check(bad, None);
         }
+    }
+
+    #[test]
+    fn a_release_meets_its_minor_and_no_patch_but_the_one_that_is_named() {
+        let check = |asked: &str, release: &str, expected: bool| {
+            let read = |text: &str| text.parse::<KubeVersion>().unwrap();
+            assert_eq!(read(asked).is_met_by(read(release)), expected, "{asked} {release}");
+        };
+        check("1.37", "1.37.2", true);
+        check("1.37.2", "1.37.2", true);
+        check("1.37.1", "1.37.2", false);
+        check("1.37.2", "1.37", false);
+        check("1.36", "1.37.2", false);
+        check("1.36.2", "1.37.2", false);
     }
 }

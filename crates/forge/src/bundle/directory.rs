@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ringfort_model::bundle::{BundleLock, Entry, LOCK_FILE, LockError};
 use ringfort_model::digest::Digest;
-use ringfort_model::version::{KubeVersion, Minor};
+use ringfort_model::version::KubeVersion;
 
 use super::files::{FileFault, make_directory, measure, read_text, remove, rename};
 
@@ -116,11 +116,7 @@ impl Bundle {
         match Self::open(&directory) {
             Err(DirectoryError::NoBundle { .. }) => Ok(None),
             Err(error) => Err(error),
-            Ok(bundle) => {
-                let asked =
-                    version.patch.is_none_or(|patch| bundle.lock.kubernetes.patch == Some(patch));
-                Ok(Some(bundle).filter(|_| asked))
-            }
+            Ok(bundle) => Ok(Some(bundle).filter(|one| version.is_met_by(one.lock.kubernetes))),
         }
     }
 
@@ -132,11 +128,6 @@ impl Bundle {
     /// Gives the digest of the lock, which stands for all that is in the bundle.
     pub fn digest(&self) -> &Digest {
         &self.digest
-    }
-
-    /// Gives the minor of Kubernetes.
-    pub fn minor(&self) -> Minor {
-        self.lock.kubernetes.minor
     }
 
     /// Gives the directory.

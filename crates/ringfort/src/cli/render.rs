@@ -26,7 +26,7 @@ pub struct RenderArgs {
     /// The directory to write into; it must be empty or not there
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// The bundle's directory [default: the newest of the spec's minor in the cache]
+    /// The bundle's directory [default: the newest of the spec's release in the cache]
     #[arg(long, env = "RINGFORT_BUNDLE", value_name = "DIR")]
     bundle: Option<PathBuf>,
 }

@@ -40,7 +40,7 @@ pub struct Where {
 /// How a command that works on machines does so, and tells of it.
 #[derive(Args)]
 pub struct How {
-    /// The bundle's directory [default: the newest of the spec's minor in the cache]
+    /// The bundle's directory [default: the newest of the spec's release in the cache]
     #[arg(long, env = "RINGFORT_BUNDLE", value_name = "DIR")]
     pub bundle: Option<PathBuf>,
     /// Write events as JSON lines to standard output
@@ -336,30 +336,28 @@ fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// Opens the bundle that was named, or the newest in the cache; it must be of the spec's minor.
+/// Opens the bundle that was named, or the newest in the cache; it must be of the spec's release.
 pub fn find_bundle(named: Option<&Path>, spec: &Spec) -> Result<Bundle, Fault> {
-    let minor = spec.kubernetes.minor;
+    let asked = spec.kubernetes;
     let bundle = match named {
         Some(directory) => Bundle::open(directory).map_err(Fault::usage)?,
         None => {
             let cache = cache_directory(|name| std::env::var_os(name))
                 .ok_or_else(|| Fault::usage("HOME is not set: name the bundle with --bundle"))?;
-            let newest = Bundle::newest(&cache, spec.kubernetes).map_err(Fault::usage)?;
+            let newest = Bundle::newest(&cache, asked).map_err(Fault::usage)?;
             newest.ok_or_else(|| {
                 Fault::usage(format!(
-                    "there is no bundle of Kubernetes {}: ringfort bundle build --kubernetes {minor}",
-                    spec.kubernetes
+                    "there is no bundle of Kubernetes {asked}: ringfort bundle build --kubernetes {asked}"
                 ))
             })?
         }
     };
-    if bundle.minor() == minor {
+    let held = bundle.lock().kubernetes;
+    if asked.is_met_by(held) {
         return Ok(bundle);
     }
     Err(Fault::usage(format!(
-        "the bundle holds Kubernetes {}, but the spec asks for {}: ringfort bundle build --kubernetes {minor}",
-        bundle.lock().kubernetes,
-        spec.kubernetes
+        "the bundle holds Kubernetes {held}, but the spec asks for {asked}: ringfort bundle build --kubernetes {asked}"
     )))
 }
 
