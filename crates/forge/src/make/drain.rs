@@ -11,16 +11,20 @@ pub(super) struct Lodger {
     pub(super) goes: bool,
 }
 
-/// Lists the pods that have to leave before their node does. Mirrors of static pods and pods of a
-/// `DaemonSet` belong to the node and go with it; one that has ended has nothing to lose.
-pub(super) fn lodgers(pods: &[Value]) -> Vec<Lodger> {
+/// Lists the pods that have to leave before their node does, as it is now. Mirrors of static pods and
+/// pods of a `DaemonSet` belong to the node and go with it; one that has ended has nothing to lose, and
+/// on a node that is not ready nobody ends pods in peace.
+pub(super) fn lodgers(node: Option<&Value>, pods: &[Value]) -> Vec<Lodger> {
+    if !node.is_some_and(is_ready) {
+        return Vec::new();
+    }
     let mut lodgers: Vec<Lodger> = pods.iter().filter(|pod| must_move(pod)).map(lodger).collect();
     lodgers.sort();
     lodgers
 }
 
-/// Says whether a node's kubelet reports that it can run pods. Only such a one ends pods in peace.
-pub(super) fn is_ready(node: &Value) -> bool {
+/// Says whether a node's kubelet reports that it can run pods.
+fn is_ready(node: &Value) -> bool {
     let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
     conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
 }
@@ -50,10 +54,14 @@ fn lodger(pod: &Value) -> Lodger {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{is_ready, lodgers};
+    use super::lodgers;
+
+    fn node(ready: &str) -> Value {
+        json!({"status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    }
 
     fn check(pod: &Value, expected: &[&str]) {
-        let found: Vec<String> = lodgers(std::slice::from_ref(pod))
+        let found: Vec<String> = lodgers(Some(&node("True")), std::slice::from_ref(pod))
             .iter()
             .map(|l| format!("{}/{}{}", l.namespace, l.name, if l.goes { " goes" } else { "" }))
             .collect();
@@ -84,11 +92,15 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_says_nothing_is_not_ready() {
-        let node =
-            |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": status}]}});
-        assert!(is_ready(&node("True")));
-        assert!(!is_ready(&node("Unknown")));
-        assert!(!is_ready(&json!({})));
+    fn nothing_is_waited_for_on_a_node_that_is_silent_or_gone() {
+        let check = |node: Option<Value>, count: usize| {
+            let pods = [pod(&json!({}), "Running")];
+            assert_eq!(lodgers(node.as_ref(), &pods).len(), count, "{node:?}");
+        };
+        check(Some(node("True")), 1);
+        check(Some(node("False")), 0);
+        check(Some(node("Unknown")), 0);
+        check(Some(json!({})), 0);
+        check(None, 0);
     }
 }

@@ -19,7 +19,7 @@ use ringfort_model::frame::{Answer, Request};
 use ringfort_model::known::KnownMachine;
 use ringfort_model::name::NodeName;
 
-use super::drain::{Lodger, is_ready, lodgers};
+use super::drain::{Lodger, lodgers};
 use super::{MakeError, Site, Work, finished, site, stage};
 use crate::drive::fleet;
 use crate::drive::run::first;
@@ -101,8 +101,8 @@ impl Work<'_> {
     ) -> Result<(), MakeError> {
         let began = Instant::now();
         let node = self.node_of(gone).await?;
-        if let Some(node) = &node {
-            self.drain(&gone.name, node, interrupts).await?;
+        if node.is_some() {
+            self.drain(gone, interrupts).await?;
         }
         // Its kubelet stops first, so that it does not come back as a node.
         let entered = match self.is_to_be_entered(gone) {
@@ -153,23 +153,23 @@ impl Work<'_> {
     }
 
     /// Moves every pod from a node, in the time that budgets give. Where no kubelet ends pods, they
-    /// go with their node.
+    /// go with their node; one that dies meanwhile is no longer waited for.
     async fn drain(
         &self,
-        name: &NodeName,
-        node: &Value,
+        gone: &KnownMachine,
         interrupts: &mut Receiver<()>,
     ) -> Result<(), MakeError> {
-        let node_name = name.as_str();
+        let (name, node_name) = (&gone.name, gone.name.as_str());
         first(self.servers.values(), |server| server.cordon(node_name))
             .await
             .map_err(unasked(name))?;
         let until = Instant::now() + DRAIN_LIMIT;
-        while is_ready(node) {
+        loop {
+            let node = self.node_of(gone).await?;
             let pods = first(self.servers.values(), |server| server.pods_on(node_name)).await;
-            let lodgers = lodgers(&pods.map_err(unasked(name))?);
+            let lodgers = lodgers(node.as_ref(), &pods.map_err(unasked(name))?);
             if lodgers.is_empty() {
-                break;
+                return Ok(());
             }
             let mut lines = Vec::new();
             for lodger in &lodgers {
@@ -190,7 +190,6 @@ impl Work<'_> {
                 Some(()) = interrupts.recv() => return Err(MakeError::Interrupted),
             }
         }
-        Ok(())
     }
 
     async fn evict(&self, lodger: &Lodger) -> Result<(), ApiError> {
