@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 use crate::packages;
@@ -228,27 +227,26 @@ impl<'a> Scene<'a> {
             }
             variables.extend(self.bundle.iter().map(|bundle| ("RINGFORT_BUNDLE", bundle.clone())));
         }
-        let before = self.labs()?;
         let arguments = ["--test", name, "--", "--test-threads=1", "--nocapture"];
         let outcome = self.tests(&arguments, &variables, Tally::of_machines, end);
-        self.sweep(&before)?;
+        self.sweep()?;
         outcome
     }
 
-    /// The names of all labs on this host.
-    fn labs(&self) -> Result<BTreeSet<String>> {
-        let mut command = Command::new(self.workspace.built("debug")?.join("ringfort"));
-        let printed = process::capture(command.args(["lab", "list", "--json"]))?;
-        Ok(lab_names(&printed))
-    }
-
-    /// Takes down what a test left behind because it was killed or fell over. Labs that were there
-    /// before, or that do not bear a test's name, belong to somebody.
-    fn sweep(&self, before: &BTreeSet<String>) -> Result<()> {
-        let ringfort = self.workspace.built("debug")?.join("ringfort");
-        for lab in self.labs()?.difference(before).filter(|lab| is_of_a_test(lab)) {
-            eprintln!("the test left the lab {lab} behind: taking it down");
-            process::run(Command::new(&ringfort).args(["lab", "down", lab]))?;
+    /// Takes down what tests left behind because they were killed or fell over. Whatever else there
+    /// is belongs to somebody.
+    fn sweep(&self) -> Result<()> {
+        let built = self.workspace.built("debug")?;
+        let is_alive = |process: u32| Path::new("/proc").join(process.to_string()).exists();
+        // Tests of the lab have a directory of their own, where cargo lets tests write.
+        let own = built.parent().map(|target| target.join("tmp/labs"));
+        let usual = env::var_os("RINGFORT_LAB_DIR").unwrap_or_else(|| USUAL_LABS.into());
+        for directory in own.into_iter().chain([PathBuf::from(usual)]) {
+            for lab in names_in(&directory).iter().filter(|lab| is_left(lab, is_alive)) {
+                eprintln!("a test left the lab {lab} behind: taking it down");
+                let mut down = Command::new(built.join("ringfort"));
+                process::run(down.env("RINGFORT_LAB_DIR", &directory).args(["lab", "down", lab]))?;
+            }
         }
         Ok(())
     }
@@ -272,16 +270,24 @@ fn judge(ending: Ending, began: Instant, tally: Tally) -> Result<Outcome> {
     }
 }
 
-/// The names in what `ringfort lab list --json` prints.
-fn lab_names(printed: &str) -> BTreeSet<String> {
-    let listed: Value = serde_json::from_str(printed).unwrap_or_default();
-    let labs = listed.as_array().map(Vec::as_slice).unwrap_or_default();
-    labs.iter().filter_map(|lab| lab["name"].as_str()).map(str::to_owned).collect()
+/// Where labs lie, unless `RINGFORT_LAB_DIR` says otherwise.
+const USUAL_LABS: &str = "/var/lib/ringfort-lab";
+/// How names of tests' labs begin. The number of the test's process follows, and more where it has
+/// several.
+const OF_A_TEST: &str = "rf-test-";
+
+/// The names in a directory, if it can be read.
+fn names_in(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-/// Whether a lab's name is one that tests give.
-fn is_of_a_test(name: &str) -> bool {
-    ["test", "e2e"].iter().any(|opening| name.starts_with(opening))
+/// Says whether a lab is one of a test that is over.
+fn is_left(lab: &str, is_alive: impl Fn(u32) -> bool) -> bool {
+    let number = lab.strip_prefix(OF_A_TEST).and_then(|rest| rest.split('-').next());
+    let is_name = lab.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let owner = number.and_then(|number| number.parse().ok());
+    is_name && owner.is_some_and(|process| !is_alive(process))
 }
 
 #[cfg(test)]
@@ -299,11 +305,18 @@ mod tests {
     }
 
     #[test]
-    fn names_of_labs_are_read_and_those_of_tests_told() {
-        let names = lab_names(r#"[{"name": "demo", "machines": []}, {"name": "test-12"}]"#);
-        let of_tests: Vec<_> = names.iter().filter(|name| is_of_a_test(name)).collect();
-        assert_eq!(names.len(), 2);
-        assert_eq!(of_tests, ["test-12"]);
-        assert!(lab_names("").is_empty());
+    fn only_labs_of_tests_that_are_over_are_left() {
+        let check = |lab: &str, expected: bool| {
+            assert_eq!(is_left(lab, |process| process == 7), expected, "{lab}");
+        };
+        for lab in ["rf-test-12", "rf-test-12-1"] {
+            check(lab, true);
+        }
+        let of_others =
+            ["demo", "test", "test-12", "e2e-12", "rf-test", "rf-test-", "rf-test-mine"];
+        let alive_or_a_file = ["rf-test-7", "rf-test-7-2", "rf-test-12.store"];
+        for lab in of_others.into_iter().chain(alive_or_a_file) {
+            check(lab, false);
+        }
     }
 }

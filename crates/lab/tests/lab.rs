@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     fs::create_dir_all(state()).expect("the target directory can be written");
-    let lab = format!("t{}", std::process::id());
+    // `cargo xtask test` takes down what bears the number of a process that is no more.
+    let lab = format!("rf-test-{}", std::process::id());
     let virtual_ones = env::var_os("RINGFORT_VM").map(|_| VIRTUAL);
     if virtual_ones.is_none() {
         println!("lab: {} ... SKIPPED: set RINGFORT_VM=1, it takes minutes", VIRTUAL.0);

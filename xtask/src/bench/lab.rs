@@ -111,8 +111,9 @@ pub(super) struct Lab<'a> {
 /// How often `up` is run until it has come to its end.
 const MOST_RUNS: usize = 6;
 
-/// What the lab is called.
-pub(super) const LAB: &str = "bench";
+/// What the lab is called, and the directory of its files: nobody else's, since what is left of an
+/// earlier run is removed.
+pub(super) const LAB: &str = "ringfort-bench";
 
 impl<'a> Lab<'a> {
     /// Boots fresh machines; what an interrupted run left of a lab goes first.

@@ -87,7 +87,10 @@ impl Cluster {
     /// Boots the machines, with two more than the cluster has at first.
     pub fn boot() -> Self {
         let bundle = std::env::var_os("RINGFORT_BUNDLE").expect("RINGFORT_BUNDLE names the bundle");
-        let lab = format!("e2e-{}", std::process::id());
+        // `cargo xtask test` takes down what bears a test's name and the number of a process that is
+        // no more.
+        let whose = if is_kept() { "kept" } else { "rf-test" };
+        let lab = format!("{whose}-{}", std::process::id());
         let directory = std::env::temp_dir().join(format!("ringfort-{lab}"));
         std::fs::create_dir_all(&directory).unwrap();
         let bare = BTreeMap::new();
@@ -293,13 +296,18 @@ impl Cluster {
 
     /// Takes the lab down and leaves nothing.
     pub fn end(&self) {
-        if std::env::var_os("RINGFORT_E2E_KEEP").is_some() {
+        if is_kept() {
             println!("kept: lab {}, {}", self.lab, self.directory.display());
             return;
         }
         self.lab(&["down", &self.lab]);
         remove(&self.directory);
     }
+}
+
+/// Says whether somebody wants to look at the lab afterwards.
+fn is_kept() -> bool {
+    std::env::var_os("RINGFORT_E2E_KEEP").is_some()
 }
 
 /// How a machine's line in the specification ends.
