@@ -153,12 +153,6 @@ impl Cluster {
         said(&self.operator(command, more).output().expect("ringfort starts"))
     }
 
-    /// Starts the program on the cluster and leaves it running.
-    pub fn start(&self, command: &str, more: &[&str]) -> std::process::Child {
-        let mut operator = self.operator(command, more);
-        operator.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ringfort starts")
-    }
-
     /// Runs the program on another specification or with another bundle.
     pub fn ringfort_with(&self, spec: &Path, bundle: &Path, command: &[&str]) -> Said {
         said(&self.operator_with(spec, bundle, command).output().expect("ringfort starts"))

@@ -11,6 +11,7 @@ mod cases;
 mod cluster;
 mod faults;
 mod guards;
+mod keys;
 mod network;
 mod proofs;
 mod published;

@@ -25,17 +25,18 @@ impl Running {
         Self { child, events, heard: String::new() }
     }
 
-    /// Waits until the run tells an event that is looked for, or ends.
-    pub fn until(&mut self, is_it: impl Fn(&Value) -> bool) {
+    /// Waits until the run tells an event that is looked for, or ends. Says whether it told it.
+    pub fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> bool {
         let mut line = String::new();
         while self.events.read_line(&mut line).is_ok_and(|count| count > 0) {
             self.heard.push_str(&line);
             let event = serde_json::from_str(&line).unwrap_or(Value::Null);
             line.clear();
             if is_it(&event) {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Waits until a stage begins.
@@ -45,9 +46,19 @@ impl Running {
 
     /// Does what Ctrl-C does.
     pub fn interrupt(&self) {
+        self.send("-INT");
+    }
+
+    /// Ends it at once, and gives what was said.
+    pub fn kill(self) -> Said {
+        self.send("-KILL");
+        self.end(10)
+    }
+
+    fn send(&self, signal: &str) {
         let group = format!("-{}", self.child.id());
-        let sent = Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
-        assert!(sent.success(), "the run could not be interrupted");
+        let sent = Command::new("kill").args([signal, "--", &group]).status().unwrap();
+        assert!(sent.success(), "the run could not be sent {signal}");
     }
 
     /// Waits for the end, which must come within some seconds, and gives what was said.

@@ -5,8 +5,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::cases::{nothing_planned, well};
 use crate::cluster::Cluster;
+use crate::proofs;
 
 /// Gives `up` something to do on a worker.
 fn spoil(cluster: &Cluster) {
@@ -102,6 +105,48 @@ pub fn interrupted(cluster: &Cluster) {
     assert_eq!(kept.stdout.trim(), "Yg==", "{}", kept.stderr);
 }
 
+/// What has just been done when an operator is killed, by a name.
+type Moment = (&'static str, fn(&Value) -> bool);
+
+/// Moments of a run that makes a control plane and a worker anew, in the order in which they come.
+const DEATHS: [Moment; 5] = [
+    ("a member of etcd was exchanged", |event| is_change(event) && event["item"] == "serving:etcd"),
+    ("a control plane was begun", |event| is_change(event) && event["node"] == "cp3"),
+    ("a worker was begun", |event| is_change(event) && event["node"] == "w3"),
+    ("an object was applied", |event| is_change(event) && event["node"].is_null()),
+    ("the first proof was made", |event| event["event"] == "proof"),
+];
+
+fn is_change(event: &Value) -> bool {
+    event["event"] == "step" && event["change"] == true && event["failed"].is_null()
+}
+
+/// The operator is killed again and again while a control plane and a worker are made anew. The last
+/// time, proofs were begun: until they have passed, nothing is renewed.
+pub fn killed_operator(cluster: &Cluster) {
+    for machine in ["cp3", "w3"] {
+        cluster.lab(&["wipe", cluster.name(), machine]);
+        cluster.lab(&["start", cluster.name(), machine]);
+    }
+    for (moment, has_come) in DEATHS {
+        if moment == "an object was applied" {
+            // Nobody may delete it through the API.
+            let deleted = cluster.etcd("del /registry/configmaps/kube-system/coredns");
+            assert_eq!(deleted.trim(), "1");
+        }
+        let mut operator = cluster.start_told(&cluster.spec(), &["up"]);
+        let has_come = operator.until(has_come);
+        let said = operator.kill();
+        assert!(has_come, "not seen: {moment}: {}{}", said.stderr, said.stdout);
+        let is_over = said.events.iter().any(|event| event["event"] == "finished");
+        assert!(said.code.is_none() && !is_over, "{moment}: {:?} {}", said.code, said.end());
+        println!("     killed when {moment}, after {} steps", said.steps().len());
+    }
+    proofs::not_renewed(cluster, 4, "have not all passed since");
+    well(&cluster.ringfort("up", &[]));
+    nothing_planned(cluster);
+}
+
 /// The program on a machine is killed in the middle of its work, and once more later on; the
 /// operator says so. The machine itself kills it as soon as a file appears that other steps follow,
 /// since an order from outside may come when all is done.
@@ -171,7 +216,7 @@ pub fn different_keyring(cluster: &Cluster) {
 
 fn set_epoch(facts: &Path, epoch: u64) {
     let text = std::fs::read_to_string(facts).unwrap();
-    let mut trust: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut trust: Value = serde_json::from_str(&text).unwrap();
     trust["epoch"] = epoch.into();
     std::fs::write(facts, trust.to_string()).unwrap();
 }
