@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ringfort_facts::manifest::{self, Document};
@@ -14,7 +15,9 @@ fn oracles() -> Option<PathBuf> {
     let folder = std::env::var_os("RINGFORT_ORACLES").map_or(beside, PathBuf::from);
     let found = folder.is_dir().then_some(folder);
     if found.is_none() {
-        eprintln!("SKIPPED: no manifests of others; set RINGFORT_ORACLES to their folder");
+        // Past libtest, which shows nothing of tests that pass: it is counted.
+        let said = b"SKIPPED: no manifests of others: RINGFORT_ORACLES names no folder of them\n";
+        std::io::stdout().write_all(said).unwrap();
     }
     found
 }

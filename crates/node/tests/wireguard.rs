@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::path::Path;
@@ -200,7 +201,9 @@ impl Machine {
 fn what_pods_say_does_not_stand_on_the_wire() {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root || !shell("unshare --net ip link add rf0 type wireguard 2>/dev/null") {
-        eprintln!("skipped: not root, or this kernel has no WireGuard");
+        // Past libtest, which shows nothing of tests that pass: it is counted.
+        let said = b"SKIPPED: packets on the wire: not root, or this kernel has no WireGuard\n";
+        std::io::stdout().write_all(said).unwrap();
         assert!(!Path::new("/run/ringfort-must-have-wireguard").exists(), "it must not be skipped");
         return;
     }

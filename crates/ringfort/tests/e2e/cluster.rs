@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -18,6 +19,8 @@ pub struct Cluster {
     bundle: PathBuf,
     /// What was on the machines before ringfort was.
     bare: BTreeMap<String, BTreeSet<String>>,
+    /// Why the case that runs could not look.
+    skipped: Mutex<Option<&'static str>>,
 }
 
 /// What a run of the program said.
@@ -94,7 +97,8 @@ impl Cluster {
         let directory = std::env::temp_dir().join(format!("ringfort-{lab}"));
         std::fs::create_dir_all(&directory).unwrap();
         let bare = BTreeMap::new();
-        let mut cluster = Self { directory, lab, bundle: bundle.into(), bare };
+        let skipped = Mutex::new(None);
+        let mut cluster = Self { directory, lab, bundle: bundle.into(), bare, skipped };
         let start = Instant::now();
         let bundle = cluster.bundle.display().to_string();
         let counts = ["--control-planes", "4", "--workers", "4"];
@@ -108,6 +112,16 @@ impl Cluster {
             .unwrap();
         cluster.bare = cluster.contents();
         cluster
+    }
+
+    /// Says that the case that runs could not look: it does not count as passed.
+    pub fn skip(&self, why: &'static str) {
+        *self.skipped.lock().unwrap() = Some(why);
+    }
+
+    /// Gives why the case before could not look, if it said so.
+    pub fn skipped(&self) -> Option<&'static str> {
+        self.skipped.lock().unwrap().take()
     }
 
     /// Puts other machines into the specification in the place of some.

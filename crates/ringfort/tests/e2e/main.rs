@@ -53,10 +53,13 @@ fn main() -> ExitCode {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&cluster)));
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
-            Ok(()) => {
-                passed += 1;
-                println!("case {} ... ok ({seconds:.1} s)", case.name);
-            }
+            Ok(()) => match cluster.skipped() {
+                Some(why) => println!("case {} ... SKIPPED: {why}", case.name),
+                None => {
+                    passed += 1;
+                    println!("case {} ... ok ({seconds:.1} s)", case.name);
+                }
+            },
             Err(_) => {
                 failed += 1;
                 println!("case {} ... FAILED ({seconds:.1} s)", case.name);

@@ -20,7 +20,7 @@ const LEDGER: [(&str, &str); 2] = [
 /// as a pod and as the template of a Deployment.
 pub fn judged(cluster: &Cluster) {
     let Some(oracles) = oracles() else {
-        println!("     SKIPPED: no published samples: RINGFORT_ORACLES names no directory of them");
+        cluster.skip("no published samples lie here: set RINGFORT_ORACLES to their directory");
         return;
     };
     let bad = objects(cluster, &oracles.join("bad-pods"));
@@ -44,9 +44,13 @@ pub fn judged(cluster: &Cluster) {
 }
 
 fn oracles() -> Option<PathBuf> {
+    let holds = |path: &PathBuf| path.join("bad-pods").is_dir();
+    if let Some(named) = std::env::var_os("RINGFORT_ORACLES").map(PathBuf::from) {
+        assert!(holds(&named), "RINGFORT_ORACLES names no directory of samples");
+        return Some(named);
+    }
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/oracles");
-    let named = std::env::var_os("RINGFORT_ORACLES").map(PathBuf::from);
-    named.or(Some(beside)).filter(|path| path.join("bad-pods").is_dir())
+    Some(beside).filter(holds)
 }
 
 /// Copies the manifests of a directory into one, in versions of the API that there still are.
