@@ -50,7 +50,7 @@ pub enum SignError {
     Key(#[from] KeyError),
     /// The authority's life is over.
     #[error(
-        "the authority {authority:?} expired on {on}: it has to be replaced, or the operator's clock is wrong"
+        "the authority {authority:?} expired on {on}, unless the operator's clock is wrong. Authorities of a cluster that stands are not replaced: ringfort reset and then ringfort up make it anew, with new ones and without its data"
     )]
     Expired {
         /// Which one.

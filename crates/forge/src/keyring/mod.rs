@@ -62,14 +62,13 @@ impl Keyring {
         recipients: BTreeSet<Recipient>,
         now: i64,
     ) -> Result<Self, CaError> {
-        let made = |authority| Ok((authority, Ca::make(authority, now)?));
         let encryption =
             EncryptionKeys::make(now).map_err(|error| CaError::Made { why: error.to_string() })?;
         Ok(Self {
             version: KEYRING_VERSION,
             cluster: cluster.clone(),
             recipients,
-            authorities: Authority::ALL.into_iter().map(made).collect::<Result<_, CaError>>()?,
+            authorities: authorities(now)?,
             encryption,
             evidence: Some(evidence_key()?),
         })
@@ -170,6 +169,16 @@ impl Keyring {
         &mut self.encryption
     }
 
+    /// Makes other authorities in the place of those there are: what they signed is good for nothing
+    /// where only the new ones are known.
+    ///
+    /// # Errors
+    /// The machine gives no randomness.
+    pub fn renew_authorities(&mut self, now: i64) -> Result<(), CaError> {
+        self.authorities = authorities(now)?;
+        Ok(())
+    }
+
     /// Lets more operators open the keyring once it is sealed again. Says whether anything changed.
     ///
     /// Nobody is taken out by being left out: an operator would lock out the others whose keys
@@ -200,6 +209,11 @@ impl Keyring {
         }
         self.encryption.complete()
     }
+}
+
+fn authorities(now: i64) -> Result<BTreeMap<Authority, Ca>, CaError> {
+    let made = |authority| Ok((authority, Ca::make(authority, now)?));
+    Authority::ALL.into_iter().map(made).collect()
 }
 
 fn evidence_key() -> Result<Secret<String>, CaError> {

@@ -333,6 +333,27 @@ impl HeldState {
         self.replace("trust.json", trust.write().as_bytes(), 0o644)
     }
 
+    /// Gives a cluster of which no machine is left other authorities. Its encryption keys stay, for old
+    /// backups of etcd, and so does the key that signs evidence.
+    ///
+    /// # Errors
+    /// They cannot be made or written. What is on disk can be opened at any time.
+    pub fn renew_authorities(
+        &self,
+        keyring: &mut Keyring,
+        trust: &mut TrustFacts,
+        identity: &Identity,
+        now: i64,
+    ) -> Result<(), StateError> {
+        // Facts that name no authority agree with the keyring before and after.
+        trust.authorities.clear();
+        self.save_trust(trust)?;
+        keyring.renew_authorities(now)?;
+        self.save_keyring(keyring, identity)?;
+        trust.authorities = keyring.authorities()?;
+        self.save_trust(trust)
+    }
+
     fn create(&self, identity: &Identity, now: i64) -> Result<Opened, StateError> {
         let own = BTreeSet::from([identity.recipient()]);
         let keyring = Keyring::make(&self.directory.cluster, own, now)?;

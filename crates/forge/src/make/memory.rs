@@ -8,7 +8,7 @@ use ringfort_engine::Remember;
 use ringfort_model::name::NodeName;
 use ringfort_model::trust::TrustFacts;
 
-use crate::keyring::{HeldState, StateError};
+use crate::keyring::{HeldState, Identity, Keyring, StateError};
 
 /// What the operator remembers of a cluster.
 pub struct Memory<'a> {
@@ -42,6 +42,19 @@ impl Memory<'_> {
         self.trust.objects.clear();
         self.trust.machines.retain(|machine| current.get(&machine.name) != Some(&machine.address));
         self.save()
+    }
+
+    /// The next cluster has other authorities: none of those that signed for this one.
+    pub(super) fn renew_authorities(
+        &mut self,
+        keyring: &mut Keyring,
+        identity: &Identity,
+        now_s: i64,
+    ) -> Result<(), StateError> {
+        match self.held {
+            Some(held) => held.renew_authorities(keyring, &mut self.trust, identity, now_s),
+            None => Ok(()),
+        }
     }
 
     /// Every server was seen to run as the blueprint says, with the public half of every key.

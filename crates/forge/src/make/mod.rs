@@ -164,7 +164,8 @@ pub async fn make(
     Ok(left)
 }
 
-/// Takes everything of ringfort from the machines.
+/// Takes everything of ringfort from the machines. What the authorities signed for this cluster is good
+/// for nothing in the next one: that has others.
 ///
 /// # Errors
 /// See [`MakeError`].
@@ -178,7 +179,8 @@ pub async fn reset(
     finished(work.pass(Goal::Reset, &blueprint, tell, interrupts).await?)?;
     work.site.clear().await?;
     tell(Event::Remains { things: site::REMAINS.map(str::to_owned).into() });
-    Ok(work.memory.forget(&leave::addresses(work.spec))?)
+    work.memory.forget(&leave::addresses(work.spec))?;
+    Ok(work.memory.renew_authorities(&mut work.keyring, work.identity, work.now_s)?)
 }
 
 impl Work<'_> {

@@ -22,7 +22,8 @@ use crate::report::Voice;
 ///
 /// Every file that ringfort changed gets its old content back, every file that it made is removed,
 /// units stop. All data of the cluster is lost. The operator's keyring stays: it opens backups.
-/// Kubeconfigs beside it are removed, and none is issued until a cluster was made and proved again. What
+/// Its authorities are replaced, so that nothing they signed is good for the next cluster. Kubeconfigs
+/// beside it are removed, and none is issued until a cluster was made and proved again. What
 /// else is left as it is, entries in system journals for example, is told at the end.
 #[derive(Args)]
 pub struct ResetArgs {

@@ -1,5 +1,7 @@
 //! What an operator has applied with the cluster: add-ons, and a network of one's own.
 
+use std::path::Path;
+
 use crate::MACHINES;
 use crate::cases::{nothing_planned, well};
 use crate::cluster::Cluster;
@@ -175,4 +177,21 @@ pub fn own_network(cluster: &Cluster) {
     });
     println!("     up with a network of one's own: {}", up.end());
     nothing_planned(cluster);
+    let old = cluster.old_kubeconfig();
+    if old.exists() {
+        opens_nothing(cluster, &old);
+    }
+}
+
+/// A kubeconfig of the cluster before opens nothing of this one, whatever its client believes of the server.
+fn opens_nothing(cluster: &Cluster, old: &Path) {
+    let text = std::fs::read_to_string(old).unwrap();
+    let without: Vec<&str> =
+        text.lines().filter(|line| !line.contains("certificate-authority-data")).collect();
+    std::fs::write(old, without.join("\n")).unwrap();
+    let path = old.to_str().unwrap();
+    let ask = ["--kubeconfig", path, "--insecure-skip-tls-verify", "get", "nodes"];
+    let asked = cluster.kubectl(&ask);
+    assert_ne!(asked.code, Some(0), "{}", asked.stdout);
+    assert!(asked.stderr.contains("must be logged in"), "{}", asked.stderr);
 }

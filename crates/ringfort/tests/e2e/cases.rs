@@ -209,6 +209,7 @@ fn reset(cluster: &Cluster) {
     let wrong = cluster.ringfort("reset", &["--yes", "another"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     nothing_planned(cluster);
+    std::fs::copy(cluster.kubeconfig(), cluster.old_kubeconfig()).unwrap();
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
     assert_eq!(cluster.differences(), Vec::<String>::new());
     assert!(!cluster.kubeconfig().exists(), "the kubeconfig outlived the cluster");

@@ -235,6 +235,11 @@ impl Cluster {
         self.directory.join(".ringfort").join(&self.lab).join("admin.conf")
     }
 
+    /// Gives the path of a copy of a kubeconfig that somebody kept over a reset.
+    pub fn old_kubeconfig(&self) -> PathBuf {
+        self.directory.join("old.conf")
+    }
+
     /// Runs a shell command on a machine; it must succeed.
     pub fn on(&self, machine: &str, command: &str) -> String {
         self.lab(&["ssh", &self.lab, machine, "--", command]).stdout

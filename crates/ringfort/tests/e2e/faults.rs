@@ -178,7 +178,7 @@ pub fn expired_authority(cluster: &Cluster) {
     held.open_or_create(&identity, &none, ClusterExists::No, LONG_AGO_S).unwrap();
     drop(held);
     let identity = path.display().to_string();
-    let words = ["expired on 2019-12-30", "it has to be replaced"];
+    let words = ["expired on 2019-12-30", "ringfort reset and then ringfort up make it anew"];
     refused(cluster, 4, &words, || {
         cluster.ringfort_with(&spec, cluster.bundle(), &["up", "--identity", &identity])
     });

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use ringfort_model::digest::Digest;
 use ringfort_model::name::{ClusterName, NodeName};
+use ringfort_model::trust::TrustFacts;
 
 use super::{ClusterExists, Done, HeldState, Opened, StateDirectory, StateError};
-use crate::keyring::{Identity, Recipient};
+use crate::keyring::{Identity, Keyring, Recipient};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -202,6 +203,30 @@ fn a_run_that_stopped_between_the_two_files_is_taken_up() {
     assert_eq!(again.trust.encryption.keys.last(), Some(&name));
     assert_eq!(again.trust.encryption, opened.keyring.encryption_facts());
     assert_eq!(desk.state("harbour").trust().unwrap(), Some(again.trust));
+}
+
+#[test]
+fn new_authorities_are_taken_up_wherever_writing_stopped() {
+    let desk = Desk::new();
+    let made = desk.open(&[], ClusterExists::No).unwrap();
+    let Opened { mut keyring, mut trust, .. } = made.clone();
+    desk.held().renew_authorities(&mut keyring, &mut trust, &desk.identity, NOW).unwrap();
+    let opened = desk.state("harbour").open(&desk.identity).unwrap();
+    assert_eq!((&opened.keyring, &opened.trust), (&keyring, &trust));
+    for (authority, before) in &made.trust.authorities {
+        assert_ne!(trust.authorities[authority].key_id, before.key_id, "{authority:?}");
+    }
+    assert_eq!(keyring.encryption(), made.keyring.encryption(), "old backups are still read");
+    let public = |keyring: &Keyring| keyring.evidence_key().unwrap().public();
+    assert_eq!(public(&keyring), public(&made.keyring));
+
+    let between = TrustFacts { authorities: BTreeMap::new(), ..trust };
+    desk.held().save_trust(&between).unwrap();
+    for keyring in [&made.keyring, &keyring] {
+        desk.held().save_keyring(keyring, &desk.identity).unwrap();
+        let opened = desk.state("harbour").open(&desk.identity).unwrap();
+        assert_eq!(opened.trust.authorities, keyring.authorities().unwrap());
+    }
 }
 
 #[test]
