@@ -99,7 +99,7 @@ fn in_words(judgement: Judgement) -> String {
 }
 
 /// Gives how the proof ends where one more listens.
-fn heard(machine: &str, more: ListenerSeen) -> String {
+fn heard(machine: &str, more: &ListenerSeen) -> String {
     let case = case("network/loopback-only");
     in_words(judge(&case, |act| match (act, listening()) {
         (Act::Listeners { node }, Seen::Listeners(mut all)) if node.as_str() == machine => {
@@ -114,22 +114,22 @@ fn heard(machine: &str, more: ListenerSeen) -> String {
 fn who_of_the_cluster_listens_without_being_listed_is_told() {
     let open = |port, program: &str| listener([0, 0, 0, 0], port, program);
     let unlisted = "listens at 0.0.0.0:9999 (TCP), which no list names";
-    assert_eq!(heard("w1", open(9999, "kubelet")), format!("w1: kubelet {unlisted}"));
-    assert_eq!(heard("cp1", open(9999, "ringfort")), format!("cp1: ringfort {unlisted}"));
+    assert_eq!(heard("w1", &open(9999, "kubelet")), format!("w1: kubelet {unlisted}"));
+    assert_eq!(heard("cp1", &open(9999, "ringfort")), format!("cp1: ringfort {unlisted}"));
     let by_udp = ListenerSeen { protocol: Protocol::Udp, ..open(10250, "kubelet") };
-    assert!(heard("w1", by_udp).contains("(UDP), which no list names"));
-    assert!(heard("w1", open(40_001, "containerd")).contains("no list names"));
-    assert!(heard("w1", listener([127, 0, 0, 1], 9999, "kubelet")).contains("no list names"));
+    assert!(heard("w1", &by_udp).contains("(UDP), which no list names"));
+    assert!(heard("w1", &open(40_001, "containerd")).contains("no list names"));
+    assert!(heard("w1", &listener([127, 0, 0, 1], 9999, "kubelet")).contains("no list names"));
 }
 
 #[test]
 fn who_is_no_program_of_the_cluster_may_listen() {
     let open = |port, program: &str| listener([0, 0, 0, 0], port, program);
-    assert_eq!(heard("w1", open(9100, "node_exporter")), "pass");
-    assert_eq!(heard("w1", open(30_123, "kube-proxy")), "pass");
-    assert_eq!(heard("w1", ListenerSeen { in_pod: true, ..open(9999, "etcd") }), "pass");
+    assert_eq!(heard("w1", &open(9100, "node_exporter")), "pass");
+    assert_eq!(heard("w1", &open(30_123, "kube-proxy")), "pass");
+    assert_eq!(heard("w1", &ListenerSeen { in_pod: true, ..open(9999, "etcd") }), "pass");
     let in_pod = ListenerSeen { in_pod: true, ..open(9999, "etcd") };
-    assert!(heard("cp1", in_pod).contains("no list names"));
+    assert!(heard("cp1", &in_pod).contains("no list names"));
 }
 
 fn other(name: &str) -> ProgramSeen {
