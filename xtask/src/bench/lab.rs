@@ -193,10 +193,14 @@ impl<'a> Lab<'a> {
 
     /// `kubectl` with the kubeconfig that was handed over.
     pub(super) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        let state = self.ground.directory.join(".ringfort").join(LAB);
         let mut command = self.inside(&self.ground.bundle.join("files/kubectl"));
-        command.arg("--kubeconfig").arg(state.join("admin.conf")).args(arguments);
+        command.arg("--kubeconfig").arg(self.state().join("admin.conf")).args(arguments);
         process::capture(&mut command)
+    }
+
+    /// Where the operator's state is.
+    pub(super) fn state(&self) -> PathBuf {
+        self.ground.directory.join(".ringfort").join(LAB)
     }
 
     /// Runs a command on a machine and returns what it wrote.

@@ -1,5 +1,14 @@
 //! `cargo xtask bench prove`: how long all proofs that disturb nobody take on a healthy cluster, how
-//! often one of them fails there, and how long the rehearsal takes.
+//! often one of them fails there, how long the rehearsal takes, how fast etcd is read through, and how
+//! much memory that takes.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::lab::{Asked, Ground, Lab};
 use super::story::Story;
@@ -10,13 +19,22 @@ const USAGE: &str = "usage: cargo xtask bench prove [OPTIONS]
 
   --kubernetes MINOR  the minor of Kubernetes
   --runs N            how often everything is proved (20)
+  --keys N            how many more objects etcd holds then (20000)
   --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       measure this program instead of the one that would be released";
 
 /// All proofs that disturb nobody should take no longer, in seconds.
 const GOAL_S: f64 = 30.0;
+/// All values of etcd should be read at least as fast, in keys a second.
+const GOAL_KEYS: u64 = 50_000;
+/// The program should take no more memory, in megabytes.
+const GOAL_MB: u64 = 100;
 /// How many of the slowest are told.
 const SLOWEST: usize = 5;
+/// How many clients write the objects: each is held to 50 requests a second.
+const WRITERS: usize = 8;
+/// How often the program's memory is looked at; the kernel keeps the most that it was.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Measures, and prints the table. Fails if a healthy cluster failed a proof.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -26,8 +44,9 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     }
     let wish = Wish::read(arguments)?;
     let ground = wish.asked.prepare(workspace)?;
-    let (first, runs) = measure(&ground, wish.runs)?;
+    let (first, runs) = measure(&ground, &wish)?;
     println!("{}", table(&wish.asked.kubernetes, &first, &runs));
+    let runs: Vec<Story> = runs.into_iter().map(|run| run.story).collect();
     let failed: Vec<&str> =
         runs.iter().flat_map(|run| &run.not_proved).map(String::as_str).collect();
     match failed.as_slice() {
@@ -39,11 +58,20 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 struct Wish {
     asked: Asked,
     runs: usize,
+    keys: usize,
+}
+
+/// One run, and what it took beside time.
+struct Run {
+    story: Story,
+    memory_kb: u64,
+    /// Keys of etcd that were read, and in how many milliseconds, member by member.
+    scans: Vec<(u64, u64)>,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> Result<Self> {
-        let mut wish = Self { asked: Asked::usual(), runs: 20 };
+        let mut wish = Self { asked: Asked::usual(), runs: 20, keys: 20_000 };
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
@@ -53,6 +81,7 @@ impl Wish {
                     let number = value.parse().ok().filter(|number| *number > 0);
                     wish.runs = number.ok_or_else(|| Failure::usage(USAGE))?;
                 }
+                "--keys" => wish.keys = value.parse().map_err(|_| Failure::usage(USAGE))?,
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }
@@ -61,19 +90,113 @@ impl Wish {
 }
 
 /// Makes a cluster, and proves it again and again.
-fn measure(ground: &Ground, runs: usize) -> Result<(Story, Vec<Story>)> {
+fn measure(ground: &Ground, wish: &Wish) -> Result<(Story, Vec<Run>)> {
     let lab = Lab::boot(ground)?;
     let (_, first) = lab.converge("up")?;
     if !first.handed_over {
         return Err(Failure::findings(format!("not proved: {}", first.not_proved.join("; "))));
     }
-    let mut stories = Vec::new();
-    for run in 1..=runs {
-        let (_, story) = lab.converge("prove")?;
-        eprintln!("run {run} of {runs}: {:.1} s", proving(&story));
-        stories.push(story);
+    fill(&lab, wish.keys)?;
+    let mut runs = Vec::new();
+    for number in 1..=wish.runs {
+        let (proved, memory_kb) = watched(&ground.ringfort, "prove", || lab.converge("prove"));
+        let (_, story) = proved?;
+        let run = Run { story, memory_kb, scans: scans(&lab.state().join("evidence.json"))? };
+        eprintln!(
+            "run {number} of {}: {:.1} s, {} MB, keys and milliseconds {:?}",
+            wish.runs,
+            proving(&run.story),
+            run.memory_kb / 1024,
+            run.scans,
+        );
+        runs.push(run);
     }
-    Ok((first, stories))
+    Ok((first, runs))
+}
+
+/// Writes objects that etcd holds then, several clients side by side.
+fn fill(lab: &Lab<'_>, keys: usize) -> Result<()> {
+    if keys == 0 {
+        return Ok(());
+    }
+    lab.kubectl(&["create", "namespace", "filled"])?;
+    let each = keys.div_ceil(WRITERS);
+    let files = (0..WRITERS).map(|writer| {
+        let object = |number: usize| {
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": format!("one-of-many-{writer}-{number}"), "namespace": "filled"},
+                "data": {"text": "a".repeat(512)},
+            })
+        };
+        let items: Vec<Value> = (0..each).map(object).collect();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let path = lab.ground.directory.join(format!("filled-{writer}.json"));
+        fs::write(&path, list.to_string()).map_err(|source| Failure::at("write", &path, &source))?;
+        Ok(path)
+    });
+    let files: Vec<_> = files.collect::<Result<_>>()?;
+    eprintln!("writing {} objects", each * WRITERS);
+    thread::scope(|scope| {
+        let create = |path: &Path| {
+            let path = path.to_string_lossy();
+            lab.kubectl(&["create", "--validate=false", "-f", &path]).map(drop)
+        };
+        let writers: Vec<_> = files.iter().map(|path| scope.spawn(move || create(path))).collect();
+        let ended = |writer: thread::ScopedJoinHandle<'_, Result<()>>| {
+            writer.join().unwrap_or_else(|_| Err(Failure::stuck("a writer ended badly")))
+        };
+        writers.into_iter().map(ended).collect::<Result<Vec<()>>>().map(drop)
+    })
+}
+
+/// Does something, and gives the most memory in kilobytes that a process of a program with a word among
+/// its arguments took meanwhile.
+fn watched<T>(program: &Path, word: &str, work: impl FnOnce() -> T) -> (T, u64) {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(memory_kb(program, word));
+                thread::sleep(LOOK);
+            }
+            most
+        });
+        let done = work();
+        is_over.store(true, Ordering::Relaxed);
+        (done, watcher.join().unwrap_or_default())
+    })
+}
+
+fn memory_kb(program: &Path, word: &str) -> u64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own = processes.filter(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.next() == Some(program.as_os_str().as_encoded_bytes())
+            && words.next() == Some(word.as_bytes())
+    });
+    let most = own.filter_map(|process| {
+        let status = fs::read_to_string(process.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    });
+    most.max().unwrap_or_default()
+}
+
+/// Finds in the evidence how many keys of each member were read, and in how many milliseconds.
+fn scans(evidence: &Path) -> Result<Vec<(u64, u64)>> {
+    let read = fs::read(evidence).map_err(|source| Failure::at("read", evidence, &source))?;
+    let evidence: Value = serde_json::from_slice(&read)
+        .map_err(|error| Failure::stuck(format!("{}: {error}", evidence.display())))?;
+    let acts = evidence["controls"]["data/encryption-at-rest"]["transcript"].as_array();
+    let scanned = acts.into_iter().flatten().map(|act| &act[1]["scanned"]);
+    let sum = |counts: &Value| -> u64 {
+        counts.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
+    };
+    let one = |it: &Value| Some((sum(&it["sealed"]) + sum(&it["open"]), it["ms"].as_u64()?));
+    Ok(scanned.filter_map(one).collect())
 }
 
 /// From the first proof's beginning to the last one's end.
@@ -82,8 +205,13 @@ fn proving(story: &Story) -> f64 {
     proofs.map(|stage| stage.seconds).sum()
 }
 
-fn table(kubernetes: &str, first: &Story, runs: &[Story]) -> String {
-    let mut took: Vec<f64> = runs.iter().map(proving).collect();
+fn table(kubernetes: &str, first: &Story, all: &[Run]) -> String {
+    let runs: Vec<&Story> = all.iter().map(|run| &run.story).collect();
+    let mut took: Vec<f64> = runs.iter().map(|run| proving(run)).collect();
+    let memory_mb = all.iter().map(|run| run.memory_kb).max().unwrap_or_default() / 1024;
+    let scans = || all.iter().flat_map(|run| &run.scans);
+    let mut rates: Vec<u64> = scans().map(|(keys, ms)| keys * 1000 / (*ms).max(1)).collect();
+    rates.sort_unstable();
     took.sort_by(f64::total_cmp);
     let (least, most) = (took.first().copied(), took.last().copied());
     let rehearsal = first.stages.iter().find(|stage| stage.what.contains("survives-control-plane"));
@@ -102,6 +230,8 @@ fn table(kubernetes: &str, first: &Story, runs: &[Story]) -> String {
          | what | measured | goal |\n|---|---|---|\n\
          | proofs that disturb nobody | {:.1} s ({:.1} to {:.1}) | {GOAL_S:.0} s |\n\
          | rehearsal of every control plane, in `up` | {:.1} s | 60 s |\n\
+         | keys of etcd read and opened a second, of {} | {} ({} to {}) | {GOAL_KEYS} |\n\
+         | memory of `ringfort prove` | {memory_mb} MB | {GOAL_MB} MB |\n\
          | controls proved in a run | {} | |\n\
          | proofs that failed on the healthy cluster | {not_proved} | 0 |\n\n\
          The last run waited the longest for: {}",
@@ -110,6 +240,10 @@ fn table(kubernetes: &str, first: &Story, runs: &[Story]) -> String {
         least.unwrap_or_default(),
         most.unwrap_or_default(),
         rehearsal.map_or(0.0, |stage| stage.seconds),
+        scans().map(|(keys, _)| *keys).max().unwrap_or_default(),
+        rates.get(rates.len() / 2).copied().unwrap_or_default(),
+        rates.first().copied().unwrap_or_default(),
+        rates.last().copied().unwrap_or_default(),
         runs.last().map_or(0, |run| run.proved),
         slowest.join(", "),
     )
