@@ -361,6 +361,21 @@ impl Cluster {
         self.client.request_text(request).await.map_err(fault)
     }
 
+    /// Reads a path as [`Self::text`] does, in the name of another user.
+    ///
+    /// # Errors
+    /// The server did not answer, or not with success.
+    pub async fn text_as(
+        &self,
+        user: &(String, Vec<String>),
+        path: &str,
+    ) -> Result<String, ApiError> {
+        let _turn = self.turn().await;
+        let (method, target) = (Method::Get, Target::Path(path));
+        let request = Request { method, target, body: None, dry_run: false, user: Some(user) };
+        self.client.request_text(request.write(path)?).await.map_err(fault)
+    }
+
     /// Waits until the conversation has room for a request and its whole answer.
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.acquire().await.ok()

@@ -10,7 +10,7 @@ use tokio::sync::SemaphorePermit;
 
 use ringfort_api::{ApiError, Cluster, Method, Target};
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{Act, Ask, Part, Seen, Speaker};
+use ringfort_model::act::{Act, Ask, Part, Seen, Sending, Speaker};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
@@ -205,6 +205,15 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::WouldDelete(key) => {
             send(Method::Delete, Target::Object(key), None, true).await.map(|_| Seen::Done)
         }
+        // What is answered may be a token.
+        Ask::WouldSend { how, path, body } => {
+            let (method, body) = match how {
+                Sending::Create => (Method::Create, Some(body)),
+                Sending::Merge => (Method::Merge, Some(body)),
+                Sending::Delete => (Method::Delete, None),
+            };
+            send(method, Target::Path(path), body, true).await.map(|_| Seen::Done)
+        }
         Ask::WouldDeletePods { namespace, labelled } => {
             let label = labelled.replace('=', "%3D");
             let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={label}");
@@ -229,7 +238,10 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             other => other.map(|_| Seen::Done),
         },
         Ask::Logs { namespace, pod } => cluster.logs(namespace, pod).await.map(Seen::Text),
-        Ask::Read { path } => cluster.text(path).await.map(Seen::Text),
+        Ask::Read { path } => match &user {
+            None => cluster.text(path).await.map(Seen::Text),
+            Some(user) => cluster.text_as(user, path).await.map(Seen::Text),
+        },
         Ask::Described => cluster.text("/openapi/v2").await.map(|text| described(&text)),
         Ask::Metrics { beginning } => cluster.text("/metrics").await.map(|text| {
             let wanted = text.lines().filter(|line| line.starts_with(beginning.as_str()));

@@ -3,7 +3,7 @@
 //! A refusal counts only if it comes from where it should: a missing right says nothing of a guard, and
 //! an object that is written wrongly is refused by anybody.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
 
@@ -35,14 +35,22 @@ pub(crate) enum By {
     AnyAdmission,
     /// The authorizer, or the plugin that bounds nodes.
     NodeBounds,
-    /// The authorizer, the rule that nobody gives what they do not hold, or any part of admission.
-    AnyRefusal,
+    /// The rule that nobody gives what they do not hold; it comes before validating admission.
+    Escalation,
+    /// The authorizer, as it answers to whom asks what they may (`SelfSubjectAccessReview`).
+    Review,
 }
+
+/// The kind of object by which a user asks what it may.
+const REVIEW: &str = "SelfSubjectAccessReview";
 
 /// Words of a policy of the API or of a file.
 pub(crate) const GUARD: By = By::Admission("ValidatingAdmissionPolicy");
 /// Words of Pod Security.
 pub(crate) const POD_SECURITY: By = By::Admission("violates PodSecurity");
+
+/// How a server refuses to let somebody give what they do not hold.
+const GIVES_MORE: &str = "is attempting to grant RBAC permissions not currently held";
 
 /// An authorizer says who cannot do what; admission says what is forbidden and why.
 fn lacks_right(message: &str) -> bool {
@@ -59,14 +67,16 @@ impl By {
                 looked_at || (status == 403 && !lacks_right(message))
             }
             Self::Validation(_) => [GUARD, POD_SECURITY].iter().any(|by| by.is(status, message)),
+            Self::Escalation => {
+                let looked_at = matches!(status, 400 | 409 | 422);
+                looked_at || Self::AnyAdmission.is(status, message)
+            }
             _ => false,
         }
     }
 
     fn is(self, status: u16, message: &str) -> bool {
         let lacks_right = lacks_right(message);
-        let gives_more =
-            status == 403 && message.contains("is attempting to grant RBAC permissions");
         let admission = (status == 403 || status == 422) && !lacks_right;
         match self {
             Self::Authorization => status == 403 && lacks_right,
@@ -77,11 +87,8 @@ impl By {
                 let told = ["is not allowed to", "can only", "can not", "may not"];
                 status == 403 && (lacks_right || told.iter().any(|words| message.contains(words)))
             }
-            Self::AnyRefusal => {
-                gives_more
-                    || Self::Authorization.is(status, message)
-                    || Self::AnyAdmission.is(status, message)
-            }
+            Self::Escalation => status == 403 && message.contains(GIVES_MORE),
+            Self::Review => false,
             Self::AnyAdmission => {
                 let told = [
                     "ValidatingAdmissionPolicy",
@@ -98,6 +105,65 @@ impl Try {
     /// Asks whether an object could be created.
     pub(crate) fn create(what: impl Into<String>, speaker: Speaker, object: Value, by: By) -> Self {
         Self { what: what.into(), speaker, ask: Ask::WouldCreate(object), by }
+    }
+
+    /// Lets a user ask whether it has a right that cannot be tried without harm, or behind a guard.
+    pub(crate) fn right(
+        what: impl Into<String>,
+        speaker: Speaker,
+        verb: &str,
+        (group, resource): (&str, &str),
+    ) -> Self {
+        Self::create(what, speaker, review(verb, (group, resource)), By::Review)
+    }
+
+    fn came(&self, seen: &Seen) -> Came {
+        match seen {
+            Seen::Refused { status, message } if self.by.is(*status, message) => Came::Refused,
+            Seen::Refused { status, message } if self.by.was_passed(*status, message) => Came::Late,
+            Seen::Object(review) if self.by == By::Review => match is_granted(review) {
+                Some(true) => Came::Granted,
+                Some(false) => Came::Refused,
+                None => Came::Unclear,
+            },
+            Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent | Seen::Text(_) => {
+                Came::Granted
+            }
+            _ => Came::Unclear,
+        }
+    }
+}
+
+/// What came of a try.
+enum Came {
+    /// It was refused by whom it should.
+    Refused,
+    /// It was refused, and only by what comes later.
+    Late,
+    /// It was granted.
+    Granted,
+    /// It was not told.
+    Unclear,
+}
+
+/// The question whether whoever asks it has a right. A resource may be followed by a part of it, as in
+/// `nodes/proxy`.
+pub(crate) fn review(verb: &str, (group, resource): (&str, &str)) -> Value {
+    let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
+    json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": REVIEW,
+        "spec": {"resourceAttributes": {
+            "verb": verb, "group": group, "resource": resource, "subresource": part,
+        }},
+    })
+}
+
+/// Reads the answer to such a question: nothing where not every rule could be looked at.
+fn is_granted(review: &Value) -> Option<bool> {
+    let status = &review["status"];
+    match status["allowed"].as_bool()? {
+        true => Some(true),
+        false => status["evaluationError"].is_null().then_some(false),
     }
 }
 
@@ -136,23 +202,28 @@ pub(crate) fn refused(
     let good = servers().flat_map(|s| granted.iter().map(move |(who, what)| ask(s, who, what)));
     let mut gaps = Gaps::default();
     for (act, seen) in course.step(good.collect())? {
-        if !matches!(seen, Seen::Object(_) | Seen::Objects(_) | Seen::Done) {
+        let is_well = match seen {
+            Seen::Object(object) if object["kind"] == REVIEW => is_granted(object) == Some(true),
+            Seen::Object(_) | Seen::Objects(_) | Seen::Done => true,
+            _ => false,
+        };
+        if !is_well {
             gaps.add(format!("{}: what is in order was not granted: {}", place(act), words(seen)));
         }
     }
     let bad = servers().flat_map(|s| tries.iter().map(move |t| ask(s, &t.speaker, &t.ask)));
     for ((act, seen), tried) in course.step(bad.collect())?.iter().zip(tries.iter().cycle()) {
         let may = format!("{} may {}", tried.speaker.user(), tried.what);
-        match seen {
-            Seen::Refused { status, message } if tried.by.is(*status, message) => {}
-            Seen::Refused { status, message } if tried.by.was_passed(*status, message) => {
+        match tried.came(seen) {
+            Came::Refused => {}
+            Came::Late => {
                 let said = format!("{}: {may}, and only what comes later refuses it", place(act));
                 return Err(fail(said, FIX));
             }
-            Seen::Object(_) | Seen::Objects(_) | Seen::Done | Seen::Absent => {
-                return Err(fail(format!("{}: {may}", place(act)), FIX));
+            Came::Granted => return Err(fail(format!("{}: {may}", place(act)), FIX)),
+            Came::Unclear => {
+                gaps.add(format!("{}: whether {may}: {}", place(act), words(seen)));
             }
-            other => gaps.add(format!("{}: whether {may}: {}", place(act), words(other))),
         }
     }
     gaps.close()
@@ -167,7 +238,10 @@ fn place(act: &Act) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{By, GUARD, POD_SECURITY};
+    use ringfort_model::act::{Seen, Speaker};
+    use serde_json::json;
+
+    use super::{By, Came, GUARD, POD_SECURITY, Try};
 
     #[test]
     fn a_refusal_counts_only_from_where_it_should_come() {
@@ -195,5 +269,27 @@ mod tests {
         let validation = By::Validation("disallowed by cluster policy");
         assert!(validation.was_passed(403, security) && validation.was_passed(422, guard));
         assert!(!validation.was_passed(403, rbac));
+    }
+    /// A guard that refuses afterwards says that the rule of roles did not.
+    #[test]
+    fn who_gives_more_than_it_holds_is_refused_by_the_rule_of_roles() {
+        let rule = "clusterroles.rbac.authorization.k8s.io \"x\" is forbidden: user \"ringfort:admin\" (groups=[\"system:authenticated\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"users\"], Verbs:[\"impersonate\"]}";
+        let guard = "clusterroles \"x\" is forbidden: ValidatingAdmissionPolicy 'roles' with binding 'roles' denied request: no";
+        let lacks = "clusterroles is forbidden: User \"a\" cannot create resource \"clusterroles\"";
+        assert!(By::Escalation.is(403, rule) && !By::Escalation.was_passed(403, rule));
+        assert!(!By::Escalation.is(403, guard) && By::Escalation.was_passed(403, guard));
+        assert!(!By::Escalation.is(403, lacks) && !By::Escalation.was_passed(403, lacks));
+        assert!(!GUARD.is(403, rule) && !By::AnyAdmission.is(403, rule));
+    }
+
+    #[test]
+    fn a_right_that_was_not_wholly_looked_for_is_not_missing() {
+        let right = Try::right("bind", Speaker::Admin, "bind", ("rbac", "roles"));
+        let came = |status| right.came(&Seen::Object(json!({"status": status})));
+        assert!(matches!(came(json!({"allowed": false})), Came::Refused));
+        assert!(matches!(came(json!({"allowed": true})), Came::Granted));
+        let half = json!({"allowed": false, "evaluationError": "no such role"});
+        assert!(matches!(came(half), Came::Unclear));
+        assert!(matches!(came(json!({})), Came::Unclear));
     }
 }

@@ -108,6 +108,16 @@ pub enum Ask {
     },
     /// Whether it would delete an object; nothing is deleted.
     WouldDelete(ObjectKey),
+    /// Whether it would take what is sent to a path, such as a part of an object; nothing is stored, and
+    /// nothing of the answer is told.
+    WouldSend {
+        /// What is done.
+        how: Sending,
+        /// The path.
+        path: String,
+        /// With what; nothing where something is deleted.
+        body: Value,
+    },
     /// Whether it would delete the pods of a namespace that have a label; nothing is deleted.
     WouldDeletePods {
         /// The namespace.
@@ -127,6 +137,18 @@ pub enum Ask {
         /// The text.
         beginning: String,
     },
+}
+
+/// What is done at a path.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sending {
+    /// Something is created.
+    Create,
+    /// It is changed by a JSON merge patch.
+    Merge,
+    /// It is deleted.
+    Delete,
 }
 
 /// A token of a service account.

@@ -10,7 +10,7 @@ use crate::judgement::Judgement;
 use crate::name::NodeName;
 use crate::net::Cidr;
 
-pub use ask::{Ask, Speaker, TokenWish};
+pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
     FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol, Scanned,

@@ -2,4 +2,8 @@
 
 use crate::sabotage::Sabotage;
 
-pub(super) const ALL: &[Sabotage] = &[Sabotage::unguarded("roles of the system can be rewritten")];
+/// The handed-over identity may delete what the guard keeps.
+pub(super) const ALL: &[Sabotage] = &[Sabotage {
+    also: &["access/admin-is-narrow", "access/admission-objects", "node/closed-files"],
+    ..Sabotage::unguarded("roles of the system can be rewritten")
+}];

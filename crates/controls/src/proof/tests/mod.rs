@@ -1,9 +1,11 @@
 //! Proofs against invented clusters: a good one passes, each sabotage fails, silence is unknown.
 
+mod access;
 mod audit;
 mod fenced;
 mod lagging;
 mod machines;
+mod refusals;
 mod sabotage;
 
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ use ringfort_model::judgement::{Decided, Judgement};
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
 use self::machines::{kernel, listener, listening, process, programs};
+use self::refusals::{REVIEW, refused, reviewed, told_no};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
 
@@ -142,6 +145,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
     match ask {
         Ask::Create(object) if object["kind"] == "Namespace" => refused(case, speaker),
         Ask::Create(object) => Seen::Object(object.clone()),
+        Ask::WouldCreate(object) if object["kind"] == REVIEW => reviewed(object, round == 0),
         // What is in order is asked for first.
         Ask::WouldCreate(object) if round == 0 => {
             let mut object = object.clone();
@@ -153,10 +157,13 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::WouldDeletePods { .. } => Seen::Done,
         Ask::Flood { .. } => Seen::Refused { status: 429, message: FLOODED.to_owned() },
-        Ask::WouldCreate(_) | Ask::WouldPatch { .. } | Ask::WouldDelete(_) => {
-            refused(case, speaker)
-        }
-        Ask::List { .. } | Ask::Get(_) if *speaker != Speaker::Keeper && round > 0 => {
+        Ask::WouldCreate(_)
+        | Ask::WouldPatch { .. }
+        | Ask::WouldDelete(_)
+        | Ask::WouldSend { .. } => told_no(case, speaker, ask),
+        Ask::List { .. } | Ask::Get(_) | Ask::Read { .. }
+            if *speaker != Speaker::Keeper && round > 0 =>
+        {
             refused(case, speaker)
         }
         Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
@@ -236,22 +243,6 @@ fn inside(no_new_privileges: &str, first_user: &str) -> Seen {
     Seen::Text(format!(
         "CapEff: 0000000000000000\nNoNewPrivs: {no_new_privileges}\nUsers: 0 {first_user} 65536\n"
     ))
-}
-
-/// How a server refuses: for want of a right, or by the words of every guard.
-fn refused(case: &Case, speaker: &Speaker) -> Seen {
-    let lacks_right = match speaker {
-        Speaker::Keeper | Speaker::Unbound => false,
-        Speaker::Admin => case.control == "access/admin-is-narrow",
-        _ => true,
-    };
-    let message = match lacks_right {
-        true => "things is forbidden: User \"somebody\" cannot get resource \"things\"",
-        false => {
-            "things is forbidden: ValidatingAdmissionPolicy 'x' denied request: no; violates PodSecurity \"restricted:latest\"; use of external IPs is denied; disallowed by cluster policy; also those of a template; this namespace may not be deleted"
-        }
-    };
-    Seen::Refused { status: 403, message: message.to_owned() }
 }
 
 fn dialled(dial: &Dial) -> Dialled {
