@@ -1,7 +1,7 @@
 //! No machine holds an authority's key, and a request for a certificate comes to nothing even if it is
 //! approved, whoever is asked to sign it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, KeyFile, Next, Seen, TokenSeen, Transcript};
 use ringfort_model::api_object::ObjectKey;
@@ -9,12 +9,12 @@ use ringfort_model::name::NodeName;
 
 use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
-/// Upstream's own signers.
+/// Upstream's own signers, and one that nobody is.
 const SIGNERS: [(&str, &str); 4] = [
     ("kubernetes.io/kube-apiserver-client", "client auth"),
     ("kubernetes.io/kube-apiserver-client-kubelet", "client auth"),
     ("kubernetes.io/kubelet-serving", "server auth"),
-    ("kubernetes.io/legacy-unknown", "client auth"),
+    ("canary.ringfort.dev/nobody", "client auth"),
 ];
 /// What a server answers to whom it does not know.
 const UNKNOWN: u16 = 401;
@@ -24,10 +24,10 @@ const PATIENCE_MS: u64 = 3_000;
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let looked_at = no_authority(course, scene)?;
-        let approved = nobody_signs(course, scene)?;
+        nobody_signs(course, scene)?;
         nobody_joins(course, scene)?;
         let said = format!(
-            "no authority's key is on any of {} machines ({looked_at} keys looked at), {} requests for certificates, {approved} of them approved, were signed by nobody, and a bootstrap token is known to no server",
+            "no authority's key is on any of {} machines ({looked_at} keys looked at), {} requests for certificates, all of them approved, were signed by nobody, and a bootstrap token is known to no server",
             scene.machines().count(),
             SIGNERS.len(),
         );
@@ -68,8 +68,9 @@ fn no_authority(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     Ok(count)
 }
 
-/// Asks each signer for a certificate, approves what is taken, and gives how many were.
-fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
+/// Asks each signer for a certificate and approves it. Who was not asked, or not told to go on, has shown
+/// nothing.
+fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<(), Next> {
     let object = |(place, (signer, usage)): (usize, &(&str, &str))| {
         scene.ask(Ask::Create(json!({
             "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
@@ -83,20 +84,15 @@ fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     for (place, (_, seen)) in made.iter().enumerate() {
         match seen {
             Seen::Object(_) => pending.push(place),
-            // A request that is not even taken comes to nothing as well.
-            Seen::Refused { status: 403 | 422, .. } => {}
-            other => gaps.add(format!("a request for a certificate: {}", words(other))),
+            other => gaps.add(format!("a request to {}: {}", SIGNERS[place].0, words(other))),
         }
     }
     let each = |ask: fn(ObjectKey) -> Ask| {
         pending.iter().map(|place| scene.ask(ask(key(scene, *place)))).collect::<Vec<_>>()
     };
-    let mut approved = 0;
     for (_, seen) in course.step(each(Ask::Approve))? {
-        match seen {
-            Seen::Object(_) => approved += 1,
-            Seen::Refused { status: 403 | 422, .. } => {}
-            other => gaps.add(format!("the approval of a request: {}", words(other))),
+        if !matches!(seen, Seen::Object(_)) {
+            gaps.add(format!("the approval of a request: {}", words(seen)));
         }
     }
     let mut look = vec![Act::Wait { ms: PATIENCE_MS }];
@@ -104,22 +100,25 @@ fn nobody_signs(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     let looked = course.step(look)?;
     course.step(each(Ask::Delete))?;
     for (place, (_, seen)) in pending.iter().zip(&looked[1..]) {
+        let signer = SIGNERS[*place].0;
         match seen {
             Seen::Object(request) if request["status"]["certificate"].is_string() => {
                 return Err(fail(
-                    format!(
-                        "a request to {} was signed by somebody in the cluster",
-                        SIGNERS[*place].0
-                    ),
+                    format!("a request to {signer} was signed by somebody in the cluster"),
                     "check --controllers of kube-controller-manager: ringfort up",
                 ));
             }
-            Seen::Object(_) | Seen::Absent => {}
+            Seen::Object(request) if is_approved(request) => {}
+            Seen::Object(_) => gaps.add(format!("a request to {signer} was not approved")),
             other => gaps.add(format!("what became of a request: {}", words(other))),
         }
     }
-    gaps.close()?;
-    Ok(approved)
+    gaps.close()
+}
+
+fn is_approved(request: &Value) -> bool {
+    let conditions = request["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|one| one["type"] == "Approved" && one["status"] == "True")
 }
 
 /// Makes a bootstrap token, as who joins machines by hand would, and shows it to each server.

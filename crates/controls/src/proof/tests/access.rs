@@ -1,6 +1,6 @@
 //! Ways in which identities could be more than they should, one at a time.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Seen, Sending, Speaker};
 use ringfort_model::judgement::Decided;
@@ -50,6 +50,47 @@ fn an_identity_without_any_right_shows_nothing() {
     };
     let judgement = judge(&case("access/admin-is-narrow"), none);
     assert!(judgement.is_err(), "{judgement:?}");
+}
+
+/// A request for a certificate that was approved and that nobody signed.
+pub(super) fn approved() -> Seen {
+    Seen::Object(json!({"status": {"conditions": [{"type": "Approved", "status": "True"}]}}))
+}
+
+/// Who was not asked, or not told to go on, has signed nothing and shown nothing.
+#[test]
+fn requests_that_were_not_taken_or_not_approved_show_nothing() {
+    let refused = |status: u16| {
+        Some(Seen::Refused { status, message: "a policy of somebody's forbids it".to_owned() })
+    };
+    let check = |world: &dyn Fn(&Act) -> Option<Seen>| {
+        let judgement = judge(&case("access/no-signers"), world);
+        assert!(judgement.is_err(), "{judgement:?}");
+    };
+    let asks = |object: &Value| object["kind"] == "CertificateSigningRequest";
+    for status in [403, 422] {
+        check(&|act| match act {
+            Act::Ask { ask: Ask::Create(object), .. } if asks(object) => refused(status),
+            _ => None,
+        });
+        // One signer of several is not asked.
+        check(&|act| match act {
+            Act::Ask { ask: Ask::Create(object), .. }
+                if asks(object)
+                    && object["spec"]["signerName"] == "kubernetes.io/kubelet-serving" =>
+            {
+                refused(status)
+            }
+            _ => None,
+        });
+        check(&|act| match act {
+            Act::Ask { ask: Ask::Approve(_), .. } => refused(status),
+            Act::Ask { ask: Ask::Get(key), .. } if key.kind == "CertificateSigningRequest" => {
+                Some(Seen::Object(json!({"status": {}})))
+            }
+            _ => None,
+        });
+    }
 }
 
 fn of_admin(act: &Act) -> Option<&Ask> {
