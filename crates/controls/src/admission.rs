@@ -247,7 +247,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// What names of static policies must end in, so that nobody can make one of that name in the API.
-const STATIC: &str = "ringfort.static.k8s.io";
+pub(crate) const STATIC: &str = "ringfort.static.k8s.io";
 const STORED: &str = "ringfort.dev";
 
 /// True for pods that only show what kubelet runs on its own machine: `NodeRestriction` lets a node

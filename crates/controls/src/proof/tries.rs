@@ -37,6 +37,8 @@ pub(crate) enum By {
     NodeBounds,
     /// The rule that nobody gives what they do not hold; it comes before validating admission.
     Escalation,
+    /// Nobody has to, since the API has nothing of the name; or a guard comes first.
+    Absence,
     /// The authorizer, as it answers to whom asks what they may (`SelfSubjectAccessReview`).
     Review,
 }
@@ -88,6 +90,7 @@ impl By {
                 status == 403 && (lacks_right || told.iter().any(|words| message.contains(words)))
             }
             Self::Escalation => status == 403 && message.contains(GIVES_MORE),
+            Self::Absence => status == 404 || GUARD.is(status, message),
             Self::Review => false,
             Self::AnyAdmission => {
                 let told = [

@@ -16,9 +16,12 @@ use super::Fault;
 /// Marks what canaries are, so that an interrupted run's are found.
 const LABEL: &str = "ringfort.dev/canary";
 /// What a proof may leave outside its own namespace, and where.
-const STRAY: [(&str, &str, Option<&str>); 4] = [
+const STRAY: [(&str, &str, Option<&str>); 7] = [
     ("v1", "Namespace", None),
     ("v1", "Secret", Some("kube-system")),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", None),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", None),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", None),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None),
     ("certificates.k8s.io/v1", "CertificateSigningRequest", None),
 ];

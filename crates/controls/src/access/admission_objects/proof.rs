@@ -1,16 +1,22 @@
 //! Every API server has loaded the guards that the blueprint holds, and no other: an empty directory
-//! is loaded without a word, and would take all of them away.
+//! is loaded without a word, and would take all of them away. And nobody but ringfort changes what is like
+//! them in the API.
 
 use std::collections::BTreeMap;
 
-use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+use serde_json::{Value, json};
+
+use ringfort_model::act::{Act, Ask, Next, Seen, Sending, Speaker, Transcript};
+use ringfort_model::api_object::ObjectKey;
 use ringfort_model::judgement::Decided;
 
-use crate::proof::{Scene, done, fail, gap, pass, words};
+use crate::admission::STATIC;
+use crate::proof::tries::{By, GUARD, Try, refused};
+use crate::proof::{Course, Gaps, Scene, course, done, fail, pass, words};
 
-/// Looks before giving up: a server reads its files again within seconds, at the latest in a minute.
-const LOOKS: usize = 70;
-const PAUSE_MS: u64 = 1_000;
+/// Looks before giving up, and the pause between two: a server reads its files again within seconds, at the
+/// latest in a minute.
+const LOOKS: (usize, u64) = (70, 1_000);
 
 /// The metric that names the digest of what is loaded, by plugin.
 const FAMILY: &str = "apiserver_manifest_admission_config_controller";
@@ -21,51 +27,200 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let reason = "before 1.37 guards are objects of the API, and compared as such".to_owned();
         return done(Ok(Decided::NotApplicable { reason }));
     }
-    let servers = scene.control_planes.len();
-    if transcript.is_empty() {
-        return look(scene);
-    }
-    let last = &transcript[transcript.len() - servers..];
-    let looks = transcript.iter().filter(|(act, _)| matches!(act, Act::Wait { .. })).count();
-    for (act, seen) in last {
-        let Act::Ask { server, .. } = act else { continue };
-        let Seen::Lines(lines) = seen else {
-            return gap(
-                format!("{server}: its metrics were not read: {}", words(seen)),
-                "ringfort up",
-            );
-        };
-        let loaded = loaded(lines);
-        let Some((plugin, _)) = scene.guards.iter().find(|(p, hash)| loaded.get(*p) != Some(hash))
-        else {
-            continue;
-        };
-        if looks <= LOOKS {
-            return look(scene);
-        }
-        return fail(
-            format!("{server}: the files of {plugin} that it has loaded are not the blueprint's"),
-            "look at the server's log for \"reloading manifest config\": ringfort up",
+    course(transcript, |course| {
+        as_drawn(course, scene)?;
+        let count = out_of_reach(course, scene)?;
+        let plugins = scene.guards.keys().cloned().collect::<Vec<_>>().join(", ");
+        let servers = scene.control_planes.len();
+        let said = format!(
+            "each of {servers} servers has loaded the guards of the blueprint, and no other: {plugins}; nobody changes or deletes admission objects ({count} tries on each)"
         );
-    }
-    pass(
-        format!(
-            "each of {servers} servers has loaded the guards of the blueprint, and no other: {}",
-            scene.guards.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
-        last,
-    )
+        Ok(pass(said, course.so_far()))
+    })
 }
 
-fn look(scene: &Scene) -> Next {
-    let ask = |server: &_| Act::Ask {
+/// Shows what each server has loaded.
+fn as_drawn(course: &mut Course<'_>, scene: &Scene) -> Result<(), Next> {
+    let look = |server: &_| Act::Ask {
         server: Clone::clone(server),
         speaker: Speaker::Keeper,
         ask: Ask::Metrics { beginning: FAMILY.to_owned() },
     };
-    let mut acts = vec![Act::Wait { ms: PAUSE_MS }];
-    acts.extend(scene.control_planes.iter().map(ask));
-    Next::Do(acts)
+    let looks = || scene.control_planes.iter().map(look).collect();
+    let is_known = |(_, seen): &(Act, Seen)| match seen {
+        Seen::Lines(lines) => difference(&scene.guards, &loaded(lines)).is_none(),
+        _ => true,
+    };
+    let seen = course.until(LOOKS, looks, |seen| seen.iter().all(is_known))?;
+    let mut gaps = Gaps::default();
+    for (server, (_, seen)) in scene.control_planes.iter().zip(seen) {
+        let Seen::Lines(lines) = seen else {
+            gaps.add(format!("{server}: its metrics were not read: {}", words(seen)));
+            continue;
+        };
+        if let Some(plugin) = difference(&scene.guards, &loaded(lines)) {
+            return Err(fail(
+                format!(
+                    "{server}: the files of {plugin} that it has loaded are not the blueprint's"
+                ),
+                "look at the server's log for \"reloading manifest config\": ringfort up",
+            ));
+        }
+    }
+    gaps.close()
+}
+
+/// Names a plugin whose files are not those that should be loaded: others, none, or some where there should
+/// be none.
+fn difference(
+    guards: &BTreeMap<String, String>,
+    loaded: &BTreeMap<String, String>,
+) -> Option<String> {
+    let is_other = |(plugin, digest): &(&String, &String)| loaded.get(*plugin) != Some(*digest);
+    let is_more =
+        |(plugin, digest): &(&String, &String)| !digest.is_empty() && !guards.contains_key(*plugin);
+    let other = guards.iter().find(is_other).or_else(|| loaded.iter().find(is_more));
+    other.map(|(plugin, _)| plugin.clone())
+}
+
+/// Lets who holds every right, and the handed-over identity, go at the guards by their names, and at what is
+/// like them in the API. Gives how often that was tried.
+fn out_of_reach(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
+    let mut gaps = Gaps::default();
+    let write = |(_, object): (&str, Value)| scene.ask(Ask::Create(object));
+    for (_, seen) in course.step(canaries(scene).into_iter().map(write).collect())? {
+        if !matches!(seen, Seen::Object(_)) {
+            gaps.add(format!("a canary was not written: {}", words(seen)));
+        }
+    }
+    let mut tries = of_guards();
+    tries.extend(of_canaries(scene));
+    tries.extend(of_new_ones(scene));
+    let there = canaries(scene).map(|(_, object)| (Speaker::Keeper, Ask::Get(key(&object))));
+    let tried = refused(course, scene, &there, &tries);
+    // What is found out does not leave them behind.
+    if let Err(Next::Do(_)) = &tried {
+        return tried.map(|()| 0);
+    }
+    let delete = |(_, object): (&str, Value)| scene.ask(Ask::Delete(key(&object)));
+    course.step(canaries(scene).into_iter().map(delete).collect())?;
+    tried?;
+    gaps.close()?;
+    Ok(tries.len())
+}
+
+/// Under a guard's name the API has nothing that could be deleted or changed.
+fn of_guards() -> Vec<Try> {
+    let name = format!("admission-objects.{STATIC}");
+    let tries = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"].map(|kind| {
+        let path = format!("{API}/{kind}/{name}");
+        let unbound = |(what, how)| one(what, Speaker::Unbound, how, path.clone(), By::Absence);
+        let admin = |(what, how)| one(what, Speaker::Admin, how, path.clone(), By::Authorization);
+        let ways = [("delete a guard", Sending::Delete), ("change a guard", Sending::Merge)];
+        ways.map(unbound).into_iter().chain(ways.map(admin))
+    });
+    tries.into_iter().flatten().collect()
+}
+
+/// What others keep in the API is out of reach as well.
+fn of_canaries(scene: &Scene) -> Vec<Try> {
+    let tries = canaries(scene).map(|(kind, object)| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let path = format!("{API}/{kind}/{name}");
+        let ways = [("delete one of", Sending::Delete), ("change one of", Sending::Merge)];
+        ways.map(|(what, how)| {
+            one(&format!("{what} {kind}"), Speaker::Unbound, how, path.clone(), GUARD)
+        })
+    });
+    tries.into_iter().flatten().collect()
+}
+
+/// Every kind of them is tried to be created.
+fn of_new_ones(scene: &Scene) -> Vec<Try> {
+    let new = |(kind, mut object): (&str, Value)| {
+        object["metadata"]["name"] = format!("new-{}", name(scene)).into();
+        Try::create(format!("create one of {kind}"), Speaker::Unbound, object, GUARD)
+    };
+    canaries(scene).into_iter().chain(others(scene)).map(new).collect()
+}
+
+fn one(what: &str, speaker: Speaker, how: Sending, path: String, by: By) -> Try {
+    let body = match how {
+        Sending::Delete => Value::Null,
+        Sending::Create | Sending::Merge => json!({"metadata": {"labels": {"canary": "changed"}}}),
+    };
+    Try { what: what.to_owned(), speaker, ask: Ask::WouldSend { how, path, body }, by }
+}
+
+const API: &str = "/apis/admissionregistration.k8s.io/v1";
+
+/// Objects that are written for this proof, by their kind in addresses. None of them is ever asked about
+/// anything.
+fn canaries(scene: &Scene) -> [(&'static str, Value); 3] {
+    let nothing = json!({"policyName": "nothing.ringfort.dev", "validationActions": ["Audit"]});
+    let policy = json!({"matchConstraints": nowhere(), "validations": [{"expression": "true"}]});
+    [
+        ("validatingadmissionpolicies", object(scene, "ValidatingAdmissionPolicy", &policy)),
+        (
+            "validatingadmissionpolicybindings",
+            object(scene, "ValidatingAdmissionPolicyBinding", &nothing),
+        ),
+        ("validatingwebhookconfigurations", webhooks(scene, "ValidatingWebhookConfiguration")),
+    ]
+}
+
+/// Objects of the other kinds.
+fn others(scene: &Scene) -> [(&'static str, Value); 3] {
+    let policy = json!({
+        "matchConstraints": nowhere(), "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{}"}}],
+    });
+    let nothing = json!({"policyName": "nothing.ringfort.dev"});
+    [
+        ("mutatingadmissionpolicies", object(scene, "MutatingAdmissionPolicy", &policy)),
+        (
+            "mutatingadmissionpolicybindings",
+            object(scene, "MutatingAdmissionPolicyBinding", &nothing),
+        ),
+        ("mutatingwebhookconfigurations", webhooks(scene, "MutatingWebhookConfiguration")),
+    ]
+}
+
+fn nowhere() -> Value {
+    json!({"resourceRules": [{
+        "apiGroups": ["canary.ringfort.dev"], "apiVersions": ["v1"],
+        "operations": ["CREATE"], "resources": ["canaries"],
+    }]})
+}
+
+fn object(scene: &Scene, kind: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+        "metadata": {"name": name(scene), "labels": {"ringfort.dev/canary": "true"}},
+        "spec": spec,
+    })
+}
+
+fn webhooks(scene: &Scene, kind: &str) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+        "metadata": {"name": name(scene), "labels": {"ringfort.dev/canary": "true"}},
+        "webhooks": [],
+    })
+}
+
+fn name(scene: &Scene) -> String {
+    format!("{}.ringfort.dev", scene.namespace)
+}
+
+fn key(object: &Value) -> ObjectKey {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectKey {
+        api_version: text(&object["apiVersion"]),
+        kind: text(&object["kind"]),
+        namespace: None,
+        name: text(&object["metadata"]["name"]),
+    }
 }
 
 /// Reads the digest of what is loaded, by plugin.
@@ -82,7 +237,26 @@ fn loaded(lines: &[String]) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::loaded;
+    use std::collections::BTreeMap;
+
+    use super::{difference, loaded};
+
+    #[test]
+    fn files_of_a_plugin_that_should_have_none_are_told() {
+        let of = |pairs: &[(&str, &str)]| {
+            let owned = |(plugin, digest): &(&str, &str)| ((*plugin).into(), (*digest).into());
+            pairs.iter().map(owned).collect::<BTreeMap<String, String>>()
+        };
+        let guards = of(&[("V", "sha256:1")]);
+        let check = |loaded: &[(&str, &str)], expected: Option<&str>| {
+            assert_eq!(difference(&guards, &of(loaded)).as_deref(), expected, "{loaded:?}");
+        };
+        check(&[("V", "sha256:1")], None);
+        check(&[("V", "sha256:1"), ("M", "")], None);
+        check(&[("V", "sha256:1"), ("M", "sha256:2")], Some("M"));
+        check(&[("V", "sha256:2")], Some("V"));
+        check(&[], Some("V"));
+    }
 
     #[test]
     fn digests_are_read_by_plugin() {

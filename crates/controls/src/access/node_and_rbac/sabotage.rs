@@ -25,6 +25,7 @@ pub(super) const ALL: &[Sabotage] = &[
         ],
         also: &[
             "access/admin-is-narrow",
+            "access/admission-objects",
             "access/anonymous-is-shut",
             "access/kubelet-authorization",
             "access/service-account-tokens",

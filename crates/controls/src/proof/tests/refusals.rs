@@ -23,6 +23,11 @@ pub(super) fn told_no(case: &Case, speaker: &Speaker, ask: &Ask) -> Seen {
     match ask {
         Ask::WouldCreate(object) if of_roles && !object["roleRef"].is_null() => gives_more(),
         Ask::WouldCreate(object) if of_roles && !object["rules"].is_null() => gives_more(),
+        Ask::WouldSend { path, .. }
+            if path.ends_with("static.k8s.io") && *speaker == Speaker::Unbound =>
+        {
+            Seen::Refused { status: 404, message: "there is none".to_owned() }
+        }
         Ask::WouldDelete(key) if of_roles && key.kind != "Node" => refused(case, &Speaker::Unbound),
         _ => refused(case, speaker),
     }
@@ -37,7 +42,9 @@ fn gives_more() -> Seen {
 pub(super) fn refused(case: &Case, speaker: &Speaker) -> Seen {
     let lacks_right = match speaker {
         Speaker::Keeper | Speaker::Unbound => false,
-        Speaker::Admin => case.control == "access/admin-is-narrow",
+        Speaker::Admin => {
+            ["access/admin-is-narrow", "access/admission-objects"].contains(&case.control)
+        }
         _ => true,
     };
     let message = match lacks_right {
