@@ -67,6 +67,8 @@ pub enum Harm {
     Mode(&'static str, FileMode),
     /// Gives a file another owner.
     Owner(&'static str, Owner),
+    /// Adds a group to those that a certificate speaks for.
+    Group(&'static str, &'static str),
     /// Takes away the guards that the control wrote.
     NoGuard,
     /// Exchanges a part of the guards that the control wrote.

@@ -8,6 +8,7 @@
 mod act;
 mod backup;
 pub mod balance;
+pub mod certificates;
 mod connect;
 mod files;
 mod journal;
@@ -16,6 +17,7 @@ pub mod listeners;
 mod look;
 mod misread;
 mod notify;
+mod papers;
 mod probe;
 mod processes;
 pub mod programs;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{FileSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen};
+use ringfort_model::act::{CertFile, FileSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen};
 
 /// Runs a command and gives what it wrote.
 pub(crate) async fn run(host: &Host, command: &str) -> Result<Vec<u8>, String> {
@@ -156,6 +156,12 @@ pub(crate) async fn programs(
 pub(crate) async fn private_keys(host: &Host, program: &str) -> Result<Vec<KeyFile>, String> {
     let said = run(host, &format!("exec {program} node keys")).await?;
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node keys: {e}"))
+}
+
+/// Looks for certificates.
+pub(crate) async fn certificates(host: &Host, program: &str) -> Result<Vec<CertFile>, String> {
+    let said = run(host, &format!("exec {program} node certificates")).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node certificates: {e}"))
 }
 
 #[cfg(test)]

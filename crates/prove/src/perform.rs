@@ -141,6 +141,10 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
         }
+        Act::Certificates { node } => {
+            let found = machine::certificates(host(node)?, site.program).await;
+            found.map(Seen::Certificates)
+        }
         Act::Listen { node, pods } => {
             run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
         }

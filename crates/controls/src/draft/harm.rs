@@ -143,6 +143,12 @@ impl Sketch {
                 }
                 _ => false,
             },
+            Harm::Group(path, group) => match self.what(path) {
+                Some(What::File { content: Content::Issued(request), .. }) => {
+                    request.subject.organizations.insert((*group).to_owned())
+                }
+                _ => false,
+            },
             Harm::NoGuard | Harm::Guard(..) => {
                 self.break_guards(by, harm) && self.restart(Component::ApiServer, by, name)
             }

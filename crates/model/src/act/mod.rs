@@ -13,7 +13,7 @@ use crate::net::Cidr;
 pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
-    FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol, Scanned,
+    CertFile, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol, Scanned,
     Seen, TokenSeen,
 };
 
@@ -146,6 +146,11 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Looks for certificates where a cluster's files lie.
+    Certificates {
+        /// Which machine.
+        node: NodeName,
+    },
     /// Stops a machine's kubelet, as if the machine were lost; it starts again by itself after a while.
     Lose {
         /// Which machine.
@@ -207,6 +212,7 @@ impl Act {
             | Self::PodLimits { node, .. }
             | Self::Lose { node }
             | Self::Regain { node }
+            | Self::Certificates { node }
             | Self::PrivateKeys { node } => Some(node),
             Self::Dial(dial) => Some(&dial.from),
             Self::Wait { .. } => None,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::dial::Dialled;
+use crate::certificate::CertSeen;
 use crate::digest::Digest;
 use crate::name::NodeName;
 
@@ -74,6 +75,8 @@ pub enum Seen {
     Programs(Vec<ProgramSeen>),
     /// Private keys.
     Keys(Vec<KeyFile>),
+    /// Certificates.
+    Certificates(Vec<CertFile>),
     /// It could not be tried.
     Failed {
         /// Why.
@@ -207,4 +210,13 @@ pub struct KeyFile {
     pub path: String,
     /// Digest of its public half (`SubjectPublicKeyInfo`, DER); none if it could not be read.
     pub public_key: Option<Digest>,
+}
+
+/// A certificate that was found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CertFile {
+    /// In which file.
+    pub path: String,
+    /// What it says; nothing if it could not be read.
+    pub certificate: Option<CertSeen>,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringfort_netpol::Settings;
-use ringfort_node::{HostTools, Root, balance, keys, listeners, programs, routes};
+use ringfort_node::{HostTools, Root, balance, certificates, keys, listeners, programs, routes};
 
 use super::Fault;
 use super::log::Usual;
@@ -40,6 +40,8 @@ enum Command {
         /// Paths of files; what is not there is left out.
         paths: Vec<String>,
     },
+    /// Look for certificates where a cluster's files lie, and tell whom they speak for.
+    Certificates,
     /// Pass connections on to an API server that is ready.
     Balance {
         /// Where to listen.
@@ -109,6 +111,7 @@ impl NodeArgs {
             | Command::Keys
             | Command::Listeners
             | Command::Programs { .. }
+            | Command::Certificates
             | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
         }
@@ -138,6 +141,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         }
         Command::Programs { names, paths } => {
             let found = programs::look(&root, &names, &paths).map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Certificates => {
+            let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
         Command::Balance { listen, backends, ca } => {

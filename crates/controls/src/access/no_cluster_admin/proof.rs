@@ -1,16 +1,84 @@
-//! Nobody binds `cluster-admin`, or gives everybody a role: not even who holds every right.
+//! Nobody binds `cluster-admin`, or gives everybody a role: not even who holds every right. And no certificate
+//! on any machine makes somebody hold every right by the group that needs no binding.
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Ask, Next, Speaker, Transcript};
+use ringfort_model::act::{Act, Ask, CertFile, Next, Seen, Speaker, Transcript};
+use ringfort_model::certificate::{Authority, CertSeen, Usage};
+use ringfort_model::name::NodeName;
 
-use crate::proof::Scene;
-use crate::proof::tries::{GUARD, Try, all_refused};
+use crate::proof::tries::{GUARD, Try, refused};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
+
+/// The group that may do everything, whatever roles say.
+const MASTERS: &str = "system:masters";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let tries = tries(scene);
+        let good = binding(scene, "RoleBinding", "view", &subject("User", "canary"));
+        let granted = [(Speaker::Unbound, Ask::WouldCreate(good))];
+        refused(course, scene, &granted, &tries)?;
+        let count = no_masters(course, scene)?;
+        let said = format!(
+            "nobody binds cluster-admin or gives everybody a role ({} tries on each of {} servers), and none of {count} certificates on {} machines is one of {MASTERS}",
+            tries.len(),
+            scene.control_planes.len(),
+            scene.machines().count(),
+        );
+        Ok(pass(said, course.so_far()))
+    })
+}
+
+/// Looks at every certificate on every machine, and gives how many the cluster's authority signed.
+fn no_masters(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
+    let look = |node: &NodeName| Act::Certificates { node: node.clone() };
+    let looks = course.step(scene.machines().map(look).collect())?;
+    let authority = scene.authorities.get(&Authority::Cluster).map_or("", |mark| &mark.key_id);
+    let mut gaps = Gaps::default();
+    let mut count = 0;
+    for (node, (_, seen)) in scene.machines().zip(looks) {
+        let Seen::Certificates(files) = seen else {
+            gaps.add(format!("{node}: {}", words(seen)));
+            continue;
+        };
+        let before = count;
+        for CertFile { path, certificate } in files {
+            let Some(certificate) = certificate else {
+                gaps.add(format!("{node}: {path} holds a certificate that is not understood"));
+                continue;
+            };
+            if speaks_for_masters(certificate, authority, scene.now_s) {
+                return Err(fail(
+                    format!("{node}: {path} speaks for {}", certificate.subject),
+                    "take it away; who has copied it may do everything until it ends, or the authority is replaced",
+                ));
+            }
+            count += usize::from(certificate.authority_key_id == authority);
+        }
+        if count == before {
+            gaps.add(format!("{node}: no certificate of the cluster's was found at all"));
+        }
+    }
+    gaps.close()?;
+    Ok(count)
+}
+
+/// One that names no authority may be of the cluster's.
+fn speaks_for_masters(certificate: &CertSeen, authority: &str, now_s: i64) -> bool {
+    let signed = &certificate.authority_key_id;
+    let is_client =
+        certificate.usages.is_empty() || certificate.usages.contains(&Usage::ClientAuth);
+    certificate.subject.organizations.contains(MASTERS)
+        && (signed == authority || signed.is_empty())
+        && is_client
+        && certificate.not_after > now_s
+}
+
+fn tries(scene: &Scene) -> Vec<Try> {
     let one = |what: &str, object: Value| Try::create(what, Speaker::Unbound, object, GUARD);
     let user = subject("User", "canary");
-    let tries = [
+    vec![
         one(
             "bind a user to cluster-admin",
             binding(scene, "ClusterRoleBinding", "cluster-admin", &user),
@@ -49,10 +117,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 &subject("Group", "system:serviceaccounts"),
             ),
         ),
-    ];
-    let good = Ask::WouldCreate(binding(scene, "RoleBinding", "view", &user));
-    let said = "nobody binds cluster-admin or gives everybody a role";
-    all_refused(scene, transcript, &[(Speaker::Unbound, good)], &tries, said)
+    ]
 }
 
 fn subject(kind: &str, name: &str) -> Value {

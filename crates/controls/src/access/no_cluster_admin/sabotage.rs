@@ -14,4 +14,11 @@ pub(super) const ALL: &[Sabotage] = &[
         )],
         also: &["access/admission-objects"],
     },
+    Sabotage {
+        name: "masters",
+        about: "the scheduler of one control plane is made a member of system:masters",
+        on: On::OneControlPlane,
+        harms: &[Harm::Group("/etc/kubernetes/scheduler/client.crt", "system:masters")],
+        also: &[],
+    },
 ];

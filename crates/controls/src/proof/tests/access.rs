@@ -1,13 +1,17 @@
 //! Ways in which identities could be more than they should, one at a time.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, Seen, Sending, Speaker};
+use ringfort_model::act::{Act, Ask, CertFile, Seen, Sending, Speaker};
+use ringfort_model::certificate::{Authority, CertSeen, Subject, Usage};
+use ringfort_model::digest::Digest;
 use ringfort_model::judgement::Decided;
 
 use super::refusals::{REVIEW, reviewed};
 use super::sabotage::fails_alone;
-use super::{case, judge, loaded};
+use super::{case, judge, loaded, scene};
 
 #[test]
 fn the_handed_over_identity_may_not_become_more() {
@@ -50,6 +54,71 @@ fn an_identity_without_any_right_shows_nothing() {
     };
     let judgement = judge(&case("access/admin-is-narrow"), none);
     assert!(judgement.is_err(), "{judgement:?}");
+}
+
+/// The certificates of a machine, of which one is of a group.
+pub(super) fn certificates(group: &str) -> Seen {
+    let of = |group: &str, authority: Authority| CertFile {
+        path: "/root/.kube/config".to_owned(),
+        certificate: Some(CertSeen {
+            authority_key_id: authority.common_name().to_owned(),
+            subject: Subject::member("somebody", group),
+            usages: [Usage::ClientAuth].into(),
+            names: BTreeSet::new(),
+            public_key: Digest::of(b"its own"),
+            not_before: 0,
+            not_after: scene().now_s + 86_400,
+        }),
+    };
+    // What etcd's authority signed says nothing to the API.
+    let others = of("system:masters", Authority::EtcdClient);
+    Seen::Certificates(vec![others, of(group, Authority::Cluster)])
+}
+
+#[test]
+fn no_certificate_on_a_machine_may_do_everything() {
+    let control = "access/no-cluster-admin";
+    fails_alone(control, |act| match act {
+        Act::Certificates { node } if node.as_str() == "w3" => Some(certificates("system:masters")),
+        _ => None,
+    });
+    let check = |change: fn(&mut CertFile), well: bool| {
+        let judgement = judge(&case(control), |act| match act {
+            Act::Certificates { .. } => {
+                let Seen::Certificates(mut files) = certificates("system:masters") else {
+                    return None;
+                };
+                change(&mut files[1]);
+                files.push(CertFile { path: "/own".to_owned(), ..of_cluster() });
+                Some(Seen::Certificates(files))
+            }
+            _ => None,
+        });
+        assert_eq!(matches!(judgement, Ok(Decided::Pass(_))), well, "{judgement:?}");
+    };
+    check(|_| {}, false);
+    check(|file| with(file, |it| it.not_after = 1), true);
+    check(|file| with(file, |it| it.usages = [Usage::ServerAuth].into()), true);
+    check(|file| with(file, |it| it.usages.clear()), false);
+    check(|file| with(file, |it| it.authority_key_id.clear()), false);
+    check(|file| file.certificate = None, false);
+    // A machine without any was not looked at where they are.
+    let judgement = judge(&case(control), |act| match act {
+        Act::Certificates { node } if node.as_str() == "w2" => Some(Seen::Certificates(Vec::new())),
+        _ => None,
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
+}
+
+fn with(file: &mut CertFile, change: fn(&mut CertSeen)) {
+    change(file.certificate.as_mut().unwrap());
+}
+
+fn of_cluster() -> CertFile {
+    match certificates("system:nodes") {
+        Seen::Certificates(mut files) => files.remove(1),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A request for a certificate that was approved and that nobody signed.

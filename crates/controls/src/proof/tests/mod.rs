@@ -137,6 +137,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             path: "/etc/kubernetes/pki/sa.key".to_owned(),
             public_key: Some(Digest::of(b"its own")),
         }]),
+        Act::Certificates { .. } => access::certificates("system:nodes"),
         Act::Ask { ask, speaker, .. } => answer(case, round, speaker, ask),
     }
 }
