@@ -86,7 +86,8 @@ impl By {
                 admission && message.contains(words)
             }
             Self::NodeBounds => {
-                let told = ["is not allowed to", "can only", "can not", "may not"];
+                let told =
+                    ["is not allowed to", "can only", "can not", "may not", "requested token"];
                 status == 403 && (lacks_right || told.iter().any(|words| message.contains(words)))
             }
             Self::Escalation => status == 403 && message.contains(GIVES_MORE),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Ask, Next, Speaker, Transcript};
+use ringfort_model::act::{Ask, Next, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 
 use crate::network::network_policy::USER as ENFORCER;
@@ -14,11 +14,20 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let [own, other, ..] = scene.workers.as_slice() else {
         return gap("no two workers whose identities could be told apart", "add a worker");
     };
-    let node = Speaker::Node(own.clone());
-    let granted = [(node.clone(), Ask::Get(key("v1", "Node", None, own.as_str())))];
-    let mut tries = of_nodes(scene, &node, own.as_str(), other.as_str());
-    tries.extend(of_components(scene));
-    let said = "a node's identity reaches neither other nodes' objects nor Secrets of no pod of its own, and no built-in identity reaches beyond its task";
+    let mut nodes = vec![(own, other, &scene.control_planes[0])];
+    // Some guards do not look at what a control plane's kubelet does.
+    if let [own, other, ..] = scene.control_planes.as_slice() {
+        nodes.push((own, other, other));
+    }
+    let mut granted = Vec::new();
+    let mut tries = of_components(scene);
+    for (own, other, plane) in nodes {
+        let node = Speaker::Node(own.clone());
+        granted.push((node.clone(), Ask::Get(key("v1", "Node", None, own.as_str()))));
+        tries.extend(of_nodes(scene, &node, own.as_str(), other.as_str()));
+        tries.extend(of_others(&node, other.as_str(), plane.as_str()));
+    }
+    let said = "the identity of a worker's and of a control plane's kubelet reaches neither other nodes' objects nor their pods nor Secrets of no pod of its own, and no built-in identity reaches beyond its task";
     all_refused(scene, transcript, &granted, &tries, said)
 }
 
@@ -105,6 +114,77 @@ fn of_nodes(scene: &Scene, node: &Speaker, own: &str, other: &str) -> Vec<Try> {
             restricted,
         ),
         one("make a role", Ask::WouldCreate(role()), lacks),
+    ]
+}
+
+/// What belongs to another node: its pods, of which that of an API server is there on every control plane,
+/// and what its kubelet writes of itself.
+fn of_others(node: &Speaker, other: &str, plane: &str) -> Vec<Try> {
+    let (lacks, restricted) = (By::Authorization, By::NodeBounds);
+    let one = |what: &str, ask: Ask, by: By| Try {
+        what: what.to_owned(),
+        speaker: node.clone(),
+        ask,
+        by,
+    };
+    let name = format!("kube-apiserver-{plane}");
+    let pod = format!("/api/v1/namespaces/kube-system/pods/{name}");
+    let send = |how: Sending, path: String, body: Value| Ask::WouldSend { how, path, body };
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction",
+        "metadata": {"name": name, "namespace": "kube-system"},
+    });
+    let token = |account: &str| {
+        let path = format!("/api/v1/namespaces/kube-system/serviceaccounts/{account}/token");
+        let body =
+            json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        send(Sending::Create, path, body)
+    };
+    let leases = "coordination.k8s.io/v1";
+    let lease = json!({
+        "apiVersion": leases, "kind": "Lease",
+        "metadata": {"name": "canary-node", "namespace": "kube-node-lease"},
+    });
+    let (storage, drivers) = ("storage.k8s.io/v1", json!({"spec": {"drivers": []}}));
+    let csi = json!({
+        "apiVersion": storage, "kind": "CSINode",
+        "metadata": {"name": "canary-node"}, "spec": {"drivers": []},
+    });
+    let state = json!({"status": {"message": "canary"}});
+    let ready = json!({"status": {"phase": "Terminated"}});
+    let renewed = json!({"spec": {"holderIdentity": "canary"}});
+    let renew = key(leases, "Lease", Some("kube-node-lease"), other);
+    vec![
+        one(
+            "delete another node's pod",
+            Ask::WouldDelete(key("v1", "Pod", Some("kube-system"), &name)),
+            restricted,
+        ),
+        one(
+            "say how another node's pod is",
+            send(Sending::Merge, format!("{pod}/status"), state),
+            restricted,
+        ),
+        one(
+            "evict another node's pod",
+            send(Sending::Create, format!("{pod}/eviction"), eviction),
+            restricted,
+        ),
+        one(
+            "say how another node is",
+            send(Sending::Merge, format!("/api/v1/nodes/{other}/status"), ready),
+            restricted,
+        ),
+        one("renew another node's lease", Ask::WouldPatch { of: renew, patch: renewed }, lacks),
+        one("make another node's lease", Ask::WouldCreate(lease), restricted),
+        one(
+            "change another node's drivers",
+            Ask::WouldPatch { of: key(storage, "CSINode", None, other), patch: drivers },
+            lacks,
+        ),
+        one("name another node's drivers", Ask::WouldCreate(csi), restricted),
+        one("get a token of an account without its pod", token("coredns"), restricted),
+        one("get a token of a controller", token("namespace-controller"), lacks),
     ]
 }
 

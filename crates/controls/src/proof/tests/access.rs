@@ -201,6 +201,31 @@ fn nobody_touches_what_is_like_the_guards() {
     assert_eq!(left, 0);
 }
 
+/// What belongs to another node is tried by a worker's kubelet and by a control plane's.
+#[test]
+fn no_kubelet_reaches_what_belongs_to_another_node() {
+    let control = "access/node-and-rbac";
+    fails_alone(control, |act| of_node(act, "w1", "/pods/kube-apiserver-cp1/eviction"));
+    fails_alone(control, |act| of_node(act, "cp1", "/pods/kube-apiserver-cp2/status"));
+    fails_alone(control, |act| of_node(act, "cp1", "/serviceaccounts/coredns/token"));
+    fails_alone(control, |act| match act {
+        Act::Ask { speaker: Speaker::Node(node), ask: Ask::WouldDelete(key), .. }
+            if node.as_str() == "cp1" && key.kind == "Pod" =>
+        {
+            Some(Seen::Done)
+        }
+        _ => None,
+    });
+    fails_alone(control, |act| match act {
+        Act::Ask { speaker: Speaker::Node(_), ask: Ask::WouldPatch { of, .. }, .. }
+            if of.kind == "Lease" =>
+        {
+            Some(Seen::Refused { status: 404, message: "there is none".to_owned() })
+        }
+        _ => None,
+    });
+}
+
 /// Lets who holds every right delete what is at an address.
 fn deletes(act: &Act, part: &str) -> Option<Seen> {
     match act {
@@ -209,6 +234,17 @@ fn deletes(act: &Act, part: &str) -> Option<Seen> {
             ask: Ask::WouldSend { how: Sending::Delete, path, .. },
             ..
         } => path.contains(part).then_some(Seen::Done),
+        _ => None,
+    }
+}
+
+fn of_node(act: &Act, name: &str, ends: &str) -> Option<Seen> {
+    match act {
+        Act::Ask { speaker: Speaker::Node(node), ask: Ask::WouldSend { path, .. }, .. }
+            if node.as_str() == name && path.ends_with(ends) =>
+        {
+            Some(Seen::Done)
+        }
         _ => None,
     }
 }
