@@ -20,7 +20,7 @@ use crate::perform::refusal;
 /// whom it does not know.
 const NOT_THEIRS: &str = "/api/v1/namespaces/kube-system/secrets";
 
-/// The pauses before a token is shown whose Secret is gone: a server keeps for ten seconds whom it knew.
+/// The pauses before a token is shown that is bound to what is gone: a server keeps for ten seconds whom it knew.
 const GONE_PAUSES: [Duration; 3] =
     [Duration::from_secs(2), Duration::from_secs(11), Duration::from_secs(11)];
 
@@ -31,21 +31,14 @@ pub(crate) async fn of_account(
     wish: &TokenWish,
 ) -> Result<Seen, String> {
     let mut spec = json!({"audiences": wish.audiences, "expirationSeconds": wish.seconds});
-    let secret = wish.bound.as_ref().map(|name| ObjectKey {
-        api_version: "v1".to_owned(),
-        kind: "Secret".to_owned(),
-        namespace: Some(wish.namespace.clone()),
-        name: name.clone(),
-    });
-    if let Some(secret) = &secret {
-        let object = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": secret.name, "namespace": wish.namespace},
-        });
-        let made = server.create(&object).await.map_err(|e| e.to_string())?;
+    let bound = match &wish.bound {
+        Some(object) => Some(server.create(object).await.map_err(|e| e.to_string())?),
+        None => None,
+    };
+    if let Some(made) = &bound {
         spec["boundObjectRef"] = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "name": secret.name, "uid": made["metadata"]["uid"],
+            "apiVersion": made["apiVersion"], "kind": made["kind"],
+            "name": made["metadata"]["name"], "uid": made["metadata"]["uid"],
         });
     }
     let path =
@@ -66,11 +59,11 @@ pub(crate) async fn of_account(
     };
     let token = answer["status"]["token"].as_str().ok_or("the server gave no token")?;
     let token = Secret::new(token.to_owned());
-    if let Some(secret) = &secret {
-        server.delete(secret).await.map_err(|e| e.to_string())?;
+    if let Some(made) = &bound {
+        server.delete(&key(made)).await.map_err(|e| e.to_string())?;
     }
     let audiences = answer["spec"]["audiences"].as_array().into_iter().flatten();
-    let status = match &wish.bound {
+    let status = match &bound {
         None => statuses(site, &token).await?,
         // Servers hear that an object is gone a moment later, and keep what they found for a while.
         Some(_) => {
@@ -91,6 +84,16 @@ pub(crate) async fn of_account(
         status,
     };
     Ok(Seen::Token(seen))
+}
+
+fn key(object: &Value) -> ObjectKey {
+    let text = |at: &str| object.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    ObjectKey {
+        api_version: text("/apiVersion").unwrap_or_default(),
+        kind: text("/kind").unwrap_or_default(),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name").unwrap_or_default(),
+    }
 }
 
 /// How long a bootstrap token would live that is left behind.

@@ -162,6 +162,6 @@ pub struct TokenWish {
     pub audiences: Vec<String>,
     /// How long it should live, in seconds.
     pub seconds: u64,
-    /// The Secret it lives and dies with, if any.
-    pub bound: Option<String>,
+    /// What it lives and dies with, if anything: an object that is made for it and taken away.
+    pub bound: Option<Value>,
 }

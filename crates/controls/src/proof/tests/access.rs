@@ -11,7 +11,7 @@ use ringfort_model::judgement::Decided;
 
 use super::refusals::{REVIEW, reviewed};
 use super::sabotage::fails_alone;
-use super::{case, judge, loaded, scene};
+use super::{case, judge, loaded, scene, token};
 
 #[test]
 fn the_handed_over_identity_may_not_become_more() {
@@ -199,6 +199,18 @@ fn nobody_touches_what_is_like_the_guards() {
     });
     assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
     assert_eq!(left, 0);
+}
+
+#[test]
+fn a_token_dies_with_its_pod() {
+    fails_alone("access/service-account-tokens", |act| match act {
+        Act::TryToken { wish, .. }
+            if wish.bound.as_ref().is_some_and(|object| object["kind"] == "Pod") =>
+        {
+            Some(token(wish.seconds, 403))
+        }
+        _ => None,
+    });
 }
 
 /// What belongs to another node is tried by a worker's kubelet and by a control plane's.
