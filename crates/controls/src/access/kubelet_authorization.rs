@@ -36,7 +36,7 @@ pub static CONTROL: Control = Control {
 };
 
 /// The user that API servers are to kubelets; of no group, and least of all of `system:masters`.
-const CLIENT: &str = "kube-apiserver-kubelet-client";
+pub(crate) const CLIENT: &str = "kube-apiserver-kubelet-client";
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {
     draft.everywhere(|at| {

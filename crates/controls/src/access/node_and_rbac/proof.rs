@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use ringfort_model::act::{Ask, Next, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 
+use crate::access::kubelet_authorization::CLIENT as KUBELET_CLIENT;
 use crate::network::network_policy::USER as ENFORCER;
 use crate::proof::tries::{By, Try, all_refused};
 use crate::proof::{Scene, gap};
@@ -21,6 +22,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     }
     let mut granted = Vec::new();
     let mut tries = of_components(scene);
+    tries.extend(beyond());
     for (own, other, plane) in nodes {
         let node = Speaker::Node(own.clone());
         granted.push((node.clone(), Ask::Get(key("v1", "Node", None, own.as_str()))));
@@ -207,15 +209,15 @@ fn of_components(scene: &Scene) -> Vec<Try> {
         "spec": {"containers": [{"name": "canary", "image": scene.probe_image}]},
     }));
     vec![
-        one(component("system:kube-scheduler"), "list Secrets", list("Secret")),
-        one(component("system:kube-scheduler"), "make a pod", pod.clone()),
-        one(component("system:kube-proxy"), "list Secrets", list("Secret")),
-        one(component("system:kube-proxy"), "list pods", list("Pod")),
+        one(component(SCHEDULER), "list Secrets", list("Secret")),
+        one(component(SCHEDULER), "make a pod", pod.clone()),
+        one(component(PROXY), "list Secrets", list("Secret")),
+        one(component(PROXY), "list pods", list("Pod")),
         one(component(ENFORCER), "list Secrets", list("Secret")),
         one(component(ENFORCER), "list ConfigMaps", list("ConfigMap")),
         one(component(ENFORCER), "list nodes", list("Node")),
         one(component(ENFORCER), "make a pod", pod.clone()),
-        one(component("system:kube-controller-manager"), "make a role", Ask::WouldCreate(role())),
+        one(component(CONTROLLERS), "make a role", Ask::WouldCreate(role())),
         one(account("kube-system", "coredns"), "list Secrets", list("Secret")),
         one(account("kube-system", "coredns"), "list nodes", list("Node")),
         one(account(&scene.namespace, "default"), "list pods", list("Pod")),
@@ -223,6 +225,45 @@ fn of_components(scene: &Scene) -> Vec<Try> {
         one(account(&scene.namespace, "default"), "make a pod", pod),
         one(component("canary"), "list namespaces", list("Namespace")),
     ]
+}
+
+const CONTROLLERS: &str = "system:kube-controller-manager";
+const SCHEDULER: &str = "system:kube-scheduler";
+const PROXY: &str = "system:kube-proxy";
+const SIGNERS: (&str, &str) = ("certificates.k8s.io", "signers");
+const POLICIES: (&str, &str) = ("admissionregistration.k8s.io", "validatingadmissionpolicies");
+const ROLES: (&str, &str) = ("rbac.authorization.k8s.io", "clusterroles");
+
+/// A right that an identity must not have: whose, in words, the verb, and of what.
+type Beyond = (&'static str, &'static str, &'static str, (&'static str, &'static str));
+
+/// What lies beyond the task of each identity of which a certificate is on machines, but for kubelets'.
+const BEYOND: [Beyond; 19] = [
+    (CONTROLLERS, "make pods", "create", ("", "pods")),
+    (CONTROLLERS, "run commands in pods", "create", ("", "pods/exec")),
+    (CONTROLLERS, "delete nodes", "delete", ("", "nodes")),
+    (CONTROLLERS, "approve certificates", "approve", SIGNERS),
+    (CONTROLLERS, "sign certificates", "sign", SIGNERS),
+    (CONTROLLERS, "impersonate users", "impersonate", ("", "users")),
+    (CONTROLLERS, "bind roles", "bind", ROLES),
+    (CONTROLLERS, "change admission", "patch", POLICIES),
+    (SCHEDULER, "read Secrets", "get", ("", "secrets")),
+    (SCHEDULER, "get tokens", "create", ("", "serviceaccounts/token")),
+    (SCHEDULER, "change nodes", "patch", ("", "nodes")),
+    (SCHEDULER, "run commands in pods", "create", ("", "pods/exec")),
+    (SCHEDULER, "change admission", "patch", POLICIES),
+    (PROXY, "change services", "update", ("", "services")),
+    (PROXY, "change nodes", "patch", ("", "nodes")),
+    (KUBELET_CLIENT, "list Secrets", "list", ("", "secrets")),
+    (KUBELET_CLIENT, "make pods", "create", ("", "pods")),
+    (KUBELET_CLIENT, "delete nodes", "delete", ("", "nodes")),
+    (KUBELET_CLIENT, "make roles", "create", ROLES),
+];
+
+fn beyond() -> impl Iterator<Item = Try> {
+    BEYOND.iter().map(|(user, what, verb, of)| {
+        Try::right(*what, Speaker::Component((*user).to_owned()), verb, *of)
+    })
 }
 
 fn role() -> Value {

@@ -268,6 +268,26 @@ fn of_admin(act: &Act) -> Option<&Ask> {
     }
 }
 
+#[test]
+fn no_component_is_more_than_its_task() {
+    let control = "access/node-and-rbac";
+    let check = |user: &str, verb: &str| {
+        let judgement = judge(&case(control), |act| match act {
+            Act::Ask {
+                speaker: Speaker::Component(name), ask: Ask::WouldCreate(review), ..
+            } => {
+                let of = &review["spec"]["resourceAttributes"];
+                (name == user && of["verb"] == verb).then(|| reviewed(review, true))
+            }
+            _ => None,
+        });
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{user} {verb}: {judgement:?}");
+    };
+    check("system:kube-controller-manager", "sign");
+    check("system:kube-scheduler", "patch");
+    check("kube-apiserver-kubelet-client", "list");
+}
+
 /// Grants a right where it is asked for.
 fn right(act: &Act, verb: &str) -> Option<Seen> {
     let wanted = |review: &Value| review["spec"]["resourceAttributes"]["verb"] == verb;
