@@ -13,8 +13,8 @@ use crate::net::Cidr;
 pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
-    CertFile, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol, Scanned,
-    Seen, TokenSeen,
+    CertFile, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol,
+    Scanned, Seen, TokenSeen,
 };
 
 /// What a proof wants next.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, CertFile, Seen, Sending, Speaker};
-use ringfort_model::certificate::{Authority, CertSeen, Subject, Usage};
+use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::Decided;
 
@@ -66,6 +66,7 @@ pub(super) fn certificates(group: &str) -> Seen {
             usages: [Usage::ClientAuth].into(),
             names: BTreeSet::new(),
             public_key: Digest::of(b"its own"),
+            key_kind: ECDSA_P256.to_owned(),
             not_before: 0,
             not_after: scene().now_s + 86_400,
         }),
