@@ -214,8 +214,9 @@ const (
 	tellFrom = 500 * time.Millisecond
 )
 
-// write counts up in a ConfigMap, through the Service of the API, for as long as it runs. It prints each
-// pause between two writes that were acknowledged, and once a second how far it got.
+// write counts up in a ConfigMap, through the Service of the API, for as long as it runs. Once a second it
+// prints how far it got, or for how long it has waited since the last write that was acknowledged: a pause
+// is told while it lasts, since it may never end, and once more when it is over.
 func write(name string) error {
 	read := func(file string) string {
 		text, _ := os.ReadFile(account + file)
@@ -248,26 +249,43 @@ func write(name string) error {
 		}
 		return nil
 	}
-	last, told := time.Now(), time.Now()
-	for count := 1; ; {
-		if err := patch(count); err != nil {
+	record := record{told: time.Now()}
+	for {
+		err := patch(record.count + 1)
+		if err != nil {
 			// What does not answer is left, as every client does in the end.
 			transport.CloseIdleConnections()
-			time.Sleep(rhythm)
-			continue
 		}
-		now := time.Now()
-		if pause := now.Sub(last); count > 1 && pause >= tellFrom {
-			fmt.Println("pause", pause.Milliseconds())
-		}
-		if now.Sub(told) >= time.Second {
-			fmt.Println("acknowledged", count)
-			told = now
-		}
-		last = now
-		count++
+		fmt.Print(record.note(time.Now(), err == nil))
 		time.Sleep(rhythm)
 	}
+}
+
+// record is what a writer remembers: how many writes were acknowledged, when the last of them was, and
+// when it printed something.
+type record struct {
+	count      int
+	last, told time.Time
+}
+
+// note takes down a write that ended now, and gives the lines that are to be printed of it. Before the
+// first that was acknowledged there is no pause.
+func (record *record) note(now time.Time, acknowledged bool) string {
+	var lines string
+	waited, due := now.Sub(record.last), now.Sub(record.told) >= time.Second
+	if record.count > 0 && waited >= tellFrom && (acknowledged || due) {
+		lines = fmt.Sprintln("pause", waited.Milliseconds())
+		record.told = now
+	}
+	if acknowledged {
+		record.count++
+		record.last = now
+		if due {
+			lines += fmt.Sprintln("acknowledged", record.count)
+			record.told = now
+		}
+	}
+	return lines
 }
 
 // each asks every question, prints one line an answer, and fails if one failed.
