@@ -14,3 +14,4 @@ mod rehearse;
 pub mod secretbox;
 pub mod silence;
 mod token;
+mod writer;

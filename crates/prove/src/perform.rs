@@ -153,15 +153,17 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         }
         Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
         Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
-        Act::Rehearse { stop, part, through, namespace, down_ms } => {
-            let writers = through.iter().map(|node| way(&site.balancers, node).map(|it| &**it));
-            let writers = writers.collect::<Result<Vec<_>, _>>()?;
+        Act::Rehearse { stop, part, through, namespace, down_ms, writes_on_ms } => {
+            let writer = |node| way(&site.balancers, node).map(|cluster| (node, &**cluster));
+            let writers = through.iter().map(writer).collect::<Result<_, _>>()?;
             let server = match part {
                 Part::Balancer => way(&site.balancers, stop)?,
                 Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
             };
             let down = Duration::from_millis(*down_ms);
-            let stopped = rehearse::Stopped { part: *part, host: host(stop)?, server, down };
+            let writes_on = writes_on_ms.map(Duration::from_millis);
+            let host = host(stop)?;
+            let stopped = rehearse::Stopped { part: *part, host, server, down, writes_on };
             rehearse::rehearse(&stopped, &writers, namespace, stop, halt).await.map(Seen::Load)
         }
     }

@@ -3,11 +3,11 @@
 //! A machine on which something is stopped starts it again by itself, should nobody tell it to: the
 //! operator may be killed, or lose its way to the machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use ringfort_api::Cluster;
 use ringfort_host::Host;
@@ -16,6 +16,7 @@ use ringfort_model::name::NodeName;
 
 use crate::etcd;
 use crate::halt::Halt;
+use crate::writer::{Times, Writer, millis};
 
 /// What is told to a machine, in the order in which it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,12 +86,12 @@ pub(crate) async fn regain(host: &Host) -> Result<(), String> {
     run(host, &orders.disarm).await
 }
 
-/// Writes begin so long before the stop, and go on so long after the recovery.
+/// Writes go on for so long before the stop, and after the recovery.
 const LEAD: Duration = Duration::from_millis(1_500);
-/// Time between two writes.
-const PACE: Duration = Duration::from_millis(100);
-/// A write that takes longer counts as not acknowledged.
-const WRITE_LIMIT: Duration = Duration::from_secs(5);
+/// How long writers may take to go on after the recovery.
+const AFTER_LIMIT: Duration = Duration::from_secs(10);
+/// The pause between two looks at whether everybody writes on.
+const LOOK_PACE: Duration = Duration::from_millis(100);
 /// The pause between two looks at whether it has come back.
 const RECOVERY_PACE: Duration = Duration::from_millis(300);
 /// How long the control plane may take to come back: longer than the 240 s that its startup probe gives
@@ -103,7 +104,10 @@ pub(crate) struct Stopped<'a> {
     pub(crate) host: &'a Host,
     /// Who says that it serves again.
     pub(crate) server: &'a Cluster,
+    /// For how long, at most.
     pub(crate) down: Duration,
+    /// For how long everybody has to write on for it to be started sooner.
+    pub(crate) writes_on: Option<Duration>,
 }
 
 impl Stopped<'_> {
@@ -115,11 +119,11 @@ impl Stopped<'_> {
     }
 }
 
-/// Stops a part of a cluster, writes through balancers meanwhile, and starts it again in any case. If it
-/// is halted, the start comes at once.
+/// Stops a part of a cluster, writes through machines' balancers meanwhile, and starts it again in any
+/// case. If it is halted, the start comes at once.
 pub(crate) async fn rehearse(
     stopped: &Stopped<'_>,
-    writers: &[&Cluster],
+    through: &BTreeMap<&NodeName, &Cluster>,
     namespace: &str,
     stop: &NodeName,
     halt: &Halt,
@@ -127,59 +131,77 @@ pub(crate) async fn rehearse(
     let over = AtomicBool::new(false);
     let orders = Orders::for_part(stopped.part);
     let prefix = format!("load-{stop}-{:?}", stopped.part).to_lowercase();
+    let writer = |(at, cluster): (usize, &&Cluster)| {
+        Writer::new(*cluster, namespace, format!("{prefix}-{at}"))
+    };
+    let writers: Vec<Writer<'_>> = through.values().enumerate().map(writer).collect();
+    let writes_on = async |since, time, limit| {
+        let everybody = || writers.iter().all(|writer| writer.goes_on(since, time));
+        until(everybody, limit, halt).await
+    };
     let fault = async {
         let is_ready = async || stopped.is_ready().await;
         let run = async |command: &str| run(stopped.host, command).await;
-        let came_back = match halt.rest(LEAD).await {
-            Ok(()) => down_and_up(&orders, run, is_ready, stopped.down, halt).await,
+        let down = async |since| match stopped.writes_on {
+            Some(time) => writes_on(since, time, stopped.down).await,
+            None => halt.rest(stopped.down).await,
+        };
+        let times = match halt.rest(LEAD).await {
+            Ok(()) => down_and_up(&orders, run, is_ready, down, halt).await,
             Err(why) => Err(why),
         };
-        // What follows the recovery shows nothing more where there was none.
-        let _ = halt.rest(LEAD).await;
+        if let Ok(times) = &times {
+            // Who is halted here has seen all of the fault.
+            let _ = writes_on(times.back, LEAD, AFTER_LIMIT).await;
+        }
         over.store(true, Ordering::Relaxed);
-        came_back
+        times
     };
-    let writes = writers.iter().enumerate().map(|(at, writer)| {
-        let prefix = format!("{prefix}-{at}");
-        let over = &over;
-        async move { write(writer, namespace, &prefix, over).await }
-    });
-    let (written, recovery) = tokio::join!(futures::future::join_all(writes), fault);
-    let recovery = recovery?;
-    let first = writers.first().ok_or("nobody writes")?;
-    let there = names(first, namespace).await?;
-    let written = written.into_iter().fold(Written::default(), Written::and);
-    let lost = written.acknowledged.iter().filter(|name| !there.contains(*name)).count();
+    let writing = futures::future::join_all(writers.iter().map(|writer| writer.write(&over)));
+    let (_, times) = tokio::join!(writing, fault);
+    let times = times?;
+    let there = names(through.values().next().ok_or("nobody writes")?, namespace).await?;
+    let met = through.keys().zip(&writers);
     Ok(Load {
-        tried: written.tried,
-        acknowledged: written.acknowledged.len() as u64,
-        lost: lost as u64,
-        longest_pause_ms: millis(written.longest_pause),
-        recovery_ms: millis(recovery),
+        writers: met.map(|(node, writer)| ((*node).clone(), writer.met(&times, &there))).collect(),
+        down_ms: millis(times.started - times.stopped),
+        recovery_ms: millis(times.back - times.started),
     })
 }
 
-/// Stops what is to be stopped and starts it again; gives how long it took to come back.
+/// Rests until something is as it should be, or until it has taken too long.
+async fn until(is_so: impl Fn() -> bool, limit: Duration, halt: &Halt) -> Result<(), String> {
+    let begun = Instant::now();
+    while !is_so() && begun.elapsed() < limit {
+        halt.rest(LOOK_PACE).await?;
+    }
+    Ok(())
+}
+
+/// Stops what is to be stopped and starts it again when `down` says so; gives when it was stopped, told to
+/// start, and back.
 async fn down_and_up(
     orders: &Orders,
     run: impl AsyncFn(&str) -> Result<(), String>,
     is_ready: impl AsyncFn() -> bool,
-    down: Duration,
+    down: impl AsyncFn(Instant) -> Result<(), String>,
     halt: &Halt,
-) -> Result<Duration, String> {
+) -> Result<Times, String> {
     run(&orders.arm).await?;
-    let stopped = match run(&orders.stop).await {
-        Ok(()) => halt.rest(down).await,
+    let ended = run(&orders.stop).await;
+    let stopped = Instant::now();
+    let ended = match ended {
+        Ok(()) => down(stopped).await,
         Err(why) => Err(why),
     };
-    let start = Instant::now();
+    let started = Instant::now();
     // Where this fails, the machine does it by itself.
     run(&orders.start).await?;
     run(&orders.disarm).await?;
-    stopped?;
-    while start.elapsed() < RECOVERY_LIMIT {
+    ended?;
+    while started.elapsed() < RECOVERY_LIMIT {
         if is_ready().await {
-            return Ok(start.elapsed());
+            return Ok(Times { stopped, started, back: Instant::now() });
         }
         halt.rest(RECOVERY_PACE).await?;
     }
@@ -191,45 +213,6 @@ async fn run(host: &Host, command: &str) -> Result<(), String> {
     if output.ok() { Ok(()) } else { Err(output.complaint()) }
 }
 
-#[derive(Default)]
-struct Written {
-    tried: u64,
-    acknowledged: BTreeSet<String>,
-    longest_pause: Duration,
-}
-
-impl Written {
-    /// What two writers wrote. The longest pause is that of whoever waited longest.
-    fn and(mut self, other: Self) -> Self {
-        self.tried += other.tried;
-        self.acknowledged.extend(other.acknowledged);
-        self.longest_pause = self.longest_pause.max(other.longest_pause);
-        self
-    }
-}
-
-async fn write(cluster: &Cluster, namespace: &str, prefix: &str, over: &AtomicBool) -> Written {
-    let mut written = Written::default();
-    let mut last = Instant::now();
-    while !over.load(Ordering::Relaxed) {
-        written.tried += 1;
-        let name = format!("{prefix}-{}", written.tried);
-        let object = json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": name, "namespace": namespace},
-        });
-        let write = tokio::time::timeout(WRITE_LIMIT, cluster.create(&object)).await;
-        if let Ok(Ok(_)) = write {
-            written.longest_pause = written.longest_pause.max(last.elapsed());
-            last = Instant::now();
-            written.acknowledged.insert(name);
-        }
-        tokio::time::sleep(PACE).await;
-    }
-    written.longest_pause = written.longest_pause.max(last.elapsed());
-    written
-}
-
 async fn names(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>, String> {
     let listed = cluster.list("v1", "ConfigMap", Some(namespace), None).await;
     let name = |object: &Value| {
@@ -238,16 +221,12 @@ async fn names(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>, S
     Ok(listed.map_err(|error| error.to_string())?.iter().filter_map(name).collect())
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
-    use super::{Halt, Orders, Part, down_and_up};
+    use super::{Halt, Orders, Part, down_and_up, until};
 
     /// Rehearses on a machine where one command fails; Ctrl-C is pressed as soon as `pressed` is done.
     fn check(fails: &str, pressed: &str, expected: &[&str], said: Result<(), &str>) {
@@ -263,11 +242,15 @@ mod tests {
         };
         let is_ready = async || pressed.is_empty();
         let day = Duration::from_secs(86_400);
-        let down = if pressed == orders.stop { day } else { Duration::ZERO };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let ended = runtime.block_on(down_and_up(&orders, run, is_ready, down, &halt));
+        let time = if pressed == orders.stop { day } else { Duration::ZERO };
+        let down = async |_| halt.rest(time).await;
+        let ended = runtime().block_on(down_and_up(&orders, run, is_ready, down, &halt));
         assert_eq!(ended.map(|_| ()), said.map_err(str::to_owned), "{fails:?} {pressed:?}");
         assert_eq!(*done.borrow(), expected, "{fails:?} {pressed:?}");
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
     }
 
     fn orders() -> Orders {
@@ -290,6 +273,17 @@ mod tests {
         check("arm", "", &["arm"], Err("it failed"));
         check("start", "", &["arm", "stop", "start"], Err("it failed"));
         check("", "start", &all, Err("interrupted"));
+    }
+
+    #[test]
+    fn what_is_awaited_is_so_or_takes_too_long_or_is_interrupted() {
+        let (call, halt) = Halt::new();
+        let day = Duration::from_secs(86_400);
+        let wait = |is_so: bool, limit| runtime().block_on(until(|| is_so, limit, &halt));
+        assert_eq!(wait(true, day), Ok(()));
+        assert_eq!(wait(false, Duration::ZERO), Ok(()));
+        call.send(true).unwrap();
+        assert_eq!(wait(false, day), Err("interrupted".to_owned()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
     CertFile, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol,
-    Scanned, Seen, TokenSeen,
+    Scanned, Seen, TokenSeen, Writes,
 };
 
 /// What a proof wants next.
@@ -63,8 +63,11 @@ pub enum Act {
         through: Vec<NodeName>,
         /// The namespace for the writes.
         namespace: String,
-        /// How long it stays stopped, in milliseconds.
+        /// How long it stays stopped, in milliseconds: at most, where writes go on meanwhile.
         down_ms: u64,
+        /// For how long everybody has to write on, in milliseconds, for it to be started sooner; none where
+        /// nobody can.
+        writes_on_ms: Option<u64>,
     },
     /// Begins to count what arrives on a machine from outside.
     Listen {
@@ -174,6 +177,9 @@ pub enum Act {
         ms: u64,
     },
 }
+
+/// How long a write of a rehearsal may take, in milliseconds. Then it is given up, and another is sent.
+pub const WRITE_LIMIT_MS: u64 = 5_000;
 
 /// A part of the cluster that is stopped in a rehearsal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

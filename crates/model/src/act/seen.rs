@@ -87,16 +87,29 @@ pub enum Seen {
 /// What a steady load of writes met.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Load {
+    /// What each writer met, by the machine through whose balancer it wrote.
+    pub writers: BTreeMap<NodeName, Writes>,
+    /// From when the part was stopped until it was told to start, in milliseconds.
+    pub down_ms: u64,
+    /// From starting the part again until it was ready, in milliseconds.
+    pub recovery_ms: u64,
+}
+
+/// What one writer met.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Writes {
     /// Writes that were tried.
     pub tried: u64,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
+    /// Those of them that were sent, and acknowledged, while the part was stopped.
+    pub while_down: u64,
+    /// Those of them that were sent after it was back.
+    pub after: u64,
     /// Acknowledged writes that were not there afterwards.
     pub lost: u64,
-    /// Longest time between two acknowledgements, in milliseconds.
+    /// Longest time between two acknowledgements, or since the last, in milliseconds.
     pub longest_pause_ms: u64,
-    /// From starting the containers again until the server was ready, in milliseconds.
-    pub recovery_ms: u64,
 }
 
 /// What arrived on a machine from outside.

@@ -12,6 +12,11 @@ use crate::draft::{Component, Place, Scheme, Shape};
 /// Where etcd is asked for its health and its metrics; in plain, so on loopback.
 const HEALTH: ([u8; 4], u16) = ([127, 0, 0, 1], 2381);
 
+/// How often a leader says that it is there, and for how long a member misses that at least before it asks
+/// for votes, in milliseconds. A busy disk or processor must not cost an election.
+const HEARTBEAT_MS: u64 = 250;
+pub(crate) const ELECTION_TIMEOUT_MS: u64 = 2_500;
+
 pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     let etcd = Component::Etcd;
     let shape = Shape {
@@ -32,9 +37,8 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     at.flag(etcd, "--initial-advertise-peer-urls", format!("https://{address}:2380"));
     at.flag(etcd, "--initial-cluster-token", &spec.name);
     founding(spec, at);
-    // A busy disk or processor must not cost an election.
-    at.flag(etcd, "--heartbeat-interval", 250);
-    at.flag(etcd, "--election-timeout", 2500);
+    at.flag(etcd, "--heartbeat-interval", HEARTBEAT_MS);
+    at.flag(etcd, "--election-timeout", ELECTION_TIMEOUT_MS);
     // A member whose data differ from the others' must not serve them.
     at.flag(etcd, "--feature-gates", "InitialCorruptCheck=true");
     // API servers ask for a recent revision; without progress they would wait.

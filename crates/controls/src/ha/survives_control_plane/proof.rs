@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Part, Seen, Transcript};
 
+use crate::ha::rehearsal::{
+    ELECTION_MS, PAUSE_LIMIT, PAUSE_LIMIT_MS, Rehearsal, Sum, WRITES_ON_MS, seconds,
+};
 use crate::proof::{Course, Gaps, Scene, course, fail, pass, pod, words};
 
-/// How long a control plane stays stopped, in milliseconds: longer than a leader election of etcd.
-const DOWN_MS: u64 = 4_000;
-/// The longest pause that passes, in milliseconds: one election of etcd's leader (2.5 s), the
-/// balancer's health check (2 s) and one retried request.
-const PAUSE_LIMIT_MS: u64 = 10_000;
-/// The same for a pod: the Service leads to a server that is gone until its lease of 15 s has ended, and to
-/// each of the others at the next try.
-const POD_PAUSE_LIMIT_MS: u64 = 20_000;
+/// How long the API's Service leads to a server that is gone, in milliseconds: until its lease has ended,
+/// which API servers give each other for that long.
+const LEASE_MS: u64 = 15_000;
+/// The longest pause of a pod that passes: that, and an election of etcd.
+const POD_PAUSE_LIMIT_MS: u64 = LEASE_MS + ELECTION_MS;
 /// Looks before giving up on the pod's first write.
 const LOOKS: (usize, u64) = (120, 500);
 /// The pod, its account, and what it counts up.
@@ -22,60 +22,47 @@ const WRITER: &str = "canary-writer";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
-        let mut gaps = Gaps::default();
+        let (mut gaps, mut sum) = (Gaps::default(), Sum::default());
         begin(course, scene, &mut gaps)?;
-        let (mut acknowledged, mut longest_ms) = (0, 0);
         for stop in &scene.control_planes {
-            let act = Act::Rehearse {
+            let rehearsal = Rehearsal {
                 stop: stop.clone(),
                 part: Part::ControlPlane,
                 through: scene.workers.clone(),
-                namespace: scene.namespace.clone(),
-                down_ms: DOWN_MS,
+                // Who may pause for longer has to be seen to write on, too.
+                down_ms: POD_PAUSE_LIMIT_MS + WRITES_ON_MS,
+                writes_on_ms: Some(WRITES_ON_MS),
+                limit_ms: PAUSE_LIMIT_MS,
             };
-            for (_, seen) in course.step(vec![act])? {
-                match seen {
-                    Seen::Load(load) if load.acknowledged == 0 => {
-                        gaps.add(format!("{stop}: no write was acknowledged at all"));
-                    }
-                    Seen::Load(load) if load.lost > 0 => {
-                        let said = format!(
-                            "{stop} stopped: {} of {} acknowledged writes were lost",
-                            load.lost, load.acknowledged
-                        );
-                        let fix = "do not use this cluster: etcd's members must agree";
-                        return Ok(fail(said, fix));
-                    }
-                    Seen::Load(load) if load.longest_pause_ms > PAUSE_LIMIT_MS => {
-                        let pause_s = load.longest_pause_ms as f64 / 1e3;
-                        return Ok(fail(
-                            format!("{stop} stopped: writes paused for {pause_s:.1} s"),
-                            "look at the balancers on the workers and at the other control planes",
-                        ));
-                    }
-                    Seen::Load(load) => {
-                        acknowledged += load.acknowledged;
-                        longest_ms = longest_ms.max(load.longest_pause_ms);
-                    }
-                    other => gaps.add(format!("{stop}: {}", words(other))),
+            for (_, seen) in course.step(vec![rehearsal.act(scene)])? {
+                if let Some(wrong) = rehearsal.judge(seen, &mut gaps, &mut sum) {
+                    let fix = "look at the balancers on the workers and at the other control planes";
+                    return Ok(fail(format!("{stop} stopped: {wrong}"), fix));
                 }
             }
         }
         let written = written(course, scene, &mut gaps)?;
         gaps.close()?;
-        let names: Vec<_> = scene.control_planes.iter().map(|node| node.as_str()).collect();
-        let said = format!(
-            "{} stopped in turn; 0 of {acknowledged} acknowledged writes lost, longest pause {:.1} s; a pod's {} writes through the Service: 0 lost, longest pause {}",
-            names.join(", "),
-            longest_ms as f64 / 1e3,
-            written.acknowledged,
-            match written.longest_pause_ms {
-                0 => "under 0.5 s".to_owned(),
-                pause => format!("{:.1} s", pause as f64 / 1e3),
-            },
-        );
-        Ok(pass(said, course.so_far()))
+        Ok(pass(said(scene, &sum, &written), course.so_far()))
     })
+}
+
+fn said(scene: &Scene, sum: &Sum, written: &Written) -> String {
+    let names: Vec<_> = scene.control_planes.iter().map(|node| node.as_str()).collect();
+    format!(
+        "{} stopped in turn, for {} at least, and every worker wrote on meanwhile; 0 of {} acknowledged writes lost, longest pause {} ({} is the most: {PAUSE_LIMIT}); a pod's {} writes through the Service: 0 lost, longest pause {} ({} is the most: a lease of the Service and an election)",
+        names.join(", "),
+        seconds(sum.shortest_down_ms.unwrap_or_default()),
+        sum.acknowledged,
+        seconds(sum.longest_pause_ms),
+        seconds(PAUSE_LIMIT_MS),
+        written.acknowledged,
+        match written.longest_pause_ms {
+            0 => "under 0.5 s".to_owned(),
+            pause => seconds(pause),
+        },
+        seconds(POD_PAUSE_LIMIT_MS),
+    )
 }
 
 /// What a pod wrote.
@@ -148,9 +135,11 @@ fn written(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<Wr
         _ => {}
     }
     if written.longest_pause_ms > POD_PAUSE_LIMIT_MS {
-        let pause_s = written.longest_pause_ms as f64 / 1e3;
-        let said =
-            format!("a pod's writes paused for {pause_s:.1} s while a control plane was stopped");
+        let said = format!(
+            "a pod's writes paused for {} while a control plane was stopped, and {} is the most",
+            seconds(written.longest_pause_ms),
+            seconds(POD_PAUSE_LIMIT_MS),
+        );
         return Err(fail(said, "look at kube-proxy on the workers"));
     }
     Ok(written)

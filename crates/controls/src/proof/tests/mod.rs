@@ -7,11 +7,12 @@ mod lagging;
 mod machines;
 mod refusals;
 mod sabotage;
+mod stopped;
 
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Load, Next, Scanned,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Next, Scanned,
     Seen, Speaker, TlsSeen, TokenSeen,
 };
 use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
@@ -92,13 +93,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             ..Scanned::default()
         }),
         Act::ReadAudit { holding, .. } => lines(&events(holding)),
-        Act::Rehearse { .. } => Seen::Load(Load {
-            tried: 40,
-            acknowledged: 39,
-            lost: 0,
-            longest_pause_ms: 900,
-            recovery_ms: 7_000,
-        }),
+        Act::Rehearse { .. } => stopped::met(act),
         Act::Dial(dial) => Seen::Dialled(dialled(dial)),
         Act::Sweep { paths, .. } => {
             let open = |path: &&String| ["/healthz", "/livez", "/readyz"].contains(&path.as_str());
