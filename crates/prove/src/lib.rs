@@ -3,6 +3,7 @@
 //! The controls say what to do and what it means; here it is done, and written down.
 
 pub mod archive;
+mod counter;
 pub mod dial;
 pub mod drive;
 mod etcd;

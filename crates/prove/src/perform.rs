@@ -153,9 +153,9 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         }
         Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
         Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
-        Act::Rehearse { stop, part, through, namespace, down_ms, writes_on_ms } => {
+        Act::Rehearse { stop, part, through, namespace, counter, down_ms, writes_on_ms } => {
             let writer = |node| way(&site.balancers, node).map(|cluster| (node, &**cluster));
-            let writers = through.iter().map(writer).collect::<Result<_, _>>()?;
+            let through = through.iter().map(writer).collect::<Result<_, _>>()?;
             let server = match part {
                 Part::Balancer => way(&site.balancers, stop)?,
                 Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
@@ -164,7 +164,8 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
             let writes_on = writes_on_ms.map(Duration::from_millis);
             let host = host(stop)?;
             let stopped = rehearse::Stopped { part: *part, host, server, down, writes_on };
-            rehearse::rehearse(&stopped, &writers, namespace, stop, halt).await.map(Seen::Load)
+            let writing = rehearse::Writing { through, namespace, counter: counter.as_deref() };
+            rehearse::rehearse(&stopped, &writing, stop, halt).await.map(Seen::Load)
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use serde_json::Value;
 
 use ringfort_api::Cluster;
@@ -14,6 +15,7 @@ use ringfort_host::Host;
 use ringfort_model::act::{Load, Part};
 use ringfort_model::name::NodeName;
 
+use crate::counter::Counter;
 use crate::etcd;
 use crate::halt::Halt;
 use crate::writer::{Times, Writer, millis};
@@ -88,7 +90,7 @@ pub(crate) async fn regain(host: &Host) -> Result<(), String> {
 
 /// Writes go on for so long before the stop, and after the recovery.
 const LEAD: Duration = Duration::from_millis(1_500);
-/// How long writers may take to go on after the recovery.
+/// How long writers may take at least to go on after the recovery.
 const AFTER_LIMIT: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether everybody writes on.
 const LOOK_PACE: Duration = Duration::from_millis(100);
@@ -110,6 +112,15 @@ pub(crate) struct Stopped<'a> {
     pub(crate) writes_on: Option<Duration>,
 }
 
+/// Who writes meanwhile.
+pub(crate) struct Writing<'a> {
+    /// Through whose balancers.
+    pub(crate) through: BTreeMap<&'a NodeName, &'a Cluster>,
+    pub(crate) namespace: &'a str,
+    /// The object in which somebody else counts up.
+    pub(crate) counter: Option<&'a str>,
+}
+
 impl Stopped<'_> {
     async fn is_ready(&self) -> bool {
         match self.part {
@@ -123,20 +134,27 @@ impl Stopped<'_> {
 /// case. If it is halted, the start comes at once.
 pub(crate) async fn rehearse(
     stopped: &Stopped<'_>,
-    through: &BTreeMap<&NodeName, &Cluster>,
-    namespace: &str,
+    writing: &Writing<'_>,
     stop: &NodeName,
     halt: &Halt,
 ) -> Result<Load, String> {
     let over = AtomicBool::new(false);
     let orders = Orders::for_part(stopped.part);
     let prefix = format!("load-{stop}-{:?}", stopped.part).to_lowercase();
-    let writer = |(at, cluster): (usize, &&Cluster)| {
-        Writer::new(*cluster, namespace, format!("{prefix}-{at}"))
-    };
-    let writers: Vec<Writer<'_>> = through.values().enumerate().map(writer).collect();
+    let Writing { through, namespace, counter } = writing;
+    let first = through.values().next().ok_or("nobody writes")?;
+    let prefixes = (0..).map(|at| format!("{prefix}-{at}"));
+    let writers: Vec<Writer<'_>> = through
+        .values()
+        .zip(prefixes)
+        .map(|(cluster, prefix)| Writer::new(cluster, namespace, prefix))
+        .collect();
+    let counter = counter.map(|name| Counter::new(first, namespace, name));
     let writes_on = async |since, time, limit| {
-        let everybody = || writers.iter().all(|writer| writer.goes_on(since, time));
+        let everybody = || {
+            writers.iter().all(|writer| writer.goes_on(since, time))
+                && counter.iter().all(|counter| counter.goes_on(since))
+        };
         until(everybody, limit, halt).await
     };
     let fault = async {
@@ -152,18 +170,20 @@ pub(crate) async fn rehearse(
         };
         if let Ok(times) = &times {
             // Who is halted here has seen all of the fault.
-            let _ = writes_on(times.back, LEAD, AFTER_LIMIT).await;
+            let _ = writes_on(times.back, LEAD, stopped.down.max(AFTER_LIMIT)).await;
         }
         over.store(true, Ordering::Relaxed);
         times
     };
-    let writing = futures::future::join_all(writers.iter().map(|writer| writer.write(&over)));
-    let (_, times) = tokio::join!(writing, fault);
+    let write = join_all(writers.iter().map(|writer| writer.write(&over)));
+    let look = join_all(counter.iter().map(|counter| counter.look(&over)));
+    let (_, _, times) = tokio::join!(write, look, fault);
     let times = times?;
-    let there = names(through.values().next().ok_or("nobody writes")?, namespace).await?;
+    let there = names(first, namespace).await?;
     let met = through.keys().zip(&writers);
     Ok(Load {
         writers: met.map(|(node, writer)| ((*node).clone(), writer.met(&times, &there))).collect(),
+        counted: counter.map(|counter| counter.met(&times)),
         down_ms: millis(times.started - times.stopped),
         recovery_ms: millis(times.back - times.started),
     })
@@ -224,7 +244,7 @@ async fn names(cluster: &Cluster, namespace: &str) -> Result<BTreeSet<String>, S
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::{Halt, Orders, Part, down_and_up, until};
 
@@ -278,12 +298,13 @@ mod tests {
     #[test]
     fn what_is_awaited_is_so_or_takes_too_long_or_is_interrupted() {
         let (call, halt) = Halt::new();
-        let day = Duration::from_secs(86_400);
+        let (begun, minute) = (Instant::now(), Duration::from_secs(60));
         let wait = |is_so: bool, limit| runtime().block_on(until(|| is_so, limit, &halt));
-        assert_eq!(wait(true, day), Ok(()));
+        assert_eq!(wait(true, minute), Ok(()));
         assert_eq!(wait(false, Duration::ZERO), Ok(()));
         call.send(true).unwrap();
-        assert_eq!(wait(false, day), Err("interrupted".to_owned()));
+        assert_eq!(wait(false, minute), Err("interrupted".to_owned()));
+        assert!(begun.elapsed() < minute);
     }
 
     #[test]

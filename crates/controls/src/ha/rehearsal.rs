@@ -1,7 +1,7 @@
 //! One part is stopped while writers write, and each writer is judged by itself: a machine whose way is
 //! broken must not hide behind the others.
 
-use ringfort_model::act::{Act, Load, Part, Seen, WRITE_LIMIT_MS, Writes};
+use ringfort_model::act::{Act, Counted, Load, Part, Seen, WRITE_LIMIT_MS, Writes};
 use ringfort_model::name::NodeName;
 
 use super::control_plane::etcd::ELECTION_TIMEOUT_MS;
@@ -24,6 +24,8 @@ pub(super) struct Rehearsal {
     pub(super) part: Part,
     /// Through whose balancers is written.
     pub(super) through: Vec<NodeName>,
+    /// In what a pod counts up meanwhile, if one does.
+    pub(super) counter: Option<&'static str>,
     /// How long it stays stopped, in milliseconds: at most, where writes go on.
     pub(super) down_ms: u64,
     /// For how long everybody has to write on meanwhile; none where nobody can.
@@ -48,6 +50,7 @@ impl Rehearsal {
             part: self.part,
             through: self.through.clone(),
             namespace: scene.namespace.clone(),
+            counter: self.counter.map(str::to_owned),
             down_ms: self.down_ms,
             writes_on_ms: self.writes_on_ms,
         }
@@ -74,6 +77,11 @@ impl Rehearsal {
                 )),
             }
         }
+        if self.counter.is_some()
+            && let Some(wrong) = of_pod(load, stop, gaps)
+        {
+            return Some(wrong);
+        }
         if self.through.is_empty() {
             gaps.add(format!("{stop} stopped: nobody wrote"));
         }
@@ -82,6 +90,7 @@ impl Rehearsal {
         None
     }
 
+    /// Judges what one writer met.
     fn wrong(&self, writes: &Writes, load: &Load) -> Option<String> {
         let (lost, acknowledged) = (writes.lost, writes.acknowledged);
         if lost > 0 {
@@ -98,6 +107,24 @@ impl Rehearsal {
             let (pause, limit) = (seconds(writes.longest_pause_ms), seconds(self.limit_ms));
             format!("writes paused for {pause}, and {limit} is the most")
         })
+    }
+}
+
+/// Judges what a pod met that counts up.
+fn of_pod(load: &Load, stop: &NodeName, gaps: &mut Gaps) -> Option<String> {
+    let down = seconds(load.down_ms);
+    match load.counted {
+        Some(Counted { while_down: Some(0), .. }) => Some(format!(
+            "no write of a pod through the Service was acknowledged in the {down} until it was started"
+        )),
+        Some(Counted { after: Some(0), .. }) => Some(
+            "no write of a pod through the Service was acknowledged after it was back".to_owned(),
+        ),
+        Some(Counted { while_down: Some(_), after: Some(_) }) => None,
+        _ => {
+            gaps.add(format!("{stop} stopped: how far a pod counted could not be looked at"));
+            None
+        }
     }
 }
 

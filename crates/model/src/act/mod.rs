@@ -13,8 +13,8 @@ use crate::net::Cidr;
 pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
-    CertFile, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen, Protocol,
-    Scanned, Seen, TokenSeen, Writes,
+    CertFile, Counted, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen,
+    Protocol, Scanned, Seen, TokenSeen, Writes,
 };
 
 /// What a proof wants next.
@@ -63,6 +63,8 @@ pub enum Act {
         through: Vec<NodeName>,
         /// The namespace for the writes.
         namespace: String,
+        /// The `ConfigMap` there in which somebody else counts up, if anybody does.
+        counter: Option<String>,
         /// How long it stays stopped, in milliseconds: at most, where writes go on meanwhile.
         down_ms: u64,
         /// For how long everybody has to write on, in milliseconds, for it to be started sooner; none where

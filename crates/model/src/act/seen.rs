@@ -89,6 +89,8 @@ pub enum Seen {
 pub struct Load {
     /// What each writer met, by the machine through whose balancer it wrote.
     pub writers: BTreeMap<NodeName, Writes>,
+    /// How far somebody else counted; none where nobody was looked at.
+    pub counted: Option<Counted>,
     /// From when the part was stopped until it was told to start, in milliseconds.
     pub down_ms: u64,
     /// From starting the part again until it was ready, in milliseconds.
@@ -110,6 +112,16 @@ pub struct Writes {
     pub lost: u64,
     /// Longest time between two acknowledgements, or since the last, in milliseconds.
     pub longest_pause_ms: u64,
+}
+
+/// How many writes of somebody else were both sent and acknowledged within a time, at least; none where that
+/// could not be looked at.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Counted {
+    /// While the part was stopped.
+    pub while_down: Option<u64>,
+    /// After it was back.
+    pub after: Option<u64>,
 }
 
 /// What arrived on a machine from outside.

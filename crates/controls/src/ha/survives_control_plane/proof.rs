@@ -23,12 +23,14 @@ const WRITER: &str = "canary-writer";
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let (mut gaps, mut sum) = (Gaps::default(), Sum::default());
-        begin(course, scene, &mut gaps)?;
+        let writes = begin(course, scene, &mut gaps)?;
         for stop in &scene.control_planes {
             let rehearsal = Rehearsal {
                 stop: stop.clone(),
                 part: Part::ControlPlane,
                 through: scene.workers.clone(),
+                // A pod that has not written yet shows nothing by not writing.
+                counter: writes.then_some(WRITER),
                 // Who may pause for longer has to be seen to write on, too.
                 down_ms: POD_PAUSE_LIMIT_MS + WRITES_ON_MS,
                 writes_on_ms: Some(WRITES_ON_MS),
@@ -36,7 +38,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             };
             for (_, seen) in course.step(vec![rehearsal.act(scene)])? {
                 if let Some(wrong) = rehearsal.judge(seen, &mut gaps, &mut sum) {
-                    let fix = "look at the balancers on the workers and at the other control planes";
+                    let fix =
+                        "look at the balancers on the workers and at the other control planes";
                     return Ok(fail(format!("{stop} stopped: {wrong}"), fix));
                 }
             }
@@ -50,7 +53,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 fn said(scene: &Scene, sum: &Sum, written: &Written) -> String {
     let names: Vec<_> = scene.control_planes.iter().map(|node| node.as_str()).collect();
     format!(
-        "{} stopped in turn, for {} at least, and every worker wrote on meanwhile; 0 of {} acknowledged writes lost, longest pause {} ({} is the most: {PAUSE_LIMIT}); a pod's {} writes through the Service: 0 lost, longest pause {} ({} is the most: a lease of the Service and an election)",
+        "{} stopped in turn, for {} at least, and every worker and a pod wrote on meanwhile; 0 of {} acknowledged writes lost, longest pause {} ({} is the most: {PAUSE_LIMIT}); the pod's {} writes through the Service: 0 lost, longest pause {} ({} is the most: a lease of the Service and an election)",
         names.join(", "),
         seconds(sum.shortest_down_ms.unwrap_or_default()),
         sum.acknowledged,
@@ -72,9 +75,9 @@ struct Written {
     longest_pause_ms: u64,
 }
 
-/// Starts the pod, and waits for its first writes.
-fn begin(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<(), Next> {
-    let Some(worker) = scene.workers.first() else { return Ok(()) };
+/// Starts the pod and waits for its first writes; says whether they came.
+fn begin(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<bool, Next> {
+    let Some(worker) = scene.workers.first() else { return Ok(false) };
     let mut objects: Vec<Value> = rights(scene).into();
     let mut writer = pod::restricted(scene, WRITER);
     writer["metadata"]["labels"] = json!({pod::OPEN: "yes"});
@@ -92,15 +95,12 @@ fn begin(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<(), 
             gaps.add(format!("{kind} of a pod that writes: {}", words(seen)));
         }
     }
-    let seen = course.until(
-        LOOKS,
-        || vec![log(scene)],
-        |seen| matches!(seen, [(_, Seen::Text(text))] if read(text).acknowledged > 0),
-    )?;
+    let has_written = |seen: &[(Act, Seen)]| matches!(seen, [(_, Seen::Text(text))] if read(text).acknowledged > 0);
+    let seen = course.until(LOOKS, || vec![log(scene)], has_written)?;
     if let Some((_, seen)) = seen.iter().find(|(_, seen)| !matches!(seen, Seen::Text(_))) {
         gaps.add(format!("a pod that writes: {}", words(seen)));
     }
-    Ok(())
+    Ok(has_written(seen))
 }
 
 /// Compares what the pod says it wrote with what is there.

@@ -5,9 +5,7 @@
 use ringfort_model::act::{Act, Next, Part, Seen, Transcript, WRITE_LIMIT_MS};
 use ringfort_model::name::NodeName;
 
-use crate::ha::rehearsal::{
-    PAUSE_LIMIT, PAUSE_LIMIT_MS, Rehearsal, Sum, WRITES_ON_MS, seconds,
-};
+use crate::ha::rehearsal::{PAUSE_LIMIT, PAUSE_LIMIT_MS, Rehearsal, Sum, WRITES_ON_MS, seconds};
 use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
 /// How long a balancer stays stopped, in milliseconds.
@@ -71,6 +69,7 @@ fn members(scene: &Scene) -> Vec<Rehearsal> {
         stop: plane.clone(),
         part: Part::Etcd,
         through: scene.workers.clone(),
+        counter: None,
         // Had the others to wait for it, they would pause for too long.
         down_ms: PAUSE_LIMIT_MS + WRITES_ON_MS,
         writes_on_ms: Some(WRITES_ON_MS),
@@ -85,6 +84,7 @@ fn balancers(scene: &Scene) -> Vec<Rehearsal> {
         stop: node.clone(),
         part: Part::Balancer,
         through: vec![node.clone()],
+        counter: None,
         down_ms: BALANCER_DOWN_MS,
         writes_on_ms: None,
         limit_ms: BALANCER_LIMIT_MS,

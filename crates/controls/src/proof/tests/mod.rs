@@ -12,8 +12,8 @@ mod stopped;
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Next, Scanned,
-    Seen, Speaker, TlsSeen, TokenSeen,
+    Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Next, Scanned, Seen,
+    Speaker, TlsSeen, TokenSeen,
 };
 use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;

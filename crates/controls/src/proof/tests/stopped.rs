@@ -1,7 +1,8 @@
 //! What is stopped, and what each writer meets meanwhile.
 
-use ringfort_model::act::{Act, Load, Part, Seen, Writes};
+use ringfort_model::act::{Act, Ask, Counted, Load, Part, Seen, Writes};
 use ringfort_model::judgement::Decided;
+use ringfort_model::name::NodeName;
 
 use super::{case, cases, judge};
 
@@ -12,8 +13,8 @@ pub(super) fn met(act: &Act) -> Seen {
 
 /// The same, but for what one writer meets.
 fn met_but(act: &Act, change: impl Fn(&str, &mut Writes)) -> Seen {
-    let Act::Rehearse { part, through, .. } = act else { panic!("{act:?}") };
-    let writer = |node: &ringfort_model::name::NodeName| {
+    let Act::Rehearse { part, through, counter, .. } = act else { panic!("{act:?}") };
+    let writer = |node: &NodeName| {
         let mut writes = Writes {
             tried: 40,
             acknowledged: 39,
@@ -26,7 +27,8 @@ fn met_but(act: &Act, change: impl Fn(&str, &mut Writes)) -> Seen {
         (node.clone(), writes)
     };
     let writers = through.iter().map(writer).collect();
-    Seen::Load(Load { writers, down_ms: 2_300, recovery_ms: 7_000 })
+    let counted = counter.as_ref().map(|_| Counted { while_down: Some(14), after: Some(8) });
+    Seen::Load(Load { writers, counted, down_ms: 2_300, recovery_ms: 7_000 })
 }
 
 /// The control whose proof stops a part.
@@ -94,4 +96,44 @@ fn a_writer_without_a_write_is_no_pass() {
             assert!(judgement.is_err(), "{control}: {judgement:?}");
         }
     }
+}
+
+/// A pod that stops for good has no pause that is over.
+#[test]
+fn a_pod_has_to_write_while_a_control_plane_is_down_and_after() {
+    let check = |counted: Option<Counted>| {
+        judge(&case("ha/survives-control-plane"), |act| match act {
+            Act::Rehearse { stop, .. } if stop.as_str() == "cp2" => {
+                let Seen::Load(load) = met(act) else { panic!("{act:?}") };
+                Some(Seen::Load(Load { counted, ..load }))
+            }
+            _ => None,
+        })
+    };
+    let counted = |while_down, after| Some(Counted { while_down, after });
+    assert!(matches!(check(counted(Some(1), Some(1))), Ok(Decided::Pass(_))));
+    for (while_down, after) in [(Some(0), Some(9)), (Some(9), Some(0)), (Some(0), None)] {
+        let judgement = check(counted(while_down, after));
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
+    }
+    for unseen in [None, counted(None, Some(9)), counted(Some(9), None)] {
+        let judgement = check(unseen);
+        assert!(judgement.is_err(), "{judgement:?}");
+    }
+}
+
+/// A pod that never began to write is not one that stopped.
+#[test]
+fn a_pod_that_does_not_begin_is_unknown() {
+    let judgement = judge(&case("ha/survives-control-plane"), |act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-writer" => {
+            Some(Seen::Text(String::new()))
+        }
+        Act::Rehearse { counter, .. } => {
+            assert_eq!(*counter, None);
+            None
+        }
+        _ => None,
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
 }
