@@ -98,6 +98,9 @@ pub enum Event {
         verdict: Verdict,
         /// What was tried and seen.
         detail: String,
+        /// How often it was made in this run: not at all where what was shown before counts, twice where it
+        /// could not be shown at first.
+        attempts: u32,
         /// Seconds since the start.
         seconds: f64,
     },

@@ -21,7 +21,7 @@ use ringfort_prove::drive;
 
 use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
-use super::gate::tell;
+use super::gate::{Made, tell};
 use super::play::{Outcome, cut_by, play_alone};
 use super::session::{How, now_s};
 use super::ways::{Way, first, ways};
@@ -152,7 +152,10 @@ impl Foreign {
         let mut rows = Vec::new();
         for (control, proof) in proved() {
             match self.out_of_sight(control.id, &proof) {
-                Some(said) => tell(voice, control.id, &Err(Gap { said, closes: OWN.to_owned() })),
+                Some(said) => {
+                    let gap = Gap { said, closes: OWN.to_owned() };
+                    tell(voice, control.id, &Err(gap), Made::Before);
+                }
                 None => rows.push((control.id, proof)),
             }
         }
@@ -164,7 +167,7 @@ impl Foreign {
             let rows: Vec<(&str, Proof)> =
                 rows.iter().filter(|(_, proof)| proof.phase == phase).copied().collect();
             let made = drive::prove(&rows, &self.scene, &self.site, interrupts, |made| {
-                tell(voice, made.control, &through_the_api(made.judgement));
+                tell(voice, made.control, &through_the_api(made.judgement), Made::Once);
             });
             ended = made.await.map_err(Fault::interrupted);
             if ended.is_err() {

@@ -124,8 +124,8 @@ pub async fn prove(
     }
     for (row, counts) in counts {
         match counts {
-            true => show(session, row.0, &evidence),
-            false => tell(session.voice, row.0, &Err(not_shown())),
+            true => show(session, row.0, &evidence, Made::Before),
+            false => tell(session.voice, row.0, &Err(not_shown()), Made::Before),
         }
     }
     shown(session, scope, &evidence)
@@ -191,40 +191,51 @@ async fn prove_due(
         // What stops something is done one by one.
         let width = if phase.stops() { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(width) {
-            let mut unknown = attempt(session, scope, &site, (rows, evidence), interrupts).await?;
-            if !unknown.is_empty() {
-                // What could not be looked at once is looked at again.
-                between_proofs(interrupts, async {
-                    tokio::time::sleep(PAUSE).await;
-                    Ok(())
-                })
-                .await?;
-                unknown = attempt(session, scope, &site, (&unknown, evidence), interrupts).await?;
+            let none = Unshown::new();
+            let once = (rows, &mut *evidence, &none);
+            let first = attempt(session, scope, &site, once, interrupts).await?;
+            if first.is_empty() {
+                continue;
             }
-            unknown.iter().for_each(|row| show(session, row.0, evidence));
+            // What could not be looked at once is looked at again.
+            between_proofs(interrupts, async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            })
+            .await?;
+            let rows: Vec<Row> =
+                rows.iter().filter(|row| first.contains_key(row.0)).copied().collect();
+            let again = (rows.as_slice(), &mut *evidence, &first);
+            let unknown = attempt(session, scope, &site, again, interrupts).await?;
+            for control in unknown.keys() {
+                show(session, control, evidence, Made::after(control, &first));
+            }
         }
     }
     Ok(())
 }
 
+/// What could not be shown, by control.
+type Unshown = BTreeMap<&'static str, Gap>;
+
 /// Makes proofs side by side in a namespace of their own, shows each as it is made, and gives those that
-/// could not be.
+/// could not be. What could not be shown before says which are made for the second time.
 async fn attempt(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
     site: &drive::Site,
-    (rows, evidence): (&[Row], &mut Evidence),
+    (rows, evidence, before): (&[Row], &mut Evidence, &Unshown),
     interrupts: &mut Receiver<()>,
-) -> Result<Vec<Row>, Fault> {
+) -> Result<Unshown, Fault> {
     let scene = scene(session, scope)?;
     between_proofs(interrupts, make_namespace(&scope.ways.servers, &scene.namespace)).await?;
-    let mut unknown = Vec::new();
+    let mut unknown = Unshown::new();
     let made = drive::prove(rows, &scene, site, interrupts, |made| {
-        let (control, is_unknown) = (made.control, made.judgement.is_err());
+        let (control, gap) = (made.control, made.judgement.as_ref().err().cloned());
         evidence.take(made, &scene, &scope.setting);
-        match is_unknown {
-            true => unknown.extend(rows.iter().filter(|row| row.0 == control)),
-            false => show(session, control, evidence),
+        match gap {
+            Some(gap) => drop(unknown.insert(control, gap)),
+            None => show(session, control, evidence, Made::after(control, before)),
         }
     });
     made.await.map_err(Fault::interrupted)?;
@@ -239,23 +250,55 @@ async fn between_proofs<T>(
     cut_by(interrupts, "interrupted between two proofs: run it again", work).await
 }
 
+/// How often a proof was made in a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Made<'a> {
+    /// Not at all: what was shown before counts, or nothing is.
+    Before,
+    /// Once.
+    Once,
+    /// Twice, since this could not be shown at first.
+    Twice(&'a Gap),
+}
+
+impl<'a> Made<'a> {
+    /// Takes what could not be shown before.
+    fn after(control: &str, before: &'a Unshown) -> Self {
+        before.get(control).map_or(Self::Once, Self::Twice)
+    }
+}
+
 /// Shows what evidence says of a control.
-fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence) {
+fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence, made: Made<'_>) {
     if let Some(shown) = evidence.controls.get(control) {
-        tell(session.voice, control, &shown.judgement);
+        tell(session.voice, control, &shown.judgement, made);
     }
 }
 
 /// Shows a judgement as a row.
-pub fn tell(voice: &mut Voice, control: &str, judgement: &Judgement) {
-    let detail = match judgement {
+pub fn tell(voice: &mut Voice, control: &str, judgement: &Judgement, made: Made<'_>) {
+    let seconds = voice.seconds();
+    voice.tell(&row(control, judgement, made, seconds));
+}
+
+fn row(control: &str, judgement: &Judgement, made: Made<'_>, seconds: f64) -> Event {
+    let mut detail = match judgement {
         Ok(Decided::Pass(evidence)) => evidence.to_string(),
         Ok(Decided::NotApplicable { reason }) => reason.clone(),
         Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
         Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
     };
-    let (verdict, seconds) = (Verdict::from(judgement), voice.seconds());
-    voice.tell(&Event::Proof { control: control.to_owned(), verdict, detail, seconds });
+    let attempts = match made {
+        Made::Before => 0,
+        Made::Once => 1,
+        // What is shown at the second attempt only is worth a look.
+        Made::Twice(at_first) => {
+            detail.push_str(&format!("\n      made twice; at first: {}", at_first.said));
+            2
+        }
+    };
+    let verdict = Verdict::from(judgement);
+    Event::Proof { control: control.to_owned(), verdict, detail, attempts, seconds }
 }
 
 /// The ways into the cluster.
@@ -414,4 +457,38 @@ fn store(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let path = path(session);
     let unable = |error| Fault::unable(format!("{} cannot be written: {error}", path.display()));
     evidence.write(&path).map_err(unable)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
+
+    use super::{Event, Made, Unshown, row};
+
+    fn gap(said: &str) -> Gap {
+        Gap { said: said.to_owned(), closes: "ringfort up".to_owned() }
+    }
+
+    #[test]
+    fn a_row_says_whether_its_proof_was_made_twice() {
+        let before: Unshown = [("a/second", gap("no answer"))].into();
+        let check = |made, judgement: &Judgement, (words, count): (&str, u32)| {
+            let Event::Proof { detail, attempts, .. } = row("a/b", judgement, made, 1.0) else {
+                panic!("it is no proof")
+            };
+            assert_eq!((detail.as_str(), attempts), (words, count), "{made:?}");
+        };
+        let passed = Ok(Decided::Pass(Evidence::from_seen("seen", vec![0]).unwrap()));
+        check(Made::Before, &passed, ("seen", 0));
+        check(Made::after("a/first", &before), &passed, ("seen", 1));
+        let twice = "\n      made twice; at first: no answer";
+        let again = Made::after("a/second", &before);
+        check(again, &passed, (&format!("seen{twice}"), 2));
+        let failed = Finding { said: "open".to_owned(), fix: "shut".to_owned() };
+        let failed = Ok(Decided::Fail(failed));
+        check(again, &failed, (&format!("open\n      fix: shut{twice}"), 2));
+        let silent = Err(gap("silent"));
+        let closes = "silent\n      to close the gap: ringfort up";
+        check(again, &silent, (&format!("{closes}{twice}"), 2));
+    }
 }

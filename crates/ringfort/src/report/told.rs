@@ -106,7 +106,7 @@ mod tests {
 
     fn proof(verdict: Verdict) -> Event {
         let (control, detail) = ("test/control".to_owned(), String::new());
-        Event::Proof { control, verdict, detail, seconds: 1.0 }
+        Event::Proof { control, verdict, detail, attempts: 1, seconds: 1.0 }
     }
 
     fn check(events: &[Event], changes: u64, expected: Verdicts, code: u8) {
