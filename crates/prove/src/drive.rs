@@ -33,7 +33,7 @@ pub struct Site {
     pub servers: BTreeMap<NodeName, Arc<Cluster>>,
     /// Each API server, as nobody.
     pub strangers: BTreeMap<NodeName, Arc<Cluster>>,
-    /// The API through each worker's balancer, as ringfort's own identity.
+    /// The API through each machine's balancer, as ringfort's own identity.
     pub balancers: BTreeMap<NodeName, Arc<Cluster>>,
     /// The keyring's encryption keys by name.
     pub keys: BTreeMap<String, Secret<[u8; 32]>>,

@@ -394,7 +394,7 @@ pub struct Ways {
     pub servers: BTreeMap<NodeName, Arc<Cluster>>,
     /// Each API server, without a name.
     pub strangers: BTreeMap<NodeName, Arc<Cluster>>,
-    /// The API through each worker's balancer.
+    /// The API through each machine's balancer.
     pub balancers: BTreeMap<NodeName, Arc<Cluster>>,
     _tunnels: Vec<Tunnel>,
 }
@@ -428,36 +428,41 @@ impl Ways {
         };
         for (node, member) in &site.members {
             let machine = &spec.nodes[node];
-            let (role, to) = match machine.role {
-                Role::ControlPlane => (machine.role, SocketAddr::new(machine.address, API_PORT)),
-                Role::Worker => (machine.role, SocketAddr::new(LOOPBACK, BALANCER_PORT)),
-            };
-            let open = async |connections| {
+            let mut open = async |to: SocketAddr, connections| {
                 let command = format!("exec {BINARY} node connect {to}");
-                Tunnel::open(Arc::clone(&member.host), command, connections).await
-            };
-            let tunnel = open(NAMED_CONNECTIONS).await?;
-            let cluster = Arc::new(Cluster::open(tunnel.at(), SERVER_NAME, identity)?);
-            ways._tunnels.push(tunnel);
-            if role == Role::ControlPlane {
-                // Connections that rest would hold all channels of a tunnel that both shared.
-                let tunnel = open(UNNAMED_CONNECTIONS).await?;
-                let authority = &identity.authority_pem;
-                let nobody = Cluster::open_unnamed(tunnel.at(), SERVER_NAME, authority)?;
-                ways.strangers.insert(node.clone(), Arc::new(nobody));
+                let tunnel = Tunnel::open(Arc::clone(&member.host), command, connections).await?;
+                let at = tunnel.at();
                 ways._tunnels.push(tunnel);
-            }
-            match role {
-                Role::ControlPlane => ways.servers.insert(node.clone(), cluster),
-                Role::Worker => ways.balancers.insert(node.clone(), cluster),
+                Ok::<_, NoWay>(at)
             };
+            let balancer = SocketAddr::new(LOOPBACK, BALANCER_PORT);
+            let connections = match machine.role {
+                Role::ControlPlane => BALANCER_CONNECTIONS,
+                Role::Worker => NAMED_CONNECTIONS,
+            };
+            let balancer = open(balancer, connections).await?;
+            let balancer = Cluster::open(balancer, SERVER_NAME, identity)?;
+            if machine.role == Role::ControlPlane {
+                let server = SocketAddr::new(machine.address, API_PORT);
+                let named = open(server, NAMED_CONNECTIONS).await?;
+                let named = Cluster::open(named, SERVER_NAME, identity)?;
+                // Connections that rest would hold all channels of a tunnel that both shared.
+                let unnamed = open(server, UNNAMED_CONNECTIONS).await?;
+                let authority = &identity.authority_pem;
+                let unnamed = Cluster::open_unnamed(unnamed, SERVER_NAME, authority)?;
+                ways.servers.insert(node.clone(), Arc::new(named));
+                ways.strangers.insert(node.clone(), Arc::new(unnamed));
+            }
+            ways.balancers.insert(node.clone(), Arc::new(balancer));
         }
         Ok(ways)
     }
 }
 
-/// Connections to one API server at a time: with ringfort's name, and without.
+/// Connections to one API server at a time: with ringfort's name, without, and through a control plane's own
+/// balancer.
 const NAMED_CONNECTIONS: usize = 4;
 const UNNAMED_CONNECTIONS: usize = 2;
+const BALANCER_CONNECTIONS: usize = 2;
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

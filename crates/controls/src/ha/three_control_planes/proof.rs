@@ -1,4 +1,4 @@
-//! Each member of etcd is stopped in turn, and then each worker's balancer, while writes go on: what was
+//! Each member of etcd is stopped in turn, and then each machine's balancer, while writes go on: what was
 //! acknowledged is there, nobody stops writing for want of one member, and who loses the balancer waits for
 //! it and no longer.
 
@@ -27,12 +27,12 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let balancers = stopped(scene, course, balancers(scene), &mut gaps)?;
         gaps.close()?;
         let said = format!(
-            "each of {} members of etcd stopped in turn, for {} at least, and every worker wrote on meanwhile, longest pause {} ({} is the most: {PAUSE_LIMIT}); each of {} balancers stopped in turn, longest pause {} ({} is the most: while it was gone, and a write that is given up); 0 of {} acknowledged writes lost",
+            "each of {} members of etcd stopped in turn, for {} at least, and every worker wrote on meanwhile, longest pause {} ({} is the most: {PAUSE_LIMIT}); each of {} balancers stopped, on control planes and workers, longest pause {} ({} is the most: while it was gone, and a write that is given up); 0 of {} acknowledged writes lost",
             scene.control_planes.len(),
             seconds(members.shortest_down_ms.unwrap_or_default()),
             seconds(members.longest_pause_ms),
             seconds(PAUSE_LIMIT_MS),
-            scene.workers.len(),
+            scene.machines().count(),
             seconds(balancers.longest_pause_ms),
             seconds(BALANCER_LIMIT_MS),
             members.acknowledged + balancers.acknowledged,
@@ -41,16 +41,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     })
 }
 
-/// Stops one part after the other.
+/// Stops parts, those of one list side by side.
 fn stopped(
     scene: &Scene,
     course: &mut Course<'_>,
-    rehearsals: Vec<Rehearsal>,
+    rehearsals: Vec<Vec<Rehearsal>>,
     gaps: &mut Gaps,
 ) -> Result<Sum, Next> {
     let mut sum = Sum::default();
-    for rehearsal in rehearsals {
-        for (_, seen) in course.step(vec![rehearsal.act(scene)])? {
+    for together in rehearsals {
+        let acts = together.iter().map(|rehearsal| rehearsal.act(scene)).collect();
+        for (rehearsal, (_, seen)) in together.iter().zip(course.step(acts)?) {
             if let Some(wrong) = rehearsal.judge(seen, gaps, &mut sum) {
                 let (stop, part) = (&rehearsal.stop, rehearsal.part);
                 let (what, fix) = match part {
@@ -64,22 +65,25 @@ fn stopped(
     Ok(sum)
 }
 
-fn members(scene: &Scene) -> Vec<Rehearsal> {
-    let member = |plane: &NodeName| Rehearsal {
-        stop: plane.clone(),
-        part: Part::Etcd,
-        through: scene.workers.clone(),
-        counter: None,
-        // Had the others to wait for it, they would pause for too long.
-        down_ms: PAUSE_LIMIT_MS + WRITES_ON_MS,
-        writes_on_ms: Some(WRITES_ON_MS),
-        limit_ms: PAUSE_LIMIT_MS,
+fn members(scene: &Scene) -> Vec<Vec<Rehearsal>> {
+    let member = |plane: &NodeName| {
+        vec![Rehearsal {
+            stop: plane.clone(),
+            part: Part::Etcd,
+            through: scene.workers.clone(),
+            counter: None,
+            // Had the others to wait for it, they would pause for too long.
+            down_ms: PAUSE_LIMIT_MS + WRITES_ON_MS,
+            writes_on_ms: Some(WRITES_ON_MS),
+            limit_ms: PAUSE_LIMIT_MS,
+        }]
     };
     scene.control_planes.iter().map(member).collect()
 }
 
-/// A machine has one way to the API: nobody writes there while its balancer is gone.
-fn balancers(scene: &Scene) -> Vec<Rehearsal> {
+/// A machine has one way to the API: nobody writes there while its balancer is gone. Those of one control
+/// plane and one worker do not hear of each other.
+fn balancers(scene: &Scene) -> Vec<Vec<Rehearsal>> {
     let balancer = |node: &NodeName| Rehearsal {
         stop: node.clone(),
         part: Part::Balancer,
@@ -89,7 +93,9 @@ fn balancers(scene: &Scene) -> Vec<Rehearsal> {
         writes_on_ms: None,
         limit_ms: BALANCER_LIMIT_MS,
     };
-    scene.workers.iter().map(balancer).collect()
+    let (planes, workers) = (&scene.control_planes, &scene.workers);
+    let pair = |at| planes.get(at).into_iter().chain(workers.get(at)).map(balancer).collect();
+    (0..planes.len().max(workers.len())).map(pair).collect()
 }
 
 /// Finds a machine whose member of etcd does not run.

@@ -37,7 +37,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             return Ok(gap(format!("{node} could not be lost and given back: {why}"), AGAIN));
         }
         if pods.len() < 2 {
-            let said = format!("{node} was lost, and what ran there runs nowhere after 150 s");
+            let said = format!(
+                "{node} was lost, and what ran there runs nowhere else after {} looks, a second apart",
+                LOOKS.0,
+            );
             return Ok(fail(said, "is the controller of nodes' lives on? ringfort up"));
         }
         let said = format!("{node} was lost, and what ran there ran on {}", pods.join(" and "));
