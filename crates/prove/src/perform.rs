@@ -239,6 +239,14 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
                 _ => Seen::Failed { why: "the server answered with no list".to_owned() },
             })
         }
+        Ask::Whereabouts => {
+            let target = Target::Kind { api_version: "v1", kind: "Pod", namespace: None };
+            let listed = send(Method::Get, target, None, false).await;
+            listed.map(|list| match &list["items"] {
+                Value::Array(pods) => Seen::Objects(pods.iter().map(whereabouts).collect()),
+                _ => Seen::Failed { why: "the server answered with no list".to_owned() },
+            })
+        }
         Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
         Ask::Delete(key) => match send(Method::Delete, Target::Object(key), None, false).await {
             Err(error) if error.status() == Some(404) => Ok(Seen::Done),
@@ -256,6 +264,25 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }),
     };
     answer.unwrap_or_else(refusal)
+}
+
+/// Takes of a pod where it is and whose it is.
+fn whereabouts(pod: &Value) -> Value {
+    let mut taken = json!({});
+    for path in [
+        &["metadata", "name"][..],
+        &["metadata", "namespace"],
+        &["metadata", "labels", "tier"],
+        &["metadata", "annotations", "kubernetes.io/config.mirror"],
+        &["spec", "nodeName"],
+    ] {
+        let found = path.iter().fold(pod, |part, key| &part[*key]);
+        if !found.is_null() {
+            let place = path.iter().fold(&mut taken, |part, key| &mut part[*key]);
+            *place = found.clone();
+        }
+    }
+    taken
 }
 
 async fn approve(cluster: &Cluster, key: &ObjectKey) -> Result<Value, ApiError> {
@@ -323,7 +350,29 @@ async fn audit(host: &Host, holding: &str) -> Result<Seen, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ApiError, Seen, refusal};
+    use serde_json::json;
+
+    use super::{ApiError, Seen, refusal, whereabouts};
+
+    #[test]
+    fn of_a_pod_only_its_whereabouts_are_told() {
+        let pod = json!({
+            "metadata": {
+                "name": "a", "namespace": "b", "labels": {"tier": "c", "app": "d"},
+                "annotations": {"kubernetes.io/config.mirror": "e", "note": "f"},
+            },
+            "spec": {"nodeName": "g", "containers": [{"env": [{"name": "h", "value": "secret"}]}]},
+        });
+        let told = json!({
+            "metadata": {
+                "name": "a", "namespace": "b", "labels": {"tier": "c"},
+                "annotations": {"kubernetes.io/config.mirror": "e"},
+            },
+            "spec": {"nodeName": "g"},
+        });
+        assert_eq!(whereabouts(&pod), told);
+        assert_eq!(whereabouts(&json!({"spec": {}})), json!({}));
+    }
 
     #[test]
     fn who_may_not_speak_in_anothers_name_was_refused_nothing_else() {

@@ -79,6 +79,8 @@ pub enum Ask {
         /// Namespace, or all.
         namespace: Option<String>,
     },
+    /// To list all pods: where each is, and whose, but nothing of what is in it, which is nobody's business.
+    Whereabouts,
     /// To approve a request for a certificate.
     Approve(ObjectKey),
     /// To delete an object.

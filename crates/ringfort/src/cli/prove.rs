@@ -42,8 +42,8 @@ pub struct ProveArgs {
     place: Where,
     #[command(flatten)]
     how: How,
-    /// Stop each control plane, each member of etcd and each worker's balancer in turn as well, while writes
-    /// go on, and lose a worker and give it back
+    /// Stop each control plane, each member of etcd and each machine's balancer as well, while writes go on,
+    /// and lose a worker and give it back
     #[arg(long)]
     rehearse: bool,
     #[command(flatten)]

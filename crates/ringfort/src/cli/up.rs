@@ -40,8 +40,8 @@ pub struct UpArgs {
     /// Stop each control plane in turn again, although that was proved before
     ///
     /// Without this it is proved again after a control plane was replaced, after another bundle or
-    /// version of Kubernetes came, and after 90 days. With it, each member of etcd and each worker's
-    /// balancer is stopped in turn as well, and a worker is lost and given back.
+    /// version of Kubernetes came, and after 90 days. With it, each member of etcd and each machine's
+    /// balancer is stopped as well, and a worker is lost and given back.
     #[arg(long)]
     rehearse: bool,
     /// Give up a machine that left cluster.yaml and will never be entered again

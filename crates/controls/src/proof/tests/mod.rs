@@ -5,6 +5,7 @@ mod audit;
 mod fenced;
 mod lagging;
 mod machines;
+mod placed;
 mod refusals;
 mod sabotage;
 mod stopped;
@@ -185,6 +186,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             "automountServiceAccountToken": false,
             "status": {"phase": "Succeeded", "podIP": "10.244.3.7"},
         })),
+        Ask::Whereabouts => Seen::Objects(placed::pods()),
         // A worker is lost in the third round.
         Ask::List { kind, .. } if kind == "Pod" => {
             let places = if round < 3 { ["w1", "w2"] } else { ["w3", "w2"] };
