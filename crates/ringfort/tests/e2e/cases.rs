@@ -23,6 +23,8 @@ pub const ALL: &[Case] = &[
     Case { name: "up_again_changes_nothing", run: up_again },
     Case { name: "proofs_are_made_again_and_evidence_is_judged_again", run: proofs::again },
     Case { name: "what_stops_something_is_never_proved_unasked", run: proofs::unasked },
+    Case { name: "what_is_asked_for_is_rehearsed", run: proofs::rehearsed },
+    Case { name: "a_proof_that_is_cut_leaves_nothing", run: proofs::cut },
     Case { name: "a_strange_cluster_is_proved_through_its_api", run: proofs::strange },
     Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
     Case { name: "each_guard_refuses_what_it_is_there_for", run: guards::refuse_each },

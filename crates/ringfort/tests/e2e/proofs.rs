@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -49,6 +50,80 @@ pub fn unasked(cluster: &Cluster) {
     assert_eq!(proved.code, Some(3), "{}", proved.stderr);
     assert_eq!(of(&proved, "unknown"), ["ha/survives-control-plane".to_owned()].into());
     assert_eq!(of(&proved, "failed"), BTreeSet::new());
+}
+
+/// What is proved only when it is asked for, with what stops control planes: each part is lost once, and
+/// nothing is afterwards.
+pub fn rehearsed(cluster: &Cluster) {
+    // Pods of a worker that is lost may move.
+    let kept = |cluster: &Cluster| {
+        let mut kept = lasting(cluster);
+        kept.retain(|line| !line.contains(" Pod "));
+        kept
+    };
+    let before = kept(cluster);
+    let proved = cluster.start_told(&cluster.spec(), &["prove", "--rehearse"]).end(400);
+    well(&proved);
+    for control in ["ha/survives-control-plane", "ha/three-control-planes", "ha/three-workers"] {
+        let is_its_own = |event: &&Value| event["event"] == "proof" && event["control"] == control;
+        let rows: Vec<&Value> = proved.events.iter().filter(is_its_own).collect();
+        let [row] = rows.as_slice() else { panic!("{control}: {rows:?}") };
+        assert_eq!(row["verdict"], "proved", "{row}");
+        // It was made now, and not taken from before.
+        assert!(row["attempts"].as_u64() > Some(0), "{row}");
+        println!(
+            "     {:5.1} s {control}: {}",
+            row["seconds"].as_f64().unwrap_or(0.0),
+            row["detail"]
+        );
+    }
+    let ready = ["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s"];
+    well(&cluster.kubectl(&ready));
+    assert_eq!(before, kept(cluster));
+}
+
+/// What proofs had made that were cut, by Ctrl-C and by a killed operator, is taken away by the next run.
+pub fn cut(cluster: &Cluster) {
+    let begun = || {
+        let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);
+        // Then many are under way, side by side.
+        let is_gentle = |event: &Value| event["control"] != "ha/nodes-are-ready";
+        proving.until(|event| event["event"] == "proof" && is_gentle(event));
+        proving
+    };
+    let proving = begun();
+    proving.interrupt();
+    let interrupted = proving.end(60);
+    assert_eq!(interrupted.code, Some(130), "{}", interrupted.stderr);
+    let proving = begun();
+    proving.kill();
+    let killed = proving.end(10);
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    let left = canaries(cluster);
+    let is_namespace = |key: &String| key.starts_with("/registry/namespaces/");
+    assert!(left.iter().any(is_namespace), "it had made nothing yet: {left:?}");
+    well(&cluster.ringfort("prove", &[]));
+    gone(cluster);
+}
+
+/// Waits until nothing is left of canaries, which namespaces take a while for.
+fn gone(cluster: &Cluster) {
+    let begun = Instant::now();
+    loop {
+        let left = canaries(cluster);
+        if left.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{left:#?}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The keys of all objects that are named after canaries.
+fn canaries(cluster: &Cluster) -> Vec<String> {
+    let keys = cluster.etcd("get /registry/ --prefix --keys-only");
+    assert!(keys.lines().count() > 100, "{keys}");
+    keys.lines().filter(|key| key.contains("canar")).map(str::to_owned).collect()
 }
 
 /// Of a cluster of which only a kubeconfig is known, what shows through the API is proved, and the rest is
