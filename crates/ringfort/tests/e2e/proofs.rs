@@ -95,9 +95,7 @@ pub fn cut(cluster: &Cluster) {
     proving.interrupt();
     let interrupted = proving.end(60);
     assert_eq!(interrupted.code, Some(130), "{}", interrupted.stderr);
-    let proving = begun();
-    proving.kill();
-    let killed = proving.end(10);
+    let killed = begun().kill();
     assert_eq!(killed.code, None, "{}", killed.stderr);
     let left = canaries(cluster);
     let is_namespace = |key: &String| key.starts_with("/registry/namespaces/");
