@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::name::NodeName;
 use crate::net::Cidr;
 
+/// The bridge that pods of a machine are plugged into.
+pub const BRIDGE: &str = "cni0";
+
 /// What an enforcer of network policies is told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

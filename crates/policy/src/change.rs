@@ -1,9 +1,10 @@
 //! From rules to what `nft -f` reads, as one transaction: all of them, or what changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use ringfort_facts::network::{Direction, Protocol};
+use ringfort_model::network_policy::BRIDGE;
 
 use super::rules::{Element, Kind, Line, RuleSet, Set, Verdict};
 use super::span::{Family, Span};
@@ -52,7 +53,7 @@ fn frame(text: &mut String, rules: &RuleSet) {
         ("egress_input", "input", -10),
         ("ingress_forward", "forward", -9),
     ];
-    for chain in ["strays", "egress", "ingress"] {
+    for chain in ["gate", "strays", "egress", "ingress"] {
         put(text, format_args!("add chain {TABLE} {chain}"));
     }
     for (chain, hook, priority) in hooks {
@@ -73,9 +74,18 @@ fn frame(text: &mut String, rules: &RuleSet) {
     let rule = |text: &mut String, chain: &str, what: &str| {
         put(text, format_args!("add rule {TABLE} {chain} {what}"));
     };
+    gate(text, &own);
     rule(text, "egress_input", "iifname \"lo\" accept");
+    rule(text, "egress_input", "jump gate");
     rule(text, "egress_input", "jump strays");
     rule(text, "egress_input", "jump egress");
+    rule(text, "egress_forward", "jump gate");
+    // What is for all at once has no end whose policies could be asked.
+    for all in
+        ["ip daddr { 224.0.0.0/4, 255.255.255.255 }", "ip6 daddr ff00::/8 meta l4proto != 58"]
+    {
+        rule(text, "egress_forward", &format!("iifname \"{BRIDGE}\" {all} drop"));
+    }
     rule(text, "egress_forward", "jump strays");
     rule(text, "egress_forward", "jump egress");
     rule(text, "ingress_forward", "jump strays");
@@ -87,6 +97,29 @@ fn frame(text: &mut String, rules: &RuleSet) {
     for (name, set) in own {
         let (ip, end) = (ip(set.family), end(set.direction));
         rule(text, "strays", &format!("{ip} {end} @{name} drop"));
+    }
+}
+
+/// Writes what of a pod gets no further, whatever policies say: what claims an address that is none of
+/// this node's pods', and a family in which these have no addresses at all but those that the kernel
+/// makes for every link.
+fn gate(text: &mut String, own: &[(&String, &Set)]) {
+    let mut rule = |what: &str| put(text, format_args!("add rule {TABLE} gate {what}"));
+    let own = own.iter().filter(|(_, set)| set.direction == Direction::Egress);
+    let own: BTreeMap<Family, &String> = own.map(|(name, set)| (set.family, *name)).collect();
+    if own.is_empty() {
+        return;
+    }
+    rule(&format!("iifname != \"{BRIDGE}\" return"));
+    if own.contains_key(&Family::V6) {
+        // Neighbours find each other by the addresses of links.
+        rule("icmpv6 type { 130-137, 143 } return");
+    }
+    for family in Family::BOTH {
+        match own.get(&family) {
+            Some(name) => rule(&format!("{} saddr != @{name} drop", ip(family))),
+            None => rule(&format!("{} drop", nfproto(family))),
+        }
     }
 }
 

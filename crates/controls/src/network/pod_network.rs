@@ -5,6 +5,7 @@ mod sabotage;
 
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::network_policy::BRIDGE;
 use ringfort_model::routes::{Hop, RouteMode};
 use ringfort_spec::{Provider, Routes, Spec};
 use serde_json::{Value, json};
@@ -45,9 +46,14 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
-/// Packets between pods of one machine cross its bridge, and must cross kube-proxy's rules too.
+/// Packets between pods of one machine cross its bridge, and must cross kube-proxy's rules and those of
+/// policies too, also in a family in which pods have no addresses but those that they make themselves.
 fn forwarding(at: &mut Place<'_, '_>) {
-    let settings = ["net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables"];
+    let settings = [
+        "net.ipv4.ip_forward",
+        "net.bridge.bridge-nf-call-iptables",
+        "net.bridge.bridge-nf-call-ip6tables",
+    ];
     for name in settings {
         at.sysctl(name, "1");
         let setting = ItemId::Sysctl(name.to_owned());
@@ -68,7 +74,7 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
     let Some(range) = at.draft().pods(&node) else { return };
     let mut bridge = json!({
         "type": "bridge",
-        "bridge": "cni0",
+        "bridge": BRIDGE,
         "isGateway": true,
         "ipMasq": false,
         "hairpinMode": true,

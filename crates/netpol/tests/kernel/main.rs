@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
 
+mod bridge;
 #[path = "../../../policy/tests/it/chance.rs"]
 mod chance;
 mod namespace;
@@ -68,14 +69,19 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve"] => packets::serve(),
         ["dial", server] => packets::dial(server),
+        ["hear"] => bridge::hear(),
+        ["say", from, to, word] => bridge::say(from, to, word),
         _ => return tests(),
     }
     ExitCode::SUCCESS
 }
 
 fn tests() -> ExitCode {
-    let all: [fn(); 2] =
-        [changes_make_what_a_new_table_would_be, packets::packets_go_as_the_rules_say];
+    let all: [fn(); 3] = [
+        changes_make_what_a_new_table_would_be,
+        packets::packets_go_as_the_rules_say,
+        bridge::what_no_policy_can_name_does_not_come_through,
+    ];
     if std::env::var_os("RINGFORT_E2E").is_none() {
         println!("skipped: the kernel's own reading needs root and nft; set RINGFORT_E2E=1");
         println!("0 passed, 0 failed, {} skipped", all.len());

@@ -81,7 +81,7 @@ impl Pod {
     }
 }
 
-fn itself(room: &Namespace) -> std::process::Command {
+pub(crate) fn itself(room: &Namespace) -> std::process::Command {
     room.inside(std::env::current_exe().unwrap().to_str().unwrap())
 }
 

@@ -2,6 +2,7 @@
 
 use ringfort_model::digest::Digest;
 use ringfort_model::item::ItemId;
+use ringfort_model::network_policy::BRIDGE;
 use ringfort_model::seen::{ItemSeen, Look};
 
 use super::{ActError, Actor};
@@ -37,9 +38,6 @@ const AFTERMATH: &[(&str, &[&[&str]])] = &[
         ],
     ),
 ];
-
-/// The bridge that pods of this machine hang on.
-const BRIDGE: &str = "cni0";
 
 impl Actor<'_> {
     /// Enables a unit and has it run with what it should read. It is restarted only if it reads
