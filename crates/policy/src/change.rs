@@ -20,6 +20,22 @@ pub fn replace(rules: &RuleSet) -> String {
     text
 }
 
+/// Writes the table without what its sets hold.
+pub(super) fn bare(rules: &RuleSet) -> String {
+    let mut text = String::new();
+    frame(&mut text, rules);
+    let emptied = |&Set { family, direction, kind, .. }: &Set| Set {
+        family,
+        direction,
+        kind,
+        elements: BTreeMap::new(),
+    };
+    let sets = rules.sets.iter().map(|(name, set)| (name.clone(), emptied(set))).collect();
+    let empty = RuleSet { sets, chains: rules.chains.clone() };
+    changes(&mut text, &RuleSet::default(), &empty);
+    text
+}
+
 /// Writes what makes new rules of old ones; nothing if they are the same.
 pub fn change(old: &RuleSet, new: &RuleSet) -> Option<String> {
     let recast = new.sets.iter().any(|(name, set)| {

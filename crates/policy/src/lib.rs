@@ -5,6 +5,7 @@ mod compile;
 mod describe;
 mod explain;
 mod index;
+mod outline;
 mod pen;
 mod rules;
 mod span;
@@ -26,6 +27,7 @@ pub use describe::{Described, Ruled};
 pub use explain::{
     Allowed, Answer, End, NoAnswer, PortWanted, Question, Ruling, Side, Why, explain,
 };
+pub use outline::Outline;
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use span::{Family, Span};
 pub use turn::Turn;

@@ -3,31 +3,34 @@
 //! What the kernel holds outlives this process, so a restart opens nothing. What is not known is
 //! closed: an address of the node's ranges that no pod is known to have gets no packet.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod guard;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringfort_api::{ApiError, Cluster, Identity};
-use ringfort_model::network_policy::Enforcement;
+use ringfort_model::network_policy::{BRIDGE, Enforcement};
 use ringfort_model::secret::Secret;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::RUN;
 use super::attached::Attachments;
-use super::door::{Call, Called, Reply, Shown, ShownPod, ShownWay, Waited, listen, serve};
+use super::door::{Call, Called, Reply, listen, serve};
+use super::kept::Kept;
 use super::listen::{Ear, Heard};
-use super::nft::{self, NftError};
-use super::refused::{self, Refusal};
+use super::nft::{Nft, NftError};
+use super::refused::Refusal;
 use super::state::{Kind, News, State};
-use ringfort_policy::{
-    Described, Direction, Home, Kind as SetKind, Place, PolicyName, RuleSet, Ruled, TABLE, World,
-    change, compile, replace,
-};
+use ringfort_policy::{Home, Place, RuleSet, TABLE, World, change, compile, replace};
 
 /// What an enforcer needs.
 #[derive(Clone, Debug)]
@@ -92,8 +95,8 @@ const ATTACH: Duration = Duration::from_secs(20);
 const REMEMBERED: usize = 100;
 /// How often what was refused is read and told.
 const TELL: Duration = Duration::from_secs(10);
-/// How many refusals are told at a time.
-const TOLD: usize = 20;
+/// How often it is looked whether the kernel still holds the rules.
+const LOOK: Duration = Duration::from_secs(10);
 /// The pause between two tries to put back what somebody else changes.
 const PUT_BACK: Duration = Duration::from_millis(100);
 
@@ -126,7 +129,13 @@ async fn run(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, En
     let door = listen().map_err(machine("the door for the network plugin cannot be opened"))?;
     let mut hears =
         Hears { news: watch(settings, &identity)?, touches: hear(ear), calls: answer(door) };
-    let mut enforcer = Enforcer::new(&told, attachments);
+    let around = Around {
+        nft: Nft::new("nft"),
+        kept: Kept::new(Path::new(RUN)),
+        bridged: PathBuf::from("/proc/sys/net/bridge"),
+        runs_pods: Path::new("/sys/class/net").join(BRIDGE).exists(),
+    };
+    let mut enforcer = Enforcer::new(&told, attachments, around);
     enforcer.begin(&mut hears).await?;
     tracing::info!(node = enforcer.home.node, "rules are in force");
     ready();
@@ -187,13 +196,28 @@ struct Waiting {
     answer: oneshot::Sender<Reply>,
 }
 
+/// What of the machine the enforcer acts on.
+struct Around {
+    nft: Nft,
+    kept: Kept,
+    /// The settings of what the kernel makes of packets that cross a bridge.
+    bridged: PathBuf,
+    /// Whether pods may run here already.
+    runs_pods: bool,
+}
+
 struct Enforcer {
+    around: Around,
     state: State,
     home: Home,
     attachments: Attachments,
     /// What the kernel holds, as far as it is known.
     applied: Option<RuleSet>,
     dirty: bool,
+    /// Whether the kernel may hold less than it should, because putting back failed.
+    lost: bool,
+    /// Why packets between pods of this machine are not judged, if so.
+    unbridged: Option<String>,
     waiting: Vec<Waiting>,
     /// How long the last pods waited, in milliseconds.
     waited: VecDeque<u64>,
@@ -205,24 +229,28 @@ struct Enforcer {
 }
 
 impl Enforcer {
-    fn new(told: &Enforcement, attachments: Attachments) -> Self {
+    fn new(told: &Enforcement, attachments: Attachments, around: Around) -> Self {
         let home = Home {
             node: told.node.to_string(),
             ranges: told.pods.clone(),
             all: told.all_pods.clone(),
             attached: attachments.by_address(),
         };
+        let meddled = around.kept.meddled();
         Self {
+            around,
             state: State::new(World::new(told.defaults.clone())),
             home,
             attachments,
             applied: None,
             dirty: false,
+            lost: false,
+            unbridged: None,
             waiting: Vec::new(),
             waited: VecDeque::new(),
             made: 0,
             heard: 0,
-            meddled: 0,
+            meddled,
             told: BTreeSet::new(),
         }
     }
@@ -231,9 +259,9 @@ impl Enforcer {
     /// until the API was heard, so that nothing is cut that policies allow; a machine that just
     /// started has no such pods, and begins closed.
     async fn begin(&mut self, hears: &mut Hears) -> Result<(), EnforceError> {
-        let enforced = nft::is_there(TABLE).await;
-        let running = Path::new("/sys/class/net/cni0").exists();
-        if enforced || running {
+        self.bridged();
+        let enforced = self.is_enforced().await;
+        if enforced || self.around.runs_pods {
             let grace = sleep(GRACE);
             tokio::pin!(grace);
             while !self.state.is_complete() {
@@ -242,18 +270,20 @@ impl Enforcer {
                     Some((kind, news)) = hears.news.recv() => {
                         self.state.take(kind, news);
                     }
+                    Some(touch) = hears.touches.recv(), if enforced => self.touched(touch).await,
                 }
             }
         }
+        self.dirty = true;
         if self.state.is_complete() {
-            return Ok(self.settle().await?);
+            match self.settle().await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::error!(%error, "the first rules could not be made"),
+            }
         }
         // Rules of a process before this one are better than none, and none are better than open.
         if !enforced {
-            let nothing = World::new(self.state.world.defaults().clone());
-            let rules = compile(&nothing, &self.home);
-            self.apply(&replace(&rules)).await?;
-            self.applied = Some(rules);
+            self.close().await?;
         }
         Ok(())
     }
@@ -263,6 +293,8 @@ impl Enforcer {
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tell = interval(TELL);
         tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 news = hears.news.recv() => {
@@ -281,7 +313,18 @@ impl Enforcer {
                     self.touched(touch).await;
                 }
                 _ = tell.tick() => self.tell().await,
-                _ = seconds.tick() => self.give_up_late(),
+                // What was heard of already is put back by whoever takes it.
+                _ = look.tick() => {
+                    if hears.touches.is_empty() {
+                        self.look().await;
+                    }
+                }
+                _ = seconds.tick() => {
+                    self.give_up_late();
+                    if self.lost {
+                        self.put_back().await;
+                    }
+                }
             }
             if self.dirty && self.state.is_complete() {
                 // What fails is tried again with the next second, and pods wait meanwhile.
@@ -300,8 +343,8 @@ impl Enforcer {
     async fn settle(&mut self) -> Result<(), NftError> {
         let rules = compile(&self.state.world, &self.home);
         let script = match &self.applied {
-            Some(applied) => change(applied, &rules),
-            None => Some(replace(&rules)),
+            Some(applied) if !self.lost => change(applied, &rules),
+            _ => Some(replace(&rules)),
         };
         if let Some(script) = script
             && let Err(error) = self.apply(&script).await
@@ -311,19 +354,22 @@ impl Enforcer {
             self.apply(&replace(&rules)).await?;
         }
         self.applied = Some(rules);
-        self.dirty = false;
+        (self.dirty, self.lost) = (false, false);
         self.answer_waiting();
         Ok(())
     }
 
     async fn apply(&mut self, script: &str) -> Result<(), NftError> {
-        nft::apply(script).await?;
+        if let Err(error) = self.around.kept.forget() {
+            tracing::error!(%error, "rules that were kept cannot be forgotten");
+        }
+        self.around.nft.apply(script).await?;
         self.made += 1;
         Ok(())
     }
 
     fn answer_waiting(&mut self) {
-        if !self.state.is_current() {
+        if !self.state.is_current() || self.unbridged.is_some() {
             return;
         }
         let pods = &self.state.world.pods;
@@ -345,11 +391,12 @@ impl Enforcer {
         let now = Instant::now();
         let is_late = |waiting: &mut Waiting| now.duration_since(waiting.since) >= ATTACH;
         for waiting in self.waiting.extract_if(.., is_late) {
-            let why = match self.state.trouble.values().next() {
-                Some(trouble) => {
+            let why = match (&self.unbridged, self.state.trouble.values().next()) {
+                (Some(why), _) => why.clone(),
+                (None, Some(trouble)) => {
                     format!("policies may have changed and are not heard of: {trouble}")
                 }
-                None => format!("the API has not told of pod {} yet", waiting.place),
+                (None, None) => format!("the API has not told of pod {} yet", waiting.place),
             };
             tracing::warn!(pod = %waiting.place, "not let in: {why}");
             let _ = waiting.answer.send(Reply::Failed(why));
@@ -388,146 +435,4 @@ impl Enforcer {
         };
         let _ = answer.send(reply);
     }
-
-    /// Puts back what somebody else changed.
-    async fn touched(&mut self, touch: Heard) {
-        match touch {
-            Heard::Touched => {
-                self.heard += 1;
-                if self.heard <= self.made {
-                    return;
-                }
-            }
-            Heard::Overrun => {
-                self.heard = self.made;
-                if nft::is_there(TABLE).await {
-                    return;
-                }
-            }
-        }
-        self.meddled += 1;
-        tracing::warn!(
-            times = self.meddled,
-            "another program changed the rules: they are put back"
-        );
-        let Some(rules) = &self.applied else { return };
-        let script = replace(rules);
-        match self.apply(&script).await {
-            Ok(()) => self.heard = self.made - 1,
-            Err(error) => {
-                tracing::error!(%error, "the rules could not be put back");
-                self.applied = None;
-                self.dirty = true;
-            }
-        }
-        sleep(PUT_BACK).await;
-    }
-
-    /// Tells the log of connections that were refused and not told yet.
-    async fn tell(&mut self) {
-        let Some(refused) = self.refusals().await else { return };
-        let new: Vec<&Refusal> =
-            refused.keys().filter(|refusal| !self.told.contains(*refusal)).collect();
-        for refusal in new.iter().take(TOLD) {
-            let Refusal { way, own, peer, protocol, port } = refusal;
-            let (pod, other) = (self.name(*own), self.name(*peer));
-            let packets = refused[*refusal];
-            tracing::info!(pod, way, other, %peer, protocol, port, packets, "refused");
-        }
-        if new.len() > TOLD {
-            tracing::info!(more = new.len() - TOLD, "refused as well");
-        }
-        self.told = refused.into_keys().collect();
-    }
-
-    async fn refusals(&self) -> Option<BTreeMap<Refusal, u64>> {
-        let rules = self.applied.as_ref()?;
-        if !rules.sets.values().any(|set| set.kind == SetKind::Refused) {
-            return None;
-        }
-        match nft::list(TABLE, &refused::flows()).await {
-            Ok(listed) => Some(refused::connections(&listed)),
-            Err(error) => {
-                tracing::warn!(%error, "what was refused cannot be read");
-                None
-            }
-        }
-    }
-
-    /// Says whose an address is.
-    fn name(&self, address: IpAddr) -> String {
-        if let Some(attached) = self.home.attached.get(&address) {
-            return attached.place.to_string();
-        }
-        let pods = &self.state.world.pods;
-        let of_it =
-            pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(&address));
-        of_it.map_or_else(|| "no pod".to_owned(), |(place, _)| place.to_string())
-    }
-
-    async fn shown(&self) -> Result<Shown, NftError> {
-        let rules = self.applied.clone().unwrap_or_default();
-        let counted = |set: &&String| rules.sets[*set].kind == SetKind::Refused;
-        let counters: Vec<String> = rules.sets.keys().filter(counted).cloned().collect();
-        let counters = match counters.is_empty() {
-            true => BTreeMap::new(),
-            false => refused::pods(&nft::list(TABLE, &counters).await?),
-        };
-        let attached = |place: &Place, uid: &str| -> Vec<IpAddr> {
-            let own = self.home.attached.iter();
-            own.filter(|(_, it)| it.place == *place && it.uid == uid).map(|(it, _)| *it).collect()
-        };
-        let world = &self.state.world;
-        let own = world.pods.iter().filter(|(_, pod)| {
-            pod.is_subject() && pod.node.as_deref() == Some(self.home.node.as_str())
-        });
-        let pods = own.map(|(place, pod)| {
-            let mut addresses = attached(place, &pod.uid);
-            if addresses.is_empty() {
-                addresses.clone_from(&pod.addresses);
-            }
-            let way = |direction: Direction| {
-                let closing = world.closing(place, pod, direction);
-                let allows = closing.iter().flat_map(|(name, policy)| {
-                    let rules = policy.rules(direction).into_iter().flatten();
-                    rules.map(move |rule| by(rule, direction, name))
-                });
-                let rulings = world.turns((place, pod), direction).into_iter();
-                let packets = addresses
-                    .iter()
-                    .filter_map(|address| counters.get(&(direction.word().to_owned(), *address)));
-                ShownWay {
-                    rulings: rulings
-                        .map(|it| format!("{}, by {it}", Ruled(&it, direction)))
-                        .collect(),
-                    allows: allows.collect(),
-                    closed_by: closing.iter().map(|(name, _)| name.to_string()).collect(),
-                    refused_packets: packets.sum(),
-                }
-            };
-            let (egress, ingress) = (way(Direction::Egress), way(Direction::Ingress));
-            ShownPod { pod: place.to_string(), egress, ingress, addresses }
-        });
-        Ok(Shown {
-            node: self.home.node.clone(),
-            pods: pods.collect(),
-            sets: rules.sets.len(),
-            chains: rules.chains.len(),
-            elements: rules.sets.values().map(|set| set.elements.len()).sum(),
-            trouble: self
-                .state
-                .trouble
-                .values()
-                .chain(self.state.unread.values())
-                .cloned()
-                .collect(),
-            meddled: self.meddled,
-            waited: Waited::of(self.waited.iter().copied()),
-            refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
-        })
-    }
-}
-
-fn by(rule: &ringfort_policy::Rule, direction: Direction, name: &PolicyName) -> String {
-    format!("{}, by {name}", Described(rule, direction))
 }

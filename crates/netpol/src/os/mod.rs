@@ -4,6 +4,7 @@ mod attached;
 mod door;
 mod enforcer;
 mod hear;
+mod kept;
 mod listen;
 mod nft;
 mod plugin;

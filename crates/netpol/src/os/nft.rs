@@ -1,10 +1,17 @@
 //! The machine's `nft`: takes a transaction whole or not at all.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
+use tokio::time::timeout;
+
+use ringfort_policy::{Outline, TABLE};
 
 /// Says that nft did not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -15,50 +22,162 @@ pub enum NftError {
     /// It refused.
     #[error("nft refused: {0}")]
     Refused(String),
+    /// It did not end.
+    #[error("nft did not end within {} s", PATIENCE.as_secs())]
+    Late,
+    /// It said something else than it was asked.
+    #[error("nft lists in a way that is not known")]
+    Odd(#[from] serde_json::Error),
 }
 
-/// Applies a script as one transaction.
-pub(super) async fn apply(script: &str) -> Result<(), NftError> {
-    run(&["-f", "-"], script).await.map(|_| ())
+/// How long nft may take: the largest tables take seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much of a table is looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Depth {
+    /// Chains, their rules, and that sets are there.
+    Outline,
+    /// What sets hold as well.
+    Elements,
 }
 
-/// Lists sets of a table, and gives what nft says of each as JSON, one after the other.
-pub(super) async fn list(table: &str, sets: &[String]) -> Result<String, NftError> {
-    let mut all = String::new();
-    // Asked for several sets at once, nft 1.0.6 finds the last one only.
-    for set in sets {
-        all += &run(&["-j", &format!("list set {table} {set}")], "").await?;
+/// What the kernel holds of a table; nothing, where the table is not there.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Held {
+    pub(super) outline: Outline,
+    /// How many elements each set has, if that was looked at.
+    pub(super) elements: BTreeMap<String, usize>,
+}
+
+/// The program, and our table.
+#[derive(Clone, Debug)]
+pub(super) struct Nft {
+    program: PathBuf,
+}
+
+impl Nft {
+    pub(super) fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into() }
     }
-    Ok(all)
-}
 
-/// Says whether the table is there.
-pub(super) async fn is_there(table: &str) -> bool {
-    run(&["-f", "-"], &format!("list chain {table} egress_forward\n")).await.is_ok()
-}
+    /// Applies a script as one transaction.
+    pub(super) async fn apply(&self, script: &str) -> Result<(), NftError> {
+        self.run(&["-f", "-"], script).await.map(|_| ())
+    }
 
-async fn run(arguments: &[&str], script: &str) -> Result<String, NftError> {
-    let mut nft = Command::new("nft")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut input = nft.stdin.take();
-    let write = async {
-        if let Some(input) = &mut input {
-            // A refusal before the end closes the pipe; what it says is told below.
-            let _ = input.write_all(script.as_bytes()).await;
+    /// Lists sets, and gives what nft says of each as JSON, one after the other.
+    pub(super) async fn list(&self, sets: &[String]) -> Result<String, NftError> {
+        let mut all = String::new();
+        // Asked for several sets at once, nft 1.0.6 finds the last one only.
+        for set in sets {
+            all += &self.run(&["-j", &format!("list set {TABLE} {set}")], "").await?;
         }
-        drop(input.take());
-    };
-    let ((), said) = tokio::join!(write, nft.wait_with_output());
-    let said = said?;
-    if said.status.success() {
-        return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
+        Ok(all)
     }
-    let complaint = String::from_utf8_lossy(&said.stderr);
-    let first = complaint.lines().find(|line| line.contains("rror")).unwrap_or(complaint.trim());
-    Err(NftError::Refused(first.to_owned()))
+
+    /// Looks at what the kernel holds.
+    pub(super) async fn held(&self, depth: Depth) -> Result<Held, NftError> {
+        // That a table is not there is told from nft being in trouble by what tables there are.
+        let tables = self.run(&["-j", "list tables inet"], "").await?;
+        let tables: Value = serde_json::from_str(&tables)?;
+        let is_ours = |table: &Value| {
+            table["name"].as_str().is_some_and(|it| TABLE.ends_with(&format!(" {it}")))
+        };
+        if !entries(&tables).any(|entry| is_ours(&entry["table"])) {
+            return Ok(Held::default());
+        }
+        let list = format!("list table {TABLE}");
+        let listed = match depth {
+            Depth::Outline => self.run(&["-j", "-t", &list], "").await?,
+            Depth::Elements => self.run(&["-j", &list], "").await?,
+        };
+        Ok(read(&serde_json::from_str(&listed)?))
+    }
+
+    async fn run(&self, arguments: &[&str], script: &str) -> Result<String, NftError> {
+        timeout(PATIENCE, self.told(arguments, script)).await.unwrap_or(Err(NftError::Late))
+    }
+
+    async fn told(&self, arguments: &[&str], script: &str) -> Result<String, NftError> {
+        let mut nft = Command::new(&self.program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut input = nft.stdin.take();
+        let write = async {
+            if let Some(input) = &mut input {
+                // A refusal before the end closes the pipe; what it says is told below.
+                let _ = input.write_all(script.as_bytes()).await;
+            }
+            drop(input.take());
+        };
+        let ((), said) = tokio::join!(write, nft.wait_with_output());
+        let said = said?;
+        if said.status.success() {
+            return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
+        }
+        let complaint = String::from_utf8_lossy(&said.stderr);
+        let first =
+            complaint.lines().find(|line| line.contains("rror")).unwrap_or(complaint.trim());
+        Err(NftError::Refused(first.to_owned()))
+    }
+}
+
+fn entries(listed: &Value) -> impl Iterator<Item = &Value> {
+    listed["nftables"].as_array().into_iter().flatten()
+}
+
+fn read(listed: &Value) -> Held {
+    let mut held = Held::default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for entry in entries(listed) {
+        let Some((what, of)) = entry.as_object().and_then(|entry| entry.iter().next()) else {
+            continue;
+        };
+        match what.as_str() {
+            "chain" => {
+                held.outline.chains.entry(text(&of["name"])).or_default();
+            }
+            "rule" => *held.outline.chains.entry(text(&of["chain"])).or_default() += 1,
+            "set" | "map" => {
+                let elements = of["elem"].as_array().map_or(0, Vec::len);
+                held.elements.insert(text(&of["name"]), elements);
+                held.outline.sets.insert(text(&of["name"]));
+            }
+            _ => {}
+        }
+    }
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::read;
+
+    #[test]
+    fn a_table_is_read_as_nft_writes_it() {
+        let listed = json!({"nftables": [
+            {"metainfo": {"version": "1.0.6"}},
+            {"table": {"family": "inet", "name": "t"}},
+            {"set": {"name": "own", "elem": [{"prefix": {"addr": "10.1.1.0", "len": 24}}]}},
+            {"map": {"name": "pods", "elem": [["10.1.1.5", {"accept": null}], ["10.1.1.6", {"drop": null}]]}},
+            {"set": {"name": "flows"}},
+            {"chain": {"name": "forward", "hook": "forward"}},
+            {"chain": {"name": "empty"}},
+            {"rule": {"chain": "forward", "expr": []}},
+            {"rule": {"chain": "forward", "expr": []}},
+        ]});
+        let held = read(&listed);
+        let chains = [("empty".to_owned(), 0), ("forward".to_owned(), 2)];
+        assert_eq!(held.outline.chains, chains.into());
+        let counts: Vec<_> = held.elements.iter().map(|(name, it)| (name.as_str(), *it)).collect();
+        assert_eq!(counts, [("flows", 0), ("own", 1), ("pods", 2)]);
+        assert_eq!(held.outline.sets.len(), 3);
+    }
 }

@@ -1,0 +1,124 @@
+//! What is in force, and what was refused, for people.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ringfort_policy::{Described, Direction, Kind as SetKind, Place, PolicyName, Rule, Ruled};
+
+use super::super::door::{Shown, ShownPod, ShownWay, Waited};
+use super::super::nft::NftError;
+use super::super::refused::{self, Refusal};
+use super::Enforcer;
+
+/// How many refusals are told at a time.
+const TOLD: usize = 20;
+
+impl Enforcer {
+    /// Tells the log of connections that were refused and not told yet.
+    pub(super) async fn tell(&mut self) {
+        let Some(refused) = self.refusals().await else { return };
+        let new: Vec<&Refusal> =
+            refused.keys().filter(|refusal| !self.told.contains(*refusal)).collect();
+        for refusal in new.iter().take(TOLD) {
+            let Refusal { way, own, peer, protocol, port } = refusal;
+            let (pod, other) = (self.name(*own), self.name(*peer));
+            let packets = refused[*refusal];
+            tracing::info!(pod, way, other, %peer, protocol, port, packets, "refused");
+        }
+        if new.len() > TOLD {
+            tracing::info!(more = new.len() - TOLD, "refused as well");
+        }
+        self.told = refused.into_keys().collect();
+    }
+
+    async fn refusals(&self) -> Option<BTreeMap<Refusal, u64>> {
+        let rules = self.applied.as_ref()?;
+        if !rules.sets.values().any(|set| set.kind == SetKind::Refused) {
+            return None;
+        }
+        match self.around.nft.list(&refused::flows()).await {
+            Ok(listed) => Some(refused::connections(&listed)),
+            Err(error) => {
+                tracing::warn!(%error, "what was refused cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Says whose an address is.
+    fn name(&self, address: IpAddr) -> String {
+        if let Some(attached) = self.home.attached.get(&address) {
+            return attached.place.to_string();
+        }
+        let pods = &self.state.world.pods;
+        let of_it =
+            pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(&address));
+        of_it.map_or_else(|| "no pod".to_owned(), |(place, _)| place.to_string())
+    }
+
+    pub(super) async fn shown(&self) -> Result<Shown, NftError> {
+        let rules = self.applied.clone().unwrap_or_default();
+        let counted = |set: &&String| rules.sets[*set].kind == SetKind::Refused;
+        let counters: Vec<String> = rules.sets.keys().filter(counted).cloned().collect();
+        let counters = match counters.is_empty() {
+            true => BTreeMap::new(),
+            false => refused::pods(&self.around.nft.list(&counters).await?),
+        };
+        let attached = |place: &Place, uid: &str| -> Vec<IpAddr> {
+            let own = self.home.attached.iter();
+            own.filter(|(_, it)| it.place == *place && it.uid == uid).map(|(it, _)| *it).collect()
+        };
+        let world = &self.state.world;
+        let own = world.pods.iter().filter(|(_, pod)| {
+            pod.is_subject() && pod.node.as_deref() == Some(self.home.node.as_str())
+        });
+        let pods = own.map(|(place, pod)| {
+            let mut addresses = attached(place, &pod.uid);
+            if addresses.is_empty() {
+                addresses.clone_from(&pod.addresses);
+            }
+            let way = |direction: Direction| {
+                let closing = world.closing(place, pod, direction);
+                let allows = closing.iter().flat_map(|(name, policy)| {
+                    let rules = policy.rules(direction).into_iter().flatten();
+                    rules.map(move |rule| by(rule, direction, name))
+                });
+                let rulings = world.turns((place, pod), direction).into_iter();
+                let packets = addresses
+                    .iter()
+                    .filter_map(|address| counters.get(&(direction.word().to_owned(), *address)));
+                ShownWay {
+                    rulings: rulings
+                        .map(|it| format!("{}, by {it}", Ruled(&it, direction)))
+                        .collect(),
+                    allows: allows.collect(),
+                    closed_by: closing.iter().map(|(name, _)| name.to_string()).collect(),
+                    refused_packets: packets.sum(),
+                }
+            };
+            let (egress, ingress) = (way(Direction::Egress), way(Direction::Ingress));
+            ShownPod { pod: place.to_string(), egress, ingress, addresses }
+        });
+        Ok(Shown {
+            node: self.home.node.clone(),
+            pods: pods.collect(),
+            sets: rules.sets.len(),
+            chains: rules.chains.len(),
+            elements: rules.sets.values().map(|set| set.elements.len()).sum(),
+            trouble: self
+                .state
+                .trouble
+                .values()
+                .chain(self.state.unread.values())
+                .cloned()
+                .collect(),
+            meddled: self.meddled,
+            waited: Waited::of(self.waited.iter().copied()),
+            refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
+        })
+    }
+}
+
+fn by(rule: &Rule, direction: Direction, name: &PolicyName) -> String {
+    format!("{}, by {name}", Described(rule, direction))
+}

@@ -1,0 +1,275 @@
+//! The enforcer with an nft of the test's own: what it is told is written down, and what it lists is what
+//! the test says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use ringfort_api::Heard as Object;
+use ringfort_policy::{Outline, RuleSet, Set, WiderKind, replace};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::super::attached::Attachments;
+use super::super::kept::Kept;
+use super::super::listen::Heard;
+use super::super::nft::Nft;
+use super::super::state::{Kind, News};
+use super::{Around, Enforcer, Hears};
+
+const NFT: &str = r#"#!/bin/sh
+room=${0%/*}
+case "$1 $2" in
+    "-f -")
+        cat >"$room/told"
+        if [ -e "$room/refuses" ] && grep -q "$(cat "$room/refuses")" "$room/told"; then
+            echo "Error: not today" >&2
+            exit 1
+        fi
+        mv "$room/told" "$room/applied" ;;
+    "-j list tables inet") cat "$room/tables" ;;
+    *) cat "$room/table" ;;
+esac
+"#;
+
+/// A machine of the test's own.
+struct Room(TempDir);
+
+impl Room {
+    fn new() -> Self {
+        let room = Self(tempfile::tempdir().unwrap());
+        room.write("nft", NFT);
+        fs::set_permissions(room.at("nft"), fs::Permissions::from_mode(0o700)).unwrap();
+        for setting in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+            room.write(setting, "1\n");
+        }
+        room.holds(&Outline::default(), &RuleSet::default());
+        room
+    }
+
+    fn at(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.at(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap_or_default()
+    }
+
+    /// Gives what was told last and taken, and forgets it.
+    fn applied(&self) -> String {
+        let applied = self.read("applied");
+        let _ = fs::remove_file(self.at("applied"));
+        applied
+    }
+
+    /// Says what the kernel holds.
+    fn holds(&self, outline: &Outline, rules: &RuleSet) {
+        let elements = |set: &String| rules.sets.get(set).map_or(0, |set| set.elements.len());
+        let mut all: Vec<Value> = Vec::new();
+        for set in &outline.sets {
+            let elements: Vec<usize> = (0..elements(set)).collect();
+            all.push(json!({"set": {"name": set, "elem": elements}}));
+        }
+        for (chain, rules) in &outline.chains {
+            all.push(json!({"chain": {"name": chain}}));
+            all.extend((0..*rules).map(|_| json!({"rule": {"chain": chain}})));
+        }
+        let tables = match all.is_empty() {
+            true => json!([]),
+            false => json!([{"table": {"name": "ringfort-policy"}}]),
+        };
+        self.write("tables", &json!({"nftables": tables}).to_string());
+        self.write("table", &json!({"nftables": all}).to_string());
+    }
+
+    fn enforcer(&self) -> Enforcer {
+        let told = json!({
+            "node": "n1", "pods": ["10.1.1.0/24"], "allPods": ["10.1.0.0/16"], "closed": true,
+        });
+        let around = Around {
+            nft: Nft::new(self.at("nft")),
+            kept: Kept::new(self.0.path()),
+            bridged: self.0.path().to_owned(),
+            runs_pods: true,
+        };
+        let attachments = Attachments::read(&self.at("pods")).unwrap();
+        Enforcer::new(&serde_json::from_value(told).unwrap(), attachments, around)
+    }
+}
+
+/// Hears of all objects, of which one is a pod of the node.
+fn heard(pod: &str) -> Hears {
+    let (tell, news) = mpsc::unbounded_channel();
+    let pod = json!({
+        "metadata": {"namespace": "a", "name": "p", "uid": "u"},
+        "spec": {"nodeName": "n1"}, "status": {"podIP": pod},
+    });
+    for kind in Kind::ALWAYS {
+        tell.send((kind, News::Begin)).unwrap();
+        if kind == Kind::Pods {
+            tell.send((kind, News::read(kind, &Object::Object(pod.clone())).unwrap())).unwrap();
+        }
+        tell.send((kind, News::Complete)).unwrap();
+    }
+    for kind in WiderKind::ALL {
+        tell.send((Kind::Wider(kind), News::Absent(None))).unwrap();
+    }
+    let (_, touches) = mpsc::unbounded_channel();
+    let (_, calls) = mpsc::channel(1);
+    Hears { news, touches, calls }
+}
+
+const POD: &str = "10.1.1.5";
+
+fn is_closed(script: &str) -> bool {
+    script.contains("@egress4_own drop") && !script.contains(POD)
+}
+
+/// Says that the kernel holds all that it was given.
+fn whole(room: &Room, rules: &RuleSet) {
+    room.holds(&Outline::of_rules(rules), rules);
+}
+
+#[tokio::test]
+async fn while_nobody_tells_what_should_be_what_is_taken_away_comes_back_closed() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.touched(Heard::Touched).await;
+    assert!(is_closed(&room.applied()), "nothing was put back");
+    assert_eq!(room.read("meddled"), "1\n");
+}
+
+#[tokio::test]
+async fn while_nobody_tells_what_should_be_what_was_in_force_comes_back() {
+    let room = Room::new();
+    let mut before = room.enforcer();
+    before.begin(&mut heard(POD)).await.unwrap();
+    let rules = before.applied.clone().unwrap();
+    whole(&room, &rules);
+    before.look().await;
+    let mut enforcer = room.enforcer();
+    assert!(enforcer.is_enforced().await, "it is all there");
+    room.applied();
+    enforcer.touched(Heard::Touched).await;
+    assert_eq!(room.applied(), replace(&rules));
+    enforcer.touched(Heard::Touched).await;
+    assert_eq!(room.applied(), "", "that was our own transaction");
+    enforcer.touched(Heard::Touched).await;
+    assert_eq!(room.applied(), replace(&rules), "what was kept is kept");
+    // What is kept is never older than what is in force.
+    enforcer.close().await.unwrap();
+    assert_eq!(room.read("rules.nft"), "");
+}
+
+#[tokio::test]
+async fn what_was_taken_away_while_no_enforcer_ran_is_back_before_the_api_is_heard() {
+    let room = Room::new();
+    let mut before = room.enforcer();
+    before.begin(&mut heard(POD)).await.unwrap();
+    let rules = before.applied.clone().unwrap();
+    whole(&room, &rules);
+    before.look().await;
+    room.applied();
+    // A flushed table has its chains, and packets pass them.
+    let mut flushed = Outline::of_rules(&rules);
+    flushed.chains.values_mut().for_each(|rules| *rules = 0);
+    room.holds(&flushed, &rules);
+    let mut enforcer = room.enforcer();
+    assert!(enforcer.is_enforced().await);
+    assert_eq!((room.applied(), room.read("meddled").as_str()), (replace(&rules), "1\n"));
+}
+
+#[tokio::test]
+async fn a_table_without_its_rules_is_none() {
+    let room = Room::new();
+    let mut flushed = Outline::of_rules(&room.enforcer().closed());
+    room.holds(&flushed, &RuleSet::default());
+    assert!(room.enforcer().is_enforced().await);
+    flushed.chains.values_mut().for_each(|rules| *rules = 0);
+    room.holds(&flushed, &RuleSet::default());
+    assert!(!room.enforcer().is_enforced().await);
+}
+
+#[tokio::test]
+async fn where_more_was_changed_than_is_heard_it_is_seen_what_is_missing() {
+    let check = async |empty: fn(&mut Outline, &mut RuleSet), put_back: bool| {
+        let room = Room::new();
+        let mut enforcer = room.enforcer();
+        enforcer.begin(&mut heard(POD)).await.unwrap();
+        let mut rules = enforcer.applied.clone().unwrap();
+        let mut outline = Outline::of_rules(&rules);
+        empty(&mut outline, &mut rules);
+        room.holds(&outline, &rules);
+        room.applied();
+        enforcer.touched(Heard::Overrun).await;
+        assert_eq!(!room.applied().is_empty(), put_back);
+    };
+    check(|_, _| {}, false).await;
+    check(|outline, _| outline.chains.values_mut().for_each(|rules| *rules = 0), true).await;
+    check(|_, rules| rules.sets.values_mut().for_each(|set: &mut Set| set.elements.clear()), true)
+        .await;
+}
+
+#[tokio::test]
+async fn where_the_kernel_refuses_the_rules_the_node_is_closed_until_it_takes_them() {
+    let room = Room::new();
+    room.write("refuses", POD);
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    assert!(is_closed(&room.applied()));
+    assert!(enforcer.dirty && enforcer.settle().await.is_err());
+    fs::remove_file(room.at("refuses")).unwrap();
+    enforcer.settle().await.unwrap();
+    assert!(room.applied().contains(POD) && !enforcer.dirty);
+}
+
+#[tokio::test]
+async fn what_could_not_be_put_back_is_tried_again() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    room.applied();
+    room.write("refuses", "table");
+    enforcer.touched(Heard::Touched).await;
+    enforcer.touched(Heard::Touched).await;
+    assert!(enforcer.lost);
+    fs::remove_file(room.at("refuses")).unwrap();
+    enforcer.put_back().await;
+    assert!(room.applied().contains(POD) && !enforcer.lost);
+}
+
+#[tokio::test]
+async fn rules_that_are_gone_without_a_word_are_put_back_at_the_next_look() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    let rules = enforcer.applied.clone().unwrap();
+    whole(&room, &rules);
+    room.applied();
+    enforcer.look().await;
+    assert_eq!((room.applied().as_str(), room.read("rules.nft")), ("", replace(&rules)));
+    room.holds(&Outline::default(), &rules);
+    enforcer.look().await;
+    assert_eq!((room.applied(), enforcer.meddled), (replace(&rules), 1));
+}
+
+#[tokio::test]
+async fn packets_that_cross_the_bridge_are_judged_again_or_no_pod_begins() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    room.write("bridge-nf-call-iptables", "0\n");
+    enforcer.bridged();
+    assert_eq!((room.read("bridge-nf-call-iptables").as_str(), enforcer.meddled), ("1\n", 1));
+    assert_eq!(enforcer.unbridged, None);
+    let setting = room.at("bridge-nf-call-ip6tables");
+    fs::remove_file(&setting).unwrap();
+    enforcer.bridged();
+    assert!(enforcer.unbridged.as_ref().unwrap().contains("bridge-nf-call-ip6tables"));
+    room.write("bridge-nf-call-ip6tables", "1\n");
+    enforcer.bridged();
+    assert!(enforcer.unbridged.is_none() && enforcer.dirty, "whoever waits is answered");
+}

@@ -1,0 +1,87 @@
+//! What outlives the enforcer's process beside the rules in the kernel: how these were at last, so that they
+//! can be put back while nobody tells what they should be, and how often somebody else changed them. It
+//! ends with the machine's run, as the rules do.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The files.
+pub(super) struct Kept {
+    rules: PathBuf,
+    aside: PathBuf,
+    meddled: PathBuf,
+    is_current: bool,
+}
+
+impl Kept {
+    pub(super) fn new(directory: &Path) -> Self {
+        let at = |name: &str| directory.join(name);
+        Self {
+            rules: at("rules.nft"),
+            aside: at(".rules.nft"),
+            meddled: at("meddled"),
+            is_current: false,
+        }
+    }
+
+    /// Gives the rules that were in force at last, if they are known.
+    pub(super) fn rules(&self) -> Option<String> {
+        fs::read_to_string(&self.rules).ok().filter(|script| !script.is_empty())
+    }
+
+    /// Forgets the rules, which is done before others are made: what is kept must never be older than
+    /// what is in force.
+    pub(super) fn forget(&mut self) -> io::Result<()> {
+        self.is_current = false;
+        match fs::remove_file(&self.rules) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Keeps the rules that are in force, unless they are kept already. They are long: this is done now
+    /// and then, and not with each change.
+    pub(super) fn keep(&mut self, script: impl FnOnce() -> String) -> io::Result<()> {
+        if self.is_current {
+            return Ok(());
+        }
+        fs::write(&self.aside, script())?;
+        fs::rename(&self.aside, &self.rules)?;
+        self.is_current = true;
+        Ok(())
+    }
+
+    /// Says how often somebody else changed the rules since the machine was started.
+    pub(super) fn meddled(&self) -> u64 {
+        let text = fs::read_to_string(&self.meddled).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
+    /// Writes down how often it was.
+    pub(super) fn count(&self, times: u64) -> io::Result<()> {
+        fs::write(&self.meddled, format!("{times}\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kept;
+
+    #[test]
+    fn what_is_kept_is_there_after_a_restart_and_never_older_than_what_is_in_force() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut kept = Kept::new(directory.path());
+        assert_eq!((kept.rules(), kept.meddled()), (None, 0));
+        kept.forget().unwrap();
+        kept.keep(|| "one".to_owned()).unwrap();
+        kept.keep(|| unreachable!("they are kept")).unwrap();
+        kept.count(7).unwrap();
+        let again = Kept::new(directory.path());
+        assert_eq!((again.rules().as_deref(), again.meddled()), (Some("one"), 7));
+        kept.forget().unwrap();
+        assert_eq!((kept.rules(), again.rules()), (None, None));
+        kept.keep(|| "two".to_owned()).unwrap();
+        assert_eq!(again.rules().as_deref(), Some("two"));
+    }
+}
