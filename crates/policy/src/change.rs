@@ -206,10 +206,8 @@ fn declare(text: &mut String, name: &str, set: &Set) {
         Kind::Itself => (format!("{address} . {address}"), ""),
         Kind::Own | Kind::Peer => (address.to_owned(), ""),
         Kind::OwnPort => (format!("{address} . inet_service"), ""),
-        Kind::OwnPorts => (format!("{address} . inet_service"), " flags interval;"),
-        Kind::OwnBlocks => (format!("{address} . {address}"), " flags interval;"),
-        Kind::OwnBlockPorts => {
-            (format!("{address} . {address} . inet_service"), " flags interval;")
+        Kind::OwnPorts | Kind::PeerRangePorts => {
+            (format!("{address} . inet_service"), " flags interval;")
         }
         Kind::Refused => (address.to_owned(), " counter;"),
     };
@@ -257,16 +255,10 @@ impl fmt::Display for Elements<'_> {
                 f.write_str(", ")?;
             }
             let address = element.address;
-            match kind {
-                Kind::OwnRanges | Kind::PeerRanges => {}
-                Kind::Itself => write!(f, "{address} . {address}")?,
-                _ => write!(f, "{address}")?,
-            }
-            if let Some(Span { first, last }) = element.to {
-                if !matches!(kind, Kind::OwnRanges | Kind::PeerRanges) {
-                    f.write_str(" . ")?;
-                }
-                run(f, &first, &last)?;
+            match (kind, element.to) {
+                (_, Some(Span { first, last })) => run(f, &first, &last)?,
+                (Kind::Itself, None) => write!(f, "{address} . {address}")?,
+                (_, None) => write!(f, "{address}")?,
             }
             if let Some(Span { first, last }) = element.ports {
                 f.write_str(" . ")?;
@@ -360,9 +352,9 @@ fn keys(set: &Set) -> String {
     match set.kind {
         Kind::OwnVerdicts | Kind::OwnRanges | Kind::Own | Kind::Refused => own,
         Kind::PeerVerdicts | Kind::Peer | Kind::PeerRanges => peer,
-        Kind::Itself | Kind::OwnBlocks => format!("{own} . {peer}"),
+        Kind::Itself => format!("{own} . {peer}"),
         Kind::OwnPort | Kind::OwnPorts => format!("{own} . {port}"),
-        Kind::OwnBlockPorts => format!("{own} . {peer} . {port}"),
+        Kind::PeerRangePorts => format!("{peer} . {port}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may talk to whom: decided from policies, pods and namespaces, and nothing else.
 
+mod budget;
 mod change;
 mod compile;
 mod describe;
@@ -21,6 +22,7 @@ pub use ringfort_facts::network::{
 };
 pub use ringfort_model::network_policy::WiderKind;
 
+pub use budget::{BUDGET, TooLong};
 pub use change::{TABLE, change, replace};
 pub use compile::{Attached, Home, compile};
 pub use describe::{Described, Ruled};

@@ -55,10 +55,8 @@ pub enum Kind {
     OwnPort,
     /// A pod of the node and ports.
     OwnPorts,
-    /// A pod of the node and addresses of other ends.
-    OwnBlocks,
-    /// A pod of the node, addresses of other ends, and ports.
-    OwnBlockPorts,
+    /// Ranges that hold the other end, and ports.
+    PeerRangePorts,
     /// A pod of the node whose refused packets are counted.
     Refused,
 }
@@ -218,10 +216,7 @@ impl Set {
             Kind::PeerRanges => within(&element.to, peer),
             Kind::Itself => element.address == own && element.address == peer,
             Kind::OwnPort | Kind::OwnPorts => element.address == own && port(element),
-            Kind::OwnBlocks => element.address == own && within(&element.to, peer),
-            Kind::OwnBlockPorts => {
-                element.address == own && within(&element.to, peer) && port(element)
-            }
+            Kind::PeerRangePorts => within(&element.to, peer) && port(element),
         };
         self.elements.iter().find(|(element, _)| fits(element)).map(|(_, verdict)| verdict.as_ref())
     }

@@ -1,5 +1,6 @@
 //! Runs of numbers and of addresses, put together so that none of them share anything.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ringfort_model::net::Cidr;
@@ -95,31 +96,47 @@ pub fn join(mut spans: Vec<Span<u16>>) -> Vec<Span<u16>> {
     joined
 }
 
-/// Cuts runs that may overlap into runs that do not, each with all that held of those it lies in.
+/// Cuts runs that may overlap into runs that do not, each with all that held of those it lies in. It goes
+/// over the edges of runs once, from the lowest on.
 pub fn cut<T: Clone + Ord>(runs: &[(Span<u128>, T)]) -> Vec<(Span<u128>, Vec<T>)> {
-    let mut edges: Vec<u128> = runs
+    let begins = runs.iter().map(|(run, what)| (run.first, Edge::Begin, what));
+    let ends = runs
         .iter()
-        .flat_map(|(run, _)| [Some(run.first), run.last.checked_add(1)])
-        .flatten()
-        .collect();
+        .filter_map(|(run, what)| run.last.checked_add(1).map(|behind| (behind, Edge::End, what)));
+    let mut edges: Vec<(u128, Edge, &T)> = begins.chain(ends).collect();
     edges.sort_unstable();
-    edges.dedup();
+    // How many runs of each are open.
+    let mut open: BTreeMap<&T, usize> = BTreeMap::new();
     let mut pieces: Vec<(Span<u128>, Vec<T>)> = Vec::new();
-    for (at, first) in edges.iter().enumerate() {
-        let last = edges.get(at + 1).map_or(u128::MAX, |next| next - 1);
-        let over = runs.iter().filter(|(run, _)| run.first <= *first && *first <= run.last);
-        let mut held: Vec<T> = over.map(|(_, what)| what.clone()).collect();
-        held.sort();
-        held.dedup();
-        if held.is_empty() {
+    let mut at_once = edges.chunk_by(|one, other| one.0 == other.0).peekable();
+    while let Some(here) = at_once.next() {
+        for (_, edge, what) in here {
+            let count = open.entry(*what).or_default();
+            match edge {
+                Edge::Begin => *count += 1,
+                Edge::End => *count -= 1,
+            }
+        }
+        open.retain(|_, count| *count > 0);
+        if open.is_empty() {
             continue;
         }
+        let first = here[0].0;
+        let last = at_once.peek().map_or(u128::MAX, |next| next[0].0 - 1);
+        let held: Vec<T> = open.keys().map(|what| (*what).clone()).collect();
         match pieces.last_mut() {
-            Some((before, of)) if *of == held && before.last + 1 == *first => before.last = last,
-            _ => pieces.push((Span { first: *first, last }, held)),
+            Some((before, of)) if *of == held && before.last + 1 == first => before.last = last,
+            _ => pieces.push((Span { first, last }, held)),
         }
     }
     pieces
+}
+
+/// An edge of a run.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Edge {
+    Begin,
+    End,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use ringfort_model::digest::Digest;
 use ringfort_model::net::Cidr;
 
 use super::compile::ranges;
-use super::index::Index;
+use super::index::{Ends, Index};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, Verdict};
 use super::span::{Family, Span, cut, join, of_range, without};
@@ -49,8 +49,8 @@ struct Grant<'s> {
     key: &'s (PolicyName, usize),
     pods: &'s [usize],
     ports: &'s [Port],
-    /// The numbers of the ends on the other side.
-    peers: Vec<usize>,
+    /// The numbers of the ends on the other side, some of them more than once.
+    peers: Vec<Ends>,
 }
 
 /// Which numbers the names of a rule's ports stand for at one peer.
@@ -58,6 +58,24 @@ type Numbers = Vec<(Protocol, u16)>;
 
 /// What rules say of a class of peers: places in the list of grants.
 type Class = Vec<(usize, Rc<Numbers>)>;
+
+/// The last of what is granted, and the place of what was granted before.
+struct Path {
+    before: usize,
+    grant: usize,
+    numbers: Rc<Numbers>,
+}
+
+/// Gives all that is granted along a path.
+fn class(paths: &[Option<Path>], mut at: usize) -> Class {
+    let mut class = Class::new();
+    while let Some(Path { before, grant, numbers }) = &paths[at] {
+        class.push((*grant, numbers.clone()));
+        at = *before;
+    }
+    class.reverse();
+    class
+}
 
 impl<'a> Step<'a> {
     /// Finds the peers of its rules.
@@ -91,15 +109,11 @@ impl<'a> Step<'a> {
                 ports: &each.rule.ports,
                 peers: Vec::new(),
             });
-            for peer in peers {
-                grant.peers.extend(self.index.peers(peer, each.namespace).iter());
-            }
+            grant
+                .peers
+                .extend(peers.into_iter().map(|peer| self.index.peers(peer, each.namespace)));
         }
         let mut grants: Vec<Grant<'_>> = grants.into_values().collect();
-        for grant in &mut grants {
-            grant.peers.sort_unstable();
-            grant.peers.dedup();
-        }
         grants.sort_by_key(|grant| grant.key);
         grants
     }
@@ -127,14 +141,23 @@ impl<'a> Step<'a> {
             && ports.iter().any(|port| matches!(port, Port::Name(..)))
     }
 
-    /// Puts peers that are granted the same together.
+    /// Puts peers that are granted the same together. What is granted is a path: peers are parted by one
+    /// grant after the other, and those that part never meet again.
     fn classes(&self, grants: &[Grant<'_>]) -> BTreeMap<Class, Vec<IpAddr>> {
-        let mut granted: Vec<Class> = vec![Class::new(); self.index.len()];
         let none = Rc::new(Numbers::new());
-        for (at, grant) in grants.iter().enumerate() {
+        let mut paths: Vec<Option<Path>> = vec![None];
+        // The path of each end, by its number.
+        let mut at: Vec<usize> = vec![0; self.index.len()];
+        for (number, grant) in grants.iter().enumerate() {
             let by_name = self.names_of_peers(grant.ports);
             let only_names = grant.ports.iter().all(|port| matches!(port, Port::Name(..)));
-            for end in &grant.peers {
+            let first = paths.len();
+            let mut next: BTreeMap<(usize, Rc<Numbers>), usize> = BTreeMap::new();
+            for end in grant.peers.iter().flat_map(|peers| peers.iter()) {
+                // Several peers of a grant may mean it.
+                if at[*end] >= first {
+                    continue;
+                }
                 let numbers = match by_name {
                     true => Rc::new(self.numbers(self.index.end(*end).1, grant.ports)),
                     false => none.clone(),
@@ -142,14 +165,18 @@ impl<'a> Step<'a> {
                 if by_name && only_names && numbers.is_empty() {
                     continue;
                 }
-                granted[*end].push((at, numbers));
+                let before = at[*end];
+                at[*end] = *next.entry((before, numbers.clone())).or_insert_with(|| {
+                    paths.push(Some(Path { before, grant: number, numbers }));
+                    paths.len() - 1
+                });
             }
         }
-        let mut classes: BTreeMap<Class, Vec<IpAddr>> = BTreeMap::new();
-        for (end, class) in granted.into_iter().enumerate().filter(|(_, class)| !class.is_empty()) {
-            classes.entry(class).or_default().push(self.index.end(end).0);
+        let mut ends: BTreeMap<usize, Vec<IpAddr>> = BTreeMap::new();
+        for (end, path) in at.into_iter().enumerate().filter(|(_, path)| *path > 0) {
+            ends.entry(path).or_default().push(self.index.end(end).0);
         }
-        classes
+        ends.into_iter().map(|(path, ends)| (class(&paths, path), ends)).collect()
     }
 
     /// Gives the numbers that names of ports stand for at a pod.
@@ -192,8 +219,44 @@ impl<'a> Step<'a> {
 /// Ports of a protocol.
 type Ports = (Protocol, Span<u16>);
 
-/// Addresses and the ports meant there; `None` for all.
-type Run = (Span<u128>, Option<Ports>);
+/// Which rules mean addresses for a pod, by their numbers, and the ports meant there; `None` for all.
+type Meant = Vec<(usize, Option<Vec<Ports>>)>;
+
+/// Addresses and the ports meant there, each once; `None` for all.
+type Piece = (Span<u128>, Option<Vec<Ports>>);
+
+/// Cuts the addresses that rules mean into pieces that share nothing.
+fn pieces(meant: &Meant, runs: &[Vec<Span<u128>>]) -> Vec<Piece> {
+    let of_rule = |(at, (rule, _)): (usize, &(usize, _))| {
+        runs[*rule].iter().map(move |run| (*run, at)).collect::<Vec<_>>()
+    };
+    let all: Vec<(Span<u128>, usize)> = meant.iter().enumerate().flat_map(of_rule).collect();
+    let mut joined: BTreeMap<Vec<usize>, Option<Vec<Ports>>> = BTreeMap::new();
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (piece, rules) in cut(&all) {
+        let ports = joined
+            .entry(rules)
+            .or_insert_with_key(|rules| ports_of(rules.iter().map(|at| meant[*at].1.as_deref())));
+        match pieces.last_mut() {
+            Some((before, of)) if of == ports && before.last + 1 == piece.first => {
+                before.last = piece.last;
+            }
+            _ => pieces.push((piece, ports.clone())),
+        }
+    }
+    pieces
+}
+
+/// Joins ports; `None` for all.
+fn ports_of<'p>(all: impl Iterator<Item = Option<&'p [Ports]>>) -> Option<Vec<Ports>> {
+    let all: Option<Vec<&[Ports]>> = all.collect();
+    let all = all?.concat();
+    let of = |protocol| {
+        let of_it = all.iter().filter(move |(of, _)| *of == protocol);
+        join(of_it.map(|(_, span)| *span).collect()).into_iter().map(move |span| (protocol, span))
+    };
+    Some(Protocol::ALL.into_iter().flat_map(of).collect())
+}
 
 impl Found<'_, '_> {
     /// Writes the step, and gives the lines that look into it.
@@ -274,40 +337,65 @@ impl Writer<'_, '_, '_, '_> {
         self.pen.has(&map).then_some(Line::Ask(map))
     }
 
-    /// Writes what pods may do with addresses.
-    fn blocks(&mut self) -> Vec<Line> {
-        let mut of_pod: BTreeMap<usize, Vec<Run>> = BTreeMap::new();
-        for each in &self.step.uses {
-            let runs: Vec<Span<u128>> =
-                each.rule.peers.iter().flat_map(|peer| self.runs(peer)).collect();
-            if runs.is_empty() {
+    /// Writes what pods may do with addresses. Pods for which the same is meant are one group, whose
+    /// addresses stand in its sets once.
+    fn blocks(&mut self) -> Option<Line> {
+        let mut of_pod: BTreeMap<usize, Meant> = BTreeMap::new();
+        let mut runs: Vec<Vec<Span<u128>>> = Vec::new();
+        for (number, each) in self.step.uses.iter().enumerate() {
+            runs.push(each.rule.peers.iter().flat_map(|peer| self.runs(peer)).collect());
+            if runs[number].is_empty() {
                 continue;
             }
             for pod in &each.pods {
                 // Names of ports mean nothing at addresses, but for those of the node's own pod.
                 let ports = self.step.ports(*pod, &each.rule.ports, &Numbers::new());
-                let ports = match ports {
-                    None => vec![None],
-                    Some(ports) => ports.into_iter().map(Some).collect(),
-                };
-                let all = runs.iter().flat_map(|run| ports.iter().map(|ports| (*run, *ports)));
-                of_pod.entry(*pod).or_default().extend(all);
+                of_pod.entry(*pod).or_default().push((number, ports));
             }
         }
-        let stem = self.name("blocks");
+        let mut groups: BTreeMap<Meant, Vec<IpAddr>> = BTreeMap::new();
+        for (pod, meant) in of_pod {
+            groups.entry(meant).or_default().extend(self.addresses(pod));
+        }
+        let map = self.name("blocks");
+        for (meant, pods) in groups.into_iter().filter(|(_, pods)| !pods.is_empty()) {
+            let pieces = pieces(&meant, &runs);
+            let stem = self.name(&format!("blocks_{}", name_of(&format!("{pieces:?}"))));
+            let lines = self.group(&stem, &pieces);
+            if lines.is_empty() {
+                continue;
+            }
+            self.pen.chain(stem.clone(), lines);
+            for address in pods {
+                let verdict = Some(Verdict::Jump(stem.clone()));
+                self.pen.element(&map, Kind::OwnVerdicts, Element::of(address), verdict);
+            }
+        }
+        self.pen.has(&map).then_some(Line::Ask(map))
+    }
+
+    /// Writes the sets of a group, and gives the lines that look into them.
+    fn group(&mut self, stem: &str, pieces: &[Piece]) -> Vec<Line> {
         let mut kinds = BTreeSet::new();
-        for (pod, runs) in of_pod {
-            let pieces = cut(&runs);
-            for address in self.addresses(pod) {
-                for (piece, held) in &pieces {
-                    kinds.extend(self.piece(&stem, address, *piece, held));
-                }
+        for (piece, ports) in pieces {
+            let (first, last) =
+                (self.pen.family.address(piece.first), self.pen.family.address(piece.last));
+            let to = Some(Span { first, last });
+            let Some(ports) = ports else {
+                let element = Element { address: first, to, ports: None };
+                self.pen.element(&with_protocol(stem, None), Kind::PeerRanges, element, None);
+                kinds.insert(None);
+                continue;
+            };
+            for (protocol, span) in ports {
+                let element = Element { address: first, to, ports: Some(*span) };
+                let set = with_protocol(stem, Some(*protocol));
+                self.pen.element(&set, Kind::PeerRangePorts, element, None);
+                kinds.insert(Some(*protocol));
             }
         }
-        kinds
-            .into_iter()
-            .map(|protocol| self.found(with_protocol(&stem, protocol), protocol))
-            .collect()
+        let line = |protocol| self.found(with_protocol(stem, protocol), protocol);
+        kinds.into_iter().map(line).collect()
     }
 
     /// Gives the addresses of this family that a peer names.
@@ -322,35 +410,6 @@ impl Writer<'_, '_, '_, '_> {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn piece(
-        &mut self,
-        stem: &str,
-        pod: IpAddr,
-        piece: Span<u128>,
-        held: &[Option<Ports>],
-    ) -> Vec<Option<Protocol>> {
-        let to = Some(Span {
-            first: self.pen.family.address(piece.first),
-            last: self.pen.family.address(piece.last),
-        });
-        if held.contains(&None) {
-            let element = Element { address: pod, to, ports: None };
-            self.pen.element(&with_protocol(stem, None), Kind::OwnBlocks, element, None);
-            return vec![None];
-        }
-        let mut kinds = Vec::new();
-        for protocol in Protocol::ALL {
-            let of_it = held.iter().flatten().filter(|(of, _)| *of == protocol);
-            for span in join(of_it.map(|(_, span)| *span).collect()) {
-                let element = Element { address: pod, to, ports: Some(span) };
-                let set = with_protocol(stem, Some(protocol));
-                self.pen.element(&set, Kind::OwnBlockPorts, element, None);
-                kinds.push(Some(protocol));
-            }
-        }
-        kinds
     }
 
     /// Writes sets of pods and ports, and the lines that look into them.
@@ -431,5 +490,9 @@ fn class_name(grants: &[Grant<'_>], class: &Class) -> String {
         let (policy, rule) = grants[*grant].key;
         text.push_str(&format!("{policy:?} {rule} {numbers:?}\n"));
     }
+    name_of(&text)
+}
+
+fn name_of(text: &str) -> String {
     Digest::of(text.as_bytes()).as_str()[..32].to_owned()
 }

@@ -25,6 +25,8 @@ pub struct World {
     pub wider: BTreeMap<WiderName, WiderPolicy>,
     defaults: Defaults,
     default: Policy,
+    /// What stands for a policy that says too much.
+    shut: Policy,
 }
 
 /// Which policy is meant.
@@ -52,7 +54,7 @@ impl World {
     /// Makes a world of nothing but defaults.
     pub fn new(defaults: Defaults) -> Self {
         let default = default_policy(&defaults);
-        Self { defaults, default, ..Self::default() }
+        Self { defaults, default, shut: Policy::closed(), ..Self::default() }
     }
 
     /// Gives what holds without a policy.
@@ -86,8 +88,11 @@ impl World {
         let selects = |policy: &Policy| {
             policy.rules(direction).is_some() && policy.selector.selects(&pod.labels)
         };
-        let own = self.policies_in(&place.namespace).filter(|(_, policy)| selects(policy));
-        found.extend(own.map(|(place, policy)| (PolicyName::Object(place.clone()), policy)));
+        let own = self.within_budget(&place.namespace).filter(|(_, policy, _)| selects(policy));
+        found.extend(own.map(|(place, policy, is_within)| {
+            let policy = if is_within { policy } else { &self.shut };
+            (PolicyName::Object(place.clone()), policy)
+        }));
         found
     }
 

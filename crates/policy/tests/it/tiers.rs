@@ -130,8 +130,13 @@ fn steps_are_written_with_where_they_lead() {
     rule("strangers", "ct reply ip saddr @egress4_known return");
     rule("strangers", "ct reply ip saddr @egress4_cluster goto egress4_denied");
     rule("admin", "ct reply ip saddr vmap @egress4_admin0_peers");
-    let block = "@egress4_admin1_blocks_all goto egress4_denied";
-    rule("admin", &format!("{own} . ct reply ip saddr {block}"));
+    rule("admin", &format!("{own} vmap @egress4_admin1_blocks"));
+    let (group, _) = text.split_once("_all goto egress4_denied\n").unwrap();
+    let (_, group) = group.rsplit_once("@egress4_admin1_").unwrap();
+    rule(
+        &format!("admin1_{group}"),
+        &format!("ct reply ip saddr @egress4_admin1_{group}_all goto egress4_denied"),
+    );
     rule("admin", &format!("{own} vmap @egress4_admin_next"));
     rule("admin_passed", &format!("{own} vmap @egress4_admin_next"));
     assert!(text.contains("10.1.1.5 : goto egress4_admin "), "{text}");

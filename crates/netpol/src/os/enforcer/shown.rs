@@ -1,13 +1,16 @@
 //! What is in force, and what was refused, for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ringfort_policy::{Described, Direction, Kind as SetKind, Place, PolicyName, Rule, Ruled};
+use ringfort_policy::{
+    Described, Direction, Kind as SetKind, Place, Pod, PolicyName, Rule, Ruled, TooLong,
+};
 
 use super::super::door::{Shown, ShownPod, ShownWay, Waited};
 use super::super::nft::NftError;
 use super::super::refused::{self, Refusal};
+use super::super::state::State;
 use super::Enforcer;
 
 /// How many refusals are told at a time.
@@ -69,9 +72,7 @@ impl Enforcer {
             own.filter(|(_, it)| it.place == *place && it.uid == uid).map(|(it, _)| *it).collect()
         };
         let world = &self.state.world;
-        let own = world.pods.iter().filter(|(_, pod)| {
-            pod.is_subject() && pod.node.as_deref() == Some(self.home.node.as_str())
-        });
+        let own = world.pods.iter().filter(|(_, pod)| self.is_own(pod));
         let pods = own.map(|(place, pod)| {
             let mut addresses = attached(place, &pod.uid);
             if addresses.is_empty() {
@@ -105,17 +106,30 @@ impl Enforcer {
             sets: rules.sets.len(),
             chains: rules.chains.len(),
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
-            trouble: self
-                .state
-                .trouble
-                .values()
-                .chain(self.state.unread.values())
-                .cloned()
-                .collect(),
+            trouble: self.troubles(),
             meddled: self.meddled,
             waited: Waited::of(self.waited.iter().copied()),
             refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
         })
+    }
+
+    /// Lists what keeps the enforcer from hearing of changes, and policies that are not enforced as they are
+    /// written.
+    fn troubles(&self) -> Vec<String> {
+        let State { world, trouble, unread, .. } = &self.state;
+        let heard = trouble.values().chain(unread.values()).cloned();
+        let own = world.pods.iter().filter(|(_, pod)| self.is_own(pod));
+        let namespaces: BTreeSet<&str> = own.map(|(place, _)| place.namespace.as_str()).collect();
+        let beyond = namespaces.into_iter().flat_map(|it| world.beyond_budget(it));
+        heard
+            .chain(self.unbridged.clone())
+            .chain(beyond.map(|it| TooLong(it).to_string()))
+            .collect()
+    }
+
+    /// Says whether policies of this node are for a pod.
+    fn is_own(&self, pod: &Pod) -> bool {
+        pod.is_subject() && pod.node.as_deref() == Some(self.home.node.as_str())
     }
 }
 

@@ -1,9 +1,11 @@
 //! What is said of a connection or of a pod's ways: one model, for people and for programs. Pure.
 
+use std::collections::BTreeSet;
+
 use ringfort_model::network_policy::WIDER_GROUP;
 use ringfort_policy::{
     Action, Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod,
-    Policy, PolicyName, PortWanted, Question, Rule, Selector, Side, Why, World, explain,
+    Policy, PolicyName, PortWanted, Question, Rule, Selector, Side, TooLong, Why, World, explain,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -114,7 +116,8 @@ pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> 
         (None, Allowed::Unknown(why)) => (Verdict::Unknown, Some(why)),
         (None, certain) => (Verdict::of(&certain), None),
     };
-    let mut notes = seen.notes.clone();
+    let ends = [&question.from, &question.to].map(|end| met(&seen.world, end));
+    let mut notes = notes(seen, ends.into_iter().flatten().map(|(place, _)| place));
     let ends = Ends { world: &seen.world, question, port: number(&seen.world, question) };
     Ok(Report {
         version: VERSION,
@@ -151,8 +154,18 @@ pub fn ways(seen: &Seen, place: &Place, pod: &Pod) -> Ways {
         host_network: pod.host_network,
         egress: way(Direction::Egress),
         ingress: way(Direction::Ingress),
-        notes: seen.notes.clone(),
+        notes: notes(seen, [place]),
     }
+}
+
+/// Gives what is to be noted of what was seen, and of policies of some pods' namespaces that say too much.
+fn notes<'a>(seen: &Seen, pods: impl IntoIterator<Item = &'a Place>) -> Vec<String> {
+    let mut notes = seen.notes.clone();
+    let namespaces: BTreeSet<&str> = pods.into_iter().map(|it| it.namespace.as_str()).collect();
+    for policy in namespaces.into_iter().flat_map(|it| seen.world.beyond_budget(it)) {
+        notes.push(format!("{}", TooLong(policy)));
+    }
+    notes
 }
 
 impl Verdict {

@@ -1,0 +1,124 @@
+//! Policies of ill will: as long as an object may be, and written so that each of their words costs.
+
+use std::time::{Duration, Instant};
+
+use ringfort_model::network_policy::Defaults;
+use ringfort_policy::{
+    Allowed, BUDGET, Connection, Direction, End, Place, PortWanted, Protocol, Question, RuleSet,
+    World, compile, explain, place, pod, policy,
+};
+use serde_json::{Value, json};
+
+use crate::world::home;
+
+/// How long deciding may take. It takes a tenth of that; what went over each block for each pod took hours.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A hundred pods of node n1, and thousands of another.
+fn world(elsewhere: usize) -> World {
+    let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
+    world.namespaces.insert("a".to_owned(), [].into());
+    let mut put = |node: &str, number: usize, address: String| {
+        let object = json!({
+            "metadata": {"namespace": "a", "name": format!("{node}-{number}"), "labels": {"app": "x"}},
+            "spec": {"nodeName": node},
+            "status": {"podIP": address},
+        });
+        world.pods.insert(place(&object).unwrap(), pod(&object));
+    };
+    (0..100).for_each(|number| put("n1", number, format!("10.1.1.{}", number + 2)));
+    for number in 0..elsewhere {
+        put("n2", number, format!("10.1.{}.{}", 2 + number / 250, 2 + number % 250));
+    }
+    world
+}
+
+fn put_policy(world: &mut World, name: &str, rules: &Value) {
+    let object = json!({
+        "metadata": {"namespace": "a", "name": name},
+        "spec": {"podSelector": {}, "ingress": rules},
+    });
+    world.policies.insert(place(&object).unwrap(), policy(&object).unwrap());
+}
+
+fn decide(world: &World) -> RuleSet {
+    let begun = Instant::now();
+    let rules = compile(world, &home(1));
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    rules
+}
+
+fn reaches(rules: &RuleSet, client: &str, port: u16) -> bool {
+    let (client, server) = (client.parse().unwrap(), "10.1.1.2".parse().unwrap());
+    let port = Some((Protocol::Tcp, port));
+    rules.lets(Direction::Ingress, &Connection { client, server, port })
+}
+
+fn elements(rules: &RuleSet) -> usize {
+    rules.sets.values().map(|set| set.elements.len()).sum()
+}
+
+/// Blocks of which each overlaps many others.
+fn blocks(count: usize) -> Value {
+    let block = |number: usize| {
+        let cidr = format!(
+            "172.{}.{}.{}/{}",
+            16 + number / 65_536,
+            number / 256 % 256,
+            number % 256,
+            24 + number % 9
+        );
+        json!({"ipBlock": {"cidr": cidr}})
+    };
+    (0..count).map(block).collect()
+}
+
+#[test]
+fn many_blocks_are_cut_once_for_all_pods_that_they_are_for() {
+    let mut world = world(0);
+    put_policy(
+        &mut world,
+        "blocks",
+        &json!([{"from": blocks(BUDGET - 1), "ports": [{"port": 80}]}]),
+    );
+    let rules = decide(&world);
+    assert!(reaches(&rules, "172.16.3.7", 80) && !reaches(&rules, "172.16.3.7", 81));
+    assert!(!reaches(&rules, "172.31.0.1", 80));
+    // Each pod stands in a few maps; blocks stand once, and not once for each pod.
+    assert!(elements(&rules) < BUDGET + 1_000, "{} elements", elements(&rules));
+}
+
+#[test]
+fn many_ports_of_many_pods_are_few_classes() {
+    let mut world = world(5_000);
+    let rule = |number: usize| {
+        let from = json!([{"podSelector": {"matchLabels": {"app": "x"}}}]);
+        json!({"from": from, "ports": [{"port": 1 + 2 * number}]})
+    };
+    put_policy(&mut world, "ports", &(0..1_000).map(rule).collect());
+    let rules = decide(&world);
+    assert!(reaches(&rules, "10.1.2.7", 1_999) && !reaches(&rules, "10.1.2.7", 2_000));
+    assert!(rules.chains.len() < 10, "{} chains", rules.chains.len());
+}
+
+#[test]
+fn a_policy_beyond_the_budget_closes_and_opens_nothing_and_says_so() {
+    let mut world = world(0);
+    let large = json!([{"from": blocks(BUDGET / 4 + 1), "ports": [{"port": 80}, {"port": 90}, {"port": 100}, {"port": 110}]}]);
+    let small = json!([{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}]);
+    put_policy(&mut world, "large", &large);
+    put_policy(&mut world, "small", &small);
+    let rules = decide(&world);
+    assert!(!reaches(&rules, "172.16.3.7", 80));
+    assert!(reaches(&rules, "192.0.2.1", 80), "one that is too long leaves room for others");
+    assert_eq!(world.beyond_budget("a"), [&Place::new("a", "large")]);
+    let question = Question {
+        from: End::Address("172.16.3.7".parse().unwrap()),
+        to: End::Pod(Place::new("a", "n1-0")),
+        protocol: Protocol::Tcp,
+        port: PortWanted::Number(80),
+    };
+    assert_eq!(explain(&world, &question).unwrap().verdict(), Allowed::No);
+    // In another namespace it is as before.
+    assert!(world.beyond_budget("b").is_empty());
+}
