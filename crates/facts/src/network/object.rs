@@ -334,10 +334,13 @@ pub fn policy(object: &Value) -> Result<Policy, Unreadable> {
     };
     let spec = object.get("spec").ok_or_else(|| fail("spec is missing".into()))?;
     let written = WrittenPolicy::deserialize(spec).map_err(|error| fail(error.to_string()))?;
-    let says = |direction| written.policy_types.as_ref().map(|types| types.contains(&direction));
-    // Where no types are said, a policy is for ingress, and for egress if it has rules of it.
+    // Where no types are said, or an empty list of them, the API server writes ingress, and egress if
+    // there are rules of it: an empty list of rules is none.
+    let types = written.policy_types.as_ref().filter(|types| !types.is_empty());
+    let says = |direction| types.map(|types| types.contains(&direction));
+    let has_egress = written.egress.as_ref().is_some_and(|rules| !rules.is_empty());
     let ingress = says(Direction::Ingress).unwrap_or(true);
-    let egress = says(Direction::Egress).unwrap_or(written.egress.is_some());
+    let egress = says(Direction::Egress).unwrap_or(has_egress);
     let incoming = written.ingress.unwrap_or_default().into_iter();
     let incoming: Result<Vec<Rule>, String> = incoming.map(|it| rule(it.from, it.ports)).collect();
     let outgoing = written.egress.unwrap_or_default().into_iter();
@@ -493,7 +496,11 @@ mod tests {
             assert_eq!((policy.ingress.is_some(), policy.egress.is_some()), (ingress, egress));
         };
         check(&json!({"podSelector": {}}), true, false);
-        check(&json!({"podSelector": {}, "egress": []}), true, true);
+        check(&json!({"podSelector": {}, "egress": [{}]}), true, true);
+        check(&json!({"podSelector": {}, "egress": []}), true, false);
+        check(&json!({"podSelector": {}, "policyTypes": []}), true, false);
+        check(&json!({"podSelector": {}, "policyTypes": [], "egress": [{}]}), true, true);
+        check(&json!({"podSelector": {}, "policyTypes": null}), true, false);
         check(&json!({"podSelector": {}, "policyTypes": ["Egress"]}), false, true);
         check(&json!({"podSelector": {}, "policyTypes": ["Ingress"], "egress": [{}]}), true, false);
     }

@@ -235,9 +235,9 @@ fn is_for(policy: &Value, pod: &Value, way: &str) -> bool {
 }
 
 fn is_of_way(spec: &Value, way: &str) -> bool {
-    match spec["policyTypes"].as_array() {
-        Some(types) => types.iter().any(|it| it == way),
-        None => way == "Ingress" || !spec["egress"].is_null(),
+    match list(&spec["policyTypes"]).as_slice() {
+        [] => way == "Ingress" || !list(&spec["egress"]).is_empty(),
+        types => types.iter().any(|it| it == way),
     }
 }
 

@@ -153,6 +153,7 @@ fn policy(chance: &mut Chance, number: usize) -> Value {
         0 => spec["policyTypes"] = json!(["Ingress", "Egress"]),
         1 => spec["policyTypes"] = json!(["Egress"]),
         2 => spec["policyTypes"] = json!(["Ingress"]),
+        _ if number.is_multiple_of(2) => spec["policyTypes"] = json!([]),
         _ => {}
     }
     json!({
