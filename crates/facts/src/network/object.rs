@@ -109,7 +109,8 @@ impl fmt::Display for Direction {
 /// A pod.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Pod {
-    /// Which one it is among all that ever had its name.
+    /// Which one it is among all that ever had its name, as its runtime knows it: the pod that stands in
+    /// the API for one of a machine's own manifests has another uid there.
     pub uid: String,
     /// The node it is placed on.
     pub node: Option<String>,
@@ -288,6 +289,11 @@ fn strings(map: Option<&Value>) -> Labels {
         .collect::<BTreeMap<_, _>>()
 }
 
+/// What marks a pod that stands for one of a machine's own manifests, and what it is called there:
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+const MANIFEST: &str = "kubernetes.io/config.hash";
+
 /// Reads a pod.
 pub fn pod(object: &Value) -> Pod {
     let text = |at: &str| object.pointer(at).and_then(Value::as_str);
@@ -301,8 +307,11 @@ pub fn pod(object: &Value) -> Pod {
     // Containers that start before the others and stay are init containers too.
     let containers = list("/spec/containers").chain(list("/spec/initContainers"));
     let ports = containers.flat_map(|each| each["ports"].as_array().into_iter().flatten());
+    let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
+    let of_manifest = annotation(MIRROR).and_then(|_| annotation(MANIFEST));
+    let uid = of_manifest.or_else(|| text("/metadata/uid"));
     Pod {
-        uid: text("/metadata/uid").unwrap_or_default().to_owned(),
+        uid: uid.unwrap_or_default().to_owned(),
         node: text("/spec/nodeName").map(str::to_owned),
         labels: labels(object),
         addresses,
@@ -476,7 +485,7 @@ impl WrittenPort {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Policy, policy};
+    use super::{Policy, pod, policy};
 
     fn read(spec: &Value) -> Result<Policy, String> {
         let object = json!({"metadata": {"namespace": "a", "name": "p"}, "spec": spec});
@@ -487,6 +496,21 @@ mod tests {
     fn refused(spec: &Value, expected: &str) {
         let error = read(spec).unwrap_err();
         assert!(error.contains(expected) && error.contains("a/p"), "{error}");
+    }
+
+    #[test]
+    fn a_pod_of_a_machine_s_own_manifest_is_known_as_its_runtime_knows_it() {
+        let read = |annotations: Value| {
+            let metadata = json!({"name": "p", "uid": "of the API", "annotations": annotations});
+            pod(&json!({"metadata": metadata})).uid
+        };
+        let (mirror, manifest) = ("kubernetes.io/config.mirror", "kubernetes.io/config.hash");
+        assert_eq!(
+            read(json!({mirror: "of the kubelet", manifest: "of the kubelet"})),
+            "of the kubelet"
+        );
+        assert_eq!(read(json!({manifest: "of somebody"})), "of the API");
+        assert_eq!(read(json!(null)), "of the API");
     }
 
     #[test]
