@@ -158,13 +158,18 @@ pub fn explain(world: &World, question: &Question) -> Result<Answer, NoAnswer> {
 
 /// A pod's own machine always reaches it, and so do pods that use that machine's network.
 fn own_machine(world: &World, from: &End, to: &Met<'_>, ingress: &mut Side) {
+    let Some((_, to)) = to.pod else { return };
     let from = match from {
         End::Pod(place) => world.pods.get(place),
+        End::Address(address) if to.node_addresses.contains(address) => {
+            ingress.verdict = Allowed::Yes(Why::OwnMachine);
+            return;
+        }
         End::Address(address) => {
             world.pods.values().find(|pod| !pod.ended && pod.addresses.contains(address))
         }
     };
-    let (Some(from), Some((_, to))) = (from.filter(|pod| pod.host_network), to.pod) else { return };
+    let Some(from) = from.filter(|pod| pod.host_network) else { return };
     match (&from.node, &to.node) {
         (Some(from), Some(to)) if from == to => ingress.verdict = Allowed::Yes(Why::OwnMachine),
         (Some(_), Some(_)) => {}

@@ -1,6 +1,6 @@
 //! Pods, namespaces and policies, as far as who may talk to whom depends on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -114,6 +114,8 @@ pub struct Pod {
     pub uid: String,
     /// The node it is placed on.
     pub node: Option<String>,
+    /// The addresses of that node, as far as the pod says them.
+    pub node_addresses: Vec<IpAddr>,
     /// Its labels.
     pub labels: Labels,
     /// Its addresses, none while it has none.
@@ -298,12 +300,11 @@ const MANIFEST: &str = "kubernetes.io/config.hash";
 pub fn pod(object: &Value) -> Pod {
     let text = |at: &str| object.pointer(at).and_then(Value::as_str);
     let list = |at: &str| object.pointer(at).and_then(Value::as_array).into_iter().flatten();
-    let mut addresses: Vec<IpAddr> = list("/status/podIPs")
-        .filter_map(|each| each["ip"].as_str()?.parse().ok())
-        .chain(text("/status/podIP").and_then(|ip| ip.parse().ok()))
-        .collect();
-    addresses.sort();
-    addresses.dedup();
+    let addresses = |all: &str, first: &str| {
+        let all = list(all).filter_map(|each| each["ip"].as_str());
+        let all = all.chain(text(first)).filter_map(|ip| ip.parse().ok());
+        all.collect::<BTreeSet<IpAddr>>().into_iter().collect()
+    };
     // Containers that start before the others and stay are init containers too.
     let containers = list("/spec/containers").chain(list("/spec/initContainers"));
     let ports = containers.flat_map(|each| each["ports"].as_array().into_iter().flatten());
@@ -313,8 +314,9 @@ pub fn pod(object: &Value) -> Pod {
     Pod {
         uid: uid.unwrap_or_default().to_owned(),
         node: text("/spec/nodeName").map(str::to_owned),
+        node_addresses: addresses("/status/hostIPs", "/status/hostIP"),
         labels: labels(object),
-        addresses,
+        addresses: addresses("/status/podIPs", "/status/podIP"),
         host_network: object.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)),
         ended: matches!(text("/status/phase"), Some("Succeeded" | "Failed")),
         ending: text("/metadata/deletionTimestamp").is_some(),

@@ -278,6 +278,11 @@ fn a_pod_s_own_machine_always_reaches_it() {
     let from = &report.ingress.would_allow.unwrap()["spec"]["ingress"][0]["from"];
     assert_eq!(*from, json!([{"ipBlock": {"cidr": "10.0.0.21/32"}}]));
     check(&read(&[("p.yaml", PODS)], true).unwrap(), "bank/agent", "bank/db:1", Verdict::Unknown);
+    // A machine on which no pod uses its network is known by what its pods say of it.
+    let pods = PODS.replace("{podIP: 10.1.0.5}", "{podIP: 10.1.0.5, hostIP: 10.0.0.23}");
+    let seen = read(&[("pods.yaml", pods.as_str())], true).unwrap();
+    check(&seen, "10.0.0.23", "bank/db:1", Verdict::Allowed);
+    check(&seen, "10.0.0.24", "bank/db:1", Verdict::Refused);
 }
 
 #[test]
