@@ -30,17 +30,18 @@ pub(super) struct Attachments {
 }
 
 impl Attachments {
-    /// Reads what is there. A file that is none was cut short by a crash: its pod has no packet yet.
+    /// Reads what is there. A file that is none, or stands aside still, was cut short by a crash: its pod
+    /// has no packet yet, and nobody would take the file away.
     pub(super) fn read(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let mut all = BTreeMap::new();
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             match serde_json::from_slice::<Attachment>(&fs::read(&path)?) {
-                Ok(attachment) => {
+                Ok(attachment) if path == self::path(directory, &attachment.container) => {
                     all.insert(attachment.container.clone(), attachment);
                 }
-                Err(_) => fs::remove_file(&path)?,
+                _ => fs::remove_file(&path)?,
             }
         }
         Ok(Self { directory: directory.to_owned(), all })
@@ -118,9 +119,13 @@ mod tests {
         assert!(all.remove("two").unwrap());
         assert!(!all.remove("two").unwrap());
         std::fs::write(directory.path().join("torn.json"), "{").unwrap();
+        let aside = serde_json::to_vec(&attachment("never", "10.1.0.4")).unwrap();
+        std::fs::write(directory.path().join(".never"), aside).unwrap();
         let again = Attachments::read(directory.path()).unwrap();
         assert_eq!(again.by_address(), all.by_address());
         assert_eq!(again.by_address().len(), 1);
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        assert_eq!(files.count(), 1, "what is no attachment is gone");
     }
 
     #[test]
