@@ -136,18 +136,53 @@ pub fn policies(cluster: &Cluster) {
     println!("     from a pod's address to its rules in force: {}", shown["waited"]);
 }
 
+/// What somebody may do to the table. All tables at once are not tried: others have theirs.
+const TAKEN_AWAY: [&str; 3] = [
+    "delete table inet ringfort-policy",
+    "flush table inet ringfort-policy",
+    "flush chain inet ringfort-policy egress_forward",
+];
+
+/// How soon rules are back, and how much longer it may take on machines that share two processors.
+const BACK: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Takes rules away from a machine, and gives how long it took there until they were back.
+fn back_after(cluster: &Cluster, taken: &str) -> Duration {
+    let script = format!(
+        "nft {taken}; begun=$(date +%s%N)
+         while [ $(($(date +%s%N) - begun)) -lt 10000000000 ]; do
+             if nft list chain inet ringfort-policy egress_forward 2>/dev/null | grep -q jump; then
+                 echo $((($(date +%s%N) - begun) / 1000000)); exit 0
+             fi
+             sleep 0.02
+         done"
+    );
+    let millis = cluster.on("w1", &script);
+    let millis = millis.trim().parse().unwrap_or_else(|_| panic!("nft {taken}: not within 10 s"));
+    Duration::from_millis(millis)
+}
+
 /// Without the enforcer what is closed stays closed and no pod starts; what others change is put back.
 pub fn enforcer(cluster: &Cluster) {
     let pod =
         well(cluster, &["-n", NAMESPACE, "get", "pod/server", "-o", "jsonpath={.status.podIP}"]);
-    let rules =
-        "nft list chain inet ringfort-policy egress_forward >/dev/null 2>&1 && echo there || true";
-    cluster.on("w1", "nft delete table inet ringfort-policy");
-    let took = until("the rules are back", || cluster.on("w1", rules).trim() == "there");
-    println!("     deleted rules were back after {took:.1?}");
-    assert!(!reaches(cluster, "cp1", &pod), "put back is what was there");
-    let meddled = cluster.on("w1", "ringfort node policy --show");
-    assert!(meddled.contains("\"meddled\":1"), "it is a finding: {meddled}");
+    for taken in TAKEN_AWAY {
+        let took = back_after(cluster, taken);
+        println!("     after `nft {taken}` the rules were back within {took:.1?}");
+        assert!(took < BACK + SLACK, "nft {taken}: the rules were back after {took:.1?}");
+        assert!(!reaches(cluster, "cp1", &pod), "put back is what was there");
+    }
+    let meddled = || {
+        let shown = cluster.on("w1", "ringfort node policy --show");
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap()["meddled"].as_u64().unwrap()
+    };
+    let counted = meddled();
+    assert!(counted >= TAKEN_AWAY.len() as u64, "it is a finding: {counted}");
+    cluster.on("w1", "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables");
+    let setting = "cat /proc/sys/net/bridge/bridge-nf-call-iptables";
+    within(15, "packets on the bridge are judged", || cluster.on("w1", setting).trim() == "1");
+    assert!(meddled() > counted, "that is a finding as well");
     cluster.on("w1", "systemctl stop ringfort-policy");
     assert!(!reaches(cluster, "cp1", &pod), "without the enforcer the rules stay");
     apply(cluster, &server("late", "w1"));
@@ -158,6 +193,7 @@ pub fn enforcer(cluster: &Cluster) {
     let wait = ["-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=90s", "pod/late"];
     well(cluster, &wait);
     assert!(!reaches(cluster, "cp1", &pod), "a start opens nothing");
+    assert!(meddled() > counted, "a start forgets no finding");
     // Killed while a change is made, it comes back and ends at what policies say.
     let opening = policy(&address(cluster, "cp1"));
     for tenths in 0..3 {
@@ -197,6 +233,12 @@ pub fn away(cluster: &Cluster) {
     until("the rules are back", || reaches(cluster, "cp1", &pod));
     holds("after the rules were deleted");
     cluster.on("w1", "systemctl restart ringfort-policy");
+    holds("after the enforcer began anew");
+    // Nobody can tell the new one what the rules should be.
+    for taken in TAKEN_AWAY {
+        back_after(cluster, taken);
+        holds(&format!("after the enforcer began anew and `nft {taken}`"));
+    }
     while begun.elapsed() < away_for() {
         holds("after the enforcer began anew");
     }
