@@ -3,5 +3,6 @@
 mod os;
 
 pub use os::{
-    EnforceError, Refusal, Settings, Shown, ShownPod, ShownWay, Waited, enforce, plug, show,
+    EnforceError, InForce, Refusal, Settings, Shown, ShownPod, ShownWay, Waited, enforce, plug,
+    show,
 };

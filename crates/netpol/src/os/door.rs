@@ -53,13 +53,36 @@ pub struct Shown {
     pub elements: usize,
     /// What keeps the enforcer from hearing of changes, if anything.
     pub trouble: Vec<String>,
-    /// How often somebody else changed the table, which was put back each time.
+    /// Where the kernel's rules come from.
+    #[serde(default)]
+    pub in_force: InForce,
+    /// Whether the kernel holds all of them, if that could be looked at.
+    #[serde(default)]
+    pub is_whole: Option<bool>,
+    /// How often somebody else changed the table since the machine was started.
     pub meddled: u64,
     /// How long pods waited for their rules, once one did.
     #[serde(default)]
     pub waited: Option<Waited>,
     /// Connections that were refused in the last two minutes, with how many packets each lost.
     pub refused: Vec<(Refusal, u64)>,
+}
+
+/// Where the rules that a kernel was given come from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InForce {
+    /// It is not known.
+    #[default]
+    Unknown,
+    /// What is shown beside them.
+    Shown,
+    /// What was heard of before: a change since then could not be made yet.
+    Older,
+    /// A process before this one, since which the API was not heard.
+    ProcessBefore,
+    /// Nothing: the API was not heard yet, and all ways of all pods are closed.
+    Closed,
 }
 
 /// How long pods waited for their rules: from the network plugin's question to its answer.

@@ -214,6 +214,8 @@ struct Enforcer {
     /// What the kernel holds, as far as it is known.
     applied: Option<RuleSet>,
     dirty: bool,
+    /// Whether the rules were made of what the API told.
+    decided: bool,
     /// Whether the kernel may hold less than it should, because putting back failed.
     lost: bool,
     /// Why packets between pods of this machine are not judged, if so.
@@ -244,6 +246,7 @@ impl Enforcer {
             attachments,
             applied: None,
             dirty: false,
+            decided: false,
             lost: false,
             unbridged: None,
             waiting: Vec::new(),
@@ -354,7 +357,7 @@ impl Enforcer {
             self.apply(&replace(&rules)).await?;
         }
         self.applied = Some(rules);
-        (self.dirty, self.lost) = (false, false);
+        (self.dirty, self.decided, self.lost) = (false, true, false);
         self.answer_waiting();
         Ok(())
     }

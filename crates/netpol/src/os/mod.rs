@@ -11,7 +11,7 @@ mod plugin;
 mod refused;
 mod state;
 
-pub use door::{Shown, ShownPod, ShownWay, Waited, show};
+pub use door::{InForce, Shown, ShownPod, ShownWay, Waited, show};
 pub use enforcer::{EnforceError, Settings, enforce};
 pub use plugin::plug;
 pub use refused::Refusal;

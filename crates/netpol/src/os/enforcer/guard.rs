@@ -46,8 +46,7 @@ impl Enforcer {
     pub(super) async fn close(&mut self) -> Result<(), EnforceError> {
         let rules = self.closed();
         self.apply(&replace(&rules)).await?;
-        self.applied = Some(rules);
-        self.lost = false;
+        (self.applied, self.decided, self.lost) = (Some(rules), false, false);
         Ok(())
     }
 
@@ -89,7 +88,7 @@ impl Enforcer {
 
     /// Says whether the kernel holds less, or something else, than it was given; nothing if that cannot
     /// be looked at.
-    async fn is_missing(&self, depth: Depth) -> Option<bool> {
+    pub(super) async fn is_missing(&self, depth: Depth) -> Option<bool> {
         match self.around.nft.held(depth).await {
             Ok(held) => Some(!self.is_whole(&held, depth)),
             Err(error) => {
@@ -132,7 +131,7 @@ impl Enforcer {
             (None, None) => {
                 let rules = self.closed();
                 let script = replace(&rules);
-                self.applied = Some(rules);
+                (self.applied, self.decided) = (Some(rules), false);
                 script
             }
         };

@@ -7,8 +7,8 @@ use ringfort_policy::{
     Described, Direction, Kind as SetKind, Place, Pod, PolicyName, Rule, Ruled, TooLong,
 };
 
-use super::super::door::{Shown, ShownPod, ShownWay, Waited};
-use super::super::nft::NftError;
+use super::super::door::{InForce, Shown, ShownPod, ShownWay, Waited};
+use super::super::nft::{Depth, NftError};
 use super::super::refused::{self, Refusal};
 use super::super::state::State;
 use super::Enforcer;
@@ -107,10 +107,21 @@ impl Enforcer {
             chains: rules.chains.len(),
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
             trouble: self.troubles(),
+            in_force: self.in_force(),
+            is_whole: self.is_missing(Depth::Elements).await.map(|is_missing| !is_missing),
             meddled: self.meddled,
             waited: Waited::of(self.waited.iter().copied()),
             refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
         })
+    }
+
+    fn in_force(&self) -> InForce {
+        match &self.applied {
+            None => InForce::ProcessBefore,
+            Some(_) if !self.decided => InForce::Closed,
+            Some(_) if self.dirty => InForce::Older,
+            Some(_) => InForce::Shown,
+        }
     }
 
     /// Lists what keeps the enforcer from hearing of changes, and policies that are not enforced as they are

@@ -10,7 +10,7 @@ use comfy_table::presets::NOTHING;
 use ringfort_controls::paths::PROGRAMS;
 use ringfort_forge::make::doors;
 use ringfort_host::{Door, Host};
-use ringfort_netpol::{Shown, ShownPod, ShownWay, Waited};
+use ringfort_netpol::{InForce, Shown, ShownPod, ShownWay, Waited};
 use ringfort_spec::{Provider, Spec, nearest};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -88,6 +88,7 @@ async fn ask(door: &Door, node: &str) -> Result<String, Fault> {
 /// Writes what is in force, for people.
 pub fn people(shown: &Shown) -> String {
     let mut text = pods(shown);
+    text.push_str(&format!("\n{}, {}\n", in_force(shown.in_force), whole(shown.is_whole)));
     text.push_str(&refused(shown));
     if let Some(Waited { pods, median_ms, most_ms }) = &shown.waited {
         text.push_str(&format!(
@@ -98,14 +99,39 @@ pub fn people(shown: &Shown) -> String {
     text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
     if shown.meddled > 0 {
         text.push_str(&format!(
-            "\nanother program changed the rules {} times; they were put back each time\n",
+            "\nanother program changed the rules {} times since the machine was started\n",
             shown.meddled
         ));
     }
     text
 }
 
+fn in_force(rules: InForce) -> &'static str {
+    match rules {
+        InForce::Unknown => "the enforcer does not say which rules are in force",
+        InForce::Shown => "rules that say this are in force",
+        InForce::Older => "older rules are in force, since changes could not be made yet",
+        InForce::ProcessBefore => {
+            "rules from before the enforcer began anew are in force, since the API was not heard yet"
+        }
+        InForce::Closed => {
+            "all ways of all pods are closed, since there are no rules yet that were heard of and made"
+        }
+    }
+}
+
+fn whole(is_whole: Option<bool>) -> &'static str {
+    match is_whole {
+        Some(true) => "and the kernel holds all of them",
+        Some(false) => "but the kernel holds something else",
+        None => "and whether the kernel holds all of them is not known",
+    }
+}
+
 fn pods(shown: &Shown) -> String {
+    if shown.pods.is_empty() && matches!(shown.in_force, InForce::ProcessBefore | InForce::Closed) {
+        return format!("which pods {} has is not known yet\n", shown.node);
+    }
     if shown.pods.is_empty() {
         return format!("{} has no pods that policies are for\n", shown.node);
     }

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ringfort_netpol::{Refusal, Shown, ShownPod, ShownWay, Waited};
+use ringfort_netpol::{InForce, Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
 use ringfort_controls::network::default_deny::defaults;
@@ -423,6 +423,8 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         pods: vec![pod],
         trouble: vec!["no answer".to_owned()],
         meddled: 2,
+        in_force: InForce::Shown,
+        is_whole: Some(true),
         waited: Some(Waited { pods: 3, median_ms: 4, most_ms: 9 }),
         refused: vec![(refusal, 3)],
         ..Shown::default()
@@ -439,8 +441,29 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         "the last 3 pods to begin waited 4 ms for their rules in the median, 9 ms at most",
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
         "trouble: no answer",
-        "another program changed the rules 2 times; they were put back each time",
+        "another program changed the rules 2 times since the machine was started",
+        "rules that say this are in force, and the kernel holds all of them",
     ] {
         assert!(lines.iter().any(|it| it == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn what_is_shown_is_not_said_to_be_in_force_where_it_is_not() {
+    let check = |in_force, is_whole, pods: &str, line: &str| {
+        let text =
+            show::people(&Shown { node: "w1".to_owned(), in_force, is_whole, ..Shown::default() });
+        assert!(text.starts_with(pods) && text.contains(line), "{text}");
+    };
+    let unknown = "which pods w1 has is not known yet\n";
+    check(InForce::ProcessBefore, Some(true), unknown, "rules from before the enforcer began anew");
+    check(InForce::Closed, Some(true), unknown, "all ways of all pods are closed");
+    check(InForce::Older, Some(true), "w1 has no pods", "older rules are in force");
+    check(InForce::Shown, Some(false), "w1 has no pods", "but the kernel holds something else");
+    check(
+        InForce::Shown,
+        None,
+        "w1 has no pods",
+        "whether the kernel holds all of them is not known",
+    );
 }
