@@ -49,6 +49,12 @@ pub fn change(old: &RuleSet, new: &RuleSet) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// How many refused connections are remembered, a way and family. A pod fills no more than 180 in the two
+/// minutes for which they are.
+const FLOWS: usize = 32_768;
+/// Of how many pods.
+const TELLERS: usize = 4_096;
+
 /// Writes what every table has: where packets come in, and what becomes of those that the kernel
 /// knows no connection of.
 fn frame(text: &mut String, rules: &RuleSet) {
@@ -58,7 +64,15 @@ fn frame(text: &mut String, rules: &RuleSet) {
                 text,
                 format_args!(
                     "add set {TABLE} {}{family}_flows {{ type {address} . {address} . inet_proto . \
-                     inet_service; size 1024; flags dynamic,timeout; timeout 2m; counter; }}",
+                     inet_service; size {FLOWS}; flags dynamic,timeout; timeout 2m; counter; }}",
+                    way.word()
+                ),
+            );
+            put(
+                text,
+                format_args!(
+                    "add set {TABLE} {}{family}_tellers {{ type {address}; size {TELLERS}; flags \
+                     dynamic,timeout; timeout 2m; }}",
                     way.word()
                 ),
             );
@@ -303,13 +317,16 @@ fn write_line(text: &mut String, chain: &str, line: &Line, rules: &RuleSet) {
         Line::Refuse(family, way) => {
             let stem = format!("{}{}", way.word(), if *family == Family::V4 { 4 } else { 6 });
             let (own, peer) = ends(*family, *way);
+            let numbers = Protocol::ALL.map(|protocol| protocol.number().to_string()).join(", ");
+            let with_ports = format!("{} meta l4proto {{ {numbers} }}", nfproto(*family));
+            let flow = format!("{own} . {peer} . meta l4proto . ct reply proto-src");
             rule(format_args!("{own} @{stem}_refused"));
-            for protocol in Protocol::ALL {
-                rule(format_args!(
-                    "{}update @{stem}_flows {{ {own} . {peer} . meta l4proto . ct reply proto-src }}",
-                    of(Some(protocol))
-                ));
-            }
+            rule(format_args!("{with_ports} {flow} @{stem}_flows drop"));
+            // Each pod has its own share of what is remembered, so that none hides what others lose.
+            rule(format_args!(
+                "{with_ports} update @{stem}_tellers {{ {own} limit rate 1/second burst 60 packets }} \
+                 update @{stem}_flows {{ {flow} }}"
+            ));
             rule(format_args!("{} drop", nfproto(*family)));
         }
     }

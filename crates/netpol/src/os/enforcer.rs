@@ -30,6 +30,8 @@ use super::listen::{Ear, Heard};
 use super::nft::{Nft, NftError};
 use super::refused::Refusal;
 use super::state::{Kind, News, State};
+use shown::Counters;
+
 use ringfort_policy::{Home, Place, RuleSet, TABLE, World, change, compile, replace};
 
 /// What an enforcer needs.
@@ -228,6 +230,9 @@ struct Enforcer {
     heard: u64,
     meddled: u64,
     told: BTreeSet<Refusal>,
+    /// How many packets the kernel counted at last, and before it began anew.
+    counted: Counters,
+    carried: Counters,
 }
 
 impl Enforcer {
@@ -255,6 +260,8 @@ impl Enforcer {
             heard: 0,
             meddled,
             told: BTreeSet::new(),
+            counted: Counters::new(),
+            carried: Counters::new(),
         }
     }
 
@@ -358,6 +365,7 @@ impl Enforcer {
         }
         self.applied = Some(rules);
         (self.dirty, self.decided, self.lost) = (false, true, false);
+        self.forget_gone();
         self.answer_waiting();
         Ok(())
     }
@@ -368,6 +376,9 @@ impl Enforcer {
         }
         self.around.nft.apply(script).await?;
         self.made += 1;
+        if script.starts_with("add table") {
+            self.carry();
+        }
         Ok(())
     }
 

@@ -14,24 +14,74 @@ use super::super::state::State;
 use super::Enforcer;
 
 /// How many refusals are told at a time.
-const TOLD: usize = 20;
+pub(super) const TOLD: usize = 20;
+
+/// How many packets of each pod were refused, by way and address.
+pub(super) type Counters = BTreeMap<(String, IpAddr), u64>;
+
+/// Gives the refusals that are told now, with their packets, and how many more there are.
+pub(super) fn to_tell<'a>(
+    refused: &'a BTreeMap<Refusal, u64>,
+    told: &BTreeSet<Refusal>,
+) -> (Vec<(&'a Refusal, u64)>, usize) {
+    let new = || refused.iter().filter(|(refusal, _)| !told.contains(*refusal));
+    let now: Vec<_> = new().take(TOLD).map(|(refusal, packets)| (refusal, *packets)).collect();
+    let more = new().count() - now.len();
+    (now, more)
+}
 
 impl Enforcer {
     /// Tells the log of connections that were refused and not told yet.
     pub(super) async fn tell(&mut self) {
         let Some(refused) = self.refusals().await else { return };
-        let new: Vec<&Refusal> =
-            refused.keys().filter(|refusal| !self.told.contains(*refusal)).collect();
-        for refusal in new.iter().take(TOLD) {
+        let (told, more) = to_tell(&refused, &self.told);
+        for (refusal, packets) in told {
             let Refusal { way, own, peer, protocol, port } = refusal;
             let (pod, other) = (self.name(*own), self.name(*peer));
-            let packets = refused[*refusal];
             tracing::info!(pod, way, other, %peer, protocol, port, packets, "refused");
         }
-        if new.len() > TOLD {
-            tracing::info!(more = new.len() - TOLD, "refused as well");
+        if more > 0 {
+            tracing::info!(more, "refused as well");
         }
         self.told = refused.into_keys().collect();
+        if let Err(error) = self.counters().await {
+            tracing::warn!(%error, "how much was refused cannot be read");
+        }
+    }
+
+    /// Reads how many packets of each pod were refused, also by rules that were put back since.
+    async fn counters(&mut self) -> Result<Counters, NftError> {
+        let sets = self.applied.iter().flat_map(|rules| &rules.sets);
+        let counted = sets.filter(|(_, set)| set.kind == SetKind::Refused);
+        let counted: Vec<String> = counted.map(|(name, _)| name.clone()).collect();
+        self.counted = refused::pods(&self.around.nft.list(&counted).await?);
+        let mut all = self.carried.clone();
+        for (pod, packets) in &self.counted {
+            *all.entry(pod.clone()).or_default() += packets;
+        }
+        Ok(all)
+    }
+
+    /// Keeps what was counted, since the kernel counts anew in a new table.
+    pub(super) fn carry(&mut self) {
+        for (pod, packets) in std::mem::take(&mut self.counted) {
+            *self.carried.entry(pod).or_default() += packets;
+        }
+    }
+
+    /// Forgets what was counted for addresses that are nobody's any more.
+    pub(super) fn forget_gone(&mut self) {
+        if self.carried.is_empty() {
+            return;
+        }
+        let sets = self.applied.iter().flat_map(|rules| rules.sets.values());
+        let counted = sets.filter(|set| set.kind == SetKind::Refused);
+        let all: BTreeSet<(String, IpAddr)> = counted
+            .flat_map(|set| {
+                set.elements.keys().map(|it| (set.direction.word().to_owned(), it.address))
+            })
+            .collect();
+        self.carried.retain(|pod, _| all.contains(pod));
     }
 
     async fn refusals(&self) -> Option<BTreeMap<Refusal, u64>> {
@@ -59,14 +109,9 @@ impl Enforcer {
         of_it.map_or_else(|| "no pod".to_owned(), |(place, _)| place.to_string())
     }
 
-    pub(super) async fn shown(&self) -> Result<Shown, NftError> {
+    pub(super) async fn shown(&mut self) -> Result<Shown, NftError> {
+        let counters = self.counters().await?;
         let rules = self.applied.clone().unwrap_or_default();
-        let counted = |set: &&String| rules.sets[*set].kind == SetKind::Refused;
-        let counters: Vec<String> = rules.sets.keys().filter(counted).cloned().collect();
-        let counters = match counters.is_empty() {
-            true => BTreeMap::new(),
-            false => refused::pods(&self.around.nft.list(&counters).await?),
-        };
         let attached = |place: &Place, uid: &str| -> Vec<IpAddr> {
             let own = self.home.attached.iter();
             own.filter(|(_, it)| it.place == *place && it.uid == uid).map(|(it, _)| *it).collect()

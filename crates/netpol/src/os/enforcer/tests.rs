@@ -1,6 +1,7 @@
 //! The enforcer with an nft of the test's own: what it is told is written down, and what it lists is what
 //! the test says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -14,7 +15,9 @@ use super::super::attached::Attachments;
 use super::super::kept::Kept;
 use super::super::listen::Heard;
 use super::super::nft::Nft;
+use super::super::refused::Refusal;
 use super::super::state::{Kind, News};
+use super::shown::{TOLD, to_tell};
 use super::{Around, Enforcer, Hears};
 
 const NFT: &str = r#"#!/bin/sh
@@ -272,4 +275,50 @@ async fn packets_that_cross_the_bridge_are_judged_again_or_no_pod_begins() {
     room.write("bridge-nf-call-ip6tables", "1\n");
     enforcer.bridged();
     assert!(enforcer.unbridged.is_none() && enforcer.dirty, "whoever waits is answered");
+}
+
+fn refusal(port: u16) -> Refusal {
+    Refusal {
+        way: "ingress".to_owned(),
+        own: POD.parse().unwrap(),
+        peer: "192.0.2.1".parse().unwrap(),
+        protocol: "tcp".to_owned(),
+        port,
+    }
+}
+
+#[test]
+fn no_more_refusals_are_told_at_a_time_than_somebody_reads() {
+    let refused: BTreeMap<Refusal, u64> = (1..=50).map(|port| (refusal(port), 3)).collect();
+    let (told, more) = to_tell(&refused, &BTreeSet::new());
+    assert_eq!((told.len(), more), (TOLD, 50 - TOLD));
+    let known = refused.keys().filter(|it| it.port > 2).cloned().collect();
+    let (told, more) = to_tell(&refused, &known);
+    assert_eq!((told, more), (vec![(&refusal(1), 3), (&refusal(2), 3)], 0));
+}
+
+#[tokio::test]
+async fn what_was_counted_is_kept_when_rules_are_put_back() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    let counts = |packets: u64| {
+        let element = json!({"elem": {"val": POD, "counter": {"packets": packets, "bytes": 1}}});
+        let listed =
+            json!({"nftables": [{"set": {"name": "ingress4_refused", "elem": [element]}}]});
+        room.write("table", &listed.to_string());
+    };
+    counts(7);
+    let ingress = async |enforcer: &mut Enforcer| {
+        enforcer.shown().await.unwrap().pods[0].ingress.refused_packets
+    };
+    assert_eq!(ingress(&mut enforcer).await, 7);
+    enforcer.put_back().await;
+    counts(2);
+    assert_eq!(ingress(&mut enforcer).await, 9);
+    // Of whom nobody is counted any more, nothing is kept.
+    enforcer.put_back().await;
+    enforcer.state.world.pods.clear();
+    enforcer.settle().await.unwrap();
+    assert!(enforcer.carried.is_empty());
 }
