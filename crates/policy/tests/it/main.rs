@@ -4,6 +4,7 @@
 mod chance;
 mod heavy;
 mod model;
+mod owners;
 mod random;
 mod rules;
 mod tiers;
