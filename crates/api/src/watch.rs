@@ -151,3 +151,122 @@ async fn watch(
     }
     Ok(Some(version))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use tokio::sync::Semaphore;
+
+    use super::{Heard, Watched};
+    use crate::{Client, Cluster};
+
+    const PODS: Watched = Watched { group: "", version: "v1", kind: "Pod", plural: "pods" };
+
+    /// Hears from a server that gives these answers in turn, and at last knows the kind no more. Gives what
+    /// was told, and the versions that the server was asked to go on from.
+    async fn heard(answers: &[(u16, String)]) -> (Vec<String>, Vec<String>) {
+        let answers = Arc::new(Mutex::new(answers.iter().cloned().collect::<VecDeque<_>>()));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let version = query.split('&').find_map(|it| it.strip_prefix("resourceVersion="));
+            log.lock().unwrap().extend(version.map(str::to_owned));
+            let next = answers.lock().unwrap().pop_front();
+            let (status, text) = next.unwrap_or_else(|| (404, status(404)));
+            let answer = Response::builder().status(status).body(Body::from(text.into_bytes()));
+            std::future::ready(Ok::<_, Infallible>(answer.unwrap()))
+        });
+        let client = Client::new(service, "default");
+        let cluster = Cluster { client, kinds: Mutex::default(), turns: Semaphore::new(1) };
+        let mut told = Vec::new();
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
+        let tell = |heard: Heard| {
+            told.push(match heard {
+                Heard::Begin => "begin".to_owned(),
+                Heard::Object(object) => name(&object),
+                Heard::Complete => "complete".to_owned(),
+                Heard::Gone(object) => format!("no {}", name(&object)),
+                Heard::Listening => "listening".to_owned(),
+                Heard::Trouble(error) => format!("{:?}", error.status()),
+            });
+        };
+        cluster.watch(PODS, tell).await;
+        let asked = asked.lock().unwrap().clone();
+        (told, asked)
+    }
+
+    fn status(code: u16) -> String {
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code})
+            .to_string()
+    }
+
+    fn object(name: &str, version: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "resourceVersion": version}})
+    }
+
+    fn page(version: &str, more: &str, names: &[&str]) -> (u16, String) {
+        let items: Vec<Value> = names.iter().map(|name| object(name, version)).collect();
+        let metadata = json!({"resourceVersion": version, "continue": more});
+        let list =
+            json!({"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items});
+        (200, list.to_string())
+    }
+
+    fn events(events: &[(&str, Value)]) -> (u16, String) {
+        let line = |(kind, object): &(&str, Value)| {
+            format!("{}\n", json!({"type": kind, "object": object}))
+        };
+        (200, events.iter().map(line).collect())
+    }
+
+    /// The end of everything that is told here: the watch is lost, and the list as well.
+    const END: [&str; 2] = ["Some(404)", "Some(404)"];
+
+    #[tokio::test]
+    async fn what_was_missed_is_asked_for_from_where_hearing_broke_off() {
+        let answers = [
+            page("5", "", &["one"]),
+            events(&[("ADDED", object("two", "6")), ("DELETED", object("one", "7"))]),
+            events(&[("MODIFIED", object("two", "8")), ("BOOKMARK", object("", "9"))]),
+        ];
+        let (told, asked) = heard(&answers).await;
+        let expected =
+            ["begin", "one", "complete", "listening", "two", "no one", "listening", "two"];
+        assert_eq!(told, [&expected[..], &END].concat());
+        assert_eq!(asked, ["5", "7", "9"]);
+    }
+
+    #[tokio::test]
+    async fn where_the_server_has_forgotten_all_is_listed_again() {
+        let expected = ["begin", "one", "complete"];
+        let again = ["begin", "two", "complete"];
+        let gone: Value = serde_json::from_str(&status(410)).unwrap();
+        let lost = [(410, status(410)), events(&[("ERROR", gone)])];
+        for (answer, between) in lost.into_iter().zip([&[][..], &["listening"]]) {
+            let answers = [page("5", "", &["one"]), answer, page("9", "", &["two"])];
+            let (told, asked) = heard(&answers).await;
+            assert_eq!(told, [&expected[..], between, &again, &END].concat());
+            assert_eq!(asked, ["5", "9"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_breaks_off_is_never_complete_and_begins_anew() {
+        let answers = [
+            page("5", "more", &["one"]),
+            (500, status(500)),
+            page("6", "more", &["one"]),
+            page("6", "", &["two"]),
+        ];
+        let (told, _) = heard(&answers).await;
+        let expected = ["begin", "one", "Some(500)", "begin", "one", "two", "complete"];
+        assert_eq!(told, [&expected[..], &END].concat());
+    }
+}
