@@ -3,6 +3,6 @@
 mod os;
 
 pub use os::{
-    EnforceError, InForce, Refusal, Settings, Shown, ShownPod, ShownWay, Waited, enforce, plug,
-    show,
+    EnforceError, InForce, Refusal, Settings, Shown, ShownPod, ShownWay, Told, Waited, enforce,
+    plug, show,
 };

@@ -31,7 +31,7 @@ mod tenure;
 mod tools;
 
 pub use connect::connect;
-pub use notify::ready;
+pub use notify::{alive, ready};
 pub use probe::ProbeError;
 pub use root::{NotAPath, Root};
 pub use serve::{ServeError, serve};

@@ -1,4 +1,4 @@
-//! Tells systemd that a service of this room is ready (sd_notify(3)).
+//! Tells systemd that a service of this machine is ready, and that it goes on (sd_notify(3)).
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,10 +6,19 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Tells systemd, where systemd asked to be told.
+/// Tells systemd that the service is ready, where systemd asked to be told.
 pub fn ready() {
+    tell(b"READY=1");
+}
+
+/// Tells systemd that the service goes on: one that hangs is started anew (`WatchdogSec=`).
+pub fn alive() {
+    tell(b"WATCHDOG=1");
+}
+
+fn tell(text: &[u8]) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    if let Err(error) = send(&socket, b"READY=1") {
+    if let Err(error) = send(&socket, text) {
         tracing::warn!(%error, "systemd could not be told");
     }
 }

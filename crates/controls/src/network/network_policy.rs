@@ -118,6 +118,8 @@ Type=notify
 ExecStart=/usr/local/bin/ringfort node policy
 Restart=always
 RestartSec=1
+# It says each second that it goes on. What it asks nft for ends within half a minute, told or given up.
+WatchdogSec=3min
 # Which pod has which address outlives this process, as the rules in the kernel do.
 RuntimeDirectory=ringfort-policy
 RuntimeDirectoryMode=0700

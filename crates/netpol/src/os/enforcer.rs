@@ -51,6 +51,15 @@ pub struct Settings {
     pub key: PathBuf,
 }
 
+/// What an enforcer tells whoever started it.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// Once: pods may be started.
+    pub ready: fn(),
+    /// Again and again: it goes on.
+    pub alive: fn(),
+}
+
 /// Says why an enforcer could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
@@ -107,17 +116,17 @@ pub(super) fn pods_directory() -> PathBuf {
     Path::new(RUN).join("pods")
 }
 
-/// Enforces policies on this node for ever; says once when pods may be started.
+/// Enforces policies on this node for ever.
 ///
 /// # Errors
 /// It could not begin, or something that it rests on ended.
-pub fn enforce(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, EnforceError> {
+pub fn enforce(settings: &Settings, told: Told) -> Result<Infallible, EnforceError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let machine = |what| move |source| EnforceError::Machine { what, source };
-    runtime.map_err(machine("the runtime cannot be made"))?.block_on(run(settings, ready))
+    runtime.map_err(machine("the runtime cannot be made"))?.block_on(run(settings, told))
 }
 
-async fn run(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, EnforceError> {
+async fn run(settings: &Settings, to: Told) -> Result<Infallible, EnforceError> {
     let machine = |what| move |source| EnforceError::Machine { what, source };
     let told = told(&settings.file)?;
     let identity = Identity {
@@ -140,8 +149,8 @@ async fn run(settings: &Settings, ready: impl FnOnce()) -> Result<Infallible, En
     let mut enforcer = Enforcer::new(&told, attachments, around);
     enforcer.begin(&mut hears).await?;
     tracing::info!(node = enforcer.home.node, "rules are in force");
-    ready();
-    enforcer.go_on(&mut hears).await
+    (to.ready)();
+    enforcer.go_on(&mut hears, to.alive).await
 }
 
 fn told(path: &Path) -> Result<Enforcement, EnforceError> {
@@ -298,7 +307,7 @@ impl Enforcer {
         Ok(())
     }
 
-    async fn go_on(&mut self, hears: &mut Hears) -> Result<Infallible, EnforceError> {
+    async fn go_on(&mut self, hears: &mut Hears, alive: fn()) -> Result<Infallible, EnforceError> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tell = interval(TELL);
@@ -330,6 +339,7 @@ impl Enforcer {
                     }
                 }
                 _ = seconds.tick() => {
+                    alive();
                     self.give_up_late();
                     if self.lost {
                         self.put_back().await;

@@ -12,7 +12,7 @@ mod refused;
 mod state;
 
 pub use door::{InForce, Shown, ShownPod, ShownWay, Waited, show};
-pub use enforcer::{EnforceError, Settings, enforce};
+pub use enforcer::{EnforceError, Settings, Told, enforce};
 pub use plugin::plug;
 pub use refused::Refusal;
 

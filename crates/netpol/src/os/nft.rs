@@ -31,7 +31,7 @@ pub enum NftError {
 }
 
 /// How long nft may take: the largest tables take seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much of a table is looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

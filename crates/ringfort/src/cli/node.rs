@@ -161,8 +161,9 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             println!("{}", serde_json::to_string(&shown).map_err(Fault::unable)?);
         }
         Command::Policy(args) => {
-            match ringfort_netpol::enforce(&args.settings(), ringfort_node::ready)
-                .map_err(Fault::unable)? {}
+            let told =
+                ringfort_netpol::Told { ready: ringfort_node::ready, alive: ringfort_node::alive };
+            match ringfort_netpol::enforce(&args.settings(), told).map_err(Fault::unable)? {}
         }
         Command::PolicyPlugin => {
             let (said, well) = ringfort_netpol::plug(|name| std::env::var(name).ok(), stdin());
