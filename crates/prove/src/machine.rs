@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use ringfort_host::{Host, quote};
 use ringfort_model::act::{CertFile, FileSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen};
 
@@ -152,6 +154,24 @@ pub(crate) async fn programs(
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node programs: {e}"))
 }
 
+/// Asks the enforcer of network policies what is in force.
+pub(crate) async fn enforced(
+    host: &Host,
+    program: &str,
+) -> Result<BTreeMap<String, String>, String> {
+    let said = run(host, &format!("exec {program} node policy --show")).await?;
+    let shown = serde_json::from_slice(&said).map_err(|e| format!("the enforcer: {e}"))?;
+    Ok(state(&shown))
+}
+
+/// Takes what tells its state out of what an enforcer shows.
+fn state(shown: &Value) -> BTreeMap<String, String> {
+    let told = |name: &&str| shown.get(*name).filter(|value| !value.is_null()).is_some();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let names = ["in_force", "is_whole", "meddled"];
+    names.into_iter().filter(told).map(|name| (name.to_owned(), text(&shown[name]))).collect()
+}
+
 /// Looks for private keys, and tells their public halves.
 pub(crate) async fn private_keys(host: &Host, program: &str) -> Result<Vec<KeyFile>, String> {
     let said = run(host, &format!("exec {program} node keys")).await?;
@@ -166,7 +186,17 @@ pub(crate) async fn certificates(host: &Host, program: &str) -> Result<Vec<CertF
 
 #[cfg(test)]
 mod tests {
-    use super::{FileSeen, file, process};
+    use serde_json::json;
+
+    use super::{FileSeen, file, process, state};
+
+    #[test]
+    fn of_an_enforcer_its_state_is_told_as_far_as_it_is_known() {
+        let shown = json!({"in_force": "shown", "is_whole": null, "meddled": 2, "pods": []});
+        let expected = [("in_force", "shown"), ("meddled", "2")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(state(&shown), expected.into());
+    }
 
     #[test]
     fn modes_and_owners_are_read_with_spaces_in_names() {

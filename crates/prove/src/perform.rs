@@ -138,6 +138,9 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Programs { node, names, paths } => {
             machine::programs(host(node)?, site.program, names, paths).await.map(Seen::Programs)
         }
+        Act::Enforced { node } => {
+            machine::enforced(host(node)?, site.program).await.map(Seen::Values)
+        }
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
         }

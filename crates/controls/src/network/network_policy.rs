@@ -1,5 +1,6 @@
 //! NetworkPolicy is enforced on every machine, from a pod's first packet on.
 
+mod held;
 mod proof;
 mod sabotage;
 mod wider;

@@ -173,6 +173,11 @@ pub enum Act {
         /// The pod's `metadata.uid`.
         uid: String,
     },
+    /// Asks a machine's enforcer of network policies what is in force.
+    Enforced {
+        /// Which machine.
+        node: NodeName,
+    },
     /// Lets time pass.
     Wait {
         /// How long, in milliseconds.
@@ -221,6 +226,7 @@ impl Act {
             | Self::Lose { node }
             | Self::Regain { node }
             | Self::Certificates { node }
+            | Self::Enforced { node }
             | Self::PrivateKeys { node } => Some(node),
             Self::Dial(dial) => Some(&dial.from),
             Self::Wait { .. } => None,

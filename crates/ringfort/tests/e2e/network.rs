@@ -194,7 +194,15 @@ pub fn enforcer(cluster: &Cluster) {
     well(cluster, &wait);
     assert!(!reaches(cluster, "cp1", &pod), "a start opens nothing");
     assert!(meddled() > counted, "a start forgets no finding");
-    // Killed while a change is made, it comes back and ends at what policies say.
+    // Killed while a change is made, it comes back and ends at what policies say. Whom none of them names
+    // is never let in meanwhile.
+    let knock = format!(
+        "rm -f /run/knocks /run/came /run/enough
+         setsid bash -c 'until [ -e /run/enough ]; do
+             timeout 0.5 bash -c \"</dev/tcp/{pod}/8080\" 2>/dev/null && date +%T >>/run/came
+             echo >>/run/knocks; done' >/dev/null 2>&1 </dev/null &"
+    );
+    cluster.on("cp2", &knock);
     let opening = policy(&address(cluster, "cp1"));
     for tenths in 0..3 {
         let kill = format!("sleep 0.{tenths}; systemctl kill --signal KILL ringfort-policy");
@@ -205,6 +213,9 @@ pub fn enforcer(cluster: &Cluster) {
         cluster.on("w1", &kill);
         until("cp1 is shut out", || !reaches(cluster, "cp1", &pod));
     }
+    let knocks = cluster.on("cp2", "touch /run/enough; wc -l </run/knocks");
+    assert!(knocks.trim().parse::<u32>().unwrap() > 5, "{knocks}");
+    assert_eq!(cluster.on("cp2", "cat /run/came 2>/dev/null || true"), "", "cp2 was let in");
     well(cluster, &["delete", "namespace", NAMESPACE]);
 }
 

@@ -3,14 +3,12 @@
 use ringfort_model::act::{Ask, Next, Seen, Transcript};
 use serde_json::{Value, json};
 
+use super::held::{LOOK, held};
 use super::wider::unread;
 use crate::proof::fence::{dial, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Scene, course, fail, gap, pass, words};
-
-const LOOK: &str =
-    "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";
 
 /// The label of pods that the policy is for.
 const NAMED: &str = "canary-network-named";
@@ -48,8 +46,9 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             );
             return Ok(gap(said, "say it in a way that is read, or take it away: ringfort up"));
         }
+        let meddled = held(course, scene)?;
         let said = format!(
-            "a policy that names one port opens that and nothing else to pods on each of {} workers, at their first packet ({} tries)",
+            "a policy that names one port opens that and nothing else to pods on each of {} workers, at their first packet ({} tries){meddled}",
             scene.workers.len(),
             scene.workers.len() * asks.len(),
         );

@@ -45,6 +45,12 @@ pub(super) fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
     .into()
 }
 
+/// What an enforcer of network policies tells of itself.
+pub(super) fn enforced(is_whole: &str) -> BTreeMap<String, String> {
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    [("in_force", "shown"), ("is_whole", is_whole), ("meddled", "0")].map(pair).into()
+}
+
 pub(super) fn process(name: &str) -> ProcessSeen {
     ProcessSeen {
         name: name.to_owned(),

@@ -22,7 +22,7 @@ use ringfort_model::judgement::{Decided, Judgement};
 
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
-use self::machines::{kernel, listener, listening, process, programs};
+use self::machines::{enforced, kernel, listener, listening, process, programs};
 use self::refusals::{REVIEW, refused, reviewed, told_no};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
@@ -124,6 +124,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         }
         Act::PodLimits { .. } => Seen::Values([("pids.max".to_owned(), "4096".to_owned())].into()),
         Act::Kernel { .. } => Seen::Values(kernel("1")),
+        Act::Enforced { .. } => Seen::Values(enforced("true")),
         Act::Processes { names, .. } => {
             Seen::Processes(names.iter().map(|name| process(name)).collect())
         }
@@ -412,7 +413,6 @@ fn one_silent_machine_is_no_pass() {
             "ha/three-workers",
             "network/cluster-dns",
             "network/default-deny",
-            "network/network-policy",
             "network/pod-encryption",
             "network/pod-network",
             "network/services",

@@ -10,8 +10,8 @@ use ringfort_model::certificate::{Authority, CertSeen, San};
 use ringfort_model::judgement::Decided;
 
 use super::{
-    CLOSED, ENFORCE, ERRAND, OPEN, cases, configured, dialled, events, inside, judge, kernel,
-    lines, listener, loaded, namespace, node, process, running, scene, token,
+    CLOSED, ENFORCE, ERRAND, OPEN, cases, configured, dialled, enforced, events, inside, judge,
+    kernel, lines, listener, loaded, namespace, node, process, running, scene, token,
 };
 
 /// In a world that is broken in one way, one proof fails and no other.
@@ -235,6 +235,10 @@ fn each_sabotage_fails_its_proof_and_no_other() {
     });
     check("network/network-policy", |act| {
         told(act, "canary-named-w2", OPEN, "10.244.3.7:8080 open", "10.244.3.7:8080 silent")
+    });
+    check("network/network-policy", |act| match act {
+        Act::Enforced { node } if node.as_str() == "w3" => Some(Seen::Values(enforced("false"))),
+        _ => None,
     });
     check("access/no-profiling", |act| match act {
         Act::Dial(dial) if dial.path.starts_with("/debug/") && dial.from.as_str() == "w3" => {

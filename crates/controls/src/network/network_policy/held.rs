@@ -1,0 +1,52 @@
+//! Whether each machine's kernel holds the rules that are made of policies, and who else changed them.
+
+use ringfort_model::act::{Act, Next, Seen};
+use ringfort_model::name::NodeName;
+
+use super::wider::is_enforced_by_ringfort;
+use crate::proof::{Course, Gaps, Scene, fail, words};
+
+/// Asks every machine's enforcer, where it is ringfort's; gives in words where somebody else changed rules.
+pub(super) fn held(course: &mut Course<'_>, scene: &Scene) -> Result<String, Next> {
+    if !is_enforced_by_ringfort(scene) {
+        return Ok(String::new());
+    }
+    let machines: Vec<&NodeName> = scene.machines().collect();
+    let ask = |node: &&NodeName| Act::Enforced { node: (*node).clone() };
+    let seen = course.step(machines.iter().map(ask).collect())?;
+    let (mut gaps, mut meddled) = (Gaps::default(), Vec::new());
+    for (node, (_, seen)) in machines.into_iter().zip(seen) {
+        let Seen::Values(values) = seen else {
+            gaps.add(format!("{node}: {}", words(seen)));
+            continue;
+        };
+        let value = |name: &str| values.get(name).map(String::as_str);
+        match (value("in_force"), value("is_whole")) {
+            (Some("shown"), Some("true")) => {}
+            (Some("shown"), Some(_)) => {
+                let said = format!("{node}: the kernel holds other rules than policies make");
+                return Err(fail(said, LOOK));
+            }
+            (Some(other), Some(_)) => {
+                let said = format!("{node}: rules in force are not those of policies ({other})");
+                return Err(fail(said, LOOK));
+            }
+            _ => gaps.add(format!("{node}: what the kernel holds is not known")),
+        }
+        if let Some(times) = value("meddled").filter(|times| *times != "0") {
+            meddled.push(format!("{times} times on {node}"));
+        }
+    }
+    gaps.close()?;
+    Ok(match meddled.as_slice() {
+        [] => String::new(),
+        some => format!(
+            "; somebody else changed rules since machines were started, and they were put back: {}",
+            some.join(", ")
+        ),
+    })
+}
+
+/// What to look at.
+pub(super) const LOOK: &str =
+    "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";
