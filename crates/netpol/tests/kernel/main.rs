@@ -12,10 +12,12 @@ mod random;
 #[path = "../../../policy/tests/it/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{ExitCode, Stdio};
 
-use ringfort_policy::{RuleSet, change, compile, replace};
+use ringfort_policy::{Outline, RuleSet, change, compile, replace};
+use serde_json::Value;
 
 use crate::chance::Chance;
 use crate::namespace::Namespace;
@@ -46,6 +48,35 @@ impl Namespace {
         let mut blocks: Vec<String> = text.split("\n\n").map(|it| sorted(it.trim())).collect();
         blocks.sort();
         blocks
+    }
+}
+
+/// Gives the outline of what the kernel holds, and how many elements each set has, as nft lists them.
+fn held(room: &Namespace) -> (Outline, BTreeMap<String, usize>) {
+    let listed = room.nft(&["-j", "list", "table", "inet", "ringfort-policy"], "");
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let (mut outline, mut elements) = (Outline::default(), BTreeMap::new());
+    for entry in listed["nftables"].as_array().unwrap() {
+        let name = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+        if let Some(chain) = entry.get("chain") {
+            outline.chains.entry(name(chain, "name")).or_default();
+        } else if let Some(rule) = entry.get("rule") {
+            *outline.chains.entry(name(rule, "chain")).or_default() += 1;
+        } else if let Some(set) = entry.get("set").or(entry.get("map")) {
+            outline.sets.insert(name(set, "name"));
+            elements.insert(name(set, "name"), set["elem"].as_array().map_or(0, Vec::len));
+        }
+    }
+    (outline, elements)
+}
+
+/// What the enforcer compares: were it to see less, or more, it would put rules back for ever.
+fn it_is_seen_whole(room: &Namespace, rules: &RuleSet, seed: u64) {
+    let (outline, elements) = held(room);
+    assert_eq!(outline, Outline::of_rules(rules), "seed {seed}");
+    assert_eq!(Outline::of_script(&replace(rules)), outline, "seed {seed}");
+    for (name, set) in &rules.sets {
+        assert_eq!(elements[name], set.elements.len(), "seed {seed}, {name}");
     }
 }
 
@@ -100,6 +131,7 @@ fn changes_make_what_a_new_table_would_be() {
             changed.nft(&["-f", "-"], &script);
         }
         new.nft(&["-f", "-"], &replace(&rules(seed)));
+        it_is_seen_whole(&changed, &rules(seed), seed);
         let (changed, new) = (changed.listed(), new.listed());
         let only = |some: &[String], other: &[String]| -> Vec<String> {
             some.iter().filter(|block| !other.contains(block)).cloned().collect()
