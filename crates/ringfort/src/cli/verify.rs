@@ -19,7 +19,7 @@ use ringfort_model::judgement::{Decided, Judgement, Verdict};
 use ringfort_model::name::NodeName;
 use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::replay;
-use ringfort_spec::Node;
+use ringfort_spec::{Node, Spec};
 
 use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, proof_file, scene_file};
 use super::specification::{self, SpecFile};
@@ -97,7 +97,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let controls: Vec<Row> = stated
         .map(|(control, said)| judged(control, said, &files, &about))
         .collect::<Result<_, _>>()?;
-    let missing = missing(&controls);
+    let missing = about.missing(&controls);
     let well = missing.is_empty() && controls.iter().all(|row| row.differs.is_none());
     if args.json {
         let verified = Verified { version: 1, statement, controls, missing };
@@ -116,6 +116,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
 
 /// What evidence has to be about: the specification and the lock that lie beside it.
 struct About {
+    spec: Spec,
     control_planes: BTreeMap<NodeName, IpAddr>,
     lock: Digest,
 }
@@ -132,8 +133,21 @@ impl About {
         let place = |node: &Node| (node.name.clone(), node.address);
         Ok(Self {
             control_planes: spec.control_planes().map(place).collect(),
+            spec,
             lock: Digest::of(file(LOCK)?),
         })
+    }
+
+    /// Names the controls that a kubeconfig waits for and that are not among these. One whose waiver has
+    /// ended may have been waived when proofs were made.
+    fn missing(&self, controls: &[Row]) -> Vec<&'static str> {
+        let is_there = |id: &str| controls.iter().any(|row| row.control == id);
+        let was_waived = |id: &str| {
+            self.spec.waives(id) || self.spec.ended.iter().any(|waiver| waiver.control == id)
+        };
+        let required = proved().into_iter().filter(|(_, proof)| proof.phase != Phase::Asked);
+        let required = required.map(|(control, _)| control.id);
+        required.filter(|id| !is_there(id) && !was_waived(id)).collect()
     }
 
     /// Says what something shown is about instead.
@@ -146,13 +160,6 @@ impl About {
         (shown.of.bundle != self.lock)
             .then(|| "it is about another bundle than the lock beside it".to_owned())
     }
-}
-
-/// Names the controls that a kubeconfig waits for and that are not among these.
-fn missing(controls: &[Row]) -> Vec<&'static str> {
-    let is_there = |id: &str| controls.iter().any(|row| row.control == id);
-    let required = proved().into_iter().filter(|(_, proof)| proof.phase != Phase::Asked);
-    required.map(|(control, _)| control.id).filter(|id| !is_there(id)).collect()
 }
 
 fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result<Row, Fault> {
