@@ -148,7 +148,9 @@ fn lasting(cluster: &Cluster) -> BTreeSet<String> {
     let columns = "custom-columns=IN:.metadata.namespace,KIND:.kind,NAME:.metadata.name";
     let all = ["get", "pods,secrets,configmaps", "-A", "--no-headers", "-o", columns];
     let listed = cluster.kubectl(&all).stdout;
-    listed.lines().filter(|line| !line.contains("canary")).map(str::to_owned).collect()
+    // The longest name decides how wide a column is.
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    listed.lines().filter(|line| !line.contains("canary")).map(words).collect()
 }
 
 /// What is broken fails its own proofs and no other, and `up` puts it back or says what it is. Until then
