@@ -1,10 +1,11 @@
 //! Does one act, and says what came of it.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 
@@ -124,6 +125,36 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
             let from = host(&what.from)?;
             dial(from, site.program, &site.papers, what).await.map(Seen::Dialled)
         }
+        Act::Listen { node, pods } => {
+            run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
+        }
+        Act::Hear { node } => {
+            listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
+        }
+        Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
+        Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
+        Act::Rehearse { stop, part, through, namespace, counter, down_ms, writes_on_ms } => {
+            let writer = |node| way(&site.balancers, node).map(|cluster| (node, &**cluster));
+            let through = through.iter().map(writer).collect::<Result<_, _>>()?;
+            let server = match part {
+                Part::Balancer => way(&site.balancers, stop)?,
+                Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
+            };
+            let down = Duration::from_millis(*down_ms);
+            let writes_on = writes_on_ms.map(Duration::from_millis);
+            let host = host(stop)?;
+            let stopped = rehearse::Stopped { part: *part, host, server, down, writes_on };
+            let writing = rehearse::Writing { through, namespace, counter: counter.as_deref() };
+            rehearse::rehearse(&stopped, &writing, stop, halt).await.map(Seen::Load)
+        }
+        look => look_at(site, look).await,
+    }
+}
+
+/// Looks at a machine, and changes nothing there.
+async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
+    let host = |node: &NodeName| way(&site.hosts, node);
+    match act {
         Act::Files { node, paths } => machine::files(host(node)?, paths).await.map(Seen::Files),
         Act::Kernel { node, names } => machine::kernel(host(node)?, names).await.map(Seen::Values),
         Act::Processes { node, names } => {
@@ -148,28 +179,7 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
             let found = machine::certificates(host(node)?, site.program).await;
             found.map(Seen::Certificates)
         }
-        Act::Listen { node, pods } => {
-            run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
-        }
-        Act::Hear { node } => {
-            listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
-        }
-        Act::Lose { node } => rehearse::lose(host(node)?).await.map(|()| Seen::Done),
-        Act::Regain { node } => rehearse::regain(host(node)?).await.map(|()| Seen::Done),
-        Act::Rehearse { stop, part, through, namespace, counter, down_ms, writes_on_ms } => {
-            let writer = |node| way(&site.balancers, node).map(|cluster| (node, &**cluster));
-            let through = through.iter().map(writer).collect::<Result<_, _>>()?;
-            let server = match part {
-                Part::Balancer => way(&site.balancers, stop)?,
-                Part::ControlPlane | Part::Etcd => way(&site.servers, stop)?,
-            };
-            let down = Duration::from_millis(*down_ms);
-            let writes_on = writes_on_ms.map(Duration::from_millis);
-            let host = host(stop)?;
-            let stopped = rehearse::Stopped { part: *part, host, server, down, writes_on };
-            let writing = rehearse::Writing { through, namespace, counter: counter.as_deref() };
-            rehearse::rehearse(&stopped, &writing, stop, halt).await.map(Seen::Load)
-        }
+        other => Err(format!("nobody knows how to do this: {other:?}")),
     }
 }
 
@@ -198,16 +208,7 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::Flood { object, times } => {
             let one = |_| send(Method::Create, Target::KindOf(object), Some(object), false);
-            let mut answers = stream::iter((0..*times).map(one)).buffer_unordered(FLOOD_WIDTH);
-            loop {
-                match answers.next().await {
-                    Some(Ok(_)) => {}
-                    // It is there already: what comes before storing let it through.
-                    Some(Err(error)) if error.status() == Some(409) => {}
-                    Some(Err(error)) => break Err(error),
-                    None => break Ok(Seen::Done),
-                }
-            }
+            flooded(stream::iter((0..*times).map(one)).buffer_unordered(FLOOD_WIDTH)).await
         }
         Ask::WouldPatch { of, patch } => {
             send(Method::Merge, Target::Object(of), Some(patch), true).await.map(Seen::Object)
@@ -236,19 +237,12 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::List { api_version, kind, namespace } => {
             let namespace = namespace.as_deref();
             let target = Target::Kind { api_version, kind, namespace };
-            let listed = send(Method::Get, target, None, false).await;
-            listed.map(|mut list| match list["items"].take() {
-                Value::Array(items) => Seen::Objects(items),
-                _ => Seen::Failed { why: "the server answered with no list".to_owned() },
-            })
+            send(Method::Get, target, None, false).await.map(|list| items(list, |item| item))
         }
         Ask::Whereabouts => {
             let target = Target::Kind { api_version: "v1", kind: "Pod", namespace: None };
             let listed = send(Method::Get, target, None, false).await;
-            listed.map(|list| match &list["items"] {
-                Value::Array(pods) => Seen::Objects(pods.iter().map(whereabouts).collect()),
-                _ => Seen::Failed { why: "the server answered with no list".to_owned() },
-            })
+            listed.map(|list| items(list, |pod| whereabouts(&pod)))
         }
         Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
         Ask::Delete(key) => match send(Method::Delete, Target::Object(key), None, false).await {
@@ -267,6 +261,28 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }),
     };
     answer.unwrap_or_else(refusal)
+}
+
+/// Waits until all of a flood is answered, or one of it refused.
+async fn flooded(answers: impl Stream<Item = Result<Value, ApiError>>) -> Result<Seen, ApiError> {
+    let mut answers = pin!(answers);
+    loop {
+        match answers.next().await {
+            Some(Ok(_)) => {}
+            // It is there already: what comes before storing let it through.
+            Some(Err(error)) if error.status() == Some(409) => {}
+            Some(Err(error)) => return Err(error),
+            None => return Ok(Seen::Done),
+        }
+    }
+}
+
+/// Takes the objects of a list, each as far as it is wanted.
+fn items(mut list: Value, read: impl Fn(Value) -> Value) -> Seen {
+    match list["items"].take() {
+        Value::Array(items) => Seen::Objects(items.into_iter().map(read).collect()),
+        _ => Seen::Failed { why: "the server answered with no list".to_owned() },
+    }
 }
 
 /// Takes of a pod where it is and whose it is.
