@@ -18,6 +18,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Something the host did not do.
 #[derive(Debug, thiserror::Error)]
@@ -113,13 +114,28 @@ pub(crate) fn write_kernel(path: &Path, value: &str) -> Result<(), Fault> {
         .map_err(|source| unwritable(path, source))
 }
 
+/// How often a directory is emptied anew where somebody still writes, and the pause before.
+const EMPTIED: usize = 20;
+const EMPTIED_AGAIN: Duration = Duration::from_millis(100);
+
 /// Removes a file, a link or a whole directory; its absence is as good.
 pub(crate) fn remove(path: &Path) -> Result<(), Fault> {
-    let removed = match fs::symlink_metadata(path) {
+    let remove_once = || match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(absent) => Err(absent),
     };
+    let mut removed = remove_once();
+    for _ in 0..EMPTIED {
+        match &removed {
+            // What a killed run had started may write its last file only now.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(EMPTIED_AGAIN);
+                removed = remove_once();
+            }
+            _ => break,
+        }
+    }
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, error)),
         _ => Ok(()),

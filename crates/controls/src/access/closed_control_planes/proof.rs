@@ -48,10 +48,18 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 
 /// Looks where all pods are; gives how many are the control planes' own, and how many there are.
 fn placed(course: &mut Course<'_>, scene: &Scene) -> Result<(usize, usize), Next> {
-    let (api_version, kind) = ("v1".to_owned(), "Namespace".to_owned());
-    let namespaces = Ask::List { api_version, kind, namespace: None };
-    let seen = course.step(vec![scene.ask(Ask::Whereabouts), scene.ask(namespaces)])?;
-    let [(_, Seen::Objects(pods)), (_, Seen::Objects(namespaces))] = seen else {
+    let list = |kind: &str| {
+        scene.ask(Ask::List {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: None,
+        })
+    };
+    let asks = vec![scene.ask(Ask::Whereabouts), list("Namespace"), list("Node")];
+    let seen = course.step(asks)?;
+    let [(_, Seen::Objects(pods)), (_, Seen::Objects(namespaces)), (_, Seen::Objects(nodes))] =
+        seen
+    else {
         let not = seen.iter().find(|(_, seen)| !matches!(seen, Seen::Objects(_)));
         let why = not.map_or_else(String::new, |(_, seen)| words(seen));
         return Err(gap(format!("where pods are could not be looked at: {why}"), AGAIN));
@@ -59,8 +67,16 @@ fn placed(course: &mut Course<'_>, scene: &Scene) -> Result<(usize, usize), Next
     let agents = of_addons(scene, namespaces);
     let mut own: BTreeMap<&NodeName, usize> =
         scene.control_planes.iter().map(|node| (node, 0)).collect();
+    let is_there = |node: &str| {
+        scene.machines().any(|machine| machine.as_str() == node)
+            || nodes.iter().any(|object| text(object, "name") == node)
+    };
     for pod in pods {
         let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
+        // Of a node that was taken out, the records of its pods are collected after a minute.
+        if !is_there(node) {
+            continue;
+        }
         let (name, namespace) = (text(pod, "name"), text(pod, "namespace"));
         let count = own.iter_mut().find(|(plane, _)| plane.as_str() == node);
         match (count, is_own(pod, node), is_of_a_control_plane(pod)) {

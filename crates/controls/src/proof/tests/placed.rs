@@ -36,6 +36,9 @@ fn with(more: Value) -> Judgement {
             let object = |(name, labels): &(&str, Value)| super::namespace(name, labels);
             Some(Seen::Objects(namespaces.iter().map(object).collect()))
         }
+        Act::Ask { ask: Ask::List { kind, .. }, .. } if kind == "Node" => {
+            Some(Seen::Objects(vec![super::node("unnamed", "True")]))
+        }
         Act::Ask { ask: Ask::Whereabouts, .. } => {
             let mut pods = pods();
             pods.push(more.clone());
@@ -75,6 +78,9 @@ fn a_pod_that_is_where_it_should_not_be_is_found() {
     let mut moved = pod("kube-scheduler-7", "kube-system", "w2");
     moved["metadata"]["labels"] = json!({"tier": "control-plane"});
     fails(moved);
+    // A node that the specification does not name may be there all the same; one that is gone runs nothing.
+    fails(of_a_file(pod("etcd-unnamed", "kube-system", "unnamed")));
+    passes(of_a_file(pod("etcd-cp9", "kube-system", "cp9")));
 }
 
 #[test]
