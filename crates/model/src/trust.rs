@@ -119,6 +119,30 @@ pub enum NotTrust {
 }
 
 impl TrustFacts {
+    /// Facts of a cluster that has these keys and nothing else yet.
+    pub fn of(
+        cluster: ClusterName,
+        authorities: BTreeMap<Authority, AuthorityFacts>,
+        encryption: EncryptionFacts,
+    ) -> Self {
+        Self {
+            version: TRUST_VERSION,
+            cluster,
+            epoch: 0,
+            authorities,
+            encryption,
+            service_account_keys: BTreeMap::new(),
+            pod_ranges: BTreeMap::new(),
+            foundings: BTreeMap::new(),
+            started: BTreeSet::new(),
+            machines: BTreeSet::new(),
+            objects: BTreeSet::new(),
+            carriage: None,
+            tunnel_keys: BTreeMap::new(),
+            hand_over: None,
+        }
+    }
+
     /// Reads `trust.json`.
     ///
     /// # Errors
@@ -224,9 +248,9 @@ impl TrustFacts {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
-    use super::{EncryptionFacts, KnownMachine, NotTrust, TRUST_VERSION, TrustFacts};
+    use super::{EncryptionFacts, KnownMachine, NotTrust, TrustFacts};
     use crate::blueprint::Role;
     use crate::digest::Digest;
     use crate::name::{ClusterName, NodeName};
@@ -234,25 +258,12 @@ mod tests {
     impl TrustFacts {
         /// Facts of a cluster of which nothing is known.
         pub(crate) fn sample() -> Self {
-            Self {
-                version: TRUST_VERSION,
-                cluster: ClusterName::new("harbour").unwrap(),
-                epoch: 0,
-                authorities: BTreeMap::new(),
-                encryption: EncryptionFacts {
-                    keys: vec!["k1".to_owned()],
-                    digest: Digest::of(b""),
-                },
-                service_account_keys: BTreeMap::new(),
-                pod_ranges: BTreeMap::new(),
-                foundings: BTreeMap::new(),
-                started: BTreeSet::new(),
-                machines: BTreeSet::new(),
-                objects: BTreeSet::new(),
-                carriage: None,
-                tunnel_keys: BTreeMap::new(),
-                hand_over: None,
-            }
+            let digest = Digest::of(b"");
+            Self::of(
+                ClusterName::new("harbour").unwrap(),
+                BTreeMap::new(),
+                EncryptionFacts { keys: vec!["k1".to_owned()], digest },
+            )
         }
     }
 

@@ -3,20 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use sha2::Digest as _;
 
 use ringfort_model::act::ProgramSeen;
 use ringfort_model::digest::Digest;
 
+use crate::files;
 use crate::processes;
 use crate::root::Root;
-
-const PIECE_BYTES: usize = 1 << 18;
 
 /// Reads what processes of these names run, and the files at these paths. What is not there is left out.
 ///
@@ -27,7 +25,8 @@ pub fn look(root: &Root, names: &[String], paths: &[String]) -> io::Result<Vec<P
     let mut seen: BTreeMap<(String, String, Digest), (u32, u32)> = BTreeMap::new();
     for process in processes::all(root) {
         let name = processes::program(&process).filter(|name| names.contains(name));
-        let Some((name, (path, digest))) = name.zip(reader.running(&process)?) else { continue };
+        let Some(name) = name else { continue };
+        let Some((path, digest)) = reader.running(&process)? else { continue };
         let (outside, in_pods) = seen.entry((name, path, digest)).or_default();
         *(if processes::is_in_pod(&process) { in_pods } else { outside }) += 1;
     }
@@ -68,15 +67,8 @@ impl Reader {
         if let Some(digest) = self.0.get(&place) {
             return Ok(digest.clone());
         }
-        let mut hash = sha2::Sha256::new();
-        let mut piece = vec![0; PIECE_BYTES];
-        loop {
-            match file.read(&mut piece)? {
-                0 => break,
-                count => hash.update(&piece[..count]),
-            }
-        }
-        let digest = Digest::from_array(hash.finalize().into());
+        // A running program is read through a link, which no other file may be.
+        let digest = files::copy(&mut file, &mut io::sink())?;
         self.0.insert(place, digest.clone());
         Ok(digest)
     }

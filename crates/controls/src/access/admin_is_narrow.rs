@@ -61,6 +61,15 @@ impl Rule {
 const ALL: &[&str] =
     &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
 const READ: &[&str] = &["get", "list", "watch"];
+/// Kinds of admission objects.
+const ADMISSION: [&str; 6] = [
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "mutatingwebhookconfigurations",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "validatingwebhookconfigurations",
+];
 
 /// Roles and bindings are within reach, since the API lets nobody give what they do not hold.
 /// Not here: impersonate, escalate, bind, writes to admission objects, certificate signing requests,
@@ -160,18 +169,7 @@ const RULES: &[Rule] = &[
     Rule { group: "node.k8s.io", resources: &["runtimeclasses"], verbs: READ },
     Rule { group: "apiextensions.k8s.io", resources: &["customresourcedefinitions"], verbs: ALL },
     Rule { group: "apiregistration.k8s.io", resources: &["apiservices"], verbs: READ },
-    Rule {
-        group: "admissionregistration.k8s.io",
-        resources: &[
-            "mutatingadmissionpolicies",
-            "mutatingadmissionpolicybindings",
-            "mutatingwebhookconfigurations",
-            "validatingadmissionpolicies",
-            "validatingadmissionpolicybindings",
-            "validatingwebhookconfigurations",
-        ],
-        verbs: READ,
-    },
+    Rule { group: "admissionregistration.k8s.io", resources: &ADMISSION, verbs: READ },
     Rule { group: "certificates.k8s.io", resources: &["certificatesigningrequests"], verbs: READ },
     Rule {
         group: "flowcontrol.apiserver.k8s.io",

@@ -1,11 +1,11 @@
 //! Two controls may say the same thing, and never two things of one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringfort_model::bundle::{API_VERSION, BundleLock, KIND, Sbom, Source};
 use ringfort_model::digest::Digest;
 use ringfort_model::item::ItemId;
-use ringfort_model::trust::{EncryptionFacts, TRUST_VERSION, TrustFacts};
+use ringfort_model::trust::{EncryptionFacts, TrustFacts};
 use ringfort_spec::Spec;
 use serde_json::json;
 
@@ -31,22 +31,11 @@ ssh: { user: root }
 fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<DraftFault>> {
     let spec = spec();
     let digest = Digest::of(b"");
-    let trust = TrustFacts {
-        version: TRUST_VERSION,
-        cluster: spec.name.clone(),
-        epoch: 0,
-        authorities: BTreeMap::new(),
-        encryption: EncryptionFacts { keys: Vec::new(), digest: digest.clone() },
-        service_account_keys: BTreeMap::new(),
-        pod_ranges: BTreeMap::new(),
-        foundings: BTreeMap::new(),
-        started: BTreeSet::new(),
-        machines: BTreeSet::new(),
-        objects: BTreeSet::new(),
-        carriage: None,
-        tunnel_keys: BTreeMap::new(),
-        hand_over: None,
-    };
+    let trust = TrustFacts::of(
+        spec.name.clone(),
+        BTreeMap::new(),
+        EncryptionFacts { keys: Vec::new(), digest: digest.clone() },
+    );
     let bundle = BundleLock {
         api_version: API_VERSION.to_owned(),
         kind: KIND.to_owned(),

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfort_model::certificate::Authority;
 use ringfort_model::name::ClusterName;
 use ringfort_model::secret::Secret;
-use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, TRUST_VERSION, TrustFacts};
+use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, TrustFacts};
 use ringfort_pki::{Ca, CaError, PrivateKey, SignError, Signer};
 use serde::{Deserialize, Serialize};
 
@@ -140,22 +140,8 @@ impl Keyring {
     /// # Errors
     /// A certificate in the keyring is broken.
     pub fn trust(&self) -> Result<TrustFacts, CaError> {
-        Ok(TrustFacts {
-            version: TRUST_VERSION,
-            cluster: self.cluster.clone(),
-            epoch: 0,
-            authorities: self.authorities()?,
-            encryption: self.encryption_facts(),
-            service_account_keys: BTreeMap::new(),
-            pod_ranges: BTreeMap::new(),
-            foundings: BTreeMap::new(),
-            started: BTreeSet::new(),
-            machines: BTreeSet::new(),
-            objects: BTreeSet::new(),
-            carriage: None,
-            tunnel_keys: BTreeMap::new(),
-            hand_over: None,
-        })
+        let (cluster, authorities) = (self.cluster.clone(), self.authorities()?);
+        Ok(TrustFacts::of(cluster, authorities, self.encryption_facts()))
     }
 
     /// Gives what everybody may know of the API servers' encryption.

@@ -1,15 +1,13 @@
 //! Stand-ins for what a cluster only has once it is made, so that its blueprint can be read before.
 //! Nothing here is ever written to a machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringfort_model::bundle::{API_VERSION, BundleLock, KIND, Sbom, Source};
 use ringfort_model::certificate::Authority;
 use ringfort_model::digest::Digest;
 use ringfort_model::name::NodeName;
-use ringfort_model::trust::{
-    AuthorityFacts, EncryptionFacts, ServiceAccountKey, TRUST_VERSION, TrustFacts,
-};
+use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, ServiceAccountKey, TrustFacts};
 use ringfort_model::tunnel::{Carriage, PodTraffic, TunnelKey};
 use ringfort_spec::{PodRangesError, Spec};
 
@@ -70,22 +68,8 @@ pub(super) fn nothing(spec: &Spec) -> (TrustFacts, BundleLock, Digest) {
 }
 
 fn unknown(spec: &Spec) -> TrustFacts {
-    TrustFacts {
-        version: TRUST_VERSION,
-        cluster: spec.name.clone(),
-        epoch: 0,
-        authorities: BTreeMap::new(),
-        encryption: EncryptionFacts { keys: vec!["sample".to_owned()], digest: Digest::of(b"") },
-        service_account_keys: BTreeMap::new(),
-        pod_ranges: BTreeMap::new(),
-        foundings: BTreeMap::new(),
-        started: BTreeSet::new(),
-        machines: BTreeSet::new(),
-        objects: BTreeSet::new(),
-        carriage: None,
-        tunnel_keys: BTreeMap::new(),
-        hand_over: None,
-    }
+    let encryption = EncryptionFacts { keys: vec!["sample".to_owned()], digest: Digest::of(b"") };
+    TrustFacts::of(spec.name.clone(), BTreeMap::new(), encryption)
 }
 
 /// Makes up a public half that nobody has the other half of.

@@ -89,7 +89,6 @@ pub struct Shown {
     /// What that rests on.
     pub transcript: Vec<(Act, Seen)>,
     /// When each act began and ended, in milliseconds since the proof did.
-    #[serde(default)]
     pub times_ms: Vec<(u64, u64)>,
 }
 

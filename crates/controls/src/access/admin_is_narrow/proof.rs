@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use ringfort_model::act::{Ask, Next, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 
+use super::ADMISSION;
 use crate::proof::tries::{By, GUARD, Try, all_refused, review};
 use crate::proof::{Scene, pod};
 
@@ -79,17 +80,8 @@ fn rights() -> impl Iterator<Item = Try> {
     RIGHTS.iter().map(|(what, verb, of)| Try::right(*what, Speaker::Admin, verb, *of))
 }
 
-/// Kinds of admission objects. A server that does not serve one refuses whoever lacks the right all the same.
-const ADMISSION: [&str; 6] = [
-    "mutatingadmissionpolicies",
-    "mutatingadmissionpolicybindings",
-    "mutatingwebhookconfigurations",
-    "validatingadmissionpolicies",
-    "validatingadmissionpolicybindings",
-    "validatingwebhookconfigurations",
-];
-
-/// Nothing of the name is there: what came further than it should finds nothing to harm.
+/// Nothing of the name is there: what came further than it should finds nothing to harm. A server that does
+/// not serve a kind refuses whoever lacks the right all the same.
 fn admission() -> impl Iterator<Item = Try> {
     let one = |kind: &str, what: &str, how: Sending, name: &str| Try {
         what: format!("{what} {kind}"),

@@ -137,6 +137,18 @@ fn whole(room: &Room, rules: &RuleSet) {
     room.holds(&Outline::of_rules(rules), rules);
 }
 
+/// An enforcer of a process before this one: it heard of a pod, kept what the kernel holds, and has ended.
+/// Gives the rules that it left.
+async fn ended(room: &Room) -> RuleSet {
+    let mut before = room.enforcer();
+    before.begin(&mut heard(POD)).await.unwrap();
+    let rules = before.applied.clone().unwrap();
+    whole(room, &rules);
+    before.look().await;
+    room.applied();
+    rules
+}
+
 #[tokio::test]
 async fn while_nobody_tells_what_should_be_what_is_taken_away_comes_back_closed() {
     let room = Room::new();
@@ -149,14 +161,9 @@ async fn while_nobody_tells_what_should_be_what_is_taken_away_comes_back_closed(
 #[tokio::test]
 async fn while_nobody_tells_what_should_be_what_was_in_force_comes_back() {
     let room = Room::new();
-    let mut before = room.enforcer();
-    before.begin(&mut heard(POD)).await.unwrap();
-    let rules = before.applied.clone().unwrap();
-    whole(&room, &rules);
-    before.look().await;
+    let rules = ended(&room).await;
     let mut enforcer = room.enforcer();
     assert!(enforcer.is_enforced().await, "it is all there");
-    room.applied();
     enforcer.touched(Heard::Touched).await;
     assert_eq!(room.applied(), replace(&rules));
     enforcer.touched(Heard::Touched).await;
@@ -171,12 +178,7 @@ async fn while_nobody_tells_what_should_be_what_was_in_force_comes_back() {
 #[tokio::test]
 async fn what_was_taken_away_while_no_enforcer_ran_is_back_before_the_api_is_heard() {
     let room = Room::new();
-    let mut before = room.enforcer();
-    before.begin(&mut heard(POD)).await.unwrap();
-    let rules = before.applied.clone().unwrap();
-    whole(&room, &rules);
-    before.look().await;
-    room.applied();
+    let rules = ended(&room).await;
     // A flushed table has its chains, and packets pass them.
     let mut flushed = Outline::of_rules(&rules);
     flushed.chains.values_mut().for_each(|rules| *rules = 0);
