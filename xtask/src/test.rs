@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
-use crate::stages::{self, Outcome, STAGES, Scene, Stage, Where};
+use crate::stages::{self, Outcome, STAGES, Scene, Share, Stage, Where};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 
-const USAGE: &str = "usage: cargo xtask test [--list] [--quick] [--within MINUTES] [STAGE…]";
+const USAGE: &str =
+    "usage: cargo xtask test [--list] [--quick] [--whole] [--within MINUTES] [STAGE…]";
 
 /// How long a whole run may take where nobody watches.
 const WHOLE_RUN: Duration = Duration::from_secs(85 * 60);
@@ -18,14 +19,15 @@ const WHOLE_RUN: Duration = Duration::from_secs(85 * 60);
 /// Runs the stages that the arguments choose.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let started = Instant::now();
-    let Wish { stages, within, list } = Wish::read(arguments)?;
+    let Wish { stages, within, share, list } = Wish::read(arguments)?;
     if list {
         for stage in stages {
             println!("{:<10} {:>3} min  {}", stage.name, stage.minutes, stage.about);
         }
         return Ok(());
     }
-    let mut scene = Scene::new(workspace)?;
+    let within = within.unwrap_or(WHOLE_RUN * share.patience());
+    let mut scene = Scene::new(workspace, share);
     let mut rows = Vec::new();
     let mut broken = BTreeSet::new();
     for stage in stages {
@@ -40,20 +42,22 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 
 struct Wish {
     stages: Vec<&'static Stage>,
-    within: Duration,
+    within: Option<Duration>,
+    share: Share,
     list: bool,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> Result<Self> {
-        let mut wish = Self { stages: Vec::new(), within: WHOLE_RUN, list: false };
+        let mut wish = Self { stages: Vec::new(), within: None, share: Share::Usual, list: false };
         let mut quick = false;
         let mut arguments = arguments.iter();
         while let Some(&argument) = arguments.next() {
             match argument {
                 "--list" => wish.list = true,
                 "--quick" => quick = true,
-                "--within" => wish.within = minutes(arguments.next().copied())?,
+                "--whole" => wish.share = Share::Whole,
+                "--within" => wish.within = Some(minutes(arguments.next().copied())?),
                 name => wish.stages.push(stage(name)?),
             }
         }

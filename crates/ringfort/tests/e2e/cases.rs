@@ -7,56 +7,68 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, addons, faults, guards, keys, network, proofs, published, rotation, trouble,
+    Case, MACHINES, Share, addons, faults, guards, keys, network, proofs, published, rotation,
+    trouble,
 };
 
-/// Every case, the gentlest first.
+/// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
+/// waited for after every change.
 pub const ALL: &[Case] = &[
-    Case { name: "plan_before_the_first_up_changes_nothing", run: plan_first },
-    Case { name: "an_unreachable_machine_is_named", run: faults::unreachable },
-    Case { name: "a_wrong_host_key_is_refused", run: faults::wrong_host_key },
-    Case { name: "a_wrong_user_and_one_without_sudo_are_told", run: faults::wrong_user },
-    Case { name: "unfit_machines_are_all_named_at_once", run: faults::unfit },
-    Case { name: "an_altered_bundle_is_refused", run: faults::altered_bundle },
-    Case { name: "an_expired_authority_is_refused", run: faults::expired_authority },
-    Case { name: "up_hands_over_a_proved_cluster", run: up },
-    Case { name: "up_again_changes_nothing", run: up_again },
-    Case { name: "proofs_are_made_again_and_evidence_is_judged_again", run: proofs::again },
-    Case { name: "what_stops_something_is_never_proved_unasked", run: proofs::unasked },
-    Case { name: "what_is_asked_for_is_rehearsed", run: proofs::rehearsed },
-    Case { name: "a_proof_that_is_cut_leaves_nothing", run: proofs::cut },
-    Case { name: "a_strange_cluster_is_proved_through_its_api", run: proofs::strange },
-    Case { name: "the_handed_over_identity_administers_workloads_only", run: identity },
-    Case { name: "each_guard_refuses_what_it_is_there_for", run: guards::refuse_each },
-    Case { name: "published_bad_pods_are_refused_as_others_judged_them", run: published::judged },
-    Case { name: "guards_are_in_nobodys_way_who_works", run: guards::let_work_pass },
-    Case { name: "an_addon_is_kept_and_opens_its_namespaces_only", run: addons::kept },
-    Case { name: "policies_hold_also_for_connections_that_stand", run: network::policies },
-    Case { name: "without_the_enforcer_nothing_opens", run: network::enforcer },
-    Case { name: "policies_hold_while_no_api_server_answers", run: network::away },
-    Case { name: "cluster_wide_policies_go_before_namespaces_own", run: network::wider },
-    Case { name: "policies_are_turned_on_without_a_gap", run: network::turned_on },
-    Case { name: "no_machine_holds_an_authority_key_or_a_token", run: keys::none_of_authorities },
-    Case { name: "a_hand_edited_file_and_a_stopped_unit_are_put_back", run: drift },
-    Case { name: "what_is_broken_fails_its_proofs_and_no_other", run: proofs::broken },
-    Case { name: "proofs_of_sick_machines_end", run: proofs::sick },
-    Case { name: "a_worker_that_dies_meanwhile_is_unknown", run: proofs::dying },
-    Case { name: "what_is_sabotaged_is_not_handed_over", run: proofs::sabotaged },
-    Case { name: "deleted_objects_are_put_back", run: deleted_objects },
-    Case { name: "a_lost_keyring_is_refused", run: lost_keyring },
-    Case { name: "a_different_keyring_is_refused", run: trouble::different_keyring },
-    Case { name: "no_secret_is_in_the_loudest_log", run: trouble::quiet_log },
-    Case { name: "a_new_encryption_key_takes_the_place_of_the_old_one", run: rotation::rotated },
-    Case { name: "of_two_operators_one_is_refused", run: trouble::two_operators },
-    Case { name: "a_run_interrupted_at_any_time_goes_on", run: trouble::interrupted },
-    Case { name: "a_program_killed_on_a_machine_loses_nothing", run: trouble::killed_on_a_machine },
-    Case { name: "an_operator_killed_on_the_way_loses_nothing", run: trouble::killed_operator },
-    Case { name: "a_machine_without_power_comes_back", run: power_off },
-    Case { name: "a_wiped_control_plane_is_replaced", run: wiped },
-    Case { name: "machines_are_exchanged_and_their_pods_move", run: exchanged },
-    Case { name: "reset_leaves_machines_as_they_were", run: reset },
-    Case { name: "a_network_of_ones_own_is_proved_like_ours", run: addons::own_network },
+    usual("plan_before_the_first_up_changes_nothing", plan_first),
+    usual("an_unreachable_machine_is_named", faults::unreachable),
+    usual("a_wrong_host_key_is_refused", faults::wrong_host_key),
+    usual("a_wrong_user_and_one_without_sudo_are_told", faults::wrong_user),
+    usual("unfit_machines_are_all_named_at_once", faults::unfit),
+    usual("an_altered_bundle_is_refused", faults::altered_bundle),
+    usual("an_expired_authority_is_refused", faults::expired_authority),
+    usual("up_hands_over_a_proved_cluster", up),
+    usual("up_again_changes_nothing", up_again),
+    usual("proofs_are_made_again_and_evidence_is_judged_again", proofs::again),
+    usual("what_stops_something_is_never_proved_unasked", proofs::unasked),
+    longer("what_is_asked_for_is_rehearsed", proofs::rehearsed),
+    longer("a_proof_that_is_cut_leaves_nothing", proofs::cut),
+    usual("a_strange_cluster_is_proved_through_its_api", proofs::strange),
+    usual("the_handed_over_identity_administers_workloads_only", identity),
+    usual("each_guard_refuses_what_it_is_there_for", guards::refuse_each),
+    usual("published_bad_pods_are_refused_as_others_judged_them", published::judged),
+    usual("guards_are_in_nobodys_way_who_works", guards::let_work_pass),
+    longer("an_addon_is_kept_and_opens_its_namespaces_only", addons::kept),
+    usual("policies_hold_also_for_connections_that_stand", network::policies),
+    usual("without_the_enforcer_nothing_opens", network::enforcer),
+    longer("policies_hold_while_no_api_server_answers", network::away),
+    longer("cluster_wide_policies_go_before_namespaces_own", network::wider),
+    longer("policies_are_turned_on_without_a_gap", network::turned_on),
+    usual("no_machine_holds_an_authority_key_or_a_token", keys::none_of_authorities),
+    usual("a_hand_edited_file_and_a_stopped_unit_are_put_back", drift),
+    usual("what_is_broken_fails_its_proofs_and_no_other", proofs::broken),
+    longer("proofs_of_sick_machines_end", proofs::sick),
+    longer("a_worker_that_dies_meanwhile_is_unknown", proofs::dying),
+    usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
+    usual("deleted_objects_are_put_back", deleted_objects),
+    usual("a_lost_keyring_is_refused", lost_keyring),
+    usual("a_different_keyring_is_refused", trouble::different_keyring),
+    usual("no_secret_is_in_the_loudest_log", trouble::quiet_log),
+    longer("a_new_encryption_key_takes_the_place_of_the_old_one", rotation::rotated),
+    usual("of_two_operators_one_is_refused", trouble::two_operators),
+    usual("a_run_interrupted_at_any_time_goes_on", trouble::interrupted),
+    longer("a_program_killed_on_a_machine_loses_nothing", trouble::killed_on_a_machine),
+    longer("an_operator_killed_on_the_way_loses_nothing", trouble::killed_operator),
+    usual("a_machine_without_power_comes_back", power_off),
+    longer("a_wiped_control_plane_is_replaced", wiped),
+    usual("machines_are_exchanged_and_their_pods_move", exchanged),
+    usual("reset_leaves_machines_as_they_were", reset),
+    longer("a_network_of_ones_own_is_proved_like_ours", addons::own_network),
 ];
+
+/// A case of every run.
+const fn usual(name: &'static str, run: fn(&Cluster)) -> Case {
+    Case { name, run, share: Share::Usual }
+}
+
+/// A case of a run that is asked for by `--whole`, or of one that names it.
+const fn longer(name: &'static str, run: fn(&Cluster)) -> Case {
+    Case { name, run, share: Share::Whole }
+}
 
 fn plan_first(cluster: &Cluster) {
     let plan = cluster.ringfort("plan", &[]);

@@ -2,7 +2,7 @@
 //! destroy. Every case uses the program as a person would, and reads what it says.
 //!
 //! Needs root, the lab's programs and a bundle; runs where `RINGFORT_E2E=1` and `RINGFORT_BUNDLE`
-//! names the bundle's directory.
+//! names the bundle's directory. `RINGFORT_E2E_WHOLE` adds the longer cases.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
@@ -28,17 +28,36 @@ use cluster::Cluster;
 pub struct Case {
     name: &'static str,
     run: fn(&Cluster),
+    share: Share,
+}
+
+/// How much of the cases a run has.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Share {
+    /// What is waited for after every change.
+    Usual,
+    /// All of them, with those that take long.
+    Whole,
+}
+
+impl Case {
+    /// Says whether a run of such a share, or of the cases that are named instead, has this one.
+    fn is_wanted(&self, share: Share, named: &[String]) -> bool {
+        match named {
+            [] => self.share <= share,
+            named => named.iter().any(|part| self.name.contains(part.as_str())),
+        }
+    }
 }
 
 /// The machines that the cluster is made of.
 pub const MACHINES: &[&str] = &["cp1", "cp2", "cp3", "w1", "w2", "w3"];
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let cases: Vec<&Case> = cases::ALL
-        .iter()
-        .filter(|case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w.as_str())))
-        .collect();
+    let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let share = std::env::var_os("RINGFORT_E2E_WHOLE").map_or(Share::Usual, |_| Share::Whole);
+    let cases: Vec<&Case> =
+        cases::ALL.iter().filter(|case| case.is_wanted(share, &named)).collect();
     if std::env::var_os("RINGFORT_E2E").is_none() {
         println!("skipped: the end-to-end cases need root and a bundle; set RINGFORT_E2E=1");
         println!("0 passed, 0 failed, {} skipped", cases.len());
@@ -70,6 +89,9 @@ fn main() -> ExitCode {
     }
     cluster.end();
     let skipped = cases.len() - passed - failed;
+    if named.is_empty() && share == Share::Usual {
+        println!("{} longer cases wait for --whole", cases::ALL.len() - cases.len());
+    }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
