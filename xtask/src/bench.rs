@@ -2,6 +2,7 @@
 
 mod conformance;
 mod create;
+mod kube_bench;
 mod kubeadm;
 mod lab;
 mod load;
@@ -21,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
        cargo xtask bench netpol
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
+       cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
 /// Runs the benchmark that is named first.
@@ -30,6 +32,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"prove", rest)) => prove::task(workspace, rest),
         Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
         Some((&"netpol", rest)) => netpol::task(workspace, rest),
+        Some((&"kube-bench", rest)) => kube_bench::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),

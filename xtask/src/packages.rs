@@ -46,6 +46,9 @@ pub(crate) const PACKAGES: &[Package] = &[
 pub(crate) const VIRTUAL: &[Package] =
     &[needs("qemu-system-x86", "runs virtual machines", Shown::Program("qemu-system-x86_64"))];
 
+/// What kube-bench's scripts call.
+pub(crate) const JQ: &[Package] = &[needs("jq", "reads JSON for kube-bench", Shown::Program("jq"))];
+
 const fn needs(name: &'static str, why: &'static str, shown_by: Shown) -> Package {
     Package { name, why, shown_by }
 }

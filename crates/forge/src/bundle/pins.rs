@@ -214,6 +214,7 @@ pub(super) static PROGRAMS: &[Program] = &[
         package: "/test/images/agnhost",
         ships: Ships::Apart,
     },
+    Program { name: "kube-bench", project: &KUBE_BENCH, package: "", ships: Ships::Apart },
 ];
 
 /// A user that owns nothing anywhere.
@@ -315,6 +316,17 @@ static CNI: Project = Project {
     ..PLAIN
 };
 
+static KUBE_BENCH: Project = Project {
+    line: Line::Fixed("0.8.0"),
+    module: Some("github.com/aquasecurity/kube-bench"),
+    variables: &["github.com/aquasecurity/kube-bench/cmd.KubeBenchVersion=v{version}"],
+    release: Some(ReleaseFile::Archive {
+        url: "https://github.com/aquasecurity/kube-bench/releases/download/v{version}/kube-bench_{version}_linux_amd64.tar.gz",
+        inside: "kube-bench",
+    }),
+    ..PLAIN
+};
+
 static PAUSE: Project =
     Project { line: Line::Pause, main: Some(include_str!("go/pause.go")), ..OWN };
 static PROBE: Project =
@@ -358,6 +370,11 @@ pub(super) const MODULE_SUMS: &[(&str, &str, &str)] = &[
         "github.com/containernetworking/plugins",
         "v1.9.1",
         "h1:8oU6WsIsU3bpnNZuvHp74a6cE1MJwbj2P7s4/yTUNlA=",
+    ),
+    (
+        "github.com/aquasecurity/kube-bench",
+        "v0.8.0",
+        "h1:8SF/QBGZtgpn0hlqugx92crJqG2cv60Y+PaiaIs+3/w=",
     ),
     ("github.com/coredns/coredns", "v1.14.6", "h1:V2g2JdCWJVqYGdX8tlBiK0iQo23Pnt8xs8gHqKyFYs8="),
     ("github.com/coredns/coredns", "v1.14.2", "h1:L6ECLwm4Fjg7NJamtGBFDBjk/uqvCJjfgAEhrxh5zJo="),
