@@ -84,9 +84,13 @@ pub(crate) const STAGES: &[Stage] = &[
     lab("bundle", "build or reuse the bundle of Kubernetes", 45, &["build"], |scene, end| {
         scene.bundle_stage(end)
     }),
-    lab("kernel", "what the kernel makes of network policies", 5, &["build"], |scene, end| {
-        scene.machine_test("kernel", end)
-    }),
+    lab(
+        "kernel",
+        "what the kernel makes of routes and of network policies",
+        5,
+        &["build"],
+        |scene, end| scene.machine_test("kernel", end),
+    ),
     lab("lab", "two throwaway machines: boot, cut, power off, take down", 15, &["build"], {
         |scene, end| scene.machine_test("lab", end)
     }),

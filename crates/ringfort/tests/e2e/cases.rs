@@ -42,6 +42,7 @@ pub const ALL: &[Case] = &[
     usual("a_hand_edited_file_and_a_stopped_unit_are_put_back", drift),
     usual("what_is_broken_fails_its_proofs_and_no_other", proofs::broken),
     longer("proofs_of_sick_machines_end", proofs::sick),
+    longer("a_slow_server_is_waited_for", proofs::slow),
     longer("a_worker_that_dies_meanwhile_is_unknown", proofs::dying),
     usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
     usual("deleted_objects_are_put_back", deleted_objects),
@@ -56,6 +57,7 @@ pub const ALL: &[Case] = &[
     usual("a_machine_without_power_comes_back", power_off),
     longer("a_wiped_control_plane_is_replaced", wiped),
     usual("machines_are_exchanged_and_their_pods_move", exchanged),
+    longer("a_dead_control_plane_is_given_up_for_another", given_up),
     usual("reset_leaves_machines_as_they_were", reset),
     longer("a_network_of_ones_own_is_proved_like_ours", addons::own_network),
 ];
@@ -269,6 +271,28 @@ fn exchanged(cluster: &Cluster) {
     let changed = cluster.differences();
     let of_gone = |line: &&String| line.starts_with("cp3 ") || line.starts_with("w1 ");
     assert_eq!(changed.iter().filter(of_gone).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// A control plane that will never answer leaves for one that was reset before.
+fn given_up(cluster: &Cluster) {
+    let nodes = || cluster.kubectl(&["get", "nodes", "-o", "name"]).stdout;
+    cluster.lab(&["stop", cluster.name(), "cp2", "--hard"]);
+    cluster.exchange(&[("cp2", "cp3")]);
+    let silent = cluster.ringfort("up", &[]);
+    assert_eq!(silent.code, Some(4), "{}", silent.stderr);
+    assert!(silent.stderr.contains("ringfort up --give-up cp2"), "{}", silent.stderr);
+    well(&cluster.ringfort("up", &["--give-up", "cp2"]));
+    nothing_planned(cluster);
+    let of_others =
+        ["cp1", "cp3", "cp4", "w2", "w3", "w4"].map(|name| format!("node/{name}\n")).concat();
+    assert_eq!(nodes(), of_others);
+    // Its certificate is good until its end: the next run takes away what it brings with it.
+    cluster.lab(&["start", cluster.name(), "cp2"]);
+    network::within(120, "cp2 is a node again", || nodes().contains("node/cp2"));
+    well(&cluster.ringfort("up", &[]));
+    assert_eq!(nodes(), of_others);
+    cluster.lab(&["wipe", cluster.name(), "cp2"]);
+    cluster.lab(&["start", cluster.name(), "cp2"]);
 }
 
 /// Sees that a plan has no steps.

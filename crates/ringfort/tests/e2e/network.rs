@@ -81,7 +81,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
     within(10, what, is_so)
 }
 
-fn within(seconds: u64, what: &str, is_so: impl Fn() -> bool) -> Duration {
+pub fn within(seconds: u64, what: &str, is_so: impl Fn() -> bool) -> Duration {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");

@@ -207,6 +207,23 @@ pub fn sick(cluster: &Cluster) {
     well(&cluster.ringfort("up", &[]));
 }
 
+/// A server that stands still most of the time is waited for: nothing fails for it.
+pub fn slow(cluster: &Cluster) {
+    cluster.on("cp2", &format!("systemd-run --quiet --unit=slow sh -c '{SLOW}'"));
+    let proved = cluster.start_told(&cluster.spec(), &["prove"]).end(300);
+    cluster.on("cp2", "systemctl stop slow; pkill -CONT -x kube-apiserver || true");
+    println!("     with a slow server: {}", proved.end());
+    assert_eq!(of(&proved, "failed"), BTreeSet::new(), "{}", odd(&proved));
+    let shown = of(&proved, "proved");
+    for asked_of_each in ["audit/policy-is-set", "data/encryption-at-rest", "network/tls-1-3"] {
+        assert!(shown.contains(asked_of_each), "{asked_of_each}: {}", odd(&proved));
+    }
+}
+
+/// An API server that runs for a quarter of each second.
+const SLOW: &str = "while :; do pkill -STOP -x kube-apiserver; sleep 0.75; \
+                    pkill -CONT -x kube-apiserver; sleep 0.25; done";
+
 /// A worker dies while its pods are asked what they see: what rests on it is unknown, and nothing fails.
 pub fn dying(cluster: &Cluster) {
     let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);

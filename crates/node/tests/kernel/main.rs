@@ -1,0 +1,117 @@
+//! What the kernel makes of routes between nodes, also of those behind a router. Needs root and `ip`; runs
+//! only when asked for with `RINGFORT_E2E=1`.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
+
+#[path = "../../../netpol/tests/kernel/namespace.rs"]
+mod namespace;
+mod site;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ringfort_model::routes::RouteMode;
+use ringfort_node::{HostTools, Root, routes};
+
+use crate::site::{NEAR, OTHER, Site};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["keep", file] => keep(Path::new(file)),
+        ["serve"] => serve(),
+        ["dial", server] => dial(server.parse().unwrap()),
+        _ => tests(),
+    }
+}
+
+fn tests() -> ExitCode {
+    let all: [fn(); 3] = [
+        pods_behind_a_router_are_reached_through_a_tunnel_and_near_ones_without,
+        all_go_through_tunnels_where_that_is_asked_for,
+        what_leaves_or_is_taken_away_is_put_right,
+    ];
+    if std::env::var_os("RINGFORT_E2E").is_none() {
+        println!("skipped: routes in a kernel need root and ip; set RINGFORT_E2E=1");
+        println!("0 passed, 0 failed, {} skipped", all.len());
+        return ExitCode::SUCCESS;
+    }
+    let failed = all.iter().filter(|test| std::panic::catch_unwind(**test).is_err()).count();
+    println!("{} passed, {failed} failed, 0 skipped", all.len() - failed);
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn pods_behind_a_router_are_reached_through_a_tunnel_and_near_ones_without() {
+    let site = Site::build();
+    assert!(!site.reaches(0, NEAR) && !site.reaches(0, OTHER), "reached before there were routes");
+    site.keep_all(RouteMode::Auto);
+    assert!(site.reaches(0, NEAR) && site.reaches(NEAR, 0));
+    assert_eq!(site.tunnelled(0), 0, "a near pod's packets took the tunnel");
+    assert!(site.reaches(0, OTHER) && site.reaches(OTHER, NEAR));
+    assert!(site.tunnelled(0) > 0, "nothing was in the tunnel");
+    assert_eq!(site.tunnel_mtu(0), 1450);
+    // Who looks again finds nothing to do.
+    (0..3).for_each(|node| assert_eq!(site.keep(node, RouteMode::Auto, &[0, NEAR, OTHER]), 0));
+}
+
+fn all_go_through_tunnels_where_that_is_asked_for() {
+    let site = Site::build();
+    site.keep_all(RouteMode::Vxlan);
+    assert!(site.reaches(0, NEAR));
+    let near = site.tunnelled(0);
+    assert!(near > 0, "a near pod's packets took another way");
+    assert!(site.reaches(0, OTHER));
+    assert!(site.tunnelled(0) > near, "a far pod's packets took another way");
+}
+
+fn what_leaves_or_is_taken_away_is_put_right() {
+    let site = Site::build();
+    site.keep_all(RouteMode::Auto);
+    for harm in [
+        "ip route flush 10.244.2.0/24",
+        "ip neighbour flush dev ringfort0 nud permanent",
+        "bridge fdb flush dev ringfort0",
+        "ip link set ringfort0 down",
+        "ip link delete ringfort0",
+    ] {
+        site.on(0, harm);
+        assert!(!site.reaches(0, OTHER), "`{harm}` did no harm");
+        assert!(site.keep(0, RouteMode::Auto, &[0, NEAR, OTHER]) > 0, "`{harm}` was not seen");
+        assert!(site.reaches(0, OTHER), "`{harm}` was not put right");
+    }
+    assert!(site.keep(0, RouteMode::Auto, &[0, NEAR]) > 0);
+    assert!(site.reaches(0, NEAR) && !site.reaches(0, OTHER));
+    assert!(!site.has_tunnel(0), "a tunnel to nobody stayed");
+}
+
+/// Makes routes as the file says, and says how many changes it took.
+fn keep(file: &Path) -> ExitCode {
+    println!("{}", routes::once(file, &Root::new("/"), &HostTools).unwrap());
+    ExitCode::SUCCESS
+}
+
+/// Sends back what it gets.
+fn serve() -> ExitCode {
+    let listener = TcpListener::bind("0.0.0.0:7777").unwrap();
+    println!("ready");
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Sends more than one packet's worth and wants it back.
+fn dial(server: SocketAddr) -> ExitCode {
+    let patience = Duration::from_secs(2);
+    let Ok(mut stream) = TcpStream::connect_timeout(&server, patience) else {
+        return ExitCode::FAILURE;
+    };
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let (sent, mut back) = ([7; 16_384], [0; 16_384]);
+    let came = stream.write_all(&sent).and_then(|()| stream.read_exact(&mut back));
+    if came.is_ok() && back == sent { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
