@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::crypto::aws_lc_rs::default_provider;
 use serde_json::{Value, json};
 
-use ringfort_api::{Cluster, Method, Target};
+use ringfort_api::{Cluster, Method, Request, Target};
 use ringfort_model::act::{Seen, TokenSeen, TokenWish};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
@@ -46,7 +46,7 @@ pub(crate) async fn of_account(
     let body = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec,
     });
-    let request = ringfort_api::Request {
+    let request = Request {
         method: Method::Create,
         target: Target::Path(&path),
         body: Some(&body),
@@ -110,7 +110,7 @@ pub(crate) async fn of_bootstrap(site: &Site, server: &Cluster) -> Result<Seen, 
         namespace: Some("kube-system".to_owned()),
         name: format!("bootstrap-token-{}", id.expose()),
     };
-    let object = json!({
+    let mut object = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
         "metadata": {
             "name": key.name, "namespace": key.namespace, "labels": {"ringfort.dev/canary": "true"},
@@ -119,9 +119,13 @@ pub(crate) async fn of_bootstrap(site: &Site, server: &Cluster) -> Result<Seen, 
             "token-id": id.expose(),
             "token-secret": secret.expose(),
             "usage-bootstrap-authentication": "true",
-            "expiration": (Timestamp::now() + BOOTSTRAP_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         },
     });
+    let tried = match server.send(&dry_run(&object)).await {
+        Ok(tried) => tried,
+        Err(error) => return Ok(refusal(error)),
+    };
+    object["stringData"]["expiration"] = json!(end_of_life(&tried)?);
     if let Err(error) = server.create(&object).await {
         return Ok(refusal(error));
     }
@@ -131,6 +135,19 @@ pub(crate) async fn of_bootstrap(site: &Site, server: &Cluster) -> Result<Seen, 
     server.delete(&key).await.map_err(|e| e.to_string())?;
     let seconds = BOOTSTRAP_LIFE.as_secs().unsigned_abs();
     Ok(Seen::Token(TokenSeen { audiences: Vec::new(), seconds, status: status? }))
+}
+
+fn dry_run(secret: &Value) -> Request<'_> {
+    let target = Target::Path("/api/v1/namespaces/kube-system/secrets");
+    Request { method: Method::Create, target, body: Some(secret), dry_run: true, user: None }
+}
+
+/// When the token ends by the clock of who judges it: by a clock that is slow here it would be refused for
+/// its age, and that would be taken for a server that knows no such tokens.
+fn end_of_life(tried: &Value) -> Result<String, String> {
+    let made = tried["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+    let made: Timestamp = made.parse().map_err(|_| "the server did not say what time it is")?;
+    Ok((made + BOOTSTRAP_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// Shows a token to every server, where a name without rights is told from no name.
@@ -155,7 +172,16 @@ fn letters(count: usize) -> Result<Secret<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::letters;
+    use serde_json::json;
+
+    use super::{end_of_life, letters};
+
+    #[test]
+    fn a_bootstrap_token_lives_by_the_servers_clock() {
+        let at = |time: &str| end_of_life(&json!({"metadata": {"creationTimestamp": time}}));
+        assert_eq!(at("2001-02-03T04:55:06Z").unwrap(), "2001-02-03T05:00:06Z");
+        assert!(at("").is_err() && end_of_life(&json!({})).is_err());
+    }
 
     #[test]
     fn letters_are_as_many_as_asked_for_and_never_the_same() {

@@ -40,18 +40,39 @@ const EFFECTS: &[(&str, &str)] = &[
     ("HashSet", "an order that differs from run to run"),
 ];
 
-/// Finds effects in the rooms that have none.
+/// Where proofs are made: what is measured there holds also while somebody sets the clock.
+const STEADY: &[&str] = &["crates/prove/src"];
+
+/// Clocks that can be set.
+const CLOCKS: &[&str] = &[
+    "std::time::SystemTime",
+    "SystemTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "OffsetDateTime::now_utc",
+];
+
+/// Finds effects in the rooms that have none, and clocks that jump where time is measured.
 pub(crate) fn check(file: &Path, source: &Source) -> Vec<Violation> {
-    if !PURE.iter().any(|room| file.starts_with(room)) || is_only_tests(file) {
+    let is_in = |rooms: &[&str]| rooms.iter().any(|room| file.starts_with(room));
+    let pure = EFFECTS.iter().filter(|_| is_in(PURE)).map(|(effect, touches)| {
+        (*effect, format!("{effect} reaches {touches}, and this room decides without acting"))
+    });
+    let steady = CLOCKS.iter().filter(|_| is_in(STEADY)).map(|clock| {
+        (
+            *clock,
+            format!("{clock} jumps when the clock is set, and this room measures: use Instant"),
+        )
+    });
+    let unwanted: Vec<(&str, String)> = pure.chain(steady).collect();
+    if unwanted.is_empty() || is_only_tests(file) {
         return Vec::new();
     }
     let mut violations = Vec::new();
     for (number, paths) in paths(source.lines()) {
-        for (effect, touches) in EFFECTS {
+        for (effect, message) in &unwanted {
             if paths.iter().any(|path| names(path, effect)) {
-                let message =
-                    format!("{effect} reaches {touches}, and this room decides without acting");
-                violations.push(Violation::new(file, number, message));
+                violations.push(Violation::new(file, number, message.clone()));
             }
         }
     }
@@ -149,6 +170,14 @@ mod tests {
         check_room("let a = strand::b; // std::fs", &[]);
         check_room("fn std_fs() { my_std::fsx() }", &[]);
         check_room("#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n", &[]);
+    }
+
+    #[test]
+    fn rooms_that_measure_know_no_clock_that_jumps() {
+        let check = |code: &str| check(Path::new("crates/prove/src/drive.rs"), &Source::new(code));
+        assert_eq!(check("use std::time::{Duration, Instant};"), []);
+        let found = check("use std::time::{Instant, SystemTime};");
+        assert!(found[0].message.contains("jumps when the clock is set"), "{found:?}");
     }
 
     #[test]
