@@ -113,6 +113,7 @@ impl Future<'_> {
                     name: String::new(),
                     peer_urls: vec![peer_url.clone()],
                     learner: true,
+                    unheard: false,
                 }),
                 EtcdAct::Promote { id } => {
                     let promoted = list.iter_mut().filter(|member| member.id == *id);
@@ -177,6 +178,7 @@ mod tests {
             name: node(number).to_string(),
             peer_urls: vec![peer_url(address(number))],
             learner: false,
+            unheard: false,
         }
     }
 

@@ -86,16 +86,39 @@ pub fn node_of<'a>(
 
 /// Says what to do next.
 pub fn next(standing: &Standing<'_>) -> Next {
-    let mut lists = standing.lists.values().flatten().map(|list| {
+    match agreed(standing.lists) {
+        None => without_etcd(standing),
+        Some(Err(Disagreement)) => Next::Disagree,
+        Some(Ok(members)) => with_etcd(standing, &members),
+    }
+}
+
+/// Members do not list the same members.
+struct Disagreement;
+
+/// What all members that answer say; unheard is who is heard by none of them.
+fn agreed(
+    lists: &BTreeMap<NodeName, Option<Vec<Member>>>,
+) -> Option<Result<Vec<Member>, Disagreement>> {
+    let mut lists = lists.values().flatten().map(|list| {
         let mut list = list.clone();
         list.sort();
         list
     });
-    match lists.next() {
-        None => without_etcd(standing),
-        Some(first) if lists.any(|list| list != first) => Next::Disagree,
-        Some(members) => with_etcd(standing, &members),
+    let mut agreed = lists.next()?;
+    for list in lists {
+        if list.len() != agreed.len() {
+            return Some(Err(Disagreement));
+        }
+        for (member, other) in agreed.iter_mut().zip(list) {
+            let unheard = member.unheard && other.unheard;
+            if (Member { unheard, ..member.clone() }) != (Member { unheard, ..other }) {
+                return Some(Err(Disagreement));
+            }
+            member.unheard = unheard;
+        }
     }
+    Some(Ok(agreed))
 }
 
 /// No member answers: either nothing was started yet, or what is there has to be started first.
@@ -206,6 +229,8 @@ fn with_etcd(standing: &Standing<'_>, members: &[Member]) -> Next {
     let learns = members.iter().any(|member| member.learner);
     let leaver = members.iter().find(|member| home(standing, member).is_none());
     match (reachable, leaver) {
+        // etcd takes in nobody while a voter is silent, and this one will not speak again.
+        (Some(_), Some(leaver)) if leaver.unheard && !learns => remove(standing, members, leaver),
         (Some(joiner), _) if !learns => {
             join(standing, members, joiner, joiners.len() > 1 || leaver.is_some())
         }
@@ -246,7 +271,8 @@ fn remove(standing: &Standing<'_>, members: &[Member], leaver: &Member) -> Next 
     let voters = || members.iter().filter(|member| !member.learner);
     let left = || voters().filter(|member| member.id != leaver.id);
     // That somebody answers means that a majority of all voters lives.
-    let may_live = usize::from(!leaver.learner && home(standing, leaver).is_none());
+    let is_mute = leaver.learner || leaver.unheard;
+    let may_live = usize::from(!is_mute && home(standing, leaver).is_none());
     let majority = voters().count() / 2 + 1;
     let living = left().filter(answers).count().max(majority.saturating_sub(may_live));
     let through = standing.lists.iter().find(|(node, list)| {

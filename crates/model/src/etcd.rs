@@ -17,6 +17,9 @@ pub struct Member {
     pub peer_urls: Vec<String>,
     /// Whether it only learns and does not vote yet.
     pub learner: bool,
+    /// Whether the member that lists has no connection to it.
+    #[serde(default)]
+    pub unheard: bool,
 }
 
 /// A change of the membership, made through a member that serves.

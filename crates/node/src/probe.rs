@@ -79,6 +79,33 @@ pub fn ask(probe: &Probe, root: &Root, limit: Duration) -> Result<(), ProbeError
     }
 }
 
+/// The most of a page that is read, in bytes: etcd's measurements are a tenth of it.
+const PAGE_LIMIT: u64 = 4 << 20;
+
+/// Reads a page of a component that is asked without TLS.
+///
+/// # Errors
+/// The component does not serve it, and why.
+pub(crate) fn page(at: SocketAddr, path: &str, limit: Duration) -> Result<String, ProbeError> {
+    let silent = |error: std::io::Error| ProbeError::Silent { at, why: error.to_string() };
+    let mut stream = connect(at, limit)?;
+    // In HTTP/1.0 the body has no pieces, and its end is that of the connection.
+    let text = format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nUser-Agent: ringfort\r\n\r\n");
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(silent)?;
+    let mut answer = Vec::new();
+    stream.take(PAGE_LIMIT).read_to_end(&mut answer).map_err(silent)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.lines().next().unwrap_or_default().to_owned();
+    match answer.split_once("\r\n\r\n") {
+        Some((_, body)) if is_well(&status) => Ok(body.to_owned()),
+        _ => Err(ProbeError::Unwell { at, status }),
+    }
+}
+
+fn is_well(status: &str) -> bool {
+    status.split_whitespace().nth(1) == Some("200")
+}
+
 /// Asks over TLS with trust that was prepared before.
 ///
 /// # Errors
@@ -126,10 +153,7 @@ fn request(mut stream: impl Read + Write, at: SocketAddr, path: &str) -> Result<
     }
     let answer = String::from_utf8_lossy(&answer);
     let status = answer.lines().next().unwrap_or_default().to_owned();
-    if status.split_whitespace().nth(1) == Some("200") {
-        return Ok(());
-    }
-    Err(ProbeError::Unwell { at, status })
+    if is_well(&status) { Ok(()) } else { Err(ProbeError::Unwell { at, status }) }
 }
 
 /// Prepares trust in the authority whose certificate is at a path.
@@ -217,7 +241,7 @@ mod tests {
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;
 
-    use super::{ProbeError, ask};
+    use super::{ProbeError, ask, page};
     use crate::root::Root;
     use ringfort_model::item::Probe;
 
@@ -246,6 +270,15 @@ mod tests {
         check(b"HTTP/1.1 401 200\r\n", |r| matches!(r, Err(ProbeError::Unwell { .. })));
         check(b"", |r| r.is_err());
         check(b"garbage", |r| r.is_err());
+    }
+
+    #[test]
+    fn a_page_is_what_comes_behind_its_head() {
+        let read =
+            |answer: &'static [u8]| page(answering(answer), "/metrics", Duration::from_secs(5));
+        assert_eq!(read(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\none\n\ntwo\n").unwrap(), "one\n\ntwo\n");
+        assert!(matches!(read(b"HTTP/1.0 404 None\r\n\r\n"), Err(ProbeError::Unwell { .. })));
+        assert!(matches!(read(b"HTTP/1.0 200 OK\r\n"), Err(ProbeError::Unwell { .. })));
     }
 
     #[test]

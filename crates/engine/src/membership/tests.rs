@@ -19,6 +19,7 @@ fn member(number: u8) -> Member {
         name: node(number).to_string(),
         peer_urls: vec![peer_url(address(number))],
         learner: false,
+        unheard: false,
     }
 }
 
@@ -169,6 +170,30 @@ fn a_replacement_joins_before_the_other_leaves() {
         case.state = FoundingState::Existing;
     };
     check(learning, "settled, again: true");
+}
+
+#[test]
+fn who_is_dead_leaves_before_another_joins() {
+    let dead = |unheard: [bool; 2]| {
+        let list = |unheard| {
+            let last = Member { unheard, ..member(3) };
+            Some(vec![member(1), member(2), last])
+        };
+        next(&Standing {
+            control_planes: &[1, 2, 4].map(|number| (node(number), address(number))).into(),
+            data: &[(1, Data::Held), (2, Data::Held), (4, Data::Lost)]
+                .map(|(number, data)| (node(number), data))
+                .into(),
+            lists: &[(node(1), list(unheard[0])), (node(2), list(unheard[1]))].into(),
+            foundings: &BTreeMap::new(),
+            started: &BTreeSet::new(),
+        })
+    };
+    assert_eq!(short(&dead([true, true])), "cp1: Remove { id: \"3\" }");
+    // One that hears it is right: connections end one by one.
+    for heard in [[true, false], [false, true], [false, false]] {
+        assert_eq!(short(&dead(heard)), "remember cp1: Existing cp1 cp2 cp3", "{heard:?}");
+    }
 }
 
 #[test]

@@ -557,7 +557,13 @@ fn who_joins_is_foreseen_with_its_vote() {
     let mut run = foreseen(&["a", "b"], true);
     assert!(matches!(run.other.last(), Some(Effect::Members { .. })), "{:?}", run.other);
     let peer_urls = vec!["https://10.0.0.1:2380".to_owned()];
-    let member = Member { id: "1".to_owned(), name: "a".to_owned(), peer_urls, learner: false };
+    let member = Member {
+        id: "1".to_owned(),
+        name: "a".to_owned(),
+        peer_urls,
+        learner: false,
+        unheard: false,
+    };
     run.tell(Input::Members { node: node("a"), members: Some(vec![member]) });
     assert!(run.sent().is_empty(), "looking ahead does nothing");
     assert_eq!(changes(run.report()), ["a serving:etcd", "b serving:etcd"]);

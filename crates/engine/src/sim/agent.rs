@@ -256,7 +256,8 @@ impl World {
 
     fn members_at(&self, node: &NodeName) -> Option<Vec<Member>> {
         let answers = matches!(self.serving(node, "etcd"), ItemSeen::Serving { healthy: true, .. });
-        (answers || self.plant == Some(Plant::BlindCount)).then(|| self.etcd.list())
+        (answers || self.plant == Some(Plant::BlindCount))
+            .then(|| self.etcd.list(&self.running_members()))
     }
 
     fn look_around(&self, node: &NodeName, wanted: Seen) -> Seen {

@@ -38,12 +38,13 @@ pub(super) enum NoStart {
 impl Etcd {
     /// Lists the members as `member list` does. A founding member has its name before it starts,
     /// one that was added later only afterwards.
-    pub(super) fn list(&self) -> Vec<Member> {
+    pub(super) fn list(&self, running: &[u64]) -> Vec<Member> {
         let member = |(id, known): (&u64, &Known)| Member {
             id: format!("{id:x}"),
             name: known.name.clone(),
             peer_urls: vec![known.url.clone()],
             learner: known.learner,
+            unheard: !running.contains(id),
         };
         self.members.iter().map(member).collect()
     }
@@ -121,7 +122,7 @@ impl Etcd {
         }
         match act {
             EtcdAct::Remove { id } => self.remove(&number(id), running),
-            EtcdAct::AddLearner { peer_url, .. } => self.add(peer_url),
+            EtcdAct::AddLearner { peer_url, .. } => self.add(peer_url, running),
             EtcdAct::Promote { id } => self.promote(number(id), running),
         }
     }
@@ -139,7 +140,11 @@ impl Etcd {
         Ok(())
     }
 
-    fn add(&mut self, url: &str) -> Result<(), String> {
+    fn add(&mut self, url: &str, running: &[u64]) -> Result<(), String> {
+        let is_silent = |(id, known): (&u64, &Known)| !known.learner && !running.contains(id);
+        if self.members.iter().any(is_silent) {
+            return Err("etcdserver: unhealthy cluster".to_owned());
+        }
         if self.members.values().any(|known| known.url == url) {
             return Err("etcdserver: Peer URLs already exists".to_owned());
         }

@@ -26,6 +26,8 @@ pub enum Story {
     Shrinking,
     /// One of three control planes makes room for another.
     Replacing,
+    /// One of three control planes is dead for good, and another takes its place.
+    Burying,
     /// One control plane is set up anew.
     Rejoining,
     /// Two control planes of five are set up anew at once.
@@ -42,12 +44,13 @@ pub enum Story {
 
 impl Story {
     /// Every story.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Founding,
         Self::Joining,
         Self::Leaving,
         Self::Shrinking,
         Self::Replacing,
+        Self::Burying,
         Self::Rejoining,
         Self::LosingTwo,
         Self::LosingAll,
@@ -69,7 +72,7 @@ impl Story {
     pub fn machines(self) -> usize {
         let joiners = match self {
             Self::Joining => 2,
-            Self::Replacing => 1,
+            Self::Replacing | Self::Burying => 1,
             _ => 0,
         };
         usize::from(self.planes()) + joiners + 1
@@ -159,6 +162,12 @@ impl World {
             Story::Replacing => {
                 let (new, here) = plane(4);
                 self.swap(&plane(3).0, new, here);
+            }
+            Story::Burying => {
+                let (new, here) = plane(4);
+                self.swap(&plane(3).0, new, here);
+                self.store.leaving.clear();
+                self.machines.remove(&plane(3).0);
             }
             Story::Rejoining => {
                 let number = 1 + u8::try_from(self.seed % 3).unwrap_or(0);

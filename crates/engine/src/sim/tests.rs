@@ -65,7 +65,9 @@ fn a_cluster_is_made_whoever_is_killed_at_whatever_step() {
 
 #[test]
 fn control_planes_come_and_go_whoever_is_killed() {
-    for story in [Story::Joining, Story::Leaving, Story::Replacing, Story::Rejoining] {
+    let stories =
+        [Story::Joining, Story::Leaving, Story::Replacing, Story::Burying, Story::Rejoining];
+    for story in stories {
         kill(story, 1, 0, 7);
         kill(story, 2, 3, 7);
     }
