@@ -19,5 +19,6 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
         "network/tls-1-3",
         "node/closed-files",
         "node/components-drop-rights",
+        "versions/pinned-by-digest",
     ],
 }];
