@@ -57,7 +57,7 @@ impl FromStr for Profile {
         if text == "all" {
             return Ok(Self::All);
         }
-        let found = BENCHMARKS.iter().find(|it| it.id == text).map(|it| Self::Of(it));
+        let found = BENCHMARKS.iter().find(|it| it.id == text).map(Self::Of);
         found.ok_or_else(|| NotAProfile(text.to_owned()))
     }
 }

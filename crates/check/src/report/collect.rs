@@ -373,7 +373,7 @@ impl Report {
         used: &BTreeSet<usize>,
         broad: &BTreeMap<usize, Whose>,
     ) {
-        let mut rows = waivers::ASKED.map(|guideline| Row::of(guideline));
+        let mut rows = waivers::ASKED.map(Row::of);
         let [current, narrow, is_used] = &mut rows;
         for (at, (place, waiver)) in waivers.all.iter().enumerate() {
             if self.row(&waiver.control).is_none() {
@@ -389,16 +389,16 @@ impl Report {
                     }
                 };
             let holds = waiver.holds(waivers.today);
-            let ended = format!("remove it, or have {} decide again: it ended", waiver.owner);
+            let ended = format!("remove it, or have {} decide again", waiver.owner);
             tell(current, &waivers::CURRENT, holds, "expires", ended);
             if !holds {
                 narrow.counts.not_applicable += 1;
                 is_used.counts.not_applicable += 1;
                 continue;
             }
-            let is_new = used.contains(&at);
+            let is_needed = used.contains(&at);
             let gone = "remove it: nothing that it covers is found".to_owned();
-            tell(is_used, &waivers::USED, is_new, "control", gone);
+            tell(is_used, &waivers::USED, is_needed, "control", gone);
             let needless = broad.get(&at);
             let said = needless.map(Whose::said).unwrap_or_default();
             let name = format!(

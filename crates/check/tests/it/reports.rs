@@ -522,7 +522,8 @@ fn what_is_waived_is_no_finding_and_waivers_are_judged() {
         .replace("name: web", "name: safe")
         .replace("spec:", "spec:\n  securityContext: { runAsNonRoot: true, runAsUser: 12345 }");
     let whole = of_one(json!({"namespaces": ["shop"]}));
-    let wide = report(&[("a.yaml", TWO), ("b.yaml", &safe)], &[whole.clone()], Detail::Wrong);
+    let wide =
+        report(&[("a.yaml", TWO), ("b.yaml", &safe)], std::slice::from_ref(&whole), Detail::Wrong);
     assert_eq!(rows(&wide), [Verdict::Pass, Verdict::Fail, Verdict::Pass]);
     let narrow = report(&[("a.yaml", TWO)], &[whole], Detail::Wrong);
     assert_eq!(rows(&narrow)[1], Verdict::Pass, "there is nothing that it hides");

@@ -181,7 +181,7 @@ fn control(row: &Row, of: Option<&Of<'_>>) -> Markup {
                 a href={ "#" (id) } { code { (control) } }
                 span class="counts" { (of_objects(counts)) }
             }
-            @if !quiet && !about.why.is_empty() { p { strong { "Why it matters: " } (sentence(&about.why)) "." } }
+            @if !quiet && !about.why.is_empty() { p { strong { "Why it matters: " } (spans(&sentence(&about.why))) "." } }
             details {
                 summary { "About " code { (control) } }
                 (markdown(about.doc))

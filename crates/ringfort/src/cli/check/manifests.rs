@@ -97,10 +97,10 @@ pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
     let before = given::baseline_text(args.baseline.as_ref())?;
     let cache = if args.no_cache { None } else { Cache::find(tree.bytes()) };
     let key = cache.as_ref().map(|_| args.key(&tree, day, waivers.as_ref(), before.as_deref()));
-    if let Some((cache, key)) = cache.as_ref().zip(key.as_ref()) {
-        if let Some(kept) = cache.get(key) {
-            return Ok(written::again(&kept));
-        }
+    if let Some((cache, key)) = cache.as_ref().zip(key.as_ref())
+        && let Some(kept) = cache.get(key)
+    {
+        return Ok(written::again(&kept));
     }
     let mut report = judge(args, &mut tree, waivers.as_ref())?;
     if let Some((path, text)) = args.baseline.as_ref().zip(before.as_deref()) {
