@@ -1,5 +1,6 @@
 //! The report as Markdown, for a pull request or a ticket.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Finding, Report, Unknown, Verdict};
@@ -78,7 +79,12 @@ fn finding(it: &Finding, also: Option<&str>, page: &mut String) {
     if let Some(found) = &it.found {
         line(page, format_args!("  found: {}", code(found)));
     }
-    line(page, format_args!("  fix: {}", it.fix));
+    // What is written for the place at hand may name something that others named.
+    let fix = match &it.fix {
+        Cow::Borrowed(words) => (*words).to_owned(),
+        Cow::Owned(words) => code(words),
+    };
+    line(page, format_args!("  fix: {fix}"));
     if let Some(also) = also {
         line(page, format_args!("  {also}"));
     }

@@ -6,7 +6,7 @@ use ringfort_model::severity::Severity;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Answer, Finding, PROGRAM_VERSION, Place, Report, Row, Since, Unknown, Verdict};
+use super::{Answer, Finding, PROGRAM_VERSION, Place, Report, Row, Since, Unknown};
 
 /// A report, to be written as SARIF.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +132,7 @@ fn of_finding(report: &Report, finding: &Finding, waiver: Option<&Answer>) -> Va
         "ruleId": control,
         "kind": "fail",
         "level": level(*severity),
-        "message": { "text": format!("{title}. {}: {fix}.", place.field()) },
+        "message": { "text": plain(&format!("{title}. {}: {fix}.", place.field())) },
         "locations": [location(place)],
         "partialFingerprints": { "ringfort/v1": finding.fingerprint },
     });
@@ -154,7 +154,7 @@ fn of_unknown(report: &Report, unknown: &Unknown) -> Value {
         "ruleId": control.unwrap_or(UNREADABLE),
         "kind": "open",
         "level": "none",
-        "message": { "text": format!("{}: {said}. To decide it: {closes}.", Verdict::Unknown.word()) },
+        "message": { "text": plain(&format!("unknown: {said}. To decide it: {closes}.")) },
         "locations": [location(place)],
         "partialFingerprints": { "ringfort/v1": unknown.fingerprint },
     });
@@ -211,6 +211,14 @@ fn location(place: &Place) -> Value {
     location
 }
 
+/// Writes a text so that no reader of SARIF takes a part of it for a link: `[words](address)`.
+fn plain(text: &str) -> String {
+    match text.contains("](") {
+        true => text.replace('[', "\\[").replace(']', "\\]"),
+        false => text.to_owned(),
+    }
+}
+
 /// Writes a path as a part of an address, with what has a meaning there written as its bytes.
 fn uri(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
@@ -223,7 +231,13 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::uri;
+    use super::{plain, uri};
+
+    #[test]
+    fn no_part_of_a_message_is_a_link() {
+        assert_eq!(plain("Pod.spec.containers[0].image"), "Pod.spec.containers[0].image");
+        assert_eq!(plain("[a](https://b) [0]"), "\\[a\\](https://b) \\[0\\]");
+    }
 
     #[test]
     fn a_path_becomes_a_part_of_an_address() {

@@ -121,6 +121,7 @@ fn full() -> Report {
     let mut waiver =
         waiver("workload/own-process-namespace", Some("\"><svg onload=alert(2)>&amp;"));
     waiver.reason = "</dd><script>alert(5)</script>".to_owned();
+    waiver.owner = "<img src=x>@team".to_owned();
     let ended = Waiver { expires: date(2026, 5, 30), ..waiver.clone() };
     let mut report = report(
         &[(HOSTILE_FILE, HOSTILE), ("bad.yaml", BAD), ("good.yaml", GOOD)],
