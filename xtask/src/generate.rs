@@ -12,6 +12,8 @@ use crate::workspace::Workspace;
 const REFERENCE: &str = "docs/reference.md";
 /// Where the schema of `cluster.yaml` is kept.
 const SCHEMA: &str = "schema/cluster.json";
+/// Where the schema of what `check --format json` writes is kept.
+const REPORT: &str = "schema/check.json";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -21,7 +23,11 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         _ => return Err(Failure::usage("usage: cargo xtask generate [--check]")),
     };
     let command = command(workspace)?;
-    let derived = [(REFERENCE, reference(&command)?), (SCHEMA, schema(&command)?)];
+    let derived = [
+        (REFERENCE, reference(&command)?),
+        (SCHEMA, schema(&command, "cluster")?),
+        (REPORT, schema(&command, "check")?),
+    ];
     let mut stale = Vec::new();
     for (name, text) in derived {
         let path = workspace.root().join(name);
@@ -58,8 +64,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|source| Failure::at("write", path, &source))
 }
 
-fn schema(command: &Path) -> Result<String> {
-    process::capture(Command::new(command).arg("schema"))
+fn schema(command: &Path, of: &str) -> Result<String> {
+    process::capture(Command::new(command).args(["schema", of]))
 }
 
 /// The help of the command and of every command below it, as one page.

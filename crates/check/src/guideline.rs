@@ -53,4 +53,6 @@ pub(crate) enum Judge {
     Grants(&'static [Grant]),
     /// Objects of these kinds.
     Object(&'static [&'static str], fn(&Scene<'_>, &mut Sheet)),
+    /// Waivers, once everything else is judged.
+    Waiver,
 }

@@ -10,6 +10,7 @@ use crate::scene::{PodScene, Scene};
 use crate::shape;
 use crate::world::{Object, Objects};
 use ringfort_model::pod_security::Version;
+use serde_json::Value;
 
 /// What comes of judging an object.
 #[derive(Debug)]
@@ -32,7 +33,29 @@ impl Judged {
 
 /// Judges an object by guidelines. Its number is where it stands among the objects.
 pub fn judge(objects: &Objects<'_>, number: usize, guidelines: &[&'static Guideline]) -> Judged {
-    let object = objects.get(number);
+    judge_object(objects, objects.get(number), number, guidelines)
+}
+
+/// Judges an object of which the others know an outline: its whole is in a document.
+pub fn judge_whole(
+    objects: &Objects<'_>,
+    number: usize,
+    document: &Value,
+    guidelines: &[&'static Guideline],
+) -> Judged {
+    let known = objects.get(number);
+    match document.pointer(&known.pointer) {
+        Some(value) => judge_object(objects, &known.whole(value), number, guidelines),
+        None => judge(objects, number, guidelines),
+    }
+}
+
+fn judge_object(
+    objects: &Objects<'_>,
+    object: &Object<'_>,
+    number: usize,
+    guidelines: &[&'static Guideline],
+) -> Judged {
     let root = Place::new(&object.pointer, Some(object.value));
     let mut unreadable: Vec<_> = object.unreadable.iter().cloned().collect();
     shape::check(object.kind.name, &root, &mut unreadable);
@@ -86,7 +109,7 @@ fn of_pod(
             Judge::Container(judge) => {
                 scene.each_container(|container| judge(&scene, container, &mut sheet));
             }
-            Judge::Grants(_) | Judge::Object(..) => {
+            Judge::Grants(_) | Judge::Object(..) | Judge::Waiver => {
                 if !of_object(&scene.whole, guideline, &mut sheet) {
                     return None;
                 }

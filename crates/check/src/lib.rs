@@ -2,6 +2,7 @@
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod benchmark;
 pub mod fault;
 mod grants;
 pub mod guideline;
@@ -10,8 +11,11 @@ pub mod judge;
 pub mod judgement;
 pub mod kinds;
 mod objects;
+pub mod outline;
 mod place;
 pub mod pods;
+pub mod report;
 mod scene;
 mod shape;
+pub mod waivers;
 pub mod world;

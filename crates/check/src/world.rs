@@ -1,6 +1,7 @@
 //! All objects that are judged together, and what may be said of those that are not among them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ringfort_model::judgement::Gap;
 use serde_json::Value;
@@ -8,8 +9,8 @@ use serde_json::Value;
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope};
 use crate::objects::{Found, Named, objects};
-use crate::place::{Place, has_template, is_template};
-use crate::shape;
+use crate::outline::{Known, Outline};
+use crate::place::{has_template, is_template};
 
 /// Whether what was not given is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -108,7 +109,15 @@ impl<'a> Objects<'a> {
     /// Adds all objects of a document.
     pub fn add(&mut self, origin: Origin, document: &'a Value) {
         for found in objects(document) {
-            self.add_one(origin, found);
+            let known = Known::of(&found);
+            self.add_one(origin, found, known);
+        }
+    }
+
+    /// Adds all objects of a document of which an outline is kept.
+    pub fn add_outline(&mut self, origin: Origin, outline: &'a Outline) {
+        for (found, known) in objects(&outline.value).into_iter().zip(&outline.known) {
+            self.add_one(origin, found, known.clone());
         }
     }
 
@@ -132,7 +141,7 @@ impl<'a> Objects<'a> {
         &self.unjudged
     }
 
-    fn add_one(&mut self, origin: Origin, found: Found<'a>) {
+    fn add_one(&mut self, origin: Origin, found: Found<'a>, known: Known) {
         let Found { object: value, pointer, named, unreadable } = found;
         let kind = match named {
             Named::Known(kind) => kind,
@@ -159,14 +168,14 @@ impl<'a> Objects<'a> {
         };
         let namespace = self.namespace(kind, value);
         let object = Object { origin, pointer, kind, value, namespace, unreadable };
-        self.index(&object);
+        self.index(&object, known);
         self.all.push(object);
     }
 
     /// Makes an object known to those that others of its kind or name decide about.
-    fn index(&mut self, object: &Object<'a>) {
+    fn index(&mut self, object: &Object<'a>, known: Known) {
         let Object { kind, value, namespace, .. } = *object;
-        if object.is_broken() {
+        if known.is_broken {
             self.broken.push((kind.name, object.name().to_owned()));
             self.accounts.is_unread |= kind.template.is_some();
             return;
@@ -181,7 +190,7 @@ impl<'a> Objects<'a> {
             self.accounts.add(namespace, value.pointer(template));
         }
         if kind.name == "NetworkPolicy" {
-            let policy = Policy { number, read: read_policy(value) };
+            let policy = Policy { number, read: known.policy };
             self.policies.entry(namespace).or_default().push(policy);
         }
     }
@@ -316,7 +325,7 @@ pub(crate) struct Policy {
     /// The number of the object.
     pub(crate) number: usize,
     /// What it says; nothing where that cannot be read.
-    pub(crate) read: Option<ringfort_policy::Policy>,
+    pub(crate) read: Option<Arc<ringfort_policy::Policy>>,
 }
 
 /// Reads a network policy, if nothing in it is still to be filled in.
@@ -350,22 +359,29 @@ impl<'a> Accounts<'a> {
     }
 }
 
+impl<'a> Object<'a> {
+    /// Gives the same object with all that it says.
+    pub(crate) fn whole<'w>(&self, value: &'w Value) -> Object<'w>
+    where
+        'a: 'w,
+    {
+        Object {
+            origin: self.origin,
+            pointer: self.pointer.clone(),
+            kind: self.kind,
+            value,
+            namespace: self.namespace,
+            unreadable: self.unreadable.clone(),
+        }
+    }
+}
+
 impl Object<'_> {
     /// Gives its name, or how its name begins; empty where it has none.
     pub fn name(&self) -> &str {
         let metadata = &self.value["metadata"];
         let name = metadata["name"].as_str().or_else(|| metadata["generateName"].as_str());
         name.unwrap_or_default()
-    }
-
-    /// Whether Kubernetes could not read it. Of pods it is asked when they are judged.
-    fn is_broken(&self) -> bool {
-        let mut unreadable: Vec<_> = self.unreadable.iter().cloned().collect();
-        if self.kind.template.is_none() {
-            let root = Place::new(&self.pointer, Some(self.value));
-            shape::check(self.kind.name, &root, &mut unreadable);
-        }
-        !unreadable.is_empty()
     }
 
     /// Gives its namespace, where one is known.

@@ -41,6 +41,24 @@ impl Digest {
     }
 }
 
+/// Hashes what comes in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// Adds a piece.
+    pub fn add(&mut self, bytes: &[u8]) {
+        use sha2::Digest as _;
+        self.0.update(bytes);
+    }
+
+    /// Gives the digest of all pieces.
+    pub fn finish(self) -> Digest {
+        use sha2::Digest as _;
+        Digest::from_array(self.0.finalize().into())
+    }
+}
+
 impl FromStr for Digest {
     type Err = NotADigest;
 

@@ -43,6 +43,12 @@ pub(crate) fn faults(id: &str, subject: &Subject<'_>) -> Option<Vec<Fault>> {
     Some(check.faults(subject))
 }
 
+/// Whether the standards have a check of this id.
+#[cfg(test)]
+pub(crate) fn is_check(id: &str) -> bool {
+    CHECKS.iter().any(|check| check.id == id)
+}
+
 fn applies(check: &Check, level: Level, minor: u64) -> bool {
     let is_in_force = |check: &Check| check.level <= level && check.since <= minor;
     let is_overridden =

@@ -20,5 +20,7 @@ pub use pod::Pod;
 pub use report::Reported;
 
 pub(crate) use catalogue::faults;
+#[cfg(test)]
+pub(crate) use catalogue::is_check;
 pub(crate) use checks::Subject;
 pub(crate) use pod::without_containers;

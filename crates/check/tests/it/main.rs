@@ -5,6 +5,7 @@ mod guidelines;
 mod kalm;
 mod laws;
 mod oracles;
+mod reports;
 mod soundness;
 mod standards;
 mod types;

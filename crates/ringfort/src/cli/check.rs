@@ -1,7 +1,11 @@
 //! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
 
+mod cache;
+mod given;
 mod manifests;
 mod pods;
+mod table;
+mod tree;
 mod written;
 
 use std::io::IsTerminal as _;

@@ -64,8 +64,7 @@ enum Command {
     Node(node::NodeArgs),
     Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
-    /// Print the JSON Schema of cluster.yaml, for editors
-    Schema,
+    Schema(specification::SchemaArgs),
     Completions(papers::CompletionsArgs),
     Man(papers::ManArgs),
 }
@@ -92,7 +91,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Node(args) => node::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Render(args) => render::run(&args),
-        Command::Schema => specification::schema(),
+        Command::Schema(args) => specification::schema(&args),
         Command::Completions(args) => Ok(papers::completions(&args)),
         Command::Man(args) => papers::man(&args),
     }

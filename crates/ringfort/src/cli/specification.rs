@@ -29,9 +29,30 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
     ringfort_spec::read(&text, &name, &ringfort_controls::known(), today).map_err(Fault::usage)
 }
 
-/// Prints the JSON Schema of the specification.
-pub fn schema() -> Result<ExitCode, Fault> {
-    let text = serde_json::to_string_pretty(&ringfort_spec::schema()).map_err(Fault::unable)?;
+/// Print the JSON Schema of cluster.yaml, for editors, or of what check writes
+#[derive(clap::Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaOf::Cluster)]
+    of: SchemaOf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum SchemaOf {
+    /// cluster.yaml
+    Cluster,
+    /// What check --format json writes
+    Check,
+}
+
+/// Prints a JSON Schema.
+pub fn schema(args: &SchemaArgs) -> Result<ExitCode, Fault> {
+    let schema = match args.of {
+        SchemaOf::Cluster => serde_json::to_value(ringfort_spec::schema()),
+        SchemaOf::Check => serde_json::to_value(ringfort_check::report::schema()),
+    };
+    let schema = schema.map_err(Fault::unable)?;
+    let text = serde_json::to_string_pretty(&schema).map_err(Fault::unable)?;
     print(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,22 +1,24 @@
 //! `ringfort check PATH`: judges all objects of manifests together, by every guideline.
 
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+use ringfort_check::benchmark::Profile;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{GUIDELINES, find};
-use ringfort_check::judge::{Judged, judge};
-use ringfort_check::judgement::Judgement;
-use ringfort_check::world::{Objects, Origin, World};
-use ringfort_facts::manifest::{self, Document};
+use ringfort_check::report::{Asked, Detail, FailOn, Part, Report};
+use ringfort_check::world::World;
 use ringfort_model::severity::Severity;
-use ringfort_spec::{Problem, Report, nearest};
+use ringfort_spec::{Paint, nearest};
 
-use super::written::Written;
-use super::{drawn, place};
-use crate::cli::files::{self, Unread};
-use crate::cli::{Fault, print};
+use super::cache::{Cache, Key};
+use super::given::{self, Given};
+use super::tree::{Finder, Tree, by_file, side_by_side};
+use super::written::{self, Format, Output};
+use crate::cli::Fault;
 
 #[derive(Args)]
 pub struct ManifestsArgs {
@@ -35,12 +37,35 @@ pub struct ManifestsArgs {
     /// Judge by this control alone; may be given more than once
     #[arg(long = "control", value_name = "ID", value_parser = guideline)]
     controls: Vec<&'static Guideline>,
+    /// Judge by what others ask for: all, cis-2.0.1, nsa, pss or owasp-2025
+    ///
+    /// A profile holds the controls that answer one of its recommendations; the JSON names them under answers.
+    #[arg(long, value_name = "PROFILE", default_value = "all")]
+    profile: Profile,
+    /// A file of waivers, written as in cluster.yaml, whose scope may also name objects and containers
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
+    /// What a run before wrote with --format json: says what is new, gone and still there
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Which findings make the command fail
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = FailOnArg::Any)]
+    fail_on: FailOnArg,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Also write what passed, with what it rests on, and what nothing is asked of, with the reason (json)
+    #[arg(long)]
+    passed: bool,
+    /// The day on which waivers are looked at, as YYYY-MM-DD; today where it is left out
+    #[arg(long, value_name = "DATE")]
+    day: Option<Date>,
+    /// Judge anew, and keep nothing for a next run over the same files
+    #[arg(long)]
+    no_cache: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum WorldArg {
     /// All objects were given: what is absent is not there
     Closed,
@@ -48,12 +73,12 @@ enum WorldArg {
     Open,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// For people: each place that is not as it should be, why that matters, and what to change
-    Table,
-    /// An object: counts for each control, findings, what is unknown, what was not read
-    Json,
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOnArg {
+    /// Any finding
+    Any,
+    /// A finding that the run before had not
+    New,
 }
 
 fn guideline(id: &str) -> Result<&'static Guideline, String> {
@@ -66,33 +91,74 @@ fn guideline(id: &str) -> Result<&'static Guideline, String> {
 
 /// Runs the command.
 pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
-    let tree = Tree::read(&args.paths)?;
-    let is_asked = |guideline: &&&'static Guideline| {
-        let is_named = || args.controls.iter().any(|it| it.id == guideline.id);
-        guideline.severity >= args.severity && (args.controls.is_empty() || is_named())
-    };
-    let asked: Vec<_> = GUIDELINES.iter().filter(is_asked).copied().collect();
-    let objects = tree.objects(args.world(), args.namespace.as_deref());
-    let mut written = Written::new(args.world(), &asked, &tree, &objects);
-    let mut problems = Problems::new(&tree, &objects);
-    for number in 0..objects.iter().count() {
-        let judged = judge(&objects, number, &asked);
-        written.add(number, &judged);
-        if matches!(args.format, Format::Table) {
-            problems.add(number, &judged);
-        }
+    let mut tree = Tree::read(&args.paths)?;
+    let day = args.day.unwrap_or_else(given::today);
+    let waivers = args.waivers.as_deref().map(|path| given::waivers(path, day)).transpose()?;
+    let before = given::baseline_text(args.baseline.as_ref())?;
+    let cache = if args.no_cache { None } else { Cache::find(tree.bytes()) };
+    let key = cache.as_ref().map(|_| args.key(&tree, day, waivers.as_ref(), before.as_deref()));
+    if let Some((cache, key)) = cache.as_ref().zip(key.as_ref())
+        && let Some(kept) = cache.get(key)
+    {
+        return Ok(written::again(&kept));
     }
-    tree.unread.iter().for_each(|unread| eprintln!("error: {unread}"));
-    match args.format {
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&written).map_err(Fault::unable)?;
-            print(&format!("{json}\n"));
-        }
-        Format::Table => {
-            print(&format!("{}{}\n", drawn(&problems.reports()), written.in_a_line()));
-        }
+    let mut report = judge(args, &mut tree, waivers.as_ref())?;
+    if let Some((path, text)) = args.baseline.as_ref().zip(before.as_deref()) {
+        report.compare(&given::baseline(path, text)?);
     }
-    Ok(ExitCode::from(written.code()))
+    let code = report.code(match args.fail_on {
+        FailOnArg::Any => FailOn::Any,
+        FailOnArg::New => FailOn::New,
+    });
+    let told: String = report.unread.iter().map(|unread| format!("error: {unread}\n")).collect();
+    let files = tree.files.iter().chain(waivers.as_ref().map(|it| &it.file));
+    let mut output = Output::new(cache.zip(key).and_then(|(cache, key)| cache.begin(&key)));
+    eprint!("{told}");
+    args.format.write(&report, files, paint(), day, &mut output).map_err(Fault::unable)?;
+    output.finish(&told, code);
+    Ok(ExitCode::from(code))
+}
+
+/// Judges a tree file by file. What others rest on is known before the first is judged.
+fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result<Report, Fault> {
+    let outlines = tree.outlines()?;
+    let controls = args.controls();
+    let objects = tree.objects(&outlines, args.world(), args.namespace.as_deref());
+    let detail = if args.passed { Detail::All } else { Detail::Wrong };
+    let waivers = given.map(|it| &it.waivers);
+    let asked = Asked { objects: &objects, controls: &controls, waivers, detail };
+    let numbers: Vec<usize> = objects.iter().map(|object| object.origin.file).collect();
+    let unjudged: Vec<usize> = objects.unjudged().iter().map(|it| it.origin.file).collect();
+    let files = tree.files.len();
+    let work: Vec<_> =
+        by_file(files, &numbers).into_iter().zip(by_file(files, &unjudged)).enumerate().collect();
+    let parts = side_by_side(&work, |(file, (numbers, unjudged))| {
+        let mut part = Part::default();
+        if numbers.is_empty() && unjudged.is_empty() {
+            return part;
+        }
+        let mut finder = Finder::new(&tree.files);
+        let parsed = finder.parsed(*file);
+        for it in &objects.unjudged()[unjudged.clone()] {
+            part.add_unjudged(it, &mut finder);
+        }
+        for number in numbers.clone() {
+            let document = objects.get(number).origin.document;
+            part.add(&asked, number, parsed.documents[document].value(), &mut finder);
+        }
+        part
+    });
+    let mut report = Report::new(args.world(), args.profile, &controls);
+    report.unread = tree.unread.iter().map(ToString::to_string).collect();
+    report.put_together(parts, waivers, detail);
+    Ok(report)
+}
+
+fn paint() -> Paint {
+    match io::stdout().is_terminal() {
+        true => Paint::Colours,
+        false => Paint::Plain,
+    }
 }
 
 impl ManifestsArgs {
@@ -104,135 +170,43 @@ impl ManifestsArgs {
             None => World::Open,
         }
     }
-}
 
-/// All files that could be read, and those that could not.
-pub(super) struct Tree {
-    pub(super) files: Vec<File>,
-    pub(super) unread: Vec<Unread>,
-}
-
-/// A file with the documents in it.
-pub(super) struct File {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) documents: Vec<Document>,
-}
-
-impl Tree {
-    /// Reads files, and all below directories. What cannot be read is kept, unless it was named itself.
-    fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
-        let mut tree = Self { files: Vec::new(), unread: Vec::new() };
-        for path in paths {
-            let is_named = !path.is_dir();
-            for file in files::manifests(path).map_err(Fault::usage)? {
-                match File::read(&file) {
-                    Ok(file) => tree.files.push(file),
-                    Err(unread) if is_named => return Err(Fault::usage(unread)),
-                    Err(unread) => tree.unread.push(unread),
-                }
-            }
-        }
-        Ok(tree)
-    }
-
-    fn objects<'t>(&'t self, world: World, usual: Option<&'t str>) -> Objects<'t> {
-        let mut objects = Objects::new(world, usual);
-        for (number, file) in self.files.iter().enumerate() {
-            for document in &file.documents {
-                let origin = Origin { file: number, document: document.index() };
-                objects.add(origin, document.value());
-            }
-        }
-        self.unread.iter().for_each(|unread| objects.add_unread(unread.name.clone()));
-        objects
-    }
-
-    pub(super) fn document(&self, origin: Origin) -> &Document {
-        &self.files[origin.file].documents[origin.document]
-    }
-}
-
-/// What is wrong with files, for people.
-struct Problems<'t> {
-    tree: &'t Tree,
-    objects: &'t Objects<'t>,
-    of_file: Vec<Vec<Problem>>,
-}
-
-impl<'t> Problems<'t> {
-    /// Begins with what cannot be judged.
-    fn new(tree: &'t Tree, objects: &'t Objects<'t>) -> Self {
-        let of_file = tree.files.iter().map(|_| Vec::new()).collect();
-        let mut problems = Self { tree, objects, of_file };
-        for unjudged in objects.unjudged() {
-            let (range, _) = place(tree.document(unjudged.origin), &unjudged.pointer);
-            let problem = Problem::new("unreadable", range, unjudged.gap.said.clone());
-            problems.of_file[unjudged.origin.file].push(problem.help(unjudged.gap.closes.clone()));
-        }
-        problems
-    }
-
-    /// Adds what is wrong with an object.
-    fn add(&mut self, number: usize, judged: &Judged) {
-        for it in &judged.unreadable {
-            self.tell(number, &it.pointer, "unreadable", it.why.clone(), TAKES.to_owned());
-        }
-        for (guideline, judgement) in &judged.judgements {
-            let title = sentence(guideline.title);
-            match judgement {
-                Judgement::Fail(findings) => findings.iter().for_each(|it| {
-                    let help = format!("{}\nwhy: {}", it.fault.remedy, sentence(&guideline.why()));
-                    self.tell(it.object, &it.fault.pointer, guideline.id, title.clone(), help);
-                }),
-                Judgement::Unknown(missing) => {
-                    let own = missing.iter().filter(|it| judged.is_missing_by_itself(it));
-                    own.for_each(|it| {
-                        let message = format!("unknown whether {title}");
-                        let help = format!("{}; {}", it.gap.said, it.gap.closes);
-                        self.tell(it.object, &it.pointer, guideline.id, message, help);
-                    });
-                }
-                Judgement::Pass(_) | Judgement::NotApplicable(_) => {}
-            }
-        }
-    }
-
-    fn tell(&mut self, object: usize, at: &str, code: &'static str, message: String, help: String) {
-        let object = self.objects.get(object);
-        let (range, missing) = place(self.tree.document(object.origin), at);
-        let whose = format!("{} {}", object.kind.name, object.name());
-        let label = match missing.as_str() {
-            "" => whose,
-            missing => format!("{whose}: {missing} is not set"),
+    fn controls(&self) -> Vec<&'static Guideline> {
+        let is_named =
+            |id: &str| self.controls.is_empty() || self.controls.iter().any(|it| it.id == id);
+        let is_asked = |it: &&&'static Guideline| {
+            it.severity >= self.severity && is_named(it.id) && self.profile.asks(it.id)
         };
-        let problem = Problem::new(code, range, message).label(label).help(help);
-        self.of_file[object.origin.file].push(problem);
+        GUIDELINES.iter().filter(is_asked).copied().collect()
     }
 
-    /// Gives a report for each file where something is wrong.
-    fn reports(self) -> Vec<Report> {
-        let with = |(file, problems): (&File, Vec<Problem>)| {
-            (!problems.is_empty()).then(|| Report::new(&file.name, &file.text, problems))
-        };
-        self.tree.files.iter().zip(self.of_file).filter_map(with).collect()
+    /// Names everything that what is said depends on.
+    fn key(&self, tree: &Tree, day: Date, given: Option<&Given>, before: Option<&str>) -> Key {
+        let controls: Vec<&str> = self.controls().iter().map(|it| it.id).collect();
+        let options = format!(
+            "{:?} {:?} {:?} {} {:?} {:?} {} {day} {}",
+            self.world(),
+            self.namespace,
+            controls,
+            self.profile,
+            self.fail_on,
+            self.format,
+            self.passed,
+            matches!(paint(), Paint::Colours),
+        );
+        let mut key = Key::begin(&options);
+        if let Some(given) = given {
+            key.add(&given.file.name).add(&given.file.text);
+        }
+        if let Some(before) = before {
+            key.add(before);
+        }
+        for file in &tree.files {
+            key.add(&file.name).add(&file.text);
+        }
+        for unread in &tree.unread {
+            key.add(&unread.to_string());
+        }
+        key
     }
-}
-
-/// What closes the gap where an object is not as Kubernetes reads it.
-pub(super) const TAKES: &str = "write what Kubernetes takes";
-
-impl File {
-    fn read(path: &Path) -> Result<Self, Unread> {
-        let text = files::text(path)?;
-        let documents = manifest::read(&text).map_err(|error| Unread::of(path, &error))?;
-        Ok(Self { name: path.display().to_string(), text, documents })
-    }
-}
-
-/// A title as a part of a sentence.
-fn sentence(title: &str) -> String {
-    let mut letters = title.chars();
-    let first = letters.next().map(|first| first.to_lowercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }

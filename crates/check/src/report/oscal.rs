@@ -1,0 +1,241 @@
+//! The report as OSCAL assessment-results, which auditors' tools read
+//! (<https://pages.nist.gov/OSCAL/concepts/layer/assessment/assessment-results/>): a finding for each control
+//! that decides anything, and an observation for each place.
+
+use jiff::civil::Date;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{PROGRAM_VERSION, Place, Report, Row, Verdict};
+
+/// A report, to be written as OSCAL. OSCAL wants a time: it is the beginning of the day that is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Oscal<'r> {
+    /// The report.
+    pub report: &'r Report,
+    /// The day.
+    pub day: Date,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'r> {
+    assessment_results: Results<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Results<'r> {
+    uuid: Uuid,
+    metadata: Value,
+    import_ap: Value,
+    results: [Outcome<'r>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Outcome<'r> {
+    uuid: Uuid,
+    title: &'static str,
+    description: String,
+    start: String,
+    props: Vec<Value>,
+    reviewed_controls: Value,
+    #[serde(skip_serializing_if = "Observations::is_empty")]
+    observations: Observations<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Value>,
+}
+
+impl Serialize for Oscal<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let report = self.report;
+        let time = format!("{}T00:00:00Z", self.day);
+        let seed = format!("{} {} {}", report.in_a_line(), report.profile, time);
+        let metadata = json!({
+            "title": "What ringfort check found",
+            "last-modified": time,
+            "version": "1",
+            "oscal-version": "1.2.3",
+            "props": [prop("program", &format!("ringfort {PROGRAM_VERSION}"))],
+        });
+        let outcome = Outcome {
+            uuid: id(&format!("result {seed}")),
+            title: "Controls of Kubernetes objects",
+            description: format!("{}.", report.in_a_line()),
+            start: time.clone(),
+            props: vec![prop("profile", &report.profile)],
+            reviewed_controls: reviewed(report),
+            observations: Observations { report, time: time.clone() },
+            findings: findings(report),
+        };
+        let results = Results {
+            uuid: id(&format!("results {seed}")),
+            metadata,
+            // There is no plan beside the command line; the schema wants a reference.
+            import_ap: json!({ "href": "#", "remarks": "The plan is the command line: no document of its own." }),
+            results: [outcome],
+        };
+        Document { assessment_results: results }.serialize(serializer)
+    }
+}
+
+/// Names something by what it is, so that the same report has the same ids.
+fn id(of: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://ringfort.dev/check/{of}").as_bytes())
+}
+
+/// A control's id as OSCAL writes names, which have no stroke.
+fn token(control: &str) -> String {
+    control.replace('/', ".")
+}
+
+fn prop(name: &str, value: &str) -> Value {
+    json!({ "name": name, "ns": "https://ringfort.dev/ns/oscal", "value": filled(value) })
+}
+
+/// OSCAL's texts are not empty, on one line, and have no space around them.
+fn filled(text: &str) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if flat.is_empty() { "none".to_owned() } else { flat }
+}
+
+fn reviewed(report: &Report) -> Value {
+    let controls: Vec<Value> =
+        report.controls.iter().map(|row| json!({ "control-id": token(row.control) })).collect();
+    match controls.is_empty() {
+        true => json!({ "control-selections": [{ "include-all": {} }] }),
+        false => json!({ "control-selections": [{ "include-controls": controls }] }),
+    }
+}
+
+struct Observations<'r> {
+    report: &'r Report,
+    time: String,
+}
+
+impl Observations<'_> {
+    fn is_empty(&self) -> bool {
+        let Report { findings, waived, unknown, .. } = self.report;
+        findings.is_empty() && waived.is_empty() && unknown.is_empty()
+    }
+
+    fn one(
+        &self,
+        uuid: Uuid,
+        title: &str,
+        description: &str,
+        place: &Place,
+        props: Vec<Value>,
+    ) -> Value {
+        let mut all = vec![
+            prop("place", &place.said()),
+            prop("object", &place.whose()),
+            prop("field", place.field()),
+        ];
+        all.extend(props);
+        json!({
+            "uuid": uuid,
+            "title": filled(title),
+            "description": filled(description),
+            "props": all,
+            "methods": ["TEST"],
+            "collected": self.time,
+        })
+    }
+}
+
+impl Serialize for Observations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Report { findings, waived, unknown, .. } = self.report;
+        let failed = findings.iter().map(|it| {
+            let said = format!("{}; to mend it: {}", it.place.field(), it.fix);
+            let props = vec![prop("severity", &it.severity.to_string())];
+            self.one(failed_id(it.fingerprint), it.title, &said, &it.place, props)
+        });
+        let waived = waived.iter().map(|it| {
+            let (finding, by) = (&it.finding, &it.waiver);
+            let props = vec![
+                prop("severity", &finding.severity.to_string()),
+                prop("waiver-owner", &by.owner),
+                prop("waiver-expires", &by.expires),
+            ];
+            let said = format!("waived by {}: {}", by.owner, by.reason);
+            let uuid = failed_id(finding.fingerprint);
+            self.one(uuid, finding.title, &said, &finding.place, props)
+        });
+        let unknown = unknown.iter().map(|it| {
+            let said = format!("unknown: {}; to decide it: {}", it.said, it.closes);
+            let title = it.control.unwrap_or("unreadable");
+            self.one(unknown_id(it.fingerprint), title, &said, &it.place, Vec::new())
+        });
+        serializer.collect_seq(failed.chain(waived).chain(unknown))
+    }
+}
+
+fn failed_id(fingerprint: impl std::fmt::Display) -> Uuid {
+    id(&format!("finding {fingerprint}"))
+}
+
+fn unknown_id(fingerprint: impl std::fmt::Display) -> Uuid {
+    id(&format!("unknown {fingerprint}"))
+}
+
+/// One finding for each control that came to anything. What is unknown is not satisfied, with the reason.
+fn findings(report: &Report) -> Vec<Value> {
+    let mut related: Vec<Vec<Value>> = vec![Vec::new(); report.controls.len()];
+    let mut relate = |control: &str, uuid: Uuid| {
+        if let Ok(at) = report.controls.binary_search_by_key(&control, |row| row.control) {
+            related[at].push(json!({ "observation-uuid": uuid }));
+        }
+    };
+    let waived = report.waived.iter().map(|it| &it.finding);
+    for it in report.findings.iter().chain(waived) {
+        relate(it.control, failed_id(it.fingerprint));
+    }
+    for it in &report.unknown {
+        relate(it.control.unwrap_or_default(), unknown_id(it.fingerprint));
+    }
+    let rows = report.controls.iter().zip(related);
+    rows.filter_map(|(row, related)| finding(row, related)).collect()
+}
+
+fn finding(row: &Row, related: Vec<Value>) -> Option<Value> {
+    let (state, reason) = match row.verdict {
+        Verdict::Pass => ("satisfied", "pass"),
+        Verdict::Fail => ("not-satisfied", "fail"),
+        Verdict::Unknown | Verdict::Waived => ("not-satisfied", "other"),
+        Verdict::NotApplicable => return None,
+    };
+    let counts = &row.counts;
+    let remarks = format!(
+        "{}: passed {}, failed {}, unknown {}, waived {}, not applicable {}",
+        row.verdict.word(),
+        counts.passed,
+        counts.failed,
+        counts.unknown,
+        counts.waived,
+        counts.not_applicable
+    );
+    let answers =
+        row.answers.iter().map(|it| prop("answers", &format!("{}/{}", it.benchmark, it.id)));
+    let mut props =
+        vec![prop("severity", &row.severity.to_string()), prop("verdict", row.verdict.word())];
+    props.extend(answers);
+    let mut finding = json!({
+        "uuid": id(&format!("control {} {remarks}", row.control)),
+        "title": row.title,
+        "description": filled(&format!("{}. {}.", row.title, row.about.why)),
+        "props": props,
+        "target": {
+            "type": "objective-id",
+            "target-id": token(row.control),
+            "status": { "state": state, "reason": reason, "remarks": remarks },
+        },
+    });
+    if !related.is_empty() {
+        finding["related-observations"] = Value::Array(related);
+    }
+    Some(finding)
+}

@@ -1,0 +1,230 @@
+//! Files that are judged together. Their texts are held, their trees only while one of them is judged.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use ringfort_check::outline::{Outline, outline};
+use ringfort_check::report::{Locate, Located, Named, Span};
+use ringfort_check::world::{Objects, Origin, World};
+use ringfort_facts::manifest::{self, Document, Lines};
+
+use super::place;
+use crate::cli::Fault;
+use crate::cli::files::{self, Unread};
+
+/// All files that could be read as text, and what could not.
+pub(super) struct Tree {
+    pub(super) files: Vec<File>,
+    pub(super) unread: Vec<Unread>,
+}
+
+/// A file.
+pub(super) struct File {
+    pub(super) name: Arc<str>,
+    pub(super) text: String,
+    path: PathBuf,
+    /// Whether it was named itself, and not found below a directory.
+    is_named: bool,
+}
+
+/// Outlines of all documents of each file; none of one that is no manifest.
+pub(super) struct Outlines(Vec<Vec<Outline>>);
+
+impl Tree {
+    /// Reads files, and all below directories. What cannot be read is kept, unless it was named itself.
+    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
+        let mut named = Vec::new();
+        for path in paths {
+            let is_named = !path.is_dir();
+            let below = files::manifests(path).map_err(Fault::usage)?;
+            named.extend(below.into_iter().map(|path| (path, is_named)));
+        }
+        let mut tree = Self { files: Vec::new(), unread: Vec::new() };
+        let texts = side_by_side(&named, |(path, _)| files::text(path));
+        for ((path, is_named), text) in named.into_iter().zip(texts) {
+            match text {
+                Ok(text) => {
+                    let name = path.display().to_string().into();
+                    tree.files.push(File { name, text, path, is_named });
+                }
+                Err(unread) if is_named => return Err(Fault::usage(unread)),
+                Err(unread) => tree.unread.push(unread),
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Reads all documents, to keep of them what others may rest on.
+    pub(super) fn outlines(&mut self) -> Result<Outlines, Fault> {
+        let read = side_by_side(&self.files, |file| {
+            let documents = manifest::read(&file.text)?;
+            Ok(documents.into_iter().map(|it| outline(it.into_value())).collect())
+        });
+        let mut outlines = Vec::with_capacity(read.len());
+        for (file, read) in self.files.iter().zip(read) {
+            let wrong = |error: manifest::Unreadable| Unread::of(&file.path, &error);
+            match read.map_err(wrong) {
+                Ok(documents) => outlines.push(documents),
+                Err(unread) if file.is_named => return Err(Fault::usage(unread)),
+                Err(unread) => {
+                    outlines.push(Vec::new());
+                    self.unread.push(unread);
+                }
+            }
+        }
+        Ok(Outlines(outlines))
+    }
+
+    /// Gives all objects, of outlines.
+    pub(super) fn objects<'t>(
+        &'t self,
+        outlines: &'t Outlines,
+        world: World,
+        usual: Option<&'t str>,
+    ) -> Objects<'t> {
+        let mut objects = Objects::new(world, usual);
+        for (file, documents) in outlines.0.iter().enumerate() {
+            for (document, outline) in documents.iter().enumerate() {
+                objects.add_outline(Origin { file, document }, outline);
+            }
+        }
+        self.unread.iter().for_each(|unread| objects.add_unread(unread.name.clone()));
+        objects
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.files.iter().map(|file| file.text.len()).sum()
+    }
+}
+
+/// Gives the part of a row, sorted by file, that is of each file.
+pub(super) fn by_file(files: usize, of: &[usize]) -> Vec<Range<usize>> {
+    let first = |file: usize| of.partition_point(|it| *it < file);
+    (0..files).map(|file| first(file)..first(file + 1)).collect()
+}
+
+/// Does the same with every item, as many at once as there are processors, and gives what came of it in
+/// the order of the items.
+pub(super) fn side_by_side<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let most = thread::available_parallelism().map_or(1, usize::from);
+    let workers = most.min(items.len().div_ceil(FEW)).max(1);
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        items.get(at).map(|item| (at, work(item)))
+    };
+    let mut done: Vec<(usize, T)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers)
+            .map(|_| scope.spawn(|| std::iter::from_fn(take).collect::<Vec<_>>()))
+            .collect();
+        let mut done: Vec<_> = std::iter::from_fn(take).collect();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
+}
+
+/// So few items are not worth another thread.
+const FEW: usize = 16;
+
+/// A file with its tree, for as long as it is looked at.
+pub(super) struct Parsed<'t> {
+    pub(super) documents: Vec<Document>,
+    lines: Lines<'t>,
+}
+
+/// Finds places in files, and reads again those whose trees are not held.
+pub(super) struct Finder<'t> {
+    files: &'t [File],
+    /// The files looked at last, the latest at the end.
+    recent: Vec<(usize, Rc<Parsed<'t>>)>,
+}
+
+/// What one object rests on lies in few other files.
+const MOST_RECENT: usize = 8;
+
+impl<'t> Finder<'t> {
+    pub(super) fn new(files: &'t [File]) -> Self {
+        Self { files, recent: Vec::new() }
+    }
+
+    /// Gives the tree of a file. Its text has been read once already, so that it can be read.
+    pub(super) fn parsed(&mut self, file: usize) -> Rc<Parsed<'t>> {
+        if let Some(at) = self.recent.iter().position(|(number, _)| *number == file) {
+            self.recent[at..].rotate_left(1);
+        } else {
+            let text = &self.files[file].text;
+            let documents = manifest::read(text).unwrap_or_default();
+            if self.recent.len() == MOST_RECENT {
+                self.recent.remove(0);
+            }
+            self.recent.push((file, Rc::new(Parsed { documents, lines: Lines::new(text) })));
+        }
+        Rc::clone(&self.recent[self.recent.len() - 1].1)
+    }
+}
+
+impl Locate for Finder<'_> {
+    fn locate(&mut self, origin: Origin, pointer: &str) -> Located {
+        let file = Arc::clone(&self.files[origin.file].name);
+        let parsed = self.parsed(origin.file);
+        let Some(document) = parsed.documents.get(origin.document) else {
+            let named = Named { pointer: pointer.into(), container: None };
+            return Located { file, span: Span::default(), missing: Some(pointer.into()), named };
+        };
+        let (range, missing) = place(document, pointer);
+        let named = Named::of(document.value(), pointer);
+        let missing = Some(missing).filter(|it| !it.is_empty()).map(Into::into);
+        Located { file, span: span(&parsed.lines, range), missing, named }
+    }
+}
+
+/// Gives lines and columns of bytes.
+pub(super) fn span(lines: &Lines<'_>, range: Range<usize>) -> Span {
+    let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let (start, end) = (lines.position(range.start), lines.position(range.end));
+    Span {
+        line: short(start.line),
+        column: short(start.column),
+        end_line: short(end.line),
+        end_column: short(end.column),
+        offset: short(range.start),
+        length: short(range.end.saturating_sub(range.start)),
+    }
+}
+
+impl File {
+    /// A file that is not one of the tree, such as that of waivers.
+    pub(super) fn of(path: &Path) -> Result<Self, Unread> {
+        let text = files::text(path)?;
+        let name = path.display().to_string().into();
+        Ok(Self { name, text, path: path.to_owned(), is_named: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_file, side_by_side};
+
+    #[test]
+    fn what_comes_of_items_is_in_their_order() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(
+            side_by_side(&items, |it| it * 2),
+            items.iter().map(|it| it * 2).collect::<Vec<_>>()
+        );
+        assert_eq!(side_by_side(&[0; 0], |it: &i32| *it), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn a_row_is_parted_by_files() {
+        assert_eq!(by_file(4, &[0, 0, 2, 2, 2, 3]), [0..2, 2..2, 2..5, 5..6]);
+    }
+}
