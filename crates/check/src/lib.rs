@@ -1,7 +1,8 @@
-//! Judges what somebody means to give to a cluster, before it is there.
+//! Judges what somebody means to give to a cluster, before it is there, and what machines of a cluster are.
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod benchmark;
 pub mod fault;
 mod grants;
 pub mod guideline;

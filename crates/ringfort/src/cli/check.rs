@@ -1,5 +1,7 @@
 //! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
 
+mod benchmark;
+mod facts;
 mod manifests;
 mod pods;
 mod written;
@@ -10,16 +12,21 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use ringfort_facts::manifest::Document;
+use ringfort_model::version::KubeVersion;
 use ringfort_spec::{Paint, Report};
 
 use super::Fault;
+use manifests::Format;
 
-/// Judge manifests before they reach a cluster
+/// Judge manifests before they reach a cluster, and machines by facts that were taken of them
 ///
 /// Reads all objects below the paths as one world: what one says holds for the others, as a LimitRange or a
 /// NetworkPolicy does for the pods of its namespace. `ringfort explain` says of each control why it is
 /// asked. What cannot be read is unknown, never passed: a value of a template that is still to be filled in,
 /// an object of a kind that Kubernetes does not have, a file that is no manifest.
+///
+/// A file that `ringfort gather` wrote is judged by the CIS Kubernetes Benchmark 2.0.1, one row for each of its 131
+/// recommendations. Several are judged together, a machine each.
 ///
 /// Speaks to no cluster and opens no connection.
 ///
@@ -32,6 +39,9 @@ pub struct CheckArgs {
     what: Option<What>,
     #[command(flatten)]
     manifests: manifests::ManifestsArgs,
+    /// The version of Kubernetes that machines run, where their facts do not say it
+    #[arg(long, value_name = "VERSION")]
+    kubernetes: Option<KubeVersion>,
 }
 
 #[derive(Subcommand)]
@@ -43,6 +53,10 @@ enum What {
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
     match &args.what {
         Some(What::Pods(args)) => pods::run(args),
+        None if facts::are_bundles(args.manifests.paths())? => {
+            let manifests = &args.manifests;
+            facts::run(manifests.paths(), args.kubernetes, manifests.format())
+        }
         None => manifests::run(&args.manifests),
     }
 }

@@ -49,7 +49,7 @@ enum WorldArg {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people: each place that is not as it should be, why that matters, and what to change
     Table,
     /// An object: counts for each control, findings, what is unknown, what was not read
@@ -96,6 +96,16 @@ pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
 }
 
 impl ManifestsArgs {
+    /// Gives the paths that are named.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Says how it is written.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
     fn world(&self) -> World {
         match self.world {
             Some(WorldArg::Closed) => World::Closed,
