@@ -12,6 +12,8 @@ use crate::workspace::Workspace;
 const REFERENCE: &str = "docs/reference.md";
 /// Where the schema of `cluster.yaml` is kept.
 const SCHEMA: &str = "schema/cluster.json";
+/// Where it is kept which control answers for which recommendation.
+const COVERAGE: &str = "docs/cis-2.0.1.md";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -21,7 +23,11 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         _ => return Err(Failure::usage("usage: cargo xtask generate [--check]")),
     };
     let command = command(workspace)?;
-    let derived = [(REFERENCE, reference(&command)?), (SCHEMA, schema(&command)?)];
+    let derived = [
+        (REFERENCE, reference(&command)?),
+        (SCHEMA, schema(&command)?),
+        (COVERAGE, coverage(&command)?),
+    ];
     let mut stale = Vec::new();
     for (name, text) in derived {
         let path = workspace.root().join(name);
@@ -60,6 +66,12 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 fn schema(command: &Path) -> Result<String> {
     process::capture(Command::new(command).arg("schema"))
+}
+
+/// Which control answers for which recommendation of the CIS benchmark.
+fn coverage(command: &Path) -> Result<String> {
+    let page = process::capture(Command::new(command).args(["explain", "cis-2.0.1"]))?;
+    Ok(format!("<!-- Written by `cargo xtask generate`; change the rows instead. -->\n\n{page}"))
 }
 
 /// The help of the command and of every command below it, as one page.

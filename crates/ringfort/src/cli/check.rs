@@ -1,7 +1,9 @@
 //! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
 
 mod benchmark;
+mod cluster;
 mod facts;
+mod live;
 mod manifests;
 mod pods;
 mod written;
@@ -28,7 +30,10 @@ use manifests::Format;
 /// A file that `ringfort gather` wrote is judged by the CIS Kubernetes Benchmark 2.0.1, one row for each of its 131
 /// recommendations. Several are judged together, a machine each.
 ///
-/// Speaks to no cluster and opens no connection.
+/// With --kubeconfig the objects of a cluster are read through its API, with --cluster its machines are entered
+/// over SSH; both make one report, with facts that are named as paths. What may not be listed is unknown, with
+/// the right that is missing, and so is a machine that cannot be entered. Without either no connection is
+/// opened.
 ///
 /// Exit codes: 0 all that is asked holds, 1 something does not, 2 usage, or a file that was named cannot be
 /// read, 3 something could not be judged, or a file below a directory not read.
@@ -39,6 +44,8 @@ pub struct CheckArgs {
     what: Option<What>,
     #[command(flatten)]
     manifests: manifests::ManifestsArgs,
+    #[command(flatten)]
+    live: live::LiveArgs,
     /// The version of Kubernetes that machines run, where their facts do not say it
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<KubeVersion>,
@@ -51,12 +58,12 @@ enum What {
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
+    let (paths, version, format) =
+        (args.manifests.paths(), args.kubernetes, args.manifests.format());
     match &args.what {
         Some(What::Pods(args)) => pods::run(args),
-        None if facts::are_bundles(args.manifests.paths())? => {
-            let manifests = &args.manifests;
-            facts::run(manifests.paths(), args.kubernetes, manifests.format())
-        }
+        None if args.live.is_asked() => live::run(&args.live, paths, version, format),
+        None if facts::are_bundles(paths)? => facts::run(paths, version, format),
         None => manifests::run(&args.manifests),
     }
 }

@@ -5,6 +5,7 @@ mod break_glass;
 mod bundle;
 mod canaries;
 mod check;
+mod coverage;
 mod credentials;
 mod evidence;
 mod explain;

@@ -27,7 +27,7 @@ pub(super) static MANAGER: &[Row] = &[
     automated("1.3.3", "Each controller has rights of its own", Kept::By("ha/three-control-planes"), manager(|s| on(s, "use-service-account-credentials"))),
     automated("1.3.4", "Tokens are signed with a key of their own", Kept::Otherwise(NO_SIGNERS, "controllers sign nothing: API servers issue tokens that are bound to pods"), manager(|s| set(s, &["service-account-private-key-file"]))),
     automated("1.3.5", "Pods are told whom to trust", Kept::By("ha/three-control-planes"), manager(|s| set(s, &["root-ca-file"]))),
-    automated("1.3.6", "Kubelets' serving certificates may be renewed", Kept::Otherwise(NO_SIGNERS, "`ringfort up` renews them; nothing on a machine can sign any"), manager(rotation)),
+    automated("1.3.6", "Kubelets' serving certificates may be renewed", Kept::Partly(NO_SIGNERS, "the gate is on, and `ringfort up` renews them: nothing on a machine can sign any"), manager(rotation)),
     automated("1.3.7", "Controller managers listen to their own machine only", LOOPBACK, manager(loopback)),
 ];
 

@@ -10,7 +10,7 @@ mod policies;
 mod worker_files;
 
 use super::{Ask, Assessed, Kept, Row};
-pub use policies::RESTRICTED;
+pub(super) use policies::{ENFORCED, RESTRICTED};
 
 /// A section of the benchmark.
 pub(super) struct Section {

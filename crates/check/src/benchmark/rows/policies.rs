@@ -2,7 +2,8 @@
 
 use super::{Ask, Kept, Row, manual, second};
 
-const ENFORCED: &str = "workload/pod-security-is-enforced";
+/// The guideline that every namespace asks for a level.
+pub(in crate::benchmark) const ENFORCED: &str = "workload/pod-security-is-enforced";
 const POD_SECURITY: Kept = Kept::By("access/pod-security");
 const NARROW: Kept = Kept::By("access/admin-is-narrow");
 const ROLES: Kept = Kept::By("access/no-escalating-roles");
@@ -43,7 +44,7 @@ pub(super) static PODS: &[Row] = &[
 ];
 
 /// Stands for the guideline that every namespace asks for the level restricted.
-pub const RESTRICTED: &str = "restricted";
+pub(in crate::benchmark) const RESTRICTED: &str = "restricted";
 
 /// Rows about network policies.
 #[rustfmt::skip]

@@ -38,27 +38,22 @@ fn claims(path: &Path) -> bool {
     read.is_ok_and(|_: usize| MachineFacts::claims(&String::from_utf8_lossy(&head)))
 }
 
-/// Reads bundles and judges them together.
+/// Reads bundles.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<MachineFacts>, Fault> {
+    let read = |path: &PathBuf| {
+        let text = files::text(path).map_err(Fault::usage)?;
+        MachineFacts::read(&text).map_err(|error| Fault::usage(Unread::of(path, &error)))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Judges machines by bundles, together.
 pub(super) fn run(
     paths: &[PathBuf],
     version: Option<KubeVersion>,
     format: Format,
 ) -> Result<ExitCode, Fault> {
-    let mut bundles = Vec::new();
-    for path in paths {
-        let text = files::text(path).map_err(Fault::usage)?;
-        let facts = MachineFacts::read(&text);
-        bundles.push(facts.map_err(|error| Fault::usage(Unread::of(path, &error)))?);
-    }
-    judge_all(&bundles, version, format)
-}
-
-/// Judges machines by their facts.
-fn judge_all(
-    bundles: &[MachineFacts],
-    version: Option<KubeVersion>,
-    format: Format,
-) -> Result<ExitCode, Fault> {
+    let bundles = read(paths)?;
     let minor = version.map(|version| version.minor);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
     let names: Vec<String> = machines.iter().map(|it| it.name().to_owned()).collect();

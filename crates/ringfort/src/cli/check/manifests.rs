@@ -21,7 +21,7 @@ use crate::cli::{Fault, print};
 #[derive(Args)]
 pub struct ManifestsArgs {
     /// Files of manifests, directories of them, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present_any = ["kubeconfig", "cluster"], value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Whether what is not there may be elsewhere; closed where all paths are directories
     #[arg(long, value_enum, value_name = "WORLD")]
