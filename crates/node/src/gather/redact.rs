@@ -1,5 +1,6 @@
 //! Leaves secrets where they are: of arguments, of variables, of configuration files.
 
+use ringfort_facts::component::value;
 use serde_json::{Map, Value, json};
 
 /// What stands for something that is not told.
@@ -32,11 +33,13 @@ pub(super) fn arguments(words: Vec<String>) -> Vec<String> {
         if std::mem::take(&mut covers_next) && !word.starts_with('-') {
             return COVERED.to_owned();
         }
-        let Some((name, _)) = word.split_once('=') else {
+        let Some((name, value)) = word.split_once('=') else {
             covers_next = word.starts_with('-') && is_secret(&word);
             return without_user(&word);
         };
-        match name.starts_with('-') && is_secret(name) {
+        // A switch that is called like a secret is none.
+        let is_switch = value::boolean(value).is_some();
+        match name.starts_with('-') && is_secret(name) && !is_switch {
             true => format!("{name}={COVERED}"),
             false => without_user(&word),
         }
@@ -143,6 +146,10 @@ mod tests {
         check(
             "a --etcd-servers=https://h:1,https://h:2",
             "a --etcd-servers=https://h:1,https://h:2",
+        );
+        check(
+            "m --use-service-account-credentials=true",
+            "m --use-service-account-credentials=true",
         );
         let plain = "a --token-auth-file=/t --service-account-lookup=true --service-account-extend-token-expiration=false";
         check(plain, plain);
