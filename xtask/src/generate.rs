@@ -14,6 +14,8 @@ const REFERENCE: &str = "docs/reference.md";
 const SCHEMA: &str = "schema/cluster.json";
 /// Where the schema of what `check --format json` writes is kept.
 const REPORT: &str = "schema/check.json";
+/// Where it is kept which control answers for which recommendation.
+const COVERAGE: &str = "docs/cis-2.0.1.md";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -27,6 +29,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (REFERENCE, reference(&command)?),
         (SCHEMA, schema(&command, "cluster")?),
         (REPORT, schema(&command, "check")?),
+        (COVERAGE, coverage(&command)?),
     ];
     let mut stale = Vec::new();
     for (name, text) in derived {
@@ -66,6 +69,12 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 fn schema(command: &Path, of: &str) -> Result<String> {
     process::capture(Command::new(command).args(["schema", of]))
+}
+
+/// Which control answers for which recommendation of the CIS benchmark.
+fn coverage(command: &Path) -> Result<String> {
+    let page = process::capture(Command::new(command).args(["explain", "cis-2.0.1"]))?;
+    Ok(format!("<!-- Written by `cargo xtask generate`; change the rows instead. -->\n\n{page}"))
 }
 
 /// The help of the command and of every command below it, as one page.

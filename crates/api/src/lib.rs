@@ -5,6 +5,7 @@
 
 mod compare;
 mod error;
+mod page;
 mod request;
 mod rewrite;
 mod watch;
@@ -33,6 +34,7 @@ use ringfort_model::secret::Secret;
 use error::{fault, present, shape};
 
 pub use error::ApiError;
+pub use page::Part;
 pub use request::{Method, Request, Target};
 pub use rewrite::StoredKind;
 pub use watch::{Heard, Watched};

@@ -29,6 +29,14 @@ impl Kind {
     }
 }
 
+/// Names every kind that is judged, with the version that is served today.
+pub fn served() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KINDS.iter().filter_map(|kind| {
+        let version = kind.versions.first()?;
+        Some((*version, kind.name))
+    })
+}
+
 /// Gives the group of what `apiVersion` says; that of the oldest objects is empty.
 pub(crate) fn group(version: &str) -> &str {
     version.rsplit_once('/').map_or("", |(group, _)| group)

@@ -1,4 +1,4 @@
-//! Judges what somebody means to give to a cluster, before it is there.
+//! Judges what somebody means to give to a cluster, before it is there, and what machines of a cluster are.
 //!
 //! Never here: input or output, clocks, a cluster.
 
@@ -14,6 +14,7 @@ mod objects;
 pub mod outline;
 mod place;
 pub mod pods;
+pub mod profile;
 pub mod report;
 mod scene;
 mod shape;

@@ -5,5 +5,6 @@
 pub mod certificate;
 pub mod component;
 pub mod fact;
+pub mod machine;
 pub mod manifest;
 pub mod network;

@@ -20,6 +20,7 @@ pub mod item;
 pub mod journal;
 pub mod judgement;
 pub mod known;
+pub mod machine;
 pub mod mode;
 pub mod name;
 pub mod net;

@@ -11,6 +11,7 @@ pub mod balance;
 pub mod certificates;
 mod connect;
 mod files;
+pub mod gather;
 mod journal;
 pub mod keys;
 pub mod listeners;

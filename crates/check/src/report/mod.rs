@@ -18,8 +18,8 @@ use ringfort_model::severity::Severity;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::benchmark::{BENCHMARKS, Profile};
 use crate::guideline::Guideline;
+use crate::profile::{BENCHMARKS, Profile};
 use crate::waivers::Waiver;
 use crate::world::World;
 

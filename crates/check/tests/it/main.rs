@@ -1,9 +1,11 @@
 //! Pods and guidelines judged from outside, by what others published and by laws.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod benchmark;
 mod guidelines;
 mod kalm;
 mod laws;
+mod machine;
 mod oracles;
 mod reports;
 mod soundness;

@@ -4,9 +4,9 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use jiff::civil::{Date, date};
-use ringfort_check::benchmark::Profile;
 use ringfort_check::guidelines::GUIDELINES;
 use ringfort_check::outline::{Outline, outline};
+use ringfort_check::profile::Profile;
 use ringfort_check::report::{
     Asked, Baseline, Detail, FailOn, InFile, InObject, Locate, Located, Named, OnNode, Oscal, Part,
     Place, Report, Sarif, Since, Span, Verdict, Whose, html, junit, markdown,

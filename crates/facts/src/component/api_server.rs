@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use ringfort_model::judgement::Gap;
+use ringfort_model::version::Minor;
 
 use super::admission::{self, PodSecurity};
 use super::authentication::{self, Anonymous};
@@ -59,6 +60,11 @@ pub fn authorizers(server: &Settings) -> Fact<Vec<Authorizer>> {
 /// Gives the admission plugins that run.
 pub fn admission_plugins(server: &Settings) -> Fact<BTreeSet<String>> {
     read_plugins(server).into()
+}
+
+/// Says whether an admission plugin runs. Without a minor it is known where that is the same in every one.
+pub fn runs_plugin(server: &Settings, name: &str) -> Fact<bool> {
+    read_runs(server, name).into()
 }
 
 /// Gives what `PodSecurity` asks of Pods in namespaces that say nothing; where the plugin does not run,
@@ -150,6 +156,28 @@ fn read_plugins(server: &Settings) -> Result<Seen<BTreeSet<String>>, Gap> {
     }
     let value = admission::plugins(minor, &on.value, &off.value);
     Ok(Seen { value, source: on.source })
+}
+
+fn read_runs(server: &Settings, name: &str) -> Result<Seen<bool>, Gap> {
+    let mut found: Option<Seen<bool>> = None;
+    for minor in Minor::ALL {
+        let minor = match &server.minor {
+            Fact::Known(seen) => seen.clone(),
+            Fact::Missing(_) => Seen { value: minor, source: Source::CommandLine },
+        };
+        let of_minor = Settings { minor: Fact::Known(minor), ..server.clone() };
+        let Seen { value, source } = read_plugins(&of_minor)?;
+        let runs = value.contains(name);
+        if found.as_ref().is_some_and(|before| before.value != runs) {
+            return Err(server
+                .minor
+                .known()
+                .err()
+                .unwrap_or_else(|| unseen(name, "runs in some minors and not in others")));
+        }
+        found = Some(Seen { value: runs, source });
+    }
+    found.ok_or_else(|| unseen(name, "is not known of any minor"))
 }
 
 fn read_pod_security(server: &Settings) -> Result<Seen<PodSecurity>, Gap> {

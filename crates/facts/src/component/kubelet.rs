@@ -151,6 +151,14 @@ impl Kubelet {
         }
     }
 
+    /// Names the drop-ins that are laid over its file.
+    ///
+    /// # Errors
+    /// Its command line or the directory was not seen.
+    pub fn drop_in_files(&self) -> Result<Vec<String>, Gap> {
+        self.drop_ins(&self.settings.text("config-dir").known()?.value)
+    }
+
     /// Lists drop-ins in the order in which they are laid over the file.
     fn drop_ins(&self, directory: &str) -> Result<Vec<String>, Gap> {
         if directory.is_empty() {

@@ -1,7 +1,11 @@
 //! `ringfort check`: judges what somebody means to give to a cluster, before it is there.
 
+mod benchmark;
 mod cache;
+mod cluster;
+mod facts;
 mod given;
+mod live;
 mod manifests;
 mod pods;
 mod table;
@@ -14,18 +18,26 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use ringfort_facts::manifest::Document;
+use ringfort_model::version::KubeVersion;
 use ringfort_spec::{Paint, Report};
 
 use super::Fault;
+use written::Format;
 
-/// Judge manifests before they reach a cluster
+/// Judge manifests before they reach a cluster, and machines by facts that were taken of them
 ///
 /// Reads all objects below the paths as one world: what one says holds for the others, as a LimitRange or a
 /// NetworkPolicy does for the pods of its namespace. `ringfort explain` says of each control why it is
 /// asked. What cannot be read is unknown, never passed: a value of a template that is still to be filled in,
 /// an object of a kind that Kubernetes does not have, a file that is no manifest.
 ///
-/// Speaks to no cluster and opens no connection.
+/// A file that `ringfort gather` wrote is judged by the CIS Kubernetes Benchmark 2.0.1, one row for each of its 131
+/// recommendations. Several are judged together, a machine each.
+///
+/// With --kubeconfig the objects of a cluster are read through its API, with --cluster its machines are entered
+/// over SSH; both make one report, with facts that are named as paths. What may not be listed is unknown, with
+/// the right that is missing, and so is a machine that cannot be entered. Without either no connection is
+/// opened.
 ///
 /// Exit codes: 0 all that is asked holds, 1 something does not, 2 usage, or a file that was named cannot be
 /// read, 3 something could not be judged, or a file below a directory not read.
@@ -36,6 +48,11 @@ pub struct CheckArgs {
     what: Option<What>,
     #[command(flatten)]
     manifests: manifests::ManifestsArgs,
+    #[command(flatten)]
+    live: live::LiveArgs,
+    /// The version of Kubernetes that machines run, where their facts do not say it
+    #[arg(long, value_name = "VERSION")]
+    kubernetes: Option<KubeVersion>,
 }
 
 #[derive(Subcommand)]
@@ -45,8 +62,18 @@ enum What {
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
+    let (paths, version, format) =
+        (args.manifests.paths(), args.kubernetes, args.manifests.format());
     match &args.what {
         Some(What::Pods(args)) => pods::run(args),
+        None if args.live.is_asked() => {
+            args.manifests.refuse_what_is_of_manifests()?;
+            live::run(&args.live, paths, version, format)
+        }
+        None if facts::are_bundles(paths)? => {
+            args.manifests.refuse_what_is_of_manifests()?;
+            facts::run(paths, version, format)
+        }
         None => manifests::run(&args.manifests),
     }
 }

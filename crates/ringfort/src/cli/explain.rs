@@ -8,18 +8,20 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
+use ringfort_check::benchmark;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
 use ringfort_controls::sabotage::Sabotage;
 use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
 use ringfort_spec::{Limit, nearest};
 
-use super::{Fault, print};
+use super::{Fault, coverage, print};
 
 /// Explain a control: why it is kept, when, how, and what managed clusters do
 ///
 /// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
-/// `ringfort check` asks of manifests. Without a name it lists every control.
+/// `ringfort check` asks of manifests. Without a name it lists every control; by the name cis-2.0.1 it shows
+/// which control answers for which recommendation of that benchmark.
 #[derive(Args)]
 pub struct ExplainArgs {
     /// The control, such as access/pod-security
@@ -34,6 +36,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let text = match &args.control {
         None if args.json => json(&Catalogue::of_all())?,
         None => format!("{}\n", table()),
+        Some(id) if id == benchmark::NAME && !args.json => coverage::page(),
         Some(id) => {
             let known = Known::find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
             if args.json { json(&known.explained())? } else { known.page() }

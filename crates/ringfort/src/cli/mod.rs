@@ -5,12 +5,14 @@ mod break_glass;
 mod bundle;
 mod canaries;
 mod check;
+mod coverage;
 mod credentials;
 mod evidence;
 mod explain;
 mod files;
 mod foreign;
 mod gate;
+mod gather;
 mod hand_over;
 mod init;
 mod keys;
@@ -56,6 +58,7 @@ enum Command {
     Prove(prove::ProveArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
+    Gather(gather::GatherArgs),
     Reset(reset::ResetArgs),
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
@@ -83,6 +86,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Prove(args) => prove::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Gather(args) => gather::run(&args),
         Command::Reset(args) => reset::run(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Keys(args) => keys::run(args),

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ringfort_netpol::Settings;
-use ringfort_node::{HostTools, Root, balance, certificates, keys, listeners, programs, routes};
+use ringfort_node::{
+    HostTools, Root, balance, certificates, gather, keys, listeners, programs, routes,
+};
 
 use super::Fault;
 use super::log::Usual;
@@ -42,6 +44,8 @@ enum Command {
     },
     /// Look for certificates where a cluster's files lie, and tell whom they speak for.
     Certificates,
+    /// Take the facts of this machine, as `ringfort gather` does.
+    Gather,
     /// Pass connections on to an API server that is ready.
     Balance {
         /// Where to listen.
@@ -112,6 +116,7 @@ impl NodeArgs {
             | Command::Listeners
             | Command::Programs { .. }
             | Command::Certificates
+            | Command::Gather
             | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
         }
@@ -146,6 +151,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         Command::Certificates => {
             let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Gather => {
+            let facts = gather::take(&root);
+            println!("{}", serde_json::to_string(&facts).map_err(Fault::unable)?);
         }
         Command::Balance { listen, backends, ca } => {
             let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
-use ringfort_check::benchmark::Profile;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{GUIDELINES, find};
+use ringfort_check::profile::Profile;
 use ringfort_check::report::{Asked, Detail, FailOn, Part, Report};
 use ringfort_check::world::World;
 use ringfort_model::severity::Severity;
@@ -23,7 +23,7 @@ use crate::cli::Fault;
 #[derive(Args)]
 pub struct ManifestsArgs {
     /// Files of manifests, directories of them, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present_any = ["kubeconfig", "cluster"], value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Whether what is not there may be elsewhere; closed where all paths are directories
     #[arg(long, value_enum, value_name = "WORLD")]
@@ -162,6 +162,40 @@ fn paint() -> Paint {
 }
 
 impl ManifestsArgs {
+    /// Gives the paths that are named.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Says how it is written.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Options that say how manifests are judged would say nothing of a cluster: none is passed over.
+    pub(super) fn refuse_what_is_of_manifests(&self) -> Result<(), Fault> {
+        let is_written = matches!(self.format, Format::Table | Format::Json);
+        let given = [
+            ("--format, other than table and json,", !is_written),
+            ("--world", self.world.is_some()),
+            ("--namespace", self.namespace.is_some()),
+            ("--severity", self.severity > Severity::Low),
+            ("--control", !self.controls.is_empty()),
+            ("--profile", !matches!(self.profile, Profile::All)),
+            ("--waivers", self.waivers.is_some()),
+            ("--baseline", self.baseline.is_some()),
+            ("--fail-on", matches!(self.fail_on, FailOnArg::New)),
+            ("--passed", self.passed),
+            ("--day", self.day.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(Fault::usage(format!(
+                "{option} is of manifests: leave it out where machines or a cluster are judged"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn world(&self) -> World {
         match self.world {
             Some(WorldArg::Closed) => World::Closed,

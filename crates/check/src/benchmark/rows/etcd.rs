@@ -1,0 +1,71 @@
+//! Section 2: how etcd is started.
+
+use ringfort_facts::component::Component;
+use ringfort_facts::component::settings::Settings;
+use ringfort_facts::machine::Machine;
+use ringfort_model::judgement::{Gap, Judgement};
+
+use super::api_server::{off, on, set};
+use super::{Ask, Kept, Row, automated, manual, second};
+use crate::benchmark::say::{decide, each, fail, not_here, unknown};
+
+const KEPT: Kept = Kept::By("data/etcd-mutual-tls");
+
+/// The rows.
+#[rustfmt::skip]
+pub(super) static ROWS: &[Row] = &[
+    automated("2.1", "etcd shows clients a certificate", KEPT, ask(|s| set(s, &["cert-file", "key-file"]))),
+    automated("2.2", "etcd asks clients for a certificate", KEPT, ask(|s| on(s, "client-cert-auth"))),
+    automated("2.3", "etcd makes no certificates of its own for clients", KEPT, ask(|s| off(s, "auto-tls"))),
+    automated("2.4", "etcd's members show each other certificates", KEPT, ask(|s| set(s, &["peer-cert-file", "peer-key-file"]))),
+    automated("2.5", "etcd's members ask each other for certificates", KEPT, ask(|s| on(s, "peer-client-cert-auth"))),
+    automated("2.6", "etcd makes no certificates of its own for members", KEPT, ask(|s| off(s, "peer-auto-tls"))),
+    second(manual("2.7", "etcd trusts an authority that nothing else uses", KEPT, Ask::Machine(own_authority))),
+];
+
+const fn ask(judge: fn(&Settings) -> Judgement) -> Ask {
+    Ask::Settings(Component::Etcd, judge)
+}
+
+/// The authority for etcd's clients must not be the one whose certificates API servers take: whoever that
+/// signs could read all that is in etcd.
+fn own_authority(machine: &Machine<'_>) -> Judgement {
+    let servers = machine.running(Component::ApiServer)?;
+    let judge = |etcd: &Settings| {
+        let seen = etcd.text("trusted-ca-file").known()?.clone();
+        if seen.value.is_empty() {
+            return Ok(fail("--trusted-ca-file of etcd is not set", "set --trusted-ca-file"));
+        }
+        let own = key(machine, Component::Etcd, &seen.value)?;
+        if servers.is_empty() {
+            return unknown(
+                "no API server runs here whose authority could be compared",
+                "facts of a machine that runs both",
+            );
+        }
+        for server in &servers {
+            let path = server.text("client-ca-file").known()?.value.clone();
+            if path.is_empty() {
+                return unknown("API servers name no authority", "set --client-ca-file");
+            }
+            if key(machine, Component::ApiServer, &path)? == own {
+                let said = format!("{} and {path} are the same authority", seen.value);
+                return decide(&seen, false, &said, "make an authority for etcd alone");
+            }
+        }
+        decide(&seen, true, &format!("{} is an authority of its own", seen.value), "")
+    };
+    match machine.running(Component::Etcd)?.is_empty() {
+        true => not_here(machine, Component::Etcd),
+        false => each(machine, Component::Etcd, || machine.running(Component::Etcd), judge),
+    }
+}
+
+/// Names the key of the certificate in a file that a component names.
+fn key(machine: &Machine<'_>, component: Component, path: &str) -> Result<String, Gap> {
+    let place = machine.place(component, path)?;
+    match machine.certificate(place)? {
+        Some(seen) => Ok(seen.value.public_key.as_str().to_owned()),
+        None => unknown(format!("{place} is not there"), format!("{place} as it was read")),
+    }
+}

@@ -1,0 +1,328 @@
+//! Rows of the benchmark: ringfort's own machines keep them, what is known to fool tools fools none, and no
+//! verdict becomes better by what was not seen.
+
+use ringfort_check::benchmark::{Kept, rows};
+use ringfort_facts::component::api_server::{anonymous, authorizers};
+use ringfort_facts::component::authentication::Anonymous;
+use ringfort_facts::component::command_line::CommandLine;
+use ringfort_facts::component::settings::Settings;
+use ringfort_facts::component::{Component, files::Files};
+use ringfort_facts::fact::Fact;
+use ringfort_model::judgement::Verdict;
+use serde_json::{Value, json};
+
+use crate::machine::{Facts, file};
+
+/// What a control makes so is so on a machine that was made by it; what it makes otherwise is told apart.
+#[test]
+fn a_machine_of_the_blueprint_keeps_what_its_controls_promise() {
+    let judged = Facts::of_blueprint().judged();
+    let mut wrong = Vec::new();
+    for row in rows() {
+        let Some(judgement) = judged.get(row.id) else { continue };
+        let is_right = match (Verdict::from(judgement), row.kept) {
+            (Verdict::Failed, Kept::Otherwise(..)) | (Verdict::NotApplicable, _) => true,
+            (Verdict::Proved, kept) => !matches!(kept, Kept::Otherwise(..)),
+            _ => false,
+        };
+        if !is_right {
+            wrong.push(format!("{} {:?}: {judgement:?}", row.id, row.kept));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whoever_asks_without_a_name_is_seen_however_it_is_written() {
+    let server = "kube-apiserver";
+    let with = |words: &[&str]| {
+        let mut facts = Facts::of_blueprint();
+        facts.drop_words(server, "--authentication-config");
+        facts.add_words(server, words);
+        facts.verdict("1.2.1")
+    };
+    // 1. Nothing is said, and the default lets everybody in.
+    assert_eq!(with(&[]), Verdict::Failed);
+    // 2. Booleans are Go's.
+    for word in ["1", "t", "T", "TRUE"] {
+        assert_eq!(with(&[&format!("--anonymous-auth={word}")]), Verdict::Failed, "{word}");
+    }
+    assert_eq!(with(&["--anonymous-auth=f"]), Verdict::Proved);
+    // 3. The last of two holds.
+    assert_eq!(with(&["--anonymous-auth=false", "--anonymous-auth=true"]), Verdict::Failed);
+    assert_eq!(with(&["--anonymous-auth=true", "--anonymous-auth=false"]), Verdict::Proved);
+    // 4. Command and arguments are one line.
+    let of_pod = |args: &str| {
+        let words = |text: &str| vec![text.to_owned()];
+        let line = CommandLine::of_pod(Component::ApiServer, &words(server), &words(args));
+        anonymous(&settings(line)).known().map(|seen| seen.value.clone())
+    };
+    let modes = ["--authorization-mode=RBAC"];
+    assert_eq!(with(&modes), Verdict::Failed);
+    assert_eq!(of_pod("--anonymous-auth=false"), Ok(Anonymous::Off));
+    // 5. The program has a path.
+    let mut facts = Facts::of_blueprint();
+    facts.drop_words(server, "--authentication-config");
+    facts.drop_words(server, "/usr/local/bin/kube-apiserver");
+    facts.0["components"][server]["processes"]["known"][0]["arguments"]["known"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, "/opt/bin/kube-apiserver".into());
+    facts.add_words(server, &["--anonymous-auth=true"]);
+    assert_eq!(facts.verdict("1.2.1"), Verdict::Failed);
+    // 6. A file says it.
+    let path = "/etc/kubernetes/authn/config.yaml";
+    for (anonymous, expected) in [
+        (json!({"enabled": false}), Verdict::Proved),
+        (json!({"enabled": true}), Verdict::Failed),
+        (json!({"enabled": true, "conditions": [{"path": "/livez"}]}), Verdict::Proved),
+        (json!({"enabled": true, "conditions": [{"path": "/api"}]}), Verdict::Failed),
+        (json!({"enabled": "no"}), Verdict::Unknown),
+    ] {
+        let mut facts = Facts::of_blueprint();
+        let document = json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration", "anonymous": anonymous});
+        facts.text(server, path, &document);
+        assert_eq!(facts.verdict("1.2.1"), expected, "{document}");
+    }
+}
+
+fn settings(command_line: Fact<CommandLine>) -> Settings {
+    Settings {
+        component: Component::ApiServer,
+        minor: Fact::gap("not asked", "asking"),
+        command_line,
+        environment: Fact::gap("not asked", "asking"),
+        files: Files::default(),
+    }
+}
+
+#[test]
+fn who_authorises_is_read_from_flag_file_and_default() {
+    let server = "kube-apiserver";
+    // 7. Nothing is said, and everything is let through; a file may say it instead.
+    let mut facts = Facts::of_blueprint();
+    assert_eq!(facts.verdict("1.2.6"), Verdict::Proved);
+    facts.drop_words(server, "--authorization-config");
+    for id in ["1.2.6", "1.2.7", "1.2.8"] {
+        assert_eq!(facts.verdict(id), Verdict::Failed, "{id}");
+    }
+    facts.add_words(server, &["--authorization-mode=Node,RBAC"]);
+    assert_eq!(facts.verdict("1.2.6"), Verdict::Proved);
+    // 8. Where it stands among the arguments.
+    let line = CommandLine::of_pod(
+        Component::ApiServer,
+        &[server.to_owned()],
+        &["--authorization-mode=AlwaysAllow".to_owned()],
+    );
+    let read = authorizers(&settings(line));
+    assert_eq!(format!("{:?}", read.known().unwrap().value), "[AlwaysAllow]");
+}
+
+#[test]
+fn the_first_provider_for_secrets_writes_them() {
+    let secretbox = json!({"secretbox": {}});
+    let plain = json!({"identity": {}});
+    let rule =
+        |name: &str, providers: &[&Value]| json!({"resources": [name], "providers": providers});
+    for (rules, expected) in [
+        (json!([rule("secrets", &[&secretbox, &plain])]), Verdict::Proved),
+        // 9. A strong provider only reads.
+        (json!([rule("secrets", &[&plain, &secretbox])]), Verdict::Failed),
+        // 10. The weak one for secrets stands first.
+        (json!([rule("secrets", &[&plain]), rule("configmaps", &[&secretbox])]), Verdict::Failed),
+        // 11. Secrets are not listed.
+        (json!([rule("configmaps", &[&secretbox])]), Verdict::Failed),
+    ] {
+        let mut facts = Facts::of_blueprint();
+        let document = json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration", "resources": rules});
+        facts.text("kube-apiserver", "/etc/kubernetes/encryption/config.yaml", &document);
+        assert_eq!(facts.verdict("1.2.28"), expected, "{document}");
+    }
+}
+
+#[test]
+fn modes_are_bits_and_matter_where_somebody_reaches_the_file() {
+    let (key, pki) = ("/etc/kubernetes/pki/sa.key", "/etc/kubernetes/pki");
+    // 12. and 13. Bits are no numbers to compare.
+    for (mode, expected) in [
+        (0o600, Verdict::Proved),
+        (0o400, Verdict::Proved),
+        (0o444, Verdict::Failed),
+        (0o477, Verdict::Failed),
+        (0o700, Verdict::Failed),
+        (0o640, Verdict::Failed),
+    ] {
+        let mut facts = Facts::of_blueprint();
+        facts.0["files"][key] = file("file", mode, 0, 0);
+        assert_eq!(facts.verdict("1.1.21"), expected, "{mode:o}");
+    }
+    // 14. Nobody looked.
+    let mut facts = Facts::of_blueprint();
+    facts.0["files"].as_object_mut().unwrap().remove(key);
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Unknown);
+    // 15. Nobody reaches it, unless a list lets somebody in.
+    let mut facts = Facts::of_blueprint();
+    facts.0["files"][key] = file("file", 0o644, 0, 0);
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Failed);
+    facts.0["files"][pki] = file("directory", 0o700, 0, 0);
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Proved);
+    let list = json!({"known": [{"tag": "user", "id": 1000, "permissions": 1}]});
+    facts.0["files"][pki]["known"]["acl"] = list;
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Failed);
+    facts.0["files"][key] = file("file", 0o600, 0, 0);
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Proved);
+    facts.0["files"][key]["known"]["acl"] =
+        json!({"known": [{"tag": "user", "id": 1000, "permissions": 4}]});
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Failed);
+    // What is root's is not, where somebody else may put another in its place.
+    for (mode, uid, gid) in [(0o777, 0, 0), (0o775, 0, 5), (0o755, 5, 0)] {
+        let mut facts = Facts::of_blueprint();
+        facts.0["files"]["/etc/kubernetes"] = file("directory", mode, uid, gid);
+        assert_eq!(facts.verdict("4.1.6"), Verdict::Failed, "{mode:o} {uid} {gid}");
+    }
+}
+
+#[test]
+fn an_audit_policy_is_tried_and_not_searched_for_words() {
+    let of = |rules: &Value| {
+        let mut facts = Facts::of_blueprint();
+        let policy = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules});
+        facts.text("kube-apiserver", "/etc/kubernetes/audit/policy.yaml", &policy);
+        facts.verdict("3.2.2")
+    };
+    let named = json!({"level": "Metadata", "resources": [{"resources": ["secrets", "configmaps", "pods"]}]});
+    // 16. The first rule spares everything.
+    assert_eq!(of(&json!([{"level": "None"}, named])), Verdict::Failed);
+    // 17. One rule for everything is enough, and more than enough for ConfigMaps.
+    assert_eq!(of(&json!([{"level": "Metadata"}])), Verdict::Proved);
+    let more = json!({"level": "RequestResponse", "resources": [{"resources": ["configmaps"]}]});
+    assert_eq!(of(&json!([more, {"level": "Metadata"}])), Verdict::Proved);
+}
+
+#[test]
+fn a_kubelet_is_judged_as_it_runs() {
+    let (kubelet, path) = ("kubelet", "/var/lib/kubelet/config.yaml");
+    // 18. One machine was edited by hand; what the cluster means it to be says nothing.
+    let mut facts = Facts::of_blueprint();
+    facts.add_words(kubelet, &["--anonymous-auth=true"]);
+    assert_eq!(facts.verdict("4.2.1"), Verdict::Failed);
+    // 19. A drop-in says otherwise, both ways.
+    let kind = |more: Value| {
+        let mut document =
+            json!({"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"});
+        document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        document
+    };
+    for (of_file, of_drop_in, expected) in
+        [(0, 10255, Verdict::Failed), (10255, 0, Verdict::Proved)]
+    {
+        let mut facts = Facts::of_blueprint();
+        facts.add_words(kubelet, &["--config-dir=/k.d"]);
+        facts.text(kubelet, path, &kind(json!({"readOnlyPort": of_file})));
+        facts.text(kubelet, "/k.d/10-a.conf", &kind(json!({"readOnlyPort": of_drop_in})));
+        facts.0["components"][kubelet]["below"]["/k.d"] = json!({"known": ["10-a.conf"]});
+        assert_eq!(facts.verdict("4.2.4"), expected, "{of_file} {of_drop_in}");
+    }
+}
+
+// 20. to 22., what is let in by admission, stand with the guidelines in `soundness.rs`.
+
+/// Facts of machines that are set badly, well, and hardly at all.
+fn machines() -> Vec<Facts> {
+    let mut stock = Facts::of_blueprint();
+    stock.run(
+        "kube-apiserver",
+        &[
+            "kube-apiserver",
+            "--authorization-mode=AlwaysAllow",
+            "--client-ca-file=/etc/etcd/etcd-client-ca.crt",
+        ],
+    );
+    stock.run("kube-controller-manager", &["kube-controller-manager", "--bind-address=0.0.0.0"]);
+    stock.run("kube-scheduler", &["kube-scheduler"]);
+    stock.run(
+        "etcd",
+        &[
+            "etcd",
+            "--auto-tls",
+            "--data-dir=/var/lib/etcd",
+            "--trusted-ca-file=/etc/etcd/etcd-client-ca.crt",
+        ],
+    );
+    stock.run(
+        "kubelet",
+        &["kubelet", "--read-only-port=10255", "--kubeconfig=/etc/kubernetes/kubelet.conf"],
+    );
+    for path in
+        ["/etc/kubernetes/pki/sa.key", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/admin.conf"]
+    {
+        stock.0["files"][path] = file("file", 0o666, 1, 1);
+    }
+    let mut worker = Facts::of_blueprint();
+    for program in ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"] {
+        worker.0["components"][program]["processes"] = "absent".into();
+    }
+    vec![Facts::of_blueprint(), stock, worker]
+}
+
+/// Lists the pointers to everything that was seen.
+fn seen(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if fields.len() == 1 && fields.contains_key("known") || value == "absent" {
+                found.push(at.to_owned());
+            }
+            for (name, inner) in fields {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                seen(inner, &format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, inner) in items.iter().enumerate() {
+                seen(inner, &format!("{at}/{number}"), found);
+            }
+        }
+        Value::String(text) if text == "absent" => found.push(at.to_owned()),
+        _ => {}
+    }
+}
+
+/// Whatever was seen turns into what could not be looked at, or was never looked at: no verdict becomes
+/// better by it.
+#[test]
+fn no_verdict_becomes_better_by_what_is_missing() {
+    let gap = json!({"gap": {"at": "/x", "why": "permission denied", "closes": "run it as root"}});
+    let mut tried = 0;
+    for facts in machines() {
+        let before = facts.judged();
+        let mut pointers = Vec::new();
+        seen(&facts.0, "", &mut pointers);
+        for pointer in pointers {
+            let mut unread = Facts(facts.0.clone());
+            *unread.0.pointer_mut(&pointer).unwrap() = gap.clone();
+            let mut all = vec![unread];
+            let (above, name) = pointer.rsplit_once('/').unwrap();
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let mut erased = facts.0.clone();
+            if let Some(map) = erased.pointer_mut(above).and_then(Value::as_object_mut) {
+                map.remove(&name);
+                let is_whole =
+                    ringfort_model::machine::MachineFacts::read(&erased.to_string()).is_ok();
+                all.extend(is_whole.then_some(Facts(erased)));
+            }
+            for after in all {
+                tried += 1;
+                for (id, judgement) in after.judged() {
+                    let (was, is) = (Verdict::from(&before[id]), Verdict::from(&judgement));
+                    let was_bad = matches!(was, Verdict::Failed | Verdict::Unknown);
+                    let is_good = matches!(is, Verdict::Proved | Verdict::NotApplicable);
+                    assert!(
+                        !(was_bad && is_good),
+                        "{id} without {pointer}: {was}, then {judgement:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}

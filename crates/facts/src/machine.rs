@@ -1,0 +1,228 @@
+//! What the facts of a machine mean: how each component that runs there is set, who may reach a file.
+//!
+//! Never here: whether that is good. What was not looked at is a gap, also where a bundle just says nothing.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::certificate::CertSeen;
+use ringfort_model::judgement::Gap;
+use ringfort_model::machine::{
+    ComponentFacts, FileFacts, MachineFacts, Observed, ProcessFacts, Unseen,
+};
+use ringfort_model::version::{KubeVersion, Minor};
+
+use crate::component::Component;
+use crate::component::command_line::CommandLine;
+use crate::component::files::{FileSeen, Files};
+use crate::component::kubelet::Kubelet;
+use crate::component::settings::Settings;
+use crate::fact::{Fact, Seen, Source};
+
+/// A machine's facts, to be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    facts: &'a MachineFacts,
+    minor: Option<Minor>,
+}
+
+impl<'a> Machine<'a> {
+    /// Takes facts. A minor that is known from elsewhere, as from the API, goes before what images say.
+    pub fn new(facts: &'a MachineFacts, minor: Option<Minor>) -> Self {
+        Self { facts, minor }
+    }
+
+    /// Gives the machine's name; a machine that does not tell it has none.
+    pub fn name(&self) -> &'a str {
+        match &self.facts.name {
+            Observed::Known(name) => name,
+            _ => "a machine without a name",
+        }
+    }
+
+    /// Tells how each process is set that runs a component; none where none runs.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn running(&self, component: Component) -> Result<Vec<Settings>, Gap> {
+        let facts = self.component(component)?;
+        let Some(processes) = there(&facts.processes)? else { return Ok(Vec::new()) };
+        Ok(processes.iter().map(|process| self.settings(component, facts, process)).collect())
+    }
+
+    /// Tells how each kubelet that runs is set.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn kubelets(&self) -> Result<Vec<Kubelet>, Gap> {
+        let all = self.running(Component::Kubelet)?.into_iter();
+        Ok(all.map(|settings| Kubelet { settings, configz: None }).collect())
+    }
+
+    /// Names the user that each process of a component runs as.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn users(&self, component: Component) -> Result<Vec<u32>, Gap> {
+        let Some(processes) = there(&self.component(component)?.processes)? else {
+            return Ok(Vec::new());
+        };
+        let user = |process: &ProcessFacts| match there(&process.user)? {
+            Some(user) => Ok(*user),
+            None => Err(unlooked("the user of a process")),
+        };
+        processes.iter().map(user).collect()
+    }
+
+    fn component(&self, component: Component) -> Result<&'a ComponentFacts, Gap> {
+        let name = component.program();
+        self.facts.components.get(name).ok_or_else(|| unlooked(name))
+    }
+
+    fn settings(
+        &self,
+        component: Component,
+        facts: &ComponentFacts,
+        process: &ProcessFacts,
+    ) -> Settings {
+        let command_line = match &process.arguments {
+            Observed::Known(words) => CommandLine::of_process(component, words),
+            Observed::Absent => Fact::Missing(unlooked("the arguments of a process")),
+            Observed::Gap(unseen) => Fact::Missing(gap(unseen)),
+        };
+        let environment = match &process.environment {
+            Observed::Known(variables) => {
+                let told = variables
+                    .0
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+                Fact::seen(told.collect(), Source::CommandLine)
+            }
+            Observed::Absent => Fact::Missing(unlooked("the variables of a process")),
+            Observed::Gap(unseen) => Fact::Missing(gap(unseen)),
+        };
+        Settings {
+            component,
+            minor: self.minor(component, facts),
+            command_line,
+            environment,
+            files: files(facts),
+        }
+    }
+
+    /// The minor of a component: as told from elsewhere, or else by the image of its static pod.
+    fn minor(&self, component: Component, facts: &ComponentFacts) -> Fact<Minor> {
+        if let Some(minor) = self.minor {
+            return Fact::seen(minor, Source::Default("the cluster's version".to_owned()));
+        }
+        let release = match &facts.release {
+            Observed::Known(release) if component != Component::Etcd => {
+                release.parse::<KubeVersion>().ok()
+            }
+            _ => None,
+        };
+        match release {
+            Some(version) => {
+                Fact::seen(version.minor, Source::File("the image of its static pod".to_owned()))
+            }
+            None => Fact::gap(
+                format!("the version of {component} is not known, or not known here"),
+                "--kubernetes with the cluster's version",
+            ),
+        }
+    }
+
+    /// Tells of a file on the machine; none where it is not there.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn file(&self, path: &str) -> Result<Option<Seen<FileFacts>>, Gap> {
+        self.look(&self.facts.files, path)
+    }
+
+    /// Lists the paths below a directory of the machine, from there; none where it is not there.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn below(&self, path: &str) -> Result<Option<Seen<Vec<String>>>, Gap> {
+        self.look(&self.facts.below, path)
+    }
+
+    /// Tells of the first certificate in a file of the machine.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn certificate(&self, path: &str) -> Result<Option<Seen<CertSeen>>, Gap> {
+        self.look(&self.facts.certificates, path)
+    }
+
+    fn look<T: Clone>(
+        &self,
+        all: &BTreeMap<String, Observed<T>>,
+        path: &str,
+    ) -> Result<Option<Seen<T>>, Gap> {
+        let found = all.get(path).ok_or_else(|| unlooked(path))?;
+        let seen = |value: &T| Seen { value: value.clone(), source: Source::File(path.to_owned()) };
+        Ok(there(found)?.map(seen))
+    }
+
+    /// Finds where on the machine a file lies that a component names.
+    ///
+    /// # Errors
+    /// Nobody looked, or it lies nowhere there.
+    pub fn place(&self, component: Component, path: &str) -> Result<&'a str, Gap> {
+        let found = self.component(component)?.places.get(path).ok_or_else(|| unlooked(path))?;
+        there(found)?.map(String::as_str).ok_or_else(|| Gap {
+            said: format!("{path}, which {component} names, is not there"),
+            closes: format!("{path} as {component} has read it"),
+        })
+    }
+
+    /// Gives the names of a file's user and group, as the machine has them.
+    ///
+    /// # Errors
+    /// Its lists of users and groups were not read.
+    pub fn names(&self, file: &FileFacts) -> Result<(Option<&'a str>, Option<&'a str>), Gap> {
+        let Some(accounts) = there(&self.facts.accounts)? else {
+            return Err(unlooked("/etc/passwd"));
+        };
+        let name = |all: &'a BTreeMap<u32, String>, id| all.get(&id).map(String::as_str);
+        Ok((name(&accounts.users, file.owner.uid), name(&accounts.groups, file.owner.gid)))
+    }
+}
+
+/// Gives what was seen, none where it was looked for and is not there.
+fn there<T>(observed: &Observed<T>) -> Result<Option<&T>, Gap> {
+    match observed {
+        Observed::Known(value) => Ok(Some(value)),
+        Observed::Absent => Ok(None),
+        Observed::Gap(unseen) => Err(gap(unseen)),
+    }
+}
+
+fn gap(unseen: &Unseen) -> Gap {
+    Gap {
+        said: format!("{} could not be looked at: {}", unseen.at, unseen.why),
+        closes: unseen.closes.clone(),
+    }
+}
+
+fn unlooked(what: &str) -> Gap {
+    Gap { said: format!("{what} was not looked at"), closes: format!("facts that tell of {what}") }
+}
+
+fn files(facts: &ComponentFacts) -> Files {
+    let text = |seen: &Observed<String>| match seen {
+        Observed::Known(text) => FileSeen::Text(text.clone()),
+        Observed::Absent => FileSeen::Absent,
+        Observed::Gap(unseen) => FileSeen::Unreadable(unseen.why.clone()),
+    };
+    let listed = facts.below.iter().filter_map(|(path, names)| match names {
+        Observed::Known(names) => Some((path.clone(), names.clone())),
+        // A directory that is not there holds no drop-ins, and no kubelet starts with one.
+        Observed::Absent | Observed::Gap(_) => None,
+    });
+    Files {
+        texts: facts.texts.iter().map(|(path, seen)| (path.clone(), text(seen))).collect(),
+        directories: listed.collect(),
+    }
+}

@@ -1,0 +1,152 @@
+//! Facts are taken of machines that are directories.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use ringfort_model::machine::{FileKind, MachineFacts, Observed};
+use ringfort_model::mode::FileMode;
+
+use super::take;
+use crate::root::Root;
+
+fn put(room: &Path, path: &str, text: &str) {
+    let path = room.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn process(room: &Path, number: u32, line: &str, environment: &str) {
+    let at = format!("proc/{number}");
+    put(room, &format!("{at}/cmdline"), &format!("{}\0", line.replace(' ', "\0")));
+    put(room, &format!("{at}/environ"), environment);
+    put(room, &format!("{at}/status"), "Name:\tx\nUid:\t0\t0\t0\t0\n");
+    symlink(room, room.join(at).join("root")).unwrap();
+}
+
+fn machine() -> tempfile::TempDir {
+    let room = tempfile::tempdir().unwrap();
+    let at = room.path();
+    process(at, 1, "/sbin/init", "");
+    put(at, "etc/passwd", "root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:\netcd:x:2379:2379::/:\n");
+    put(at, "etc/group", "root:x:0:\netcd:x:2379:\n");
+    put(at, "etc/kubernetes/pki/sa.key", "PRIVATE");
+    put(at, "etc/kubernetes/pki/ca.crt", "no certificate");
+    room
+}
+
+#[test]
+fn components_are_seen_with_what_they_name_and_without_secrets() {
+    let room = machine();
+    let at = room.path();
+    process(
+        at,
+        7,
+        "/usr/bin/kube-apiserver --encryption-provider-config=/etc/kubernetes/enc.yaml \
+         --oidc-client-secret=c2VjcmV0 --tls-private-key-file=/etc/kubernetes/pki/sa.key",
+        "HOME=/secret-home\0",
+    );
+    process(at, 8, "etcd", "ETCD_AUTO_TLS=true\0ETCD_X_PASSWORD=c2VjcmV0\0");
+    put(
+        at,
+        "etc/kubernetes/enc.yaml",
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n\
+         - resources: [secrets]\n  providers:\n  - aescbc: {keys: [{name: a, secret: c2VjcmV0}]}\n",
+    );
+    put(
+        at,
+        "etc/kubernetes/manifests/kube-apiserver.yaml",
+        "spec:\n  containers:\n  - name: kube-apiserver\n    image: r.io/a/kube-apiserver:v1.36.2@sha256:aa\n",
+    );
+    let facts = take(&Root::new(at));
+    let written = serde_json::to_string(&facts).unwrap();
+    for secret in ["c2VjcmV0", "PRIVATE", "secret-home"] {
+        assert!(!written.contains(secret), "{secret}: {written}");
+    }
+    assert_eq!(MachineFacts::read(&written).unwrap(), facts);
+    let server = &facts.components["kube-apiserver"];
+    assert_eq!(server.release, Observed::Known("v1.36.2".to_owned()));
+    let Observed::Known(text) = &server.texts["/etc/kubernetes/enc.yaml"] else { panic!() };
+    assert!(text.contains("aescbc"), "{text}");
+    let key = "/etc/kubernetes/pki/sa.key";
+    assert_eq!(server.places[key], Observed::Known(key.to_owned()));
+    let Observed::Known(etcd) = &facts.components["etcd"].processes else { panic!() };
+    let Observed::Known(variables) = &etcd[0].environment else { panic!() };
+    assert_eq!(variables.0["ETCD_AUTO_TLS"].as_deref(), Some("true"));
+    assert_eq!(variables.0["ETCD_X_PASSWORD"], None);
+    assert_eq!(facts.components["kubelet"].processes, Observed::Absent);
+    let Observed::Known(accounts) = &facts.accounts else { panic!() };
+    assert_eq!((accounts.users[&0].as_str(), accounts.groups[&2379].as_str()), ("root", "etcd"));
+}
+
+#[test]
+fn a_kubelets_drop_ins_are_read_in_its_own_view() {
+    let room = machine();
+    let at = room.path();
+    process(at, 7, "kubelet --config=/k/config.yaml --config-dir /k/more/", "");
+    put(at, "k/config.yaml", "kind: KubeletConfiguration\n");
+    put(at, "k/more/10-a.conf", "kind: KubeletConfiguration\nreadOnlyPort: 10255\n");
+    put(at, "k/more/readme", "no\n");
+    let kubelet = take(&Root::new(at)).components.remove("kubelet").unwrap();
+    assert_eq!(
+        kubelet.below["/k/more/"],
+        Observed::Known(vec!["10-a.conf".to_owned(), "readme".to_owned()])
+    );
+    let Observed::Known(text) = &kubelet.texts["/k/more/10-a.conf"] else { panic!() };
+    assert!(text.contains("10255"));
+    assert_eq!(kubelet.texts.len(), 2);
+}
+
+#[test]
+fn a_file_is_seen_with_every_directory_that_leads_to_it() {
+    let room = machine();
+    let at = room.path();
+    let pki = at.join("etc/kubernetes/pki");
+    fs::set_permissions(&pki, fs::Permissions::from_mode(0o700)).unwrap();
+    let facts = take(&Root::new(at));
+    for path in ["/", "/etc", "/etc/kubernetes", "/etc/kubernetes/pki"] {
+        let Observed::Known(seen) = &facts.files[path] else { panic!("{path}") };
+        assert_eq!(seen.kind, FileKind::Directory, "{path}");
+    }
+    let Observed::Known(seen) = &facts.files["/etc/kubernetes/pki"] else { panic!() };
+    assert_eq!(seen.mode, FileMode(0o700));
+    assert_eq!(facts.files["/etc/kubernetes/admin.conf"], Observed::Absent);
+    assert!(matches!(facts.certificates["/etc/kubernetes/pki/ca.crt"], Observed::Gap(_)));
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_a_gap_and_not_absent() {
+    let room = machine();
+    let at = room.path();
+    process(at, 7, "kubelet --config=/k/config.yaml", "");
+    // A link that leads to itself cannot be followed, by nobody.
+    symlink("config.yaml", at.join("config.yaml")).unwrap();
+    fs::create_dir(at.join("k")).unwrap();
+    symlink("config.yaml", at.join("k/config.yaml")).unwrap();
+    let facts = take(&Root::new(at));
+    assert!(matches!(facts.components["kubelet"].texts["/k/config.yaml"], Observed::Gap(_)));
+    // A kernel that hides the processes of others.
+    fs::remove_dir_all(at.join("proc/1")).unwrap();
+    let facts = take(&Root::new(at));
+    assert!(matches!(facts.components["etcd"].processes, Observed::Gap(_)));
+    assert!(matches!(facts.components["kubelet"].processes, Observed::Known(_)));
+    fs::remove_dir_all(at.join("proc")).unwrap();
+    let facts = take(&Root::new(at));
+    assert!(matches!(facts.components["kubelet"].processes, Observed::Gap(_)));
+    // Where there is no root there is nothing that could be absent.
+    let facts = take(&Root::new(at.join("nowhere")));
+    assert!(facts.files.values().all(|seen| matches!(seen, Observed::Gap(_))));
+}
+
+#[test]
+fn what_is_too_large_is_a_gap() {
+    let room = machine();
+    let at = room.path();
+    process(at, 7, "kubelet --config=/k/config.yaml", "");
+    put(at, "k/config.yaml", &"a".repeat(2 << 20));
+    let facts = take(&Root::new(at));
+    let Observed::Gap(unseen) = &facts.components["kubelet"].texts["/k/config.yaml"] else {
+        panic!()
+    };
+    assert!(unseen.why.contains("larger"), "{unseen:?}");
+}

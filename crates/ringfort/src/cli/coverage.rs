@@ -1,0 +1,67 @@
+//! Which control answers for which recommendation of a benchmark, as a page of Markdown.
+
+use ringfort_check::benchmark::{self, Assessed, Kept, Row, rows};
+
+/// Writes the page.
+pub(super) fn page() -> String {
+    let count = |of: fn(&Row) -> bool| rows().filter(|row| of(row)).count();
+    let covered = count(|row| matches!(row.kept, Kept::By(_)));
+    let partly = count(|row| matches!(row.kept, Kept::Partly(..)));
+    let otherwise = count(|row| matches!(row.kept, Kept::Otherwise(..)));
+    let mut page = format!(
+        "# {}: what is judged, and what ringfort's own clusters keep\n\n\
+         The CIS Kubernetes Benchmark 2.0.1 has {} recommendations. Of each, `ringfort check` says what it comes to \
+         on any cluster, from what the third column names. The last column says which control of ringfort \
+         keeps it on clusters that ringfort made: {covered} are covered, {partly} partly, {otherwise} are met in \
+         another way, and of the rest it says why there is no control. Numbers are the benchmark's, words are ours.\n",
+        benchmark::NAME,
+        rows().count(),
+    );
+    let mut section = "";
+    for row in rows() {
+        let its = benchmark::section(row.id);
+        if its != section {
+            section = its;
+            let (number, _) = row.id.rsplit_once('.').unwrap_or((row.id, ""));
+            page.push_str(&format!("\n## {number} {section}\n\n"));
+            page.push_str("| | what holds | decided by | kept |\n|---|---|---|---|\n");
+        }
+        page.push_str(&line(row));
+    }
+    page
+}
+
+fn line(row: &Row) -> String {
+    let kept = match row.kept {
+        Kept::By(control) => format!("covered: `{control}`"),
+        Kept::Partly(control, why) => format!("partly: `{control}`; {why}"),
+        Kept::Otherwise(control, why) => format!("otherwise: `{control}`; {why}"),
+        Kept::Not(why) => format!("not: {why}"),
+    };
+    let assessed = match row.assessed {
+        Assessed::Automated => "",
+        Assessed::Manual => ", left to people by the benchmark",
+    };
+    let level = if row.level == 2 { ", level 2" } else { "" };
+    format!("| {} | {} | {}{assessed}{level} | {kept} |\n", row.id, row.title, row.needs())
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_check::benchmark::rows;
+    use ringfort_check::guidelines;
+    use ringfort_controls::find;
+
+    /// An id that nobody has would promise what is not there.
+    #[test]
+    fn every_control_and_guideline_that_a_row_names_is_there() {
+        for row in rows() {
+            if let Some(id) = row.kept.control() {
+                assert!(find(id).is_some(), "{} names {id}", row.id);
+            }
+            for id in row.guidelines().iter().filter(|id| **id != "restricted") {
+                assert!(guidelines::find(id).is_some(), "{} names {id}", row.id);
+            }
+        }
+    }
+}
