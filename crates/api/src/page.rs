@@ -90,7 +90,8 @@ mod tests {
             let uri = request.uri().to_string();
             let (status, text) = match () {
                 () if !uri.contains("/pods") => (200, KINDS.to_owned()),
-                () if uri.contains("continue=more") => (second, list("b", "")),
+                () if uri.contains("continue=more") && second != 200 => (second, gone(second)),
+                () if uri.contains("continue=more") => (200, list("b", "")),
                 () => (200, list("a", "more")),
             };
             let answer = Response::builder().status(status).body(Body::from(text.into_bytes()));
@@ -98,6 +99,13 @@ mod tests {
         });
         let client = Client::new(service, "default");
         Cluster { client, kinds: std::sync::Mutex::default(), turns: Semaphore::new(1) }
+    }
+
+    fn gone(code: u16) -> String {
+        format!(
+            r#"{{"kind": "Status", "apiVersion": "v1", "metadata": {{}}, "status": "Failure",
+                "reason": "Expired", "message": "too old", "code": {code}}}"#
+        )
     }
 
     fn list(name: &str, next: &str) -> String {
