@@ -236,7 +236,7 @@ mod tests {
 
     use super::Policy;
 
-    fn faults(rules: Value) -> Option<Vec<String>> {
+    fn faults(rules: &Value) -> Option<Vec<String>> {
         let document = json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules});
         Some(Policy::read("/p", &document).ok()?.faults())
     }
@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn the_first_rule_that_fits_decides() {
         let all = json!({"level": "Metadata"});
-        assert_eq!(faults(json!([all])), Some(vec![]));
+        assert_eq!(faults(&json!([all])), Some(vec![]));
         let silent = faults(
-            json!([{"level": "None"}, {"level": "Metadata", "resources": [{"resources": ["secrets"]}]}]),
+            &json!([{"level": "None"}, {"level": "Metadata", "resources": [{"resources": ["secrets"]}]}]),
         );
         assert!(silent.unwrap().contains(&"get secrets in default is not written down".to_owned()));
-        let loud = faults(json!([{"level": "RequestResponse"}])).unwrap();
+        let loud = faults(&json!([{"level": "RequestResponse"}])).unwrap();
         assert!(
             loud.contains(
                 &"get secrets in default is written down with the secret in it".to_owned()
@@ -264,12 +264,12 @@ mod tests {
             json!({"level": "None", "nonResourceURLs": ["/healthz*"]}),
             json!({"level": "None", "resources": [{"group": "", "resources": ["secrets"], "resourceNames": ["a"]}]}),
         ] {
-            assert_eq!(faults(json!([narrow, all])), Some(vec![]), "{narrow}");
+            assert_eq!(faults(&json!([narrow, all])), Some(vec![]), "{narrow}");
         }
         let system = json!({"level": "None", "namespaces": ["kube-system"]});
-        assert!(!faults(json!([system, all])).unwrap().is_empty());
+        assert!(!faults(&json!([system, all])).unwrap().is_empty());
         let everybody = json!({"level": "None", "userGroups": ["system:authenticated"]});
-        assert!(!faults(json!([everybody, all])).unwrap().is_empty());
+        assert!(!faults(&json!([everybody, all])).unwrap().is_empty());
         for (named, of_pods, of_exec) in [
             ("pods/*", true, true),
             ("pods/exec", false, true),
@@ -277,20 +277,20 @@ mod tests {
             ("*/*", false, false),
         ] {
             let parts = json!({"level": "None", "resources": [{"resources": [named]}]});
-            let found = faults(json!([parts, all])).unwrap().join("; ");
+            let found = faults(&json!([parts, all])).unwrap().join("; ");
             assert_eq!(found.contains("create pods in default"), of_pods, "{named}: {found}");
             assert_eq!(found.contains("create pods/exec in default"), of_exec, "{named}: {found}");
         }
-        assert_eq!(faults(json!([])).map(|it| it.is_empty()), Some(false));
+        assert_eq!(faults(&json!([])).map(|it| it.is_empty()), Some(false));
     }
 
     #[test]
     fn a_policy_that_writes_no_stage_or_is_not_understood_covers_nothing() {
         let stages =
             json!({"level": "Metadata", "omitStages": ["ResponseStarted", "ResponseComplete"]});
-        assert!(!faults(json!([stages])).unwrap().is_empty());
-        assert_eq!(faults(json!([{"level": "Everything"}])), None);
-        assert_eq!(faults(json!([{"level": "None", "user": ["a"]}])), None);
-        assert_eq!(faults(json!({})), None);
+        assert!(!faults(&json!([stages])).unwrap().is_empty());
+        assert_eq!(faults(&json!([{"level": "Everything"}])), None);
+        assert_eq!(faults(&json!([{"level": "None", "user": ["a"]}])), None);
+        assert_eq!(faults(&json!({})), None);
     }
 }
