@@ -88,8 +88,7 @@ pub static BENCHMARKS: [Benchmark; 4] = [
     Benchmark {
         id: "pss",
         title: "Pod Security Standards",
-        source: "the Kubernetes documentation, concepts/security/pod-security-standards, with the check ids of \
-                 its admission",
+        source: "the checks of Kubernetes' pod-security-admission, whose ids its own samples bear",
         rows: PSS,
     },
     Benchmark {
@@ -237,7 +236,8 @@ const OWASP: Rows = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{BENCHMARKS, Profile};
+    use super::{BENCHMARKS, CIS, Profile};
+    use crate::benchmark::rows;
     use crate::guideline::Judge;
     use crate::guidelines::{GUIDELINES, find};
 
@@ -249,6 +249,24 @@ mod tests {
             for (id, controls) in benchmark.rows {
                 assert!(!controls.is_empty(), "{id}");
                 controls.iter().for_each(|it| assert!(find(it).is_some(), "{id}: {it}"));
+            }
+        }
+    }
+
+    /// What decides a row of a running cluster is asked of manifests by the same number.
+    #[test]
+    fn the_benchmark_asks_manifests_for_what_decides_its_rows() {
+        for (id, _) in CIS {
+            assert!(rows().any(|row| row.id == *id), "{id} is no row");
+        }
+        // A level is asked of namespaces by one row, and rests in the others on what pods are.
+        let of_all = ["workload/pod-security-is-enforced", "restricted"];
+        for row in rows() {
+            for guideline in row.guidelines().iter().filter(|it| !of_all.contains(it)) {
+                let asks = |(id, controls): &(&str, &[&str])| {
+                    *id == row.id && controls.contains(guideline)
+                };
+                assert!(CIS.iter().any(asks), "{}: {guideline}", row.id);
             }
         }
     }

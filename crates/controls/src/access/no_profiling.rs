@@ -14,7 +14,7 @@ pub static CONTROL: Control = Control {
     id: "access/no-profiling",
     title: "No component serves profiles of itself",
     severity: Severity::Low,
-    refs: &[Ref::Cis("1.2.16"), Ref::Cis("1.3.2"), Ref::Cis("1.4.1")],
+    refs: &[Ref::Cis("1.2.15"), Ref::Cis("1.3.2"), Ref::Cis("1.4.1")],
     limits: &[Limit::Cluster],
     doc: include_str!("no_profiling.md"),
     make: Some(make),

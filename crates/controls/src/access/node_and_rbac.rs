@@ -20,7 +20,7 @@ pub static CONTROL: Control = Control {
         Ref::Cis("1.2.6"),
         Ref::Cis("1.2.7"),
         Ref::Cis("1.2.8"),
-        Ref::Cis("1.2.15"),
+        Ref::Cis("1.2.14"),
         Ref::Kep(3221),
     ],
     limits: &[],

@@ -18,7 +18,7 @@ pub static CONTROL: Control = Control {
     id: "access/service-account-tokens",
     title: "Each API server signs tokens with a key of its own, and all servers know every key",
     severity: Severity::High,
-    refs: &[Ref::Cis("1.2.20"), Ref::Cis("1.2.21"), Ref::Cis("1.2.30")],
+    refs: &[Ref::Cis("1.2.21"), Ref::Cis("1.2.22"), Ref::Cis("1.2.30")],
     limits: &[],
     doc: include_str!("service_account_tokens.md"),
     make: Some(make),

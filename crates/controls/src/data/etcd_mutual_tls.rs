@@ -21,7 +21,7 @@ pub static CONTROL: Control = Control {
     title: "etcd answers nobody but the API servers and its own members",
     severity: Severity::Critical,
     refs: &[
-        Ref::Cis("1.2.24"),
+        Ref::Cis("1.2.23"),
         Ref::Cis("1.2.26"),
         Ref::Cis("2.1"),
         Ref::Cis("2.2"),

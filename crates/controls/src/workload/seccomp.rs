@@ -16,7 +16,7 @@ pub static CONTROL: Control = Control {
     id: "workload/seccomp",
     title: "A container makes only the system calls that containers need",
     severity: Severity::High,
-    refs: &[Ref::Cis("4.2.14"), Ref::Cis("5.7.2"), Ref::Kep(2413)],
+    refs: &[Ref::Cis("4.2.14"), Ref::Cis("5.6.2"), Ref::Kep(2413)],
     limits: &[Limit::Cluster, Limit::Namespaces],
     doc: include_str!("seccomp.md"),
     make: Some(make),

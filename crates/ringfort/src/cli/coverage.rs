@@ -48,9 +48,9 @@ fn line(row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ringfort_check::benchmark::rows;
+    use ringfort_check::benchmark::{Kept, rows};
     use ringfort_check::guidelines;
-    use ringfort_controls::find;
+    use ringfort_controls::{CATALOGUE, Ref, find};
 
     /// An id that nobody has would promise what is not there.
     #[test]
@@ -61,6 +61,19 @@ mod tests {
             }
             for id in row.guidelines().iter().filter(|id| **id != "restricted") {
                 assert!(guidelines::find(id).is_some(), "{} names {id}", row.id);
+            }
+        }
+    }
+
+    /// A control that refers to another number than it means refers to what it is not about.
+    #[test]
+    fn what_a_control_refers_to_is_a_row_that_some_control_answers() {
+        for control in CATALOGUE {
+            for reference in control.refs {
+                let Ref::Cis(id) = reference else { continue };
+                let row = rows().find(|row| row.id == *id);
+                let is_answered = row.is_some_and(|row| !matches!(row.kept, Kept::Not(_)));
+                assert!(is_answered, "{} refers to {id}", control.id);
             }
         }
     }

@@ -24,7 +24,7 @@ pub(super) static MANAGER: &[Row] = &[
         decide(&seen, holds, &said, "--terminated-pod-gc-threshold=12500 at most, and above 0")
     })),
     automated("1.3.2", "Controller managers are not profiled", PROFILING, manager(|s| off(s, "profiling"))),
-    automated("1.3.3", "Each controller has rights of its own", Kept::By("ha/three-control-planes"), manager(|s| on(s, "use-service-account-credentials"))),
+    automated("1.3.3", "Each controller has rights of its own", Kept::By("access/no-signers"), manager(|s| on(s, "use-service-account-credentials"))),
     automated("1.3.4", "Tokens are signed with a key of their own", Kept::Otherwise(NO_SIGNERS, "controllers sign nothing: API servers issue tokens that are bound to pods"), manager(|s| set(s, &["service-account-private-key-file"]))),
     automated("1.3.5", "Pods are told whom to trust", Kept::By("ha/three-control-planes"), manager(|s| set(s, &["root-ca-file"]))),
     automated("1.3.6", "Kubelets' serving certificates may be renewed", Kept::Partly(NO_SIGNERS, "the gate is on, and `ringfort up` renews them: nothing on a machine can sign any"), manager(rotation)),
