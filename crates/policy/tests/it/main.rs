@@ -4,6 +4,7 @@
 mod chance;
 mod heavy;
 mod model;
+mod order;
 mod owners;
 mod random;
 mod rules;

@@ -39,7 +39,11 @@ fn is_on(pod: Option<&Value>, node: &str) -> bool {
     pod.is_some_and(|pod| pod["spec"]["nodeName"] == node)
 }
 
-fn each_connection(cluster: &Cluster, by: By, mut check: impl FnMut(&Asked<'_>, Connection)) {
+pub(crate) fn each_connection(
+    cluster: &Cluster,
+    by: By,
+    mut check: impl FnMut(&Asked<'_>, Connection),
+) {
     let ends = ends(cluster);
     for (client_ip, client) in &ends {
         for (server_ip, server) in &ends {
