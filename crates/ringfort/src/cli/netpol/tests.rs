@@ -258,6 +258,16 @@ fn what_a_cluster_wide_policy_says_beyond_what_is_known_is_unknown() {
     unknown(&seen(&odd, NAMESPACES), "ingress[0]: the action \"Log\" is not known");
     let future = "ingress: [{action: Deny, from: [{fromTheFuture: {}}]}]";
     unknown(&seen(future, NAMESPACES), "unknown field `fromTheFuture`");
+    // What no rule here can mean is unknown, and is told with what would do.
+    for (peer, way_out) in [
+        ("{nodes: {}}", "write their addresses as networks"),
+        ("{domainNames: [a.org]}", "write networks"),
+    ] {
+        let seen = seen(&format!("egress: [{{action: Deny, to: [{peer}]}}]"), NAMESPACES);
+        let report = check(&seen, "bank/db", "10.0.0.21:443", Verdict::Unknown);
+        let why = report.why.unwrap();
+        assert!(why.contains("egress[0]: ") && why.contains(way_out), "{why}");
+    }
     // Of whoever is selected by labels that were not seen nobody can say that it is not.
     let rule = format!("ingress: [{{action: Deny, {FROM_SHOP}}}]");
     unknown(&seen(&rule, ""), "those of bank were not seen");
