@@ -48,5 +48,5 @@ pub(super) fn held(course: &mut Course<'_>, scene: &Scene) -> Result<String, Nex
 }
 
 /// What to look at.
-pub(super) const LOOK: &str =
+pub(in super::super) const LOOK: &str =
     "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";

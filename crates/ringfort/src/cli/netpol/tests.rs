@@ -5,7 +5,7 @@ use clap::Parser;
 use ringfort_netpol::{InForce, Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
-use ringfort_controls::network::default_deny::defaults;
+use ringfort_controls::network::default_deny::{BROUGHT, defaults};
 
 use super::explain::{Asked, Said, say};
 use super::report::{Report, Verdict};
@@ -381,12 +381,18 @@ fn the_notice_of_a_cluster_is_read() {
         let data = json!({"closed": closed, "openNamespaces": "d", "openNamespaceLabels": open});
         live::said(&data)
     };
-    let read = said("true", "a/b, c").unwrap();
+    let seen = said("true", "a/b, c").unwrap();
+    assert!(seen.notes.is_empty());
+    let read = seen.world.defaults();
     assert!(read.closed && read.open_namespaces == ["d".to_owned()].into(), "{read:?}");
     assert_eq!(read.open_labels, ["a/b".to_owned(), "c".to_owned()].into());
-    let read = said("false", "").unwrap();
+    let seen = said("false", "").unwrap();
+    let read = seen.world.defaults();
     assert!(!read.closed && read.open_labels.is_empty() && read.dns.is_some(), "{read:?}");
     assert!(said("perhaps", "").is_err());
+    // Of a network that was brought it is told what is not read.
+    let brought = live::said(&json!({"closed": "true", "closedBy": BROUGHT})).unwrap();
+    assert!(brought.notes[0].contains("policies of its own kinds are not read"));
 }
 
 #[test]
