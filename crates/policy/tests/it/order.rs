@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::model::By;
-use crate::random::{Cluster, cluster};
+use crate::objects::Cluster;
+use crate::random::cluster;
 use crate::rules::each_connection;
 use crate::world::{home, world};
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::model::{Asked, By, Closed};
-use crate::random::{Cluster, NODES, PORTS, cluster};
+use crate::objects::Cluster;
+use crate::random::{NODES, PORTS, cluster};
 use crate::world::{home, world};
 
 /// Addresses that are no pods'.

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, addons, faults, guards, keys, network, proofs, published, rotation, trouble,
+    Case, MACHINES, addons, faults, guards, keys, network, proofs, published, rotation, traffic,
+    trouble,
 };
 
 /// Every case, the gentlest first.
@@ -32,6 +33,7 @@ pub const ALL: &[Case] = &[
     Case { name: "guards_are_in_nobodys_way_who_works", run: guards::let_work_pass },
     Case { name: "an_addon_is_kept_and_opens_its_namespaces_only", run: addons::kept },
     Case { name: "policies_hold_also_for_connections_that_stand", run: network::policies },
+    Case { name: "packets_go_as_the_slow_model_says", run: traffic::matrix },
     Case { name: "without_the_enforcer_nothing_opens", run: network::enforcer },
     Case { name: "policies_hold_while_no_api_server_answers", run: network::away },
     Case { name: "cluster_wide_policies_go_before_namespaces_own", run: network::wider },
