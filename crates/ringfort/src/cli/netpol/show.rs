@@ -23,7 +23,8 @@ use super::super::{Fault, print};
 ///
 /// Enters the machine over SSH, as cluster.yaml says, and asks the enforcer that runs there. Refused packets
 /// are counted for each pod since its rules were made; refused connections are those of the last two
-/// minutes. Nothing is changed.
+/// minutes. What keeps the enforcer from hearing of pods, namespaces or policies is told as trouble: rules
+/// stay as they are meanwhile, and no new pod begins. Nothing is changed.
 ///
 /// Exit codes: 0 shown, 2 usage or bad input, 3 the node or its enforcer could not be asked.
 #[derive(Args)]
