@@ -152,6 +152,7 @@ impl Enforcer {
             chains: rules.chains.len(),
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
             trouble: self.troubles(),
+            behind: self.state.is_behind(),
             in_force: self.in_force(),
             is_whole: self.is_missing(Depth::Elements).await.map(|is_missing| !is_missing),
             meddled: self.meddled,

@@ -333,6 +333,7 @@ async fn no_pod_begins_while_any_kind_is_behind() {
             let mut answer = begins(&mut enforcer).await;
             enforcer.settle().await.unwrap();
             assert!(answer.try_recv().is_err(), "{kind:?}");
+            assert!(enforcer.shown().await.unwrap().behind.is_some(), "it is told");
             if is_list {
                 enforcer.state.take(kind, News::Begin, now);
                 told.into_iter().for_each(|news| {
@@ -349,6 +350,7 @@ async fn no_pod_begins_while_any_kind_is_behind() {
             }
             enforcer.settle().await.unwrap();
             assert!(matches!(answer.try_recv(), Ok(Reply::Done)), "{kind:?}");
+            assert_eq!(enforcer.shown().await.unwrap().behind, None);
         }
     }
 }

@@ -97,6 +97,7 @@ pub fn people(shown: &Shown) -> String {
              ms at most\n"
         ));
     }
+    text.extend(shown.behind.iter().map(|why| format!("\nno new pod begins now: {why}\n")));
     text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
     if shown.meddled > 0 {
         text.push_str(&format!(
