@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench create --help]
        cargo xtask bench prove [ARGUMENTS, see bench prove --help]
        cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
-       cargo xtask bench netpol
+       cargo xtask bench netpol [lab, see bench netpol --help]
        cargo xtask bench check
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]

@@ -49,7 +49,7 @@ const UNNAMED_CONNECTIONS: usize = 2;
 
 /// How long an answer may be awaited.
 const ANSWER: Duration = Duration::from_secs(30);
-/// How long a watch may be silent: the server sends a mark each minute, also where nothing changes.
+/// How long a connection with watches may be silent: longer than a watch itself takes for its end.
 const SILENCE: Duration = Duration::from_secs(150);
 
 /// Who speaks, and whom it trusts.

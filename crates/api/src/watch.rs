@@ -6,11 +6,12 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::error::fault;
 use crate::{ApiError, Cluster, value};
@@ -49,6 +50,8 @@ pub enum Heard {
 const PAGE: u32 = 500;
 /// How long the server keeps a watch open, in seconds.
 const WATCH_S: u32 = 290;
+/// How long a watch may say nothing: the server sends a mark each minute, also where nothing changes.
+const QUIET: Duration = Duration::from_secs(90);
 /// The first pause after trouble; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -122,28 +125,44 @@ async fn watch(
         other => other?,
     };
     tell(Heard::Listening);
+    follow(events, version, QUIET, tell).await
+}
+
+/// Tells of events until they end, or nothing is heard for too long: a connection may be dead without an end.
+async fn follow(
+    events: impl Stream<Item = kube::Result<WatchEvent<DynamicObject>>>,
+    version: &str,
+    quiet: Duration,
+    tell: &mut impl FnMut(Heard),
+) -> Result<Option<String>, ApiError> {
     let mut events = pin!(events);
     let mut version = version.to_owned();
-    while let Some(event) = events.next().await {
+    loop {
+        let Ok(event) = timeout(quiet, events.next()).await else {
+            let why = format!("a watch said nothing for {} s", quiet.as_secs());
+            tell(Heard::Trouble(ApiError::Unreachable { why }));
+            break;
+        };
         match event {
-            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+            None => break,
+            Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
                 version = object.metadata.resource_version.clone().unwrap_or(version);
                 tell(Heard::Object(value(&object)?));
             }
-            Ok(WatchEvent::Deleted(object)) => {
+            Some(Ok(WatchEvent::Deleted(object))) => {
                 version = object.metadata.resource_version.clone().unwrap_or(version);
                 tell(Heard::Gone(value(&object)?));
             }
-            Ok(WatchEvent::Bookmark(mark)) => version = mark.metadata.resource_version,
+            Some(Ok(WatchEvent::Bookmark(mark))) => version = mark.metadata.resource_version,
             // Whatever the server complains of, a new list puts it right.
-            Ok(WatchEvent::Error(status)) => {
+            Some(Ok(WatchEvent::Error(status))) => {
                 if status.code != 410 {
                     tell(Heard::Trouble(fault(kube::Error::Api(status))));
                 }
                 return Ok(None);
             }
             // The connection broke off: what came after this version is asked for again.
-            Err(error) => {
+            Some(Err(error)) => {
                 tell(Heard::Trouble(fault(error)));
                 break;
             }
@@ -157,13 +176,15 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
+    use futures::{StreamExt as _, stream};
     use http::{Request, Response};
     use kube::client::Body;
     use serde_json::{Value, json};
     use tokio::sync::Semaphore;
 
-    use super::{Heard, Watched};
+    use super::{Heard, Watched, follow};
     use crate::{Client, Cluster};
 
     const PODS: Watched = Watched { group: "", version: "v1", kind: "Pod", plural: "pods" };
@@ -241,6 +262,20 @@ mod tests {
             ["begin", "one", "complete", "listening", "two", "no one", "listening", "two"];
         assert_eq!(told, [&expected[..], &END].concat());
         assert_eq!(asked, ["5", "7", "9"]);
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_says_nothing_is_given_up_and_goes_on_from_its_last_mark() {
+        let mark = json!({"type": "BOOKMARK", "object": {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": "9"},
+        }});
+        let mark = serde_json::from_value(mark).unwrap();
+        let silent = stream::iter([Ok(mark)]).chain(stream::pending());
+        let mut told = Vec::new();
+        let mut tell = |heard| told.push(heard);
+        let next = follow(silent, "5", Duration::from_millis(10), &mut tell).await;
+        assert_eq!(next.unwrap().as_deref(), Some("9"));
+        assert!(matches!(told[..], [Heard::Trouble(_)]), "{told:?}");
     }
 
     #[tokio::test]

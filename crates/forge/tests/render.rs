@@ -392,6 +392,14 @@ fn a_users_own_network_takes_the_place_of_ours() {
     let paths: BTreeSet<&str> = texts(&own).map(|(path, _)| path).collect();
     assert!(!paths.iter().any(|path| path.contains("/cni/") || path.contains("routes")));
     assert!(paths.contains("/etc/kubernetes/kube-proxy.yaml"));
+    // Who closes namespaces then is said where people who know only kubectl read it.
+    let notice = own.objects.iter().find(|it| it.object["metadata"]["name"] == "network-default");
+    let data = &notice.unwrap().object["data"];
+    assert_eq!(data["closed"], "true");
+    assert!(
+        data["closedBy"].as_str().unwrap().contains("add-on that brings the network"),
+        "{data}"
+    );
 }
 
 #[test]

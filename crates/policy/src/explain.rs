@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use ringfort_facts::network::{
-    Action, Direction, Peer, Place, Pod, Policy, Port, Protocol, Rule, WiderName,
+    Action, Direction, Peer, Place, Pod, Policy, Protocol, Rule, WiderName,
 };
 
+use super::index::Index;
+use super::meaning::{Namer, holds, named, written};
 use super::turn::Turn;
 use super::world::{PolicyName, World};
 
@@ -299,14 +301,14 @@ impl Judge<'_> {
             .means
             .as_ref()
             .map_err(|doubt| format!("{turn}, {direction}[{}]: {doubt}", turn.at))?;
-        if !rule.ports.is_empty() && !ports(rule, self.asked, self.server(direction)) {
+        if !ports(rule, self.asked, self.server(direction)) {
             return Ok(false);
         }
-        let is_meant = peers(self.world, "", rule, self.peer)?;
+        let is_meant = peers(self.world, None, rule, self.peer)?;
         // Of several addresses of the other end, only some may be in a range.
         let alone = |address: &IpAddr| {
             let peer = Met { pod: self.peer.pod, addresses: vec![*address] };
-            peers(self.world, "", rule, &peer)
+            peers(self.world, None, rule, &peer)
         };
         for address in &self.peer.addresses {
             if alone(address)? != is_meant {
@@ -322,9 +324,9 @@ impl Judge<'_> {
 
     /// The pod whose ports count.
     fn server(&self, direction: Direction) -> Option<&Pod> {
-        match direction {
-            Direction::Egress => self.peer.pod.map(|(_, pod)| pod),
-            Direction::Ingress => Some(self.own.1),
+        match Namer::of(direction) {
+            Namer::Peer => self.peer.pod.map(|(_, pod)| pod),
+            Namer::Own => Some(self.own.1),
         }
     }
 
@@ -333,10 +335,10 @@ impl Judge<'_> {
         let mut gap = None;
         for (name, policy) in closing {
             for (at, rule) in rules(policy, side.direction) {
-                if !rule.ports.is_empty() && !ports(rule, self.asked, self.server(side.direction)) {
+                if !ports(rule, self.asked, self.server(side.direction)) {
                     continue;
                 }
-                match peers(self.world, &place.namespace, rule, self.peer) {
+                match peers(self.world, Some(&place.namespace), rule, self.peer) {
                     Ok(true) => side.allowed_by.push((name.clone(), at)),
                     Ok(false) => {}
                     Err(why) => gap = Some(why),
@@ -355,52 +357,39 @@ fn rules(policy: &Policy, direction: Direction) -> impl Iterator<Item = (usize, 
     policy.rules(direction).into_iter().flatten().enumerate()
 }
 
+/// Whether a rule means the port.
 fn ports(rule: &Rule, asked: Asked, server: Option<&Pod>) -> bool {
-    rule.ports.iter().any(|port| match port {
-        Port::Numbers(protocol, first, last) => {
-            *protocol == asked.protocol && (*first..=*last).contains(&asked.port)
-        }
-        Port::Name(protocol, name) => {
-            let of_server = |pod: &Pod| pod.named(name, *protocol).any(|it| it == asked.port);
-            *protocol == asked.protocol && server.is_some_and(of_server)
-        }
-    })
+    let by_name = server.map(|pod| named(&rule.ports, pod)).unwrap_or_default();
+    rule.ports.is_empty()
+        || by_name.contains(&(asked.protocol, asked.port))
+        || written(&rule.ports).any(|(protocol, span)| {
+            protocol == asked.protocol && (span.first..=span.last).contains(&asked.port)
+        })
 }
 
 /// Whether a rule means the other end; or why that cannot be said.
-fn peers(world: &World, namespace: &str, rule: &Rule, peer: &Met<'_>) -> Result<bool, String> {
+fn peers(
+    world: &World,
+    namespace: Option<&str>,
+    rule: &Rule,
+    peer: &Met<'_>,
+) -> Result<bool, String> {
     if rule.peers.is_empty() {
         return Ok(true);
     }
+    let subject = peer.pod.filter(|(_, pod)| pod.is_subject());
+    let index = Index::new(world, subject.map(|it| (it, peer.addresses.clone())));
     let mut gap = None;
     for each in &rule.peers {
-        match each {
-            Peer::Pods { namespaces, pods } => {
-                let Some((place, pod)) = peer.pod.filter(|(_, pod)| pod.is_subject()) else {
-                    continue;
-                };
-                let within = match namespaces {
-                    None => place.namespace == namespace,
-                    Some(selector) => world
-                        .namespaces
-                        .get(&place.namespace)
-                        .is_some_and(|labels| selector.selects(labels)),
-                };
-                if within && pods.selects(&pod.labels) {
-                    return Ok(true);
-                }
-            }
-            Peer::Block { range, except } => {
-                let held = |address: &IpAddr| {
-                    range.contains(*address) && !except.iter().any(|it| it.contains(*address))
-                };
-                if peer.addresses.iter().any(held) {
-                    return Ok(true);
-                }
-                if let (Some((place, _)), []) = (peer.pod, peer.addresses.as_slice()) {
-                    gap = Some(format!("pod {place} has no address yet, and {range} may hold it"));
-                }
-            }
+        if !index.meant(each, namespace).is_empty() {
+            return Ok(true);
+        }
+        let Peer::Block { range, except } = each else { continue };
+        if peer.addresses.iter().any(|it| holds(*range, except, *it)) {
+            return Ok(true);
+        }
+        if let (Some((place, _)), []) = (peer.pod, peer.addresses.as_slice()) {
+            gap = Some(format!("pod {place} has no address yet, and {range} may hold it"));
         }
     }
     gap.map_or(Ok(false), Err)

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use ringfort_facts::network::{Peer, Place, Pod, Selector};
 
+use super::meaning::holds;
 use super::span::Family;
 use super::world::World;
 
@@ -96,17 +97,29 @@ impl<'a> Index<'a> {
         if let Some(found) = self.found.borrow().get(&own).and_then(|it| it.get(peer)) {
             return found.clone();
         }
-        let pods = match peer {
-            Peer::Pods { namespaces: None, pods } => {
-                own.map(|own| self.within(own, pods)).unwrap_or_default()
+        let found: Vec<usize> = match peer {
+            Peer::Pods { .. } => {
+                let pods = self.meant(peer, own).into_iter();
+                pods.flat_map(|at| self.pods[at].ends.clone()).collect()
             }
-            Peer::Pods { namespaces: Some(namespaces), pods } => self.across(namespaces, pods),
-            Peer::Block { .. } => (0..self.pods.len()).collect(),
+            Peer::Block { range, except } => {
+                (0..self.ends.len()).filter(|at| holds(*range, except, self.ends[*at].0)).collect()
+            }
         };
-        let ends = pods.into_iter().flat_map(|at| self.pods[at].ends.clone());
-        let found: Ends = Rc::new(ends.filter(|at| is_within(peer, self.ends[*at].0)).collect());
+        let found: Ends = Rc::new(found);
         self.found.borrow_mut().entry(own).or_default().insert(peer.clone(), found.clone());
         found
+    }
+
+    /// Gives the pods that a peer means by what they are, in order, as a policy of a namespace writes it.
+    pub(crate) fn meant(&self, peer: &Peer, namespace: Option<&str>) -> Vec<usize> {
+        match peer {
+            Peer::Pods { namespaces: None, pods } => {
+                namespace.map(|own| self.within(own, pods)).unwrap_or_default()
+            }
+            Peer::Pods { namespaces: Some(namespaces), pods } => self.across(namespaces, pods),
+            Peer::Block { .. } => Vec::new(),
+        }
     }
 
     /// Gives the pods that have a label, by its value.
@@ -157,15 +170,5 @@ impl<'a> Index<'a> {
             return found;
         }
         selected.flat_map(|(name, _)| self.within(name, selector)).collect()
-    }
-}
-
-/// Whether a block holds an address; selectors leave that to the pod.
-fn is_within(peer: &Peer, address: IpAddr) -> bool {
-    match peer {
-        Peer::Pods { .. } => true,
-        Peer::Block { range, except } => {
-            range.contains(address) && !except.iter().any(|range| range.contains(address))
-        }
     }
 }

@@ -6,6 +6,7 @@ mod compile;
 mod describe;
 mod explain;
 mod index;
+mod meaning;
 mod outline;
 mod pen;
 mod rules;

@@ -10,9 +10,10 @@ use ringfort_model::net::Cidr;
 
 use super::compile::ranges;
 use super::index::{Ends, Index};
+use super::meaning::{Namer, Ports, named, runs, written};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, Verdict};
-use super::span::{Family, Span, cut, join, of_range, without};
+use super::span::{Family, Span, cut, join};
 use super::world::PolicyName;
 
 /// Rules that do the same, and whom they are for.
@@ -137,7 +138,7 @@ impl<'a> Step<'a> {
 
     /// Whether ports are named by the other ends: it is the server's names that count.
     fn names_of_peers(&self, ports: &[Port]) -> bool {
-        self.direction == Direction::Egress
+        Namer::of(self.direction) == Namer::Peer
             && ports.iter().any(|port| matches!(port, Port::Name(..)))
     }
 
@@ -159,7 +160,7 @@ impl<'a> Step<'a> {
                     continue;
                 }
                 let numbers = match by_name {
-                    true => Rc::new(self.numbers(self.index.end(*end).1, grant.ports)),
+                    true => Rc::new(named(grant.ports, self.index.pod(self.index.end(*end).1).1)),
                     false => none.clone(),
                 };
                 if by_name && only_names && numbers.is_empty() {
@@ -179,45 +180,21 @@ impl<'a> Step<'a> {
         ends.into_iter().map(|(path, ends)| (class(&paths, path), ends)).collect()
     }
 
-    /// Gives the numbers that names of ports stand for at a pod.
-    fn numbers(&self, pod: usize, ports: &[Port]) -> Numbers {
-        let (_, pod) = self.index.pod(pod);
-        let named = ports.iter().filter_map(|port| match port {
-            Port::Name(protocol, name) => Some((*protocol, name)),
-            Port::Numbers(..) => None,
-        });
-        let mut numbers: Numbers = named
-            .flat_map(|(protocol, name)| pod.named(name, protocol).map(move |it| (protocol, it)))
-            .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    }
-
     /// Gives the ports that a rule allows at a pod of the node; `None` for all.
     fn ports(&self, pod: usize, ports: &[Port], numbers: &Numbers) -> Option<Vec<Ports>> {
         if ports.is_empty() {
             return None;
         }
-        let by_number = ports.iter().filter_map(|port| match port {
-            Port::Numbers(protocol, first, last) => {
-                Some((*protocol, Span { first: *first, last: *last }))
-            }
-            Port::Name(..) => None,
-        });
         let one = |(protocol, number): &(Protocol, u16)| {
             (*protocol, Span { first: *number, last: *number })
         };
-        let by_name = match self.direction {
-            Direction::Egress => numbers.clone(),
-            Direction::Ingress => self.numbers(pod, ports),
+        let by_name = match Namer::of(self.direction) {
+            Namer::Peer => numbers.clone(),
+            Namer::Own => named(ports, self.index.pod(pod).1),
         };
-        Some(by_number.chain(by_name.iter().map(one)).collect())
+        Some(written(ports).chain(by_name.iter().map(one)).collect())
     }
 }
-
-/// Ports of a protocol.
-type Ports = (Protocol, Span<u16>);
 
 /// Which rules mean addresses for a pod, by their numbers, and the ports meant there; `None` for all.
 type Meant = Vec<(usize, Option<Vec<Ports>>)>;
@@ -402,8 +379,7 @@ impl Writer<'_, '_, '_, '_> {
     fn runs(&self, peer: &Peer) -> Vec<Span<u128>> {
         match peer {
             Peer::Block { range, except } if Family::of(range.base()) == self.pen.family => {
-                let of_family = except.iter().filter(|it| Family::of(it.base()) == self.pen.family);
-                without(of_range(*range), of_family.map(|it| of_range(*it)).collect())
+                runs(*range, except)
             }
             Peer::Pods { .. } if self.step.is_of_addresses(peer) => {
                 ranges(self.step.all, self.pen.family)

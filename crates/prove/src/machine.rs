@@ -168,7 +168,7 @@ pub(crate) async fn enforced(
 fn state(shown: &Value) -> BTreeMap<String, String> {
     let told = |name: &&str| shown.get(*name).filter(|value| !value.is_null()).is_some();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let names = ["in_force", "is_whole", "meddled"];
+    let names = ["in_force", "is_whole", "meddled", "behind"];
     names.into_iter().filter(told).map(|name| (name.to_owned(), text(&shown[name]))).collect()
 }
 
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn of_an_enforcer_its_state_is_told_as_far_as_it_is_known() {
-        let shown = json!({"in_force": "shown", "is_whole": null, "meddled": 2, "pods": []});
-        let expected = [("in_force", "shown"), ("meddled", "2")];
+        let shown = json!({"in_force": "shown", "is_whole": null, "meddled": 2, "pods": [], "behind": "pods: away"});
+        let expected = [("in_force", "shown"), ("meddled", "2"), ("behind", "pods: away")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(state(&shown), expected.into());
     }

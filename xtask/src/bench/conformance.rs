@@ -21,6 +21,9 @@ const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
   --kubernetes MINOR  the minor of Kubernetes
   --focus REGEX       which tests ([Conformance])
   --skip REGEX        which of them not ([Serial], [Slow] and [Disruptive])
+  --left-out N        how many of --focus do not run, on purpose: those of --skip, and those that this kernel
+                      cannot run (0)
+  --wanted N          how many tests of --focus the suite has (as many as it says)
   --minutes N         end after so long, and tell what was found until then (240)
   --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       the program to make the cluster with, instead of the one that would be released
@@ -64,6 +67,8 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let wish = Wish::read(workspace, arguments)?;
     let ground = wish.asked.prepare(workspace)?;
     let suite = ground.program("e2e.test")?;
+    let skip = skipped(&wish.skip);
+    let planned = Plan::of(&suite, &wish, &skip)?.agreed(&wish)?;
     let archives = images(workspace, &ground, &suite, &wish.out)?;
     let lab = Lab::boot(&ground)?;
     waive(&lab)?;
@@ -81,13 +86,15 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let mut kubeconfig = lab.inside(&ground.ringfort);
     kubeconfig.args(["kubeconfig", "--waiver", USER, "--file"]).arg(lab.spec());
     let kubeconfig = process::capture(&mut kubeconfig)?;
-    run(&lab, &wish, &suite, Path::new(kubeconfig.trim()))
+    run(&lab, &wish, &suite, Path::new(kubeconfig.trim()), (&skip, planned))
 }
 
 struct Wish {
     asked: Asked,
     focus: String,
     skip: String,
+    left_out: usize,
+    wanted: Option<usize>,
     minutes: String,
     out: PathBuf,
 }
@@ -98,6 +105,8 @@ impl Wish {
             asked: Asked::usual(),
             focus: r"\[Conformance\]".to_owned(),
             skip: r"\[Serial\]|\[Slow\]|\[Disruptive\]".to_owned(),
+            left_out: 0,
+            wanted: None,
             minutes: "240".to_owned(),
             out: workspace.target()?.join("conformance"),
         };
@@ -108,6 +117,12 @@ impl Wish {
                 option if wish.asked.takes(option, value) => {}
                 "--focus" => wish.focus = value.to_owned(),
                 "--skip" => wish.skip = value.to_owned(),
+                "--left-out" => {
+                    wish.left_out = value.parse().map_err(|_| Failure::usage(USAGE))?;
+                }
+                "--wanted" => {
+                    wish.wanted = Some(value.parse().map_err(|_| Failure::usage(USAGE))?);
+                }
                 "--minutes" => {
                     wish.minutes =
                         value.parse::<u32>().map_err(|_| Failure::usage(USAGE))?.to_string();
@@ -118,6 +133,60 @@ impl Wish {
         }
         Ok(wish)
     }
+}
+
+/// What would run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Plan {
+    /// Tests of the focus.
+    focused: usize,
+    /// Those of them that are not skipped.
+    planned: usize,
+}
+
+impl Plan {
+    /// Asks the suite, which runs nothing.
+    fn of(suite: &Path, wish: &Wish, skip: &str) -> Result<Self> {
+        Ok(Self {
+            focused: counted(suite, &wish.focus, "")?,
+            planned: counted(suite, &wish.focus, skip)?,
+        })
+    }
+
+    /// Gives how many tests have to run, if that is what was wanted: an expression that means less than it
+    /// should must not pass for a suite that passed.
+    fn agreed(self, wish: &Wish) -> Result<usize> {
+        let Self { focused, planned } = self;
+        let focus = &wish.focus;
+        if focused == 0 {
+            return Err(Failure::findings(format!("the suite has no test of {focus:?}")));
+        }
+        if let Some(wanted) = wish.wanted.filter(|wanted| *wanted != focused) {
+            return Err(Failure::findings(format!(
+                "the suite has {focused} tests of {focus:?}, and {wanted} are wanted"
+            )));
+        }
+        let left_out = focused.saturating_sub(planned);
+        if left_out != wish.left_out {
+            return Err(Failure::findings(format!(
+                "{planned} of {focused} tests of {focus:?} would run: {left_out} are left out, and {} are to \
+                 be; if that is on purpose, say --left-out {left_out}",
+                wish.left_out
+            )));
+        }
+        Ok(planned)
+    }
+}
+
+/// Counts the tests that would run.
+fn counted(suite: &Path, focus: &str, skip: &str) -> Result<usize> {
+    let mut ask = Command::new(suite);
+    ask.args(["--provider=skeleton", "--ginkgo.dry-run", "--ginkgo.no-color"]).current_dir("/");
+    ask.arg("--ginkgo.focus").arg(focus);
+    if !skip.is_empty() {
+        ask.arg("--ginkgo.skip").arg(skip);
+    }
+    Ok(Outcome::read(&process::capture(&mut ask)?).ran)
 }
 
 /// Makes the archives of what the tests' pods run.
@@ -153,7 +222,14 @@ fn waive(lab: &Lab<'_>) -> Result<()> {
     fs::write(&path, text).map_err(|source| Failure::at("write", &path, &source))
 }
 
-fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()> {
+/// Runs what is not skipped: as many tests as were planned.
+fn run(
+    lab: &Lab<'_>,
+    wish: &Wish,
+    suite: &Path,
+    kubeconfig: &Path,
+    (skip, planned): (&str, usize),
+) -> Result<()> {
     fs::create_dir_all(&wish.out).map_err(|source| Failure::at("make", &wish.out, &source))?;
     let log = wish.out.join("e2e.log");
     let file = File::create(&log).map_err(|source| Failure::at("write", &log, &source))?;
@@ -161,7 +237,7 @@ fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()
     let mut tests = lab.inside(suite);
     tests.arg("--kubeconfig").arg(kubeconfig).arg("--provider=skeleton");
     tests.arg("--kubectl-path").arg(lab.ground.bundle.join("files/kubectl"));
-    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(skipped(&wish.skip));
+    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(skip);
     tests.arg(format!("--ginkgo.timeout={}m", wish.minutes));
     tests.args(["--ginkgo.no-color", "--disable-log-dump"]);
     tests.arg("--report-dir").arg(&wish.out);
@@ -175,10 +251,10 @@ fn run(lab: &Lab<'_>, wish: &Wish, suite: &Path, kubeconfig: &Path) -> Result<()
         outcome.markdown(&lab.ground.kubernetes),
         began.elapsed().as_secs() / 60
     );
-    match (ended, outcome.failed.is_empty() && outcome.ran > 0) {
-        (Ok(()), true) => Ok(()),
-        _ => Err(Failure::findings(format!("not all tests passed: {}", log.display()))),
+    if let Some(why) = outcome.fault(planned) {
+        return Err(Failure::findings(format!("{why}: {}", log.display())));
     }
+    ended.map_err(|_| Failure::findings(format!("not all tests passed: {}", log.display())))
 }
 
 /// Adds to what is left out the tests of a protocol that this kernel does not speak: their pods end.
@@ -228,6 +304,14 @@ impl Outcome {
         outcome
     }
 
+    /// Says what keeps it from being a success: a test that failed, or that never ran.
+    fn fault(&self, planned: usize) -> Option<String> {
+        if !self.failed.is_empty() {
+            return Some("not all tests passed".to_owned());
+        }
+        (self.ran != planned).then(|| format!("{} tests ran, and {planned} had to", self.ran))
+    }
+
     fn markdown(&self, kubernetes: &str) -> String {
         let passed = self.ran.saturating_sub(self.failed.len());
         let mut text = format!("Kubernetes {kubernetes}: {passed} of {} tests passed", self.ran);
@@ -238,7 +322,46 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, is_makable};
+    use super::{Outcome, Plan, Wish, is_makable};
+    use crate::bench::lab::Asked;
+
+    fn wish(left_out: usize, wanted: Option<usize>) -> Wish {
+        let (focus, skip) = ("Netpol".to_owned(), String::new());
+        let (minutes, out) = (String::new(), "out".into());
+        Wish { asked: Asked::usual(), focus, skip, left_out, wanted, minutes, out }
+    }
+
+    #[test]
+    fn what_would_run_is_what_is_wanted_or_nothing_runs() {
+        let check = |focused, planned, wish: &Wish, expected: Result<usize, &str>| {
+            let agreed = Plan { focused, planned }.agreed(wish);
+            match (agreed, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(failure), Err(part)) => {
+                    let said = failure.to_string();
+                    assert!(said.contains(part) && failure.exit() == 1, "{said}");
+                }
+                (agreed, expected) => panic!("{agreed:?}, not {expected:?}"),
+            }
+        };
+        check(51, 51, &wish(0, None), Ok(51));
+        check(51, 48, &wish(3, Some(51)), Ok(48));
+        check(51, 48, &wish(0, None), Err("say --left-out 3"));
+        check(51, 51, &wish(3, None), Err("0 are left out, and 3 are to be"));
+        check(51, 49, &wish(3, None), Err("say --left-out 2"));
+        check(48, 48, &wish(0, Some(51)), Err("has 48 tests of \"Netpol\", and 51 are wanted"));
+        check(0, 0, &wish(0, None), Err("has no test"));
+    }
+
+    #[test]
+    fn a_test_that_never_ran_is_a_fault() {
+        let ran = |ran| Outcome { ran, ..Outcome::default() };
+        assert_eq!(ran(48).fault(48), None);
+        assert_eq!(ran(47).fault(48).unwrap(), "47 tests ran, and 48 had to");
+        assert!(Outcome::read("panic: no such flag").fault(48).is_some());
+        let failed = [("a".to_owned(), "FAIL".to_owned())].into();
+        assert!(Outcome { ran: 48, failed }.fault(48).is_some());
+    }
 
     #[test]
     fn a_summary_is_read_and_no_summary_is_no_pass() {

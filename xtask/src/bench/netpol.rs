@@ -1,16 +1,31 @@
 //! `cargo xtask bench netpol`: what deciding about network policies costs, and what the kernel takes.
 
+mod compare;
+mod packets;
+
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::lab::Asked;
 use crate::failure::{Failure, Result};
 use crate::process;
 use crate::workspace::Workspace;
 
-const USAGE: &str = "usage: cargo xtask bench netpol
+const USAGE: &str = "usage: cargo xtask bench netpol [lab [OPTIONS]]
 
-Measures in the release profile, in a network namespace of its own. Needs root and nft.";
+Measures in the release profile, in a network namespace of its own. Needs root and nft. With `lab` it measures on
+machines: what a connection and its bytes cost with 10 and with 1,000 policies beside none, and how long a new
+pod waits for its rules. It fails where 1,000 cost measurably more than 10.
+
+  --rounds N          how often everything is measured (5)
+  --kubernetes MINOR  the minor of Kubernetes
+  --bundle DIR        the bundle, other than the newest of that minor in the cache
+  --binary FILE       measure this program instead of the one that would be released";
+
+/// How often everything is measured on machines.
+const ROUNDS: usize = 5;
 
 /// What was promised, in milliseconds and megabytes, for 1,000 policies over 5,000 pods.
 const DECIDE_MS: f64 = 500.0;
@@ -19,25 +34,56 @@ const MEMORY_MB: f64 = 80.0;
 
 /// Measures, and prints the table. Fails if a promise was missed.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
-    match arguments {
-        [] => {}
-        ["--help"] => {
+    let missed = match arguments.split_first() {
+        None => here(workspace)?,
+        Some((&"--help", [])) => {
             println!("{USAGE}");
             return Ok(());
         }
-        _ => return Err(Failure::usage(USAGE)),
-    }
-    let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
-    process::run(build.args(["--package", "ringfort-netpol", "--example", "figures"]))?;
-    let program = workspace.built("release")?.join("examples/figures");
-    let printed = process::capture(Command::new("unshare").arg("--net").arg(program))?;
-    let found: Value = serde_json::from_str(&printed)
-        .map_err(|_| Failure::stuck("the measurement printed something else"))?;
-    let missed = report(&found);
+        Some((&"lab", options)) => {
+            let (asked, rounds) = read(options)?;
+            packets::measure(workspace, &asked, rounds, &figures(workspace)?)?
+        }
+        Some(_) => return Err(Failure::usage(USAGE)),
+    };
     match missed.as_slice() {
         [] => Ok(()),
         missed => Err(Failure::findings(format!("missed: {}", missed.join("; ")))),
     }
+}
+
+/// Reads what is asked of machines.
+fn read(options: &[&str]) -> Result<(Asked, usize)> {
+    let (mut asked, mut rounds) = (Asked::usual(), ROUNDS);
+    let mut options = options.iter();
+    while let Some(&option) = options.next() {
+        let value = options.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
+        match option {
+            option if asked.takes(option, value) => {}
+            "--rounds" => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                rounds = number.ok_or_else(|| Failure::usage(USAGE))?;
+            }
+            _ => return Err(Failure::usage(format!("{option} is unknown\n{USAGE}"))),
+        }
+    }
+    Ok((asked, rounds))
+}
+
+/// Builds the measuring program.
+fn figures(workspace: &Workspace) -> Result<PathBuf> {
+    let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
+    process::run(build.args(["--package", "ringfort-netpol", "--example", "figures"]))?;
+    Ok(workspace.built("release")?.join("examples/figures"))
+}
+
+/// Measures on this host.
+fn here(workspace: &Workspace) -> Result<Vec<String>> {
+    let program = figures(workspace)?;
+    let printed = process::capture(Command::new("unshare").arg("--net").arg(program))?;
+    let found: Value = serde_json::from_str(&printed)
+        .map_err(|_| Failure::stuck("the measurement printed something else"))?;
+    Ok(report(&found))
 }
 
 /// Prints what was found, and gives what is worse than promised.
@@ -63,7 +109,7 @@ fn report(found: &Value) -> Vec<String> {
             }
         }
     }
-    packets(found);
+    costs(found);
     let memory = number(&found["memory_mb"]);
     println!("  memory, with the objects of both   {memory:6.1} MB (limit {MEMORY_MB})");
     if memory > MEMORY_MB {
@@ -73,7 +119,7 @@ fn report(found: &Value) -> Vec<String> {
 }
 
 /// Prints what packets cost, beside the same without any rules.
-fn packets(found: &Value) {
+fn costs(found: &Value) {
     let of = |policies: &str, key: &str| {
         let all = found["packets"].as_array().into_iter().flatten();
         let one = all.filter(|one| one["policies"] == policies).find_map(|one| one[key].as_f64());

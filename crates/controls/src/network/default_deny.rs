@@ -27,10 +27,11 @@ pub static CONTROL: Control = Control {
 };
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
+    let defaults = waived(spec);
     if spec.network.provider != Provider::Ringfort {
+        draft.object(notice(&defaults, Closer::Brought));
         return;
     }
-    let defaults = waived(spec);
     let told = json!(defaults);
     draft.everywhere(|at| {
         for (setting, value) in told.as_object().into_iter().flatten() {
@@ -38,7 +39,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         }
     });
     draft.object(name_servers(spec));
-    draft.object(notice(&defaults));
+    draft.object(notice(&defaults, Closer::Ringfort));
     if defaults.closed {
         let policy = Policy { name: "closed-namespace", spec: warning(&defaults) };
         guard(spec, draft, Admission::Warning, "80-closed-namespace", &[policy]);
@@ -126,7 +127,30 @@ const WARNING: &str = "the namespace is closed: its pods reach the cluster's DNS
                        nobody reaches them, until a NetworkPolicy allows it (`kubectl get configmap \
                        -n kube-public network-default -o yaml`)";
 
-fn notice(defaults: &Defaults) -> Value {
+/// Who closes namespaces.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Closer {
+    /// The enforcer, by itself.
+    Ringfort,
+    /// Whoever brings a network of the user's own, by a policy that it is proved to have.
+    Brought,
+}
+
+impl Closer {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Ringfort => "ringfort on every machine, without any object",
+            Self::Brought => BROUGHT,
+        }
+    }
+}
+
+/// Who closes namespaces where the network is the user's own. A network has policies of its own kinds, which
+/// nothing else reads.
+pub const BROUGHT: &str =
+    "the add-on that brings the network, by a policy for all pods of its own kind";
+
+fn notice(defaults: &Defaults, closer: Closer) -> Value {
     let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
     let rule = match defaults.closed {
         true => {
@@ -141,6 +165,7 @@ fn notice(defaults: &Defaults) -> Value {
         "metadata": {"name": NOTICE.1, "namespace": NOTICE.0},
         "data": {
             "closed": defaults.closed.to_string(),
+            "closedBy": closer.words(),
             "openNamespaces": listed(&defaults.open_namespaces),
             "openNamespaceLabels": listed(&defaults.open_labels),
             "rule": rule,

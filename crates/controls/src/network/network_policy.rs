@@ -1,9 +1,9 @@
 //! NetworkPolicy is enforced on every machine, from a pod's first packet on.
 
-mod held;
+pub(super) mod held;
 mod proof;
 mod sabotage;
-mod wider;
+pub(super) mod wider;
 
 use std::collections::BTreeSet;
 

@@ -26,23 +26,31 @@ impl Tried {
         let asked = format!("{} {} ", question[0], question[1]);
         self.log.lines().find_map(|line| line.strip_prefix(asked.as_str())).map(str::trim)
     }
+}
 
-    /// Finds a target that packets came through to: a port that is open, or that somebody refuses.
-    ///
-    /// # Errors
-    /// A question has no answer.
-    pub(crate) fn leak<'a>(&self, questions: &'a [[String; 2]]) -> Result<Option<&'a str>, Next> {
+/// Finds a pod and a target that packets came through to: a port that is open, or that somebody refuses. What
+/// one pod has shown stands, whatever others have not told.
+///
+/// # Errors
+/// Nothing came through, as far as was told, and a question has no answer.
+pub(crate) fn leak<'a>(
+    pods: &'a [Tried],
+    questions: &'a [[String; 2]],
+) -> Result<Option<(&'a NodeName, &'a str)>, Next> {
+    let mut untold = None;
+    for pod in pods {
         for question in questions {
-            match self.answer(question) {
+            let target = question[1].as_str();
+            match pod.answer(question) {
                 Some("silent") => {}
-                Some(_) => return Ok(Some(&question[1])),
-                None => {
-                    let said = format!("{}: a pod told nothing of {}", self.node, question[1]);
-                    return Err(gap(said, AGAIN));
-                }
+                Some(_) => return Ok(Some((&pod.node, target))),
+                None => untold = untold.or(Some((&pod.node, target))),
             }
         }
-        Ok(None)
+    }
+    match untold {
+        Some((node, target)) => Err(gap(format!("{node}: a pod told nothing of {target}"), AGAIN)),
+        None => Ok(None),
     }
 }
 

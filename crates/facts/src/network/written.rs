@@ -191,12 +191,18 @@ struct WrittenPeer {
     domain_names: Option<Value>,
 }
 
+/// Why some peers are not supported, and what does the same.
+const NODES: &str = "nodes as peers are not supported, since whoever enforces hears of no node's labels: write their \
+                     addresses as networks";
+const DOMAIN_NAMES: &str = "domainNames are not supported, since nobody who enforces hears which addresses a name has: \
+                            write networks";
+
 impl WrittenPeer {
     fn read(self, direction: Direction) -> Result<Vec<Peer>, String> {
         let is_one = |namespaces| Ok(vec![namespaces]);
         match self {
-            Self { nodes: Some(_), .. } => Err("nodes as peers are not supported".to_owned()),
-            Self { domain_names: Some(_), .. } => Err("domainNames are not supported".to_owned()),
+            Self { nodes: Some(_), .. } => Err(NODES.to_owned()),
+            Self { domain_names: Some(_), .. } => Err(DOMAIN_NAMES.to_owned()),
             Self { namespaces: Some(namespaces), pods: None, networks: None, .. } => {
                 is_one(Peer::Pods { namespaces: Some(namespaces), pods: Selector::default() })
             }
@@ -371,8 +377,14 @@ mod tests {
             assert!(doubts.len() == 1 && doubts[0].contains(part), "{rule}: {doubts:?}");
         };
         let to = |peer: Value| json!({"action": "Deny", "to": [peer]});
-        check("egress", to(json!({"domainNames": ["a.org"]})), "domainNames");
-        check("egress", to(json!({"nodes": {}})), "nodes");
+        check("egress", to(json!({"domainNames": ["a.org"]})), "a name has: write networks");
+        check("egress", to(json!({"nodes": {}})), "write their addresses as networks");
+        check(
+            "egress",
+            to(json!({"nodes": {"matchLabels": {"a": "b"}}, "networks": ["10.0.0.0/8"]})),
+            "nodes as peers",
+        );
+        check("ingress", json!({"action": "Deny", "from": [{"nodes": {}}]}), "nodes as peers");
         check("egress", to(json!({})), "exactly one");
         check("egress", to(json!({"namespaces": {}, "networks": ["10.0.0.0/8"]})), "exactly one");
         check("egress", to(json!({"networks": ["10.0.0.0"]})), "is not a range");
@@ -428,14 +440,17 @@ mod tests {
 
     #[test]
     fn a_doubt_never_opens() {
-        let doubtful = |action: &str| {
-            cluster("egress", &json!({"action": action, "to": [{"domainNames": ["a.org"]}]}))
-        };
-        assert_eq!(doubtful("Accept").egress[0].in_force(), None);
-        for action in ["Deny", "Pass", "Log"] {
-            let policy = doubtful(action);
-            let (action, rule) = policy.egress[0].in_force().unwrap();
-            assert!(action == Action::Deny && rule.peers.is_empty() && rule.ports.is_empty());
+        for peer in [json!({"domainNames": ["a.org"]}), json!({"nodes": {}})] {
+            // What is understood beside it opens nothing either.
+            let peers = json!([{"networks": ["10.0.0.0/8"]}, peer]);
+            let doubtful =
+                |action: &str| cluster("egress", &json!({"action": action, "to": peers}));
+            assert_eq!(doubtful("Accept").egress[0].in_force(), None);
+            for action in ["Deny", "Pass", "Log"] {
+                let policy = doubtful(action);
+                let (action, rule) = policy.egress[0].in_force().unwrap();
+                assert!(action == Action::Deny && rule.peers.is_empty() && rule.ports.is_empty());
+            }
         }
     }
 }

@@ -53,6 +53,9 @@ pub struct Shown {
     pub elements: usize,
     /// What keeps the enforcer from hearing of changes, if anything.
     pub trouble: Vec<String>,
+    /// Why a change may not have been heard of yet, if so: no new pod begins meanwhile.
+    #[serde(default)]
+    pub behind: Option<String>,
     /// Where the kernel's rules come from.
     #[serde(default)]
     pub in_force: InForce,

@@ -287,7 +287,7 @@ impl Enforcer {
                 tokio::select! {
                     () = &mut grace => break,
                     Some((kind, news)) = hears.news.recv() => {
-                        self.state.take(kind, news);
+                        self.state.take(kind, news, Instant::now());
                     }
                     Some(touch) = hears.touches.recv(), if enforced => self.touched(touch).await,
                 }
@@ -318,9 +318,9 @@ impl Enforcer {
             tokio::select! {
                 news = hears.news.recv() => {
                     let (kind, news) = news.ok_or(EnforceError::Ended("hearing of the API"))?;
-                    self.dirty |= self.state.take(kind, news);
+                    self.dirty |= self.state.take(kind, news, Instant::now());
                     while let Ok((kind, news)) = hears.news.try_recv() {
-                        self.dirty |= self.state.take(kind, news);
+                        self.dirty |= self.state.take(kind, news, Instant::now());
                     }
                 }
                 call = hears.calls.recv() => {
@@ -340,6 +340,7 @@ impl Enforcer {
                 }
                 _ = seconds.tick() => {
                     alive();
+                    self.dirty |= self.state.passed(Instant::now());
                     self.give_up_late();
                     if self.lost {
                         self.put_back().await;
@@ -393,12 +394,13 @@ impl Enforcer {
     }
 
     fn answer_waiting(&mut self) {
-        if !self.state.is_current() || self.unbridged.is_some() {
+        if self.state.is_behind().is_some() || self.unbridged.is_some() {
             return;
         }
-        let pods = &self.state.world.pods;
+        let World { pods, namespaces, .. } = &self.state.world;
         let is_known = |waiting: &mut Waiting| {
-            pods.get(&waiting.place).is_some_and(|pod| pod.uid == waiting.uid)
+            namespaces.contains_key(&waiting.place.namespace)
+                && pods.get(&waiting.place).is_some_and(|pod| pod.uid == waiting.uid)
         };
         for waiting in self.waiting.extract_if(.., is_known) {
             if self.waited.len() == REMEMBERED {
@@ -415,12 +417,14 @@ impl Enforcer {
         let now = Instant::now();
         let is_late = |waiting: &mut Waiting| now.duration_since(waiting.since) >= ATTACH;
         for waiting in self.waiting.extract_if(.., is_late) {
-            let why = match (&self.unbridged, self.state.trouble.values().next()) {
+            let why = match (&self.unbridged, self.state.is_behind()) {
                 (Some(why), _) => why.clone(),
-                (None, Some(trouble)) => {
-                    format!("policies may have changed and are not heard of: {trouble}")
+                (None, Some(behind)) => {
+                    format!("policies may have changed and are not heard of: {behind}")
                 }
-                (None, None) => format!("the API has not told of pod {} yet", waiting.place),
+                (None, None) => {
+                    format!("the API has not told of pod {} and its namespace yet", waiting.place)
+                }
             };
             tracing::warn!(pod = %waiting.place, "not let in: {why}");
             let _ = waiting.answer.send(Reply::Failed(why));

@@ -1,9 +1,11 @@
 //! What the enforcer knows: objects as they are heard of, and whether all of them were.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ringfort_api::Heard;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use ringfort_policy::{
     Labels, Place, Pod, Policy, WiderKind, WiderName, WiderPolicy, World, labels, place, pod,
@@ -27,6 +29,16 @@ impl Kind {
     /// All of them.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         Self::ALWAYS.into_iter().chain(WiderKind::ALL.map(Self::Wider))
+    }
+
+    /// Gives its name in addresses.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Pods => "pods",
+            Self::Policies => "networkpolicies",
+            Self::Wider(kind) => kind.plural(),
+        }
     }
 }
 
@@ -85,6 +97,10 @@ impl News {
     }
 }
 
+/// How long a watch that is heard again may take to tell what was missed: nothing says where that ends, and it
+/// comes first.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
 /// The world as it is heard of.
 pub(super) struct State {
     pub(super) world: World,
@@ -94,6 +110,8 @@ pub(super) struct State {
     complete: Vec<Kind>,
     /// What is in the way of hearing a kind, if anything.
     pub(super) trouble: BTreeMap<Kind, String>,
+    /// Kinds that are heard again, and until when what was missed of them may still come.
+    catching_up: BTreeMap<Kind, Instant>,
     /// Kinds that the server has in ways that are not read.
     pub(super) unread: BTreeMap<Kind, String>,
 }
@@ -105,6 +123,7 @@ impl State {
             listing: BTreeMap::new(),
             complete: Vec::new(),
             trouble: BTreeMap::new(),
+            catching_up: BTreeMap::new(),
             unread: BTreeMap::new(),
         }
     }
@@ -114,14 +133,29 @@ impl State {
         Kind::all().all(|kind| self.complete.contains(&kind))
     }
 
-    /// Says whether all that happens is heard of now: whoever begins must not begin by old policies.
-    pub(super) fn is_current(&self) -> bool {
-        self.is_complete() && self.trouble.is_empty()
+    /// Says why not all that happens is heard of now, if so: whoever begins must not begin by old policies.
+    ///
+    /// A list that has begun is of now, and what is in force is still what was heard of before it.
+    pub(super) fn is_behind(&self) -> Option<String> {
+        let away = self.trouble.iter().map(|(kind, why)| format!("{}: {why}", kind.plural()));
+        let listing = self.listing.keys().map(|kind| format!("{} are listed anew", kind.plural()));
+        let late = self.catching_up.keys();
+        let late = late.map(|kind| format!("{} were missed for a while", kind.plural()));
+        away.chain(listing).chain(late).next()
+    }
+
+    /// Takes it that time has passed, and says whether there is something to decide: whoever waits for it is
+    /// answered.
+    pub(super) fn passed(&mut self, now: Instant) -> bool {
+        let before = self.catching_up.len();
+        self.catching_up.retain(|_, until| *until > now);
+        self.catching_up.len() < before
     }
 
     /// Takes news, and says whether there is something to decide.
-    pub(super) fn take(&mut self, kind: Kind, news: News) -> bool {
-        let again = !matches!(news, News::Trouble(_)) && self.trouble.remove(&kind).is_some();
+    pub(super) fn take(&mut self, kind: Kind, news: News, now: Instant) -> bool {
+        let is_heard = matches!(news, News::Complete | News::Listening | News::Absent(_));
+        let again = is_heard && self.trouble.remove(&kind).is_some();
         if again {
             tracing::info!(?kind, "heard again");
         }
@@ -130,7 +164,12 @@ impl State {
                 self.listing.insert(kind, World::default());
                 false
             }
-            News::Listening => false,
+            News::Listening => {
+                if again {
+                    self.catching_up.insert(kind, now + CATCH_UP);
+                }
+                false
+            }
             News::Complete => {
                 self.unread.remove(&kind);
                 self.complete(kind)
@@ -172,6 +211,7 @@ impl State {
 
     fn complete(&mut self, kind: Kind) -> bool {
         let Some(listed) = self.listing.remove(&kind) else { return false };
+        self.catching_up.remove(&kind);
         let first = !self.complete.contains(&kind);
         if first {
             self.complete.push(kind);
@@ -231,6 +271,7 @@ mod tests {
     use ringfort_api::Heard;
     use serde_json::{Value, json};
 
+    use super::{CATCH_UP, Instant};
     use super::{Kind, News, State};
     use ringfort_policy::{Place, Policy, WiderKind, World};
 
@@ -242,7 +283,7 @@ mod tests {
     }
 
     fn tell(state: &mut State, kind: Kind, heard: &Heard) -> bool {
-        state.take(kind, News::read(kind, heard).unwrap())
+        state.take(kind, News::read(kind, heard).unwrap(), Instant::now())
     }
 
     #[test]
@@ -277,22 +318,56 @@ mod tests {
         assert!(tell(&mut state, Kind::Pods, &Heard::Gone(pod("one", "10.0.0.2"))));
     }
 
-    #[test]
-    fn what_is_not_heard_any_more_is_not_current_until_it_is_heard_again() {
+    fn trouble() -> Heard {
+        Heard::Trouble(ringfort_api::ApiError::Unreachable { why: "away".into() })
+    }
+
+    /// A state that has heard all there is.
+    fn heard() -> State {
         let mut state = State::new(World::default());
         for kind in Kind::all() {
             tell(&mut state, kind, &Heard::Begin);
             tell(&mut state, kind, &Heard::Complete);
         }
-        assert!(state.is_current());
-        let trouble = Heard::Trouble(ringfort_api::ApiError::Unreachable { why: "away".into() });
-        assert!(!tell(&mut state, Kind::Policies, &trouble));
-        assert!(!state.is_current());
+        assert!(state.is_complete() && state.is_behind().is_none());
+        state
+    }
+
+    #[test]
+    fn what_is_heard_again_is_behind_until_what_was_missed_has_come() {
+        let mut state = heard();
+        assert!(!tell(&mut state, Kind::Policies, &trouble()));
+        assert_eq!(
+            state.is_behind().unwrap(),
+            "networkpolicies: the API server cannot be reached: away"
+        );
         assert!(!tell(&mut state, Kind::Pods, &Heard::Listening));
-        assert!(!state.is_current());
+        assert!(state.is_behind().is_some(), "another kind says nothing of it");
+        let now = Instant::now();
+        state.take(Kind::Policies, News::Listening, now);
+        assert!(state.is_behind().unwrap().starts_with("networkpolicies were missed"));
+        assert!(!state.passed(now) && state.is_behind().is_some());
         // Whoever waits for it is answered now.
-        assert!(tell(&mut state, Kind::Policies, &Heard::Listening));
-        assert!(state.is_current());
+        assert!(state.passed(now + CATCH_UP) && state.is_behind().is_none());
+        // A watch that ended in order has missed nothing.
+        state.take(Kind::Policies, News::Listening, now);
+        assert_eq!(state.is_behind(), None);
+    }
+
+    #[test]
+    fn a_list_that_only_began_tells_nothing_of_now() {
+        for is_away in [false, true] {
+            let mut state = heard();
+            if is_away {
+                tell(&mut state, Kind::Policies, &trouble());
+            }
+            tell(&mut state, Kind::Policies, &Heard::Begin);
+            let policy = json!({"metadata": {"namespace": "a", "name": "closing"}, "spec": {}});
+            tell(&mut state, Kind::Policies, &Heard::Object(policy));
+            assert!(state.is_behind().is_some(), "the policy is not in force yet");
+            assert!(tell(&mut state, Kind::Policies, &Heard::Complete));
+            assert_eq!((state.is_behind(), state.world.policies.len()), (None, 1));
+        }
     }
 
     #[test]
@@ -322,11 +397,11 @@ mod tests {
         }
         for kind in WiderKind::ALL {
             assert!(!state.is_complete());
-            assert!(state.take(Kind::Wider(kind), News::Absent(None)));
+            assert!(state.take(Kind::Wider(kind), News::Absent(None), Instant::now()));
         }
         assert!(state.is_complete());
         // The same once more is nothing to decide.
-        assert!(!state.take(Kind::Wider(WiderKind::Cluster), News::Absent(None)));
+        assert!(!state.take(Kind::Wider(WiderKind::Cluster), News::Absent(None), Instant::now()));
     }
 
     #[test]
@@ -337,12 +412,12 @@ mod tests {
         for heard in [Heard::Begin, wider("one"), Heard::Complete] {
             tell(&mut state, kind, &heard);
         }
-        assert!(state.take(other, News::Absent(None)), "that it is not there was not known");
-        let trouble = Heard::Trouble(ringfort_api::ApiError::Unreachable { why: "away".into() });
-        tell(&mut state, kind, &trouble);
+        let now = Instant::now();
+        assert!(state.take(other, News::Absent(None), now), "that it is not there was not known");
+        tell(&mut state, kind, &trouble());
         assert_eq!(state.world.wider.len(), 1, "what is of another kind, or not heard, stays");
         assert!(!state.trouble.is_empty());
-        assert!(state.take(kind, News::Absent(Some("only in v9".to_owned()))));
+        assert!(state.take(kind, News::Absent(Some("only in v9".to_owned())), now));
         assert_eq!((state.world.wider.len(), state.unread.len()), (0, 1));
         for heard in [Heard::Begin, wider("two"), Heard::Complete] {
             tell(&mut state, kind, &heard);

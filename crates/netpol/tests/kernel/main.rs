@@ -6,6 +6,8 @@ mod bridge;
 #[path = "../../../policy/tests/it/chance.rs"]
 mod chance;
 mod namespace;
+#[path = "../../../policy/tests/it/objects.rs"]
+mod objects;
 mod packets;
 #[path = "../../../policy/tests/it/random.rs"]
 mod random;

@@ -3,8 +3,12 @@
 
 mod chance;
 mod heavy;
+mod matrix;
 mod model;
+mod objects;
+mod order;
 mod owners;
+mod pairs;
 mod random;
 mod rules;
 mod tiers;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::random::Cluster;
+use crate::objects::Cluster;
 
 /// A connection, and the ends that are pods.
 pub(crate) struct Asked<'a> {

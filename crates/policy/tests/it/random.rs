@@ -3,18 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::chance::Chance;
+use crate::objects::Cluster;
 
 pub(crate) const NODES: [&str; 3] = ["n0", "n1", "n2"];
 pub(crate) const PORTS: [u16; 5] = [53, 80, 81, 443, 8080];
 const NAMESPACES: [&str; 4] = ["a", "b", "c", "kube-system"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
-
-pub(crate) struct Cluster {
-    pub(crate) namespaces: Vec<Value>,
-    pub(crate) pods: Vec<Value>,
-    pub(crate) policies: Vec<Value>,
-    pub(crate) wider: Vec<Value>,
-}
 
 pub(crate) fn cluster(chance: &mut Chance) -> Cluster {
     let namespaces = NAMESPACES.iter().map(|name| {

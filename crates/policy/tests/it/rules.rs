@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::chance::Chance;
 use crate::model::{Asked, By, Closed};
-use crate::random::{Cluster, NODES, PORTS, cluster};
+use crate::objects::Cluster;
+use crate::random::{NODES, PORTS, cluster};
 use crate::world::{home, world};
 
 /// Addresses that are no pods'.
@@ -39,7 +40,11 @@ fn is_on(pod: Option<&Value>, node: &str) -> bool {
     pod.is_some_and(|pod| pod["spec"]["nodeName"] == node)
 }
 
-fn each_connection(cluster: &Cluster, by: By, mut check: impl FnMut(&Asked<'_>, Connection)) {
+pub(crate) fn each_connection(
+    cluster: &Cluster,
+    by: By,
+    mut check: impl FnMut(&Asked<'_>, Connection),
+) {
     let ends = ends(cluster);
     for (client_ip, client) in &ends {
         for (server_ip, server) in &ends {

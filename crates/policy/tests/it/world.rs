@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfort_model::network_policy::{Defaults, Names};
 use ringfort_policy::{Home, WiderKind, World, labels, place, pod, policy, wider};
 
-use crate::random::{Cluster, NODES};
+use crate::objects::Cluster;
+use crate::random::NODES;
 
 pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
     let mut world = World::new(Defaults {

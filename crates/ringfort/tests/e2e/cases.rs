@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Said};
 use crate::{
     Case, MACHINES, Share, addons, faults, guards, keys, network, proofs, published, rotation,
-    trouble,
+    traffic, trouble,
 };
 
 /// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
@@ -34,6 +34,7 @@ pub const ALL: &[Case] = &[
     usual("guards_are_in_nobodys_way_who_works", guards::let_work_pass),
     longer("an_addon_is_kept_and_opens_its_namespaces_only", addons::kept),
     usual("policies_hold_also_for_connections_that_stand", network::policies),
+    usual("packets_go_as_the_slow_model_says", traffic::matrix),
     usual("without_the_enforcer_nothing_opens", network::enforcer),
     longer("policies_hold_while_no_api_server_answers", network::away),
     longer("cluster_wide_policies_go_before_namespaces_own", network::wider),

@@ -180,6 +180,14 @@ impl Cluster {
         said(&operator.output().expect("ringfort starts"))
     }
 
+    /// Runs `ringfort netpol` with the kubeconfig that was handed over.
+    pub fn netpol(&self, arguments: &[&str]) -> Said {
+        let mut netpol = Command::new(RINGFORT);
+        netpol.args(["lab", "run", &self.lab, "--", RINGFORT, "netpol"]).args(arguments);
+        netpol.arg("--kubeconfig").arg(self.kubeconfig()).stdin(Stdio::null());
+        said(&netpol.output().expect("ringfort starts"))
+    }
+
     /// Starts the program on the cluster, to be told of its events while it runs.
     pub fn start_told(&self, spec: &Path, command: &[&str]) -> Running {
         Running::start(self.operator_with(spec, &self.bundle, command))

@@ -12,11 +12,18 @@ mod cluster;
 mod faults;
 mod guards;
 mod keys;
+#[path = "../../../policy/tests/it/model.rs"]
+mod model;
 mod network;
+#[path = "../../../policy/tests/it/objects.rs"]
+mod objects;
+#[path = "../../../policy/tests/it/pairs.rs"]
+mod pairs;
 mod proofs;
 mod published;
 mod rotation;
 mod running;
+mod traffic;
 mod trouble;
 
 use std::process::ExitCode;

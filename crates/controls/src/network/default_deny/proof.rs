@@ -3,13 +3,24 @@
 
 use ringfort_model::act::{Next, Transcript};
 
-use crate::proof::fence::{dial, tried};
+use super::super::network_policy::held::LOOK;
+use super::super::network_policy::wider::is_enforced_by_ringfort;
+use crate::proof::fence::{dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Scene, course, fail, gap, pass};
 
-const LOOK: &str =
-    "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";
+/// What to do where a namespace is not closed as it should be.
+fn look(scene: &Scene) -> &'static str {
+    match is_enforced_by_ringfort(scene) {
+        true => LOOK,
+        false => OWN,
+    }
+}
+
+const OWN: &str = "whoever brings the network makes the policy that closes every namespace but for the cluster's DNS: \
+                   put a CiliumClusterwideNetworkPolicy, or Calico's GlobalNetworkPolicy, for all pods into its \
+                   add-on, or waive network/default-deny (`ringfort explain network/default-deny`)";
 
 /// Where providers tell a machine its own secrets.
 const METADATA: &str = "169.254.169.254";
@@ -28,27 +39,30 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
         let asks: Vec<[String; 2]> = [name.clone()].into_iter().chain(forbidden.clone()).collect();
         let closed = tried(course, scene, "closed", None, &asks)?;
+        if let Some((node, target)) = leak(&closed, &forbidden)? {
+            let said =
+                format!("{node}: a pod of a namespace that no policy opens reaches {target}");
+            return Ok(fail(said, look(scene)));
+        }
         for pod in &closed {
             let node = &pod.node;
-            if let Some(target) = pod.leak(&forbidden)? {
-                let said = format!("{node}: a pod of a closed namespace reaches {target}");
-                return Ok(fail(said, LOOK));
-            }
             let found = pod.answer(&name).unwrap_or_default();
             if found != scene.api_address.to_string() {
                 let said = format!("{node}: a pod of a closed namespace finds no names");
-                return Ok(fail(said, LOOK));
+                return Ok(fail(said, look(scene)));
             }
         }
         let within: Vec<[String; 2]> = closed.iter().map(|pod| dial(&pod.address, PORT)).collect();
         let control: Vec<[String; 2]> = open.iter().map(|pod| dial(&pod.address, PORT)).collect();
         let asks: Vec<[String; 2]> = within.iter().chain(&control).cloned().collect();
-        for pod in tried(course, scene, "caller", Some(OPEN), &asks)? {
+        let callers = tried(course, scene, "caller", Some(OPEN), &asks)?;
+        if let Some((node, target)) = leak(&callers, &within)? {
+            let said =
+                format!("{node}: a pod there reaches {target} in a namespace that no policy opens");
+            return Ok(fail(said, look(scene)));
+        }
+        for pod in &callers {
             let node = &pod.node;
-            if let Some(target) = pod.leak(&within)? {
-                let said = format!("{node}: a pod there reaches {target} in a closed namespace");
-                return Ok(fail(said, LOOK));
-            }
             // A silence shows nothing where nobody is heard at all.
             if let Some(silent) = control.iter().find(|it| pod.answer(it) != Some("open")) {
                 return Err(gap(format!("{node}: {} is silent as well", silent[1]), AGAIN));

@@ -1,4 +1,5 @@
-//! Whether each machine's kernel holds the rules that are made of policies, and who else changed them.
+//! Whether each machine's kernel holds the rules that are made of policies as they are now, and who else changed
+//! them.
 
 use ringfort_model::act::{Act, Next, Seen};
 use ringfort_model::name::NodeName;
@@ -13,7 +14,13 @@ pub(super) fn held(course: &mut Course<'_>, scene: &Scene) -> Result<String, Nex
     }
     let machines: Vec<&NodeName> = scene.machines().collect();
     let ask = |node: &&NodeName| Act::Enforced { node: (*node).clone() };
-    let seen = course.step(machines.iter().map(ask).collect())?;
+    // A list that is told anew, or an API server that comes back, takes a moment.
+    let is_behind = |seen: &Seen| matches!(seen, Seen::Values(it) if it.contains_key(BEHIND));
+    let seen = course.until(
+        LOOKS,
+        || machines.iter().map(ask).collect(),
+        |seen| !seen.iter().any(|(_, seen)| is_behind(seen)),
+    )?;
     let (mut gaps, mut meddled) = (Gaps::default(), Vec::new());
     for (node, (_, seen)) in machines.into_iter().zip(seen) {
         let Seen::Values(values) = seen else {
@@ -33,6 +40,9 @@ pub(super) fn held(course: &mut Course<'_>, scene: &Scene) -> Result<String, Nex
             }
             _ => gaps.add(format!("{node}: what the kernel holds is not known")),
         }
+        if let Some(why) = value(BEHIND) {
+            gaps.add(format!("{node}: rules in force may be older than policies: {why}"));
+        }
         if let Some(times) = value("meddled").filter(|times| *times != "0") {
             meddled.push(format!("{times} times on {node}"));
         }
@@ -47,6 +57,12 @@ pub(super) fn held(course: &mut Course<'_>, scene: &Scene) -> Result<String, Nex
     })
 }
 
+/// What an enforcer calls it that it does not hear of all that happens.
+const BEHIND: &str = "behind";
+
+/// Looks before it is told, and the pause between two.
+const LOOKS: (usize, u64) = (10, 1_000);
+
 /// What to look at.
-pub(super) const LOOK: &str =
+pub(in super::super) const LOOK: &str =
     "look at the enforcer there: journalctl -u ringfort-policy, ringfort netpol show";

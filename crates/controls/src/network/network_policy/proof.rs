@@ -4,8 +4,8 @@ use ringfort_model::act::{Ask, Next, Seen, Transcript};
 use serde_json::{Value, json};
 
 use super::held::{LOOK, held};
-use super::wider::unread;
-use crate::proof::fence::{dial, tried};
+use super::wider::{is_enforced_by_ringfort, unread};
+use crate::proof::fence::{dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Scene, course, fail, gap, pass, words};
@@ -27,15 +27,16 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT + 1)));
         forbidden.extend(scene.addresses.values().map(|node| dial(&node.to_string(), 10250)));
         let asks: Vec<[String; 2]> = allowed.iter().chain(&forbidden).cloned().collect();
-        for pod in tried(course, scene, "named", Some(NAMED), &asks)? {
+        let named = tried(course, scene, "named", Some(NAMED), &asks)?;
+        if let Some((node, target)) = leak(&named, &forbidden)? {
+            let said = format!("{node}: a pod reaches {target}, which no policy allows");
+            return Ok(fail(said, look(scene)));
+        }
+        for pod in &named {
             let node = &pod.node;
-            if let Some(target) = pod.leak(&forbidden)? {
-                let said = format!("{node}: a pod reaches {target}, which no policy allows");
-                return Ok(fail(said, LOOK));
-            }
             if let Some([_, target]) = allowed.iter().find(|it| pod.answer(it) != Some("open")) {
                 let said = format!("{node}: a pod does not reach {target}, which a policy allows");
-                return Ok(fail(said, LOOK));
+                return Ok(fail(said, look(scene)));
             }
         }
         let unread = unread(course, scene)?;
@@ -55,6 +56,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         Ok(pass(said, course.so_far()))
     })
 }
+
+/// What to do where policies do not hold.
+fn look(scene: &Scene) -> &'static str {
+    match is_enforced_by_ringfort(scene) {
+        true => LOOK,
+        false => OWN,
+    }
+}
+
+const OWN: &str = "the network that was brought has to enforce NetworkPolicy in both directions: turn it on in the \
+                   add-on that brings it, or waive network/network-policy";
 
 fn policy(scene: &Scene) -> Value {
     json!({

@@ -31,7 +31,7 @@ pub(super) fn unread(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<Strin
 }
 
 /// Whoever else enforces policies may read less than ringfort does, or more.
-pub(super) fn is_enforced_by_ringfort(scene: &Scene) -> bool {
+pub(in super::super) fn is_enforced_by_ringfort(scene: &Scene) -> bool {
     scene.files.values().any(|files| files.contains_key(paths::NETWORK_POLICY))
 }
 

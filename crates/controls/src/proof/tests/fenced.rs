@@ -1,10 +1,10 @@
 //! What pods tell that try what they reach, and what else is seen of policies.
 
 use ringfort_model::act::{Act, Ask, Seen};
-use ringfort_model::judgement::Decided;
+use ringfort_model::judgement::{Decided, Judgement};
 use serde_json::{Value, json};
 
-use super::{case, judge};
+use super::{Case, Scene, case, enforced, good, judge, judge_at, scene};
 
 /// Pods that try what they reach.
 pub(super) const FENCED: [&str; 3] = ["canary-closed", "canary-caller", "canary-named"];
@@ -77,6 +77,13 @@ fn cluster_wide_policies_that_are_not_understood_are_unknown() {
     };
     let names = policy(json!({"domainNames": ["example.org"]}));
     unknown("v1alpha2", kind, names, "ClusterNetworkPolicy tenants: domainNames are not supported");
+    let nodes = policy(json!({"nodes": {}}));
+    unknown(
+        "v1beta1",
+        kind,
+        nodes,
+        "ClusterNetworkPolicy tenants: nodes as peers are not supported",
+    );
     unknown("v9", kind, known.clone(), "1 wide of v9");
     unknown("v1alpha2", "TenantNetworkPolicy", known, "1 wide of v1alpha2");
     assert!(with("v1alpha2", kind, Value::Null).is_err(), "a list that is none says nothing");
@@ -88,4 +95,102 @@ fn cluster_wide_policies_that_are_not_understood_are_unknown() {
         _ => None,
     });
     assert!(judgement.is_err(), "{judgement:?}");
+}
+
+/// A cluster whose network is the user's own.
+fn brought() -> Scene {
+    let mut scene = scene();
+    scene.files.values_mut().for_each(|files| {
+        files.remove(crate::paths::NETWORK_POLICY);
+    });
+    scene
+}
+
+/// Judges where the pods of a stem tell one thing otherwise.
+fn told(scene: &Scene, case: &Case, stem: &str, log: &str) -> Judgement {
+    judge_at(scene, case, &mut |case, round, act| match act {
+        Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod.starts_with(stem) => {
+            Seen::Text(log.to_owned())
+        }
+        Act::Enforced { .. } if scene.files.values().all(|files| files.len() < 2) => {
+            panic!("nobody has ringfort's enforcer")
+        }
+        act => good(case, round, act),
+    })
+}
+
+#[test]
+fn a_network_of_ones_own_is_proved_by_what_pods_reach_and_its_owner_told_what_to_make() {
+    let check = |id: &str, stem: &str, good: &str, open: [&str; 2], remedies: [&str; 2]| {
+        let case = case(id);
+        let log = good.replace(open[0], open[1]);
+        assert_ne!(log, good);
+        for (scene, remedy) in [(scene(), remedies[0]), (brought(), remedies[1])] {
+            let proved = told(&scene, &case, stem, good);
+            assert!(matches!(proved, Ok(Decided::Pass(_))), "{proved:?}");
+            let Ok(Decided::Fail(finding)) = told(&scene, &case, stem, &log) else {
+                panic!("{id}: {stem} is no failure")
+            };
+            assert!(format!("{finding:?}").contains(remedy), "{finding:?}");
+        }
+    };
+    let (ours, theirs) = ("journalctl -u ringfort-policy", "or waive network/");
+    let maker = "whoever brings the network makes the policy";
+    let open = |target: &str| [format!("{target} silent"), format!("{target} open")];
+    for target in ["10.96.0.1:443", "10.0.0.12:10250", "169.254.169.254:80"] {
+        let [silent, open] = open(target);
+        let open = [silent.as_str(), open.as_str()];
+        check("network/default-deny", "canary-closed", CLOSED, open, [ours, maker]);
+    }
+    let unnamed = ["local 10.96.0.1", "local silent"];
+    check("network/default-deny", "canary-closed", CLOSED, unnamed, [ours, maker]);
+    let [silent, heard] = open("10.244.3.9:8080");
+    let reached = [silent.as_str(), heard.as_str()];
+    check("network/default-deny", "canary-caller", OPEN, reached, [ours, maker]);
+    let [silent, heard] = open("10.96.0.1:443");
+    let reached = [silent.as_str(), heard.as_str()];
+    check("network/network-policy", "canary-named", OPEN, reached, [ours, theirs]);
+}
+
+/// One pod that reaches what it must not is a failure, whatever another has not told.
+#[test]
+fn what_is_reached_outweighs_what_is_not_told() {
+    let log = |pod: &str| match pod {
+        "canary-closed-w1" => CLOSED.replace("dial 10.96.0.1:443 silent\n", ""),
+        _ => CLOSED.replace("10.0.0.12:10250 silent", "10.0.0.12:10250 refused"),
+    };
+    let closed = |reaches: bool| {
+        judge(&case("network/default-deny"), |act| match act {
+            Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod.starts_with("canary-closed") => {
+                let pod = if reaches { pod.as_str() } else { "canary-closed-w1" };
+                Some(Seen::Text(log(pod)))
+            }
+            _ => None,
+        })
+    };
+    assert!(matches!(closed(true), Ok(Decided::Fail(_))));
+    assert!(closed(false).is_err());
+}
+
+/// Rules of policies that are gone would be whole, and in force.
+#[test]
+fn an_enforcer_that_does_not_hear_of_policies_is_waited_for_and_then_unknown() {
+    let with = |looks: usize| {
+        let mut asked = 0;
+        judge(&case("network/network-policy"), move |act| match act {
+            Act::Enforced { node } if node.as_str() == "w2" => {
+                asked += 1;
+                let mut values = enforced("true");
+                if asked <= looks {
+                    values.insert("behind".to_owned(), "networkpolicies: away".to_owned());
+                }
+                Some(Seen::Values(values))
+            }
+            _ => None,
+        })
+    };
+    assert!(matches!(with(3), Ok(Decided::Pass(_))));
+    let gap = with(1_000).unwrap_err();
+    let said = "w2: rules in force may be older than policies: networkpolicies: away";
+    assert!(gap.said.contains(said), "{gap:?}");
 }

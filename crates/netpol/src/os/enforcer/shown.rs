@@ -10,7 +10,7 @@ use ringfort_policy::{
 use super::super::door::{InForce, Shown, ShownPod, ShownWay, Waited};
 use super::super::nft::{Depth, NftError};
 use super::super::refused::{self, Refusal};
-use super::super::state::State;
+use super::super::state::{Kind, State};
 use super::Enforcer;
 
 /// How many refusals are told at a time.
@@ -152,6 +152,7 @@ impl Enforcer {
             chains: rules.chains.len(),
             elements: rules.sets.values().map(|set| set.elements.len()).sum(),
             trouble: self.troubles(),
+            behind: self.state.is_behind(),
             in_force: self.in_force(),
             is_whole: self.is_missing(Depth::Elements).await.map(|is_missing| !is_missing),
             meddled: self.meddled,
@@ -173,7 +174,10 @@ impl Enforcer {
     /// written.
     fn troubles(&self) -> Vec<String> {
         let State { world, trouble, unread, .. } = &self.state;
-        let heard = trouble.values().chain(unread.values()).cloned();
+        let away = |(kind, why): (&Kind, &String)| {
+            format!("{} are not heard of, and the rules stay as they are: {why}", kind.plural())
+        };
+        let heard = trouble.iter().map(away).chain(unread.values().cloned());
         let own = world.pods.iter().filter(|(_, pod)| self.is_own(pod));
         let namespaces: BTreeSet<&str> = own.map(|(place, _)| place.namespace.as_str()).collect();
         let beyond = namespaces.into_iter().flat_map(|it| world.beyond_budget(it));

@@ -9,9 +9,10 @@ use ringfort_api::Heard as Object;
 use ringfort_policy::{Outline, RuleSet, Set, WiderKind, replace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::super::attached::Attachments;
+use super::super::attached::{Attachment, Attachments};
+use super::super::door::{Call, Reply};
 use super::super::kept::Kept;
 use super::super::listen::Heard;
 use super::super::nft::Nft;
@@ -111,8 +112,13 @@ fn heard(pod: &str) -> Hears {
         "metadata": {"namespace": "a", "name": "p", "uid": "u"},
         "spec": {"nodeName": "n1"}, "status": {"podIP": pod},
     });
+    let namespace = json!({"metadata": {"name": "a"}});
     for kind in Kind::ALWAYS {
         tell.send((kind, News::Begin)).unwrap();
+        if kind == Kind::Namespaces {
+            let news = News::read(kind, &Object::Object(namespace.clone()));
+            tell.send((kind, news.unwrap())).unwrap();
+        }
         if kind == Kind::Pods {
             tell.send((kind, News::read(kind, &Object::Object(pod.clone())).unwrap())).unwrap();
         }
@@ -297,6 +303,82 @@ fn no_more_refusals_are_told_at_a_time_than_somebody_reads() {
     let known = refused.keys().filter(|it| it.port > 2).cloned().collect();
     let (told, more) = to_tell(&refused, &known);
     assert_eq!((told, more), (vec![(&refusal(1), 3), (&refusal(2), 3)], 0));
+}
+
+#[tokio::test]
+async fn no_pod_begins_while_any_kind_is_behind() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    for kind in Kind::all() {
+        for (news, lasting) in [
+            (vec![News::Trouble("away".to_owned())], News::Complete),
+            (vec![News::Begin], News::Complete),
+            (vec![News::Trouble("away".to_owned()), News::Begin], News::Complete),
+            (vec![News::Trouble("away".to_owned())], News::Listening),
+        ] {
+            let is_list = matches!(lasting, News::Complete);
+            // A list that is told whole holds what it held.
+            let mut all = heard(POD);
+            let mut told = Vec::new();
+            while let Ok((of, news)) = all.news.try_recv() {
+                if of == kind && !matches!(news, News::Begin | News::Absent(_)) {
+                    told.push(news);
+                }
+            }
+            let now = tokio::time::Instant::now();
+            for news in news {
+                enforcer.state.take(kind, news, now);
+            }
+            let mut answer = begins(&mut enforcer).await;
+            enforcer.settle().await.unwrap();
+            assert!(answer.try_recv().is_err(), "{kind:?}");
+            assert!(enforcer.shown().await.unwrap().behind.is_some(), "it is told");
+            if is_list {
+                enforcer.state.take(kind, News::Begin, now);
+                told.into_iter().for_each(|news| {
+                    enforcer.state.take(kind, news, now);
+                });
+                if matches!(kind, Kind::Wider(_)) {
+                    enforcer.state.take(kind, News::Complete, now);
+                }
+            } else {
+                enforcer.state.take(kind, lasting, now);
+                enforcer.settle().await.unwrap();
+                assert!(answer.try_recv().is_err(), "what was missed comes first");
+                assert!(enforcer.state.passed(now + std::time::Duration::from_secs(5)));
+            }
+            enforcer.settle().await.unwrap();
+            assert!(matches!(answer.try_recv(), Ok(Reply::Done)), "{kind:?}");
+            assert_eq!(enforcer.shown().await.unwrap().behind, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pod_of_a_namespace_that_is_not_heard_of_waits_for_it() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    enforcer.state.world.namespaces.clear();
+    let mut answer = begins(&mut enforcer).await;
+    enforcer.settle().await.unwrap();
+    assert!(answer.try_recv().is_err());
+}
+
+/// Asks for a pod to begin.
+async fn begins(enforcer: &mut Enforcer) -> oneshot::Receiver<Reply> {
+    let text = |text: &str| text.to_owned();
+    let attachment = Attachment {
+        container: text("c"),
+        namespace: text("a"),
+        name: text("p"),
+        uid: text("u"),
+        addresses: vec![POD.parse().unwrap()],
+    };
+    let (answer, answered) = oneshot::channel();
+    enforcer.called(Call::Attach(attachment), answer).await;
+    answered
 }
 
 #[tokio::test]

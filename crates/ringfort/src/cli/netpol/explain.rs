@@ -27,7 +27,8 @@ use super::{json, live, manifests};
 /// is asked.
 ///
 /// Cluster-wide policies (policy.networking.k8s.io) are judged with them, before and behind NetworkPolicy;
-/// where one says what ringfort does not understand, the answer is unknown.
+/// where one says what ringfort does not understand, such as nodes or domain names as peers, the answer is
+/// unknown. Where the network is the user's own, its policies of other kinds are not read, and a note says so.
 ///
 /// A port is a number or a port's name, such as 53/udp or http; without a protocol it is TCP. What comes
 /// from a pod's own machine is always let through.

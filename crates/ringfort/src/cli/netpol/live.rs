@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ringfort_api::{ApiError, Cluster};
-use ringfort_controls::network::default_deny::{NOTICE, defaults};
+use ringfort_controls::network::default_deny::{BROUGHT, NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
@@ -114,14 +114,13 @@ async fn notice(cluster: &Cluster) -> Result<Seen, NotSeen> {
         ));
         return Ok(seen);
     };
-    let said = said(&object["data"]).map_err(|why| {
+    said(&object["data"]).map_err(|why| {
         NotSeen::Odd(format!("ConfigMap {namespace}/{name} {why}: ringfort up puts it right"))
-    })?;
-    Ok(Seen::new(said))
+    })
 }
 
-/// Reads whether namespaces are closed, and which are open all the same, by name and by label.
-pub fn said(data: &Value) -> Result<Defaults, String> {
+/// Reads whether namespaces are closed, by whom, and which are open all the same, by name and by label.
+pub fn said(data: &Value) -> Result<Seen, String> {
     let closed = match data["closed"].as_str() {
         Some("true") => true,
         Some("false") => false,
@@ -132,7 +131,14 @@ pub fn said(data: &Value) -> Result<Defaults, String> {
         words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     let (open_namespaces, open_labels) = (listed("openNamespaces"), listed("openNamespaceLabels"));
-    Ok(Defaults { open_namespaces, open_labels, ..defaults(closed) })
+    let mut seen = Seen::new(Defaults { open_namespaces, open_labels, ..defaults(closed) });
+    if data["closedBy"] == BROUGHT {
+        seen.notes.push(format!(
+            "policies are enforced by a network that was brought to this cluster, and namespaces closed by \
+             {BROUGHT}: policies of its own kinds are not read here"
+        ));
+    }
+    Ok(seen)
 }
 
 /// Reads cluster-wide policies of every kind that the API serves, and names those of kinds and versions

@@ -23,7 +23,8 @@ use super::super::{Fault, print};
 ///
 /// Enters the machine over SSH, as cluster.yaml says, and asks the enforcer that runs there. Refused packets
 /// are counted for each pod since its rules were made; refused connections are those of the last two
-/// minutes. Nothing is changed.
+/// minutes. What keeps the enforcer from hearing of pods, namespaces or policies is told as trouble: rules
+/// stay as they are meanwhile, and no new pod begins. Nothing is changed.
 ///
 /// Exit codes: 0 shown, 2 usage or bad input, 3 the node or its enforcer could not be asked.
 #[derive(Args)]
@@ -96,6 +97,7 @@ pub fn people(shown: &Shown) -> String {
              ms at most\n"
         ));
     }
+    text.extend(shown.behind.iter().map(|why| format!("\nno new pod begins now: {why}\n")));
     text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
     if shown.meddled > 0 {
         text.push_str(&format!(

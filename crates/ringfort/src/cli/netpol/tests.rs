@@ -5,7 +5,7 @@ use clap::Parser;
 use ringfort_netpol::{InForce, Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
-use ringfort_controls::network::default_deny::defaults;
+use ringfort_controls::network::default_deny::{BROUGHT, defaults};
 
 use super::explain::{Asked, Said, say};
 use super::report::{Report, Verdict};
@@ -258,6 +258,16 @@ fn what_a_cluster_wide_policy_says_beyond_what_is_known_is_unknown() {
     unknown(&seen(&odd, NAMESPACES), "ingress[0]: the action \"Log\" is not known");
     let future = "ingress: [{action: Deny, from: [{fromTheFuture: {}}]}]";
     unknown(&seen(future, NAMESPACES), "unknown field `fromTheFuture`");
+    // What no rule here can mean is unknown, and is told with what would do.
+    for (peer, way_out) in [
+        ("{nodes: {}}", "write their addresses as networks"),
+        ("{domainNames: [a.org]}", "write networks"),
+    ] {
+        let seen = seen(&format!("egress: [{{action: Deny, to: [{peer}]}}]"), NAMESPACES);
+        let report = check(&seen, "bank/db", "10.0.0.21:443", Verdict::Unknown);
+        let why = report.why.unwrap();
+        assert!(why.contains("egress[0]: ") && why.contains(way_out), "{why}");
+    }
     // Of whoever is selected by labels that were not seen nobody can say that it is not.
     let rule = format!("ingress: [{{action: Deny, {FROM_SHOP}}}]");
     unknown(&seen(&rule, ""), "those of bank were not seen");
@@ -371,12 +381,18 @@ fn the_notice_of_a_cluster_is_read() {
         let data = json!({"closed": closed, "openNamespaces": "d", "openNamespaceLabels": open});
         live::said(&data)
     };
-    let read = said("true", "a/b, c").unwrap();
+    let seen = said("true", "a/b, c").unwrap();
+    assert!(seen.notes.is_empty());
+    let read = seen.world.defaults();
     assert!(read.closed && read.open_namespaces == ["d".to_owned()].into(), "{read:?}");
     assert_eq!(read.open_labels, ["a/b".to_owned(), "c".to_owned()].into());
-    let read = said("false", "").unwrap();
+    let seen = said("false", "").unwrap();
+    let read = seen.world.defaults();
     assert!(!read.closed && read.open_labels.is_empty() && read.dns.is_some(), "{read:?}");
     assert!(said("perhaps", "").is_err());
+    // Of a network that was brought it is told what is not read.
+    let brought = live::said(&json!({"closed": "true", "closedBy": BROUGHT})).unwrap();
+    assert!(brought.notes[0].contains("policies of its own kinds are not read"));
 }
 
 #[test]
@@ -422,6 +438,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         node: "w1".to_owned(),
         pods: vec![pod],
         trouble: vec!["no answer".to_owned()],
+        behind: Some("pods are listed anew".to_owned()),
         meddled: 2,
         in_force: InForce::Shown,
         is_whole: Some(true),
@@ -440,6 +457,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         "lets through from 10.0.0.0/8 at all ports, by NetworkPolicy a/y",
         "the last 3 pods to begin waited 4 ms for their rules in the median, 9 ms at most",
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
+        "no new pod begins now: pods are listed anew",
         "trouble: no answer",
         "another program changed the rules 2 times since the machine was started",
         "rules that say this are in force, and the kernel holds all of them",
