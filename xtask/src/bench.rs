@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what CI has no time for.
 
+mod audit;
 mod conformance;
 mod create;
 mod kube_bench;
@@ -21,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench prove [ARGUMENTS, see bench prove --help]
        cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
        cargo xtask bench netpol
+       cargo xtask bench audit
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
@@ -32,6 +34,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"prove", rest)) => prove::task(workspace, rest),
         Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
         Some((&"netpol", rest)) => netpol::task(workspace, rest),
+        Some((&"audit", rest)) => audit::task(workspace, rest),
         Some((&"kube-bench", rest)) => kube_bench::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
