@@ -53,7 +53,7 @@ impl Engine {
         let asked = self.index.asked(event, &mut || {
             *by_component.get_or_insert_with(|| caller::is_component(&event.user))
         });
-        if asked.numbers.is_empty() {
+        if asked.is_empty() {
             return None;
         }
         let resulting = match asked.body {
@@ -62,8 +62,7 @@ impl Engine {
         };
         let scene = Scene::new(event, resulting.texts());
         let (failed, dry) = (event.failed(), is_dry(event));
-        for number in &asked.numbers {
-            let number = usize::from(*number);
+        for number in asked.numbers() {
             let detection = self.detections[number];
             scene.asked.set(false);
             let said = match &detection.judge {

@@ -41,9 +41,9 @@ pub fn each(line: &[u8], visit: &mut dyn FnMut(Found<'_>)) {
 
 fn one(text: &str, depth: usize, visit: &mut dyn FnMut(Found<'_>)) {
     // An export of CloudWatch has the time before each message.
-    let text = match text.split_once(' ') {
-        Some((time, rest)) if is_time(time) => rest.trim_start(),
-        _ => text,
+    let text = match text.starts_with(|first: char| first.is_ascii_digit()) {
+        true => text.split_once(' ').map_or(text, |(_, rest)| rest.trim_start()),
+        false => text,
     };
     if text.starts_with('[') {
         return match serde_json::from_str::<Vec<&RawValue>>(text) {
@@ -62,10 +62,6 @@ fn one(text: &str, depth: usize, visit: &mut dyn FnMut(Found<'_>)) {
             })),
         },
     }
-}
-
-fn is_time(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('T')
 }
 
 /// What may lie around events.

@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields: Vec<(Text<'de>, Node<'de>)> = Vec::new();
+        let mut fields: Vec<(Text<'de>, Node<'de>)> = Vec::with_capacity(FEW / 2);
         while let Some((key, value)) = map.next_entry::<Text<'de>, Node<'de>>()? {
             if fields.len() < FEW && fields.iter().any(|(known, _)| *known == key) {
                 return Err(twice(&key));

@@ -27,6 +27,7 @@ pub(crate) struct Scene<'e> {
     texts: [Option<(&'e str, Basis)>; 2],
     object: OnceCell<Option<(Node<'e>, &'e str, Basis)>>,
     sent: OnceCell<Option<Node<'e>>>,
+    user: OnceCell<u64>,
     /// Whether the object was asked for.
     pub(crate) asked: Cell<bool>,
     fault: RefCell<Option<Why>>,
@@ -37,7 +38,7 @@ impl<'e> Scene<'e> {
     pub(crate) fn new(event: &'e Event<'e>, texts: [Option<(&'e str, Basis)>; 2]) -> Self {
         let (object, sent) = (OnceCell::new(), OnceCell::new());
         let (asked, fault) = (Cell::new(false), RefCell::new(None));
-        Self { event, texts, object, sent, asked, fault }
+        Self { event, texts, object, sent, user: OnceCell::new(), asked, fault }
     }
 
     /// Gives the object as it is after the request, as far as it was written down.
@@ -67,6 +68,11 @@ impl<'e> Scene<'e> {
     /// Gives what was sent, of a request that stores nothing.
     pub(crate) fn sent(&self) -> Option<&Node<'e>> {
         self.sent.get_or_init(|| self.read(self.event.request_object?.get())).as_ref()
+    }
+
+    /// Gives one number for who asks.
+    pub(crate) fn user(&self) -> u64 {
+        *self.user.get_or_init(|| number(&[&self.event.user.username]))
     }
 
     fn read(&self, text: &'e str) -> Option<Node<'e>> {

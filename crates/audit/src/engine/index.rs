@@ -14,7 +14,7 @@ struct Entry {
     stages: u8,
     who: Who,
     reads_body: bool,
-    number: u16,
+    number: u8,
     /// Whether it wants to hear of what failed.
     hears_failures: bool,
 }
@@ -31,9 +31,35 @@ pub(super) struct Index {
 /// The detections that are asked about an event.
 #[derive(Default)]
 pub(super) struct Asked {
-    pub(super) numbers: Vec<u16>,
+    /// A bit for each.
+    bits: [u64; WORDS],
     /// Whether one of them may read the object.
     pub(super) body: bool,
+}
+
+/// How many detections there may be, 64 for each.
+const WORDS: usize = 4;
+
+impl Asked {
+    fn add(&mut self, number: u8) {
+        self.bits[usize::from(number) / 64] |= 1 << (number % 64);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bits == [0; WORDS]
+    }
+
+    /// Gives the numbers of the detections, in their order.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.bits.iter().enumerate().flat_map(|(word, bits)| {
+            let mut rest = *bits;
+            std::iter::from_fn(move || {
+                let next = rest.trailing_zeros() as usize;
+                rest &= rest.wrapping_sub(1);
+                (next < 64).then_some(word * 64 + next)
+            })
+        })
+    }
 }
 
 impl Index {
@@ -52,7 +78,7 @@ impl Index {
                     stages: need.stages.iter().fold(0, |all, stage| all | stage_bit(*stage)),
                     who: need.who,
                     reads_body: need.level >= Level::Request,
-                    number: u16::try_from(number).expect("there are fewer detections"),
+                    number: u8::try_from(number).expect("there are fewer detections"),
                     hears_failures: !matches!(detection.judge, Judge::Each(_)),
                 };
                 let entry =
@@ -93,8 +119,8 @@ impl Index {
                     Who::Others => !by_component(),
                     Who::Anonymous => caller::is_anonymous(event),
                 };
-            if fits && !asked.numbers.contains(&entry.number) {
-                asked.numbers.push(entry.number);
+            if fits {
+                asked.add(entry.number);
                 asked.body |= entry.reads_body;
             }
         };

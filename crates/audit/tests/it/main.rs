@@ -6,5 +6,7 @@ mod examples;
 mod hostile;
 mod oracles;
 mod panther;
+mod pods;
 mod rbac;
+mod results;
 mod who;

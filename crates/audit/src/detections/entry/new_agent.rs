@@ -20,5 +20,5 @@ pub static DETECTION: Detection = Detection {
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let agent = scene.event.user_agent.split(['/', ' ']).next().unwrap_or_default();
-    Some((number(&[&scene.event.user.username]), number(&[agent])))
+    Some((scene.user(), number(&[agent])))
 }

@@ -20,5 +20,5 @@ pub static DETECTION: Detection = Detection {
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let network = network(scene.event.address()?);
-    Some((number(&[&scene.event.user.username]), network))
+    Some((scene.user(), network))
 }

@@ -47,7 +47,7 @@ pub fn run(args: &MinimalRbacArgs) -> Result<ExitCode, Fault> {
         eprintln!("note: {count} things were refused and are not given; --with-refused gives them");
     }
     if wanted.is_empty() {
-        return Err(Fault::blind(format!("{} did nothing that was allowed", args.user)));
+        return Err(Fault::blind(format!("no request of {} was allowed", args.user)));
     }
     let roles = least(&wanted);
     if let Some(missing) = wanted.iter().find(|access| !roles.allow(access)) {
