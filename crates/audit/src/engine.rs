@@ -16,6 +16,7 @@ use crate::detection::{Detection, Judge};
 use crate::event::{Event, Stage};
 use crate::fault::Why;
 use crate::finding::Finding;
+use crate::policy;
 use crate::scene::{Basis, Scene, number};
 
 /// Judges events, and remembers what it needs of those before: within bounds, whatever comes.
@@ -28,6 +29,7 @@ pub struct Engine {
     /// Requests that were judged when their answers began.
     begun: Table,
     given: Given,
+    starved: u64,
 }
 
 impl Engine {
@@ -41,6 +43,7 @@ impl Engine {
             objects: Objects::default(),
             begun: Table::new(BEGUN),
             given: Given::default(),
+            starved: 0,
         }
     }
 
@@ -62,6 +65,9 @@ impl Engine {
         };
         let scene = Scene::new(event, resulting.texts());
         let (failed, dry) = (event.failed(), is_dry(event));
+        let is_bare = event.request_object.is_none() && event.response_object.is_none();
+        let is_starved = asked.body && !failed && !dry && is_bare && !policy::is_capped(event);
+        self.starved += u64::from(is_starved);
         for number in asked.numbers() {
             let detection = self.detections[number];
             scene.asked.set(false);
@@ -81,6 +87,12 @@ impl Engine {
             self.objects.keep(event, kept);
         }
         fault.or(misfit)
+    }
+
+    /// How many events lacked the bodies that detections asked for, so that these could not judge them. Bodies
+    /// that hold secrets do not count: no policy of ours writes them down.
+    pub fn starved(&self) -> u64 {
+        self.starved
     }
 
     /// How often something was forgotten since there was no room for it.

@@ -8,8 +8,9 @@ mod forecast;
 use serde_json::{Value, json};
 
 use crate::engine::matches;
-use crate::event::{Level, Stage};
+use crate::event::{Event, Level, Stage};
 
+use compile::CAPPED;
 pub use compile::compile;
 pub use forecast::{Forecast, Sample};
 
@@ -75,6 +76,13 @@ pub struct Request<'a> {
     pub namespace: &'a str,
     /// The path, of what is no resource.
     pub path: &'a str,
+}
+
+/// Whether an event is about objects whose bodies are never written down.
+pub(crate) fn is_capped(event: &Event<'_>) -> bool {
+    let group = event.object_ref.as_ref().map_or("", |of| of.group());
+    let is_it = |(of, resource): &(&str, &str)| *of == group && *resource == event.resource();
+    CAPPED.iter().any(is_it)
 }
 
 impl Policy {

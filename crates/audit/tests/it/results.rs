@@ -80,6 +80,28 @@ fn what_was_known_is_a_part_of_what_became() {
     assert!(fine.0.iter().all(|it| it.detection != "detect/privileged-container"));
 }
 
+/// A log that leaves bodies out is not a log in which nothing is wrong.
+#[test]
+fn events_without_the_bodies_that_detections_ask_for_are_counted() {
+    let starved = |resource: &str, sent: &Value| {
+        let mut engine = Engine::new(DETECTIONS);
+        let event = json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "verb": "create",
+            "objectRef": {"resource": resource, "namespace": "web", "name": "x"},
+            "responseStatus": {"code": 201}, "requestObject": sent,
+        });
+        each(event.to_string().as_bytes(), &mut |found| {
+            let Found::Event(event) = found else { panic!("{found:?}") };
+            engine.judge(event, &mut Vec::new());
+        });
+        engine.starved()
+    };
+    assert_eq!(starved("pods", &Value::Null), 1);
+    assert_eq!(starved("pods", &json!({"spec": {}})), 0);
+    assert_eq!(starved("secrets", &Value::Null), 0);
+    assert_eq!(starved("nodes", &Value::Null), 0);
+}
+
 #[test]
 fn a_request_that_goes_on_is_found_once_and_a_copy_of_its_name_hides_nobody() {
     let exec = |stage: &str, user: &str| {

@@ -20,8 +20,9 @@ use crate::cli::{Fault, print};
 /// Judge recorded audit logs: name what is suspicious in them
 ///
 /// Reads what API servers write, and what EKS (CloudWatch), GKE and AKS make of it, plain or compressed by
-/// gzip. A line that cannot be judged is counted and told with its place. `ringfort explain
-/// detect/DETECTION` says of each finding why it is one and what to do.
+/// gzip. A line that cannot be judged is counted and told with its place, and so are events that were logged
+/// without the bodies that detections ask for. `ringfort explain detect/DETECTION` says of each finding why it
+/// is one and what to do.
 ///
 /// Exit codes: 0 nothing was found, 1 something was, 2 usage, or a log cannot be read, 3 something could not
 /// be judged.
@@ -81,12 +82,13 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
             finding: one.finding,
         })
         .collect();
-    let report = Report::new(&read, told, asked.len(), engine.forgotten());
+    let report = Report::new(&read, told, asked.len(), &engine);
     print(&match args.format {
         Format::Json => json(&report)?,
         Format::Text => report.text(),
     });
-    Ok(ExitCode::from(match (report.findings.is_empty(), read.is_blind()) {
+    let is_blind = read.is_blind() || report.starved > 0;
+    Ok(ExitCode::from(match (report.findings.is_empty(), is_blind) {
         (false, _) => 1,
         (true, true) => 3,
         (true, false) => 0,
@@ -106,6 +108,8 @@ struct Report<'r> {
     unjudged: u64,
     /// The first of what could not be judged.
     first_unjudged: &'r [Unjudged],
+    /// Events without the bodies that detections asked for.
+    starved: u64,
     /// How often something was forgotten for want of room, so that something that takes many events may have
     /// been missed.
     forgotten: u64,
@@ -123,7 +127,7 @@ struct Listed {
 const VERSION: u32 = 1;
 
 impl<'r> Report<'r> {
-    fn new(read: &'r Told, findings: Vec<Listed>, detections: usize, forgotten: u64) -> Self {
+    fn new(read: &'r Told, findings: Vec<Listed>, detections: usize, engine: &Engine) -> Self {
         Self {
             version: VERSION,
             detections,
@@ -132,7 +136,8 @@ impl<'r> Report<'r> {
             findings,
             unjudged: read.unjudged,
             first_unjudged: &read.first,
-            forgotten,
+            starved: engine.starved(),
+            forgotten: engine.forgotten(),
         }
     }
 
@@ -157,6 +162,12 @@ impl<'r> Report<'r> {
         ));
         if self.other_entries > 0 {
             text.push_str(&format!("; of other services {}", self.other_entries));
+        }
+        if self.starved > 0 {
+            text.push_str(&format!(
+                "; without the bodies that detections ask for {}",
+                self.starved
+            ));
         }
         if self.forgotten > 0 {
             text.push_str(&format!("; forgotten for want of room {}", self.forgotten));
