@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what CI has no time for.
 
+mod audit;
 mod check;
 mod conformance;
 mod create;
@@ -23,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench sabotage [ARGUMENTS, see bench sabotage --help]
        cargo xtask bench netpol [lab, see bench netpol --help]
        cargo xtask bench check
+       cargo xtask bench audit
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
@@ -34,6 +36,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"prove", rest)) => prove::task(workspace, rest),
         Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
         Some((&"netpol", rest)) => netpol::task(workspace, rest),
+        Some((&"audit", rest)) => audit::task(workspace, rest),
         Some((&"kube-bench", rest)) => kube_bench::task(workspace, rest),
         Some((&"check", rest)) => check::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../../../fuzz/laws/audit.rs"]
+mod audit;
 #[path = "../../../fuzz/laws/frames.rs"]
 mod frames;
 #[path = "../../../fuzz/laws/journal.rs"]
@@ -77,6 +79,11 @@ impl Chance {
 #[test]
 fn any_text_is_a_spec_or_a_report() {
     check("spec", spec::holds);
+}
+
+#[test]
+fn any_bytes_are_events_or_faults() {
+    check("audit", audit::holds);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::source::{Line, Source, is_only_tests};
 
 /// Where nothing may act.
 const PURE: &[&str] = &[
+    "crates/audit/src",
     "crates/model/src",
     "crates/spec/src",
     "crates/facts/src",

@@ -3,9 +3,12 @@
 mod proof;
 mod sabotage;
 
+use std::sync::LazyLock;
+
+use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::policy::{Policy, compile};
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
-use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Component, Draft, Mount};
@@ -36,7 +39,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     draft.control_planes(|at| {
         at.directory(paths::AUDIT, CLOSED, Owner::ROOT);
         at.directory(paths::LOGS, CLOSED, Owner::ROOT);
-        at.yaml(&policy, &written());
+        at.yaml(&policy, &POLICY.value());
         let api = Component::ApiServer;
         at.mount(api, paths::AUDIT, Mount::Reads);
         at.mount(api, paths::LOGS, Mount::Writes);
@@ -48,211 +51,45 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
-fn written() -> Value {
-    let rules: Vec<Value> = RULES.iter().map(Rule::write).collect();
-    json!({
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived"],
-        "omitManagedFields": true,
-        "rules": rules,
-    })
-}
-
-/// One rule of the policy: the first that fits a request decides.
-#[derive(Clone, Copy)]
-pub struct Rule {
-    /// Why it is so.
-    pub why: &'static str,
-    /// How much is written down.
-    pub level: &'static str,
-    users: &'static [&'static str],
-    groups: &'static [&'static str],
-    verbs: &'static [&'static str],
-    resources: &'static [(&'static str, &'static [&'static str])],
-    namespaces: &'static [&'static str],
-    paths: &'static [&'static str],
-}
-
-impl Rule {
-    fn write(&self) -> Value {
-        let mut rule = json!({"level": self.level});
-        let lists = [
-            ("users", self.users),
-            ("userGroups", self.groups),
-            ("verbs", self.verbs),
-            ("namespaces", self.namespaces),
-            ("nonResourceURLs", self.paths),
-        ];
-        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-            rule[name] = json!(list);
-        }
-        if !self.resources.is_empty() {
-            let resource = |(group, names): &(&str, &[&str])| match names {
-                [] => json!({"group": group}),
-                names => json!({"group": group, "resources": names}),
-            };
-            rule["resources"] = self.resources.iter().map(resource).collect();
-        }
-        rule
-    }
-}
-
-const ANY: Rule = Rule {
-    why: "",
-    level: "Metadata",
-    users: &[],
-    groups: &[],
-    verbs: &[],
-    resources: &[],
-    namespaces: &[],
-    paths: &[],
-};
-
-/// The rules. Each at level `None` is a blind spot: it names the one who asks and what for, so that
-/// nobody else hides in it.
-pub const RULES: &[Rule] = &[
-    Rule {
-        why: "kube-proxy follows Services all the time",
-        level: "None",
-        users: &["system:kube-proxy"],
-        verbs: &["watch"],
-        resources: &[("", &["endpoints", "services"]), ("discovery.k8s.io", &["endpointslices"])],
-        ..ANY
-    },
-    Rule {
-        why: "each kubelet reads its own node every few seconds",
-        level: "None",
-        groups: &["system:nodes"],
-        verbs: &["get"],
-        resources: &[("", &["nodes", "nodes/status"])],
-        ..ANY
-    },
-    Rule {
-        why: "each kubelet renews its lease every ten seconds",
-        level: "None",
-        groups: &["system:nodes"],
-        verbs: &["get", "update"],
-        resources: &[("coordination.k8s.io", &["leases"])],
-        namespaces: &["kube-node-lease"],
-        ..ANY
-    },
-    Rule {
-        why: "servers, controllers and schedulers renew their leases every few seconds",
-        level: "None",
-        users: &["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"],
-        verbs: &["get", "update"],
-        resources: &[("coordination.k8s.io", &["leases"])],
-        namespaces: &["kube-system"],
-        ..ANY
-    },
-    Rule {
-        why: "API servers read namespaces for themselves",
-        level: "None",
-        users: &["system:apiserver"],
-        verbs: &["get"],
-        resources: &[("", &["namespaces", "namespaces/status", "namespaces/finalize"])],
-        ..ANY
-    },
-    Rule {
-        why: "health is asked for every second, by anybody",
-        level: "None",
-        verbs: &["get"],
-        paths: &["/healthz*", "/livez*", "/readyz*"],
-        ..ANY
-    },
-    Rule {
-        why: "events are many, and tell of what other requests did",
-        level: "None",
-        resources: &[("", &["events"]), ("events.k8s.io", &["events"])],
-        ..ANY
-    },
-    Rule {
-        why: "bodies hold secrets",
-        level: "Metadata",
-        resources: &[
-            ("", &["secrets", "configmaps", "serviceaccounts/token"]),
-            ("authentication.k8s.io", &["tokenreviews"]),
-        ],
-        ..ANY
-    },
-    Rule {
-        why: "what was run in whose container is the first question after a break-in",
-        level: "Request",
-        resources: &[(
-            "",
-            &[
-                "nodes/proxy",
-                "pods/attach",
-                "pods/exec",
-                "pods/portforward",
-                "pods/proxy",
-                "services/proxy",
-            ],
-        )],
-        ..ANY
-    },
-    Rule {
-        why: "kubelets report on their pods all the time; answers repeat the whole object",
-        level: "Request",
-        groups: &["system:nodes"],
-        verbs: &["update", "patch"],
-        resources: &[("", &["nodes/status", "pods/status"])],
-        ..ANY
-    },
-    Rule {
-        why: "who read what is enough",
-        level: "Metadata",
-        verbs: &["get", "list", "watch"],
-        ..ANY
-    },
-    Rule {
-        why: "what was changed, and what came of it",
-        level: "RequestResponse",
-        resources: &[
-            ("", &[]),
-            ("admissionregistration.k8s.io", &[]),
-            ("apiextensions.k8s.io", &[]),
-            ("apiregistration.k8s.io", &[]),
-            ("apps", &[]),
-            ("authorization.k8s.io", &[]),
-            ("autoscaling", &[]),
-            ("batch", &[]),
-            ("certificates.k8s.io", &[]),
-            ("networking.k8s.io", &[]),
-            ("node.k8s.io", &[]),
-            ("policy", &[]),
-            ("rbac.authorization.k8s.io", &[]),
-            ("scheduling.k8s.io", &[]),
-            ("storage.k8s.io", &[]),
-        ],
-        ..ANY
-    },
-    Rule { why: "objects of others may hold secrets", level: "Metadata", ..ANY },
-];
+/// What is written down: what the detections need, and who did what of everything else but a few things.
+static POLICY: LazyLock<Policy> = LazyLock::new(|| compile(DETECTIONS));
 
 #[cfg(test)]
 mod tests {
-    use super::RULES;
+    use ringfort_audit::event::Level;
+    use ringfort_audit::policy::Request;
+
+    use super::POLICY;
 
     #[test]
     fn every_blind_spot_is_narrow_and_every_rule_has_a_reason() {
-        for rule in RULES {
+        for rule in &POLICY.rules {
             assert!(!rule.why.is_empty());
             let asks_for = !rule.resources.is_empty() || !rule.paths.is_empty();
-            assert!(rule.level != "None" || asks_for, "{}", rule.why);
+            assert!(rule.level != Level::None || asks_for, "{}", rule.why);
         }
     }
 
     #[test]
     fn bodies_of_secrets_are_never_written() {
-        let place = |what: &str| {
-            let names =
-                |r: &&super::Rule| r.resources.iter().any(|(_, names)| names.contains(&what));
-            RULES.iter().find(names).map(|rule| rule.level)
-        };
-        for secret in ["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"] {
-            assert_eq!(place(secret), Some("Metadata"), "{secret}");
+        for (group, resource) in [
+            ("", "secrets"),
+            ("", "configmaps"),
+            ("", "serviceaccounts/token"),
+            ("authentication.k8s.io", "tokenreviews"),
+        ] {
+            for verb in ["get", "list", "create", "update", "patch", "delete"] {
+                let request = Request {
+                    user: "eve",
+                    groups: &[],
+                    verb,
+                    group,
+                    resource,
+                    namespace: "web",
+                    path: "",
+                };
+                assert_eq!(POLICY.level(&request), Level::Metadata, "{verb} {resource}");
+            }
         }
     }
 }

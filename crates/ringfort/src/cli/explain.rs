@@ -8,6 +8,8 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
+use ringfort_audit::detection::{ATTACK, Detection, Need, Of, Who};
+use ringfort_audit::detections::{self, DETECTIONS};
 use ringfort_check::benchmark;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
@@ -20,11 +22,12 @@ use super::{Fault, coverage, print};
 /// Explain a control: why it is kept, when, how, and what managed clusters do
 ///
 /// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
-/// `ringfort check` asks of manifests. Without a name it lists every control; by the name cis-2.0.1 it shows
-/// which control answers for which recommendation of that benchmark.
+/// `ringfort check` asks of manifests, or what `ringfort audit test` looks for in logs. Without a name it
+/// lists them all; by the name cis-2.0.1 it shows which control answers for which recommendation of that
+/// benchmark.
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// The control, such as access/pod-security
+    /// The control, such as access/pod-security or detect/exec
     control: Option<String>,
     /// Write JSON
     #[arg(long)]
@@ -50,17 +53,22 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
 enum Known {
     Control(&'static Control),
     Guideline(&'static Guideline),
+    Detection(&'static Detection),
 }
 
 impl Known {
     fn find(id: &str) -> Option<Self> {
-        find(id).map(Self::Control).or_else(|| guidelines::find(id).map(Self::Guideline))
+        find(id)
+            .map(Self::Control)
+            .or_else(|| guidelines::find(id).map(Self::Guideline))
+            .or_else(|| detections::find(id).map(Self::Detection))
     }
 
     fn page(&self) -> String {
         match self {
             Self::Control(control) => page(control),
             Self::Guideline(guideline) => guideline_page(guideline),
+            Self::Detection(detection) => detection_page(detection),
         }
     }
 
@@ -68,13 +76,16 @@ impl Known {
         match self {
             Self::Control(control) => Explained::of(control),
             Self::Guideline(guideline) => Explained::of_guideline(guideline),
+            Self::Detection(detection) => Explained::of_detection(detection),
         }
     }
 }
 
 fn unknown(id: &str) -> String {
     let guidelines = GUIDELINES.iter().map(|guideline| guideline.id);
-    let ids: Vec<&str> = CATALOGUE.iter().map(|control| control.id).chain(guidelines).collect();
+    let found = DETECTIONS.iter().map(|detection| detection.id);
+    let made = CATALOGUE.iter().map(|control| control.id);
+    let ids: Vec<&str> = made.chain(guidelines).chain(found).collect();
     let way_out = match nearest(id, &ids) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`ringfort explain` lists what there is".to_owned(),
@@ -92,6 +103,9 @@ fn table() -> Table {
     }
     for guideline in GUIDELINES {
         table.add_row([guideline.id, guideline.title, "of manifests"]);
+    }
+    for detection in DETECTIONS {
+        table.add_row([detection.id, detection.title, "in logs"]);
     }
     table
 }
@@ -121,6 +135,41 @@ fn guideline_page(guideline: &Guideline) -> String {
     let judged = "Judged of manifests by `ringfort check`.";
     let page = format!("# {id}\n\n{title}.\n\nSeverity: {severity}. {judged}\n\n{}\n", doc.trim());
     page + &references(refs)
+}
+
+/// One detection as a page of Markdown.
+fn detection_page(detection: &Detection) -> String {
+    let Detection { id, title, severity, because, attack, needs, doc, .. } = detection;
+    let techniques = attack.join(", ");
+    let needs: String = needs.iter().map(needed).collect();
+    format!(
+        "# {id}\n\n{title}.\n\nSeverity: {severity}, since {because}. ATT&CK {ATTACK}: {techniques}.\n\n{}\n\n\
+         ## Needs\n\n{needs}",
+        doc.trim()
+    )
+}
+
+/// What a detection needs to be logged, as an item of a list.
+fn needed(need: &Need) -> String {
+    let who = match need.who {
+        Who::Anyone => "anyone",
+        Who::Others => "anyone but the cluster's components",
+        Who::Anonymous => "those without a name",
+    };
+    let of = match need.of {
+        Of::Anything => "anything but the paths of health".to_owned(),
+        Of::AnyResource => "any resource".to_owned(),
+        Of::Paths(paths) => paths.join(", "),
+        Of::Resources(all) => {
+            let name = |(group, resource): &(&str, &str)| match *group {
+                "" => (*resource).to_owned(),
+                group => format!("{resource}.{group}"),
+            };
+            all.iter().map(name).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let verbs = if need.verbs.is_empty() { "any verb".to_owned() } else { need.verbs.join(", ") };
+    format!("- {} of {verbs} by {who}: {of}\n", need.level)
 }
 
 fn references(refs: &[Ref]) -> String {
@@ -164,7 +213,7 @@ struct Listed {
     id: &'static str,
     title: &'static str,
     severity: Severity,
-    /// What it holds of: `cluster` or `manifests`.
+    /// What it holds of: `cluster`, `manifests` or `logs`.
     of: &'static str,
     /// Whether it is shown by behaviour.
     proved: bool,
@@ -174,7 +223,8 @@ impl Catalogue {
     fn of_all() -> Self {
         let made = CATALOGUE.iter().map(|control| Listed::of(control));
         let asked = GUIDELINES.iter().map(|guideline| Listed::of_guideline(guideline));
-        Self { version: VERSION, controls: made.chain(asked).collect() }
+        let found = DETECTIONS.iter().map(|detection| Listed::of_detection(detection));
+        Self { version: VERSION, controls: made.chain(asked).chain(found).collect() }
     }
 }
 
@@ -188,6 +238,11 @@ impl Listed {
     fn of_guideline(guideline: &Guideline) -> Self {
         let Guideline { id, title, severity, .. } = guideline;
         Self { id, title, severity: *severity, of: "manifests", proved: false }
+    }
+
+    fn of_detection(detection: &Detection) -> Self {
+        let Detection { id, title, severity, .. } = detection;
+        Self { id, title, severity: *severity, of: "logs", proved: false }
     }
 }
 
@@ -216,6 +271,13 @@ impl Explained {
         let references = guideline.refs.iter().map(Ref::to_string).collect();
         let listed = Listed::of_guideline(guideline);
         Self { version: VERSION, listed, waived: None, references, doc: guideline.doc }
+    }
+
+    fn of_detection(detection: &Detection) -> Self {
+        let technique = |id: &&str| format!("MITRE ATT&CK {ATTACK} {id}");
+        let references = detection.attack.iter().map(technique).collect();
+        let listed = Listed::of_detection(detection);
+        Self { version: VERSION, listed, waived: None, references, doc: detection.doc }
     }
 }
 

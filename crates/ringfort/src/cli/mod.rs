@@ -1,6 +1,7 @@
 //! The command line: one file for each command, holding its arguments and its output. A command
 //! calls a room and shows what came back; it never does the work itself.
 
+mod audit;
 mod break_glass;
 mod bundle;
 mod canaries;
@@ -64,6 +65,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
     Netpol(netpol::NetpolArgs),
+    Audit(audit::AuditArgs),
     Node(node::NodeArgs),
     Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
@@ -92,6 +94,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Keys(args) => keys::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Netpol(args) => netpol::run(args),
+        Command::Audit(args) => audit::run(&args),
         Command::Node(args) => node::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Render(args) => render::run(&args),

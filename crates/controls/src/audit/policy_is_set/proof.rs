@@ -3,10 +3,12 @@
 
 use serde_json::{Value, json};
 
+use ringfort_audit::event::Level;
+use ringfort_audit::policy::Rule;
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, TokenWish, Transcript};
 use ringfort_model::name::NodeName;
 
-use super::RULES;
+use super::POLICY;
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Looks at a log before giving up, and the pause between two: a server writes behind the request.
@@ -73,7 +75,7 @@ const KINDS: [Kind; 8] = [
         verb: "get",
         resource: "pods",
         subresource: Some("exec"),
-        level: "Request",
+        level: "Metadata",
         status: None,
     },
     Kind {
@@ -104,7 +106,7 @@ const KINDS: [Kind; 8] = [
         verb: "deletecollection",
         resource: "pods",
         subresource: None,
-        level: "RequestResponse",
+        level: "Metadata",
         status: None,
     },
     Kind {
@@ -207,7 +209,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 }
 
 fn said(scene: &Scene) -> String {
-    let blind = RULES.iter().filter(|rule| rule.level == "None").map(|rule| rule.why);
+    let is_quiet = |rule: &&Rule| rule.level == Level::None;
+    let blind = POLICY.rules.iter().filter(is_quiet).map(|rule| rule.why);
     format!(
         "{} kinds of requests stand in the log of each of {} servers, at their levels and without bodies \
          of Secrets; not logged, by decision: {}",

@@ -10,9 +10,9 @@ use super::{case, judge};
 pub(super) const LOGGED: [&str; 8] = [
     "secret get secrets Metadata 200",
     "token create serviceaccounts/token Metadata 404",
-    "exec get pods/exec Request 404",
+    "exec get pods/exec Metadata 404",
     "role create roles RequestResponse 201",
-    "many deletecollection pods RequestResponse 200",
+    "many deletecollection pods Metadata 200",
     "anonymous get configmaps Metadata 401",
     "refused get configmaps Metadata 403",
     "node get secrets Metadata 403",

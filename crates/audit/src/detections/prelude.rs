@@ -1,0 +1,210 @@
+//! What detections say and ask with.
+
+pub(super) use ringfort_model::severity::Severity;
+
+pub(super) use crate::caller::{self, account, is_node, is_system};
+pub(super) use crate::detection::{
+    ANSWERED, Burst, Detection, First, Judge, Need, Of, Reuse, Then, Who,
+};
+pub(super) use crate::engine::matches;
+pub(super) use crate::event::{ANONYMOUS, Level, Stage, Text};
+pub(super) use crate::node::Node;
+pub(super) use crate::scene::{Scene, number};
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::event::Event;
+
+/// What stores an object.
+pub(super) const WRITES: &[&str] = &["create", "update", "patch"];
+/// What changes what is stored.
+pub(super) const CHANGES: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
+
+/// A need to see requests of anyone but the cluster's components.
+pub(super) const fn others(verbs: &'static [&'static str], of: Of, level: Level) -> Need {
+    Need { who: Who::Others, verbs, of, level, stages: ANSWERED }
+}
+
+/// A need to see requests of anyone.
+pub(super) const fn anyone(verbs: &'static [&'static str], of: Of, level: Level) -> Need {
+    Need { who: Who::Anyone, ..others(verbs, of, level) }
+}
+
+/// A need to see requests of those without a name.
+pub(super) const fn anonymous(verbs: &'static [&'static str], of: Of, level: Level) -> Need {
+    Need { who: Who::Anonymous, ..others(verbs, of, level) }
+}
+
+/// Everything that holds a pod.
+pub(super) const POD_RESOURCES: Of = Of::Resources(&[
+    ("", "pods"),
+    ("", "pods/ephemeralcontainers"),
+    ("", "podtemplates"),
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+]);
+/// A need to see pods and templates as they are written.
+pub(super) const POD_WRITTEN: Need = others(WRITES, POD_RESOURCES, Level::RequestResponse);
+/// A need to see who runs commands: the address says which.
+pub(super) const EXEC: Need = others(&[], Of::Resources(&[("", "pods/exec")]), Level::Metadata);
+
+/// Kinds that live in namespaces and are worth listing across all of them.
+pub(super) const NAMESPACED: [&str; 6] =
+    ["configmaps", "deployments", "pods", "rolebindings", "secrets", "serviceaccounts"];
+
+/// What is asked: one number for user, verb, kind and namespace.
+pub(super) fn asked(event: &Event<'_>) -> u64 {
+    let user = &event.actor().username;
+    number(&[user, &event.verb, event.resource(), event.subresource(), event.namespace()])
+}
+
+/// The command that is to be run, as the address has it, decoded as the server does.
+pub(super) fn command(scene: &Scene<'_>) -> Option<String> {
+    let query = scene.event.request_uri.split_once('?').map_or("", |(_, query)| query);
+    let parts = query.split('&').filter_map(|part| part.split_once('='));
+    let mut words: Vec<String> = parts
+        .filter(|(key, _)| decoded(key) == "command")
+        .map(|(_, value)| decoded(value))
+        .collect();
+    if words.is_empty() {
+        words = scene.sent()?.at("command").texts().map(str::to_owned).collect();
+    }
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Decodes what an address has in percents.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |of: u8| char::from(of).to_digit(16);
+        let pair = match bytes[at..] {
+            [b'%', high, low, ..] => hex(high).zip(hex(low)),
+            _ => None,
+        };
+        match (bytes[at], pair) {
+            (_, Some((high, low))) => {
+                out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+                at += 2;
+            }
+            (b'+', None) => out.push(b' '),
+            (byte, None) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Whether words are what shells to the outside are made of.
+pub(super) fn is_reverse_shell(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    let is_netcat = ["nc ", "ncat ", "netcat "].iter().any(|tool| words.contains(tool));
+    words.contains("/dev/tcp/")
+        || words.contains("/dev/udp/")
+        || (is_netcat
+            && [" -e", " -c", "mkfifo", "| sh", "|sh", "/bin/sh", "/bin/bash"]
+                .iter()
+                .any(|it| words.contains(it)))
+        || (words.contains("socat ") && words.contains("exec:"))
+        || (words.contains("socket") && words.contains("subprocess"))
+        || (words.contains("fsockopen") && words.contains("exec"))
+        || (words.contains("tcpsocket") && words.contains("exec"))
+}
+
+/// Whether an address belongs to no private network.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(it) => {
+            let [first, second, ..] = it.octets();
+            let is_shared = first == 100 && (64..128).contains(&second);
+            !(it.is_private()
+                || it.is_loopback()
+                || it.is_link_local()
+                || it.is_unspecified()
+                || is_shared)
+        }
+        IpAddr::V6(it) => {
+            let is_private = it.is_unique_local() || it.is_unicast_link_local();
+            !(is_private || it.is_loopback() || it.is_unspecified())
+        }
+    }
+}
+
+/// The network of an address that is told apart from others: /16, or /48 of IPv6.
+pub(super) fn network(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(it) => u64::from(it.to_bits() >> 16),
+        IpAddr::V6(it) => u64::try_from(it.to_bits() >> 80).unwrap_or_default() | 1 << 48,
+    }
+}
+
+/// Whether a path of a machine, or what lies below it, can be used to take the machine.
+pub(super) fn is_sensitive(path: &str) -> bool {
+    if path.is_empty() {
+        return false;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let path = format!("/{}", parts.join("/"));
+    let below = |path: &str, of: &str| path == of || path.starts_with(&format!("{of}/"));
+    path == "/" || SENSITIVE.iter().any(|known| below(&path, known) || below(known, &path))
+}
+
+const SENSITIVE: [&str; 17] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/opt/cni",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib",
+    "/var/log",
+    "/var/run",
+    "/var/spool/cron",
+];
+
+/// Whether any rule of a role gives one of the verbs of one of the resources; without verbs, any verb.
+pub(super) fn gives(role: &Node<'_>, verbs: &[&str], resources: &[&str]) -> bool {
+    role.at("rules").items().iter().any(|rule| {
+        let is_verb = |verb: &str| verbs.is_empty() || verb == "*" || verbs.contains(&verb);
+        let is_resource = |resource: &str| resource == "*" || resources.contains(&resource);
+        rule.at("verbs").texts().any(is_verb) && rule.at("resources").texts().any(is_resource)
+    })
+}
+
+/// Gives what stands in a request for a certificate.
+pub(super) fn request(encoded: &str) -> Option<Vec<u8>> {
+    let pem = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let body: String =
+        pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    STANDARD.decode(body).ok()
+}
+
+/// Whether bytes hold a name, in one of the alphabets that certificates are written in.
+pub(super) fn holds(bytes: &[u8], name: &str) -> bool {
+    let wide: Vec<u8> = name.bytes().flat_map(|byte| [0, byte]).collect();
+    let within = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    within(name.as_bytes()) || within(&wide)
+}

@@ -1,0 +1,192 @@
+//! Judges events one after the other. A detection is asked about nothing but what it says it needs, so what
+//! the policy is compiled from is what the engine gives it.
+
+mod index;
+mod known;
+mod objects;
+
+use ringfort_model::severity::Severity;
+
+use self::index::Index;
+pub(crate) use self::index::{HEALTH, matches};
+use self::known::{Given, State, Table};
+use self::objects::Objects;
+use crate::caller;
+use crate::detection::{Detection, Judge};
+use crate::event::{Event, Stage};
+use crate::fault::Why;
+use crate::finding::Finding;
+use crate::policy;
+use crate::scene::{Basis, Scene, number};
+
+/// Judges events, and remembers what it needs of those before: within bounds, whatever comes.
+#[derive(Debug)]
+pub struct Engine {
+    detections: Vec<&'static Detection>,
+    index: Index,
+    states: Vec<State>,
+    objects: Objects,
+    /// Requests that were judged when their answers began.
+    begun: Table,
+    given: Given,
+    starved: u64,
+}
+
+impl Engine {
+    /// Begins, with the detections that are asked.
+    pub fn new(detections: &[&'static Detection]) -> Self {
+        let states = detections.iter().map(|detection| State::new(&detection.judge)).collect();
+        Self {
+            detections: detections.to_vec(),
+            index: Index::new(detections),
+            states,
+            objects: Objects::default(),
+            begun: Table::new(BEGUN),
+            given: Given::default(),
+            starved: 0,
+        }
+    }
+
+    /// Judges an event, and adds what was found. Says what of it could not be judged.
+    pub fn judge(&mut self, event: &Event<'_>, found: &mut Vec<Finding>) -> Option<Why> {
+        if self.is_judged_already(event) {
+            return None;
+        }
+        let mut by_component = None;
+        let asked = self.index.asked(event, &mut || {
+            *by_component.get_or_insert_with(|| caller::is_component(&event.user))
+        });
+        if asked.is_empty() {
+            return None;
+        }
+        let resulting = match asked.body {
+            true => self.objects.resulting(event),
+            false => objects::Resulting::default(),
+        };
+        let scene = Scene::new(event, resulting.texts());
+        let (failed, dry) = (event.failed(), is_dry(event));
+        let is_bare = event.request_object.is_none() && event.response_object.is_none();
+        let is_starved = asked.body && !failed && !dry && is_bare && !policy::is_capped(event);
+        self.starved += u64::from(is_starved);
+        for number in asked.numbers() {
+            let detection = self.detections[number];
+            scene.asked.set(false);
+            let said = match &detection.judge {
+                Judge::Each(_) if failed || dry => None,
+                Judge::Each(judge) => judge(&scene),
+                judge => self.states[number].judge(judge, &scene, &mut self.given),
+            };
+            if let Some(said) = said {
+                found.push(Finding::new(detection, event, &said, scene.rests()));
+            }
+        }
+        let fault = scene.fault().map(|why| Why::Body(Box::new(why)));
+        let misfit = resulting.misfit.then_some(Why::Patch);
+        if asked.body && !failed && !dry {
+            let kept = scene.stored();
+            self.objects.keep(event, kept);
+        }
+        fault.or(misfit)
+    }
+
+    /// How many events lacked the bodies that detections asked for, so that these could not judge them. Bodies
+    /// that hold secrets do not count: no policy of ours writes them down.
+    pub fn starved(&self) -> u64 {
+        self.starved
+    }
+
+    /// How often something was forgotten since there was no room for it.
+    pub fn forgotten(&self) -> u64 {
+        self.given.up + self.objects.forgotten()
+    }
+
+    /// A request whose answer goes on has two events that say the same. They are told to be of one request
+    /// by what the server wrote, not by the name that its sender may choose.
+    fn is_judged_already(&mut self, event: &Event<'_>) -> bool {
+        let goes_on = event.response_status.code == 101
+            || &*event.verb == "watch"
+            || !event.subresource().is_empty();
+        if !goes_on || event.stage == Stage::RequestReceived || event.time().is_empty() {
+            return false;
+        }
+        let request = number(&[
+            &event.audit_id,
+            &event.request_uri,
+            &event.user.username,
+            &event.request_received_timestamp,
+        ]);
+        match event.stage {
+            Stage::ResponseStarted => {
+                self.begun.swap(request, 1);
+                false
+            }
+            _ => self.begun.take(request),
+        }
+    }
+}
+
+/// How many requests are remembered whose answers go on.
+const BEGUN: usize = 1 << 12;
+
+/// Whether nothing is stored. Only writes of whole objects are asked so; elsewhere the server does not
+/// listen to the word.
+fn is_dry(event: &Event<'_>) -> bool {
+    let writes =
+        matches!(&*event.verb, "create" | "update" | "patch" | "delete" | "deletecollection");
+    let query = event.request_uri.split_once('?').map_or("", |(_, query)| query);
+    writes && event.subresource().is_empty() && query.split('&').any(|part| part == "dryRun=All")
+}
+
+/// Everything that one file or one server brings, judged line after line.
+#[derive(Debug)]
+pub struct Told {
+    /// What was found.
+    pub finding: Finding,
+    /// How often the same was found.
+    pub times: u64,
+    /// Where it was found first.
+    pub place: crate::lines::Place,
+    /// In which of the logs.
+    pub log: usize,
+}
+
+/// Gives what was found with repeats put together: the same detection, by the same user, on the same
+/// object, with the same words.
+pub fn grouped(
+    found: impl IntoIterator<Item = (usize, crate::lines::Place, Finding)>,
+) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut known = std::collections::BTreeMap::new();
+    for (log, place, finding) in found {
+        let key = number(&[
+            finding.detection,
+            &finding.user,
+            finding.impersonated.as_deref().unwrap_or_default(),
+            &finding.object,
+            &finding.said,
+        ]);
+        match known.get(&key) {
+            Some(at) => {
+                let one: &mut Told = &mut told[*at];
+                one.times += 1;
+            }
+            None => {
+                known.insert(key, told.len());
+                told.push(Told { finding, times: 1, place, log });
+            }
+        }
+    }
+    told
+}
+
+/// Gives the gravest of what was found.
+pub fn gravest(told: &[Told]) -> Option<Severity> {
+    told.iter().map(|one| one.finding.severity).max()
+}
+
+impl Basis {
+    /// Whether the object is known afterwards.
+    pub(crate) fn is_whole(self) -> bool {
+        self != Self::Patch
+    }
+}

@@ -1,0 +1,193 @@
+//! What detections remember from event to event. All of it is bounded: where there is no room, the oldest is
+//! forgotten, and counted.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::detection::{Burst, First, Judge, Reuse, Then};
+use crate::scene::Scene;
+
+/// How many callers or things a detection keeps apart.
+const MOST: usize = 1 << 16;
+/// How many different things are known of one.
+const THINGS: usize = 1 << 10;
+/// How many names are known that must not stand for two things.
+const NAMES: usize = 1 << 16;
+
+/// What was forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) up: u64,
+}
+
+/// What one detection remembers.
+#[derive(Debug)]
+pub(super) enum State {
+    Nothing,
+    Burst(BTreeMap<u64, VecDeque<(i64, u64)>>),
+    First(BTreeMap<u64, Known>),
+    Then(BTreeMap<u64, i64>),
+    Reuse(Table),
+}
+
+/// What is known of one caller.
+#[derive(Debug)]
+pub(super) struct Known {
+    since: i64,
+    things: Vec<u64>,
+}
+
+const SECOND: i64 = 1_000_000;
+
+impl State {
+    pub(super) fn new(judge: &Judge) -> Self {
+        match judge {
+            Judge::Each(_) => Self::Nothing,
+            Judge::Burst(_) => Self::Burst(BTreeMap::new()),
+            Judge::First(_) => Self::First(BTreeMap::new()),
+            Judge::Then(_) => Self::Then(BTreeMap::new()),
+            Judge::Reuse(_) => Self::Reuse(Table::new(NAMES)),
+        }
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        judge: &Judge,
+        scene: &Scene<'_>,
+        given: &mut Given,
+    ) -> Option<String> {
+        match (self, judge) {
+            (Self::Burst(of), Judge::Burst(burst)) => many(of, burst, scene, given),
+            (Self::First(of), Judge::First(first)) => new(of, first, scene, given),
+            (Self::Then(of), Judge::Then(then)) => followed(of, then, scene, given),
+            (Self::Reuse(of), Judge::Reuse(reuse)) => reused(of, reuse, scene),
+            _ => None,
+        }
+    }
+}
+
+fn many(
+    of: &mut BTreeMap<u64, VecDeque<(i64, u64)>>,
+    burst: &Burst,
+    scene: &Scene<'_>,
+    given: &mut Given,
+) -> Option<String> {
+    let (whose, which) = (burst.counts)(scene)?;
+    let now = scene.event.microseconds()?;
+    let since = now - burst.seconds * SECOND;
+    if of.len() >= MOST && !of.contains_key(&whose) {
+        let before = of.len();
+        of.retain(|_, counted| counted.back().is_some_and(|(time, _)| *time >= since));
+        // All of them may be going on: then all begin anew, and that is said.
+        if of.len() >= MOST {
+            of.clear();
+        }
+        given.up += (before - of.len()) as u64;
+    }
+    let counted = of.entry(whose).or_default();
+    // Events may come out of order, so the window is looked for in all.
+    counted.retain(|(time, thing)| *time >= since && *thing != which);
+    counted.push_back((now, which));
+    if counted.len() < burst.many {
+        return None;
+    }
+    counted.clear();
+    Some(format!("{} {} within {} seconds", burst.many, burst.what, burst.seconds))
+}
+
+fn new(
+    of: &mut BTreeMap<u64, Known>,
+    first: &First,
+    scene: &Scene<'_>,
+    given: &mut Given,
+) -> Option<String> {
+    let (whose, which) = (first.of)(scene)?;
+    if let Some(known) = of.get(&whose)
+        && known.things.contains(&which)
+    {
+        return None;
+    }
+    let now = scene.event.microseconds()?;
+    if of.len() >= MOST && !of.contains_key(&whose) {
+        given.up += of.len() as u64;
+        of.clear();
+    }
+    let known = of.entry(whose).or_insert(Known { since: now, things: Vec::new() });
+    if known.things.len() >= THINGS {
+        known.things.remove(0);
+        given.up += 1;
+    }
+    known.things.push(which);
+    (now - known.since >= first.known_seconds * SECOND).then(|| first.said.to_owned())
+}
+
+fn followed(
+    of: &mut BTreeMap<u64, i64>,
+    then: &Then,
+    scene: &Scene<'_>,
+    given: &mut Given,
+) -> Option<String> {
+    let mut said = None;
+    if !of.is_empty()
+        && let Some(whose) = (then.second)(scene)
+        && let Some(time) = of.get(&whose)
+    {
+        let now = scene.event.microseconds()?;
+        let is_soon = (0..=then.seconds * SECOND).contains(&(now - time));
+        said = is_soon.then(|| then.said.to_owned());
+        if said.is_some() {
+            of.remove(&whose);
+        }
+    }
+    if let Some(whose) = (then.first)(scene) {
+        let now = scene.event.microseconds()?;
+        if of.len() >= MOST {
+            let before = of.len();
+            of.retain(|_, time| now - *time <= then.seconds * SECOND);
+            if of.len() >= MOST {
+                of.clear();
+            }
+            given.up += (before - of.len()) as u64;
+        }
+        of.insert(whose, now);
+    }
+    said
+}
+
+fn reused(of: &mut Table, reuse: &Reuse, scene: &Scene<'_>) -> Option<String> {
+    let (name, thing) = (reuse.of)(scene)?;
+    let before = of.swap(name, thing);
+    before.is_some_and(|before| before != thing).then(|| reuse.what.to_owned())
+}
+
+/// Names with what they stand for, in a table of fixed size: a name pushes out another that falls on the
+/// same place.
+#[derive(Debug)]
+pub(super) struct Table(Vec<(u64, u64)>);
+
+impl Table {
+    pub(super) fn new(size: usize) -> Self {
+        Self(vec![(0, 0); size])
+    }
+
+    /// Writes down what a name stands for, and gives what it stood for before.
+    pub(super) fn swap(&mut self, name: u64, thing: u64) -> Option<u64> {
+        let place = self.place(name);
+        let (known, before) = std::mem::replace(place, (name, thing));
+        (known == name).then_some(before)
+    }
+
+    /// Takes a name out, and says whether it was there.
+    pub(super) fn take(&mut self, name: u64) -> bool {
+        let place = self.place(name);
+        let is_known = place.0 == name;
+        if is_known {
+            *place = (0, 0);
+        }
+        is_known
+    }
+
+    fn place(&mut self, name: u64) -> &mut (u64, u64) {
+        let at = usize::try_from(name % self.0.len() as u64).expect("a place in a table");
+        &mut self.0[at]
+    }
+}

@@ -1,0 +1,112 @@
+//! What became of an object: as the server stored it where that was written down, else as it was sent, or as
+//! it was known with a patch laid over it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::event::Event;
+use crate::patch;
+use crate::scene::{Basis, number};
+
+/// How much is remembered of objects.
+const MOST_BYTES: usize = 64 << 20;
+/// An object that is larger is not remembered.
+const LARGEST: usize = 1 << 20;
+
+/// Objects as they were seen last.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    known: BTreeMap<u64, Box<str>>,
+    order: VecDeque<u64>,
+    bytes: usize,
+    forgotten: u64,
+}
+
+/// The texts that an object may be read from, the best first.
+#[derive(Default)]
+pub(super) struct Resulting<'e> {
+    answered: Option<&'e str>,
+    sent: Option<(&'e str, Basis)>,
+    patched: Option<(String, Basis)>,
+    /// Whether a patch did not fit what was known.
+    pub(super) misfit: bool,
+}
+
+impl Resulting<'_> {
+    pub(super) fn texts(&self) -> [Option<(&str, Basis)>; 2] {
+        let answered = self.answered.map(|text| (text, Basis::Stored));
+        let patched = self.patched.as_ref().map(|(text, basis)| (text.as_str(), *basis));
+        [answered, patched.or(self.sent)]
+    }
+}
+
+impl Objects {
+    /// Finds what became of the object of an event.
+    pub(super) fn resulting<'e>(&self, event: &Event<'e>) -> Resulting<'e> {
+        let mut resulting = Resulting {
+            answered: event.response_object.map(|it| it.get()),
+            ..Resulting::default()
+        };
+        let Some(sent) = event.request_object.map(|it| it.get()) else { return resulting };
+        if &*event.verb != "patch" {
+            resulting.sent = Some((sent, Basis::Sent));
+            return resulting;
+        }
+        // An answer may hold no object: its sender chooses its form.
+        let is_answered =
+            resulting.answered.is_some_and(|text| !text.contains("PartialObjectMetadata"));
+        if is_answered {
+            return resulting;
+        }
+        let Ok(patch) = serde_json::from_str(sent) else {
+            resulting.sent = Some((sent, Basis::Patch));
+            return resulting;
+        };
+        let before = self.known.get(&name(event)).and_then(|text| serde_json::from_str(text).ok());
+        let basis = if before.is_some() { Basis::Patched } else { Basis::Patch };
+        let patched = patch::apply(before, &patch).map(|object| (object, basis)).or_else(|_| {
+            resulting.misfit = basis == Basis::Patched;
+            patch::apply(None, &patch).map(|object| (object, Basis::Patch))
+        });
+        match patched {
+            Ok((object, basis)) => resulting.patched = Some((object.to_string(), basis)),
+            Err(_) => resulting.misfit = true,
+        }
+        // A key that stands twice is lost on the way, so what was sent is read as well.
+        if let Err(error) = serde_json::from_str::<crate::node::Node<'_>>(sent)
+            && error.is_data()
+        {
+            (resulting.sent, resulting.patched) = (Some((sent, Basis::Patch)), None);
+        }
+        resulting
+    }
+
+    /// Remembers an object as it is now.
+    pub(super) fn keep(&mut self, event: &Event<'_>, text: Option<&str>) {
+        let is_written = matches!(&*event.verb, "create" | "update" | "patch");
+        let Some(text) = text.filter(|text| is_written && text.len() <= LARGEST) else { return };
+        if event.name().is_empty() {
+            return;
+        }
+        let key = name(event);
+        match self.known.insert(key, text.into()) {
+            Some(before) => self.bytes -= before.len(),
+            None => self.order.push_back(key),
+        }
+        self.bytes += text.len();
+        while self.bytes > MOST_BYTES {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= self.known.remove(&oldest).map_or(0, |text| text.len());
+            self.forgotten += 1;
+        }
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+}
+
+/// A part of an object that holds the whole one is the same object.
+fn name(event: &Event<'_>) -> u64 {
+    let group = event.object_ref.as_ref().map_or("", |of| of.group());
+    number(&[group, event.resource(), event.namespace(), event.name()])
+}

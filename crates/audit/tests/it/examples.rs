@@ -1,0 +1,178 @@
+//! The examples on the page of every detection are what it says they are: found, quiet, or an evasion that is
+//! found all the same.
+//!
+//! Events are abbreviated: what is left out is usual, `of` is `GROUP:RESOURCE NAMESPACE/NAME`, `at` is seconds
+//! after the first, and `repeat` makes many, with their number in the place of `#` and `step` seconds between.
+
+use std::collections::BTreeSet;
+
+use ringfort_audit::detection::Detection;
+use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::engine::Engine;
+use ringfort_audit::envelope::{Found, each};
+use serde_json::{Value, json};
+
+/// Kinds that live beside all namespaces.
+const BESIDE: [&str; 11] = [
+    "apiservices",
+    "certificatesigningrequests",
+    "clusterrolebindings",
+    "clusterroles",
+    "clustertrustbundles",
+    "customresourcedefinitions",
+    "namespaces",
+    "nodes",
+    "persistentvolumes",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+];
+
+#[test]
+fn every_example_is_what_its_page_says() {
+    let mut wrong = Vec::new();
+    let mut counted = [0; 3];
+    for detection in DETECTIONS {
+        let examples = examples(detection);
+        for (place, kind) in ["found", "quiet", "evasion"].into_iter().enumerate() {
+            let of_kind = examples.iter().filter(|(of, _)| *of == kind).count();
+            assert!(of_kind > 0, "{} has no example of {kind}", detection.id);
+            counted[place] += of_kind;
+        }
+        for (kind, text) in examples {
+            let found = judge(DETECTIONS, &events(text));
+            if found.contains(detection.id) != (kind != "quiet") {
+                wrong.push(format!("{} {kind}: {found:?}\n{text}", detection.id));
+            }
+        }
+    }
+    let [found, quiet, evasion] = counted;
+    println!("{} detections: {found} found, {quiet} quiet, {evasion} evasions", DETECTIONS.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a detection is given by the engine is what it says it needs, so an example that is found with its
+/// bodies taken away was not about them.
+#[test]
+fn who_needs_no_body_is_found_without_and_who_needs_one_is_not() {
+    for detection in DETECTIONS {
+        for (_, text) in examples(detection).into_iter().filter(|(kind, _)| *kind == "found") {
+            let bare: Vec<String> =
+                events(text).iter().map(|event| without_bodies(event)).collect();
+            let found = judge(DETECTIONS, &bare).contains(detection.id);
+            assert_eq!(found, !detection.reads_bodies(), "{}", detection.id);
+        }
+    }
+}
+
+#[test]
+fn every_page_has_its_sections_and_every_id_is_its_own() {
+    let ids: BTreeSet<&str> = DETECTIONS.iter().map(|detection| detection.id).collect();
+    assert_eq!(ids.len(), DETECTIONS.len());
+    for detection in DETECTIONS {
+        assert!(detection.id.starts_with("detect/"), "{}", detection.id);
+        assert!(!detection.needs.is_empty() && !detection.attack.is_empty(), "{}", detection.id);
+        for section in ["Why", "Evidence", "False positives", "Response", "Examples"] {
+            assert!(!detection.section(section).is_empty(), "{}: {section}", detection.id);
+        }
+    }
+}
+
+fn examples(detection: &Detection) -> Vec<(&'static str, &'static str)> {
+    let blocks = detection.doc.split("\n```json ").skip(1);
+    blocks.filter_map(|block| block.split("\n```").next()?.split_once('\n')).collect()
+}
+
+fn judge(detections: &[&'static Detection], lines: &[String]) -> BTreeSet<&'static str> {
+    let (mut engine, mut findings) = (Engine::new(detections), Vec::new());
+    for line in lines {
+        each(line.as_bytes(), &mut |found| match found {
+            Found::Event(event) => drop(engine.judge(event, &mut findings)),
+            other => panic!("{other:?}: {line}"),
+        });
+    }
+    findings.iter().map(|finding| finding.detection).collect()
+}
+
+fn without_bodies(line: &str) -> String {
+    let mut event: Value = serde_json::from_str(line).unwrap();
+    event.as_object_mut().unwrap().retain(|key, _| !key.ends_with("Object"));
+    event.to_string()
+}
+
+fn events(text: &str) -> Vec<String> {
+    text.lines().flat_map(repeated).collect()
+}
+
+fn repeated(line: &str) -> Vec<String> {
+    let short: Value = serde_json::from_str(line).unwrap();
+    let times = short["repeat"].as_u64().unwrap_or(1);
+    let (at, step) = (short["at"].as_u64().unwrap_or(0), short["step"].as_u64().unwrap_or(0));
+    (0..times)
+        .map(|number| {
+            // Escapes of a body are a part of what it tests, so that bodies stay as they are written.
+            let line =
+                if times > 1 { line.replace('#', &number.to_string()) } else { line.to_owned() };
+            whole(&line, at + step * number)
+        })
+        .collect()
+}
+
+fn whole(line: &str, at: u64) -> String {
+    let mut event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse",
+        "stage": "ResponseComplete", "auditID": "", "user": {"username": "eve"},
+        "sourceIPs": ["10.1.2.3"], "userAgent": "kubectl/v1.37.0",
+        "requestReceivedTimestamp": format!(
+            "2026-01-{:02}T{:02}:{:02}:{:02}.000001Z",
+            5 + at / 86_400, at / 3_600 % 24, at / 60 % 60, at % 60
+        ),
+        "responseStatus": {"code": 200},
+    });
+    let mut short: Value = serde_json::from_str(line).unwrap();
+    if let Some(of) = short["of"].as_str().map(str::to_owned) {
+        event["objectRef"] = reference(&of);
+    }
+    let fields = short.as_object_mut().unwrap();
+    fields.retain(|key, _| !["at", "of", "repeat", "step"].contains(&key.as_str()));
+    let bodies = ["requestObject", "responseObject"].map(|key| (key, raw(line, key)));
+    for (key, value) in fields {
+        event[key.as_str()] = value.clone();
+    }
+    let mut text = event.to_string();
+    for (key, raw) in bodies {
+        if let Some(raw) = raw {
+            let written = event[key].to_string();
+            text = text.replacen(&format!("\"{key}\":{written}"), &format!("\"{key}\":{raw}"), 1);
+        }
+    }
+    text
+}
+
+/// A body as it is written, escapes and all.
+fn raw(line: &str, key: &str) -> Option<String> {
+    let body = line.split_once(&format!("\"{key}\":"))?.1;
+    let mut values = serde_json::Deserializer::from_str(body).into_iter::<Value>();
+    values.next()?.ok()?;
+    Some(body[..values.byte_offset()].to_owned())
+}
+
+fn reference(of: &str) -> Value {
+    let (group, rest) = of.split_once(':').unwrap();
+    let (resource, place) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
+    let is_beside = BESIDE.contains(&resource) || resource.ends_with("webhookconfigurations");
+    let (namespace, name) = match place.split_once('/') {
+        Some(both) => both,
+        None if is_beside => ("", place),
+        None => (place, ""),
+    };
+    let mut reference = json!({"resource": resource, "apiVersion": "v1"});
+    for (key, value) in
+        [("apiGroup", group), ("subresource", part), ("namespace", namespace), ("name", name)]
+    {
+        if !value.is_empty() {
+            reference[key] = value.into();
+        }
+    }
+    reference
+}

@@ -1,0 +1,126 @@
+//! `ringfort audit who`: what somebody did.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use ringfort_audit::who::{Act, Acts, Story, Subject};
+
+use super::json;
+use super::logs;
+use crate::cli::{Fault, print};
+
+/// Tell what an identity, pod, token or address did, and what was done with tokens that it asked for
+///
+/// The subject is a user such as system:serviceaccount:web:shop, a pod as pod/NAMESPACE/NAME, a credential by
+/// its id as JTI=…, or an address. Tokens that it asked for are followed, and those asked for with them.
+///
+/// Exit codes: 0 well, 2 usage, or a log cannot be read, 3 something could not be judged.
+#[derive(Args)]
+pub struct WhoArgs {
+    /// Whose doings
+    subject: String,
+    /// Logs, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people: a line for each thing that was done, repeats counted
+    Text,
+    /// An object: everything that was done, one by one
+    Json,
+}
+
+/// Runs the command.
+pub fn run(args: &WhoArgs) -> Result<ExitCode, Fault> {
+    let mut acts = Acts::default();
+    let read = logs::read(&args.files, &mut |_, _, event, _| {
+        acts.add(event);
+        None
+    })?;
+    read.tell();
+    let story = acts.of(&Subject::read(&args.subject));
+    print(&match args.format {
+        Format::Json => json(&Told { version: VERSION, unjudged: read.unjudged, story: &story })?,
+        Format::Text => text(&args.subject, &story),
+    });
+    Ok(ExitCode::from(if read.is_blind() { 3 } else { 0 }))
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Told<'s> {
+    version: u32,
+    unjudged: u64,
+    #[serde(flatten)]
+    story: &'s Story,
+}
+
+fn text(subject: &str, story: &Story) -> String {
+    let mut text = format!("{subject}: {} requests\n", story.own.len());
+    text.push_str(&lines(&story.own));
+    if !story.credentials.is_empty() {
+        text.push_str("credentials, and where each was used\n");
+    }
+    for (id, sources) in &story.credentials {
+        let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+        text.push_str(&format!("  {id}: {}\n", sources.join(", ")));
+    }
+    if !story.inherited.is_empty() {
+        let count = story.inherited.len();
+        text.push_str(&format!("with tokens that it asked for: {count} requests\n"));
+        text.push_str(&lines(&story.inherited));
+    }
+    text
+}
+
+/// A line for each thing that was done, in the order in which it was done first.
+fn lines(acts: &[Act]) -> String {
+    let mut order: Vec<(&Act, u64)> = Vec::new();
+    let mut known = BTreeMap::new();
+    for act in acts {
+        let key = (
+            &act.user,
+            &act.impersonated,
+            &act.source,
+            &act.verb,
+            &act.object,
+            act.code,
+            &act.issued,
+        );
+        let at = *known.entry(key).or_insert_with(|| {
+            order.push((act, 0));
+            order.len() - 1
+        });
+        order[at].1 += 1;
+    }
+    order.iter().map(|(act, times)| line(act, *times)).collect()
+}
+
+fn line(act: &Act, times: u64) -> String {
+    let time = if act.time.is_empty() { "(no time)" } else { &act.time };
+    let mut line = format!("  {time} {}", act.user);
+    if let Some(user) = &act.impersonated {
+        line.push_str(&format!(" as {user}"));
+    }
+    if let Some(pod) = &act.pod {
+        line.push_str(&format!(" with the token of pod {pod}"));
+    }
+    line.push_str(&format!(" from {}: {} {}: {}", act.source, act.verb, act.object, act.code));
+    if let Some(token) = &act.issued {
+        line.push_str(&format!(", was given the token {token}"));
+    }
+    if times > 1 {
+        line.push_str(&format!(" ({times} times)"));
+    }
+    line.chars().filter(|letter| !letter.is_control()).collect::<String>() + "\n"
+}
