@@ -160,18 +160,25 @@ fn healthy(lab: &Lab<'_>) -> Result<()> {
     Err(Failure::findings(format!("the healthy cluster is not proved: {}", last.join("; "))))
 }
 
-/// The controls of which there is nothing to show on these machines.
+/// The controls of which there is nothing to show on these machines, or which are waived there.
 fn spared(lab: &Lab<'_>) -> Result<BTreeSet<String>> {
     let path = lab.ground.directory.join("up.jsonl");
     let events = fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
-    Ok(of(&events, "not-applicable"))
+    let is_waived = |event: &Value| event["event"] == "waiver" && event["holds"] == true;
+    let waived = controls(&events, is_waived);
+    Ok(of(&events, "not-applicable").union(&waived).cloned().collect())
 }
 
 /// The controls of one verdict.
 fn of(events: &str, verdict: &str) -> BTreeSet<String> {
+    controls(events, |event| event["event"] == "proof" && event["verdict"] == verdict)
+}
+
+/// The controls that such events name.
+fn controls(events: &str, is_such: impl Fn(&Value) -> bool) -> BTreeSet<String> {
     let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     events
-        .filter(|event| event["event"] == "proof" && event["verdict"] == verdict)
+        .filter(is_such)
         .filter_map(|event| event["control"].as_str().map(str::to_owned))
         .collect()
 }
