@@ -93,6 +93,11 @@ pub fn next(standing: &Standing<'_>) -> Next {
     }
 }
 
+/// What all members that answer say; none where they disagree, or none answers.
+pub fn agreed_members(lists: &BTreeMap<NodeName, Option<Vec<Member>>>) -> Vec<Member> {
+    agreed(lists).and_then(Result::ok).unwrap_or_default()
+}
+
 /// Members do not list the same members.
 struct Disagreement;
 

@@ -220,6 +220,7 @@ impl Operator {
                 self.enrolment.waits = Waits::Nothing;
             }
             Outcome::Failed { why } if self.enrolment.tries >= MOST_TRIES => {
+                let why = self.with_the_silent(why);
                 self.fail(&node, &step.item, &step.by, &why);
                 self.enrolment.waits = Waits::Over;
             }
@@ -227,6 +228,28 @@ impl Operator {
                 self.enrolment.tries += 1;
                 self.enrolment.waits = Waits::Pause(now + pause(self.enrolment.tries));
             }
+        }
+    }
+}
+
+impl Operator {
+    /// Adds whom no member hears, since etcd changes nothing until they speak, and does not name them.
+    fn with_the_silent(&self, why: String) -> String {
+        let machines = &self.mission.blueprint.machines;
+        let places = || machines.iter().map(|(node, machine)| (node, machine.address));
+        let members = membership::agreed_members(&self.enrolment.lists);
+        let silent = members.iter().filter(|member| member.unheard);
+        let silent: Vec<&str> = silent
+            .filter_map(|it| membership::node_of(it, places()))
+            .map(NodeName::as_str)
+            .collect();
+        match silent.as_slice() {
+            [] => why,
+            silent => format!(
+                "{why}: no member of etcd hears {}; start it again, or exchange it for another machine in \
+                 cluster.yaml",
+                silent.join(", ")
+            ),
         }
     }
 }

@@ -522,25 +522,44 @@ fn what_read_a_file_that_is_put_right_starts_anew_one_at_a_time() {
     assert_eq!(changes(run.report()), ["a file:/audit", "b file:/audit"]);
 }
 
-/// Looks ahead at the membership of control planes, of which the first holds data or none does.
-fn foreseen(names: &[&str], has_data: bool) -> Run {
+/// Begins with control planes of a known cluster that were not looked at yet.
+fn control_planes(goal: Goal, names: &[&str]) -> Run {
     let machines: Vec<(&str, Items)> = names.iter().map(|name| (*name, Vec::new())).collect();
-    let mut run = Run::new(Goal::Foresee, &machines);
+    let mut run = Run::new(goal, &machines);
     let mission = &mut run.operator.mission;
     mission.circumstances.known = true;
     for (machine, last) in mission.blueprint.machines.values_mut().zip(1..) {
         machine.role = Role::ControlPlane;
         machine.address = [10, 0, 0, last].into();
     }
+    run
+}
+
+/// Shows a control plane that holds etcd's data or none.
+fn show(run: &mut Run, name: &str, etcd_data: bool) {
+    let cluster = etcd_data.then(|| "c".to_owned());
+    let seen = Seen { etcd_data, cluster, ..Seen::default() };
+    run.tell(Input::Observed { node: node(name), seen });
+}
+
+/// Looks ahead at the membership of control planes, of which the first holds data or none does.
+fn foreseen(names: &[&str], has_data: bool) -> Run {
+    let mut run = control_planes(Goal::Foresee, names);
     for name in names {
-        let etcd_data = has_data && *name == names[0];
-        let cluster = etcd_data.then(|| "c".to_owned());
-        run.tell(Input::Observed {
-            node: node(name),
-            seen: Seen { etcd_data, cluster, ..Seen::default() },
-        });
+        show(&mut run, name, has_data && *name == names[0]);
     }
     run
+}
+
+/// The member of a control plane, by its place among them.
+fn member(place: u8, unheard: bool) -> Member {
+    Member {
+        id: place.to_string(),
+        name: place.to_string(),
+        peer_urls: vec![format!("https://10.0.0.{place}:2380")],
+        learner: false,
+        unheard,
+    }
 }
 
 #[test]
@@ -556,15 +575,30 @@ fn the_beginning_of_a_cluster_is_foreseen_without_a_step() {
 fn who_joins_is_foreseen_with_its_vote() {
     let mut run = foreseen(&["a", "b"], true);
     assert!(matches!(run.other.last(), Some(Effect::Members { .. })), "{:?}", run.other);
-    let peer_urls = vec!["https://10.0.0.1:2380".to_owned()];
-    let member = Member {
-        id: "1".to_owned(),
-        name: "a".to_owned(),
-        peer_urls,
-        learner: false,
-        unheard: false,
-    };
-    run.tell(Input::Members { node: node("a"), members: Some(vec![member]) });
+    run.tell(Input::Members { node: node("a"), members: Some(vec![member(1, false)]) });
     assert!(run.sent().is_empty(), "looking ahead does nothing");
     assert_eq!(changes(run.report()), ["a serving:etcd", "b serving:etcd"]);
+}
+
+#[test]
+fn a_change_that_etcd_refuses_names_whom_nobody_hears() {
+    let mut run = control_planes(Goal::Membership, &["a", "b", "c"]);
+    show(&mut run, "a", true);
+    show(&mut run, "b", true);
+    show(&mut run, "c", false);
+    let members = vec![member(1, false), member(2, true)];
+    while !matches!(run.other.last(), Some(Effect::Finish(_))) {
+        let waits = run.sent.keys().next().cloned();
+        match (run.other.pop(), waits) {
+            (Some(Effect::Members { node }), _) => {
+                let members = (node.as_str() == "a").then(|| members.clone());
+                run.tell(Input::Members { node, members });
+            }
+            (Some(Effect::Remember(remember)), _) => run.tell(Input::Remembered(remember)),
+            (_, Some(step)) => run.fail(&step),
+            (_, None) => run.sleep(10_000),
+        }
+    }
+    let failed: Vec<String> = run.report().failures.iter().map(|it| it.why.clone()).collect();
+    assert!(failed.iter().any(|why| why.contains("hears b;")), "{failed:?}");
 }
