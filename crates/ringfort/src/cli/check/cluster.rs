@@ -55,6 +55,7 @@ fn unseen(name: String, why: String) -> MachineFacts {
         below: BTreeMap::new(),
         certificates: BTreeMap::new(),
         kernel: BTreeMap::new(),
+        audit: None,
     }
 }
 
