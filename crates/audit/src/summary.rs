@@ -94,7 +94,8 @@ impl Summary {
 fn caller(event: &Event<'_>) -> Caller {
     let user = &event.user;
     let acted = [Some(user), event.impersonated_user.as_ref()];
-    let is_master = acted.iter().flatten().any(|it| it.groups.iter().any(|group| &**group == MASTERS));
+    let is_master =
+        acted.iter().flatten().any(|it| it.groups.iter().any(|group| &**group == MASTERS));
     let agent = event.user_agent.split(['/', ' ']).next().unwrap_or_default();
     Caller {
         user: user.username.to_string(),
@@ -134,7 +135,10 @@ mod tests {
         let id = "authentication.kubernetes.io/credential-id";
         let ann = json!({"username": "ann", "groups": ["system:masters"], "extra": {id: ["X509SHA256=ab"]}});
         summary.add(&event(&ann, &json!({})));
-        summary.add(&event(&ann, &json!({"requestReceivedTimestamp": "2026-11-27T09:00:00.000000Z", "verb": "list"})));
+        summary.add(&event(
+            &ann,
+            &json!({"requestReceivedTimestamp": "2026-11-27T09:00:00.000000Z", "verb": "list"}),
+        ));
         let pod = json!({"username": "system:serviceaccount:a:b", "extra": {
             id: ["JTI=1"], "authentication.kubernetes.io/pod-name": ["p"]}});
         summary.add(&event(&pod, &json!({"sourceIPs": ["::1"]})));
@@ -152,7 +156,8 @@ mod tests {
     #[test]
     fn somebody_who_acts_as_a_master_is_one() {
         let mut summary = Summary::default();
-        let as_master = json!({"impersonatedUser": {"username": "x", "groups": ["system:masters"]}});
+        let as_master =
+            json!({"impersonatedUser": {"username": "x", "groups": ["system:masters"]}});
         summary.add(&event(&json!({"username": "ann"}), &as_master));
         let told = summary.told("/log").unwrap();
         assert!(told.callers[0].masters && told.callers[0].user == "ann");

@@ -46,12 +46,8 @@ pub(crate) fn judge(grants: &[Grant], role: &Place<'_>, sheet: &mut Sheet) {
 }
 
 /// Every right there is.
-pub(crate) const EVERYTHING: Grant = Grant {
-    groups: &[],
-    resources: &[ANYTHING],
-    verbs: &[ANYTHING],
-    named: Named::Spared,
-};
+pub(crate) const EVERYTHING: Grant =
+    Grant { groups: &[], resources: &[ANYTHING], verbs: &[ANYTHING], named: Named::Spared };
 /// No resource and no verb is called so: only a wildcard is about it.
 const ANYTHING: &str = "\u{0}";
 
@@ -63,7 +59,8 @@ pub(crate) fn gives(grants: &[Grant], rules: &Value) -> Answer {
         _ => return None,
     };
     let mut answer = Some(false);
-    for (grant, rule) in grants.iter().flat_map(|grant| rules.iter().map(move |rule| (grant, rule))) {
+    for (grant, rule) in grants.iter().flat_map(|grant| rules.iter().map(move |rule| (grant, rule)))
+    {
         let is_named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
         if is_named && grant.named == Named::Spared {
             continue;

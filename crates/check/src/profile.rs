@@ -243,7 +243,11 @@ mod tests {
     fn the_benchmark_asks_manifests_for_what_decides_its_rows() {
         let cis = BENCHMARKS.iter().find(|it| it.id == "cis-2.0.1").unwrap();
         let of = |id: &str| -> Vec<&str> {
-            cis.rows().into_iter().find(|(row, _)| *row == id).map(|(_, ids)| ids).unwrap_or_default()
+            cis.rows()
+                .into_iter()
+                .find(|(row, _)| *row == id)
+                .map(|(_, ids)| ids)
+                .unwrap_or_default()
         };
         assert_eq!(of("5.2.1"), ["workload/pod-security-is-enforced"]);
         assert_eq!(of("5.2.7"), ["workload/non-root"]);

@@ -200,10 +200,8 @@ impl<'a> Machine<'a> {
     /// Nobody looked, or could.
     pub fn audit(&self) -> Result<Option<Seen<AuditSummary>>, Gap> {
         let looked = self.facts.audit.as_ref().ok_or_else(|| unlooked("the audit log"))?;
-        let seen = |it: &AuditSummary| Seen {
-            value: it.clone(),
-            source: Source::File(it.path.clone()),
-        };
+        let seen =
+            |it: &AuditSummary| Seen { value: it.clone(), source: Source::File(it.path.clone()) };
         Ok(there(looked)?.map(seen))
     }
 

@@ -14,8 +14,18 @@ const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-sy
 const OURS: [&str; 1] = ["Deployment kube-system/coredns"];
 /// Kinds that somebody puts somewhere; the others come by themselves.
 const PLACED: [&str; 12] = [
-    "ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "ReplicaSet",
-    "ReplicationController", "Secret", "Service", "StatefulSet",
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Ingress",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "Secret",
+    "Service",
+    "StatefulSet",
 ];
 
 /// What was counted.
@@ -97,9 +107,10 @@ fn is_made_by_another(object: &Value) -> bool {
 /// Whether a pod has a token for the API: admission mounts one as a volume, without an audience of its own.
 fn has_token(pod: &Value) -> bool {
     let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
-    let sources = volumes.into_iter().flatten().filter_map(|it| {
-        it.pointer("/projected/sources").and_then(Value::as_array)
-    });
+    let sources = volumes
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it.pointer("/projected/sources").and_then(Value::as_array));
     sources.flatten().any(|source| {
         let token = &source["serviceAccountToken"];
         token.is_object() && token["audience"].as_str().is_none_or(str::is_empty)

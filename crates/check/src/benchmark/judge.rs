@@ -98,7 +98,9 @@ fn of_objects(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
 
 pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
     let nothing = || say::spared(format!("there is nothing that {id} is about"));
-    let Some(Tallied { passed, failed, first, gap, .. }) = tally.of.get(id) else { return nothing() };
+    let Some(Tallied { passed, failed, first, gap, .. }) = tally.of.get(id) else {
+        return nothing();
+    };
     if *failed > 0 {
         let said = format!("{id}: {failed} objects do not keep it: {}", first.join(", "));
         return Ok(say::fail(said, &format!("ringfort explain {id}")));

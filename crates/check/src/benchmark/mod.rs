@@ -156,14 +156,24 @@ impl Looked<'_> {
             closes: "facts of every machine, and the cluster.yaml that names them".to_owned(),
         };
         let Some(intent) = self.intent else {
-            return Err(gap("whether these are all machines of the cluster is not known".to_owned()));
+            return Err(gap(
+                "whether these are all machines of the cluster is not known".to_owned()
+            ));
         };
-        let is_seen = |name: &&String| self.machines.iter().any(|it| it.name() == name.as_str());
+        let is_seen = |name: &&String| self.machines.iter().any(|it| is_called(it, name));
         match intent.machines.iter().find(|name| !is_seen(name)) {
             Some(name) => Err(gap(format!("{name} was not looked at"))),
             None => Ok(()),
         }
     }
+}
+
+/// Whether a machine goes by a name: its own, or the one that its kubelet is told.
+fn is_called(machine: &Machine<'_>, name: &str) -> bool {
+    let is_told = |kubelet: &Kubelet| {
+        kubelet.settings.text("hostname-override").known().is_ok_and(|seen| seen.value == name)
+    };
+    machine.name() == name || machine.kubelets().is_ok_and(|all| all.iter().any(is_told))
 }
 
 impl Row {
@@ -193,7 +203,8 @@ impl Row {
     /// rests in the others on what pods are.
     pub fn of_manifests(&self) -> impl Iterator<Item = &'static str> {
         let ids = self.guidelines();
-        let is_one = move |id: &&str| *id != rows::RESTRICTED && (*id != rows::ENFORCED || ids.len() == 1);
+        let is_one =
+            move |id: &&str| *id != rows::RESTRICTED && (*id != rows::ENFORCED || ids.len() == 1);
         ids.iter().copied().filter(is_one)
     }
 

@@ -27,8 +27,18 @@ const ENFORCERS: [(&str, &str); 5] = [
 
 /// Plugins that connect pods and refuse nothing.
 const OPEN: [&str; 12] = [
-    "bandwidth", "bridge", "firewall", "flannel", "host-local", "ipvlan", "loopback", "macvlan",
-    "portmap", "ptp", "sbr", "tuning",
+    "bandwidth",
+    "bridge",
+    "firewall",
+    "flannel",
+    "host-local",
+    "ipvlan",
+    "loopback",
+    "macvlan",
+    "portmap",
+    "ptp",
+    "sbr",
+    "tuning",
 ];
 
 /// Asks that on this machine a program enforces network policies, and that pods are connected through it.
@@ -40,21 +50,25 @@ pub(super) fn is_enforced(machine: &Machine<'_>) -> Judgement {
     let names = plugins.value.join(", ");
     for (plugin, program) in ENFORCERS {
         if plugins.value.iter().any(|it| it == plugin) && runs(machine, program)? {
-            let said = format!("pods are connected through {plugin}, and {program} enforces policies");
+            let said =
+                format!("pods are connected through {plugin}, and {program} enforces policies");
             return say::decide(&plugins, true, &said, "");
         }
     }
     for (_, program) in ENFORCERS {
         if runs(machine, program)? {
             return say::unknown(
-                format!("{program} runs, and pods are connected through {names}: whether it enforces policies there is not known"),
+                format!(
+                    "{program} runs, and pods are connected through {names}: whether it enforces policies there is not known"
+                ),
                 "`ringfort prove`, which tries with pods of its own",
             );
         }
     }
     match plugins.value.iter().all(|it| OPEN.contains(&it.as_str())) {
         true => {
-            let said = format!("pods are connected through {names}, and no program enforces policies");
+            let said =
+                format!("pods are connected through {names}, and no program enforces policies");
             say::decide(&plugins, false, &said, "a network that enforces NetworkPolicies")
         }
         false => say::unknown(
@@ -71,12 +85,14 @@ fn plugins(machine: &Machine<'_>) -> Result<Seen<Vec<String>>, Gap> {
         closes: "facts of a machine with a network of pods".to_owned(),
     };
     let Some(listed) = machine.below(NETWORKS)? else { return Err(none()) };
-    let is_one = |name: &&String| [".conf", ".conflist", ".json"].iter().any(|end| name.ends_with(end));
+    let is_one =
+        |name: &&String| [".conf", ".conflist", ".json"].iter().any(|end| name.ends_with(end));
     let Some(first) = listed.value.iter().filter(is_one).min() else { return Err(none()) };
     let path = format!("{NETWORKS}/{first}");
     let Some(read) = machine.document(RUNTIME, &path)? else { return Err(none()) };
     let several = read.value["plugins"].as_array();
-    let kinds = several.into_iter().flatten().chain([&read.value]).filter_map(|it| it["type"].as_str());
+    let kinds =
+        several.into_iter().flatten().chain([&read.value]).filter_map(|it| it["type"].as_str());
     let value: Vec<String> = kinds.map(str::to_owned).collect();
     match value.is_empty() {
         true => Err(none()),
@@ -98,7 +114,8 @@ fn runs(machine: &Machine<'_>, program: &str) -> Result<bool, Gap> {
 pub(super) fn is_isolated(looked: &Looked<'_>) -> Judgement {
     let Some(tally) = looked.objects else { return say::no_objects() };
     let by_objects = of_guideline(tally, "network/pods-are-isolated");
-    let by_objects = say::all(std::iter::once(by_objects).chain(tally.blind.iter().cloned().map(Err)));
+    let by_objects =
+        say::all(std::iter::once(by_objects).chain(tally.blind.iter().cloned().map(Err)));
     if !matches!(by_objects, Ok(ringfort_model::judgement::Decided::Fail(_))) {
         return by_objects;
     }

@@ -22,7 +22,8 @@ const WITH_WILDCARDS: [&str; 9] = [
 fn is_made_by_servers(object: &Value) -> bool {
     let of = |at: &str, key: &str| object.pointer(at).and_then(|it| it.get(key)?.as_str());
     of("/metadata/labels", "kubernetes.io/bootstrapping") == Some("rbac-defaults")
-        && of("/metadata/annotations", "rbac.authorization.kubernetes.io/autoupdate") == Some("true")
+        && of("/metadata/annotations", "rbac.authorization.kubernetes.io/autoupdate")
+            == Some("true")
 }
 
 /// Whether a role is one of Kubernetes' own that has wildcards.
@@ -50,7 +51,8 @@ pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -
 }
 
 /// What is in the namespace `default` of every cluster.
-const IN_DEFAULT: [(&str, &str); 2] = [("ConfigMap", "kube-root-ca.crt"), ("Service", "kubernetes")];
+const IN_DEFAULT: [(&str, &str); 2] =
+    [("ConfigMap", "kube-root-ca.crt"), ("Service", "kubernetes")];
 
 /// Whether an object is in the namespace `default` of every cluster.
 pub(super) fn is_in_default(kind: &str, name: &str) -> bool {

@@ -90,7 +90,8 @@ impl Holders {
             Some(false) => return,
             Some(true) => {}
             None => {
-                return self.unread(guideline, format!("the rules of {kind} {name} cannot be read"));
+                return self
+                    .unread(guideline, format!("the rules of {kind} {name} cannot be read"));
             }
         }
         let subjects = binding.value["subjects"].as_array().into_iter().flatten();

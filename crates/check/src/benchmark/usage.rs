@@ -154,9 +154,7 @@ fn of_log(
             Answer::Fine => false,
             Answer::Wrong => true,
             // Without a spec nobody knows that these are ringfort's.
-            Answer::Profile => {
-                counting == Counting::Everybody || looked.intent.is_none()
-            }
+            Answer::Profile => counting == Counting::Everybody || looked.intent.is_none(),
             Answer::Unsaid => {
                 unsaid = Some(&caller.user);
                 false
@@ -213,7 +211,8 @@ pub(super) fn tokens_are_used(looked: &Looked<'_>) -> Judgement {
         );
     };
     looked.every_machine()?;
-    let used: BTreeSet<(&str, &str)> = logs.iter().flat_map(|log| &log.value.callers).filter_map(used_by).collect();
+    let used: BTreeSet<(&str, &str)> =
+        logs.iter().flat_map(|log| &log.value.callers).filter_map(used_by).collect();
     let (mut idle, mut unseen) = (Vec::new(), None);
     for pod in &tally.census.with_token {
         if used.contains(&(pod.namespace.as_str(), pod.name.as_str())) {
@@ -231,7 +230,9 @@ pub(super) fn tokens_are_used(looked: &Looked<'_>) -> Judgement {
     }
     if let Some(name) = unseen {
         return say::unknown(
-            format!("whether {name} ever used its token is not in the part of the log that was read"),
+            format!(
+                "whether {name} ever used its token is not in the part of the log that was read"
+            ),
             "facts that are taken later, or a log that goes back to the pod's start",
         );
     }
@@ -251,9 +252,7 @@ fn used_by(caller: &Caller) -> Option<(&str, &str)> {
 fn has_seen_whole_life(log: &AuditSummary, since: &str) -> bool {
     let second = |time: &str| time.parse::<Timestamp>().ok().map(Timestamp::as_second);
     match (second(&log.from), second(&log.until), second(since)) {
-        (Some(from), Some(until), Some(since)) => {
-            from <= since && until - since >= SETTLED_SECONDS
-        }
+        (Some(from), Some(until), Some(since)) => from <= since && until - since >= SETTLED_SECONDS,
         _ => false,
     }
 }

@@ -127,7 +127,8 @@ fn covers(waiver: &Waiver, judged: &Judged, looked: &Looked<'_>) -> bool {
 }
 
 fn failing_machines(judged: &Judged) -> BTreeSet<String> {
-    let failed = judged.machines.iter().filter(|it| Verdict::from(&it.judgement) == Verdict::Failed);
+    let failed =
+        judged.machines.iter().filter(|it| Verdict::from(&it.judgement) == Verdict::Failed);
     failed.map(|it| it.machine.clone()).collect()
 }
 

@@ -33,7 +33,9 @@ pub(super) fn images_need_credentials(looked: &Looked<'_>) -> Judgement {
 
 fn by_machine(looked: &Looked<'_>, judge: impl Fn(&Machine<'_>) -> Judgement) -> Judgement {
     match looked.machines.is_empty() {
-        true => say::unknown("no machine was looked at", "facts of every machine, by `ringfort gather`"),
+        true => {
+            say::unknown("no machine was looked at", "facts of every machine, by `ringfort gather`")
+        }
         false => say::all(looked.machines.iter().map(judge)),
     }
 }
@@ -54,7 +56,12 @@ fn verifies(kubelet: &Kubelet) -> Judgement {
     let is_said = !matches!(seen.source, Source::Default(_));
     let asks = ["AlwaysVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowlistedImages"];
     let said = format!("{path} of the kubelet is {}", seen.value);
-    say::decide(&seen, is_said && asks.contains(&seen.value.as_str()), &said, &format!("{path}: AlwaysVerify"))
+    say::decide(
+        &seen,
+        is_said && asks.contains(&seen.value.as_str()),
+        &said,
+        &format!("{path}: AlwaysVerify"),
+    )
 }
 
 /// Asks that something judges where images come from.
@@ -63,8 +70,16 @@ pub(super) fn images_are_judged(looked: &Looked<'_>) -> Judgement {
         let judge = |server: &Settings| {
             let name = "ImagePolicyWebhook";
             let seen = runs_plugin(server, name).known()?.clone();
-            let said = format!("the admission plugin {name} {}", if seen.value { "runs" } else { "does not run" });
-            say::decide(&seen, seen.value, &said, "an admission webhook or policy that checks signatures of images")
+            let said = format!(
+                "the admission plugin {name} {}",
+                if seen.value { "runs" } else { "does not run" }
+            );
+            say::decide(
+                &seen,
+                seen.value,
+                &said,
+                "an admission webhook or policy that checks signatures of images",
+            )
         };
         say::each(machine, Component::ApiServer, || machine.running(Component::ApiServer), judge)
     });
@@ -86,7 +101,13 @@ pub(super) fn images_are_judged(looked: &Looked<'_>) -> Judgement {
 pub(super) fn default_is_empty(looked: &Looked<'_>) -> Judgement {
     let Some(tally) = looked.objects else { return say::no_objects() };
     let said = "nothing but Kubernetes' own is in the namespace default";
-    placed(looked, &tally.census.in_default, said, "in the namespace default", "give it a namespace of its own")
+    placed(
+        looked,
+        &tally.census.in_default,
+        said,
+        "in the namespace default",
+        "give it a namespace of its own",
+    )
 }
 
 /// Asks that namespaces part what does not belong together: nothing runs among others but what is declared.
@@ -98,10 +119,21 @@ pub(super) fn namespaces_part(looked: &Looked<'_>) -> Judgement {
             "the cluster.yaml of the cluster, by --cluster or --spec",
         );
     };
-    let strangers: Vec<String> =
-        tally.census.among_others.iter().filter(|name| !intent.addons.contains(*name)).cloned().collect();
+    let strangers: Vec<String> = tally
+        .census
+        .among_others
+        .iter()
+        .filter(|name| !intent.addons.contains(*name))
+        .cloned()
+        .collect();
     let said = "in namespaces of the system runs only what Kubernetes, ringfort and declared add-ons bring";
-    placed(looked, &strangers, said, "in namespaces of the system", "give it a namespace of its own")
+    placed(
+        looked,
+        &strangers,
+        said,
+        "in namespaces of the system",
+        "give it a namespace of its own",
+    )
 }
 
 fn placed(looked: &Looked<'_>, found: &[String], none: &str, place: &str, fix: &str) -> Judgement {

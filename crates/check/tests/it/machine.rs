@@ -110,7 +110,9 @@ impl Facts {
             self.0["components"][program]["processes"] = "absent".into();
         }
         let list = "/etc/cni/net.d/10-ringfort.conflist";
-        for (program, path) in [("ringfort", "/etc/kubernetes/network-policy.json"), ("containerd", list)] {
+        for (program, path) in
+            [("ringfort", "/etc/kubernetes/network-policy.json"), ("containerd", list)]
+        {
             let text = fs::read_to_string(blueprint().join(&path[1..])).unwrap();
             let value: Value = serde_json::from_str(&text).unwrap();
             self.0["components"][program]["texts"][path] = known(value.to_string());

@@ -118,9 +118,7 @@ fn hostname(machine: &Machine<'_>) -> Judgement {
         }
         let said = format!("--hostname-override of the kubelet is {}", seen.value);
         match certified(machine, kubelet, &seen.value)? {
-            Some(path) => {
-                decide(&seen, true, &format!("{said}, for which {path} is made"), "")
-            }
+            Some(path) => decide(&seen, true, &format!("{said}, for which {path} is made"), ""),
             None => decide(&seen, false, &said, "leave --hostname-override out"),
         }
     };
@@ -128,11 +126,7 @@ fn hostname(machine: &Machine<'_>) -> Judgement {
 }
 
 /// Names the certificate that a kubelet shows, if it is made for a node of this name.
-fn certified(
-    machine: &Machine<'_>,
-    kubelet: &Kubelet,
-    name: &str,
-) -> Result<Option<String>, Gap> {
+fn certified(machine: &Machine<'_>, kubelet: &Kubelet, name: &str) -> Result<Option<String>, Gap> {
     let named = kubelet.text("tlsCertFile").known()?.value.clone();
     if named.is_empty() {
         return Ok(None);
