@@ -88,15 +88,27 @@ impl Census {
     /// Counts what may refuse pods.
     pub(super) fn add_judge(&mut self, object: &Value) {
         let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
-        // What a webhook looks at nobody sees; an expression that never says `image` looks at none.
+        // What a webhook looks at nobody sees.
         let is_blind = text("/kind") == "ValidatingAdmissionPolicy"
             && object["spec"].is_object()
-            && !object["spec"].to_string().contains("image");
+            && !names_image(&object["spec"].to_string());
         if !is_blind {
             let name = format!("{} {}", text("/kind"), text("/metadata/name"));
             self.judges_images.get_or_insert(name);
         }
     }
+}
+
+/// Whether expressions look at the field `image` of something. Whether there is one, as of a volume, is no
+/// question about what it is.
+fn names_image(expressions: &str) -> bool {
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
+    expressions.match_indices("image").any(|(at, word)| {
+        let (before, after) = (&expressions[..at], &expressions[at + word.len()..]);
+        let of = before.strip_suffix('.').unwrap_or(before).trim_end_matches(is_letter);
+        let is_whole = !after.starts_with(is_letter) && !before.ends_with(is_letter);
+        is_whole && !(of.ends_with("has(") && after.starts_with(')'))
+    })
 }
 
 fn is_made_by_another(object: &Value) -> bool {
@@ -115,4 +127,22 @@ fn has_token(pod: &Value) -> bool {
         let token = &source["serviceAccountToken"];
         token.is_object() && token["audience"].as_str().is_none_or(str::is_empty)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_image;
+
+    #[test]
+    fn an_expression_that_only_asks_whether_there_is_an_image_looks_at_none() {
+        for (expression, expected) in [
+            ("has(v.image) || has(v.secret)", false),
+            ("object.spec.images.size() > 0", false),
+            ("c.image.startsWith('registry.k8s.io/')", true),
+            ("has(c.image) && c.image.contains('@')", true),
+            ("c['image'] == ''", true),
+        ] {
+            assert_eq!(names_image(expression), expected, "{expression}");
+        }
+    }
 }

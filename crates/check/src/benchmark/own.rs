@@ -32,6 +32,9 @@ pub(super) fn has_own_wildcards(role: &Value) -> bool {
     role["kind"] == "ClusterRole" && WITH_WILDCARDS.contains(&name) && is_made_by_servers(role)
 }
 
+/// The one role of a component that is not called as it is.
+const VOLUMES: (&str, &str) = ("system:volume-scheduler", "system:kube-scheduler");
+
 /// Whether a binding of Kubernetes gives a role of Kubernetes to a part of Kubernetes: to the controller, the
 /// component or the group that the role is made for.
 pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -> bool {
@@ -44,7 +47,10 @@ pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -
             subject.namespace.as_deref() == Some("kube-system")
                 && name.strip_prefix("system:controller:") == Some(&subject.name)
         }
-        "User" => name.starts_with("system:kube-") && subject.name == name,
+        "User" => {
+            let is_component = subject.name.starts_with("system:kube-");
+            is_component && (subject.name == name || (name, subject.name.as_str()) == VOLUMES)
+        }
         "Group" => name == "cluster-admin" && subject.name == "system:masters",
         _ => false,
     }
@@ -102,7 +108,11 @@ mod tests {
         check(job, &subject("User", None, "ann"), false);
         check("cluster-admin", &subject("Group", None, "system:masters"), true);
         check("cluster-admin", &subject("Group", None, "system:authenticated"), false);
-        check("system:kube-scheduler", &subject("User", None, "system:kube-scheduler"), true);
+        let scheduler = subject("User", None, "system:kube-scheduler");
+        check("system:kube-scheduler", &scheduler, true);
+        check("system:volume-scheduler", &scheduler, true);
+        check("system:kube-controller-manager", &scheduler, false);
+        check("system:volume-scheduler", &subject("User", None, "system:kube-proxy"), false);
     }
 
     #[test]
