@@ -18,4 +18,5 @@ mod pod;
 pub mod policy;
 pub mod rbac;
 mod scene;
+pub mod summary;
 pub mod who;

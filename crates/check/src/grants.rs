@@ -1,5 +1,7 @@
 //! Rights that rules of roles give.
 
+use serde_json::Value;
+
 use crate::fault::Remedy;
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
@@ -40,6 +42,53 @@ pub(crate) fn judge(grants: &[Grant], role: &Place<'_>, sheet: &mut Sheet) {
     }
     if is_clean {
         sheet.pass(&rules);
+    }
+}
+
+/// Every right there is.
+pub(crate) const EVERYTHING: Grant =
+    Grant { groups: &[], resources: &[ANYTHING], verbs: &[ANYTHING], named: Named::Spared };
+/// No resource and no verb is called so: only a wildcard is about it.
+const ANYTHING: &str = "\u{0}";
+
+/// Whether rules of a role that is served give one of the rights; nothing where that cannot be read.
+pub(crate) fn gives(grants: &[Grant], rules: &Value) -> Answer {
+    let rules = match rules {
+        Value::Null => return Some(false),
+        Value::Array(rules) => rules,
+        _ => return None,
+    };
+    let mut answer = Some(false);
+    for (grant, rule) in grants.iter().flat_map(|grant| rules.iter().map(move |rule| (grant, rule)))
+    {
+        let is_named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
+        if is_named && grant.named == Named::Spared {
+            continue;
+        }
+        let parts = [
+            some(&rule["apiGroups"], |it| it == "*" || grant.groups.contains(&it)),
+            some(&rule["resources"], |it| grant.resources.iter().any(|of| is_of(it, of))),
+            some(&rule["verbs"], |it| it == "*" || grant.verbs.contains(&it)),
+        ];
+        match (parts.contains(&Some(false)), parts.contains(&None)) {
+            (true, _) => {}
+            (false, true) => answer = None,
+            (false, false) => return Some(true),
+        }
+    }
+    answer
+}
+
+/// Whether any word of a list is as wanted.
+fn some(list: &Value, is_wanted: impl Fn(&str) -> bool) -> Answer {
+    let words = match list {
+        Value::Null => return Some(false),
+        Value::Array(words) => words,
+        _ => return None,
+    };
+    match words.iter().any(|word| word.as_str().is_some_and(&is_wanted)) {
+        true => Some(true),
+        false => words.iter().all(Value::is_string).then_some(false),
     }
 }
 

@@ -127,7 +127,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Gives the objects, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = &Object<'a>> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Object<'a>> {
         self.all.iter()
     }
 

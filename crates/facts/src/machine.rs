@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use ringfort_model::audit_summary::AuditSummary;
 use ringfort_model::certificate::CertSeen;
 use ringfort_model::judgement::Gap;
 use ringfort_model::machine::{
     ComponentFacts, FileFacts, MachineFacts, Observed, ProcessFacts, Unseen,
 };
 use ringfort_model::version::{KubeVersion, Minor};
+use serde_json::Value;
 
 use crate::component::Component;
 use crate::component::command_line::CommandLine;
@@ -144,7 +146,63 @@ impl<'a> Machine<'a> {
     /// # Errors
     /// Nobody looked, or could.
     pub fn below(&self, path: &str) -> Result<Option<Seen<Vec<String>>>, Gap> {
-        self.look(&self.facts.below, path)
+        if self.facts.below.contains_key(path) {
+            return self.look(&self.facts.below, path);
+        }
+        let above = self.facts.below.keys().find(|tree| is_below(path, tree));
+        let Some(tree) = above else { return Err(unlooked(path)) };
+        let Some(listed) = self.look(&self.facts.below, tree)? else { return Ok(None) };
+        let inner = path[tree.len()..].trim_start_matches('/');
+        let names = listed.value.iter();
+        let found: Vec<String> = names
+            .filter_map(|name| name.strip_prefix(inner)?.strip_prefix('/'))
+            .map(str::to_owned)
+            .collect();
+        let is_there = listed.value.iter().any(|name| name == inner);
+        Ok(is_there.then(|| Seen { value: found, source: listed.source }))
+    }
+
+    /// Tells how each process of a program was started that is no component of Kubernetes; none where it does
+    /// not run.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn started(&self, program: &str) -> Result<Vec<&'a [String]>, Gap> {
+        let facts = self.facts.components.get(program).ok_or_else(|| unlooked(program))?;
+        let Some(processes) = there(&facts.processes)? else { return Ok(Vec::new()) };
+        let words = |process: &'a ProcessFacts| {
+            there(&process.arguments)?
+                .map(Vec::as_slice)
+                .ok_or_else(|| unlooked("the arguments of a process"))
+        };
+        processes.iter().map(words).collect()
+    }
+
+    /// Tells what a program reads at a path, one document; none where it is not there.
+    ///
+    /// # Errors
+    /// Nobody looked, or it cannot be read.
+    pub fn document(&self, program: &str, path: &str) -> Result<Option<Seen<Value>>, Gap> {
+        let facts = self.facts.components.get(program).ok_or_else(|| unlooked(program))?;
+        let Some(text) = self.look(&facts.texts, path)? else { return Ok(None) };
+        match serde_json::from_str(&text.value) {
+            Ok(value) => Ok(Some(Seen { value, source: text.source })),
+            Err(error) => Err(Gap {
+                said: format!("{path} cannot be read: {error}"),
+                closes: format!("one document at {path}"),
+            }),
+        }
+    }
+
+    /// Tells what the newest part of the API server's audit log comes to; none where no log is written.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn audit(&self) -> Result<Option<Seen<AuditSummary>>, Gap> {
+        let looked = self.facts.audit.as_ref().ok_or_else(|| unlooked("the audit log"))?;
+        let seen =
+            |it: &AuditSummary| Seen { value: it.clone(), source: Source::File(it.path.clone()) };
+        Ok(there(looked)?.map(seen))
     }
 
     /// Tells of the first certificate in a file of the machine.
@@ -188,6 +246,10 @@ impl<'a> Machine<'a> {
         let name = |all: &'a BTreeMap<u32, String>, id| all.get(&id).map(String::as_str);
         Ok((name(&accounts.users, file.owner.uid), name(&accounts.groups, file.owner.gid)))
     }
+}
+
+fn is_below(path: &str, tree: &str) -> bool {
+    path.strip_prefix(tree).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Gives what was seen, none where it was looked for and is not there.

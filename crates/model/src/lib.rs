@@ -6,6 +6,7 @@
 pub mod act;
 pub mod addon;
 pub mod api_object;
+pub mod audit_summary;
 pub mod blueprint;
 pub mod bundle;
 pub mod certificate;

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::audit_summary::AuditSummary;
 use crate::certificate::CertSeen;
 use crate::mode::{FileMode, Owner};
 
@@ -46,6 +47,9 @@ pub struct MachineFacts {
     pub kernel: BTreeMap<String, Observed<String>>,
     /// Names of users and groups by their numbers, as the machine's own files have them.
     pub accounts: Observed<Accounts>,
+    /// What the newest part of the API server's audit log comes to; none where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Observed<AuditSummary>>,
 }
 
 /// Something that was looked for.

@@ -3,6 +3,7 @@
 //! It changes nothing, asks nobody over the network, and leaves secrets where they are. What cannot be looked
 //! at becomes a gap that names the path and what would open it; it is never taken for absent.
 
+mod audit;
 mod component;
 mod door;
 mod redact;
@@ -86,6 +87,7 @@ pub fn take(root: &Root) -> MachineFacts {
         below.insert(tree.to_owned(), listed);
     }
     let certificates = certificates(&machine, &paths);
+    let audit = audit::newest(root, &components);
     MachineFacts {
         api_version: FACTS_API_VERSION.to_owned(),
         kind: FACTS_KIND.to_owned(),
@@ -96,6 +98,7 @@ pub fn take(root: &Root) -> MachineFacts {
         certificates,
         kernel: KERNEL.iter().map(|name| ((*name).to_owned(), setting(&machine, name))).collect(),
         accounts: accounts(&machine),
+        audit: Some(audit),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may do something with a file: its mode, its grants, and the directories that lead to it.
 
+use ringfort_facts::component::Component;
 use ringfort_facts::fact::Seen;
 use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Gap, Judgement};
@@ -91,10 +92,36 @@ pub(super) fn of_root(machine: &Machine<'_>, path: &str) -> Judgement {
     let Some(seen) = machine.file(path)? else { return spared(format!("{path} is not there")) };
     let owner = seen.value.owner;
     let said = format!("{path} is owned by {owner}");
-    let fix = format!("chown root:root {path}");
-    if owner.uid != 0 || owner.gid != 0 {
-        return decide(&seen, false, &said, &fix);
+    match owner.uid != 0 || owner.gid != 0 {
+        true => decide(&seen, false, &said, &format!("chown root:root {path}")),
+        false => irreplaceable(machine, path, &seen, &said),
     }
+}
+
+/// Asks that a file is root's, or else that of the one who reads it: a component that runs as a user of its
+/// own, to whom a file of root's alone would be shut.
+pub(super) fn of_its_reader(machine: &Machine<'_>, component: Component, path: &str) -> Judgement {
+    let Some(seen) = machine.file(path)? else { return spared(format!("{path} is not there")) };
+    let uid = seen.value.owner.uid;
+    let users = machine.users(component)?;
+    let is_its = uid != 0 && !users.is_empty() && users.iter().all(|user| *user == uid);
+    let others = grants(&seen.value, 0o755)?.is_some() || seen.value.mode.0 & 0o022 != 0;
+    if !is_its || others {
+        return of_root(machine, path);
+    }
+    let said = format!(
+        "{path} is owned by the user {uid}, as whom {component} alone runs here and who is not root"
+    );
+    irreplaceable(machine, path, &seen, &said)
+}
+
+/// Asks that nobody but root can put another file in this one's place.
+fn irreplaceable(
+    machine: &Machine<'_>,
+    path: &str,
+    seen: &Seen<FileFacts>,
+    said: &str,
+) -> Judgement {
     let mut missing = None;
     for directory in parents(path) {
         match machine.file(directory) {
@@ -111,7 +138,7 @@ pub(super) fn of_root(machine: &Machine<'_>, path: &str) -> Judgement {
         }
     }
     match missing {
-        None => decide(&seen, true, &said, &fix),
+        None => decide(seen, true, said, ""),
         Some(gap) => Err(gap),
     }
 }

@@ -7,8 +7,10 @@ use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 use ringfort_model::pod_security::Level;
 
 use super::rows::{ENFORCED, RESTRICTED};
-use super::tally::{Tallied, Tally};
-use super::{Row, rows, say};
+use super::tally::{Asked, Tallied, Tally};
+use super::usage::{self, Counting};
+use super::waive::Waived;
+use super::{Ask, Looked, Row, rights, rows, say};
 
 /// What a row comes to.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Judged {
     pub whole: Judgement,
     /// What it comes to on each machine, where machines decide it.
     pub machines: Vec<OfMachine>,
+    /// Who answers for it, where it fails and that is waived.
+    pub waived: Option<Waived>,
 }
 
 /// What a row comes to on a machine.
@@ -30,23 +34,25 @@ pub struct OfMachine {
     pub judgement: Judgement,
 }
 
-/// Judges every row. Without objects, rows that rest on them are unknown.
-pub fn judge(machines: &[Machine<'_>], objects: Option<&Tally>) -> Vec<Judged> {
-    rows().map(|row| one(row, machines, objects)).collect()
+/// Judges every row. Rows that rest on what is not there are unknown.
+pub fn judge(looked: &Looked<'_>) -> Vec<Judged> {
+    rows().map(|row| one(row, looked)).collect()
 }
 
-fn one(row: &'static Row, machines: &[Machine<'_>], objects: Option<&Tally>) -> Judged {
+fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
     let of_machine = |machine: &Machine<'_>| {
         let judgement = row.of(machine)?;
         Some(OfMachine { machine: machine.name().to_owned(), judgement })
     };
-    let of: Vec<OfMachine> = machines.iter().filter_map(of_machine).collect();
-    let whole = match (row.undecided(), row.guidelines()) {
-        (Some(gap), _) => Err(gap),
-        (None, []) => of_all(&of),
-        (None, guidelines) => of_objects(guidelines, machines, objects),
+    let of: Vec<OfMachine> = looked.machines.iter().filter_map(of_machine).collect();
+    let whole = match row.ask {
+        Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => of_all(&of),
+        Ask::Guidelines(guidelines) => of_objects(guidelines, looked),
+        Ask::Rights(guidelines) => rights::judge(guidelines, looked),
+        Ask::Callers(callers, _) => usage::judge(callers, looked, Counting::Everybody),
+        Ask::Whole(_, _, judge) => judge(looked),
     };
-    Judged { row, whole, machines: of }
+    Judged { row, whole, machines: of, waived: None }
 }
 
 /// One verdict for all machines: a machine that fails is named.
@@ -80,28 +86,21 @@ fn of_all(of: &[OfMachine]) -> Judgement {
     }
 }
 
-fn of_objects(
-    guidelines: &[&'static str],
-    machines: &[Machine<'_>],
-    objects: Option<&Tally>,
-) -> Judgement {
-    let Some(tally) = objects else {
-        return say::unknown(
-            "objects of the API were not read",
-            "--kubeconfig of an administrator",
-        );
-    };
+fn of_objects(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
+    let Some(tally) = looked.objects else { return say::no_objects() };
     let judged = |id: &&'static str| match *id {
-        ENFORCED => admission(tally, machines, Level::Baseline),
-        RESTRICTED => admission(tally, machines, Level::Restricted),
+        ENFORCED => admission(tally, looked.machines, Level::Baseline),
+        RESTRICTED => admission(tally, looked.machines, Level::Restricted),
         id => of_guideline(tally, id),
     };
     say::all(guidelines.iter().map(judged).chain(tally.blind.iter().cloned().map(Err)))
 }
 
-fn of_guideline(tally: &Tally, id: &str) -> Judgement {
+pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
     let nothing = || say::spared(format!("there is nothing that {id} is about"));
-    let Some(Tallied { passed, failed, first, gap }) = tally.of.get(id) else { return nothing() };
+    let Some(Tallied { passed, failed, first, gap, .. }) = tally.of.get(id) else {
+        return nothing();
+    };
     if *failed > 0 {
         let said = format!("{id}: {failed} objects do not keep it: {}", first.join(", "));
         return Ok(say::fail(said, &format!("ringfort explain {id}")));
@@ -113,6 +112,21 @@ fn of_guideline(tally: &Tally, id: &str) -> Judgement {
         Some(evidence) => Ok(Decided::Pass(evidence)),
         None => nothing(),
     }
+}
+
+/// Names the namespaces in which a guideline is not kept; an empty name for what is in none.
+pub(super) fn failing(id: &str, tally: &Tally, looked: &Looked<'_>) -> Vec<String> {
+    let least = match id {
+        ENFORCED => Level::Baseline,
+        RESTRICTED => Level::Restricted,
+        id => {
+            let of = tally.of.get(id).into_iter().flat_map(|it| it.namespaces.iter());
+            return of.cloned().collect();
+        }
+    };
+    let usual = usual_level(looked.machines).unwrap_or(Level::Privileged);
+    let is_open = |asked: &&Asked| !asked.unreadable && asked.level.unwrap_or(usual) < least;
+    tally.namespaces.iter().filter(is_open).map(|asked| asked.namespace.clone()).collect()
 }
 
 /// Which pods would be let in: by each namespace's label, or where it has none by what every API server

@@ -8,10 +8,18 @@
 
 mod access;
 mod audit_policy;
+mod census;
+mod intent;
 mod judge;
+mod network;
+mod own;
+mod rights;
 mod rows;
 mod say;
 mod tally;
+mod usage;
+mod waive;
+mod whole;
 
 use std::fmt;
 
@@ -22,8 +30,13 @@ use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Gap, Judgement};
 use serde::Serialize;
 
+use usage::Callers;
+
+pub use intent::Intent;
 pub use judge::{Judged, OfMachine, judge};
+pub use rights::{Holder, Subject};
 pub use tally::{Asked, Tallied, Tally};
+pub use waive::{Waived, id, waive};
 
 /// What the benchmark is called here.
 pub const NAME: &str = "cis-2.0.1";
@@ -113,12 +126,54 @@ pub(crate) enum Ask {
     Kubelet(fn(&Kubelet) -> Judgement),
     /// Of objects, by guidelines: all of them hold.
     Guidelines(&'static [&'static str]),
-    /// Of objects: nobody decides it yet, and this would.
-    Undecided(&'static str),
-    /// Of what is declared: this would have to be.
-    Intent(&'static str),
-    /// Of the audit log: this would have to be seen.
-    AuditLog(&'static str),
+    /// Of bindings and of what is declared: nobody holds the right that these look for but who is meant to.
+    Rights(&'static [&'static str]),
+    /// Of audit logs: no caller is one of these. The same is asked of manifests by these guidelines.
+    Callers(Callers, &'static [&'static str]),
+    /// Of all of it together: what it rests on, what asks the same of manifests, and how it is judged.
+    Whole(Needs, &'static [&'static str], fn(&Looked<'_>) -> Judgement),
+}
+
+/// What was seen of a cluster, and what is declared of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Looked<'a> {
+    /// Facts of its machines.
+    pub machines: &'a [Machine<'a>],
+    /// Its objects, where they were listed.
+    pub objects: Option<&'a Tally>,
+    /// What its `cluster.yaml` and ringfort's profile declare, where ringfort made it.
+    pub intent: Option<&'a Intent>,
+}
+
+impl Looked<'_> {
+    /// Says that these are all machines of the cluster.
+    ///
+    /// # Errors
+    /// Nobody can say it, or one is not there.
+    pub(crate) fn every_machine(&self) -> Result<(), Gap> {
+        let gap = |said: String| Gap {
+            said,
+            closes: "facts of every machine, and the cluster.yaml that names them".to_owned(),
+        };
+        let Some(intent) = self.intent else {
+            return Err(gap(
+                "whether these are all machines of the cluster is not known".to_owned()
+            ));
+        };
+        let is_seen = |name: &&String| self.machines.iter().any(|it| is_called(it, name));
+        match intent.machines.iter().find(|name| !is_seen(name)) {
+            Some(name) => Err(gap(format!("{name} was not looked at"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a machine goes by a name: its own, or the one that its kubelet is told.
+fn is_called(machine: &Machine<'_>, name: &str) -> bool {
+    let is_told = |kubelet: &Kubelet| {
+        kubelet.settings.text("hostname-override").known().is_ok_and(|seen| seen.value == name)
+    };
+    machine.name() == name || machine.kubelets().is_ok_and(|all| all.iter().any(is_told))
 }
 
 impl Row {
@@ -126,21 +181,42 @@ impl Row {
     pub fn needs(&self) -> Needs {
         match self.ask {
             Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => Needs::Machines,
-            Ask::Guidelines(_) | Ask::Undecided(_) => Needs::Objects,
-            Ask::Intent(_) => Needs::Intent,
-            Ask::AuditLog(_) => Needs::AuditLog,
+            Ask::Guidelines(_) => Needs::Objects,
+            Ask::Rights(_) => Needs::Intent,
+            Ask::Callers(..) => Needs::AuditLog,
+            Ask::Whole(needs, ..) => needs,
         }
     }
 
-    /// Names the guidelines that decide it, for those of objects.
+    /// Names the guidelines that ask the same of objects.
     pub fn guidelines(&self) -> &'static [&'static str] {
         match self.ask {
-            Ask::Guidelines(ids) => ids,
-            _ => &[],
+            Ask::Guidelines(ids)
+            | Ask::Rights(ids)
+            | Ask::Callers(_, ids)
+            | Ask::Whole(_, ids, _) => ids,
+            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => &[],
         }
     }
 
-    /// Judges a machine; none where no machine decides it.
+    /// Names the guidelines that ask it of manifests. That of a namespace's level is asked by one row, and
+    /// rests in the others on what pods are.
+    pub fn of_manifests(&self) -> impl Iterator<Item = &'static str> {
+        let ids = self.guidelines();
+        let is_one =
+            move |id: &&str| *id != rows::RESTRICTED && (*id != rows::ENFORCED || ids.len() == 1);
+        ids.iter().copied().filter(is_one)
+    }
+
+    /// Names the guidelines that look for the right which it is about, if it is about one.
+    pub(crate) fn rights(&self) -> Option<&'static [&'static str]> {
+        match self.ask {
+            Ask::Rights(ids) => Some(ids),
+            _ => None,
+        }
+    }
+
+    /// Judges a machine; none where no machine decides it by itself.
     pub fn of(&self, machine: &Machine<'_>) -> Option<Judgement> {
         Some(match self.ask {
             Ask::Machine(ask) => ask(machine),
@@ -150,17 +226,6 @@ impl Row {
             Ask::Kubelet(ask) => say::each(machine, Component::Kubelet, || machine.kubelets(), ask),
             _ => return None,
         })
-    }
-
-    /// Says what is missing to decide it, where neither machines nor guidelines do.
-    pub fn undecided(&self) -> Option<Gap> {
-        let (said, closes) = match self.ask {
-            Ask::Undecided(closes) => ("no judge of objects decides it yet", closes),
-            Ask::Intent(closes) => ("what is meant to be allowed is declared nowhere", closes),
-            Ask::AuditLog(closes) => ("the audit log was not read", closes),
-            _ => return None,
-        };
-        Some(Gap { said: said.to_owned(), closes: closes.to_owned() })
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) fn unknown<T>(said: impl Into<String>, closes: impl Into<String>) -> 
     Err(Gap { said: said.into(), closes: closes.into() })
 }
 
+/// Says that nobody listed objects.
+pub(super) fn no_objects<T>() -> Result<T, Gap> {
+    unknown("objects of the API were not read", "--kubeconfig of an administrator")
+}
+
 /// Judges each of what runs a component.
 pub(super) fn each<T>(
     machine: &Machine<'_>,

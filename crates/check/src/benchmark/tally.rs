@@ -1,11 +1,14 @@
 //! What guidelines come to for all objects of a cluster, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::judgement::Gap;
 use ringfort_model::pod_security::Level;
 use serde_json::Value;
 
+use super::census::Census;
+use super::own::{has_own_wildcards, is_mirror};
+use super::rights::{Holders, full_name};
 use super::rows;
 use crate::guidelines::find;
 use crate::judge::judge;
@@ -23,6 +26,10 @@ pub struct Tally {
     pub besides: Vec<String>,
     /// What could not be listed.
     pub blind: Vec<Gap>,
+    /// How many bindings were seen.
+    pub(super) bindings: usize,
+    pub(super) holders: Holders,
+    pub(super) census: Census,
 }
 
 /// What one guideline came to.
@@ -34,6 +41,8 @@ pub struct Tallied {
     pub failed: usize,
     /// The first objects that do not.
     pub first: Vec<String>,
+    /// The namespaces of all that do not; empty for what is in none.
+    pub namespaces: BTreeSet<String>,
     /// The first thing that could not be read.
     pub gap: Option<Gap>,
 }
@@ -51,6 +60,7 @@ pub struct Asked {
 
 /// How many objects are named before the rest is counted.
 const FIRST: usize = 3;
+const WILDCARDS: &str = "access/no-wildcards";
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 impl Tally {
@@ -62,12 +72,23 @@ impl Tally {
         asked.dedup_by_key(|guideline| guideline.id);
         let mut tally = Self { blind, ..Self::default() };
         tally.besides.extend(besides.iter().filter(|it| is_about_pods(it)).map(name));
+        besides.iter().filter(|it| is_about_pods(it)).for_each(|it| tally.census.add_judge(it));
         tally.blind.extend(objects.unjudged().iter().map(|it| it.gap.clone()));
+        tally.holders = Holders::among(objects.iter());
         for (number, object) in objects.iter().enumerate() {
             if object.kind.name == "Namespace" {
                 tally.namespaces.push(asks(object));
             }
+            tally.bindings += usize::from(object.kind.name.ends_with("RoleBinding"));
+            tally.census.add(object);
+            // A static pod comes from a file of its machine, where it is judged.
+            if is_mirror(object.value) {
+                continue;
+            }
             for (guideline, judgement) in judge(objects, number, &asked).judgements {
+                if guideline.id == WILDCARDS && has_own_wildcards(object.value) {
+                    continue;
+                }
                 tally.of.entry(guideline.id).or_default().add(object, judgement);
             }
         }
@@ -81,6 +102,7 @@ impl Tallied {
             Judgement::Pass(_) => self.passed += 1,
             Judgement::Fail(_) => {
                 self.failed += 1;
+                self.namespaces.insert(object.namespace().unwrap_or_default().to_owned());
                 if self.first.len() < FIRST {
                     self.first.push(full_name(object));
                 }
@@ -91,13 +113,6 @@ impl Tallied {
                 self.gap = self.gap.take().or(gap);
             }
         }
-    }
-}
-
-fn full_name(object: &Object<'_>) -> String {
-    match object.namespace() {
-        Some(namespace) => format!("{} {namespace}/{}", object.kind.name, object.name()),
-        None => format!("{} {}", object.kind.name, object.name()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfort_check::benchmark::rows;
+use ringfort_check::benchmark::{Intent, Looked, Needs, Tally, judge, rows};
 use ringfort_facts::machine::Machine;
 use ringfort_facts::manifest;
 use ringfort_model::judgement::{Judgement, Verdict};
@@ -67,6 +67,9 @@ impl Facts {
         }
         facts.run_all();
         facts.certify("/etc/etcd/etcd-client-ca.crt", "a");
+        facts.certify("/var/lib/kubelet/pki/serving.crt", "c");
+        facts.0["certificates"]["/var/lib/kubelet/pki/serving.crt"]["known"]["subject"]["common_name"] =
+            "system:node:cp-10-0-0-11".into();
         facts.certify("/etc/kubernetes/pki/ca.crt", "b");
         facts
     }
@@ -90,6 +93,8 @@ impl Facts {
             let words: Vec<String> =
                 serde_json::from_value(value["spec"]["containers"][0]["command"].clone()).unwrap();
             self.run(pod, &words.iter().map(String::as_str).collect::<Vec<_>>());
+            let user = value["spec"]["securityContext"]["runAsUser"].as_u64().unwrap_or_default();
+            self.0["components"][pod]["processes"]["known"][0]["user"] = known(user);
         }
         for unit in ["kubelet", "kube-proxy"] {
             let unit_file = blueprint().join(format!("etc/systemd/system/{unit}.service"));
@@ -98,6 +103,20 @@ impl Facts {
             self.run(unit, &line.split(' ').collect::<Vec<_>>());
         }
         self.0["components"]["kube-apiserver"]["release"] = known("v1.36.2");
+        self.run("ringfort", &["/usr/local/bin/ringfort", "node", "policy"]);
+        self.run("containerd", &["/usr/local/bin/containerd"]);
+        for program in ["antrea-agent", "calico-node", "cilium-agent", "kube-router"] {
+            self.run(program, &[program]);
+            self.0["components"][program]["processes"] = "absent".into();
+        }
+        let list = "/etc/cni/net.d/10-ringfort.conflist";
+        for (program, path) in
+            [("ringfort", "/etc/kubernetes/network-policy.json"), ("containerd", list)]
+        {
+            let text = fs::read_to_string(blueprint().join(&path[1..])).unwrap();
+            let value: Value = serde_json::from_str(&text).unwrap();
+            self.0["components"][program]["texts"][path] = known(value.to_string());
+        }
     }
 
     /// Has a component run with these words, in place of whatever ran.
@@ -173,9 +192,21 @@ impl Facts {
 
     /// Judges every row that machines decide.
     pub(crate) fn judged(&self) -> BTreeMap<&'static str, Judgement> {
+        let all = self.judged_with(None, None);
+        let of_machines = rows().filter(|row| row.needs() == Needs::Machines);
+        of_machines.map(|row| (row.id, all[row.id].clone())).collect()
+    }
+
+    /// Judges every row, with objects and with what is declared.
+    pub(crate) fn judged_with(
+        &self,
+        objects: Option<&Tally>,
+        intent: Option<&Intent>,
+    ) -> BTreeMap<&'static str, Judgement> {
         let facts = self.read();
-        let machine = Machine::new(&facts, None);
-        rows().filter_map(|row| Some((row.id, row.of(&machine)?))).collect()
+        let machines = [Machine::new(&facts, None)];
+        let looked = Looked { machines: &machines, objects, intent };
+        judge(&looked).into_iter().map(|it| (it.row.id, it.whole)).collect()
     }
 
     /// What a row comes to.

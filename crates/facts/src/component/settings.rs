@@ -305,6 +305,7 @@ const PLACES: &[(Component, &str, &str)] = &[
     (Component::Proxy, "profiling", "enableProfiling"),
     (Component::Proxy, "metrics-bind-address", "metricsBindAddress"),
     (Component::Proxy, "healthz-bind-address", "healthzBindAddress"),
+    (Component::Proxy, "proxy-mode", "mode"),
     (Component::Proxy, "kubeconfig", "clientConnection.kubeconfig"),
     (Component::Scheduler, "contention-profiling", "enableContentionProfiling"),
     (Component::Scheduler, "kubeconfig", "clientConnection.kubeconfig"),

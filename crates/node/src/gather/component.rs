@@ -18,15 +18,26 @@ use super::{MOST_BELOW, MOST_BYTES, list, redact};
 use crate::root::Root;
 
 /// Programs that are looked for.
-pub(super) const COMPONENTS: [&str; 7] = [
+pub(super) const COMPONENTS: [&str; 12] = [
+    "antrea-agent",
+    "calico-node",
+    "cilium-agent",
     "containerd",
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-proxy",
+    "kube-router",
     "kube-scheduler",
     "kubelet",
+    RINGFORT,
 ];
+/// The program that enforces network policies on machines that ringfort made, among other things.
+const RINGFORT: &str = "ringfort";
+/// What it enforces by.
+const POLICY: &str = "/etc/kubernetes/network-policy.json";
+/// Where the runtime finds how pods are connected.
+const NETWORKS: &str = "/etc/cni/net.d";
 
 /// Flags that name configuration files: those of a component, and those that its judges read.
 const CONFIGURATIONS: [(Component, &[&str]); 5] = [
@@ -184,6 +195,14 @@ impl Taken {
         named: &mut BTreeSet<String>,
     ) -> Self {
         let mut taken = Self::default();
+        match program {
+            RINGFORT => {
+                let read = document(machine, POLICY, redact::configuration);
+                taken.texts.insert(POLICY.to_owned(), read);
+            }
+            "containerd" => taken.networks(machine),
+            _ => {}
+        }
         let component = Component::ALL.into_iter().find(|it| it.program() == program);
         let Some(component) = component else { return taken };
         taken.release = Some(release(program, machine));
@@ -232,6 +251,21 @@ impl Taken {
         if let Some(directory) = directory.filter(|path| path.starts_with('/')) {
             self.drop_ins(view, directory.trim_end_matches('/'), &directory);
         }
+    }
+
+    /// Reads how pods are connected; the runtime takes the first of the files.
+    fn networks(&mut self, machine: &Door) {
+        let listed = list(machine, NETWORKS);
+        if let Observed::Known(names) = &listed {
+            for name in names {
+                let path = format!("{NETWORKS}/{name}");
+                if matches!(machine.is_directory(&path), Observed::Known(false)) {
+                    let read = document(machine, &path, redact::configuration);
+                    self.texts.insert(path, read);
+                }
+            }
+        }
+        self.below.insert(NETWORKS.to_owned(), listed);
     }
 
     /// Reads the configurations that an admission configuration names.

@@ -1,7 +1,7 @@
 //! The way to files as a machine, or a process in a container, sees them: links lead where they lead there.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
@@ -75,6 +75,21 @@ impl Door {
                 }),
             },
         }
+    }
+
+    /// Reads the end of a file, and says whether that is all of it.
+    pub(super) fn end(&self, path: &str, most: u64) -> Observed<(Vec<u8>, bool)> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let read = self.reach(path, flags).map_err(io::Error::from).and_then(|file| {
+            let mut file = File::from(file);
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+            let mut bytes = Vec::new();
+            file.take(most).read_to_end(&mut bytes)?;
+            Ok((bytes, length <= most))
+        });
+        let errno = |error: &io::Error| error.raw_os_error().map(Errno::from_raw_os_error);
+        self.observed(path, read.map_err(|error| errno(&error).unwrap_or(Errno::IO)))
     }
 
     /// Lists what a directory holds, up to one more than the most.

@@ -150,3 +150,66 @@ fn what_is_too_large_is_a_gap() {
     };
     assert!(unseen.why.contains("larger"), "{unseen:?}");
 }
+
+fn event(user: &str) -> String {
+    format!(
+        "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"stage\":\"ResponseComplete\",\"verb\":\"get\",\
+         \"user\":{{\"username\":\"{user}\"}},\"requestReceivedTimestamp\":\"2026-11-27T10:00:00.000000Z\"}}\n"
+    )
+}
+
+#[test]
+fn the_newest_part_of_an_audit_log_is_summed_up() {
+    let room = machine();
+    let at = room.path();
+    assert_eq!(take(&Root::new(at)).audit, Some(Observed::Absent), "no API server runs here");
+    process(at, 7, "kube-apiserver --audit-log-path=/var/log/audit.log", "");
+    let gap = |why: &str| {
+        let Some(Observed::Gap(unseen)) = take(&Root::new(at)).audit else { panic!("{why}") };
+        assert!(unseen.why.contains(why), "{unseen:?}");
+    };
+    gap("not there");
+    put(at, "var/log/audit.log", "");
+    gap("no event");
+    // What is being written yet has no end.
+    put(at, "var/log/audit.log", &format!("{}{}{{\"kind\":", event("ann"), event("ann")));
+    let Some(Observed::Known(summary)) = take(&Root::new(at)).audit else { panic!() };
+    assert_eq!((summary.events, summary.unread, summary.callers.len()), (2, 0, 1));
+    // Of a log that is long its end is read, from the first whole line on.
+    let long = event("first").repeat(250_000) + &event("last");
+    put(at, "var/log/audit.log", &long);
+    let Some(Observed::Known(summary)) = take(&Root::new(at)).audit else { panic!() };
+    assert_eq!((summary.unread, summary.callers.len()), (0, 2));
+    assert!(summary.events < 250_000, "{}", summary.events);
+    put(at, "var/log/audit.log", "nothing that is an event\n");
+    gap("no event");
+}
+
+#[test]
+fn how_pods_are_connected_and_by_what_policies_are_enforced_is_seen() {
+    let room = machine();
+    let at = room.path();
+    process(at, 7, "/usr/local/bin/ringfort node policy", "");
+    put(at, "etc/cni/net.d/10-a.conflist", "{\"plugins\": [{\"type\": \"bridge\"}]}");
+    put(at, "etc/kubernetes/network-policy.json", "{\"closed\": true}");
+    let facts = take(&Root::new(at));
+    let Observed::Known(list) =
+        &facts.components["containerd"].texts["/etc/cni/net.d/10-a.conflist"]
+    else {
+        panic!()
+    };
+    assert!(list.contains("bridge"));
+    let ringfort = &facts.components["ringfort"];
+    let Observed::Known(policy) = &ringfort.texts["/etc/kubernetes/network-policy.json"] else {
+        panic!()
+    };
+    assert!(policy.contains("closed") && matches!(ringfort.processes, Observed::Known(_)));
+    // What lies below a directory inside a tree that is listed is known as well.
+    put(at, "etc/kubernetes/pki/inner/a.crt", "a");
+    let facts = take(&Root::new(at));
+    let machine = ringfort_facts::machine::Machine::new(&facts, None);
+    let below = machine.below("/etc/kubernetes/pki").unwrap().unwrap().value;
+    assert_eq!(below, ["ca.crt", "inner", "inner/a.crt", "sa.key"]);
+    assert_eq!(machine.below("/etc/kubernetes/nothing"), Ok(None));
+    assert!(machine.below("/etc").is_err() && machine.below("/etc/kubernetes-other").is_err());
+}

@@ -3,6 +3,7 @@
 mod benchmark;
 mod cache;
 mod cluster;
+mod declared;
 mod facts;
 mod given;
 mod live;
@@ -14,6 +15,7 @@ mod written;
 
 use std::io::IsTerminal as _;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -34,6 +36,9 @@ use written::Format;
 /// A file that `ringfort gather` wrote is judged by the CIS Kubernetes Benchmark 2.0.1, one row for each of its 131
 /// recommendations. Several are judged together, a machine each.
 ///
+/// What is meant to be, as who may read secrets, cluster.yaml declares: name it by --spec, or by --cluster. Its
+/// waivers of recommendations hold here as well, and are told as waived.
+///
 /// With --kubeconfig the objects of a cluster are read through its API, with --cluster its machines are entered
 /// over SSH; both make one report, with facts that are named as paths. What may not be listed is unknown, with
 /// the right that is missing, and so is a machine that cannot be entered. Without either no connection is
@@ -53,6 +58,9 @@ pub struct CheckArgs {
     /// The version of Kubernetes that machines run, where their facts do not say it
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<KubeVersion>,
+    /// The cluster.yaml of the cluster whose facts or objects are judged: what it declares and waives
+    #[arg(long, value_name = "FILE", conflicts_with = "cluster")]
+    spec: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -64,15 +72,19 @@ enum What {
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
     let (paths, version, format) =
         (args.manifests.paths(), args.kubernetes, args.manifests.format());
+    let spec = args.spec.as_deref();
     match &args.what {
         Some(What::Pods(args)) => pods::run(args),
         None if args.live.is_asked() => {
             args.manifests.refuse_what_is_of_manifests()?;
-            live::run(&args.live, paths, version, format)
+            live::run(&args.live, paths, version, spec, format)
         }
         None if facts::are_bundles(paths)? => {
             args.manifests.refuse_what_is_of_manifests()?;
-            facts::run(paths, version, format)
+            facts::run(paths, version, spec, format)
+        }
+        None if spec.is_some() => {
+            Err(Fault::usage("--spec is of machines and clusters: leave it out for manifests"))
         }
         None => manifests::run(&args.manifests),
     }

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use jiff::Zoned;
-use ringfort_spec::Spec;
+use ringfort_check::benchmark::{self, rows};
+use ringfort_check::guidelines::GUIDELINES;
+use ringfort_spec::{Known, Limit, Spec};
 
 use super::{Fault, print};
 
@@ -26,7 +29,20 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
     })?;
     let name = file.display().to_string();
     let today = Zoned::now().date();
-    ringfort_spec::read(&text, &name, &ringfort_controls::known(), today).map_err(Fault::usage)
+    ringfort_spec::read(&text, &name, &known(), today).map_err(Fault::usage)
+}
+
+/// Names of the rows of the benchmark, as waivers call them.
+static ROWS: LazyLock<Vec<String>> = LazyLock::new(|| rows().map(benchmark::id).collect());
+
+/// What waivers may name: controls, what is asked of objects, and recommendations.
+pub fn known() -> Vec<Known> {
+    let limits: &[Limit] = &[Limit::Cluster, Limit::Named, Limit::Nodes];
+    let mut known = ringfort_controls::known();
+    let guidelines = GUIDELINES.iter().map(|guideline| guideline.id);
+    let rows = ROWS.iter().map(String::as_str);
+    known.extend(guidelines.chain(rows).map(|id| Known { id, limits }));
+    known
 }
 
 /// Print the JSON Schema of cluster.yaml, for editors, or of what check writes

@@ -128,7 +128,7 @@ impl About {
         };
         let spec = String::from_utf8_lossy(file(SPEC)?);
         let today = Zoned::now().date();
-        let spec = ringfort_spec::read(&spec, SPEC, &ringfort_controls::known(), today);
+        let spec = ringfort_spec::read(&spec, SPEC, &specification::known(), today);
         let spec = spec.map_err(Fault::usage)?;
         let place = |node: &Node| (node.name.clone(), node.address);
         Ok(Self {

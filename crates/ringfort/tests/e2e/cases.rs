@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, Share, addons, faults, guards, keys, network, proofs, published, rotation,
-    traffic, trouble,
+    Case, MACHINES, Share, addons, check, faults, guards, keys, network, proofs, published,
+    rotation, traffic, trouble,
 };
 
 /// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
@@ -24,6 +24,7 @@ pub const ALL: &[Case] = &[
     usual("up_hands_over_a_proved_cluster", up),
     usual("up_again_changes_nothing", up_again),
     usual("proofs_are_made_again_and_evidence_is_judged_again", proofs::again),
+    usual("every_recommendation_of_the_benchmark_is_decided", check::decided),
     usual("what_stops_something_is_never_proved_unasked", proofs::unasked),
     longer("what_is_asked_for_is_rehearsed", proofs::rehearsed),
     longer("a_proof_that_is_cut_leaves_nothing", proofs::cut),

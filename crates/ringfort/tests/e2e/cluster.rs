@@ -180,6 +180,14 @@ impl Cluster {
         said(&operator.output().expect("ringfort starts"))
     }
 
+    /// Judges the cluster by its specification, its machines and its API.
+    pub fn check(&self) -> Said {
+        let mut check = Command::new(RINGFORT);
+        check.args(["lab", "run", &self.lab, "--", RINGFORT, "check", "--format", "json"]);
+        check.arg("--cluster").arg(self.spec()).arg("--kubeconfig").arg(self.kubeconfig());
+        said(&check.stdin(Stdio::null()).output().expect("ringfort starts"))
+    }
+
     /// Runs `ringfort netpol` with the kubeconfig that was handed over.
     pub fn netpol(&self, arguments: &[&str]) -> Said {
         let mut netpol = Command::new(RINGFORT);

@@ -8,6 +8,7 @@
 
 mod addons;
 mod cases;
+mod check;
 mod cluster;
 mod faults;
 mod guards;

@@ -7,15 +7,16 @@ use ringfort_model::judgement::Judgement;
 use super::{Ask, Kept, Row, manual, second};
 use crate::benchmark::audit_policy::Policy;
 use crate::benchmark::say::{decide, fail};
+use crate::benchmark::usage;
 
 const AUDIT: Kept = Kept::By("audit/policy-is-set");
 
 /// Rows about who signs in how.
 #[rustfmt::skip]
 pub(super) static IDENTITIES: &[Row] = &[
-    manual("3.1.1", "People sign in by something that can be taken back, not by client certificates", Kept::Partly("access/admin-is-narrow", "the handed-over certificate is narrow and short-lived, and can still not be taken back"), Ask::AuditLog("the audit log: who was taken by a client certificate")),
-    manual("3.1.2", "People do not use tokens of service accounts", Kept::Not("who uses a token shows in the audit log alone"), Ask::AuditLog("the audit log: from where tokens of service accounts were used")),
-    manual("3.1.3", "People do not use bootstrap tokens", Kept::By("access/anonymous-is-shut"), Ask::AuditLog("the audit log: whether bootstrap tokens were used")),
+    manual("3.1.1", "People sign in by something that can be taken back, not by client certificates", Kept::Partly("access/admin-is-narrow", "the handed-over certificate is narrow and short-lived, and can still not be taken back"), Ask::Callers(usage::BY_CERTIFICATE, &[])),
+    manual("3.1.2", "People do not use tokens of service accounts", Kept::Not("who uses a token shows in the audit log alone"), Ask::Callers(usage::BY_ACCOUNT, &[])),
+    manual("3.1.3", "People do not use bootstrap tokens", Kept::By("access/anonymous-is-shut"), Ask::Callers(usage::BY_BOOTSTRAP, &[])),
 ];
 
 /// Rows about what is written down.

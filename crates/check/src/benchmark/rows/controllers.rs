@@ -8,7 +8,7 @@ use ringfort_model::judgement::Judgement;
 
 use super::api_server::{off, on, set};
 use super::{Ask, Kept, Row, automated, manual};
-use crate::benchmark::say::{decide, unknown};
+use crate::benchmark::say::{decide, spared, unknown};
 
 const PROFILING: Kept = Kept::By("access/no-profiling");
 const LOOPBACK: Kept = Kept::By("network/loopback-only");
@@ -25,7 +25,7 @@ pub(super) static MANAGER: &[Row] = &[
     })),
     automated("1.3.2", "Controller managers are not profiled", PROFILING, manager(|s| off(s, "profiling"))),
     automated("1.3.3", "Each controller has rights of its own", Kept::By("access/no-signers"), manager(|s| on(s, "use-service-account-credentials"))),
-    automated("1.3.4", "Tokens are signed with a key of their own", Kept::Otherwise(NO_SIGNERS, "controllers sign nothing: API servers issue tokens that are bound to pods"), manager(|s| set(s, &["service-account-private-key-file"]))),
+    automated("1.3.4", "Tokens are signed with a key of their own", Kept::Otherwise(NO_SIGNERS, "controllers sign nothing: API servers issue tokens that are bound to pods"), manager(signs)),
     automated("1.3.5", "Pods are told whom to trust", Kept::By("ha/three-control-planes"), manager(|s| set(s, &["root-ca-file"]))),
     automated("1.3.6", "Kubelets' serving certificates may be renewed", Kept::Partly(NO_SIGNERS, "the gate is on, and `ringfort up` renews them: nothing on a machine can sign any"), manager(rotation)),
     automated("1.3.7", "Controller managers listen to their own machine only", LOOPBACK, manager(loopback)),
@@ -60,6 +60,16 @@ fn rotation(settings: &Settings) -> Judgement {
         said,
         "leave RotateKubeletServerCertificate=false out of --feature-gates",
     )
+}
+
+/// Without a key the controller of tokens does not start: tokens come from API servers alone, which say by
+/// which key (`--service-account-signing-key-file`, without which they do not start).
+fn signs(settings: &Settings) -> Judgement {
+    let flag = "service-account-private-key-file";
+    match settings.text(flag).known()?.value.is_empty() {
+        true => spared(format!("--{flag} is not set, so that controllers sign no tokens")),
+        false => set(settings, &[flag]),
+    }
 }
 
 fn loopback(settings: &Settings) -> Judgement {

@@ -7,7 +7,7 @@ use ringfort_model::judgement::{Gap, Judgement};
 use ringfort_model::machine::FileKind;
 
 use super::{Ask, Kept, Row, automated, manual};
-use crate::benchmark::access::{at_most, of_root};
+use crate::benchmark::access::{at_most, of_its_reader, of_root};
 use crate::benchmark::say::{all, decide, each, not_here, spared, unknown};
 
 const PLANES: Kept = Kept::By("ha/three-control-planes");
@@ -16,7 +16,7 @@ const PLUGINS: Kept = Kept::By("network/pod-network");
 const ETCD: Kept = Kept::By("data/etcd-own-user");
 const UNPRIVILEGED: Kept = Kept::Otherwise(
     "node/components-drop-rights",
-    "it belongs to the component's own user, which is not root, and names files only",
+    "it belongs to the component's own user, which is not root and alone reads it",
 );
 const NO_ADMIN: Kept = Kept::By("access/admin-is-narrow");
 
@@ -161,7 +161,11 @@ fn kubeconfig(machine: &Machine<'_>, component: Component, asks: Asks) -> Judgem
         if path.is_empty() {
             return spared(format!("{component} has no kubeconfig"));
         }
-        asks.of(machine, machine.place(component, &path)?)
+        let place = machine.place(component, &path)?;
+        match asks {
+            Asks::Mode => asks.of(machine, place),
+            Asks::Owner => of_its_reader(machine, component, place),
+        }
     };
     match machine.running(component)?.is_empty() {
         true => not_here(machine, component),

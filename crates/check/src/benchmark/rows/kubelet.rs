@@ -6,11 +6,12 @@ use ringfort_facts::component::Component;
 use ringfort_facts::component::kubelet::Kubelet;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::component::value::Value;
-use ringfort_model::judgement::Judgement;
+use ringfort_facts::machine::Machine;
+use ringfort_model::judgement::{Gap, Judgement};
 
 use super::api_server::STRONG;
 use super::{Ask, Kept, Row, automated, manual, second};
-use crate::benchmark::say::{all, decide, spared, unknown};
+use crate::benchmark::say::{all, decide, each, spared, unknown};
 
 const AUTHORIZE: Kept = Kept::By("access/kubelet-authorization");
 const READY: Kept = Kept::By("ha/nodes-are-ready");
@@ -27,11 +28,11 @@ pub(super) static KUBELET: &[Row] = &[
     automated("4.2.3", "Kubelets know whose client certificates count", AUTHORIZE, Ask::Kubelet(|k| set(k, &["authentication.x509.clientCAFile"]))),
     manual("4.2.4", "Kubelets tell nobody anything without asking who he is", AUTHORIZE, Ask::Kubelet(|k| number(k, "readOnlyPort", "0", |port| port == 0))),
     manual("4.2.5", "Idle streams end", READY, Ask::Kubelet(streams)),
-    automated("4.2.6", "Kubelets keep the chains of iptables that Services need", Kept::Otherwise("node/kernel-settings", "kube-proxy and network policies use nftables, which need none"), Ask::Kubelet(|k| switch(k, "makeIPTablesUtilChains", true))),
-    manual("4.2.7", "Kubelets take the machine's own name", Kept::Otherwise("ha/nodes-are-ready", "nodes have the names of cluster.yaml, for which their certificates are made"), Ask::Kubelet(hostname)),
+    automated("4.2.6", "Kubelets keep the chains of iptables that Services need", Kept::Otherwise("node/kernel-settings", "kube-proxy and network policies use nftables, which need none"), Ask::Machine(chains)),
+    manual("4.2.7", "Kubelets take the machine's own name", Kept::Otherwise("ha/nodes-are-ready", "nodes have the names of cluster.yaml, for which their certificates are made"), Ask::Machine(hostname)),
     second(manual("4.2.8", "Enough events are recorded", READY, Ask::Kubelet(|k| number(k, "eventRecordQPS", "50, or 0 for no limit", |rate| rate == 0 || rate >= 5)))),
     manual("4.2.9", "Kubelets show a certificate that was made for them", AUTHORIZE, Ask::Kubelet(serving)),
-    automated("4.2.10", "Kubelets renew their client certificates", NO_SIGNERS, Ask::Kubelet(|k| switch(k, "rotateCertificates", true))),
+    automated("4.2.10", "Kubelets renew their client certificates", NO_SIGNERS, Ask::Kubelet(renewal)),
     manual("4.2.11", "Kubelets renew their serving certificates", NO_SIGNERS, Ask::Kubelet(rotation)),
     manual("4.2.12", "Kubelets speak strong ciphers only", Kept::By("network/tls-1-3"), Ask::Kubelet(ciphers)),
     manual("4.2.13", "A pod cannot use up a machine's processes", Kept::By("node/process-limit"), Ask::Kubelet(|k| number(k, "podPidsLimit", "a number above 0", |limit| limit > 0))),
@@ -83,13 +84,70 @@ fn streams(kubelet: &Kubelet) -> Judgement {
     decide(&seen, span > 0, &said, &format!("{path}: 1h"))
 }
 
-fn hostname(kubelet: &Kubelet) -> Judgement {
-    let seen = kubelet.settings.text("hostname-override").known()?.clone();
-    let said = match seen.value.is_empty() {
-        true => "--hostname-override of the kubelet is not set".to_owned(),
-        false => format!("--hostname-override of the kubelet is {}", seen.value),
+/// Chains of iptables are for who writes rules of iptables: kube-proxy in another mode needs none.
+fn chains(machine: &Machine<'_>) -> Judgement {
+    let path = "makeIPTablesUtilChains";
+    let judge = |kubelet: &Kubelet| {
+        let seen = kubelet.boolean(path).known()?.clone();
+        let said = format!("{path} of the kubelet is {}", seen.value);
+        if !seen.value && is_nftables(machine)? {
+            return spared(format!("{said}, and kube-proxy here uses nftables, which needs none"));
+        }
+        decide(&seen, seen.value, &said, &format!("{path}: true"))
     };
-    decide(&seen, seen.value.is_empty(), &said, "leave --hostname-override out")
+    each(machine, Component::Kubelet, || machine.kubelets(), judge)
+}
+
+fn is_nftables(machine: &Machine<'_>) -> Result<bool, Gap> {
+    let proxies = machine.running(Component::Proxy)?;
+    for proxy in &proxies {
+        if proxy.text("proxy-mode").known()?.value != "nftables" {
+            return Ok(false);
+        }
+    }
+    Ok(!proxies.is_empty())
+}
+
+/// Another name than the machine's own is one for which no certificate may be made; where the kubelet's is
+/// made for it, they belong together.
+fn hostname(machine: &Machine<'_>) -> Judgement {
+    let judge = |kubelet: &Kubelet| {
+        let seen = kubelet.settings.text("hostname-override").known()?.clone();
+        if seen.value.is_empty() {
+            return decide(&seen, true, "--hostname-override of the kubelet is not set", "");
+        }
+        let said = format!("--hostname-override of the kubelet is {}", seen.value);
+        match certified(machine, kubelet, &seen.value)? {
+            Some(path) => decide(&seen, true, &format!("{said}, for which {path} is made"), ""),
+            None => decide(&seen, false, &said, "leave --hostname-override out"),
+        }
+    };
+    each(machine, Component::Kubelet, || machine.kubelets(), judge)
+}
+
+/// Names the certificate that a kubelet shows, if it is made for a node of this name.
+fn certified(machine: &Machine<'_>, kubelet: &Kubelet, name: &str) -> Result<Option<String>, Gap> {
+    let named = kubelet.text("tlsCertFile").known()?.value.clone();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let path = machine.place(Component::Kubelet, &named)?;
+    let Some(certificate) = machine.certificate(path)? else { return Ok(None) };
+    let node = format!("system:node:{name}");
+    Ok((certificate.value.subject.common_name == node).then(|| path.to_owned()))
+}
+
+/// Who gets certificates from the API renews them there. Where they come from elsewhere, the benchmark leaves
+/// their renewal to who makes them.
+fn renewal(kubelet: &Kubelet) -> Judgement {
+    let path = "rotateCertificates";
+    let seen = kubelet.boolean(path).known()?.clone();
+    let asks = kubelet.settings.text("bootstrap-kubeconfig").known()?.clone();
+    if !seen.value && asks.value.is_empty() {
+        return spared("the kubelet gets no certificate from the API: who makes it renews it");
+    }
+    let said = format!("{path} of the kubelet is {}", seen.value);
+    decide(&seen, seen.value, &said, &format!("{path}: true"))
 }
 
 /// A certificate that the kubelet makes for itself is one that nobody can check.

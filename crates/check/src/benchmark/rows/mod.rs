@@ -9,7 +9,7 @@ mod kubelet;
 mod policies;
 mod worker_files;
 
-use super::{Ask, Assessed, Kept, Row};
+use super::{Ask, Assessed, Kept, Needs, Row};
 pub(super) use policies::{ENFORCED, RESTRICTED};
 
 /// A section of the benchmark.

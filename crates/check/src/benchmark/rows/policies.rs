@@ -1,6 +1,7 @@
 //! Section 5: what objects of the API say.
 
-use super::{Ask, Kept, Row, manual, second};
+use super::{Ask, Kept, Needs, Row, manual, second};
+use crate::benchmark::{network, usage, whole};
 
 /// The guideline that every namespace asks for a level.
 pub(in crate::benchmark) const ENFORCED: &str = "workload/pod-security-is-enforced";
@@ -11,19 +12,19 @@ const ROLES: Kept = Kept::By("access/no-escalating-roles");
 /// Rows about rights and service accounts.
 #[rustfmt::skip]
 pub(super) static RIGHTS: &[Row] = &[
-    manual("5.1.1", "Full administrators are those who need it", Kept::By("access/no-cluster-admin"), Ask::Intent("who is meant to be bound to cluster-admin")),
-    manual("5.1.2", "Secrets are read by those who need it", Kept::Partly("access/no-escalating-roles", "administrators of workloads read the secrets of their namespaces"), Ask::Intent("who is meant to read secrets")),
+    manual("5.1.1", "Full administrators are those who need it", Kept::By("access/no-cluster-admin"), Ask::Rights(&["access/no-cluster-admin-binding"])),
+    manual("5.1.2", "Secrets are read by those who need it", Kept::Partly("access/no-escalating-roles", "administrators of workloads read the secrets of their namespaces"), Ask::Rights(&["access/no-secret-reading"])),
     manual("5.1.3", "Rights name what they are for", ROLES, Ask::Guidelines(&["access/no-wildcards"])),
-    manual("5.1.4", "Pods are made by those who need it", NARROW, Ask::Intent("who is meant to create pods")),
+    manual("5.1.4", "Pods are made by those who need it", NARROW, Ask::Rights(&["access/no-pod-writing"])),
     manual("5.1.5", "The service account `default` is used by nobody", Kept::By("workload/default-account"), Ask::Guidelines(&["access/default-account-unbound", "workload/own-account"])),
-    manual("5.1.6", "Tokens are mounted where they are used", Kept::By("workload/default-account"), Ask::AuditLog("the audit log: which pods' tokens were ever used")),
-    manual("5.1.7", "Nobody uses the group system:masters", Kept::By("access/admin-is-narrow"), Ask::AuditLog("the audit log: who asked as one of system:masters")),
-    manual("5.1.8", "Nobody can take more rights than were given", ROLES, Ask::Intent("who is meant to bind, impersonate or escalate")),
-    manual("5.1.9", "PersistentVolumes are made by those who need it", Kept::By("access/no-host-volumes"), Ask::Intent("who is meant to create PersistentVolumes")),
-    manual("5.1.10", "Kubelets are reached through the API by those who need it", NARROW, Ask::Intent("who is meant to use nodes/proxy")),
-    manual("5.1.11", "Certificates are approved by those who need it", NARROW, Ask::Intent("who is meant to approve certificate requests")),
-    manual("5.1.12", "Webhooks are configured by those who need it", Kept::By("access/admission-objects"), Ask::Intent("who is meant to configure webhooks")),
-    manual("5.1.13", "Tokens are made by those who need it", Kept::By("access/system-accounts"), Ask::Intent("who is meant to create tokens of service accounts")),
+    manual("5.1.6", "Tokens are mounted where they are used", Kept::By("workload/default-account"), Ask::Whole(Needs::AuditLog, &["workload/no-token-mount"], usage::tokens_are_used)),
+    manual("5.1.7", "Nobody uses the group system:masters", Kept::By("access/admin-is-narrow"), Ask::Callers(usage::AS_MASTER, &["access/no-masters"])),
+    manual("5.1.8", "Nobody can take more rights than were given", ROLES, Ask::Rights(&["access/no-escalating", "access/no-impersonation"])),
+    manual("5.1.9", "PersistentVolumes are made by those who need it", Kept::By("access/no-host-volumes"), Ask::Rights(&["access/no-volume-writing"])),
+    manual("5.1.10", "Kubelets are reached through the API by those who need it", NARROW, Ask::Rights(&["access/no-node-proxy"])),
+    manual("5.1.11", "Certificates are approved by those who need it", NARROW, Ask::Rights(&["access/no-certificate-approval"])),
+    manual("5.1.12", "Webhooks are configured by those who need it", Kept::By("access/admission-objects"), Ask::Rights(&["access/no-admission-writing"])),
+    manual("5.1.13", "Tokens are made by those who need it", Kept::By("access/system-accounts"), Ask::Rights(&["access/no-token-requests"])),
 ];
 
 /// Rows about which pods are let in.
@@ -49,28 +50,28 @@ pub(in crate::benchmark) const RESTRICTED: &str = "restricted";
 /// Rows about network policies.
 #[rustfmt::skip]
 pub(super) static NETWORK: &[Row] = &[
-    manual("5.3.1", "The network plugin enforces NetworkPolicies", Kept::By("network/network-policy"), Ask::Undecided("`ringfort prove`, which tries with pods of its own")),
-    second(manual("5.3.2", "NetworkPolicies hold in every namespace", Kept::By("network/default-deny"), Ask::Guidelines(&["network/pods-are-isolated"]))),
+    manual("5.3.1", "The network plugin enforces NetworkPolicies", Kept::By("network/network-policy"), Ask::Machine(network::is_enforced)),
+    second(manual("5.3.2", "NetworkPolicies hold in every namespace", Kept::By("network/default-deny"), Ask::Whole(Needs::Objects, &["network/pods-are-isolated"], network::is_isolated))),
 ];
 
 /// Rows about secrets.
 #[rustfmt::skip]
 pub(super) static SECRETS: &[Row] = &[
     second(manual("5.4.1", "Pods get secrets as files", Kept::Not("what workloads do is theirs"), Ask::Guidelines(&["data/secrets-as-files"]))),
-    second(manual("5.4.2", "Secrets are kept outside the cluster", Kept::Not("they are encrypted in etcd"), Ask::Intent("where secrets are meant to be kept"))),
+    second(manual("5.4.2", "Secrets are kept outside the cluster", Kept::Not("they are encrypted in etcd"), Ask::Whole(Needs::Intent, &[], whole::secrets_are_outside))),
 ];
 
 /// Rows about images.
 #[rustfmt::skip]
 pub(super) static IMAGES: &[Row] = &[
-    second(manual("5.5.1", "Images come from where they should", Kept::Not("what ringfort itself brings is pinned by digest; workloads' images are theirs"), Ask::Undecided("an admission policy that checks signatures of images"))),
+    second(manual("5.5.1", "Images come from where they should", Kept::Not("what ringfort itself brings is pinned by digest; workloads' images are theirs"), Ask::Whole(Needs::Objects, &[], whole::images_are_judged))),
 ];
 
 /// Rows about namespaces and contexts.
 #[rustfmt::skip]
 pub(super) static CONTEXTS: &[Row] = &[
-    manual("5.6.1", "Namespaces part what does not belong together", Kept::Not("what belongs together is for users to say"), Ask::Intent("what belongs into which namespace")),
+    manual("5.6.1", "Namespaces part what does not belong together", Kept::Not("what belongs together is for users to say"), Ask::Whole(Needs::Intent, &["workload/namespace-of-its-own"], whole::namespaces_part)),
     second(manual("5.6.2", "Pods have a seccomp profile", Kept::By("workload/seccomp"), Ask::Guidelines(&["workload/seccomp-is-set"]))),
     second(manual("5.6.3", "Pods say what they may", POD_SECURITY, Ask::Guidelines(&["workload/security-context"]))),
-    second(manual("5.6.4", "Nothing runs in the namespace `default`", Kept::Not("what workloads do is theirs"), Ask::Guidelines(&["workload/namespace-of-its-own"]))),
+    second(manual("5.6.4", "Nothing runs in the namespace `default`", Kept::Not("what workloads do is theirs"), Ask::Whole(Needs::Objects, &["workload/namespace-of-its-own"], whole::default_is_empty))),
 ];

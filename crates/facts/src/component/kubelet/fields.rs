@@ -47,6 +47,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("featureGates", "feature-gates", Kind::Gates, "", Empty::Same),
     field("healthzBindAddress", "healthz-bind-address", Kind::Address, "127.0.0.1", Empty::Unset),
     field("healthzPort", "healthz-port", Kind::Number32, "10248", Empty::Kept),
+    flagless(field("imagePullCredentialsVerificationPolicy", "", Kind::Text, "NeverVerifyPreloadedImages", Empty::Unset)),
     field("makeIPTablesUtilChains", "make-iptables-util-chains", Kind::Boolean, "true", Empty::Kept),
     field("podPidsLimit", "pod-max-pids", Kind::Number64, "-1", Empty::Kept),
     field("port", "port", Kind::Number32, "10250", Empty::Unset),

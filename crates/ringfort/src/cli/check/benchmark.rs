@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ringfort_check::benchmark::{self, Assessed, Judged, Needs};
+use ringfort_check::benchmark::{self, Assessed, Judged, Looked, Needs, Waived};
 use ringfort_model::judgement::{Decided, Finding, Gap, Judgement, Verdict};
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ struct Written<'a> {
     machines: &'a [String],
     counts: Counts,
     rows: Vec<Row<'a>>,
+    /// What is wrong with waivers.
+    idle_waivers: &'a [String],
 }
 
 #[derive(Clone, Copy, Default, Serialize)]
@@ -29,6 +31,7 @@ struct Counts {
     failed: usize,
     unknown: usize,
     not_applicable: usize,
+    waived: usize,
 }
 
 #[derive(Serialize)]
@@ -43,7 +46,17 @@ struct Row<'a> {
     control: Option<&'static str>,
     #[serde(flatten)]
     said: Said<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<Waiver<'a>>,
     machines: Vec<OfMachine<'a>>,
+}
+
+/// Who answers for a row that fails.
+#[derive(Serialize)]
+struct Waiver<'a> {
+    owner: &'a str,
+    reason: &'a str,
+    expires: String,
 }
 
 #[derive(Serialize)]
@@ -76,6 +89,15 @@ impl<'a> Said<'a> {
     }
 }
 
+/// What a row comes to, waived or not.
+fn said(judged: &Judged) -> Said<'_> {
+    let said = Said::of(&judged.whole);
+    match judged.waived {
+        Some(_) => Said { verdict: "waived", fix: None, ..said },
+        None => said,
+    }
+}
+
 /// A verdict as `check` calls it.
 fn word(judgement: &Judgement) -> &'static str {
     match Verdict::from(judgement) {
@@ -91,6 +113,7 @@ impl Counts {
         let mut counts = Self::default();
         for one in judged {
             *match Verdict::from(&one.whole) {
+                Verdict::Failed if one.waived.is_some() => &mut counts.waived,
                 Verdict::Proved => &mut counts.passed,
                 Verdict::Failed => &mut counts.failed,
                 Verdict::Unknown => &mut counts.unknown,
@@ -109,22 +132,28 @@ impl Counts {
     }
 }
 
-/// Writes what rows came to, and gives the exit code.
+/// Writes what rows came to and what is wrong with waivers, and gives the exit code.
 pub(super) fn tell(
-    machines: &[String],
-    judged: &[Judged],
+    looked: &Looked<'_>,
+    (judged, idle): (Vec<Judged>, Vec<String>),
     format: super::Format,
 ) -> Result<ExitCode, Fault> {
-    let counts = Counts::of(judged);
+    let machines: Vec<String> = looked.machines.iter().map(|it| it.name().to_owned()).collect();
+    let counts = Counts::of(&judged);
     match format {
         super::Format::Json => {
-            let rows = judged.iter().map(row).collect();
-            let benchmark = benchmark::NAME;
-            let written = Written { version: VERSION, benchmark, machines, counts, rows };
+            let written = Written {
+                version: VERSION,
+                benchmark: benchmark::NAME,
+                machines: &machines,
+                counts,
+                rows: judged.iter().map(row).collect(),
+                idle_waivers: &idle,
+            };
             let json = serde_json::to_string_pretty(&written).map_err(Fault::unable)?;
             print(&format!("{json}\n"));
         }
-        _ => print(&people(machines, judged, counts)),
+        _ => print(&people(&machines, &judged, &idle, counts)),
     }
     Ok(ExitCode::from(counts.code()))
 }
@@ -139,7 +168,12 @@ fn row(judged: &Judged) -> Row<'_> {
         assessed: it.assessed,
         needs: it.needs(),
         control: it.kept.control(),
-        said: Said::of(&judged.whole),
+        said: said(judged),
+        waiver: judged.waived.as_ref().map(|waived| Waiver {
+            owner: &waived.owner,
+            reason: &waived.reason,
+            expires: waived.expires.to_string(),
+        }),
         machines: judged
             .machines
             .iter()
@@ -148,26 +182,35 @@ fn row(judged: &Judged) -> Row<'_> {
     }
 }
 
-/// Each row that does not hold, then each that is not known, then the sum.
-fn people(machines: &[String], judged: &[Judged], counts: Counts) -> String {
+/// The verdicts of rows that are told one by one, in this order.
+const TOLD: [&str; 3] = ["fail", "unknown", "waived"];
+
+/// Each row that does not hold, then each that is not known, then each that is waived, then the sum.
+fn people(machines: &[String], judged: &[Judged], idle: &[String], counts: Counts) -> String {
     let mut text = String::new();
-    for wanted in [Verdict::Failed, Verdict::Unknown] {
-        for one in judged.iter().filter(|one| Verdict::from(&one.whole) == wanted) {
-            let said = Said::of(&one.whole);
+    for wanted in TOLD {
+        for one in judged.iter().filter(|one| said(one).verdict == wanted) {
+            let said = said(one);
             text.push_str(&format!("{} {}: {}\n", one.row.id, said.verdict, one.row.title));
             text.push_str(&format!("    {}\n", said.said));
             let next = said.fix.map(|fix| format!("    fix: {fix}\n"));
             let next = next.or(said.closes.map(|closes| format!("    needs: {closes}\n")));
             text.push_str(&next.unwrap_or_default());
+            if let Some(waived) = &one.waived {
+                let Waived { owner, reason, expires } = waived;
+                text.push_str(&format!("    {owner} answers for it until {expires}: {reason}\n"));
+            }
         }
     }
+    idle.iter().for_each(|said| text.push_str(&format!("warning: {said}\n")));
     let on = match machines {
         [] => String::new(),
         machines => format!(" on {}", machines.join(", ")),
     };
-    let Counts { passed, failed, unknown, not_applicable } = counts;
+    let Counts { passed, failed, unknown, not_applicable, waived } = counts;
     text.push_str(&format!(
-        "{}{on}: rows {}; passed {passed}, failed {failed}, unknown {unknown}, not applicable {not_applicable}\n",
+        "{}{on}: rows {}; passed {passed}, failed {failed}, unknown {unknown}, not applicable {not_applicable}, \
+         waived {waived}\n",
         benchmark::NAME,
         judged.len(),
     ));

@@ -55,12 +55,13 @@ fn unseen(name: String, why: String) -> MachineFacts {
         below: BTreeMap::new(),
         certificates: BTreeMap::new(),
         kernel: BTreeMap::new(),
+        audit: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ringfort_check::benchmark::judge;
+    use ringfort_check::benchmark::{Looked, judge};
     use ringfort_facts::machine::Machine;
     use ringfort_model::judgement::Verdict;
 
@@ -69,7 +70,8 @@ mod tests {
     #[test]
     fn a_machine_that_was_not_entered_passes_nothing() {
         let facts = unseen("cp1".to_owned(), "no answer".to_owned());
-        for judged in judge(&[Machine::new(&facts, None)], None) {
+        let machines = [Machine::new(&facts, None)];
+        for judged in judge(&Looked { machines: &machines, objects: None, intent: None }) {
             assert_eq!(Verdict::from(&judged.whole), Verdict::Unknown, "{}", judged.row.id);
         }
     }

@@ -5,11 +5,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ringfort_check::benchmark::judge;
+use ringfort_check::benchmark::Looked;
 use ringfort_facts::machine::Machine;
 use ringfort_model::machine::MachineFacts;
 use ringfort_model::version::KubeVersion;
 
+use super::declared::{Declared, judged};
 use super::{Format, benchmark};
 use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
@@ -51,11 +52,15 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<MachineFacts>, Fault> {
 pub(super) fn run(
     paths: &[PathBuf],
     version: Option<KubeVersion>,
+    spec: Option<&Path>,
     format: Format,
 ) -> Result<ExitCode, Fault> {
     let bundles = read(paths)?;
-    let minor = version.map(|version| version.minor);
+    let declared = spec.map(Declared::read).transpose()?;
+    let of_spec = || declared.as_ref().map(|declared| declared.minor);
+    let minor = version.map(|version| version.minor).or_else(of_spec);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
-    let names: Vec<String> = machines.iter().map(|it| it.name().to_owned()).collect();
-    benchmark::tell(&names, &judge(&machines, None), format)
+    let intent = declared.as_ref().map(|declared| &declared.intent);
+    let looked = Looked { machines: &machines, objects: None, intent };
+    benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }

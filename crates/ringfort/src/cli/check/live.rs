@@ -1,11 +1,11 @@
 //! `ringfort check --kubeconfig` and `--cluster`: judges a cluster that runs, by its objects and its machines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use ringfort_api::{Cluster, Part};
-use ringfort_check::benchmark::{Tally, judge};
+use ringfort_check::benchmark::{Looked, Tally};
 use ringfort_check::kinds;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::Machine;
@@ -14,6 +14,7 @@ use ringfort_model::machine::MachineFacts;
 use ringfort_model::version::{KubeVersion, Minor};
 use serde_json::Value;
 
+use super::declared::{Declared, judged};
 use super::{Format, benchmark, cluster, facts};
 use crate::cli::Fault;
 use crate::cli::ways::{first, ways};
@@ -24,7 +25,7 @@ pub(super) struct LiveArgs {
     /// Judge the cluster that this kubeconfig leads to; paths are facts of its machines then
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Judge the machines that this cluster.yaml names, entered over SSH
+    /// Judge the machines that this cluster.yaml names, entered over SSH, by what it declares and waives
     #[arg(long, value_name = "FILE")]
     cluster: Option<PathBuf>,
 }
@@ -56,8 +57,10 @@ pub(super) fn run(
     args: &LiveArgs,
     paths: &[PathBuf],
     version: Option<KubeVersion>,
+    spec: Option<&Path>,
     format: Format,
 ) -> Result<ExitCode, Fault> {
+    let declared = args.cluster.as_deref().or(spec).map(Declared::read).transpose()?;
     let mut bundles: Vec<MachineFacts> = facts::read(paths)?;
     let instead = "name another with --kubeconfig";
     let ways = args.kubeconfig.as_deref().map(|file| ways(file, instead)).transpose()?;
@@ -72,10 +75,12 @@ pub(super) fn run(
     })?;
     let minor = version.map(|version| version.minor);
     let minor = minor.or(read.as_ref().and_then(|read| read.minor));
+    let minor = minor.or(declared.as_ref().map(|declared| declared.minor));
     let tally = read.map(Read::tally);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
-    let names: Vec<String> = machines.iter().map(|it| it.name().to_owned()).collect();
-    benchmark::tell(&names, &judge(&machines, tally.as_ref()), format)
+    let intent = declared.as_ref().map(|declared| &declared.intent);
+    let looked = Looked { machines: &machines, objects: tally.as_ref(), intent };
+    benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }
 
 impl Read {

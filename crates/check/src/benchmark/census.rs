@@ -1,0 +1,148 @@
+//! What else rows ask of all objects of a cluster: where things run, whose pods have tokens, what judges images.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::own::{is_in_default, is_mirror};
+use super::rights::full_name;
+use crate::world::Object;
+
+/// Namespaces that are everybody's, or the cluster's own.
+const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+/// What ringfort itself runs in them, beside static pods.
+const OURS: [&str; 1] = ["Deployment kube-system/coredns"];
+/// Kinds that somebody puts somewhere; the others come by themselves.
+const PLACED: [&str; 12] = [
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Ingress",
+    "Job",
+    "Pod",
+    "ReplicaSet",
+    "ReplicationController",
+    "Secret",
+    "Service",
+    "StatefulSet",
+];
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    /// Everything that somebody put into the namespace `default`.
+    pub(super) in_default: Vec<String>,
+    /// What makes pods in namespaces that are shared, and was put there by nobody known.
+    pub(super) among_others: Vec<String>,
+    /// Pods that have a token for the API.
+    pub(super) with_token: Vec<TokenPod>,
+    /// How many objects were looked at, by namespace.
+    pub(super) namespaces: BTreeMap<String, usize>,
+    /// The first policy or webhook that may judge where images come from.
+    pub(super) judges_images: Option<String>,
+}
+
+/// A pod that has a token.
+#[derive(Debug)]
+pub(super) struct TokenPod {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// When it was made.
+    pub(super) since: String,
+}
+
+impl Census {
+    /// Counts an object.
+    pub(super) fn add(&mut self, object: &Object<'_>) {
+        let (kind, value) = (object.kind.name, object.value);
+        if kind == "Namespace" {
+            self.namespaces.entry(object.name().to_owned()).or_default();
+        }
+        let Some(namespace) = object.namespace() else { return };
+        *self.namespaces.entry(namespace.to_owned()).or_default() += 1;
+        if is_mirror(value) {
+            return;
+        }
+        if kind == "Pod" && has_token(value) {
+            let text = |at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            self.with_token.push(TokenPod {
+                namespace: namespace.to_owned(),
+                name: object.name().to_owned(),
+                since: text("/metadata/creationTimestamp").to_owned(),
+            });
+        }
+        if is_made_by_another(value) {
+            return;
+        }
+        let name = full_name(object);
+        if namespace == "default" && PLACED.contains(&kind) && !is_in_default(kind, object.name()) {
+            self.in_default.push(name.clone());
+        }
+        let makes_pods = object.kind.template.is_some();
+        if makes_pods && SHARED.contains(&namespace) && !OURS.contains(&name.as_str()) {
+            self.among_others.push(name);
+        }
+    }
+
+    /// Counts what may refuse pods.
+    pub(super) fn add_judge(&mut self, object: &Value) {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        // What a webhook looks at nobody sees.
+        let is_blind = text("/kind") == "ValidatingAdmissionPolicy"
+            && object["spec"].is_object()
+            && !names_image(&object["spec"].to_string());
+        if !is_blind {
+            let name = format!("{} {}", text("/kind"), text("/metadata/name"));
+            self.judges_images.get_or_insert(name);
+        }
+    }
+}
+
+/// Whether expressions look at the field `image` of something. Whether there is one, as of a volume, is no
+/// question about what it is.
+fn names_image(expressions: &str) -> bool {
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
+    expressions.match_indices("image").any(|(at, word)| {
+        let (before, after) = (&expressions[..at], &expressions[at + word.len()..]);
+        let of = before.strip_suffix('.').unwrap_or(before).trim_end_matches(is_letter);
+        let is_whole = !after.starts_with(is_letter) && !before.ends_with(is_letter);
+        is_whole && !(of.ends_with("has(") && after.starts_with(')'))
+    })
+}
+
+fn is_made_by_another(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true))
+}
+
+/// Whether a pod has a token for the API: admission mounts one as a volume, without an audience of its own.
+fn has_token(pod: &Value) -> bool {
+    let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array);
+    let sources = volumes
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it.pointer("/projected/sources").and_then(Value::as_array));
+    sources.flatten().any(|source| {
+        let token = &source["serviceAccountToken"];
+        token.is_object() && token["audience"].as_str().is_none_or(str::is_empty)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_image;
+
+    #[test]
+    fn an_expression_that_only_asks_whether_there_is_an_image_looks_at_none() {
+        for (expression, expected) in [
+            ("has(v.image) || has(v.secret)", false),
+            ("object.spec.images.size() > 0", false),
+            ("c.image.startsWith('registry.k8s.io/')", true),
+            ("has(c.image) && c.image.contains('@')", true),
+            ("c['image'] == ''", true),
+        ] {
+            assert_eq!(names_image(expression), expected, "{expression}");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! A cluster that ringfort made, whole: every row is decided, what the profile does on purpose is told as waived,
+//! and what somebody does beside it is seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use jiff::civil::date;
+use ringfort_check::benchmark::{Intent, Judged, Looked, Needs, Tally, judge, rows, waive};
+use ringfort_check::waivers::{Scope, Waiver};
+use ringfort_check::world::{Objects, Origin, World};
+use ringfort_facts::machine::Machine;
+use ringfort_facts::manifest;
+use ringfort_model::judgement::{Gap, Verdict};
+use ringfort_model::machine::MachineFacts;
+use serde_json::{Value, json};
+
+use crate::benchmark::{machines, seen};
+use crate::machine::Facts;
+
+const GOLDEN: &str = "../forge/tests/golden/1.36";
+const SYSTEM: &str = "kube-system";
+
+fn read(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    manifest::read(&text).unwrap().into_iter().map(manifest::Document::into_value).collect()
+}
+
+/// What an API server makes at its start: a role and its binding.
+fn own(name: &str, rules: &Value, subject: &Value) -> [Value; 2] {
+    let metadata = json!({
+        "name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
+        "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+    });
+    let version = "rbac.authorization.k8s.io/v1";
+    let role =
+        json!({"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": rules});
+    let binding = json!({
+        "apiVersion": version, "kind": "ClusterRoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [subject],
+    });
+    [role, binding]
+}
+
+/// What the API of such a cluster lists.
+fn objects() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);
+    let mut files: Vec<_> =
+        fs::read_dir(root.join("objects")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut all: Vec<Value> = files.iter().flat_map(|path| read(path)).collect();
+    for namespace in ["default", "kube-node-lease", "kube-public", SYSTEM] {
+        let object = |kind: &str, name: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+        all.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+        all.push(object("ConfigMap", "kube-root-ca.crt"));
+        let mut account = object("ServiceAccount", "default");
+        account["automountServiceAccountToken"] = false.into();
+        all.push(account);
+    }
+    all.push(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}));
+    let everything = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+    let listing = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "delete"]}]);
+    let kubelets = json!([{"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["*"]}]);
+    let account =
+        json!({"kind": "ServiceAccount", "namespace": SYSTEM, "name": "namespace-controller"});
+    let nobody = json!({"kind": "User", "name": "system:nobody"});
+    all.extend(own(
+        "cluster-admin",
+        &everything,
+        &json!({"kind": "Group", "name": "system:masters"}),
+    ));
+    all.extend(own("system:controller:namespace-controller", &listing, &account));
+    all.extend(own("system:kubelet-api-admin", &kubelets, &nobody).into_iter().take(1));
+    let manifests = root.join("nodes/cp-10-0-0-11/etc/kubernetes/manifests");
+    for file in fs::read_dir(manifests).unwrap() {
+        let mut pod = read(&file.unwrap().path()).remove(0);
+        pod["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "digest".into();
+        pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": "cp1", "uid": "a", "controller": true}]);
+        all.push(pod);
+    }
+    let deployment = all.iter().find(|it| it["kind"] == "Deployment").unwrap();
+    all.push(with_token(&deployment["spec"]["template"], "coredns-1"));
+    all
+}
+
+/// A pod of a template as it runs, with the token that admission mounts.
+fn with_token(template: &Value, name: &str) -> Value {
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+    pod["metadata"]["name"] = name.into();
+    pod["metadata"]["namespace"] = SYSTEM.into();
+    pod["metadata"]["creationTimestamp"] = "2026-11-27T10:00:00Z".into();
+    pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "a", "controller": true}]);
+    let token = json!({"name": "kube-api-access", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}});
+    pod["spec"]["volumes"].as_array_mut().unwrap().push(token);
+    pod
+}
+
+fn tally(documents: &[Value], blind: Vec<Gap>) -> Tally {
+    let mut all = Objects::new(World::Closed, None);
+    for (document, object) in documents.iter().enumerate() {
+        all.add(Origin { file: 0, document }, object);
+    }
+    Tally::of(&all, &[], blind)
+}
+
+fn intent() -> Intent {
+    Intent { machines: BTreeSet::from(["cp1".to_owned()]), ..Intent::default() }
+}
+
+fn caller(user: &str, more: &Value) -> Value {
+    let mut caller = json!({
+        "user": user, "credential": "certificate", "masters": false, "pod": null, "agent": "a",
+        "local": false, "requests": 7,
+    });
+    caller.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    caller
+}
+
+/// Who asks on such a cluster, and these besides.
+fn audit(more: &[Value]) -> Value {
+    let token = |agent: &str| json!({"credential": "token", "agent": agent});
+    let mut callers = vec![
+        caller("", &json!({"credential": "unsaid"})),
+        caller(
+            "system:apiserver",
+            &json!({"credential": "unsaid", "masters": true, "local": true}),
+        ),
+        caller("system:kube-controller-manager", &json!({})),
+        caller("system:node:cp1", &json!({})),
+        caller("ringfort:network-policy", &json!({})),
+        caller("ringfort:keeper", &json!({"masters": true})),
+        caller("ringfort:admin", &json!({"agent": "kubectl"})),
+        caller(
+            "system:serviceaccount:kube-system:namespace-controller",
+            &token("kube-controller-manager"),
+        ),
+        caller("system:serviceaccount:ringfort-canary-0123:default", &token("ringfort")),
+        caller(
+            "system:serviceaccount:kube-system:coredns",
+            &json!({"credential": "token", "pod": "coredns-1"}),
+        ),
+    ];
+    callers.extend(more.iter().cloned());
+    json!({
+        "path": "/var/log/kubernetes/audit.log", "from": "2026-11-27T09:00:00.000000Z",
+        "until": "2026-11-27T12:00:00.000000Z", "events": 100, "unread": 0, "callers": callers,
+    })
+}
+
+/// What is changed of a cluster before it is judged.
+struct Case {
+    objects: Vec<Value>,
+    callers: Vec<Value>,
+    intent: Option<Intent>,
+    waivers: Vec<Waiver>,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        let (objects, intent) = (objects(), Some(intent()));
+        Self { objects, callers: Vec::new(), intent, waivers: Vec::new() }
+    }
+}
+
+impl Case {
+    /// Gives what each row comes to, in a word, and what is said of it.
+    fn words(&self) -> BTreeMap<&'static str, (&'static str, String)> {
+        let mut facts = Facts::of_blueprint();
+        facts.0["audit"] = json!({"known": audit(&self.callers)});
+        let facts = facts.read();
+        let machines = [Machine::new(&facts, None)];
+        let tally = tally(&self.objects, Vec::new());
+        let looked =
+            Looked { machines: &machines, objects: Some(&tally), intent: self.intent.as_ref() };
+        let mut judged = judge(&looked);
+        waive(&mut judged, &looked, &self.waivers, date(2026, 11, 27));
+        judged.iter().map(|one| (one.row.id, (word(one), format!("{:?}", one.whole)))).collect()
+    }
+
+    fn check(&self, id: &str, expected: &str) {
+        let words = self.words();
+        assert_eq!(words[id].0, expected, "{id}: {}", words[id].1);
+    }
+}
+
+fn word(judged: &Judged) -> &'static str {
+    match (Verdict::from(&judged.whole), &judged.waived) {
+        (Verdict::Failed, Some(_)) => "waived",
+        (Verdict::Failed, None) => "fail",
+        (Verdict::Proved, _) => "pass",
+        (Verdict::Unknown, _) => "unknown",
+        (Verdict::NotApplicable, _) => "not-applicable",
+    }
+}
+
+#[test]
+fn every_row_is_decided_and_none_fails_without_somebody_who_answers_for_it() {
+    let words = Case::default().words();
+    assert_eq!(words.len(), 131);
+    let wrong: Vec<_> =
+        words.iter().filter(|(_, (word, _))| matches!(*word, "unknown" | "fail")).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let waived: Vec<_> =
+        words.iter().filter(|(_, (word, _))| *word == "waived").map(|(id, _)| *id).collect();
+    assert_eq!(waived, ["3.1.1", "5.1.7", "5.4.2", "5.5.1"]);
+}
+
+#[test]
+fn without_a_declaration_nobody_knows_what_is_meant_and_nothing_is_waived() {
+    let words = Case { intent: None, ..Case::default() }.words();
+    let of = |wanted: &'static str| words.iter().filter(move |(_, (word, _))| *word == wanted);
+    assert_eq!(of("waived").count(), 0);
+    let unknown: BTreeSet<&str> = of("unknown").map(|(id, _)| *id).collect();
+    let intent = rows().filter(|row| row.needs() == Needs::Intent).map(|row| row.id);
+    // Whether logs of other control planes tell of a token's use is not known either.
+    assert_eq!(unknown, intent.chain(["5.1.6"]).collect());
+    for id in ["3.1.1", "3.1.2", "5.1.7", "5.5.1"] {
+        assert_eq!(words[id].0, "fail", "{id}");
+    }
+}
+
+/// A role that reads secrets, and who gets it.
+fn reader(kind: &str, name: &str) -> [Value; 2] {
+    let version = "rbac.authorization.k8s.io/v1";
+    let role = json!({"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]});
+    let binding = json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": {"name": "readers"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
+        "subjects": [{"kind": kind, "name": name, "namespace": "shop"}]});
+    [role, binding]
+}
+
+#[test]
+fn who_holds_a_right_without_being_meant_to_is_named() {
+    let mut case = Case::default();
+    case.objects.extend(reader("ServiceAccount", "cart"));
+    case.check("5.1.2", "fail");
+    assert!(
+        case.words()["5.1.2"].1.contains("ServiceAccount shop/cart by ClusterRoleBinding readers")
+    );
+    let addons = BTreeSet::from(["ClusterRoleBinding readers".to_owned()]);
+    case.intent = Some(Intent { addons, ..intent() });
+    case.check("5.1.2", "pass");
+    // Whoever is called as a part of Kubernetes is none for that.
+    let mut case = Case::default();
+    case.objects.extend(reader("User", "system:kube-controller-manager"));
+    case.check("5.1.2", "fail");
+    let mut case = Case::default();
+    case.objects.push(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "wide"}, "rules": [{"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}]}));
+    case.check("5.1.3", "fail");
+}
+
+#[test]
+fn rows_are_waived_by_name_guideline_and_control_within_limits_and_never_beyond() {
+    let waiver = |control: &str, scope: Option<Scope>| Waiver {
+        control: control.to_owned(),
+        scope,
+        reason: "r".to_owned(),
+        owner: "ann".to_owned(),
+        expires: date(2027, 1, 1),
+    };
+    let check = |waiver: Waiver, expected: &str| {
+        let mut case = Case { waivers: vec![waiver], ..Case::default() };
+        case.objects.extend(reader("ServiceAccount", "cart"));
+        case.check("5.1.2", expected);
+    };
+    check(waiver("cis-2.0.1/5.1.2", None), "waived");
+    check(waiver("access/no-secret-reading", None), "waived");
+    check(waiver("access/no-escalating-roles", None), "waived");
+    check(waiver("cis-2.0.1/5.1.3", None), "fail");
+    check(
+        waiver(
+            "cis-2.0.1/5.1.2",
+            Some(Scope { nodes: vec!["cp1".to_owned()], ..Scope::default() }),
+        ),
+        "fail",
+    );
+    check(Waiver { expires: date(2026, 11, 26), ..waiver("cis-2.0.1/5.1.2", None) }, "fail");
+    // A failure in another namespace is not covered.
+    let pod = |namespace: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": namespace},
+            "spec": {"hostPID": true, "serviceAccountName": "b", "containers": [{"name": "a", "image": "a"}]}})
+    };
+    let scope = || Some(Scope { namespaces: vec!["shop".to_owned()], ..Scope::default() });
+    for (namespaces, expected) in [(vec!["shop"], "waived"), (vec!["shop", "bank"], "fail")] {
+        let waivers = vec![waiver("workload/own-process-namespace", scope())];
+        let mut case = Case { waivers, ..Case::default() };
+        case.objects.extend(namespaces.into_iter().map(pod));
+        case.check("5.2.3", expected);
+    }
+}
+
+#[test]
+fn who_uses_the_api_otherwise_than_meant_is_seen_in_the_log() {
+    let check = |user: &str, more: &Value, id: &str, expected: &str| {
+        Case { callers: vec![caller(user, more)], ..Case::default() }.check(id, expected);
+    };
+    check("ann", &json!({}), "3.1.1", "fail");
+    check("ann", &json!({"credential": "token"}), "3.1.1", "waived");
+    // Who may be one more is covered by nobody.
+    check("ann", &json!({"credential": "unsaid"}), "3.1.1", "fail");
+    let account = "system:serviceaccount:kube-system:namespace-controller";
+    check(account, &json!({"credential": "token", "agent": "kubectl"}), "3.1.2", "fail");
+    check(account, &json!({"credential": "token", "pod": "p"}), "3.1.2", "pass");
+    check("system:bootstrap:abcdef", &json!({"credential": "unsaid"}), "3.1.3", "fail");
+    check("ann", &json!({"masters": true}), "5.1.7", "fail");
+    check("system:apiserver", &json!({"masters": true}), "5.1.7", "fail");
+}
+
+#[test]
+fn a_pod_that_never_used_its_token_is_named() {
+    let mut case = Case::default();
+    let mut idle = case.objects.last().unwrap().clone();
+    idle["metadata"]["name"] = "coredns-2".into();
+    case.objects.push(idle);
+    case.check("5.1.6", "fail");
+    // It may have used it before the log begins, or may do so yet.
+    for since in ["2026-11-27T08:00:00Z", "2026-11-27T11:55:00Z"] {
+        case.objects.last_mut().unwrap()["metadata"]["creationTimestamp"] = since.into();
+        case.check("5.1.6", "unknown");
+    }
+}
+
+#[test]
+fn what_is_put_among_others_is_seen() {
+    let config = |namespace: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}});
+    let job = |namespace: &str| json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "namespace": namespace}, "spec": {"template": {"spec": {"containers": [{"name": "a", "image": "a"}]}}}});
+    let check = |object: Value, id: &str, expected: &str| {
+        let mut case = Case::default();
+        case.objects.push(object);
+        case.check(id, expected);
+    };
+    check(config("default"), "5.6.4", "fail");
+    check(config("shop"), "5.6.4", "pass");
+    check(job(SYSTEM), "5.6.1", "fail");
+    check(job("shop"), "5.6.1", "pass");
+}
+
+/// What could not be listed is in no row that rests on objects passed or waived.
+#[test]
+fn what_could_not_be_listed_passes_nothing() {
+    let gap =
+        Gap { said: "pods could not be listed".to_owned(), closes: "the verb list".to_owned() };
+    let mut facts = Facts::of_blueprint();
+    facts.0["audit"] = json!({"known": audit(&[])});
+    let documents = objects();
+    let (whole, blind) = (tally(&documents, Vec::new()), tally(&documents, vec![gap]));
+    let intent = intent();
+    let before = facts.judged_with(Some(&whole), Some(&intent));
+    let after = facts.judged_with(Some(&blind), Some(&intent));
+    for row in rows().filter(|row| !row.guidelines().is_empty()) {
+        let (was, is) = (Verdict::from(&before[row.id]), Verdict::from(&after[row.id]));
+        // Whether a log holds masters rests on no object.
+        if row.id != "5.1.7" && was != Verdict::Failed {
+            assert_eq!(is, Verdict::Unknown, "{}: {:?}", row.id, after[row.id]);
+        }
+    }
+}
+
+/// Whatever was seen turns into what could not be looked at, or was never looked at: no verdict becomes
+/// better by it.
+#[test]
+fn no_verdict_becomes_better_by_what_is_missing() {
+    let gap = json!({"gap": {"at": "/x", "why": "permission denied", "closes": "run it as root"}});
+    let mut tried = 0;
+    for mut facts in machines() {
+        facts.0["audit"] = json!({"known": audit(&[])});
+        let (documents, intent) = (objects(), intent());
+        let tally = tally(&documents, Vec::new());
+        let judged = |facts: &Facts| facts.judged_with(Some(&tally), Some(&intent));
+        let before = judged(&facts);
+        let mut pointers = Vec::new();
+        seen(&facts.0, "", &mut pointers);
+        for pointer in pointers {
+            let mut unread = Facts(facts.0.clone());
+            *unread.0.pointer_mut(&pointer).unwrap() = gap.clone();
+            let mut all = vec![unread];
+            let (above, name) = pointer.rsplit_once('/').unwrap();
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let mut erased = facts.0.clone();
+            if let Some(map) = erased.pointer_mut(above).and_then(Value::as_object_mut) {
+                map.remove(&name);
+                let is_whole = MachineFacts::read(&erased.to_string()).is_ok();
+                all.extend(is_whole.then_some(Facts(erased)));
+            }
+            for after in all {
+                tried += 1;
+                for (id, judgement) in judged(&after) {
+                    let (was, is) = (Verdict::from(&before[id]), Verdict::from(&judgement));
+                    let was_bad = matches!(was, Verdict::Failed | Verdict::Unknown);
+                    let is_good = matches!(is, Verdict::Proved | Verdict::NotApplicable);
+                    assert!(
+                        !(was_bad && is_good),
+                        "{id} without {pointer}: {was}, then {judgement:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}

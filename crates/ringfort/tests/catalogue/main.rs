@@ -1,0 +1,107 @@
+//! Laws over the whole catalogue: what a control makes is judged to hold, and is judged not to where the control
+//! is left out. They are tried on blueprints of every minor as if those had been converged and looked at, so
+//! that a new control, and a new row, get them without being named here.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
+#[path = "../../../forge/tests/common/mod.rs"]
+mod common;
+mod observed;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{lock, spec};
+use jiff::civil::date;
+use ringfort_check::benchmark::{Intent, Looked, Needs, judge, rows, waive};
+use ringfort_controls::CATALOGUE;
+use ringfort_facts::machine::Machine;
+use ringfort_forge::render::{Materials, render, render_without, sample_trust};
+use ringfort_model::blueprint::Blueprint;
+use ringfort_model::digest::Digest;
+use ringfort_model::judgement::Verdict;
+use ringfort_model::version::Minor;
+
+/// What each row comes to: its verdict, or nothing where somebody answers for its failure.
+type Words = BTreeMap<&'static str, (Option<Verdict>, String)>;
+
+fn whole(minor: Minor) -> Blueprint {
+    let (spec, lock) = (spec(minor), lock(minor));
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    render(&spec, &sample_trust(&spec).unwrap(), &materials).unwrap()
+}
+
+/// The blueprint without a control; none where another would be dangerous then.
+fn without(control: &str, minor: Minor) -> Option<Blueprint> {
+    let (spec, lock) = (spec(minor), lock(minor));
+    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    render_without(control, &spec, &sample_trust(&spec).unwrap(), &materials).ok()
+}
+
+fn judged(blueprint: &Blueprint, minor: Minor) -> Words {
+    let facts = observed::machines(blueprint);
+    let machines: Vec<Machine<'_>> = facts.iter().map(|it| Machine::new(it, Some(minor))).collect();
+    let documents = observed::objects(blueprint);
+    let tally = observed::tally(&documents);
+    let names = blueprint.machines.keys().map(ToString::to_string).collect();
+    let intent = Intent { machines: names, ..Intent::default() };
+    let looked = Looked { machines: &machines, objects: Some(&tally), intent: Some(&intent) };
+    let mut judged = judge(&looked);
+    waive(&mut judged, &looked, &[], date(2026, 11, 27));
+    let word = |one: &ringfort_check::benchmark::Judged| {
+        let verdict = one.waived.is_none().then(|| Verdict::from(&one.whole));
+        (one.row.id, (verdict, format!("{:?}", one.whole)))
+    };
+    judged.iter().map(word).collect()
+}
+
+fn is_good(verdict: Option<Verdict>) -> bool {
+    matches!(verdict, None | Some(Verdict::Proved | Verdict::NotApplicable))
+}
+
+/// What only a running cluster tells is the audit log; all else follows from the blueprint.
+#[test]
+fn what_is_made_is_judged_to_hold() {
+    for minor in Minor::ALL {
+        let words = judged(&whole(minor), minor);
+        let decided = rows().filter(|row| row.needs() != Needs::AuditLog);
+        let wrong: Vec<_> = decided
+            .filter(|row| !is_good(words[row.id].0))
+            .map(|row| (row.id, &words[row.id]))
+            .collect();
+        assert!(wrong.is_empty(), "{minor}: {wrong:#?}");
+    }
+}
+
+/// Rows hold by default where a control is left out, or rest on what another makes as well; and each of
+/// these controls is shown by a proof of its own, which its sabotage has to fail.
+const HELD_BY_MORE: [(&str, &str); 0] = [];
+
+#[test]
+fn what_is_left_out_is_judged_to_be_missing() {
+    let minor = Minor::V1_37;
+    let before = judged(&whole(minor), minor);
+    let named: BTreeSet<&str> = rows().filter_map(|row| row.kept.control()).collect();
+    let (mut unseen, mut tried) = (Vec::new(), 0);
+    for control in CATALOGUE.iter().filter(|it| it.make.is_some() && named.contains(it.id)) {
+        let Some(rest) = without(control.id, minor) else { continue };
+        let after = judged(&rest, minor);
+        let own = rows().filter(|row| row.kept.control() == Some(control.id));
+        let fails = |id: &str| is_good(before[id].0) && !is_good(after[id].0);
+        tried += 1;
+        if !own.map(|row| row.id).any(fails) {
+            unseen.push(control.id);
+        }
+    }
+    let known: Vec<&str> = HELD_BY_MORE.iter().map(|(id, _)| *id).collect();
+    assert_eq!(unseen, known);
+    assert!(tried > 20, "{tried}");
+}
+
+/// A control that no row is about is shown by its behaviour, or says nothing that could be shown.
+#[test]
+fn a_control_that_no_row_is_about_has_a_proof() {
+    let named: BTreeSet<&str> = rows().filter_map(|row| row.kept.control()).collect();
+    for control in CATALOGUE.iter().filter(|it| it.make.is_some() && !named.contains(it.id)) {
+        assert!(control.prove.is_some(), "{}: neither row nor proof", control.id);
+    }
+}
