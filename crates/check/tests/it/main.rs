@@ -5,6 +5,7 @@ mod benchmark;
 mod guidelines;
 mod kalm;
 mod laws;
+mod libraries;
 mod machine;
 mod oracles;
 mod reports;
