@@ -6,6 +6,7 @@ mod cluster;
 mod guidelines;
 mod kalm;
 mod laws;
+mod libraries;
 mod machine;
 mod oracles;
 mod reports;

@@ -62,21 +62,35 @@ pub fn manifests(path: &Path) -> Result<Vec<PathBuf>, Unread> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let unread = |error: io::Error| Unread::of(path, &format!("it cannot be read: {error}"));
-    let mut below = fs::read_dir(path)
-        .and_then(|all| {
-            all.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-        })
-        .map_err(unread)?;
-    below.sort();
     let mut found = Vec::new();
-    for path in below {
-        // A link to a directory may lead back to where it stands.
-        if path.is_dir() && !path.is_symlink() {
+    for path in entries(path)? {
+        if is_below(&path) {
             found.extend(manifests(&path)?);
-        } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it)) {
+        } else if is_manifest(&path) {
             found.push(path);
         }
     }
     Ok(found)
+}
+
+/// Gives what a directory holds, by name.
+pub fn entries(directory: &Path) -> Result<Vec<PathBuf>, Unread> {
+    let unread = |error: io::Error| Unread::of(directory, &format!("it cannot be read: {error}"));
+    let mut all = fs::read_dir(directory)
+        .and_then(|all| {
+            all.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(unread)?;
+    all.sort();
+    Ok(all)
+}
+
+/// Whether a path is a directory to go through. A link to one may lead back to where it stands.
+pub fn is_below(path: &Path) -> bool {
+    path.is_dir() && !path.is_symlink()
+}
+
+/// Whether a file is a manifest by its name.
+pub fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it))
 }

@@ -30,6 +30,7 @@ mod render;
 mod reset;
 mod sabotage;
 mod session;
+mod sources;
 mod specification;
 mod up;
 mod verify;

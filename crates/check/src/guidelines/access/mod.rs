@@ -1,6 +1,7 @@
 //! Who may do what.
 
 pub mod accounts_are_used;
+pub mod accounts_exist;
 pub mod default_account_unbound;
 pub mod no_admission_writing;
 pub mod no_anonymous_binding;
@@ -9,6 +10,7 @@ pub mod no_broad_reading;
 pub mod no_certificate_approval;
 pub mod no_cluster_admin_binding;
 pub mod no_config_map_writing;
+pub mod no_endpoint_writing;
 pub mod no_escalating;
 pub mod no_event_deletion;
 pub mod no_impersonation;

@@ -7,4 +7,5 @@ pub mod priority_is_set;
 mod probe;
 pub mod readiness_probe;
 pub mod replicas;
+pub mod rolling_update;
 pub mod spread;

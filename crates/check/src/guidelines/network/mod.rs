@@ -2,6 +2,7 @@
 
 mod egress;
 pub mod ingress_by_tls;
+pub mod ingress_names_hosts;
 pub mod load_balancers_are_limited;
 pub mod no_egress_to_kubelets;
 pub mod no_egress_to_metadata;

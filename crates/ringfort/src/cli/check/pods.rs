@@ -11,7 +11,7 @@ use ringfort_spec::{Problem, Report};
 
 use super::{drawn, place};
 use crate::cli::files::{self, Unread};
-use crate::cli::{Fault, print};
+use crate::cli::{Fault, print, sources};
 
 /// Judge pods by Kubernetes' Pod Security Standards
 ///
@@ -81,8 +81,12 @@ impl Found {
     /// named itself.
     fn look(&mut self, path: &Path, policy: Policy) -> Result<(), Fault> {
         let is_named = !path.is_dir();
-        for file in files::manifests(path).map_err(Fault::usage)? {
-            let read = files::text(&file).and_then(|text| {
+        let found = sources::find(path).map_err(Fault::usage)?;
+        self.unread.extend(found.unread);
+        let files = found.files.into_iter().map(|file| (files::text(&file), file));
+        let built = found.built.into_iter().map(|it| (Ok(it.text), PathBuf::from(it.name)));
+        for (text, file) in files.chain(built) {
+            let read = text.and_then(|text| {
                 let documents = manifest::read(&text).map_err(|error| Unread::of(&file, &error))?;
                 Ok((text, documents))
             });

@@ -15,6 +15,7 @@ use ringfort_facts::manifest::{self, Document, Lines};
 use super::place;
 use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
+use crate::cli::sources::{self, Built};
 
 /// All files that could be read as text, and what could not.
 pub(super) struct Tree {
@@ -37,13 +38,15 @@ pub(super) struct Outlines(Vec<Vec<Outline>>);
 impl Tree {
     /// Reads files, and all below directories. What cannot be read is kept, unless it was named itself.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
-        let mut named = Vec::new();
+        let mut tree = Self { files: Vec::new(), unread: Vec::new() };
+        let (mut named, mut built) = (Vec::new(), Vec::new());
         for path in paths {
             let is_named = !path.is_dir();
-            let below = files::manifests(path).map_err(Fault::usage)?;
-            named.extend(below.into_iter().map(|path| (path, is_named)));
+            let found = sources::find(path).map_err(Fault::usage)?;
+            named.extend(found.files.into_iter().map(|path| (path, is_named)));
+            built.extend(found.built);
+            tree.unread.extend(found.unread);
         }
-        let mut tree = Self { files: Vec::new(), unread: Vec::new() };
         let texts = side_by_side(&named, |(path, _)| files::text(path));
         for ((path, is_named), text) in named.into_iter().zip(texts) {
             match text {
@@ -55,6 +58,10 @@ impl Tree {
                 Err(unread) => tree.unread.push(unread),
             }
         }
+        tree.files.extend(built.into_iter().map(|Built { name, text }| {
+            let path = PathBuf::from(&name);
+            File { name: name.into(), text, path, is_named: false }
+        }));
         Ok(tree)
     }
 

@@ -1,0 +1,179 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::tool::Tools;
+use super::{Sources, find_with};
+
+/// A tree of files, and a directory of programs. One at a time: a program that another test is just starting
+/// beside may hold a script open, and it would be busy.
+struct Room(TempDir, #[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+
+static ONE: Mutex<()> = Mutex::new(());
+
+impl Room {
+    fn of(files: &[(&str, &str)]) -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = Self(tempfile::tempdir().unwrap(), one);
+        fs::create_dir(room.0.path().join("bin")).unwrap();
+        for (name, text) in files {
+            let file = room.0.path().join("tree").join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        room
+    }
+
+    /// Puts a program there. It has no other program to call.
+    fn with(self, program: &str, script: &str) -> Self {
+        let file = self.0.path().join("bin").join(program);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    fn find(&self, path: &str) -> Said {
+        let tree = self.0.path().join("tree");
+        let path = if path.is_empty() { tree.clone() } else { tree.join(path) };
+        let tools = Tools {
+            path: Some(self.0.path().join("bin").into()),
+            patience: Duration::from_secs(20),
+        };
+        Said::of(find_with(&path, &tools).unwrap_or_else(|unread| panic!("{unread}")), &tree)
+    }
+}
+
+/// What was found, by names within the tree.
+#[derive(Debug)]
+struct Said {
+    files: Vec<String>,
+    built: Vec<String>,
+    unread: Vec<String>,
+}
+
+impl Said {
+    fn of(sources: Sources, tree: &Path) -> Self {
+        let short = |it: &Path| {
+            let whole = it.canonicalize().unwrap();
+            let tree = tree.canonicalize().unwrap();
+            whole.strip_prefix(tree).unwrap().display().to_string()
+        };
+        Self {
+            files: sources.files.iter().map(|it| short(it)).collect(),
+            built: sources.built.into_iter().map(|it| it.text).collect(),
+            unread: sources.unread.iter().map(|it| it.why.clone()).collect(),
+        }
+    }
+}
+
+const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n";
+
+#[test]
+fn what_a_kustomization_only_lists_is_read_from_its_files() {
+    let room = Room::of(&[
+        ("kustomization.yaml", "resources: [a.yaml, base]\npatches: []\n"),
+        ("a.yaml", POD),
+        ("beside.yaml", POD),
+        ("base/kustomization.yml", "resources: [b.txt]\n"),
+        ("base/b.txt", POD),
+    ]);
+    let said = room.find("");
+    assert_eq!(said.files, ["a.yaml", "base/b.txt", "beside.yaml"]);
+    assert!(said.built.is_empty() && said.unread.is_empty(), "{said:?}");
+}
+
+#[test]
+fn what_a_kustomization_changes_is_judged_as_it_is_built() {
+    let tree = [
+        ("base/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("base/a.yaml", POD),
+        ("over/kustomization.yaml", "resources: [../base]\npatches: [{path: patch.yaml}]\n"),
+        ("over/patch.yaml", POD),
+    ];
+    let said = Room::of(&tree).find("");
+    assert!(said.files.is_empty() && said.built.is_empty(), "{said:?}");
+    assert!(said.unread[0].contains("kubectl is not on this machine"), "{said:?}");
+
+    let words = "echo \"$1 ${2##*/} $PATH$RINGFORT_SECRET\"";
+    let said = Room::of(&tree).with("kubectl", words).find("");
+    assert!(said.files.is_empty() && said.unread.is_empty(), "{said:?}");
+    assert_eq!(said.built, ["kustomize over \n"]);
+
+    let said = Room::of(&tree).with("kubectl", "echo why it is >&2; exit 1").find("over");
+    assert!(said.built.is_empty() && said.unread[0].ends_with("why it is"), "{said:?}");
+}
+
+#[test]
+fn nothing_is_fetched() {
+    for kustomization in [
+        "resources: [https://example.com/a.yaml]",
+        "resources: ['github.com/example/a?ref=v1']",
+        "resources: [a.yaml]\nconfigMapGenerator: [{name: a, files: ['k=https://example.com/a']}]",
+        "resources: [a.yaml]\npatches: [{path: https://example.com/a.yaml}]",
+        "resources: [a.yaml]\ntransformers: [https://example.com/a.yaml]",
+        "helmCharts: [{name: a, repo: https://example.com}]",
+    ] {
+        let room = Room::of(&[("kustomization.yaml", kustomization), ("a.yaml", POD)]);
+        let said = room.with("kubectl", "echo fetched").find("");
+        assert!(said.built.is_empty(), "{kustomization}: {said:?}");
+        assert_eq!(said.unread.len(), 1, "{kustomization}: {said:?}");
+    }
+}
+
+#[test]
+fn rings_and_unused_components_are_not_passed_over() {
+    let room = Room::of(&[
+        ("a/kustomization.yaml", "resources: [../b]\nnamePrefix: a-\n"),
+        ("b/kustomization.yaml", "resources: [../a]\n"),
+        ("c/kustomization.yaml", "kind: Component\nresources: [c.yaml]\n"),
+        ("c/c.yaml", POD),
+    ]);
+    let said = room.find("");
+    assert!(said.files.is_empty(), "{said:?}");
+    assert_eq!(said.unread.len(), 2, "{said:?}");
+}
+
+#[test]
+fn nothing_beside_a_kustomization_that_cannot_be_read_is_judged() {
+    let room = Room::of(&[("a/kustomization.yaml", "patches: ["), ("a/patch.yaml", POD)]);
+    let said = room.find("");
+    assert!(said.files.is_empty() && said.unread.len() == 1, "{said:?}");
+}
+
+#[test]
+fn templates_of_a_chart_are_never_manifests() {
+    let tree = [
+        ("web/Chart.yaml", "name: web\n"),
+        ("web/values.yaml", "a: 1\n"),
+        ("web/templates/a.yaml", "kind: {{ .Values.a }}\n"),
+        ("web/charts/sub/Chart.yaml", "name: sub\n"),
+        ("web/charts/sub/templates/a.yaml", POD),
+        ("a.yaml", POD),
+    ];
+    let said = Room::of(&tree).find("");
+    assert_eq!(said.files, ["a.yaml"]);
+    assert_eq!(said.unread.len(), 1);
+    assert!(said.unread[0].contains("helm is not on this machine"), "{said:?}");
+
+    let said = Room::of(&tree).with("helm", "echo \"$1 ${2##*/}\"").find("web/Chart.yaml");
+    assert_eq!(said.built, ["template web\n"]);
+
+    let room = Room::of(&tree);
+    let file = room.0.path().join("tree/web/templates/a.yaml");
+    let tools = Tools { path: None, patience: Duration::ZERO };
+    let unread = find_with(&file, &tools).err().unwrap();
+    assert!(unread.why.contains("name the chart"), "{unread}");
+}
+
+#[test]
+fn a_program_that_does_not_end_is_ended() {
+    let room = Room::of(&[("Chart.yaml", "name: a\n")]).with("helm", "while :; do :; done");
+    let tools =
+        Tools { path: Some(room.0.path().join("bin").into()), patience: Duration::from_millis(50) };
+    let why = tools.helm(&room.0.path().join("tree")).unwrap_err();
+    assert!(why.contains("took longer"), "{why}");
+}
