@@ -106,7 +106,7 @@ impl Machine {
             .collect();
         let program = words.first().and_then(|it| it.rsplit('/').next()).unwrap_or_default();
         if PROGRAMS.contains(&program) {
-            self.run(&program.to_owned(), &words, &[]);
+            self.run(program, &words, &[]);
         }
     }
 
