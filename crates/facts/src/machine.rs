@@ -159,7 +159,7 @@ impl<'a> Machine<'a> {
             .map(str::to_owned)
             .collect();
         let is_there = listed.value.iter().any(|name| name == inner);
-        Ok(is_there.then(|| Seen { value: found, source: listed.source }))
+        Ok(is_there.then_some(Seen { value: found, source: listed.source }))
     }
 
     /// Tells how each process of a program was started that is no component of Kubernetes; none where it does
