@@ -106,6 +106,7 @@ mod tests {
         check(job, &subject("ServiceAccount", Some("kube-system"), "job-controller"), true);
         check(job, &subject("ServiceAccount", Some("default"), "job-controller"), false);
         check(job, &subject("User", None, "ann"), false);
+        check(job, &subject("ServiceAccount", Some("kube-system"), "node-controller"), false);
         check("cluster-admin", &subject("Group", None, "system:masters"), true);
         check("cluster-admin", &subject("Group", None, "system:authenticated"), false);
         let scheduler = subject("User", None, "system:kube-scheduler");
