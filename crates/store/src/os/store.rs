@@ -156,6 +156,8 @@ impl<D: Disk> Store<D> {
     /// # Errors
     /// A file cannot be written; nothing that was durable is lost by it, and it is tried again at the next call.
     pub fn tend(&mut self, seconds: i64) -> Result<Option<Signed>, AppendError> {
+        // First, since it may be what makes room for the rest.
+        let removed = self.remove_oldest(seconds);
         let is_old = self.begun.is_some_and(|begun| seconds - begun >= self.limits.seal_seconds);
         let is_due =
             self.next > self.start.first && (is_old || self.held >= self.limits.seal_bytes);
@@ -166,7 +168,7 @@ impl<D: Disk> Store<D> {
         if self.is_closed {
             self.begin_next()?;
         }
-        self.remove_oldest(seconds)?;
+        removed?;
         Ok(sealed)
     }
 
