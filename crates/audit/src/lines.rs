@@ -58,6 +58,11 @@ impl Lines {
         self.keep(bytes);
     }
 
+    /// Gives where the line begins that has not ended.
+    pub fn place(&self) -> Place {
+        self.at
+    }
+
     /// Visits what stands behind the last line.
     pub fn finish(mut self, visit: &mut Visit<'_>) {
         if !self.rest.is_empty() || self.dropped > 0 {

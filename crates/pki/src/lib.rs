@@ -16,6 +16,7 @@
 mod ca;
 mod key;
 mod kubeconfig;
+mod seal;
 mod sign;
 mod time;
 mod tunnel;
@@ -23,5 +24,6 @@ mod tunnel;
 pub use ca::{CA_LIFE, Ca, CaError};
 pub use key::{KeyError, PrivateKey, PublicKey, is_signed, public_half};
 pub use kubeconfig::{Endpoint, Paths, machine_kubeconfig, person_kubeconfig};
+pub use seal::{SealId, SealKey, SealKeyError};
 pub use sign::{ClientIdentity, LEAF_LIFE, SignError, Signer};
 pub use tunnel::{TunnelSecret, TunnelSecretError};

@@ -25,6 +25,7 @@ const HEIGHTS: &[&[&str]] = &[
         "ringfort-netpol",
         "ringfort-node",
         "ringfort-prove",
+        "ringfort-store",
     ],
     &["ringfort"],
 ];

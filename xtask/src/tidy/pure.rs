@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "crates/engine/src",
     "crates/forge/src/render",
     "crates/policy/src",
+    "crates/store/src/format",
 ];
 
 /// What acts, or differs from run to run.

@@ -1,10 +1,14 @@
-//! `ringfort audit`: the policy that API servers log by, and what their logs say. Files only; nothing here
-//! speaks to a cluster.
+//! `ringfort audit`: the policy that API servers log by, what their logs say, and the store that keeps them.
+//! Files only; nothing here speaks to a cluster.
 
+mod collect;
+mod follow;
 mod logs;
 mod minimal_rbac;
 mod policy;
+mod search;
 mod test;
+mod verify;
 mod who;
 
 use std::process::ExitCode;
@@ -24,6 +28,10 @@ enum Command {
     Test(test::TestArgs),
     Who(who::WhoArgs),
     MinimalRbac(minimal_rbac::MinimalRbacArgs),
+    Collect(collect::CollectArgs),
+    Follow(follow::FollowArgs),
+    Search(search::SearchArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the command.
@@ -33,6 +41,10 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
         Command::Test(args) => test::run(args),
         Command::Who(args) => who::run(args),
         Command::MinimalRbac(args) => minimal_rbac::run(args),
+        Command::Collect(args) => collect::run(args),
+        Command::Follow(args) => follow::run(args),
+        Command::Search(args) => search::run(args),
+        Command::Verify(args) => verify::run(args),
     }
 }
 
@@ -40,4 +52,20 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
 fn json(value: &impl serde::Serialize) -> Result<String, Fault> {
     let text = serde_json::to_string_pretty(value).map_err(Fault::unable)?;
     Ok(format!("{text}\n"))
+}
+
+/// Writes a value for programs, on one line.
+fn line(value: &impl serde::Serialize) -> Result<String, Fault> {
+    let text = serde_json::to_string(value).map_err(Fault::unable)?;
+    Ok(format!("{text}\n"))
+}
+
+/// Text without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// The time of day, in microseconds of the Unix epoch.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }

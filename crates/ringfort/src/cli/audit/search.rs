@@ -1,0 +1,99 @@
+//! `ringfort audit search`: what is kept, by who, what and when.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use ringfort_audit::event::Event;
+use ringfort_store::format::query::Query;
+use ringfort_store::os::search;
+
+use super::{line, plain};
+use crate::cli::{Fault, print};
+
+/// Search what was kept: user=… verb=… resource=… namespace=… name=… source=… since=2h until=…
+///
+/// Everything that is said has to hold. A star ends a value of which only the beginning is known; it is slower.
+/// Times are 30m, 2h or 7d ago, or 2026-01-05T10:00:00Z.
+///
+/// Exit codes: 0 well, 2 usage, 3 a part of the store cannot be read.
+#[derive(Args)]
+pub struct SearchArgs {
+    /// What is searched for
+    #[arg(required = true, value_name = "FIELD=VALUE")]
+    query: Vec<String>,
+    /// Where it is kept
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// End after so many events
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u64>,
+    /// Write events whole, a JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Listed<'l> {
+    /// Whose log it stood in.
+    source: &'l str,
+    /// The line, as it stood there.
+    event: &'l RawValue,
+}
+
+/// Runs the command.
+pub fn run(args: &SearchArgs) -> Result<ExitCode, Fault> {
+    let query = Query::read(&args.query.join(" "), jiff::Timestamp::now()).map_err(Fault::usage)?;
+    let (mut count, mut fault) = (0, None);
+    let searched = search(&args.store, &query, &mut |entry, event| {
+        let said = match (args.json, serde_json::from_slice::<&RawValue>(entry.text)) {
+            (true, Ok(event)) => line(&Listed { source: entry.source, event }),
+            _ => Ok(told(entry.source, event)),
+        };
+        match said {
+            Ok(said) => print(&said),
+            Err(error) => fault = Some(error),
+        }
+        count += 1;
+        fault.is_none() && args.limit.is_none_or(|limit| count < limit)
+    })
+    .map_err(Fault::blind)?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    if searched.unreadable > 0 {
+        eprintln!(
+            "error: {} parts of the store cannot be read: see `ringfort audit verify`",
+            searched.unreadable
+        );
+    }
+    Ok(ExitCode::from(if searched.unreadable > 0 { 3 } else { 0 }))
+}
+
+fn told(source: &str, event: &Event<'_>) -> String {
+    let as_whom = event.impersonated_user.as_ref().map(|user| format!(" as {}", &*user.username));
+    let mut object = event.resource().to_owned();
+    if object.is_empty() {
+        event.path().clone_into(&mut object);
+    }
+    for (mark, part) in [("/", event.subresource()), (" ", event.namespace()), (" ", event.name())]
+    {
+        if !part.is_empty() {
+            object.push_str(mark);
+            object.push_str(part);
+        }
+    }
+    let said = format!(
+        "{} {}{} from {}: {} {object}: {} [{source}]",
+        event.time(),
+        &*event.user.username,
+        as_whom.unwrap_or_default(),
+        event.source(),
+        &*event.verb,
+        event.response_status.code,
+    );
+    plain(&said) + "\n"
+}

@@ -1,0 +1,95 @@
+//! A directory is written to by one, who has its key.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use ringfort_pki::{SealId, SealKey};
+use rustix::fs::{FlockOperation, flock};
+
+use super::disk::Directory;
+use crate::format::checkpoint::{hex, unhex};
+
+/// Why a directory cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// It cannot be made, or its key cannot be read or written.
+    #[error("the store cannot be opened: {0}")]
+    File(#[from] io::Error),
+    /// Another collects into it.
+    #[error("another collects into this store")]
+    Taken,
+    /// What should be a key is none.
+    #[error(
+        "the key of the store is none: collect into a new directory, and keep this one to look into"
+    )]
+    Key,
+}
+
+/// A directory that nobody else writes to while this is held.
+pub struct Claim {
+    /// The directory.
+    pub directory: Directory,
+    /// Its key.
+    pub key: SealKey,
+    /// Held for as long as this is.
+    pub lock: File,
+}
+
+const KEY: &str = "key";
+const PUBLIC: &str = "key.pub";
+
+/// Takes a directory, and makes it and its key where they are not there.
+///
+/// # Errors
+/// It cannot be had.
+pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
+    let directory = Directory::new(store)?;
+    let mut options = OpenOptions::new();
+    let lock =
+        options.write(true).create(true).truncate(false).mode(0o600).open(store.join("lock"))?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| ClaimError::Taken)?;
+    let document = match fs::read(store.join(KEY)) {
+        Ok(document) => zeroed(document),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let made = SealKey::make().map_err(io::Error::other)?;
+            write(store, KEY, made.expose())?;
+            made
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let key = SealKey::read(document.expose()).map_err(|_| ClaimError::Key)?;
+    write(store, PUBLIC, format!("{}\n", hex(&key.public().0)).as_bytes())?;
+    Ok(Claim { directory, key, lock })
+}
+
+fn zeroed(document: Vec<u8>) -> ringfort_model::secret::Secret<Vec<u8>> {
+    ringfort_model::secret::Secret::new(document)
+}
+
+/// Writes a file that only its owner reads: it has its name when it is durable.
+fn write(store: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (aside, path) = (store.join(format!("{name}.new")), store.join(name));
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&aside, &path)?;
+    File::open(store)?.sync_all()
+}
+
+/// Reads the public key that lies in a store. Who can write there can exchange it.
+///
+/// # Errors
+/// There is none.
+pub fn public_key(store: &Path) -> io::Result<SealId> {
+    let text = fs::read_to_string(store.join(PUBLIC))?;
+    let key = unhex(text.trim()).map(SealId);
+    key.ok_or_else(|| io::Error::other("it is no key: it has 64 hexadecimal digits"))
+}
+
+/// What this machine is called.
+pub fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

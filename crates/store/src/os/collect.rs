@@ -1,0 +1,264 @@
+//! Collects: what a log brings is judged and kept, piece after piece. A finding is told whether or not there is
+//! room to keep its event; nothing counts as kept before it is durable.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+
+use ringfort_audit::detection::Detection;
+use ringfort_audit::engine::Engine;
+use ringfort_audit::envelope::{Found, each};
+use ringfort_audit::finding::Finding;
+use ringfort_pki::SealKey;
+use serde::Serialize;
+
+use super::disk::Disk;
+use super::store::{AppendError, Limits, Store, StoreError};
+use super::tail::{Cursor, Line, Tail};
+use crate::format::checkpoint::Signed;
+use crate::format::entry::{Entry, Hash, Kind};
+
+/// What is collected, from where.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The log.
+    pub log: PathBuf,
+    /// What its entries are called after: the machine.
+    pub source: String,
+    /// When segments are sealed and removed.
+    pub limits: Limits,
+}
+
+/// Why nothing can be collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log.
+    #[error("the log cannot be read: {0}")]
+    Log(#[source] io::Error),
+    /// What the store says of where the log was read to.
+    #[error("the store does not say where the log was read to in a way that is understood")]
+    Cursor,
+}
+
+/// How much of everything there was since this run began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Lines that are kept.
+    pub kept: u64,
+    /// Lines that were kept already.
+    pub duplicates: u64,
+    /// Events in lines that are kept.
+    pub events: u64,
+    /// Lines that cannot be read, in part or whole; they are kept.
+    pub unreadable: u64,
+    /// Lines that are too long to be kept: lost.
+    pub too_long: u64,
+    /// How often a file was gone or cut before it was read to its end: something may be lost.
+    pub gaps: u64,
+    /// Findings.
+    pub findings: u64,
+    /// Bytes of a write that did not end, before this run.
+    pub torn: u64,
+    /// Whether what was written before this run was damaged.
+    pub damaged: bool,
+}
+
+/// What is told while it happens.
+#[derive(Debug)]
+pub enum Told {
+    /// Something was found.
+    Finding(Finding),
+    /// A segment was sealed.
+    Sealed(Signed),
+    /// A file was gone or cut before it was read to its end.
+    Gap,
+}
+
+/// What collects.
+pub struct Collector<D> {
+    store: Store<D>,
+    tail: Tail,
+    source: String,
+    engine: Engine,
+    recent: Recent,
+    counts: Counts,
+    cursors: BTreeMap<String, Cursor>,
+    /// What was read and is not kept yet.
+    batch: Vec<Waiting>,
+}
+
+struct Waiting {
+    time: i64,
+    kind: Kind,
+    text: Vec<u8>,
+}
+
+impl<D: Disk> Collector<D> {
+    /// Opens the store and goes on where it was left.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or says something of the log that is not understood.
+    pub fn new(
+        disk: D,
+        key: SealKey,
+        settings: &Settings,
+        detections: &[&'static Detection],
+        seconds: i64,
+    ) -> Result<Self, CollectError> {
+        let (store, found) = Store::open(disk, key, settings.limits, seconds)?;
+        let cursors: BTreeMap<String, Cursor> = match store.cursors() {
+            [] => BTreeMap::new(),
+            said => serde_json::from_slice(said).map_err(|_| CollectError::Cursor)?,
+        };
+        let tail = Tail::new(&settings.log, cursors.get(&settings.source).cloned());
+        let counts = Counts { torn: found.torn, damaged: found.is_damaged, ..Counts::default() };
+        let mut recent = Recent::default();
+        for key in found.keys {
+            recent.is_new(key);
+        }
+        Ok(Self {
+            store,
+            tail,
+            source: settings.source.clone(),
+            engine: Engine::new(detections),
+            recent,
+            counts,
+            cursors,
+            batch: Vec::new(),
+        })
+    }
+
+    /// How much of everything there was.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The store that is written to.
+    pub fn store(&self) -> &Store<D> {
+        &self.store
+    }
+
+    /// Reads a piece of the log, tells what is found in it, and holds it until it is kept. Says whether there was
+    /// any. Nothing more is read while something waits.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn read(&mut self, now: i64, tell: &mut dyn FnMut(Told)) -> Result<bool, CollectError> {
+        if !self.batch.is_empty() {
+            return Ok(true);
+        }
+        let (counts, recent, batch) = (&mut self.counts, &mut self.recent, &mut self.batch);
+        let (engine, source) = (&mut self.engine, self.source.as_str());
+        let is_more = self.tail.look(&mut |line| {
+            let (text, is_cut) = match line {
+                Line::Whole(text) => (text, false),
+                Line::Cut(text) => (text, true),
+                Line::TooLong => return counts.too_long += 1,
+                Line::Gap => {
+                    counts.gaps += 1;
+                    return tell(Told::Gap);
+                }
+            };
+            counts.lines += 1;
+            let entry = Entry { source, time: now, kind: Kind::Event, text };
+            if !recent.is_new(entry.key()) {
+                counts.duplicates += 1;
+                return;
+            }
+            let (time, kind) = judge(text, now, engine, counts, tell);
+            let kind = if is_cut { Kind::Unreadable } else { kind };
+            counts.unreadable += u64::from(kind == Kind::Unreadable);
+            batch.push(Waiting { time, kind, text: text.to_vec() });
+        });
+        is_more.map_err(CollectError::Log)
+    }
+
+    /// Keeps what waits. Seals and removes what it is time for.
+    ///
+    /// # Errors
+    /// Nothing of it is kept, and it still waits.
+    pub fn keep(&mut self, seconds: i64, tell: &mut dyn FnMut(Told)) -> Result<(), AppendError> {
+        if let Some(cursor) = self.tail.cursor()
+            && (!self.batch.is_empty() || self.cursors.get(&self.source) != Some(cursor))
+        {
+            self.cursors.insert(self.source.clone(), cursor.clone());
+            let cursors = serde_json::to_vec(&self.cursors).expect("cursors are plain data");
+            let source = self.source.as_str();
+            let entries: Vec<Entry<'_>> = self
+                .batch
+                .iter()
+                .map(|Waiting { time, kind, text }| Entry {
+                    source,
+                    time: *time,
+                    kind: *kind,
+                    text,
+                })
+                .collect();
+            if let Err(error) = self.store.append(&entries, &cursors, seconds) {
+                // Else it would look as if the cursor were durable.
+                self.cursors.remove(&self.source);
+                return Err(error);
+            }
+            self.counts.kept += entries.len() as u64;
+            self.batch.clear();
+        }
+        if let Some(sealed) = self.store.tend(seconds)? {
+            tell(Told::Sealed(sealed));
+        }
+        Ok(())
+    }
+}
+
+/// Judges a line. Gives its time and whether it can be read.
+fn judge(
+    text: &[u8],
+    now: i64,
+    engine: &mut Engine,
+    counts: &mut Counts,
+    tell: &mut dyn FnMut(Told),
+) -> (i64, Kind) {
+    let (mut time, mut kind, mut findings) = (None, Kind::Event, Vec::new());
+    each(text, &mut |found| match found {
+        Found::Event(event) => {
+            counts.events += 1;
+            time = time.or_else(|| event.microseconds());
+            // A body that cannot be judged is of an event that can be read.
+            let _ = engine.judge(event, &mut findings);
+        }
+        Found::Other => {}
+        Found::Fault(_) => kind = Kind::Unreadable,
+    });
+    counts.findings += findings.len() as u64;
+    findings.into_iter().for_each(|finding| tell(Told::Finding(finding)));
+    (time.unwrap_or(now), kind)
+}
+
+/// What was kept lately. What was kept long ago is forgotten, and would be kept twice.
+#[derive(Default)]
+struct Recent {
+    young: HashSet<[u8; 16]>,
+    old: HashSet<[u8; 16]>,
+}
+
+/// So many are remembered at least, and twice as many at most: 16 MB.
+const RECENT: usize = 1 << 18;
+
+impl Recent {
+    fn is_new(&mut self, key: Hash) -> bool {
+        let mut short = [0; 16];
+        short.copy_from_slice(&key[..16]);
+        if self.old.contains(&short) || !self.young.insert(short) {
+            return false;
+        }
+        if self.young.len() >= RECENT {
+            self.old = std::mem::take(&mut self.young);
+        }
+        true
+    }
+}

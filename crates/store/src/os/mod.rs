@@ -1,0 +1,17 @@
+//! The edge of the store: a directory that is written to, a log that is followed, and what is read of both.
+
+mod claim;
+mod collect;
+mod disk;
+mod look;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use claim::{Claim, ClaimError, claim, machine, public_key};
+pub use collect::{CollectError, Collector, Counts, Settings, Told};
+pub use disk::{Directory, Disk};
+pub use look::{Follower, LookError, Searched, search, verify};
+pub use store::{AppendError, Found, Limits, Store, StoreError};
+pub use tail::{Cursor, Line, Tail};

@@ -1,0 +1,223 @@
+//! Follows the log of an API server over renames, compression and cuts. Where it stands is told by what the file
+//! holds, so that it goes on exactly there whatever name the file has by then.
+
+mod files;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use ringfort_audit::lines::{Lines, MOST_BYTES};
+
+use self::files::{Candidate, Stand};
+use crate::format::checkpoint::hex;
+
+/// Up to where a log was read.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cursor {
+    /// The file's number in its file system.
+    pub inode: u64,
+    /// How much of the file was read: whole lines.
+    pub offset: u64,
+    /// How long the beginning is that tells the file from others,
+    pub prefix: usize,
+    /// and its digest.
+    pub digest: String,
+    /// How long the last line is that was read, with its end,
+    pub last: usize,
+    /// and its digest: a file may be the same and have lost its end.
+    pub last_digest: String,
+    /// When the file was written to last, as far as it was read, in nanoseconds of the Unix epoch.
+    pub written: i64,
+    /// Whether nothing more comes in it.
+    pub is_done: bool,
+}
+
+/// What is said of a line.
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// Its bytes.
+    Whole(&'a [u8]),
+    /// What stands at the end of a file to which nothing more comes.
+    Cut(&'a [u8]),
+    /// It is too long to be kept.
+    TooLong,
+    /// A file is gone or was cut before it was read to its end: something may be lost.
+    Gap,
+}
+
+/// A log that is followed.
+pub struct Tail {
+    path: PathBuf,
+    cursor: Option<Cursor>,
+    reading: Option<Reading>,
+    buffer: Vec<u8>,
+}
+
+struct Reading {
+    source: Box<dyn Read + Send>,
+    /// The file itself, where it is not compressed.
+    plain: Option<File>,
+    lines: Lines,
+    /// Where in the file the first of these lines begins.
+    base: u64,
+    /// How much was read, and how it begins.
+    position: u64,
+    beginning: Vec<u8>,
+    cursor: Cursor,
+}
+
+/// So much of a file's beginning tells it from others: an event has its time to the microsecond.
+const PREFIX: usize = 1 << 10;
+const CHUNK: usize = 1 << 20;
+
+impl Tail {
+    /// Follows a log, from where it was read to.
+    pub fn new(path: &Path, cursor: Option<Cursor>) -> Self {
+        Self { path: path.to_owned(), cursor, reading: None, buffer: vec![0; CHUNK] }
+    }
+
+    /// Up to where it was read, by whole lines.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    /// Reads a piece and visits its lines. Says whether there was any: if not, there is nothing more for now.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn look(&mut self, visit: &mut dyn FnMut(Line<'_>)) -> io::Result<bool> {
+        let Some(reading) = &mut self.reading else { return self.find(visit) };
+        let live = files::live(&self.path)?;
+        // Looked at before the end of the file: where another follows it, nothing more came into this one.
+        let is_live = reading.is_file(live.as_ref());
+        if is_live && reading.was_cut()? {
+            self.reading = None;
+            return self.find(visit);
+        }
+        let count = reading.source.read(&mut self.buffer)?;
+        if count > 0 {
+            reading.take(&self.buffer[..count], visit);
+            self.cursor = Some(reading.cursor.clone());
+            return Ok(true);
+        }
+        let is_followed = live.is_some_and(|live| live.size > 0 && !is_live);
+        let is_over = reading.plain.is_none() || is_followed;
+        if !is_over {
+            return Ok(false);
+        }
+        self.end(visit);
+        Ok(true)
+    }
+
+    /// Nothing more comes in the file that is read.
+    fn end(&mut self, visit: &mut dyn FnMut(Line<'_>)) {
+        let Some(reading) = self.reading.take() else { return };
+        reading.lines.finish(&mut |_, line| visit(line.map_or(Line::TooLong, Line::Cut)));
+        let offset = reading.position;
+        self.cursor = Some(Cursor { offset, is_done: true, last: 0, ..reading.cursor });
+    }
+
+    /// Finds the file that is to be read next.
+    fn find(&mut self, visit: &mut dyn FnMut(Line<'_>)) -> io::Result<bool> {
+        let candidates = files::candidates(&self.path)?;
+        let (next, offset) = match &self.cursor {
+            None => (candidates.first(), 0),
+            Some(cursor) => match files::stand(&candidates, cursor)? {
+                Stand::At(at) if cursor.is_done => (candidates.get(at + 1), 0),
+                Stand::At(at) => (candidates.get(at), cursor.offset),
+                // The same file, and not the same lines. What is kept already is told by its key.
+                Stand::Changed(at) => {
+                    visit(Line::Gap);
+                    (candidates.get(at), 0)
+                }
+                Stand::Gone if candidates.is_empty() => (None, 0),
+                Stand::Gone => {
+                    visit(Line::Gap);
+                    let is_later = |one: &&Candidate| one.written >= cursor.written;
+                    (candidates.iter().find(is_later).or(candidates.last()), 0)
+                }
+            },
+        };
+        let Some(next) = next else { return Ok(false) };
+        let reading = Reading::open(next, offset, self.cursor.as_ref())?;
+        self.cursor = Some(reading.cursor.clone());
+        self.reading = Some(reading);
+        Ok(true)
+    }
+}
+
+impl Reading {
+    fn open(candidate: &Candidate, offset: u64, before: Option<&Cursor>) -> io::Result<Self> {
+        let (mut source, plain) = candidate.open()?;
+        let beginning = files::beginning(&mut source, PREFIX.min(offset as usize))?;
+        let skipped =
+            io::copy(&mut source.by_ref().take(offset - beginning.len() as u64), &mut io::sink())?;
+        // The name may have gone to another file since.
+        let metadata = plain.as_ref().map(File::metadata).transpose()?;
+        let inode = metadata.map_or(candidate.inode, |metadata| metadata.ino());
+        let written = candidate.written;
+        let fresh = Cursor { inode, written, digest: digest(&[]), ..Cursor::default() };
+        let cursor = match before {
+            Some(before) if offset > 0 => {
+                Cursor { inode, written, is_done: false, ..before.clone() }
+            }
+            _ => fresh,
+        };
+        let position = beginning.len() as u64 + skipped;
+        let (lines, base) = (Lines::with_most(MOST_BYTES), position);
+        Ok(Self { source, plain, lines, base, position, beginning, cursor })
+    }
+
+    fn take(&mut self, bytes: &[u8], visit: &mut dyn FnMut(Line<'_>)) {
+        let missing = PREFIX.saturating_sub(self.beginning.len()).min(bytes.len());
+        self.beginning.extend_from_slice(&bytes[..missing]);
+        self.position += bytes.len() as u64;
+        let mut last = None;
+        self.lines.push(bytes, &mut |_, line| match line {
+            Ok(line) => {
+                last = Some((line.len() + 1, blake3::hash(line)));
+                visit(Line::Whole(line));
+            }
+            Err(_) => {
+                last = Some((0, blake3::hash(&[])));
+                visit(Line::TooLong);
+            }
+        });
+        let Some((length, hash)) = last else { return };
+        let cursor = &mut self.cursor;
+        cursor.offset = self.base + self.lines.place().byte;
+        let known = self.beginning.len().min(cursor.offset as usize);
+        if known > cursor.prefix {
+            cursor.prefix = known;
+            cursor.digest = digest(&self.beginning[..known]);
+        }
+        (cursor.last, cursor.last_digest) = (length, hex(hash.as_bytes()));
+        if let Some(written) = self.plain.as_ref().and_then(|file| file.metadata().ok()) {
+            cursor.written = files::written(&written);
+        }
+    }
+
+    fn is_file(&self, live: Option<&Candidate>) -> bool {
+        live.is_some_and(|live| live.inode == self.cursor.inode && self.plain.is_some())
+    }
+
+    /// Whether the file holds less than was read of it, or begins otherwise.
+    fn was_cut(&self) -> io::Result<bool> {
+        let Some(file) = &self.plain else { return Ok(false) };
+        if file.metadata()?.size() < self.position {
+            return Ok(true);
+        }
+        let mut beginning = vec![0; self.beginning.len()];
+        let read = std::os::unix::fs::FileExt::read_at(file, &mut beginning, 0)?;
+        Ok(beginning[..read] != self.beginning)
+    }
+}
+
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex(blake3::hash(bytes).as_bytes())
+}
