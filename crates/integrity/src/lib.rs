@@ -1,7 +1,7 @@
 //! Integrity of a machine's files: what is protected, what it should be, what was seen, and who changed
 //! it.
 //!
-//! Everything but `os` decides from values; `os` looks at files.
+//! Everything but `os` decides from values; `os` looks at files and listens to the kernel.
 
 pub mod baseline;
 pub mod cgroup;
