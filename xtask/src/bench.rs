@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod conformance;
 mod create;
+mod integrity;
 mod kube_bench;
 mod kubeadm;
 mod lab;
@@ -25,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench netpol [lab, see bench netpol --help]
        cargo xtask bench check
        cargo xtask bench audit
+       cargo xtask bench integrity
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
@@ -37,6 +39,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"sabotage", rest)) => sabotage::task(workspace, rest),
         Some((&"netpol", rest)) => netpol::task(workspace, rest),
         Some((&"audit", rest)) => audit::task(workspace, rest),
+        Some((&"integrity", rest)) => integrity::task(workspace, rest),
         Some((&"kube-bench", rest)) => kube_bench::task(workspace, rest),
         Some((&"check", rest)) => check::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),

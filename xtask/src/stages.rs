@@ -86,7 +86,7 @@ pub(crate) const STAGES: &[Stage] = &[
     }),
     lab(
         "kernel",
-        "what the kernel makes of routes and of network policies",
+        "what the kernel makes of routes and network policies, and tells of changed files",
         5,
         &["build"],
         |scene, end| scene.machine_test("kernel", end),

@@ -31,6 +31,11 @@ pub enum KeyError {
         "no ECDSA P-256 private key in PKCS #8 PEM is found: move the file away, and a key is made in its place"
     )]
     Shape,
+    /// The text is no key that signs baselines. What it holds is not repeated.
+    #[error(
+        "no Ed25519 private key in PKCS #8 PEM is found: `ringfort integrity key FILE` makes one in a new file"
+    )]
+    Signing,
     /// The library made no key.
     #[error("no private key can be made ({why}): look whether the machine has randomness")]
     Made {

@@ -14,6 +14,7 @@
 //! cryptographic library and is the only effect.
 
 mod ca;
+mod ed25519;
 mod key;
 mod kubeconfig;
 mod seal;
@@ -22,6 +23,7 @@ mod time;
 mod tunnel;
 
 pub use ca::{CA_LIFE, Ca, CaError};
+pub use ed25519::{Ed25519Key, is_signed_ed25519};
 pub use key::{KeyError, PrivateKey, PublicKey, is_signed, public_half};
 pub use kubeconfig::{Endpoint, Paths, machine_kubeconfig, person_kubeconfig};
 pub use seal::{SealId, SealKey, SealKeyError};

@@ -10,6 +10,8 @@ use std::path::Path;
 mod audit;
 #[path = "../../../fuzz/laws/frames.rs"]
 mod frames;
+#[path = "../../../fuzz/laws/integrity.rs"]
+mod integrity;
 #[path = "../../../fuzz/laws/journal.rs"]
 mod journal;
 #[path = "../../../fuzz/laws/lock.rs"]
@@ -99,4 +101,9 @@ fn any_bytes_are_a_journal_a_torn_one_or_refused() {
 #[test]
 fn any_text_is_a_lock_of_what_is_inside_or_refused() {
     check("lock", lock::holds);
+}
+
+#[test]
+fn any_bytes_are_records_of_the_kernel_and_entries_of_a_baseline_or_are_refused() {
+    check("integrity", integrity::holds);
 }

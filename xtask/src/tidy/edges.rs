@@ -21,6 +21,7 @@ const HEIGHTS: &[&[&str]] = &[
     &[
         "ringfort-check",
         "ringfort-forge",
+        "ringfort-integrity",
         "ringfort-lab",
         "ringfort-netpol",
         "ringfort-node",

@@ -16,6 +16,7 @@ mod gate;
 mod gather;
 mod hand_over;
 mod init;
+mod integrity;
 mod keys;
 mod kubeconfig;
 mod lab;
@@ -67,6 +68,7 @@ enum Command {
     Lab(lab::LabArgs),
     Netpol(netpol::NetpolArgs),
     Audit(audit::AuditArgs),
+    Integrity(integrity::IntegrityArgs),
     Node(node::NodeArgs),
     Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
@@ -96,6 +98,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Lab(args) => lab::run(args),
         Command::Netpol(args) => netpol::run(args),
         Command::Audit(args) => audit::run(&args),
+        Command::Integrity(args) => integrity::run(&args),
         Command::Node(args) => node::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Render(args) => render::run(&args),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ringfort_forge::addons;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::StateDirectory;
-use ringfort_forge::render::{Materials, render_all, sample_trust, tree};
+use ringfort_forge::render::{Materials, Rendered, render_all, sample_trust, tree};
 use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
@@ -22,10 +22,17 @@ use super::specification::{self, SpecFile};
 #[derive(clap::Args)]
 pub struct RenderArgs {
     #[command(flatten)]
-    spec: SpecFile,
+    blueprint: BlueprintArgs,
     /// The directory to write into; it must be empty or not there
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// What a blueprint is made from.
+#[derive(clap::Args)]
+pub(super) struct BlueprintArgs {
+    #[command(flatten)]
+    spec: SpecFile,
     /// The bundle's directory [default: the newest of the spec's release in the cache]
     #[arg(long, env = "RINGFORT_BUNDLE", value_name = "DIR")]
     bundle: Option<PathBuf>,
@@ -36,6 +43,17 @@ pub struct RenderArgs {
 /// # Errors
 /// The spec or the bundle is wrong, or the directory cannot be written.
 pub fn run(args: &RenderArgs) -> Result<ExitCode, Fault> {
+    let files = tree(&rendered(&args.blueprint)?);
+    require_empty(&args.out)?;
+    for file in &files {
+        write(&args.out.join(&file.path), &file.text)?;
+    }
+    println!("{} files in {}", files.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Renders the blueprint.
+pub(super) fn rendered(args: &BlueprintArgs) -> Result<Rendered, Fault> {
     let spec = specification::read(&args.spec.file)?;
     let bundle = find_bundle(args.bundle.as_deref(), &spec)?;
     let trust = find_trust(&args.spec.file, &spec)?;
@@ -43,14 +61,7 @@ pub fn run(args: &RenderArgs) -> Result<ExitCode, Fault> {
     let own = OwnBinary::read(&program).map_err(Fault::unable)?;
     let addons = addons::read(&spec, &home()?, beside(&args.spec.file)).map_err(Fault::usage)?;
     let materials = Materials { bundle: bundle.lock(), ringfort: own.digest, addons: &addons };
-    let rendered = render_all(&spec, &trust, &materials).map_err(Fault::usage)?;
-    let files = tree(&rendered);
-    require_empty(&args.out)?;
-    for file in &files {
-        write(&args.out.join(&file.path), &file.text)?;
-    }
-    println!("{} files in {}", files.len(), args.out.display());
-    Ok(ExitCode::SUCCESS)
+    render_all(&spec, &trust, &materials).map_err(Fault::usage)
 }
 
 fn find_trust(file: &Path, spec: &Spec) -> Result<TrustFacts, Fault> {

@@ -114,9 +114,8 @@ impl Verifier {
 
     /// Looks at the next sealed segment: its checkpoint and its file, as far as they are there.
     pub fn sealed(&mut self, number: u64, checkpoint: Option<&[u8]>, file: Option<&[u8]>) {
-        let signed = match checkpoint.map(Signed::read) {
-            None => return self.wrong(number, Wrong::NoCheckpoint),
-            Some(signed) => signed,
+        let Some(signed) = checkpoint.map(Signed::read) else {
+            return self.wrong(number, Wrong::NoCheckpoint);
         };
         let verified = signed
             .and_then(|signed| Some((signed.verified::<Checkpoint>(&self.key)?, signed.digest())));

@@ -1,0 +1,128 @@
+//! Where in the tree of control groups a process is: which pod, which container, which unit. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// What a control group says of a process.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// The pod's uid, as the API has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The container's id, as the runtime has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The unit of systemd.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// Reads `/proc/PID/cgroup`: version 2, or the group of version 1 that says most.
+pub fn read(text: &str) -> Place {
+    let groups = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let says =
+        |place: &Place| (place.container.is_some(), place.pod.is_some(), place.unit.is_some());
+    groups.map(place).max_by_key(says).unwrap_or_default()
+}
+
+/// Reads a path of control groups. The innermost pod counts: a machine may itself be a container.
+fn place(path: &str) -> Place {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let pod = parts.iter().rposition(|part| pod_of(part).is_some());
+    let unit = |parts: &[&str]| {
+        let is_unit = |part: &&&str| part.ends_with(".service") || part.ends_with(".scope");
+        parts.iter().rfind(is_unit).map(|unit| (*unit).to_owned())
+    };
+    let Some(at) = pod else { return Place { unit: unit(&parts), ..Place::default() } };
+    Place {
+        pod: pod_of(parts[at]),
+        container: parts[at..].iter().find_map(|part| container_of(part)),
+        unit: unit(&parts[..at]),
+    }
+}
+
+/// A pod's uid in the name of its group: `pod1234-…` by one driver, `kubepods-…-pod1234_….slice` by
+/// the other.
+fn pod_of(part: &str) -> Option<String> {
+    let group = part.split(':').next()?;
+    let uid = match group.strip_suffix(".slice") {
+        Some(slice) => {
+            let (before, uid) = slice.rsplit_once("-pod")?;
+            before.split('-').any(|word| word == "kubepods").then(|| uid.replace('_', "-"))?
+        }
+        None => group.strip_prefix("pod")?.to_owned(),
+    };
+    is_uid(&uid).then_some(uid)
+}
+
+/// A uid of the API, or of a static pod, which is a digest.
+fn is_uid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_hex && (groups == [8, 4, 4, 4, 12] || groups == [32])
+}
+
+/// A container's id in the name of its group: bare, or between a runtime's prefix and `.scope`, or
+/// after `slice:runtime:` where the runtime has the other driver than the kubelet.
+fn container_of(part: &str) -> Option<String> {
+    let name = part.strip_suffix(".scope").unwrap_or(part);
+    let name = name.rsplit(':').next()?;
+    let id = name.rsplit('-').next()?;
+    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33";
+    const SLICE: &str = "0f3c8a52_9d6e_4b1f_8c07_5a2b9e4d1c33";
+
+    fn check(text: &str, pod: Option<&str>, container: Option<&str>, unit: Option<&str>) {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let expected = Place { pod: owned(pod), container: owned(container), unit: owned(unit) };
+        assert_eq!(read(text), expected, "{text}");
+    }
+
+    #[test]
+    fn pods_of_both_drivers_are_read() {
+        let id = "ab".repeat(32);
+        let some = (Some(UID), Some(id.as_str()));
+        let check = |text: &str| check(text, some.0, some.1, None);
+        check(&format!(
+            "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{SLICE}.slice/cri-containerd-{id}.scope\n"
+        ));
+        check(&format!("0::/kubepods.slice/kubepods-pod{SLICE}.slice/crio-{id}.scope"));
+        check(&format!("0::/kubepods/besteffort/pod{UID}/{id}"));
+        check(&format!("0::/kubepods/pod{UID}/{id}/init"));
+        check(&format!(
+            "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod{SLICE}.slice/cri-containerd-{id}.scope"
+        ));
+        check(&format!("12:pids:/kubepods/pod{UID}/{id}\n1:name=systemd:/\n0::/"));
+    }
+
+    #[test]
+    fn static_pods_and_mixed_drivers_are_read_and_what_only_looks_like_a_pod_is_none() {
+        let id = "ab".repeat(32);
+        check("0::/", None, None, None);
+        check("0::/system.slice/ssh.service", None, None, Some("ssh.service"));
+        check("0::/user.slice/user-0.slice/session-3.scope", None, None, Some("session-3.scope"));
+        check("0::/kubepods/podless/x", None, None, None);
+        check(&format!("0::/user.slice/evil-pod{SLICE}.slice/x"), None, None, None);
+        check(&format!("0::/kubepods/pod{UID}"), Some(UID), None, None);
+        let of_static = "d0".repeat(16);
+        check(&format!("0::/kubepods/pod{of_static}/{id}"), Some(&of_static), Some(&id), None);
+        let other = format!(
+            "0::/system.slice/containerd.service/kubepods-besteffort-pod{SLICE}.slice:cri-containerd:{id}"
+        );
+        check(&other, Some(UID), Some(&id), Some("containerd.service"));
+    }
+
+    #[test]
+    fn a_machine_in_a_container_has_pods_of_its_own() {
+        let (outer, inner) = ("ab".repeat(32), "cd".repeat(32));
+        let nested = format!("0::/kubepods/pod{UID}/{outer}/kubepods/pod{UID}/{inner}");
+        check(&nested, Some(UID), Some(&inner), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! Integrity of a machine's files: what is protected, what it should be, what was seen, and who changed
+//! it.
+//!
+//! Everything but `os` decides from values; `os` looks at files and listens to the kernel.
+
+pub mod baseline;
+pub mod cgroup;
+pub mod change;
+pub mod history;
+pub mod judge;
+pub mod os;
+pub mod path;
+pub mod process;
+pub mod protected;
+pub mod records;
+pub mod volume;
+pub mod why;

@@ -1,0 +1,167 @@
+//! Hears from the kernel what changes on whole file systems, and keeps what concerns directories that were
+//! named to it. Needs root, and a kernel of 5.13 or newer.
+//!
+//! A handle leads to a directory by a table that is made beforehand: nothing is opened for an event, and
+//! what concerns nobody costs one look into the table.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use fanotify_fid::Fanotify;
+use fanotify_fid::consts::{
+    FAN_CLASS_NOTIF, FAN_CLOEXEC, FAN_MARK_ADD, FAN_MARK_FILESYSTEM, FAN_NONBLOCK,
+    FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME,
+};
+use fanotify_fid::handle::{fsid_of_fd, handle_from_fd};
+use rustix::io::Errno;
+
+use crate::path::FilePath;
+use crate::records::{self, FileId, happened};
+
+/// What is heard of.
+const MASK: u64 = happened::MODIFY
+    | happened::ATTRIB
+    | happened::CLOSE_WRITE
+    | happened::MOVED_FROM
+    | happened::MOVED_TO
+    | happened::CREATE
+    | happened::DELETE
+    | happened::ON_DIRECTORY;
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Says why nothing can be heard.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenFault {
+    /// The kernel gives no group, or reads none.
+    #[error(
+        "the kernel does not tell what changes ({why}): it takes root and a kernel of 5.13 or newer"
+    )]
+    Kernel {
+        /// What it says.
+        why: String,
+    },
+    /// A file system cannot be heard of.
+    #[error("the file system of {path} does not tell what changes ({why})")]
+    Mute {
+        /// Where it is.
+        path: FilePath,
+        /// What the kernel says.
+        why: String,
+    },
+}
+
+/// Something that was heard.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Noticed {
+    /// Where.
+    pub path: FilePath,
+    /// What, as bits of [`happened`].
+    pub mask: u64,
+    /// The process that did it.
+    pub process: i32,
+}
+
+/// What was heard at once.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Heard {
+    /// What happened, in order.
+    pub noticed: Vec<Noticed>,
+    /// Whether more happened than was heard: everything has to be looked at again.
+    pub is_incomplete: bool,
+}
+
+/// Listens.
+#[derive(Debug)]
+pub struct Listener {
+    group: Fanotify,
+    directories: BTreeMap<FileId, FilePath>,
+    files: BTreeMap<FileId, FilePath>,
+    buffer: Vec<u8>,
+}
+
+impl Listener {
+    /// Begins to listen, to nothing yet.
+    ///
+    /// # Errors
+    /// The kernel gives no group.
+    pub fn begin() -> Result<Self, ListenFault> {
+        let names = FAN_REPORT_FID | FAN_REPORT_DIR_FID | FAN_REPORT_NAME;
+        let flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | names;
+        let group =
+            Fanotify::new(flags).map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
+        let (directories, files) = Default::default();
+        Ok(Self { group, directories, files, buffer: vec![0; BUFFER_BYTES] })
+    }
+
+    /// Listens to what happens in a directory, given as a place.
+    ///
+    /// # Errors
+    /// Its file system tells nothing.
+    pub fn add_directory(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
+        let id = self.mark(path, place)?;
+        self.directories.insert(id, path.clone());
+        Ok(())
+    }
+
+    /// Listens to what happens to a file, given as a place, by whatever name.
+    ///
+    /// # Errors
+    /// Its file system tells nothing.
+    pub fn add_file(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
+        let id = self.mark(path, place)?;
+        self.files.insert(id, path.clone());
+        Ok(())
+    }
+
+    /// Listens to the file system of a place, and gives what the kernel will call the place by.
+    fn mark(&self, path: &FilePath, place: &OwnedFd) -> Result<FileId, ListenFault> {
+        let mute = |why: String| ListenFault::Mute { path: path.clone(), why };
+        let (first, second) = fsid_of_fd(place).map_err(|error| mute(error.to_string()))?;
+        let handle = handle_from_fd(place).map_err(|error| mute(error.to_string()))?;
+        let at = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let flags = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
+        self.group.mark(flags, MASK, &at).map_err(|error| mute(error.to_string()))?;
+        let mut fsid = [0; 8];
+        fsid[..4].copy_from_slice(&first.to_ne_bytes());
+        fsid[4..].copy_from_slice(&second.to_ne_bytes());
+        Ok(FileId { fsid, handle })
+    }
+
+    /// Waits until something is to be heard, at most so long, and gives what concerns the directories and
+    /// files that were added.
+    ///
+    /// # Errors
+    /// The kernel tells nothing any more.
+    pub fn hear(&mut self, longest: Duration) -> Result<Heard, ListenFault> {
+        let kernel = |why: String| ListenFault::Kernel { why };
+        let mut heard = Heard::default();
+        if !self.group.wait_readable(Some(longest)).map_err(|error| kernel(error.to_string()))? {
+            return Ok(heard);
+        }
+        let count = match rustix::io::read(&self.group, self.buffer.as_mut_slice()) {
+            Ok(count) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(heard),
+            Err(error) => return Err(kernel(error.to_string())),
+        };
+        let read = records::read(&self.buffer[..count]);
+        heard.is_incomplete = read.broken.is_some();
+        for event in read.events {
+            heard.is_incomplete |= event.mask & happened::OVERFLOW != 0;
+            let (mask, process) = (event.mask, event.process);
+            let notice = |path| Noticed { path, mask, process };
+            heard.noticed.extend(self.place(event).map(notice));
+        }
+        Ok(heard)
+    }
+
+    /// Where an event was: by the directory and its name there, or by the file where the name is one that
+    /// nobody added.
+    fn place(&self, event: records::Event) -> Option<FilePath> {
+        let by_name = event.entry.and_then(|(directory, name)| {
+            let directory = self.directories.get(&directory)?;
+            if name == b"." { Some(directory.clone()) } else { directory.join(&name).ok() }
+        });
+        by_name.or_else(|| self.files.get(&event.file?).cloned())
+    }
+}

@@ -1,0 +1,235 @@
+//! Looks at files below a root. Nothing is followed, nothing but regular files is opened for reading, and
+//! no file, however large, is read without end.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ringfort_model::digest::Hasher;
+use ringfort_model::mode::{FileMode, Owner};
+use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, open, openat};
+use rustix::io::Errno;
+
+use crate::judge::{Content, Kind, Look, Seen};
+use crate::path::FilePath;
+use crate::protected::{Expected, Hash};
+
+/// The most that is read of a file.
+const MOST_BYTES: u64 = 4 << 30;
+/// How often a file that changes while it is read is read anew.
+const TRIES: usize = 3;
+/// Directories that are held open on the way to a file.
+const DEEPEST: usize = 512;
+const BUFFER_BYTES: usize = 128 << 10;
+const BITS_OF_MODE: u32 = 0o7777;
+
+/// How fast may be read.
+#[derive(Debug)]
+pub struct Pace {
+    bytes_per_second: Option<u64>,
+    began: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Reads as fast as it goes.
+    pub fn free() -> Self {
+        Self { bytes_per_second: None, began: Instant::now(), bytes: 0 }
+    }
+
+    /// Reads so many bytes a second at most.
+    pub fn bounded(bytes_per_second: u64) -> Self {
+        Self { bytes_per_second: Some(bytes_per_second.max(1)), ..Self::free() }
+    }
+
+    /// Counts bytes, and waits where they came too fast.
+    fn spend(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        let Some(rate) = self.bytes_per_second else { return };
+        let due = Duration::from_secs_f64(self.bytes as f64 / rate as f64);
+        std::thread::sleep(due.saturating_sub(self.began.elapsed()));
+    }
+}
+
+/// The root of a machine's files: its own, or a disk that was mounted somewhere.
+#[derive(Debug)]
+pub struct Root {
+    top: OwnedFd,
+    /// Directories on the way to what was looked at last, with their names.
+    way: Vec<(Vec<u8>, OwnedFd)>,
+    pace: Pace,
+    buffer: Vec<u8>,
+    bytes: u64,
+}
+
+impl Root {
+    /// Opens a root.
+    ///
+    /// # Errors
+    /// It is no directory that can be read.
+    pub fn open(path: &Path, pace: Pace) -> io::Result<Self> {
+        let top = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { top, way: Vec::new(), pace, buffer: vec![0; BUFFER_BYTES], bytes: 0 })
+    }
+
+    /// Tells how many bytes were read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Opens something as a place, not to be read.
+    pub(crate) fn place(&mut self, path: &FilePath) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Some(parent) = path.parent() else {
+            return Ok(openat(&self.top, ".", flags, Mode::empty())?);
+        };
+        let directory = self.walk(&parent)?;
+        Ok(openat(directory, path.name(), flags, Mode::empty())?)
+    }
+
+    /// Goes to a directory, one part after the other, along no link.
+    fn walk(&mut self, path: &FilePath) -> io::Result<BorrowedFd<'_>> {
+        let same = |(part, (name, _)): &(&[u8], &(Vec<u8>, OwnedFd))| part == name;
+        let known = path.parts().zip(&self.way).take_while(same).count();
+        self.way.truncate(known);
+        for part in path.parts().skip(known) {
+            if self.way.len() == DEEPEST {
+                let why = format!("it lies more than {DEEPEST} directories deep");
+                return Err(io::Error::other(why));
+            }
+            let above = self.way.last().map_or(&self.top, |(_, directory)| directory);
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let directory = openat(above, part, flags, Mode::empty())?;
+            self.way.push((part.to_vec(), directory));
+        }
+        Ok(self.way.last().map_or(&self.top, |(_, directory)| directory).as_fd())
+    }
+
+    /// Names what a directory holds, in order.
+    pub(crate) fn list(&mut self, path: &FilePath) -> io::Result<Vec<Vec<u8>>> {
+        let place = self.place(path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(place, ".", flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in Dir::new(directory)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Looks at a path, and reads a file as far as that shows whether it is the expected one.
+    pub(crate) fn look(&mut self, path: &FilePath, expected: Option<Expected>) -> Look {
+        let place = match self.place(path) {
+            Ok(place) => place,
+            Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {
+                return Look::Missing;
+            }
+            Err(error) => return Look::Unreadable(error.to_string()),
+        };
+        for _ in 0..TRIES {
+            match self.look_once(&place, expected) {
+                Ok(Some(seen)) => return Look::There(seen),
+                Ok(None) => {}
+                Err(error) => return Look::Unreadable(error.to_string()),
+            }
+        }
+        Look::Unstable
+    }
+
+    /// Looks once; nothing is seen of what changed meanwhile.
+    fn look_once(
+        &mut self,
+        place: &OwnedFd,
+        expected: Option<Expected>,
+    ) -> io::Result<Option<Seen>> {
+        let before = fstat(place)?;
+        let kind = kind(&before);
+        let size = u64::try_from(before.st_size).unwrap_or_default();
+        let content = match (kind, expected) {
+            (Kind::File, Some(expected)) if expected.size.is_none_or(|it| it == size) => {
+                self.content(place, size, matches!(expected.hash, Hash::Sha256(_)))
+            }
+            _ => Content::Unread,
+        };
+        let after = fstat(place)?;
+        if kind == Kind::File && content != Content::Unread && stamp(&before) != stamp(&after) {
+            return Ok(None);
+        }
+        let mode = FileMode(after.st_mode & BITS_OF_MODE);
+        let owner = Owner { uid: after.st_uid, gid: after.st_gid };
+        Ok(Some(Seen { kind, mode, owner, size, content }))
+    }
+
+    /// Reads a regular file. It is opened through the place that was looked at, so that it is the same
+    /// file and no pipe or device that took its name.
+    fn content(&mut self, place: &OwnedFd, size: u64, is_sha256: bool) -> Content {
+        if size > MOST_BYTES {
+            return Content::Unreadable(format!(
+                "it has {size} bytes, and no more than {MOST_BYTES} are read of a file"
+            ));
+        }
+        let digest = if is_sha256 { self.sha256(place, size) } else { self.blake3(place, size) };
+        digest.map_or_else(|error| Content::Unreadable(error.to_string()), Content::Digest)
+    }
+
+    fn sha256(&mut self, place: &OwnedFd, size: u64) -> io::Result<Hash> {
+        let mut hasher = Hasher::default();
+        self.each(place, size, |piece| hasher.add(piece))?;
+        let digest = hasher.finish();
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let pair = digest.as_str().get(2 * at..2 * at + 2).unwrap_or_default();
+            *byte = u8::from_str_radix(pair, 16).map_err(io::Error::other)?;
+        }
+        Ok(Hash::Sha256(bytes))
+    }
+
+    fn blake3(&mut self, place: &OwnedFd, size: u64) -> io::Result<Hash> {
+        let mut hasher = blake3::Hasher::new();
+        self.each(place, size, |piece| {
+            hasher.update(piece);
+        })?;
+        Ok(Hash::Blake3(*hasher.finalize().as_bytes()))
+    }
+
+    fn each(&mut self, place: &OwnedFd, size: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = open(format!("/proc/self/fd/{}", place.as_raw_fd()), flags, Mode::empty())?;
+        let mut file = File::from(opened);
+        let mut left = size;
+        while left > 0 {
+            let most = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let count = file.read(&mut self.buffer[..most])?;
+            if count == 0 {
+                break;
+            }
+            take(&self.buffer[..count]);
+            left -= count as u64;
+            self.bytes += count as u64;
+            self.pace.spend(count as u64);
+        }
+        Ok(())
+    }
+}
+
+/// What differs when a file was changed between two looks.
+fn stamp(stat: &Stat) -> (i64, i64, u64, i64, u64) {
+    (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec)
+}
+
+fn kind(stat: &Stat) -> Kind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::Device,
+    }
+}

@@ -1,0 +1,169 @@
+//! Who did something: what the kernel says of a process, and whether it is still the one that did it.
+//! Pure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::Place;
+
+/// A process, by its number and the moment at which it began, which together no other has.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// When it began, in ticks since the machine's start.
+    pub start: u64,
+    /// What it runs.
+    pub exe: String,
+    /// The digest of that, where it was still there to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The process that began it, by number.
+    pub parent: i32,
+    /// What its parents run, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
+    /// Where it runs.
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+/// Who wrote, or why nobody can say.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// This process.
+    Process(Process),
+    /// Nobody can say.
+    Unknown(String),
+}
+
+/// What is known of a process's number.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Known {
+    /// As it was when it last began a program.
+    pub begun: Option<Process>,
+    /// As it is now, if it is there.
+    pub now: Option<Process>,
+}
+
+/// Says who had a number when something was done. A number that another process has by now names
+/// nobody: a wrong name would be worse than none.
+pub fn who(known: Known) -> Who {
+    let unknown = |why: &str| Who::Unknown(why.to_owned());
+    match (known.begun, known.now) {
+        (Some(begun), Some(now)) if begun.start != now.start => {
+            unknown("its number belongs to another process by now")
+        }
+        (Some(begun), Some(now)) => Who::Process(Process { digest: begun.digest, ..now }),
+        (Some(begun), None) => Who::Process(begun),
+        (None, Some(now)) => Who::Process(now),
+        (None, None) => unknown(
+            "it had ended, and was not seen to begin a program: it was forked and ran none, or began before the watch",
+        ),
+    }
+}
+
+/// The parts of `/proc/PID/stat` that say who a process is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stat {
+    /// The process that began it.
+    pub parent: i32,
+    /// When it began, in ticks since the machine's start.
+    pub start: u64,
+}
+
+/// Reads `/proc/PID/stat`. A program's name may hold anything, also what looks like the rest.
+pub fn stat(text: &[u8]) -> Option<Stat> {
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+    Some(Stat { parent: words.get(1)?.parse().ok()?, start: words.get(19)?.parse().ok()? })
+}
+
+/// Files that a process opened to run them since it was made, the newest last.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Opened(Vec<String>);
+
+impl Opened {
+    /// How many are kept: a script, what reads it, a loader, and one more.
+    const MOST: usize = 4;
+
+    /// Takes one more.
+    pub fn push(&mut self, path: String) {
+        if self.0.len() == Self::MOST {
+            self.0.remove(0);
+        }
+        self.0.push(path);
+    }
+
+    /// Gives what the process runs: the newest that is no loader of libraries.
+    pub fn program(&self) -> Option<&str> {
+        let is_loader = |path: &&String| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            name.starts_with("ld-") || name == "ld.so"
+        };
+        self.0.iter().rev().find(|path| !is_loader(path)).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(start: u64, exe: &str) -> Process {
+        let digest = (exe == "/begun").then(|| "blake3:1".to_owned());
+        Process {
+            pid: 7,
+            start,
+            exe: exe.to_owned(),
+            digest,
+            parent: 1,
+            parents: Vec::new(),
+            place: Place::default(),
+        }
+    }
+
+    #[test]
+    fn nobody_is_named_who_has_only_the_same_number() {
+        let begun = || Some(process(5, "/begun"));
+        let check = |begun, now, expected: Option<Process>| match who(Known { begun, now }) {
+            Who::Process(found) => assert_eq!(Some(found), expected),
+            Who::Unknown(why) => assert!(expected.is_none() && !why.is_empty(), "{why}"),
+        };
+        check(begun(), None, begun());
+        check(None, Some(process(9, "/now")), Some(process(9, "/now")));
+        check(begun(), Some(process(6, "/other")), None);
+        check(None, None, None);
+        let same = Process { digest: Some("blake3:1".to_owned()), ..process(5, "/now") };
+        check(begun(), Some(process(5, "/now")), Some(same));
+    }
+
+    #[test]
+    fn a_name_that_looks_like_the_rest_does_not_deceive() {
+        let numbers = "1 1 0 -1 4194560 100 0 0 0 0 0 0 0 20 0 1 0 123456 8192 1";
+        let check = |name: &str| {
+            let text = format!("42 ({name}) S 17 {numbers}");
+            assert_eq!(stat(text.as_bytes()), Some(Stat { parent: 17, start: 123_456 }), "{text}");
+        };
+        check("sh");
+        check("a) S 1 2 3 (b");
+        assert_eq!(stat(b"42 (sh"), None);
+        assert_eq!(stat(b"42 (sh) S 17"), None);
+        assert_eq!(stat(b""), None);
+    }
+
+    #[test]
+    fn the_loader_of_libraries_is_not_the_program() {
+        let program = |paths: &[&str]| {
+            let mut opened = Opened::default();
+            paths.iter().for_each(|path| opened.push((*path).to_owned()));
+            opened.program().map(str::to_owned)
+        };
+        let loader = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
+        assert_eq!(program(&["/usr/bin/cp", loader]).unwrap(), "/usr/bin/cp");
+        assert_eq!(program(&["/a.sh", "/usr/bin/dash", loader]).unwrap(), "/usr/bin/dash");
+        assert_eq!(program(&["/1", "/2", "/3", "/4", "/5", loader]).unwrap(), "/5");
+        assert_eq!(program(&[]), None);
+    }
+}

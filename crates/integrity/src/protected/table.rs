@@ -1,0 +1,344 @@
+//! What every machine of a cluster has that is worth protecting, as data. Pure.
+
+use ringfort_model::blueprint::Role;
+use ringfort_model::mode::{FileMode, Owner};
+use ringfort_model::severity::Severity::{self, Critical, High, Low, Medium};
+
+use super::Class::{Exact, Growing, Kept, Listed, Watched};
+use super::Presence::{Forbidden, Optional};
+use super::{Class, ModeRule, Presence, Protected};
+use crate::path::FilePath;
+
+/// Where something is there.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum On {
+    ControlPlanes,
+    All,
+}
+
+use On::{All, ControlPlanes};
+
+/// A path, how it may change, whether it is there, the most that its mode may be, what is at stake,
+/// where, and what somebody gains by changing it.
+type Row = (&'static str, Class, Presence, Option<u32>, Severity, On, &'static str);
+
+const ROWS: &[Row] = &[
+    // What a kubelet runs, and what it runs by.
+    (
+        "/etc/kubernetes/manifests",
+        Listed,
+        Optional,
+        Some(0o700),
+        Critical,
+        All,
+        "a file here is a pod that no admission sees",
+    ),
+    (
+        "/etc/kubernetes/kubelet.conf",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        All,
+        "whom the kubelet obeys",
+    ),
+    (
+        "/etc/kubernetes/bootstrap-kubelet.conf",
+        Exact,
+        Forbidden,
+        None,
+        High,
+        All,
+        "a token that joins machines",
+    ),
+    (
+        "/etc/kubernetes/kubelet.conf.d",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "settings of the kubelet",
+    ),
+    (
+        "/var/lib/kubelet/config.yaml",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        All,
+        "who may run what through the kubelet",
+    ),
+    (
+        "/var/lib/kubelet/instance-config.yaml",
+        Exact,
+        Optional,
+        Some(0o600),
+        High,
+        All,
+        "settings of the kubelet",
+    ),
+    (
+        "/var/lib/kubelet/kubeadm-flags.env",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        All,
+        "flags of the kubelet",
+    ),
+    ("/etc/default/kubelet", Exact, Optional, None, Critical, All, "flags of the kubelet"),
+    ("/var/lib/kubelet/pki", Watched, Optional, None, High, All, "who the kubelet is"),
+    (
+        "/var/lib/kubelet/device-plugins",
+        Kept,
+        Optional,
+        None,
+        Medium,
+        All,
+        "devices that pods are given",
+    ),
+    // The control plane.
+    ("/etc/kubernetes", Watched, Optional, None, High, All, "configuration of components"),
+    (
+        "/etc/kubernetes/pki",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        ControlPlanes,
+        "who is believed to be whom",
+    ),
+    (
+        "/etc/kubernetes/admin.conf",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        ControlPlanes,
+        "everything",
+    ),
+    (
+        "/etc/kubernetes/super-admin.conf",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        ControlPlanes,
+        "everything",
+    ),
+    (
+        "/etc/kubernetes/controller-manager.conf",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        ControlPlanes,
+        "who the controller manager is",
+    ),
+    (
+        "/etc/kubernetes/scheduler.conf",
+        Exact,
+        Optional,
+        Some(0o600),
+        Critical,
+        ControlPlanes,
+        "who the scheduler is",
+    ),
+    (
+        "/etc/kubernetes/admission",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        ControlPlanes,
+        "what the API server lets in",
+    ),
+    (
+        "/etc/kubernetes/audit",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        ControlPlanes,
+        "what is written down",
+    ),
+    ("/etc/kubernetes/authn", Watched, Optional, None, Critical, ControlPlanes, "who may come in"),
+    ("/etc/kubernetes/authz", Watched, Optional, None, Critical, ControlPlanes, "who may do what"),
+    (
+        "/etc/kubernetes/encryption",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        ControlPlanes,
+        "keys that Secrets are sealed with",
+    ),
+    (
+        "/var/lib/etcd",
+        Kept,
+        Optional,
+        Some(0o700),
+        Critical,
+        ControlPlanes,
+        "all objects of the cluster",
+    ),
+    ("/etc/etcd", Watched, Optional, None, Critical, ControlPlanes, "who reaches all objects"),
+    (
+        "/var/log/kubernetes/audit/audit.log",
+        Growing,
+        Optional,
+        Some(0o600),
+        Critical,
+        ControlPlanes,
+        "what was done",
+    ),
+    // What runs containers.
+    (
+        "/etc/cni/net.d",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "programs that run as root for each pod",
+    ),
+    (
+        "/opt/cni/bin",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "programs that run as root for each pod",
+    ),
+    (
+        "/etc/containerd",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "how containers run, and which registry is asked",
+    ),
+    ("/etc/crio", Watched, Optional, None, Critical, All, "how containers run"),
+    ("/etc/nri", Watched, Optional, None, Critical, All, "programs inside the runtime"),
+    ("/opt/nri", Watched, Optional, None, Critical, All, "programs inside the runtime"),
+    ("/etc/cdi", Watched, Optional, None, High, All, "devices and mounts of containers"),
+    ("/run/cdi", Watched, Optional, None, High, All, "devices and mounts of containers"),
+    ("/usr/local/bin", Watched, Optional, None, Critical, All, "programs of root"),
+    // The host.
+    ("/etc/ld.so.preload", Exact, Forbidden, None, Critical, All, "code in every process"),
+    ("/etc/ld.so.conf", Exact, Optional, Some(0o644), Critical, All, "which libraries are loaded"),
+    ("/etc/ld.so.conf.d", Watched, Optional, None, Critical, All, "which libraries are loaded"),
+    ("/etc/passwd", Exact, Optional, Some(0o644), Critical, All, "who is root"),
+    ("/etc/group", Exact, Optional, Some(0o644), High, All, "who is in which group"),
+    ("/etc/shadow", Exact, Optional, Some(0o640), Critical, All, "who may log in"),
+    ("/etc/gshadow", Exact, Optional, Some(0o640), High, All, "who may join groups"),
+    ("/etc/sudoers", Exact, Optional, Some(0o440), Critical, All, "who becomes root"),
+    ("/etc/sudoers.d", Watched, Optional, None, Critical, All, "who becomes root"),
+    ("/etc/ssh", Watched, Optional, None, Critical, All, "who may log in"),
+    ("/root/.ssh", Watched, Optional, Some(0o700), Critical, All, "who logs in as root"),
+    ("/etc/pam.d", Watched, Optional, None, Critical, All, "how people show who they are"),
+    ("/etc/crontab", Exact, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/cron.d", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/cron.daily", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/cron.hourly", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    (
+        "/var/spool/cron/crontabs",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "what root runs by itself",
+    ),
+    ("/etc/systemd/system", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/usr/lib/systemd/system", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/modules-load.d", Watched, Optional, None, Critical, All, "code in the kernel"),
+    ("/etc/modprobe.d", Watched, Optional, None, Critical, All, "code in the kernel"),
+    ("/usr/lib/modules", Kept, Optional, None, Critical, All, "code in the kernel"),
+    ("/etc/sysctl.conf", Exact, Optional, None, High, All, "settings of the kernel"),
+    ("/etc/sysctl.d", Watched, Optional, None, High, All, "settings of the kernel"),
+    ("/etc/apparmor.d", Watched, Optional, None, High, All, "what programs may do"),
+    ("/etc/hosts", Exact, Optional, None, Medium, All, "who is reached by a name"),
+    ("/etc/resolv.conf", Exact, Optional, None, Medium, All, "who answers for names"),
+    ("/etc/profile", Exact, Optional, None, High, All, "what runs when somebody logs in"),
+    ("/etc/profile.d", Watched, Optional, None, High, All, "what runs when somebody logs in"),
+    ("/usr/bin", Watched, Optional, None, High, All, "programs of everybody"),
+    ("/usr/sbin", Watched, Optional, None, High, All, "programs of root"),
+    ("/boot", Watched, Optional, None, High, All, "what the machine starts"),
+    (
+        "/var/lib/ringfort/integrity",
+        Kept,
+        Optional,
+        Some(0o700),
+        High,
+        All,
+        "what is compared with",
+    ),
+    ("/var/log", Kept, Optional, None, Low, All, "what was logged"),
+];
+
+/// Gives what every machine of a role has.
+pub(super) fn rows(role: Role) -> impl Iterator<Item = Protected> {
+    let is_here = move |row: &&Row| row.5 == All || role == Role::ControlPlane;
+    ROWS.iter().filter(is_here).map(|&(path, class, presence, mode, severity, ..)| Protected {
+        path: FilePath::new(path).expect("the table holds paths, which a test reads"),
+        class,
+        presence,
+        severity,
+        mode: mode.map(|mode| ModeRule::AtMost(FileMode(mode))),
+        owner: mode.filter(|_| path != "/var/lib/etcd").map(|_| Owner { uid: 0, gid: 0 }),
+        expected: None,
+    })
+}
+
+/// Gives the row that a path belongs to: its own, or that of the nearest directory above it.
+fn nearest(path: &FilePath) -> Option<&'static Row> {
+    let holds = |row: &&Row| {
+        let rest = path.as_bytes().strip_prefix(row.0.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    };
+    ROWS.iter().filter(holds).max_by_key(|row| row.0.len())
+}
+
+/// Says what is at stake at a path.
+pub fn stake(path: &FilePath) -> Severity {
+    nearest(path).map_or(High, |row| row.4)
+}
+
+/// Says how a directory that the blueprint makes may change.
+pub(super) fn class_of_directory(path: &FilePath) -> Class {
+    match nearest(path) {
+        Some(row) if matches!(row.1, Listed | Watched) => row.1,
+        _ => Kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_path_once_and_says_why() {
+        let mut known = BTreeSet::new();
+        for row in ROWS {
+            assert!(FilePath::new(row.0).is_ok(), "{}", row.0);
+            assert!(known.insert(row.0), "{} is there twice", row.0);
+            assert!(!row.6.is_empty(), "{}", row.0);
+        }
+    }
+
+    #[test]
+    fn the_nearest_row_decides() {
+        let check = |path: &str, expected| assert_eq!(stake(&path.parse().unwrap()), expected);
+        check("/etc/kubernetes/manifests/new.yaml", Critical);
+        check("/etc/kubernetes/other", High);
+        check("/etc/kubernetesother", High);
+        check("/var/log/syslog", Low);
+        check("/srv/x", High);
+    }
+}

@@ -1,0 +1,242 @@
+//! Why something changed: a cause that was seen, or none. Pure.
+//!
+//! A cause explains only what it is known to do. What a package manager writes explains no static pod,
+//! and a name of a program says nothing if the program is not the one that belongs there.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::item::ItemId;
+use ringfort_model::journal::Record;
+use ringfort_model::severity::Severity;
+use serde::{Deserialize, Serialize};
+
+use crate::judge::Aspect;
+use crate::path::FilePath;
+use crate::process::{Process, Who};
+use crate::protected::{Class, Protected};
+use crate::volume::{Step, step, volume_of};
+
+/// Why something changed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// This is known to do so.
+    Explained(Cause),
+    /// Nothing that was seen does so.
+    Unexplained,
+}
+
+/// A cause that was seen.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A step of ringfort's own.
+    Converge {
+        /// Its number in the machine's journal.
+        step: u64,
+    },
+    /// A kubelet gave a volume another content.
+    Swap {
+        /// The pod's uid.
+        pod: String,
+    },
+    /// A package was installed, replaced or removed.
+    Package,
+    /// A log that was full was renamed away and begun anew.
+    Rotation,
+}
+
+/// What was seen around a change.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// The newest step of each item in ringfort's journal since the path was last settled.
+    pub steps: BTreeMap<ItemId, u64>,
+    /// Programs whose content is the one that the baseline expects.
+    pub genuine: Vec<String>,
+}
+
+impl Around {
+    /// Takes the records of a journal that came after a number.
+    pub fn add(&mut self, records: &[Record], after: u64) {
+        for record in records.iter().filter(|record| record.seq > after) {
+            self.steps.insert(record.item.clone(), record.seq);
+        }
+    }
+}
+
+/// Something that changed, as far as its cause depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed<'a> {
+    /// Where.
+    pub path: &'a FilePath,
+    /// The entry that it belongs to: its own, or of the directory above it.
+    pub entry: &'a Protected,
+    /// In what it is not as it was.
+    pub of: &'a [Aspect],
+    /// Who did it.
+    pub who: &'a Who,
+    /// Whether a file of the same identity is still there under another name, with what it held.
+    pub was_renamed_away: bool,
+}
+
+/// Looks for a cause.
+pub fn why(changed: &Changed<'_>, around: &Around) -> Why {
+    let Who::Process(process) = changed.who else { return Why::Unexplained };
+    if !around.genuine.contains(&process.exe) {
+        return Why::Unexplained;
+    }
+    let found = converge(changed, process, around)
+        .or_else(|| swap(changed, process))
+        .or_else(|| rotation(changed))
+        .or_else(|| package(changed, process));
+    found.map_or(Why::Unexplained, Why::Explained)
+}
+
+/// ringfort's own program put in place what its journal says.
+fn converge(changed: &Changed<'_>, process: &Process, around: &Around) -> Option<Cause> {
+    if name(process) != "ringfort" {
+        return None;
+    }
+    let path = changed.path.to_string();
+    let items = [ItemId::File(path.clone()), ItemId::Directory(path)];
+    items.iter().find_map(|item| around.steps.get(item)).map(|step| Cause::Converge { step: *step })
+}
+
+fn swap(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
+    let volume = volume_of(changed.path)?;
+    let is_swap = matches!(step(&volume.path, changed.path)?, Step::Swap | Step::Staging);
+    (name(process) == "kubelet" && is_swap).then_some(Cause::Swap { pod: volume.pod })
+}
+
+fn rotation(changed: &Changed<'_>) -> Option<Cause> {
+    (changed.entry.class == Class::Growing && changed.was_renamed_away).then_some(Cause::Rotation)
+}
+
+/// Package managers replace programs and settings of the system. They have no business with what the
+/// blueprint wrote, with the cluster's own settings, nor with a setting whose loss is the machine's.
+fn package(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
+    let is_manager = matches!(process.exe.as_str(), "/usr/bin/dpkg" | "/usr/bin/rpm");
+    let is_within = |directory: &&str| {
+        let rest = changed.path.as_bytes().strip_prefix(directory.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"/"))
+    };
+    let is_system = PROGRAMS.iter().any(is_within)
+        || (is_within(&"/etc")
+            && !is_within(&"/etc/kubernetes")
+            && changed.entry.severity < Severity::Critical);
+    (is_manager && changed.entry.expected.is_none() && is_system).then_some(Cause::Package)
+}
+
+/// Where a distribution's packages put their programs and units.
+const PROGRAMS: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/boot"];
+
+fn name(process: &Process) -> &str {
+    process.exe.rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::digest::Digest;
+    use ringfort_model::journal::Phase;
+
+    use super::*;
+    use crate::cgroup::Place;
+    use crate::protected::{Presence, stake};
+
+    fn entry(path: &str, class: Class) -> Protected {
+        let path: FilePath = path.parse().unwrap();
+        Protected {
+            severity: stake(&path),
+            path,
+            class,
+            presence: Presence::Optional,
+            mode: None,
+            owner: None,
+            expected: None,
+        }
+    }
+
+    fn by(exe: &str) -> Who {
+        Who::Process(Process {
+            pid: 1,
+            start: 1,
+            exe: exe.to_owned(),
+            digest: None,
+            parent: 0,
+            parents: Vec::new(),
+            place: Place::default(),
+        })
+    }
+
+    fn around() -> Around {
+        let genuine = ["/usr/local/bin/ringfort", "/usr/local/bin/kubelet", "/usr/bin/dpkg"];
+        let mut around =
+            Around { genuine: genuine.map(str::to_owned).to_vec(), ..Around::default() };
+        let record = |seq, path: &str| Record {
+            seq,
+            epoch: 1,
+            item: ItemId::file(path),
+            phase: Phase::Done,
+            digest: Digest::of(b""),
+        };
+        around.add(&[record(4, "/etc/kubernetes/old"), record(5, "/etc/kubernetes/a")], 4);
+        around
+    }
+
+    fn check(path: &str, class: Class, who: &Who, expected: Option<&Cause>) {
+        let entry = entry(path, class);
+        let changed = Changed {
+            path: &entry.path,
+            entry: &entry,
+            of: &[Aspect::Content],
+            who,
+            was_renamed_away: class == Class::Growing,
+        };
+        let found = why(&changed, &around());
+        assert_eq!(found, expected.cloned().map_or(Why::Unexplained, Why::Explained), "{path}");
+    }
+
+    #[test]
+    fn a_step_of_the_journal_explains_what_ringfort_wrote_since() {
+        let ringfort = by("/usr/local/bin/ringfort");
+        let step = Cause::Converge { step: 5 };
+        check("/etc/kubernetes/a", Class::Exact, &ringfort, Some(&step));
+        check("/etc/kubernetes/old", Class::Exact, &ringfort, None);
+        check("/etc/kubernetes/b", Class::Exact, &ringfort, None);
+        check("/etc/kubernetes/a", Class::Exact, &by("/usr/bin/vi"), None);
+        check("/etc/kubernetes/a", Class::Exact, &by("/tmp/ringfort"), None);
+        check("/etc/kubernetes/a", Class::Exact, &Who::Unknown("gone".into()), None);
+    }
+
+    #[test]
+    fn a_kubelet_swaps_volumes_and_does_nothing_else() {
+        let kubelet = by("/usr/local/bin/kubelet");
+        let volume = "/var/lib/kubelet/pods/p1/volumes/kubernetes.io~secret/s";
+        let swap = Cause::Swap { pod: "p1".to_owned() };
+        check(&format!("{volume}/..data"), Class::Swapped, &kubelet, Some(&swap));
+        check(&format!("{volume}/password"), Class::Swapped, &kubelet, None);
+        check(&format!("{volume}/..data"), Class::Swapped, &by("/usr/bin/dpkg"), None);
+        check("/etc/kubernetes/manifests/x.yaml", Class::Listed, &kubelet, None);
+    }
+
+    #[test]
+    fn packages_explain_programs_of_the_system_and_no_static_pod() {
+        let dpkg = by("/usr/bin/dpkg");
+        check("/usr/bin/less", Class::Watched, &dpkg, Some(&Cause::Package));
+        check("/etc/hosts", Class::Exact, &dpkg, Some(&Cause::Package));
+        let never =
+            ["/etc/kubernetes/manifests/x.yaml", "/etc/kubernetes/x", "/etc/shadow", "/srv/x"];
+        for path in never.into_iter().chain(["/usr/local/bin/kubelet"]) {
+            check(path, Class::Exact, &dpkg, None);
+        }
+        check("/usr/bin/less", Class::Watched, &by("/tmp/dpkg"), None);
+    }
+
+    #[test]
+    fn a_log_that_was_renamed_away_is_rotated() {
+        let server = by("/usr/local/bin/kubelet");
+        let log = "/var/log/kubernetes/audit/audit.log";
+        check(log, Class::Growing, &server, Some(&Cause::Rotation));
+        check(log, Class::Exact, &server, None);
+    }
+}

@@ -1,0 +1,132 @@
+//! `ringfort integrity scan`: looks at everything protected once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use ringfort_integrity::baseline::{Entries, Header, Trusted, read as read_baseline};
+use ringfort_integrity::change::VERSION;
+use ringfort_integrity::os::{Pace, Scan, scan};
+use ringfort_integrity::protected::Protection;
+use ringfort_model::blueprint::Role;
+use serde::Serialize;
+
+use super::{read, text};
+use crate::cli::{Fault, print};
+
+/// Look at everything protected below a root, and say what is not as it should be
+///
+/// Nothing needs to run there: the root may be a disk of a machine that is off. Links are not followed, and
+/// nothing but regular files is opened.
+///
+/// Without a baseline only that is judged which holds for every machine: modes, owners, and files that should
+/// not be there. Nobody knows then what the files should hold, so it ends with 3 at best.
+///
+/// Exit codes: 0 all is as it should be, 1 something is not, 2 usage, or the baseline is not to be believed,
+/// 3 something could not be compared.
+#[derive(Args)]
+pub struct ScanArgs {
+    /// The directory that is the machine's root
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// What should be there
+    #[arg(long, value_name = "FILE", requires = "key")]
+    baseline: Option<PathBuf>,
+    /// The public half of the key that signs baselines, as `ringfort integrity key` prints it
+    #[arg(long, value_name = "FILE", requires = "baseline")]
+    key: Option<PathBuf>,
+    /// Refuse a baseline of another machine
+    #[arg(long, value_name = "NAME", requires = "baseline")]
+    node: Option<String>,
+    /// Refuse a baseline with a lower number
+    #[arg(long, value_name = "NUMBER", requires = "baseline", default_value_t = 0)]
+    least: u64,
+    /// What the machine is, where no baseline says it
+    #[arg(long, value_enum, conflicts_with = "baseline", default_value_t = Kind::ControlPlane)]
+    role: Kind,
+    /// Read so many megabytes a second at most
+    #[arg(long, value_name = "MEGABYTES")]
+    rate: Option<u64>,
+    /// Write an object for programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    ControlPlane,
+    Worker,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    version: u32,
+    baseline: Option<&'a Header>,
+    #[serde(flatten)]
+    scan: &'a Scan,
+}
+
+/// Looks once.
+///
+/// # Errors
+/// The baseline is refused, or the root cannot be opened.
+pub fn run(args: &ScanArgs) -> Result<ExitCode, Fault> {
+    let (header, entries) = expected(args)?;
+    let pace = args.rate.map_or_else(Pace::free, |rate| Pace::bounded(rate << 20));
+    let found = scan(&args.root, &entries, pace)
+        .map_err(|error| Fault::usage(format!("{}: {error}", args.root.display())))?;
+    print(&if args.json {
+        let told = Told { version: VERSION, baseline: header.as_ref(), scan: &found };
+        serde_json::to_string_pretty(&told).map_err(Fault::unable)? + "\n"
+    } else {
+        people(header.as_ref(), &found)
+    });
+    let is_blind = header.is_none() || !found.unknown.is_empty();
+    Ok(ExitCode::from(match found.findings.is_empty() {
+        false => 1,
+        true if is_blind => 3,
+        true => 0,
+    }))
+}
+
+fn expected(args: &ScanArgs) -> Result<(Option<Header>, Entries), Fault> {
+    let (Some(file), Some(key)) = (&args.baseline, &args.key) else {
+        let role = match args.role {
+            Kind::ControlPlane => Role::ControlPlane,
+            Kind::Worker => Role::Worker,
+        };
+        return Ok((None, Entries::of(&Protection::derive(None, &[], role))));
+    };
+    let key = text(key)?;
+    let trusted = Trusted { key: &key, node: args.node.as_deref(), least: args.least };
+    let refused = |error| Fault::usage(format!("{}: {error}", file.display()));
+    let baseline = read_baseline(&read(file)?, &trusted).map_err(refused)?;
+    Ok((Some(baseline.header), baseline.entries))
+}
+
+fn people(header: Option<&Header>, scan: &Scan) -> String {
+    let mut text = String::new();
+    for finding in &scan.findings {
+        text.push_str(&format!("{}: {}\n", finding.severity, finding.path));
+        for each in &finding.differences {
+            let (of, expected, found) = (each.of, &each.expected, &each.found);
+            text.push_str(&format!("  {of}: should be {expected}, is {found}\n"));
+        }
+    }
+    for unknown in &scan.unknown {
+        text.push_str(&format!("unknown: {}\n  {}\n", unknown.path, unknown.why));
+    }
+    let counts = [(scan.findings.len(), "not as they should be"), (scan.unknown.len(), "unknown")];
+    let counts: Vec<String> =
+        counts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    text.push_str(&format!("{} paths looked at: {}\n", scan.entries, counts.join(", ")));
+    text.push_str(&format!(
+        "not compared: contents of {} files and of {} directories, which nobody knows beforehand\n",
+        scan.unstated, scan.watched
+    ));
+    text.push_str(&match header {
+        Some(it) => format!("by the baseline of {} with number {}\n", it.node, it.counter),
+        None => "without a baseline: what files should hold is not known\n".to_owned(),
+    });
+    text
+}
