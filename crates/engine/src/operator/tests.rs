@@ -524,8 +524,7 @@ fn what_read_a_file_that_is_put_right_starts_anew_one_at_a_time() {
 
 /// Begins with control planes of a known cluster that were not looked at yet.
 fn control_planes(goal: Goal, names: &[&str]) -> Run {
-    let machines: Vec<(&str, Items)> = names.iter().map(|name| (*name, Vec::new())).collect();
-    let mut run = Run::new(goal, &machines);
+    let mut run = Run::new(goal, &names.iter().map(|name| (*name, Vec::new())).collect::<Vec<_>>());
     let mission = &mut run.operator.mission;
     mission.circumstances.known = true;
     for (machine, last) in mission.blueprint.machines.values_mut().zip(1..) {
@@ -537,17 +536,14 @@ fn control_planes(goal: Goal, names: &[&str]) -> Run {
 
 /// Shows a control plane that holds etcd's data or none.
 fn show(run: &mut Run, name: &str, etcd_data: bool) {
-    let cluster = etcd_data.then(|| "c".to_owned());
-    let seen = Seen { etcd_data, cluster, ..Seen::default() };
+    let seen = Seen { etcd_data, cluster: etcd_data.then(|| "c".to_owned()), ..Seen::default() };
     run.tell(Input::Observed { node: node(name), seen });
 }
 
 /// Looks ahead at the membership of control planes, of which the first holds data or none does.
 fn foreseen(names: &[&str], has_data: bool) -> Run {
     let mut run = control_planes(Goal::Foresee, names);
-    for name in names {
-        show(&mut run, name, has_data && *name == names[0]);
-    }
+    names.iter().for_each(|name| show(&mut run, name, has_data && *name == names[0]));
     run
 }
 
@@ -583,22 +579,21 @@ fn who_joins_is_foreseen_with_its_vote() {
 #[test]
 fn a_change_that_etcd_refuses_names_whom_nobody_hears() {
     let mut run = control_planes(Goal::Membership, &["a", "b", "c"]);
-    show(&mut run, "a", true);
-    show(&mut run, "b", true);
-    show(&mut run, "c", false);
+    for (name, etcd_data) in [("a", true), ("b", true), ("c", false)] {
+        show(&mut run, name, etcd_data);
+    }
     let members = vec![member(1, false), member(2, true)];
     while !matches!(run.other.last(), Some(Effect::Finish(_))) {
-        let waits = run.sent.keys().next().cloned();
-        match (run.other.pop(), waits) {
+        let members = |node: &NodeName| (node.as_str() == "a").then(|| members.clone());
+        match (run.other.pop(), run.sent.keys().next().cloned()) {
             (Some(Effect::Members { node }), _) => {
-                let members = (node.as_str() == "a").then(|| members.clone());
-                run.tell(Input::Members { node, members });
+                run.tell(Input::Members { members: members(&node), node });
             }
             (Some(Effect::Remember(remember)), _) => run.tell(Input::Remembered(remember)),
             (_, Some(step)) => run.fail(&step),
             (_, None) => run.sleep(10_000),
         }
     }
-    let failed: Vec<String> = run.report().failures.iter().map(|it| it.why.clone()).collect();
-    assert!(failed.iter().any(|why| why.contains("hears b;")), "{failed:?}");
+    let failures = &run.report().failures;
+    assert!(failures.iter().any(|it| it.why.contains("hears b;")), "{failures:?}");
 }
