@@ -280,6 +280,9 @@ const ROWS: &[Row] = &[
     ("/var/log", Kept, Optional, None, Low, All, "what was logged"),
 ];
 
+/// What is another's than root's: etcd's own, and what distributions give to a group of their own numbers.
+const OTHERS: [&str; 3] = ["/var/lib/etcd", "/etc/shadow", "/etc/gshadow"];
+
 /// Gives what every machine of a role has.
 pub(super) fn rows(role: Role) -> impl Iterator<Item = Protected> {
     let is_here = move |row: &&Row| row.5 == All || role == Role::ControlPlane;
@@ -289,7 +292,7 @@ pub(super) fn rows(role: Role) -> impl Iterator<Item = Protected> {
         presence,
         severity,
         mode: mode.map(|mode| ModeRule::AtMost(FileMode(mode))),
-        owner: mode.filter(|_| path != "/var/lib/etcd").map(|_| Owner { uid: 0, gid: 0 }),
+        owner: mode.filter(|_| !OTHERS.contains(&path)).map(|_| Owner { uid: 0, gid: 0 }),
         expected: None,
     })
 }

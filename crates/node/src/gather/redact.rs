@@ -8,7 +8,7 @@ const COVERED: &str = "…";
 
 /// Words of names whose values are not told. What names a file says no secret.
 const SECRET: [&str; 5] = ["password", "secret", "token", "credential", "passphrase"];
-const HARMLESS: [&str; 15] = [
+const HARMLESS: [&str; 16] = [
     "-file",
     "-lookup",
     "-ttl",
@@ -24,6 +24,7 @@ const HARMLESS: [&str; 15] = [
     "-version",
     "-syncs",
     "-period",
+    "verificationpolicy",
 ];
 
 /// Covers what arguments say that nobody else should know.
@@ -189,9 +190,11 @@ mod tests {
             "extenders": [{"tlsConfig": {"keyData": "abc", "certFile": "/c"}}],
             "initial-cluster-token": "abc",
             "authentication": {"webhook": {"cacheTTL": "2m"}},
+            "imagePullCredentialsVerificationPolicy": "AlwaysVerify",
         }));
         assert!(!kept.to_string().contains("abc"), "{kept}");
         assert_eq!(kept["extenders"][0]["tlsConfig"]["certFile"], "/c");
         assert_eq!(kept["authentication"]["webhook"]["cacheTTL"], "2m");
+        assert_eq!(kept["imagePullCredentialsVerificationPolicy"], "AlwaysVerify");
     }
 }

@@ -105,7 +105,7 @@ pub fn cut(cluster: &Cluster) {
 }
 
 /// Waits until nothing is left of canaries, which namespaces take a while for.
-fn gone(cluster: &Cluster) {
+pub fn gone(cluster: &Cluster) {
     let begun = Instant::now();
     loop {
         let left = canaries(cluster);

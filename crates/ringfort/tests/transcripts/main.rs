@@ -91,7 +91,12 @@ fn marked(bytes: &[u8], mark: &str, room: &Path) -> String {
 }
 
 /// What differs from run to run: how it begins, how much follows, and what stands in for it.
-const MASKS: &[(&str, usize, &str)] = &[("age1", 58, "[PUBLIC KEY]"), ("k1-", 8, "[KEY]")];
+const MASKS: &[(&str, usize, &str)] = &[
+    ("age1", 58, "[PUBLIC KEY]"),
+    ("k1-", 8, "[KEY]"),
+    ("a write of ", 3, "a write of [NUMBER]"),
+    ("\"torn\":", 3, "\"torn\":[NUMBER]"),
+];
 
 fn masked(line: &str) -> String {
     MASKS.iter().fold(line.to_owned(), |line, mask| without(&line, *mask))

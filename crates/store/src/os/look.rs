@@ -226,6 +226,7 @@ pub struct Follower {
     at: u64,
     /// The number of the entry that is visited next.
     next: u64,
+    unread: u64,
 }
 
 impl Follower {
@@ -235,7 +236,12 @@ impl Follower {
     /// It cannot be read.
     pub fn new(store: &Path) -> Result<Self, LookError> {
         let segment = numbers(&names(store)?, "open").pop().unwrap_or(1);
-        Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next: 0 })
+        Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next: 0, unread: 0 })
+    }
+
+    /// Says how many pieces of the store could not be read and were not visited.
+    pub fn unread(&self) -> u64 {
+        self.unread
     }
 
     /// Visits what was kept since the last look. Gives how many entries that were.
@@ -253,6 +259,7 @@ impl Follower {
             let sealed = self.store.join(name(self.segment, "seg"));
             let Some(file) = read(&sealed)? else { return Ok(count) };
             let table = Table::of(&file);
+            self.unread += u64::from(table.is_none());
             for block in table.iter().flat_map(|table| &table.blocks) {
                 let unpacked = crate::format::sealed::unpacked(&file, block);
                 count += self.visit(block.first, unpacked.as_deref(), visit);
@@ -278,7 +285,11 @@ impl Follower {
         visit: &mut dyn FnMut(&Entry<'_>),
     ) -> u64 {
         let mut count = 0;
-        for (entry, number) in block.and_then(entries).unwrap_or_default().iter().zip(first..) {
+        let Some(entries) = block.and_then(entries) else {
+            self.unread += 1;
+            return 0;
+        };
+        for (entry, number) in entries.iter().zip(first..) {
             if number >= self.next {
                 visit(entry);
                 self.next = number + 1;

@@ -24,8 +24,8 @@ use crate::cli::{Fault, print};
 /// done to it. Findings are written as JSON lines, as they happen; so is what may have been lost. Nothing counts as
 /// kept before it is durable: when the disk is full nothing more is read, and it goes on when there is room.
 ///
-/// Exit codes: 0 everything was kept (with --once), 2 usage, 3 something may be lost or the log cannot be read,
-/// 4 the store cannot be written.
+/// Exit codes: 0 everything was kept and could be judged (with --once), 2 usage, 3 something may be lost or could not
+/// be judged, or the log cannot be read, 4 the store cannot be written.
 #[derive(Args)]
 pub struct CollectArgs {
     /// The log, as the API server's --audit-log-path says
@@ -113,10 +113,11 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
     say(&Line::Begun { version: VERSION, key, source: &source, last, torn, damaged })?;
     let counts = follow(args, &mut collector)?;
     say(&Line::Counts(counts))?;
-    let is_lost = counts.too_long > 0 || counts.gaps > 0 || counts.lines == 0 && last == 0;
+    let is_lost = counts.too_long > 0 || counts.gaps > 0 || counts.damaged;
+    let is_blind = counts.unreadable > 0 || counts.lines == 0 && last == 0;
     // Held to the end.
     drop(claimed.lock);
-    Ok(ExitCode::from(if is_lost { 3 } else { 0 }))
+    Ok(ExitCode::from(if is_lost || is_blind { 3 } else { 0 }))
 }
 
 /// Goes on for ever, or until everything is kept.

@@ -21,7 +21,10 @@ use crate::cli::{Fault, print};
 /// Judges what `ringfort audit collect` keeps in a store, from the segment on that is written to, and goes on until
 /// it is ended.
 ///
-/// Exit codes: 2 usage, 3 the store cannot be read; with --once, 0 nothing was found and 1 something was.
+/// What cannot be judged is counted on standard error.
+///
+/// Exit codes: 2 usage, 3 the store cannot be read; with --once, 0 nothing was found, 1 something was, and 3 nothing
+/// was found, but not everything could be judged.
 #[derive(Args)]
 pub struct FollowArgs {
     /// Where it is kept
@@ -47,22 +50,34 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
     let mut engine = Engine::new(&asked);
     let mut follower = Follower::new(&args.store).map_err(Fault::blind)?;
     let (mut findings, mut count) = (Vec::new(), 0_u64);
+    let (mut unjudged, mut told) = (0_u64, 0_u64);
     loop {
         let came = follower
             .look(&mut |entry| {
-                each(entry.text, &mut |found| {
-                    if let Found::Event(event) = found {
-                        let _ = engine.judge(event, &mut findings);
+                each(entry.text, &mut |found| match found {
+                    Found::Event(event) => {
+                        unjudged += u64::from(engine.judge(event, &mut findings).is_some());
                     }
+                    Found::Fault(_) => unjudged += 1,
+                    Found::Other => {}
                 });
             })
             .map_err(Fault::blind)?;
+        let blind = unjudged + follower.unread() + engine.starved() + engine.forgotten();
+        if blind > told {
+            anstream::eprintln!("not judged, in whole or in part: {blind}");
+            told = blind;
+        }
         for finding in findings.drain(..) {
             count += 1;
             print(&if args.json { line(&finding)? } else { format!("{finding}\n") });
         }
         if args.once {
-            return Ok(ExitCode::from(u8::from(count > 0)));
+            return Ok(ExitCode::from(match (count, blind) {
+                (0, 0) => 0,
+                (0, _) => 3,
+                _ => 1,
+            }));
         }
         if came == 0 {
             sleep(LOOK);
