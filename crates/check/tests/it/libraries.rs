@@ -10,7 +10,7 @@ mod ledger;
 mod machines;
 mod regolibrary;
 
-use ringfort_check::benchmark::rows;
+use ringfort_check::benchmark::{self, Looked};
 use ringfort_check::guidelines::find;
 use ringfort_check::judge::judge;
 use ringfort_check::judgement::Judgement;
@@ -67,12 +67,13 @@ fn by_guideline(id: &str, documents: &[Value]) -> Comes {
 }
 
 fn by_row(id: &str, documents: &[Value]) -> Comes {
-    let row = rows().find(|row| row.id == id).unwrap_or_else(|| panic!("there is no row {id}"));
     let mut comes = Comes::Pass;
     for facts in machines::machines(documents) {
         let machine = Machine::new(&facts, Some(Minor::V1_36));
-        let judgement = row.of(&machine).unwrap_or_else(|| panic!("no machine decides {id}"));
-        comes = comes.min(match Verdict::from(&judgement) {
+        let judged = benchmark::judge(&Looked { machines: &[machine], ..Looked::default() });
+        let judged = judged.into_iter().find(|judged| judged.row.id == id);
+        let judged = judged.unwrap_or_else(|| panic!("there is no row {id}"));
+        comes = comes.min(match Verdict::from(&judged.whole) {
             Verdict::Failed => Comes::Fail,
             Verdict::Unknown => Comes::Unknown,
             Verdict::Proved | Verdict::NotApplicable => Comes::Pass,
