@@ -1,6 +1,8 @@
 //! Who asks, as far as a name says it. Names are what the server found out, so they can be relied on; what
 //! a program calls itself cannot.
 
+use ringfort_model::controllers::CONTROLLERS;
+
 use crate::event::{ANONYMOUS, Event, User};
 
 /// Users that are parts of a cluster. Node names and everybody else's are no part of the list.
@@ -12,55 +14,18 @@ const COMPONENTS: [&str; 5] = [
     "system:cloud-controller-manager",
 ];
 
-/// The accounts in `kube-system` that upstream's controllers use. An exact list: a name that somebody makes
-/// up in `kube-system` is none of them.
-const CONTROLLERS: [&str; 36] = [
-    "attachdetach-controller",
-    "certificate-controller",
-    "cloud-provider",
-    "clusterrole-aggregation-controller",
-    "cronjob-controller",
-    "daemon-set-controller",
-    "deployment-controller",
-    "device-taint-eviction-controller",
-    "disruption-controller",
-    "endpoint-controller",
-    "endpointslice-controller",
-    "endpointslicemirroring-controller",
-    "ephemeral-volume-controller",
-    "expand-controller",
-    "generic-garbage-collector",
-    "horizontal-pod-autoscaler",
-    "job-controller",
-    "kube-controller-manager",
-    "legacy-service-account-token-cleaner",
-    "namespace-controller",
-    "node-controller",
-    "persistent-volume-binder",
-    "pod-garbage-collector",
-    "pv-protection-controller",
-    "pvc-protection-controller",
-    "replicaset-controller",
-    "replication-controller",
-    "resource-claim-controller",
-    "resourcequota-controller",
-    "root-ca-cert-publisher",
-    "service-account-controller",
-    "service-controller",
-    "service-cidrs-controller",
-    "statefulset-controller",
-    "ttl-after-finished-controller",
-    "validatingadmissionpolicy-status-controller",
-];
+/// Accounts in `kube-system` that are controllers on clusters of providers. Their requests are logged like
+/// everybody's where the policy is ringfort's, which keeps no such account from being made.
+const PROVIDERS: [&str; 2] = ["cloud-provider", "kube-controller-manager"];
 
 const IN_SYSTEM: &str = "system:serviceaccount:kube-system:";
 
-/// Whether an account in `kube-system` is one of upstream's controllers.
+/// Whether an account in `kube-system` is a controller.
 pub(crate) fn is_controller(account: &str) -> bool {
-    CONTROLLERS.contains(&account)
+    CONTROLLERS.contains(&account) || PROVIDERS.contains(&account)
 }
 
-/// Gives the names of all users that are parts of a cluster, but for nodes.
+/// Gives the names of all users that are parts of a cluster of ringfort's, but for nodes.
 pub fn components() -> impl Iterator<Item = String> {
     let controllers = CONTROLLERS.iter().map(|name| format!("{IN_SYSTEM}{name}"));
     COMPONENTS.iter().map(|name| (*name).to_owned()).chain(controllers)

@@ -11,6 +11,7 @@ pub mod blueprint;
 pub mod bundle;
 pub mod certificate;
 pub mod content;
+pub mod controllers;
 pub mod digest;
 pub mod etcd;
 pub mod event;

@@ -6,28 +6,11 @@ use serde_json::Value;
 
 use super::own::{is_in_default, is_mirror};
 use super::rights::full_name;
+use crate::guidelines::workload::namespace_of_its_own::{KINDS, SHARED};
 use crate::world::Object;
 
-/// Namespaces that are everybody's, or the cluster's own.
-const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 /// What ringfort itself runs in them, beside static pods.
 const OURS: [&str; 1] = ["Deployment kube-system/coredns"];
-/// Kinds that somebody puts somewhere; the others come by themselves.
-const PLACED: [&str; 12] = [
-    "ConfigMap",
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Ingress",
-    "Job",
-    "Pod",
-    "ReplicaSet",
-    "ReplicationController",
-    "Secret",
-    "Service",
-    "StatefulSet",
-];
-
 /// What was counted.
 #[derive(Debug, Default)]
 pub(super) struct Census {
@@ -76,7 +59,7 @@ impl Census {
             return;
         }
         let name = full_name(object);
-        if namespace == "default" && PLACED.contains(&kind) && !is_in_default(kind, object.name()) {
+        if namespace == "default" && KINDS.contains(&kind) && !is_in_default(kind, object.name()) {
             self.in_default.push(name.clone());
         }
         let makes_pods = object.kind.template.is_some();

@@ -3,6 +3,7 @@
 mod proof;
 mod sabotage;
 
+use ringfort_model::controllers::CONTROLLERS;
 use ringfort_spec::Spec;
 use serde_json::json;
 
@@ -61,52 +62,3 @@ fn list() -> String {
     let names: Vec<String> = CONTROLLERS.iter().map(|name| format!("'{name}'")).collect();
     format!("[{}]", names.join(", "))
 }
-
-/// The accounts in kube-system to which API servers bind a `system:controller:` role at their start
-/// (`bootstrappolicy/controller_policy.go` of 1.35 to 1.37).
-const CONTROLLERS: &[&str] = &[
-    "attachdetach-controller",
-    "certificate-controller",
-    "clusterrole-aggregation-controller",
-    "cronjob-controller",
-    "daemon-set-controller",
-    "deployment-controller",
-    "device-taint-eviction-controller",
-    "disruption-controller",
-    "endpoint-controller",
-    "endpointslice-controller",
-    "endpointslicemirroring-controller",
-    "ephemeral-volume-controller",
-    "expand-controller",
-    "generic-garbage-collector",
-    "horizontal-pod-autoscaler",
-    "job-controller",
-    "kube-apiserver-serving-clustertrustbundle-publisher",
-    "legacy-service-account-token-cleaner",
-    "namespace-controller",
-    "node-controller",
-    "persistent-volume-binder",
-    "pod-garbage-collector",
-    "podcertificaterequestcleaner",
-    "podgroup-protection-controller",
-    "pv-protection-controller",
-    "pvc-protection-controller",
-    "replicaset-controller",
-    "replication-controller",
-    "resource-claim-controller",
-    "resourcepoolstatusrequest-controller",
-    "resourcequota-controller",
-    "root-ca-cert-publisher",
-    "route-controller",
-    "selinux-warning-controller",
-    "service-account-controller",
-    "service-cidrs-controller",
-    "service-controller",
-    "statefulset-controller",
-    "storage-version-garbage-collector",
-    "storage-version-migrator-controller",
-    "ttl-after-finished-controller",
-    "ttl-controller",
-    "validatingadmissionpolicy-status-controller",
-    "volumeattributesclass-protection-controller",
-];

@@ -38,9 +38,11 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
     }
 }
 
-const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+/// Namespaces that are everybody's, or the cluster's own.
+pub(crate) const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-const KINDS: &[&str] = &[
+/// Kinds that somebody puts somewhere; the others come by themselves.
+pub(crate) const KINDS: &[&str] = &[
     "ConfigMap",
     "CronJob",
     "DaemonSet",
