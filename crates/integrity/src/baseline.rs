@@ -5,7 +5,7 @@
 
 mod entries;
 
-use ringfort_pki::{Ed25519Key, is_signed_ed25519};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 use serde::{Deserialize, Serialize};
 
 pub use entries::{Entries, Malformed};
@@ -121,7 +121,8 @@ pub fn read(bytes: &[u8], trusted: &Trusted<'_>) -> Result<Baseline, Refused> {
     let signed = bytes.strip_prefix(MAGIC).ok_or(Refused::Foreign)?;
     let at = bytes.len() - signed.len().min(SIGNATURE_BYTES);
     let (message, signature) = bytes.split_at(at);
-    if !is_signed_ed25519(message, signature, trusted.key) {
+    let key = Ed25519Public::read(trusted.key);
+    if !key.is_some_and(|key| key.has_signed(message, signature)) {
         return Err(Refused::Unsigned);
     }
     let rest = &message[MAGIC.len()..];
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn only_the_trusted_newest_baseline_of_this_machine_is_believed() {
         let (key, other) = (Ed25519Key::make().unwrap(), Ed25519Key::make().unwrap());
-        let (public, node) = (key.public_pem(), "w1");
+        let (public, node) = (key.public().pem(), "w1");
         let bytes = write(&header(node, 7), &entries(), &key).unwrap();
         let check = |bytes: &[u8], node, least, expected: Option<&Refused>| {
             let trusted = Trusted { key: &public, node: Some(node), least };
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn a_baseline_that_was_changed_anywhere_is_refused() {
         let key = Ed25519Key::make().unwrap();
-        let public = key.public_pem();
+        let public = key.public().pem();
         let bytes = write(&header("w1", 1), &entries(), &key).unwrap();
         let trusted = Trusted { key: &public, node: None, least: 0 };
         assert_eq!(read(&bytes, &trusted).unwrap().entries, entries());

@@ -1,6 +1,6 @@
 //! What was accepted, by whom and why: a chain of signed records that only grows. Pure.
 
-use ringfort_pki::{Ed25519Key, is_signed_ed25519};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 use serde::{Deserialize, Serialize};
 
 /// Somebody took responsibility for a change.
@@ -62,11 +62,12 @@ pub fn append(history: &str, mut record: Accepted, key: &Ed25519Key) -> Option<S
 /// # Errors
 /// A line is not to be believed.
 pub fn read(history: &str, public: &str) -> Result<Vec<Accepted>, Broken> {
+    let key = Ed25519Public::read(public);
     let (mut before, mut all) = (digest(""), Vec::new());
     for (text, line) in history.lines().zip(1..) {
         let read: Line = serde_json::from_str(text).map_err(|_| Broken::Shape { line })?;
         let signature = unhex(&read.signature).ok_or(Broken::Shape { line })?;
-        if !is_signed_ed25519(read.record.as_bytes(), &signature, public) {
+        if !key.is_some_and(|key| key.has_signed(read.record.as_bytes(), &signature)) {
             return Err(Broken::Unsigned { line });
         }
         let record: Accepted =
@@ -116,7 +117,7 @@ mod tests {
             let line = append(&history, record(change), &key).unwrap();
             history.push_str(&line);
         }
-        let public = key.public_pem();
+        let public = key.public().pem();
         let read_all = |text: &str| read(text, &public);
         assert_eq!(read_all(&history).unwrap().len(), 3);
         assert_eq!(read_all("").unwrap(), []);

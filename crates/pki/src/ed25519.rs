@@ -1,5 +1,5 @@
-//! Ed25519 keys, for what is signed in bulk and read by nobody but ringfort: baselines, and what was
-//! accepted. Their form is that of every tool (PKCS #8 and SubjectPublicKeyInfo in PEM).
+//! Ed25519 keys, for what is signed in bulk and read by nobody but ringfort: baselines and what was accepted,
+//! and what is kept of logs. Their form is that of every tool (PKCS #8 and SubjectPublicKeyInfo in PEM).
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use pem::{EncodeConfig, LineEnding, Pem};
@@ -45,23 +45,42 @@ impl Ed25519Key {
         Ok(Secret::new(written("PRIVATE KEY", document.as_ref())))
     }
 
-    /// Writes the public half in PEM.
-    pub fn public_pem(&self) -> String {
-        written("PUBLIC KEY", &[&SPKI_PREFIX, self.pair.public_key().as_ref()].concat())
+    /// Gives the public half.
+    pub fn public(&self) -> Ed25519Public {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.pair.public_key().as_ref());
+        Ed25519Public(bytes)
     }
 
     /// Signs a message.
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.pair.sign(message).as_ref().to_vec()
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes.copy_from_slice(self.pair.sign(message).as_ref());
+        bytes
     }
 }
 
-/// Says whether a message was signed by the private half of an Ed25519 public key in PEM.
-pub fn is_signed_ed25519(message: &[u8], signature: &[u8], public_pem: &str) -> bool {
-    let Ok(block) = pem::parse(public_pem) else { return false };
-    let Some(point) = block.contents().strip_prefix(&SPKI_PREFIX) else { return false };
-    block.tag() == "PUBLIC KEY"
-        && UnparsedPublicKey::new(&ED25519, point).verify(message, signature).is_ok()
+/// The public half of a key that signs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Ed25519Public(pub [u8; 32]);
+
+impl Ed25519Public {
+    /// Reads it from PEM; none where the text is no such key.
+    pub fn read(pem: &str) -> Option<Self> {
+        let block = pem::parse(pem).ok().filter(|block| block.tag() == "PUBLIC KEY")?;
+        let point = block.contents().strip_prefix(&SPKI_PREFIX)?;
+        point.try_into().ok().map(Self)
+    }
+
+    /// Writes it in PEM.
+    pub fn pem(&self) -> String {
+        written("PUBLIC KEY", &[&SPKI_PREFIX[..], &self.0].concat())
+    }
+
+    /// Says whether a message was signed by the private half.
+    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
+    }
 }
 
 fn written(tag: &str, bytes: &[u8]) -> String {
@@ -77,23 +96,27 @@ impl std::fmt::Debug for Ed25519Key {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ed25519Key, is_signed_ed25519};
+    use super::{Ed25519Key, Ed25519Public};
 
     #[test]
     fn only_the_private_half_signs() {
         let (key, other) = (Ed25519Key::make().unwrap(), Ed25519Key::make().unwrap());
         let again = Ed25519Key::read(key.pem().unwrap().expose()).unwrap();
         let signature = again.sign(b"said");
-        assert!(is_signed_ed25519(b"said", &signature, &key.public_pem()));
-        assert!(!is_signed_ed25519(b"Said", &signature, &key.public_pem()));
-        assert!(!is_signed_ed25519(b"said", &signature[1..], &key.public_pem()));
-        assert!(!is_signed_ed25519(b"said", &signature, &other.public_pem()));
-        assert!(!is_signed_ed25519(b"said", &signature, "no key"));
+        let public = Ed25519Public::read(&key.public().pem()).unwrap();
+        assert!(public.has_signed(b"said", &signature));
+        assert!(!public.has_signed(b"Said", &signature));
+        assert!(!public.has_signed(b"said", &signature[1..]));
+        assert!(!other.public().has_signed(b"said", &signature));
+        let private = key.pem().unwrap();
+        for bad in ["no key", "", private.expose().as_str()] {
+            assert_eq!(Ed25519Public::read(bad), None);
+        }
     }
 
     #[test]
     fn what_is_no_key_is_refused_and_not_repeated() {
-        let public = Ed25519Key::make().unwrap().public_pem();
+        let public = Ed25519Key::make().unwrap().public().pem();
         for bad in ["", "hunter2", &public] {
             let error = Ed25519Key::read(bad).unwrap_err().to_string();
             assert!(error.contains("Ed25519") && !error.contains("hunter2"), "{error}");

@@ -31,7 +31,7 @@ pub enum KeyError {
         "no ECDSA P-256 private key in PKCS #8 PEM is found: move the file away, and a key is made in its place"
     )]
     Shape,
-    /// The text is no key that signs baselines. What it holds is not repeated.
+    /// The text is no Ed25519 key. What it holds is not repeated.
     #[error(
         "no Ed25519 private key in PKCS #8 PEM is found: `ringfort integrity key FILE` makes one in a new file"
     )]

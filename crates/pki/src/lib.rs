@@ -17,15 +17,13 @@ mod ca;
 mod ed25519;
 mod key;
 mod kubeconfig;
-mod seal;
 mod sign;
 mod time;
 mod tunnel;
 
 pub use ca::{CA_LIFE, Ca, CaError};
-pub use ed25519::{Ed25519Key, is_signed_ed25519};
+pub use ed25519::{Ed25519Key, Ed25519Public};
 pub use key::{KeyError, PrivateKey, PublicKey, is_signed, public_half};
 pub use kubeconfig::{Endpoint, Paths, machine_kubeconfig, person_kubeconfig};
-pub use seal::{SealId, SealKey, SealKeyError};
 pub use sign::{ClientIdentity, LEAF_LIFE, SignError, Signer};
 pub use tunnel::{TunnelSecret, TunnelSecretError};

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringfort_pki::{SealId, SealKey};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Hash;
@@ -97,14 +97,14 @@ const WITNESS: &str = "ringfort audit witness v1\n";
 
 impl Signed {
     /// Signs a statement.
-    pub fn new<S: Statement>(statement: &S, key: &SealKey) -> Self {
+    pub fn new<S: Statement>(statement: &S, key: &Ed25519Key) -> Self {
         let statement = serde_json::to_string(statement).expect("a statement is plain data");
         let signature = STANDARD.encode(key.sign(&spoken(S::WORD, &statement)));
         Self { statement, signature, witnesses: Vec::new() }
     }
 
     /// Gives the statement, if it is of this kind and by this key.
-    pub fn verified<S: Statement>(&self, key: &SealId) -> Option<S> {
+    pub fn verified<S: Statement>(&self, key: &Ed25519Public) -> Option<S> {
         let signature = STANDARD.decode(&self.signature).ok()?;
         key.has_signed(&spoken(S::WORD, &self.statement), &signature).then_some(())?;
         serde_json::from_str(&self.statement).ok()
@@ -116,14 +116,14 @@ impl Signed {
     }
 
     /// Adds the signature of a witness, who has looked at it before.
-    pub fn countersign(&mut self, witness: &SealKey) {
+    pub fn countersign(&mut self, witness: &Ed25519Key) {
         let signature = STANDARD.encode(witness.sign(&spoken(WITNESS, &self.statement)));
         let witness = STANDARD.encode(witness.public().0);
         self.witnesses.push(Countersignature { witness, signature });
     }
 
     /// Whether a witness has seen it.
-    pub fn was_seen_by(&self, witness: &SealId) -> bool {
+    pub fn was_seen_by(&self, witness: &Ed25519Public) -> bool {
         let (name, spoken) = (STANDARD.encode(witness.0), spoken(WITNESS, &self.statement));
         self.witnesses.iter().filter(|one| one.witness == name).any(|one| {
             STANDARD
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_statement_is_of_its_kind_and_a_witness_speaks_for_itself() {
-        let key = || SealKey::read(SealKey::make().unwrap().expose()).unwrap();
+        let key = || Ed25519Key::make().unwrap();
         let (keeper, witness) = (key(), key());
         let removal = Removal { version: VERSION, through: 3, checkpoint: "ab".to_owned(), at: 5 };
         let mut signed = Signed::new(&removal, &keeper);

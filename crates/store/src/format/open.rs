@@ -1,7 +1,7 @@
 //! The segment that is written to: groups of entries, each whole or not there. A group is synced before it is
 //! acknowledged and before the next is begun, so only the last can be torn.
 
-use ringfort_pki::{SealId, SealKey};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 
 use super::entry::{self, Entry, Hash};
 use super::wire::Reader;
@@ -72,7 +72,7 @@ impl Group {
         before: &Hash,
         entries: &[Entry<'_>],
         cursors: &[u8],
-        key: &SealKey,
+        key: &Ed25519Key,
     ) -> Self {
         let block = entry::block(entries);
         let mut group = Self {
@@ -100,7 +100,7 @@ impl Group {
     }
 
     /// Whether it is by this key.
-    pub fn is_signed(&self, segment: u64, key: &SealId) -> bool {
+    pub fn is_signed(&self, segment: u64, key: &Ed25519Public) -> bool {
         key.has_signed(&self.signed(segment), &self.signature)
     }
 
@@ -204,11 +204,11 @@ mod tests {
     use super::super::entry::Kind;
     use super::*;
 
-    fn key() -> SealKey {
-        SealKey::read(SealKey::make().unwrap().expose()).unwrap()
+    fn key() -> Ed25519Key {
+        Ed25519Key::make().unwrap()
     }
 
-    fn three(key: &SealKey) -> (Vec<Group>, Vec<u8>) {
+    fn three(key: &Ed25519Key) -> (Vec<Group>, Vec<u8>) {
         let start = Start { segment: 4, first: 10, before: [7; 32] };
         let (mut head, mut bytes, mut groups) = (start.before, start.bytes(), Vec::new());
         for number in 0..3 {

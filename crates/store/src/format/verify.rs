@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfort_pki::SealId;
+use ringfort_pki::Ed25519Public;
 use serde::Serialize;
 
 use super::checkpoint::{Checkpoint, Removal, Signed, hex};
@@ -93,7 +93,7 @@ pub struct Report {
 
 /// Looks at a log, segment after segment.
 pub struct Verifier {
-    key: SealId,
+    key: Ed25519Public,
     removed: Option<Removal>,
     /// Number, digest, and the chain behind the checkpoint before.
     last: Option<(Checkpoint, String)>,
@@ -103,7 +103,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// Begins, with what is said to have been removed.
-    pub fn new(key: SealId, removal: Option<&[u8]>) -> Self {
+    pub fn new(key: Ed25519Public, removal: Option<&[u8]>) -> Self {
         let mut report = Report::default();
         let removed = removal.and_then(|bytes| Signed::read(bytes)?.verified::<Removal>(&key));
         if removal.is_some() && removed.is_none() {
@@ -243,7 +243,7 @@ impl Verifier {
     }
 
     /// Compares with a checkpoint that a witness holds.
-    pub fn witnessed(&mut self, seen: &Signed, witness: &SealId) {
+    pub fn witnessed(&mut self, seen: &Signed, witness: &Ed25519Public) {
         let checkpoint = seen.verified::<Checkpoint>(&self.key);
         let Some(checkpoint) = checkpoint.filter(|_| seen.was_seen_by(witness)) else {
             return self.wrong(0, Wrong::NoWitness);

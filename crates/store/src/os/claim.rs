@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use ringfort_pki::{SealId, SealKey};
+use ringfort_model::secret::Secret;
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 use rustix::fs::{FlockOperation, flock};
 
 use super::disk::Directory;
@@ -32,7 +33,7 @@ pub struct Claim {
     /// The directory.
     pub directory: Directory,
     /// Its key.
-    pub key: SealKey,
+    pub key: Ed25519Key,
     /// Held for as long as this is.
     pub lock: File,
 }
@@ -50,22 +51,18 @@ pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
     let lock =
         options.write(true).create(true).truncate(false).mode(0o600).open(store.join("lock"))?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| ClaimError::Taken)?;
-    let document = match fs::read(store.join(KEY)) {
-        Ok(document) => zeroed(document),
+    let document = match fs::read_to_string(store.join(KEY)) {
+        Ok(text) => Secret::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = SealKey::make().map_err(io::Error::other)?;
-            write(store, KEY, made.expose())?;
+            let made = Ed25519Key::make().and_then(|key| key.pem()).map_err(io::Error::other)?;
+            write(store, KEY, made.expose().as_bytes())?;
             made
         }
         Err(error) => return Err(error.into()),
     };
-    let key = SealKey::read(document.expose()).map_err(|_| ClaimError::Key)?;
+    let key = Ed25519Key::read(document.expose()).map_err(|_| ClaimError::Key)?;
     write(store, PUBLIC, format!("{}\n", hex(&key.public().0)).as_bytes())?;
     Ok(Claim { directory, key, lock })
-}
-
-fn zeroed(document: Vec<u8>) -> ringfort_model::secret::Secret<Vec<u8>> {
-    ringfort_model::secret::Secret::new(document)
 }
 
 /// Writes a file that only its owner reads: it has its name when it is durable.
@@ -83,9 +80,9 @@ fn write(store: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// There is none.
-pub fn public_key(store: &Path) -> io::Result<SealId> {
+pub fn public_key(store: &Path) -> io::Result<Ed25519Public> {
     let text = fs::read_to_string(store.join(PUBLIC))?;
-    let key = unhex(text.trim()).map(SealId);
+    let key = unhex(text.trim()).map(Ed25519Public);
     key.ok_or_else(|| io::Error::other("it is no key: it has 64 hexadecimal digits"))
 }
 

@@ -9,7 +9,7 @@ use ringfort_audit::detection::Detection;
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
-use ringfort_pki::SealKey;
+use ringfort_pki::Ed25519Key;
 use serde::Serialize;
 
 use super::disk::Disk;
@@ -106,7 +106,7 @@ impl<D: Disk> Collector<D> {
     /// The store cannot be opened, or says something of the log that is not understood.
     pub fn new(
         disk: D,
-        key: SealKey,
+        key: Ed25519Key,
         settings: &Settings,
         detections: &[&'static Detection],
         seconds: i64,

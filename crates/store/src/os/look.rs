@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use ringfort_audit::event::Event;
-use ringfort_pki::SealId;
+use ringfort_pki::Ed25519Public;
 
 use super::store::{REMOVAL, name, numbers};
 use crate::format::checkpoint::Signed;
@@ -53,8 +53,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, LookError> {
 /// A file cannot be read.
 pub fn verify(
     store: &Path,
-    key: SealId,
-    witnesses: &[(Signed, SealId)],
+    key: Ed25519Public,
+    witnesses: &[(Signed, Ed25519Public)],
 ) -> Result<Report, LookError> {
     let names = names(store)?;
     let removal = read(&store.join(REMOVAL))?;

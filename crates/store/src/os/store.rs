@@ -7,7 +7,7 @@ pub use recover::Found;
 use std::collections::VecDeque;
 use std::io;
 
-use ringfort_pki::SealKey;
+use ringfort_pki::Ed25519Key;
 
 use super::disk::Disk;
 use crate::format::checkpoint::{Checkpoint, Removal, Signed, VERSION};
@@ -57,7 +57,7 @@ pub struct AppendError(#[from] pub io::Error);
 /// A store that is written to.
 pub struct Store<D> {
     disk: D,
-    key: SealKey,
+    key: Ed25519Key,
     limits: Limits,
     start: Start,
     /// The number that the next entry gets.

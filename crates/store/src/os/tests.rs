@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use ringfort_pki::SealKey;
+use ringfort_pki::Ed25519Key;
 
 use super::disk::Disk;
 use super::store::{Limits, Store};
@@ -273,12 +273,12 @@ fn stored(disk: &Memory) -> Vec<String> {
     found
 }
 
-fn verified(disk: &Memory, key: &[u8]) -> crate::format::verify::Report {
+fn verified(disk: &Memory, key: &str) -> crate::format::verify::Report {
     let at = tempfile::tempdir().unwrap();
     for name in disk.names().unwrap() {
         std::fs::write(at.path().join(&name), disk.file(&name).unwrap()).unwrap();
     }
-    let key = SealKey::read(key).unwrap().public();
+    let key = Ed25519Key::read(key).unwrap().public();
     super::look::verify(at.path(), key, &[]).unwrap()
 }
 

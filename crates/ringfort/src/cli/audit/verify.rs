@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use ringfort_pki::SealId;
+use ringfort_pki::Ed25519Public;
 use ringfort_store::format::checkpoint::{Signed, hex, unhex};
 use ringfort_store::format::verify::{Interval, Report};
 use ringfort_store::os::{public_key, verify};
@@ -30,20 +30,20 @@ pub struct VerifyArgs {
     store: PathBuf,
     /// The key of who collected it: 64 hexadecimal digits
     #[arg(long, value_name = "KEY", value_parser = key)]
-    key: Option<SealId>,
+    key: Option<Ed25519Public>,
     /// A witness's key and a file of the checkpoint that it countersigned; may be given more than once
     #[arg(long = "witness", value_name = "KEY=FILE", value_parser = witness)]
-    witnesses: Vec<(SealId, PathBuf)>,
+    witnesses: Vec<(Ed25519Public, PathBuf)>,
     /// Write an object for programs
     #[arg(long)]
     json: bool,
 }
 
-fn key(text: &str) -> Result<SealId, String> {
-    unhex(text).map(SealId).ok_or_else(|| "a key has 64 hexadecimal digits".to_owned())
+fn key(text: &str) -> Result<Ed25519Public, String> {
+    unhex(text).map(Ed25519Public).ok_or_else(|| "a key has 64 hexadecimal digits".to_owned())
 }
 
-fn witness(text: &str) -> Result<(SealId, PathBuf), String> {
+fn witness(text: &str) -> Result<(Ed25519Public, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("write KEY=FILE")?;
     Ok((key(name)?, file.into()))
 }

@@ -42,7 +42,7 @@ pub fn run(args: &KeyArgs) -> Result<ExitCode, Fault> {
         }
         Err(error) => return Err(unable(args, &error)),
     };
-    print(&key.public_pem());
+    print(&key.public().pem());
     Ok(ExitCode::SUCCESS)
 }
 

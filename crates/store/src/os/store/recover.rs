@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use ringfort_pki::SealKey;
+use ringfort_pki::Ed25519Key;
 
 use super::{Kept, Limits, Store, StoreError, name, numbers};
 use crate::format::checkpoint::{Checkpoint, Removal, Signed, unhex};
@@ -29,7 +29,7 @@ impl<D: Disk> Store<D> {
     /// A file cannot be read or written, or the store is that of another key.
     pub fn open(
         disk: D,
-        key: SealKey,
+        key: Ed25519Key,
         limits: Limits,
         seconds: i64,
     ) -> Result<(Self, Found), StoreError> {

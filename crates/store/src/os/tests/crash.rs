@@ -1,18 +1,18 @@
 //! Whatever is acknowledged is there after any crash, once, in its order, with the cursor that goes with it.
 
-use ringfort_pki::SealKey;
+use ringfort_pki::Ed25519Key;
 
 use super::*;
 
 /// Appends, seals, crashes and begins again until chance has had its way; looks after each.
 fn check(seed: u64) {
-    let document = SealKey::make().unwrap();
+    let document = Ed25519Key::make().unwrap().pem().unwrap();
     let disk = Memory::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut chance = Chance(seed.wrapping_mul(0xd134_2543_de82_ef95) | 1);
     let (mut acknowledged, mut seconds) = (0, 1_000);
     for _ in 0..12 {
         disk.set(chance.below(60), usize::MAX);
-        let key = SealKey::read(document.expose()).unwrap();
+        let key = Ed25519Key::read(document.expose()).unwrap();
         // Without power, nothing is open.
         if let Ok((mut store, _)) = Store::open(disk.clone(), key, ALL, seconds) {
             let cursor = std::str::from_utf8(store.cursors()).unwrap().parse().unwrap_or(0);
@@ -32,7 +32,7 @@ fn check(seed: u64) {
         }
         disk.lose_power();
     }
-    let key = SealKey::read(document.expose()).unwrap();
+    let key = Ed25519Key::read(document.expose()).unwrap();
     let (store, _) = Store::open(disk.clone(), key, ALL, seconds).unwrap();
     let cursor: u64 = std::str::from_utf8(store.cursors()).unwrap().parse().unwrap_or(0);
     assert!(cursor >= acknowledged, "seed {seed}: of {acknowledged} {cursor} are known");
@@ -50,9 +50,9 @@ fn nothing_acknowledged_is_lost_whenever_the_power_goes() {
 
 #[test]
 fn on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_when_there_is_room() {
-    let document = SealKey::make().unwrap();
+    let document = Ed25519Key::make().unwrap().pem().unwrap();
     let disk = Memory::new(5);
-    let key = SealKey::read(document.expose()).unwrap();
+    let key = Ed25519Key::read(document.expose()).unwrap();
     let (mut store, _) = Store::open(disk.clone(), key, ALL, 0).unwrap();
     let (mut kept, mut failed) = (0, 0);
     for round in 0..200_usize {
@@ -82,9 +82,9 @@ fn on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_when_there_is_room() {
 #[test]
 fn what_is_removed_by_size_or_age_stays_provable() {
     for limits in [Limits { keep_bytes: 20_000, ..ALL }, Limits { keep_seconds: 200, ..ALL }] {
-        let document = SealKey::make().unwrap();
+        let document = Ed25519Key::make().unwrap().pem().unwrap();
         let disk = Memory::new(9);
-        let key = SealKey::read(document.expose()).unwrap();
+        let key = Ed25519Key::read(document.expose()).unwrap();
         let (mut store, _) = Store::open(disk.clone(), key, limits, 0).unwrap();
         for number in 0..60_u64 {
             append(&mut store, 3 * number..3 * number + 3, 10 * number.cast_signed()).unwrap();
@@ -95,7 +95,7 @@ fn what_is_removed_by_size_or_age_stays_provable() {
         assert!(report.removed > 3 && report.segments > 0, "{limits:?}: {report:?}");
         assert_eq!(report.removed_entries + report.entries + report.open, 180, "{limits:?}");
         // It goes on from what is left.
-        let key = SealKey::read(document.expose()).unwrap();
+        let key = Ed25519Key::read(document.expose()).unwrap();
         let (store, _) = Store::open(disk.clone(), key, limits, 600).unwrap();
         assert_eq!(store.last().0, 180);
         disk.replace("removal", None);

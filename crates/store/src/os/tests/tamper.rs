@@ -1,6 +1,6 @@
 //! Somebody has been at a store. Each thing that can be done to it is seen, and told with its place.
 
-use ringfort_pki::{SealId, SealKey};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
 
 use super::*;
 use crate::format::checkpoint::{Checkpoint, Signed};
@@ -9,11 +9,11 @@ use crate::format::sealed::{Table, seal};
 use crate::format::verify::{Verifier, Wrong};
 
 /// A store of three sealed segments and one that is written to, with its key.
-fn made() -> (Memory, Vec<u8>) {
-    let document = SealKey::make().unwrap().expose().clone();
+fn made() -> (Memory, String) {
+    let document = Ed25519Key::make().unwrap().pem().unwrap().expose().clone();
     let disk = Memory::new(3);
     let limits = Limits { seal_bytes: 1 << 30, ..ALL };
-    let key = SealKey::read(&document).unwrap();
+    let key = Ed25519Key::read(&document).unwrap();
     let (mut store, _) = Store::open(disk.clone(), key, limits, 0).unwrap();
     for part in 0..4_u64 {
         for group in 0..3 {
@@ -47,7 +47,7 @@ fn altered(disk: &Memory, name: &str, act: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Seals a segment anew, with one event of it left out or exchanged.
-fn forged(disk: &Memory, key: &SealKey) -> crate::format::sealed::Sealed {
+fn forged(disk: &Memory, key: &Ed25519Key) -> crate::format::sealed::Sealed {
     let table = Table::of(&disk.file(SECOND).unwrap()).unwrap();
     let text = event(999);
     let entry = Entry { source: "a", time: 7, kind: Kind::Event, text: text.as_bytes() };
@@ -77,7 +77,7 @@ fn a_segment_that_was_rewritten_is_seen_wherever_that_is() {
 
 #[test]
 fn a_segment_made_anew_without_the_key_is_seen() {
-    let stranger = SealKey::read(SealKey::make().unwrap().expose()).unwrap();
+    let stranger = Ed25519Key::make().unwrap();
     check(&[(2, Wrong::Rewritten)], |disk| {
         let sealed = forged(disk, &stranger);
         disk.replace(SECOND, Some(sealed.bytes));
@@ -136,7 +136,7 @@ fn what_is_done_to_the_segment_that_is_written_to_is_seen() {
     check(&[(4, Wrong::Broken)], |disk| altered(disk, OPEN, |bytes| bytes[9] ^= 1));
     check(&[(4, Wrong::Damaged)], |disk| {
         // With sums and chain in order, and without the key.
-        let stranger = SealKey::read(SealKey::make().unwrap().expose()).unwrap();
+        let stranger = Ed25519Key::make().unwrap();
         altered(disk, OPEN, |bytes| {
             let start = Start::read(bytes).unwrap();
             let text = event(999);
@@ -157,7 +157,7 @@ fn a_damaged_segment_is_kept_and_what_is_whole_of_it_goes_on() {
         bytes[START_BYTES + empty + 100] ^= 1;
     });
     let before = disk.file(OPEN).unwrap();
-    let key = SealKey::read(&document).unwrap();
+    let key = Ed25519Key::read(&document).unwrap();
     let (mut store, found) = Store::open(disk.clone(), key, ALL, 0).unwrap();
     assert!(found.is_damaged);
     assert_eq!(store.cursors(), b"120");
@@ -172,13 +172,10 @@ fn a_damaged_segment_is_kept_and_what_is_whole_of_it_goes_on() {
 #[test]
 fn a_history_that_the_key_itself_rewrote_is_seen_by_a_witness() {
     let (disk, document) = made();
-    let (key, witness) = (
-        SealKey::read(&document).unwrap(),
-        SealKey::read(SealKey::make().unwrap().expose()).unwrap(),
-    );
+    let (key, witness) = (Ed25519Key::read(&document).unwrap(), Ed25519Key::make().unwrap());
     let last = "0000000003.checkpoint";
     let mut seen = Signed::read(&disk.file(last).unwrap()).unwrap();
-    let report = |disk: &Memory, seen: &Signed, witness: SealId| {
+    let report = |disk: &Memory, seen: &Signed, witness: Ed25519Public| {
         let mut verifier = Verifier::new(key.public(), None);
         for number in 1..=3 {
             let point = disk.file(&format!("{number:010}.checkpoint"));
