@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod conformance;
 mod create;
+mod figures;
 mod integrity;
 mod kube_bench;
 mod kubeadm;

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::figures;
 use crate::failure::{Failure, Result};
 use crate::process;
 use crate::workspace::Workspace;
@@ -33,13 +34,8 @@ const PEERS: usize = 1_000;
 
 /// Measures, and prints the table. Fails if a promise was missed.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
-    match arguments {
-        [] => {}
-        ["--help"] => {
-            println!("{USAGE}");
-            return Ok(());
-        }
-        _ => return Err(Failure::usage(USAGE)),
+    if !figures::is_asked(arguments, USAGE)? {
+        return Ok(());
     }
     process::run(&mut workspace.cargo(&[
         "build",

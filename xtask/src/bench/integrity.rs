@@ -2,10 +2,8 @@
 
 use std::process::Command;
 
-use serde_json::Value;
-
+use super::figures;
 use crate::failure::{Failure, Result};
-use crate::process;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench integrity
@@ -27,20 +25,11 @@ enum Bound {
 
 /// Measures, and prints the table. Fails if a promise was missed.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
-    match arguments {
-        [] => {}
-        ["--help"] => {
-            println!("{USAGE}");
-            return Ok(());
-        }
-        _ => return Err(Failure::usage(USAGE)),
+    if !figures::is_asked(arguments, USAGE)? {
+        return Ok(());
     }
-    let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
-    process::run(build.args(["--package", "ringfort-integrity", "--example", "figures"]))?;
-    let program = workspace.built("release")?.join("examples/figures");
-    let printed = process::capture(&mut Command::new(program))?;
-    let found: Value = serde_json::from_str(&printed)
-        .map_err(|_| Failure::stuck("the measurement printed something else"))?;
+    let program = figures::program(workspace, "ringfort-integrity")?;
+    let found = figures::found(&mut Command::new(program))?;
     let mut missed = Vec::new();
     for (key, what, bound) in PROMISED {
         let figure = found[*key].as_f64().unwrap_or(f64::NAN);

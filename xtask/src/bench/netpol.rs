@@ -3,14 +3,13 @@
 mod compare;
 mod packets;
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::figures;
 use super::lab::Asked;
 use crate::failure::{Failure, Result};
-use crate::process;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench netpol [lab [OPTIONS]]
@@ -42,7 +41,12 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         }
         Some((&"lab", options)) => {
             let (asked, rounds) = read(options)?;
-            packets::measure(workspace, &asked, rounds, &figures(workspace)?)?
+            packets::measure(
+                workspace,
+                &asked,
+                rounds,
+                &figures::program(workspace, "ringfort-netpol")?,
+            )?
         }
         Some(_) => return Err(Failure::usage(USAGE)),
     };
@@ -70,19 +74,10 @@ fn read(options: &[&str]) -> Result<(Asked, usize)> {
     Ok((asked, rounds))
 }
 
-/// Builds the measuring program.
-fn figures(workspace: &Workspace) -> Result<PathBuf> {
-    let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
-    process::run(build.args(["--package", "ringfort-netpol", "--example", "figures"]))?;
-    Ok(workspace.built("release")?.join("examples/figures"))
-}
-
 /// Measures on this host.
 fn here(workspace: &Workspace) -> Result<Vec<String>> {
-    let program = figures(workspace)?;
-    let printed = process::capture(Command::new("unshare").arg("--net").arg(program))?;
-    let found: Value = serde_json::from_str(&printed)
-        .map_err(|_| Failure::stuck("the measurement printed something else"))?;
+    let program = figures::program(workspace, "ringfort-netpol")?;
+    let found = figures::found(Command::new("unshare").arg("--net").arg(program))?;
     Ok(report(&found))
 }
 
