@@ -3,6 +3,7 @@
 pub(super) mod audit_id_reused;
 pub(super) mod events_deleted;
 pub(super) mod guard_removed;
+pub(super) mod kept_object_changed;
 pub(super) mod limits_deleted;
 pub(super) mod network_policy_deleted;
 pub(super) mod node_edited;

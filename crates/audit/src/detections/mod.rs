@@ -100,6 +100,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &evasion::network_policy_deleted::DETECTION,
     &evasion::limits_deleted::DETECTION,
     &evasion::guard_removed::DETECTION,
+    &evasion::kept_object_changed::DETECTION,
     &evasion::events_deleted::DETECTION,
     &evasion::truncated::DETECTION,
     &evasion::audit_id_reused::DETECTION,

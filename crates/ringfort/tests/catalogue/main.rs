@@ -7,6 +7,7 @@
 #[path = "../../../forge/tests/common/mod.rs"]
 mod common;
 mod observed;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,6 +115,54 @@ fn what_is_left_out_is_judged_to_be_missing() {
         assert!(proof.is_some_and(|proof| !proof.sabotage.is_empty()), "{id}: nothing misses it");
     }
     assert!(tried > 20, "{tried}");
+}
+
+/// Controls that components themselves come from: without one there is little left to judge.
+const FOUNDATIONS: [&str; 2] = ["ha/nodes-are-ready", "ha/three-control-planes"];
+/// What breaks with a control besides what it is for, and why.
+const ALSO: [(&str, &[&str], &str); 5] = [
+    (
+        "access/kubelet-authorization",
+        &["4.1.7", "4.1.8", "4.2.7", "4.2.11"],
+        "it names the authorities' file, and the serving certificate that the name of the node is for",
+    ),
+    (
+        "access/pod-security",
+        &["5.2.2", "5.2.7", "5.2.11"],
+        "others refuse the same pods a second time",
+    ),
+    (
+        "network/cluster-dns",
+        &["5.3.2", "5.4.1", "5.6.2", "5.6.3"],
+        "without its pods no workload is there to be judged",
+    ),
+    ("network/pod-network", &["5.3.1"], "policies are enforced in the network's own plugins"),
+    (
+        "network/services",
+        &["4.2.6", "4.3.1"],
+        "kube-proxy is not there, which keeps its own rules and has an address of its own",
+    ),
+];
+
+#[test]
+fn what_is_left_out_breaks_nothing_else() {
+    let minor = Minor::V1_37;
+    let before = judged(&whole(minor), minor);
+    let mut loud: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let made = CATALOGUE.iter().filter(|it| it.make.is_some());
+    for control in made.filter(|it| !FOUNDATIONS.contains(&it.id)) {
+        let Some(rest) = without(control.id, minor) else { continue };
+        let after = judged(&rest, minor);
+        let others = rows().filter(|row| row.kept.control() != Some(control.id));
+        for row in others.filter(|row| before[row.id].0 != after[row.id].0) {
+            loud.entry(control.id).or_default().insert(row.id);
+        }
+    }
+    let declared = |(id, rows, why): &(&'static str, &[&'static str], &str)| {
+        assert!(!why.is_empty(), "{id}");
+        (*id, rows.iter().copied().collect())
+    };
+    assert_eq!(loud, ALSO.iter().map(declared).collect());
 }
 
 /// A control that no row is about is shown by its behaviour, or says nothing that could be shown.
