@@ -49,6 +49,8 @@ pub enum Harm {
     NoFlag(Component, &'static str),
     /// Takes one value of a component's flag away.
     NoValue(Component, &'static str, &'static str),
+    /// Leaves the first of several values of a component's flag.
+    FirstValue(Component, &'static str),
     /// Gives a component's flag one more value.
     Value(Component, &'static str, &'static str),
     /// Changes a setting of a document, by its path.

@@ -140,6 +140,16 @@ impl<'a> Lab<'a> {
         self.ground.directory.join("cluster.yaml")
     }
 
+    /// Adds waivers to the specification, and other lines before them.
+    pub(super) fn waive(&self, lines: &str, waivers: &str) -> Result<()> {
+        let path = self.spec();
+        let text =
+            fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
+        let (before, after) = text.split_once("waivers:\n").unwrap_or((&text, ""));
+        fs::write(&path, format!("{before}{lines}waivers:\n{waivers}{after}"))
+            .map_err(|source| Failure::at("write", &path, &source))
+    }
+
     /// `ringfort lab …`.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.ground.ringfort);

@@ -69,6 +69,14 @@ impl Flags {
         flag.values.len() < before
     }
 
+    /// Leaves the first value of a flag, and says whether there were more.
+    pub(super) fn keep_first(&mut self, name: &str) -> bool {
+        let Some(flag) = self.flags.get_mut(name) else { return false };
+        let before = flag.values.len();
+        flag.values.truncate(1);
+        flag.values.len() < before
+    }
+
     /// Writes all flags, sorted by name.
     pub(super) fn write(&self) -> Vec<String> {
         let write = |(name, flag): (&&'static str, &Flag)| -> Vec<String> {

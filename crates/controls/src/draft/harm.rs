@@ -102,6 +102,7 @@ impl Sketch {
             Harm::NoValue(component, flag, value) => {
                 self.flags(*component).remove_value(flag, value)
             }
+            Harm::FirstValue(component, flag) => self.flags(*component).keep_first(flag),
             Harm::Value(component, flag, value) => {
                 self.flags(*component).set(flag, Join::Commas, (*value).to_owned(), by).is_ok()
             }

@@ -51,7 +51,7 @@ pub(super) fn measure(
 ) -> Result<Vec<String>> {
     let ground = asked.prepare(workspace)?;
     let lab = Lab::boot(&ground)?;
-    waive(&lab)?;
+    lab.waive("", WAIVER)?;
     let (_, made) = lab.converge("up")?;
     if !made.handed_over {
         return Err(Failure::findings(format!("not proved: {}", made.not_proved.join("; "))));
@@ -100,14 +100,6 @@ fn figures(found: &[Found]) -> Vec<Figure> {
         }
     }
     all
-}
-
-fn waive(lab: &Lab<'_>) -> Result<()> {
-    let path = lab.spec();
-    let text = fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
-    let (before, after) = text.split_once("waivers:\n").unwrap_or((&text, ""));
-    fs::write(&path, format!("{before}waivers:\n{WAIVER}{after}"))
-        .map_err(|source| Failure::at("write", &path, &source))
 }
 
 /// Pods in a lab, of which some ask another.

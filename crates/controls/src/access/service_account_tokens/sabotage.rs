@@ -23,14 +23,10 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
-        name: "own-key-only",
-        about: "a server knows no key but its own",
+        name: "one-key",
+        about: "a server knows the key of one server only",
         on: On::OneControlPlane,
-        harms: &[Harm::Flag(
-            Component::ApiServer,
-            "--service-account-key-file",
-            "/etc/kubernetes/pki/sa.key",
-        )],
+        harms: &[Harm::FirstValue(Component::ApiServer, "--service-account-key-file")],
         also: &[],
     },
 ];
