@@ -50,7 +50,11 @@ pub(super) const ALL: &[Sabotage] = &[
         harms: &[Harm::Guard("- deployments\n", "- deployment\n")],
         also: &["access/admission-objects"],
     },
-    Sabotage::unguarded(
-        "labels lower the standard of a namespace, and templates are not looked at",
-    ),
+    Sabotage {
+        // A namespace with such a label is open, which only a waiver may make.
+        also: &["access/admission-objects", "access/waived-namespaces", "node/closed-files"],
+        ..Sabotage::unguarded(
+            "labels lower the standard of a namespace, and templates are not looked at",
+        )
+    },
 ];

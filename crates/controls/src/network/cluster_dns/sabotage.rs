@@ -8,5 +8,6 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
     about: "pods of one worker ask a name server that is not there",
     on: On::OneWorker,
     harms: &[Harm::Setting(Document::Kubelet, "clusterDNS", r#"["10.96.0.99"]"#)],
-    also: &[],
+    // A closed namespace may ask for names, and finds none.
+    also: &["network/default-deny"],
 }];

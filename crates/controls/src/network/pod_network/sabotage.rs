@@ -11,5 +11,10 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
         Harm::Setting(Document::Routes, "peers", "[]"),
         Harm::Setting(Document::Routes, "tunnel", "null"),
     ],
-    also: &["network/cluster-dns", "network/pod-encryption"],
+    also: &[
+        "network/cluster-dns",
+        "network/default-deny",
+        "network/network-policy",
+        "network/pod-encryption",
+    ],
 }];
