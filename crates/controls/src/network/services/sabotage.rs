@@ -10,5 +10,5 @@ pub(super) const ALL: &[Sabotage] = &[Sabotage {
         does: "systemctl stop kube-proxy && nft delete table ip kube-proxy",
         undoes: "systemctl start kube-proxy",
     }],
-    also: &["network/cluster-dns", "network/loopback-only"],
+    also: &["network/cluster-dns", "network/default-deny", "network/loopback-only"],
 }];
