@@ -1,0 +1,106 @@
+//! Puts manifests right: the bytes that a control needs changed, and no others.
+//!
+//! A fix is one control at one object, and is made whole or not at all. It is thought through on the object
+//! first: the control must be kept then, and no other may be worse off. Then it must be possible to write it
+//! where it belongs. In the end the edited text is read again, and has to say what was meant and nothing else.
+
+mod difference;
+mod draft;
+mod mend;
+mod object;
+mod told;
+mod write;
+
+use ringfort_facts::manifest::{self, Document, Lines};
+use serde_json::Value;
+
+use crate::world::{Object, Objects};
+use object::Fixer;
+use write::Edit;
+
+pub use difference::difference;
+pub use told::{Fix, Refused, Told, ToldFile, Why};
+
+/// Gives the ids of all controls that can be fixed, in the order in which they are.
+pub fn controls() -> impl Iterator<Item = &'static str> {
+    mend::MENDERS.iter().map(|mender| mender.control)
+}
+
+/// What came of fixing a text.
+#[derive(Debug, Default)]
+pub struct Fixed {
+    /// What it is now; nothing where nothing changes.
+    pub text: Option<String>,
+    /// What was put right.
+    pub fixes: Vec<Fix>,
+    /// What was left as it is, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// Fixes a text, which is a file of the objects by its number. Controls are named by their ids.
+pub fn fix(
+    text: &str,
+    documents: &[Document],
+    (objects, file): (&Objects<'_>, usize),
+    controls: &[&str],
+) -> Fixed {
+    let lines = Lines::new(text);
+    let mut fixed = Fixed::default();
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut meant: Vec<Option<Value>> = documents.iter().map(|_| None).collect();
+    let of_file = |(_, object): &(usize, &Object<'_>)| object.origin.file == file;
+    for (number, object) in objects.iter().enumerate().filter(of_file) {
+        let origin = object.origin.document;
+        let Some(document) = documents.get(origin) else { continue };
+        let Some(node) = document.node().at(&object.pointer) else { continue };
+        let Some(template) = object.kind.template else { continue };
+        let mut fixer = Fixer::new(text, &lines, (objects, number), (document, node), template);
+        fixer.fix(controls);
+        fixed.refused.append(&mut fixer.refused);
+        if fixer.fixes.is_empty() {
+            continue;
+        }
+        fixed.fixes.append(&mut fixer.fixes);
+        edits.append(&mut fixer.edits);
+        let whole = meant[origin].get_or_insert_with(|| document.value().clone());
+        if let Some(place) = whole.pointer_mut(&object.pointer) {
+            *place = fixer.draft.object;
+        }
+    }
+    if !edits.is_empty() {
+        edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+        let edited = write::apply(text, &edits);
+        match says(&edited, documents, &meant) {
+            true => fixed.text = Some(edited),
+            false => fixed.take_back(),
+        }
+    }
+    fixed
+}
+
+/// Whether an edited text says what was meant, document by document.
+fn says(edited: &str, documents: &[Document], meant: &[Option<Value>]) -> bool {
+    let Ok(read) = manifest::read(edited) else { return false };
+    let wanted = documents.iter().zip(meant).map(|(document, meant)| match meant {
+        Some(meant) => meant,
+        None => document.value(),
+    });
+    read.len() == documents.len()
+        && read.iter().zip(wanted).all(|(is, wanted)| is.value() == wanted)
+}
+
+impl Fixed {
+    /// Nothing was put right after all.
+    fn take_back(&mut self) {
+        let refused = |fix: Fix| Refused {
+            why: Why::Unsound.to_string(),
+            line: fix.lines.first().copied().unwrap_or(1),
+            control: fix.control,
+            object: fix.object,
+        };
+        self.refused.extend(self.fixes.drain(..).map(refused));
+    }
+}
+
+#[cfg(test)]
+mod tests;
