@@ -9,7 +9,7 @@ mod live;
 mod manifests;
 mod pods;
 mod table;
-mod tree;
+pub(super) mod tree;
 mod written;
 
 use std::io::IsTerminal as _;

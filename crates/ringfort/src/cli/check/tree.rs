@@ -17,26 +17,26 @@ use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
 
 /// All files that could be read as text, and what could not.
-pub(super) struct Tree {
-    pub(super) files: Vec<File>,
-    pub(super) unread: Vec<Unread>,
+pub(in crate::cli) struct Tree {
+    pub(in crate::cli) files: Vec<File>,
+    pub(in crate::cli) unread: Vec<Unread>,
 }
 
 /// A file.
-pub(super) struct File {
-    pub(super) name: Arc<str>,
-    pub(super) text: String,
-    path: PathBuf,
+pub(in crate::cli) struct File {
+    pub(in crate::cli) name: Arc<str>,
+    pub(in crate::cli) text: String,
+    pub(in crate::cli) path: PathBuf,
     /// Whether it was named itself, and not found below a directory.
     is_named: bool,
 }
 
 /// Outlines of all documents of each file; none of one that is no manifest.
-pub(super) struct Outlines(Vec<Vec<Outline>>);
+pub(in crate::cli) struct Outlines(Vec<Vec<Outline>>);
 
 impl Tree {
     /// Reads files, and all below directories. What cannot be read is kept, unless it was named itself.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
+    pub(in crate::cli) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
         let mut named = Vec::new();
         for path in paths {
             let is_named = !path.is_dir();
@@ -59,7 +59,7 @@ impl Tree {
     }
 
     /// Reads all documents, to keep of them what others may rest on.
-    pub(super) fn outlines(&mut self) -> Result<Outlines, Fault> {
+    pub(in crate::cli) fn outlines(&mut self) -> Result<Outlines, Fault> {
         let read = side_by_side(&self.files, |file| {
             let documents = manifest::read(&file.text)?;
             Ok(documents.into_iter().map(|it| outline(it.into_value())).collect())
@@ -80,7 +80,7 @@ impl Tree {
     }
 
     /// Gives all objects, of outlines.
-    pub(super) fn objects<'t>(
+    pub(in crate::cli) fn objects<'t>(
         &'t self,
         outlines: &'t Outlines,
         world: World,
@@ -109,7 +109,10 @@ pub(super) fn by_file(files: usize, of: &[usize]) -> Vec<Range<usize>> {
 
 /// Does the same with every item, as many at once as there are processors, and gives what came of it in
 /// the order of the items.
-pub(super) fn side_by_side<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+pub(in crate::cli) fn side_by_side<I: Sync, T: Send>(
+    items: &[I],
+    work: impl Fn(&I) -> T + Sync,
+) -> Vec<T> {
     let most = thread::available_parallelism().map_or(1, usize::from);
     let workers = most.min(items.len().div_ceil(FEW)).max(1);
     let next = AtomicUsize::new(0);
