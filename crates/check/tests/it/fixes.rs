@@ -12,7 +12,7 @@ use ringfort_check::pods::pods;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::pod_security::{Level, Policy, Version};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::oracles::{entries, oracles};
 
@@ -97,6 +97,176 @@ fn a_fix_keeps_everything_else() {
     assert!(fixes.is_empty() || fixes.len() > 15, "{fixes:#?}");
 }
 
+/// Pods and workloads that chance puts together, in every way of writing, by each control alone and by all.
+#[test]
+fn what_chance_builds_is_fixed_as_well() {
+    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
+    let mut fixes = BTreeMap::new();
+    for round in 0..60 {
+        let object = object(&mut chance);
+        let texts = [
+            serde_json::to_string(&object).unwrap(),
+            serde_json::to_string_pretty(&object).unwrap(),
+            block(&object, 0, &mut chance),
+            block(&object, 0, &mut chance).replace('\n', "\r\n"),
+        ];
+        for (way, text) in texts.iter().enumerate() {
+            let read = values(text);
+            assert_eq!(read, std::slice::from_ref(&object), "round {round}, way {way}:\n{text}");
+            for control in controls() {
+                let fixed = fixed(text, &[control]);
+                is_sound(&format!("round {round}, way {way}, {control}"), text, &fixed, &[control]);
+                *fixes.entry(control).or_insert(0) += fixed.fixes.len();
+            }
+            is_sound(&format!("round {round}, way {way}"), text, &whole(text), &all());
+        }
+    }
+    println!("fixed {fixes:#?}");
+    assert!(fixes.len() == all().len() && fixes.values().all(|count| *count > 0), "{fixes:#?}");
+}
+
+/// A generator of fixed seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+
+    /// Keeps some of the fields of an object.
+    fn some(&mut self, object: &Value) -> Value {
+        let fields = object.as_object().unwrap().iter().filter(|_| self.below(3) == 0);
+        Value::Object(fields.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+fn object(chance: &mut Chance) -> Value {
+    let mut spec = chance.some(&json!({
+        "hostNetwork": true, "hostPID": true, "hostIPC": true, "hostUsers": true,
+        "automountServiceAccountToken": true, "dnsPolicy": "Default", "securityContext": null,
+    }));
+    if chance.below(4) > 0 {
+        let mut context = security(chance);
+        let sysctls =
+            json!([{"name": "kernel.msgmax", "value": "1"}, {"name": "a.b", "value": "2"}]);
+        if chance.below(3) == 0 {
+            context["sysctls"] = sysctls;
+        }
+        for field in ["privileged", "procMount", "capabilities", "allowPrivilegeEscalation"] {
+            context.as_object_mut().unwrap().shift_remove(field);
+        }
+        spec["securityContext"] = context;
+    }
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let count = chance.below(3) + usize::from(list == "containers");
+        if count > 0 {
+            spec[list] = (0..count).map(|at| container(&format!("{list}{at}"), chance)).collect();
+        }
+    }
+    spec["volumes"] = json!([
+        {"hostPath": {"path": "/", "type": ""}, "name": "a"},
+        {"name": "b", "hostPath": {"path": "/b"}, "emptyDir": {}},
+        {"name": "c", "secret": {"secretName": "c"}},
+    ]);
+    let annotations =
+        json!({"container.apparmor.security.beta.kubernetes.io/containers0": "unconfined"});
+    let metadata = json!({"labels": {"a": "b"}, "annotations": annotations});
+    let template = json!({"metadata": metadata, "spec": spec});
+    let names = json!({"name": "a", "namespace": "n"});
+    match chance.below(3) {
+        0 => json!({"apiVersion": "v1", "kind": "Pod", "metadata": names, "spec": spec}),
+        1 => json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": names,
+            "spec": {"template": template, "selector": {"matchLabels": {"a": "b"}}}}),
+        _ => json!({"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "batch/v1",
+            "kind": "CronJob", "metadata": names,
+            "spec": {"jobTemplate": {"spec": {"template": template}}, "schedule": "* * * * *"}}]}),
+    }
+}
+
+fn container(name: &str, chance: &mut Chance) -> Value {
+    let handler = json!({"httpGet": {"host": "a", "port": 1, "path": "/"}});
+    let mut container = chance.some(&json!({
+        "command": ["sh", "-c", "a\nb\n"],
+        "ports": [{"hostPort": 80, "containerPort": 80}, {"containerPort": 81, "hostPort": 81}],
+        "volumeMounts": [{"name": "a", "mountPath": "/a", "mountPropagation": "Bidirectional"}],
+        "livenessProbe": handler,
+        "lifecycle": {"preStop": {"tcpSocket": {"port": 1, "host": "b"}}},
+        "env": [{"name": "A", "value": "x: y # z"}],
+        "securityContext": null,
+    }));
+    container["name"] = json!(name);
+    container["image"] = json!("example.com/a:1");
+    if chance.below(4) > 0 {
+        container["securityContext"] = security(chance);
+    }
+    container
+}
+
+fn security(chance: &mut Chance) -> Value {
+    let capabilities = [
+        json!({"add": ["NET_RAW", "CHOWN", "NET_BIND_SERVICE"]}),
+        json!({"add": ["SYS_ADMIN"], "drop": ["CHOWN"]}),
+        json!({"drop": ["ALL"], "add": ["CAP_SYS_ADMIN"]}),
+        json!({"drop": []}),
+        json!({}),
+    ];
+    let chosen = chance.below(capabilities.len());
+    chance.some(&json!({
+        "allowPrivilegeEscalation": true,
+        "appArmorProfile": {"type": "Unconfined"},
+        "capabilities": capabilities[chosen],
+        "privileged": true,
+        "procMount": "Unmasked",
+        "readOnlyRootFilesystem": false,
+        "runAsNonRoot": false,
+        "runAsUser": 0,
+        "seLinuxOptions": {"type": "spc_t", "user": "a", "level": "s0"},
+        "seccompProfile": {"type": "Unconfined"},
+        "windowsOptions": {"hostProcess": true},
+    }))
+}
+
+/// Writes a value in lines, with comments between them and some of its parts in brackets.
+fn block(value: &Value, indent: usize, chance: &mut Chance) -> String {
+    let space = " ".repeat(indent);
+    let mut lines = String::new();
+    let mut entry = |before: String, value: &Value, deeper: usize, chance: &mut Chance| {
+        if chance.below(6) == 0 {
+            lines.push_str(&format!("{space}# comment {}\n", chance.below(1_000_000_000)));
+        }
+        let is_filled = keys(value).len() > usize::from(chance.below(5) == 0) * 99;
+        match value {
+            Value::Null if chance.below(2) == 0 => lines.push_str(&format!("{before}\n")),
+            Value::Object(_) | Value::Array(_) if is_filled => {
+                let below = block(value, deeper, chance);
+                // The first entry of an item stands behind its dash.
+                match before.ends_with('-') && !below.trim_start().starts_with('#') {
+                    true => lines.push_str(&format!("{before} {}", below.trim_start())),
+                    false => lines.push_str(&format!("{before} # of it\n{below}")),
+                }
+            }
+            value => lines.push_str(&format!("{before} {value}\n")),
+        }
+    };
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                entry(format!("{space}{key}:"), value, indent + 2, chance);
+            }
+        }
+        Value::Array(list) => {
+            for value in list {
+                entry(format!("{space}-"), value, indent + 2, chance);
+            }
+        }
+        value => lines = format!("{space}{value}\n"),
+    }
+    lines
+}
+
 /// The same text in other ways of writing.
 const WAYS: [fn(&str) -> Option<String>; 4] = [
     |text| Some(text.to_owned()),
@@ -110,14 +280,14 @@ const WAYS: [fn(&str) -> Option<String>; 4] = [
 
 /// Fixes a text by all controls, and by each that it does not keep alone, and holds what a fix promises.
 fn holds(name: &str, text: &str) -> Fixed {
-    let all = whole(text);
-    is_sound(name, text, &all, &controls().collect::<Vec<_>>());
-    let wanting: BTreeSet<&str> = all.fixes.iter().map(|fix| fix.control).collect();
+    let whole = whole(text);
+    is_sound(name, text, &whole, &all());
+    let wanting: BTreeSet<&str> = whole.fixes.iter().map(|fix| fix.control).collect();
     for control in wanting {
         let alone = fixed(text, &[control]);
         is_sound(&format!("{name} {control}"), text, &alone, &[control]);
     }
-    all
+    whole
 }
 
 fn is_sound(name: &str, text: &str, fixed: &Fixed, only: &[&str]) {
@@ -144,13 +314,25 @@ fn is_sound(name: &str, text: &str, fixed: &Fixed, only: &[&str]) {
     }
     let again = self::fixed(after, only);
     assert_eq!(again.text, None, "{name}: a second run changes\n{after}");
-    let lost: Vec<_> = comments(text).filter(|comment| !after.contains(comment)).collect();
+    let lost = lost_comments(text, after);
     assert!(lost.is_empty(), "{name}: {lost:?} went from\n{after}");
 }
 
-/// Whole lines that are comments stay as they are.
-fn comments(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| line.trim_start().starts_with('#'))
+/// Comments on lines of their own that went, though what they stand in is still there.
+fn lost_comments<'t>(before: &'t str, after: &str) -> Vec<&'t str> {
+    let is_comment = |line: &&str| line.trim_start().starts_with('#');
+    let count = |text: &str, wanted: &str| text.lines().filter(|line| *line == wanted).count();
+    let is_fewer = |line: &str| count(after, line) < count(before, line);
+    let mut above = "";
+    let mut lost = Vec::new();
+    for line in before.lines() {
+        match is_comment(&line) {
+            true if is_fewer(line) && !is_fewer(above) => lost.push(line),
+            true => {}
+            false => above = line,
+        }
+    }
+    lost
 }
 
 /// What is changed lies in a security context, or is one of the few fields beside it.
@@ -219,8 +401,12 @@ fn world(documents: &[Document]) -> Objects<'_> {
     objects
 }
 
+fn all() -> Vec<&'static str> {
+    controls().collect()
+}
+
 fn whole(text: &str) -> Fixed {
-    fixed(text, &controls().collect::<Vec<_>>())
+    fixed(text, &all())
 }
 
 fn fixed(text: &str, controls: &[&str]) -> Fixed {

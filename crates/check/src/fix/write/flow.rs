@@ -51,7 +51,8 @@ impl Writer<'_> {
         items: &[Node<'_>],
         added: &[Value],
     ) -> Result<(), Unwritable> {
-        let is_quoted = self.text.is_quoted();
+        let is_quoted = self.text.is_quoted()
+            || node.key().is_some_and(|key| self.text.whole[key.start..].starts_with('"'));
         let parts: Vec<Part> = items.iter().map(|item| (self.of_item(*item), true)).collect();
         let Some((last, _)) = parts.last() else {
             let items: Vec<_> = added.iter().map(|item| said::flow(item, is_quoted)).collect();
