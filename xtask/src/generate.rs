@@ -14,6 +14,8 @@ const REFERENCE: &str = "docs/reference.md";
 const SCHEMA: &str = "schema/cluster.json";
 /// Where the schema of what `check --format json` writes is kept.
 const REPORT: &str = "schema/check.json";
+/// Where the schema of what `fix --json` writes is kept.
+const FIXES: &str = "schema/fix.json";
 /// Where it is kept which control answers for which recommendation.
 const COVERAGE: &str = "docs/cis-2.0.1.md";
 
@@ -29,6 +31,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (REFERENCE, reference(&command)?),
         (SCHEMA, schema(&command, "cluster")?),
         (REPORT, schema(&command, "check")?),
+        (FIXES, schema(&command, "fix")?),
         (COVERAGE, coverage(&command)?),
     ];
     let mut stale = Vec::new();

@@ -50,6 +50,16 @@ pub fn judge_whole(
     }
 }
 
+/// Judges an object as it would be if it said something else about everything but what it is called.
+pub(crate) fn judge_changed(
+    objects: &Objects<'_>,
+    number: usize,
+    object: &Value,
+    guidelines: &[&'static Guideline],
+) -> Judged {
+    judge_object(objects, &objects.get(number).whole(object), number, guidelines)
+}
+
 fn judge_object(
     objects: &Objects<'_>,
     object: &Object<'_>,

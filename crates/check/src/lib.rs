@@ -4,6 +4,7 @@
 
 pub mod benchmark;
 pub mod fault;
+pub mod fix;
 mod grants;
 pub mod guideline;
 pub mod guidelines;

@@ -7,6 +7,7 @@
 
 mod json;
 mod lines;
+mod node;
 mod place;
 mod scalar;
 mod tree;
@@ -15,6 +16,7 @@ mod yaml;
 use serde_json::Value;
 
 pub use lines::{Lines, Position};
+pub use node::Node;
 pub use place::Place;
 
 use tree::{Budget, Fault, Tree};
@@ -103,6 +105,12 @@ impl Document {
     #[must_use]
     pub fn place<'p>(&self, pointer: &'p str) -> Place<'p> {
         self.tree.place(pointer)
+    }
+
+    /// Gives all of it, with the places of its parts.
+    #[must_use]
+    pub fn node(&self) -> Node<'_> {
+        Node::root(&self.tree)
     }
 
     /// Gives the objects of a list, and of lists in it; of anything else, itself.

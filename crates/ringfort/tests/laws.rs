@@ -8,6 +8,8 @@ use std::path::Path;
 
 #[path = "../../../fuzz/laws/audit.rs"]
 mod audit;
+#[path = "../../../fuzz/laws/fix.rs"]
+mod fix;
 #[path = "../../../fuzz/laws/frames.rs"]
 mod frames;
 #[path = "../../../fuzz/laws/integrity.rs"]
@@ -81,6 +83,11 @@ impl Chance {
 #[test]
 fn any_text_is_a_spec_or_a_report() {
     check("spec", spec::holds);
+}
+
+#[test]
+fn any_manifest_is_fixed_once_or_left_alone() {
+    check("fix", fix::holds);
 }
 
 #[test]

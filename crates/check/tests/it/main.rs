@@ -3,6 +3,7 @@
 
 mod benchmark;
 mod cluster;
+mod fixes;
 mod guidelines;
 mod kalm;
 mod laws;

@@ -41,7 +41,7 @@ fn place<'p>(pointer: &'p str, spot: &Spot, alias: Option<Range<usize>>) -> Plac
 }
 
 /// Finds the child that a part of a pointer names, and its number among its siblings.
-fn position<'v>(value: &'v Value, token: &str) -> Option<(usize, &'v Value)> {
+pub(super) fn position<'v>(value: &'v Value, token: &str) -> Option<(usize, &'v Value)> {
     match value {
         Value::Object(map) => {
             let key = token.replace("~1", "/").replace("~0", "~");

@@ -12,6 +12,17 @@ pub(super) struct Tree {
     pub root: Spot,
     /// The children of one parent stand together, in the order of the value.
     pub spots: Vec<Spot>,
+    /// What aliases repeat, in order and none within another.
+    pub repeated: Vec<Span>,
+}
+
+impl Tree {
+    /// Whether an alias repeats a part of the text.
+    pub(super) fn is_repeated(&self, span: Span) -> bool {
+        let before = self.repeated.partition_point(|it| it.start <= span.start);
+        let nearest = before.checked_sub(1).map(|at| self.repeated[at]);
+        nearest.is_some_and(|it| span.end <= it.end)
+    }
 }
 
 /// The place of one part of a value.
@@ -83,6 +94,7 @@ pub(super) struct Builder<'b> {
     waiting: Vec<Spot>,
     spots: Vec<Spot>,
     anchors: BTreeMap<usize, Anchored>,
+    repeated: Vec<Span>,
     root: Option<(Value, Spot)>,
 }
 
@@ -128,6 +140,7 @@ impl<'b> Builder<'b> {
             waiting: Vec::new(),
             spots: Vec::new(),
             anchors: BTreeMap::new(),
+            repeated: Vec::new(),
             root: None,
         }
     }
@@ -154,12 +167,15 @@ impl<'b> Builder<'b> {
 
     /// Uses an anchored value as a key.
     pub(super) fn alias_key(&mut self, anchor: usize, span: Span) -> Result<(), Fault> {
-        let name = match self.anchored(anchor, span)?.value {
+        let anchored = self.anchored(anchor, span)?;
+        let at = anchored.spot.value;
+        let name = match anchored.value {
             Value::String(ref name) => name.clone(),
             ref value @ (Value::Bool(_) | Value::Number(_)) => value.to_string(),
             _ => return Err(Fault::new(span.start as usize, KEY_IS_NO_TEXT)),
         };
         self.copied(name.len(), span)?;
+        self.repeated.push(at);
         self.key(name, span);
         Ok(())
     }
@@ -210,13 +226,14 @@ impl<'b> Builder<'b> {
         self.copied(bytes, span)?;
         let Anchored { value, spot, .. } = self.anchored(anchor, span)?;
         let (value, spot) = (value.clone(), Spot { alias: Some(span), ..*spot });
+        self.repeated.push(spot.value);
         self.give(value, spot, 0)
     }
 
     /// Ends the document; none was there if nothing was added.
     pub(super) fn finish(self) -> Option<Tree> {
-        let spots = self.spots;
-        self.root.map(|(value, root)| Tree { value, root, spots })
+        let (spots, repeated) = (self.spots, outermost(self.repeated));
+        self.root.map(|(value, root)| Tree { value, root, spots, repeated })
     }
 
     fn give(&mut self, value: Value, spot: Spot, anchor: usize) -> Result<(), Fault> {
@@ -350,6 +367,18 @@ fn enter(
             Err(Fault::new(span.start as usize, why))
         }
     }
+}
+
+/// Puts spans in order and leaves out those within another; two of them never overlap by a part.
+fn outermost(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let mut end = 0;
+    spans.retain(|span| {
+        let is_first = end == 0 || span.start >= end;
+        end = if is_first { span.end.max(1) } else { end };
+        is_first
+    });
+    spans
 }
 
 fn no_map(key: Span) -> Fault {

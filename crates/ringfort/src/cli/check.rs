@@ -5,12 +5,12 @@ mod cache;
 mod cluster;
 mod declared;
 mod facts;
-mod given;
+pub(super) mod given;
 mod live;
 mod manifests;
 mod pods;
 mod table;
-mod tree;
+pub(super) mod tree;
 mod written;
 
 use std::io::IsTerminal as _;

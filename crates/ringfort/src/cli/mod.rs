@@ -11,6 +11,7 @@ mod credentials;
 mod evidence;
 mod explain;
 mod files;
+mod fix;
 mod foreign;
 mod gate;
 mod gather;
@@ -61,6 +62,7 @@ enum Command {
     Prove(prove::ProveArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
+    Fix(fix::FixArgs),
     Gather(gather::GatherArgs),
     Reset(reset::ResetArgs),
     Bundle(bundle::BundleArgs),
@@ -91,6 +93,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Prove(args) => prove::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Fix(args) => fix::run(&args),
         Command::Gather(args) => gather::run(&args),
         Command::Reset(args) => reset::run(&args),
         Command::Bundle(args) => bundle::run(args),

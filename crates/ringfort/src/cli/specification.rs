@@ -45,7 +45,7 @@ pub fn known() -> Vec<Known> {
     known
 }
 
-/// Print the JSON Schema of cluster.yaml, for editors, or of what check writes
+/// Print the JSON Schema of cluster.yaml, for editors, or of what check and fix write
 #[derive(clap::Args)]
 pub struct SchemaArgs {
     /// Of what
@@ -59,6 +59,8 @@ enum SchemaOf {
     Cluster,
     /// What check --format json writes
     Check,
+    /// What fix --json writes
+    Fix,
 }
 
 /// Prints a JSON Schema.
@@ -66,6 +68,7 @@ pub fn schema(args: &SchemaArgs) -> Result<ExitCode, Fault> {
     let schema = match args.of {
         SchemaOf::Cluster => serde_json::to_value(ringfort_spec::schema()),
         SchemaOf::Check => serde_json::to_value(ringfort_check::report::schema()),
+        SchemaOf::Fix => serde_json::to_value(ringfort_check::fix::schema()),
     };
     let schema = schema.map_err(Fault::unable)?;
     let text = serde_json::to_string_pretty(&schema).map_err(Fault::unable)?;

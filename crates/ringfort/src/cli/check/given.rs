@@ -19,18 +19,18 @@ use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
 
 /// Waivers, and the file that they stand in.
-pub(super) struct Given {
+pub(in crate::cli) struct Given {
     pub(super) file: File,
-    pub(super) waivers: Waivers,
+    pub(in crate::cli) waivers: Waivers,
 }
 
 /// Gives the day, by the clock of the world.
-pub(super) fn today() -> Date {
+pub(in crate::cli) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Reads waivers.
-pub(super) fn waivers(path: &Path, today: Date) -> Result<Given, Fault> {
+pub(in crate::cli) fn waivers(path: &Path, today: Date) -> Result<Given, Fault> {
     let file = File::of(path).map_err(Fault::usage)?;
     let documents =
         manifest::read(&file.text).map_err(|error| Fault::usage(Unread::of(path, &error)))?;

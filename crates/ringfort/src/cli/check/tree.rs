@@ -18,35 +18,57 @@ use crate::cli::files::{self, Unread};
 use crate::cli::sources::{self, Built};
 
 /// All files that could be read as text, and what could not.
-pub(super) struct Tree {
-    pub(super) files: Vec<File>,
-    pub(super) unread: Vec<Unread>,
+pub(in crate::cli) struct Tree {
+    pub(in crate::cli) files: Vec<File>,
+    pub(in crate::cli) unread: Vec<Unread>,
 }
 
 /// A file.
-pub(super) struct File {
-    pub(super) name: Arc<str>,
-    pub(super) text: String,
-    path: PathBuf,
+pub(in crate::cli) struct File {
+    pub(in crate::cli) name: Arc<str>,
+    pub(in crate::cli) text: String,
+    pub(in crate::cli) path: PathBuf,
     /// Whether it was named itself, and not found below a directory.
     is_named: bool,
 }
 
 /// Outlines of all documents of each file; none of one that is no manifest.
-pub(super) struct Outlines(Vec<Vec<Outline>>);
+pub(in crate::cli) struct Outlines(Vec<Vec<Outline>>);
 
 impl Tree {
     /// Reads files, and all below directories. What cannot be read is kept, unless it was named itself.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
-        let mut tree = Self { files: Vec::new(), unread: Vec::new() };
-        let (mut named, mut built) = (Vec::new(), Vec::new());
+        let (mut named, mut built, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for path in paths {
             let is_named = !path.is_dir();
             let found = sources::find(path).map_err(Fault::usage)?;
             named.extend(found.files.into_iter().map(|path| (path, is_named)));
             built.extend(found.built);
-            tree.unread.extend(found.unread);
+            unread.extend(found.unread);
         }
+        let mut tree = Self::of(named, unread)?;
+        tree.files.extend(built.into_iter().map(|Built { name, text }| {
+            let path = PathBuf::from(&name);
+            File { name: name.into(), text, path, is_named: false }
+        }));
+        Ok(tree)
+    }
+
+    /// Reads the files that may be edited. What stands beside them and may not be is told.
+    pub(in crate::cli) fn written(paths: &[PathBuf]) -> Result<(Self, Vec<Unread>), Fault> {
+        let (mut named, mut left, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        for path in paths {
+            let is_named = !path.is_dir();
+            let found = sources::written(path).map_err(Fault::usage)?;
+            named.extend(found.files.into_iter().map(|path| (path, is_named)));
+            left.extend(found.left);
+            unread.extend(found.unread);
+        }
+        Ok((Self::of(named, unread)?, left))
+    }
+
+    fn of(named: Vec<(PathBuf, bool)>, unread: Vec<Unread>) -> Result<Self, Fault> {
+        let mut tree = Self { files: Vec::new(), unread };
         let texts = side_by_side(&named, |(path, _)| files::text(path));
         for ((path, is_named), text) in named.into_iter().zip(texts) {
             match text {
@@ -58,15 +80,11 @@ impl Tree {
                 Err(unread) => tree.unread.push(unread),
             }
         }
-        tree.files.extend(built.into_iter().map(|Built { name, text }| {
-            let path = PathBuf::from(&name);
-            File { name: name.into(), text, path, is_named: false }
-        }));
         Ok(tree)
     }
 
     /// Reads all documents, to keep of them what others may rest on.
-    pub(super) fn outlines(&mut self) -> Result<Outlines, Fault> {
+    pub(in crate::cli) fn outlines(&mut self) -> Result<Outlines, Fault> {
         let read = side_by_side(&self.files, |file| {
             let documents = manifest::read(&file.text)?;
             Ok(documents.into_iter().map(|it| outline(it.into_value())).collect())
@@ -87,7 +105,7 @@ impl Tree {
     }
 
     /// Gives all objects, of outlines.
-    pub(super) fn objects<'t>(
+    pub(in crate::cli) fn objects<'t>(
         &'t self,
         outlines: &'t Outlines,
         world: World,
@@ -116,7 +134,10 @@ pub(super) fn by_file(files: usize, of: &[usize]) -> Vec<Range<usize>> {
 
 /// Does the same with every item, as many at once as there are processors, and gives what came of it in
 /// the order of the items.
-pub(super) fn side_by_side<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+pub(in crate::cli) fn side_by_side<I: Sync, T: Send>(
+    items: &[I],
+    work: impl Fn(&I) -> T + Sync,
+) -> Vec<T> {
     let most = thread::available_parallelism().map_or(1, usize::from);
     let workers = most.min(items.len().div_ceil(FEW)).max(1);
     let next = AtomicUsize::new(0);

@@ -87,8 +87,21 @@ impl Kustomization {
 
     /// Gives all that it names and that is here, as whole paths.
     pub(super) fn names(&self) -> Vec<PathBuf> {
-        let all = self.resources().chain(self.others()).filter(|it| !it.contains('\n'));
-        all.filter_map(|it| self.directory.join(it).canonicalize().ok()).collect()
+        self.listed().chain(self.read_besides()).collect()
+    }
+
+    /// Gives what it lists as resources and that is here, as whole paths.
+    pub(super) fn listed(&self) -> impl Iterator<Item = PathBuf> {
+        self.resources().filter_map(|it| self.whole(it))
+    }
+
+    /// Gives what it reads as a part of others and that is here, as whole paths.
+    pub(super) fn read_besides(&self) -> impl Iterator<Item = PathBuf> {
+        self.others().filter_map(|it| self.whole(it))
+    }
+
+    fn whole(&self, name: &str) -> Option<PathBuf> {
+        (!name.contains('\n')).then(|| self.directory.join(name).canonicalize().ok())?
     }
 
     fn resources(&self) -> impl Iterator<Item = &str> {

@@ -6,6 +6,7 @@
 
 mod kustomization;
 mod tool;
+mod written;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Unread};
 use kustomization::{Closure, Kustomization};
 use tool::Tools;
+pub use written::written;
 
 /// What paths lead to.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::tool::Tools;
-use super::{Sources, find_with};
+use super::{Sources, Unread, find_with, written};
 
 /// A tree of files, and a directory of programs. One at a time: a program that another test is just starting
 /// beside may hold a script open, and it would be busy.
@@ -176,4 +176,61 @@ fn a_program_that_does_not_end_is_ended() {
         Tools { path: Some(room.0.path().join("bin").into()), patience: Duration::from_millis(50) };
     let why = tools.helm(&room.0.path().join("tree")).unwrap_err();
     assert!(why.contains("took longer"), "{why}");
+}
+
+/// What is edited, by names within the tree, and what is left alone.
+fn edited(room: &Room, path: &str) -> Result<(Vec<String>, Vec<String>, usize), String> {
+    let tree = room.0.path().canonicalize().unwrap().join("tree");
+    let path = if path.is_empty() { tree.clone() } else { tree.join(path) };
+    let found = written(&path).map_err(|unread| unread.why)?;
+    let short = |it: &Path| it.strip_prefix(&tree).unwrap().display().to_string();
+    let left = |it: &Unread| short(Path::new(&it.name));
+    let files = found.files.iter().map(|it| short(it)).collect();
+    Ok((files, found.left.iter().map(left).collect(), found.unread.len()))
+}
+
+#[test]
+fn a_patch_that_looks_like_a_workload_is_never_edited() {
+    let room = Room::of(&[
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", POD),
+        (
+            "prod/kustomization.yaml",
+            "resources: [../base, own.yaml]\npatches: [{path: patches/web.yaml}]\n",
+        ),
+        ("prod/own.yaml", POD),
+        ("prod/patches/web.yaml", POD),
+        ("prod/patches/nobody.yaml", POD),
+    ]);
+    let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let own = names(&["base/web.yaml", "prod/own.yaml", "prod/patches/nobody.yaml"]);
+    let patch = names(&["prod/patches/web.yaml"]);
+    assert_eq!(edited(&room, ""), Ok((own, patch.clone(), 0)));
+    // The kustomization stands above what is named.
+    let below = names(&["prod/patches/nobody.yaml"]);
+    assert_eq!(edited(&room, "prod/patches"), Ok((below, patch, 0)));
+    assert!(
+        edited(&room, "prod/patches/web.yaml").is_err_and(|why| why.contains("a part of others"))
+    );
+    assert!(edited(&room, "prod/kustomization.yaml").is_err_and(|why| why.contains("no object")));
+}
+
+#[test]
+fn nothing_is_edited_that_may_be_a_patch_or_a_template() {
+    let room = Room::of(&[
+        ("a/kustomization.yaml", "patches: ["),
+        ("a/patch.yaml", POD),
+        (
+            "b/kustomization.yaml",
+            "generators: [make.yaml]\nconfigMapGenerator: [{files: [x=data.yaml]}]\n",
+        ),
+        ("b/make.yaml", POD),
+        ("b/data.yaml", POD),
+        ("c/Chart.yaml", "name: c\n"),
+        ("c/templates/a.yaml", POD),
+    ]);
+    let left = vec!["b/data.yaml".to_owned(), "b/make.yaml".to_owned()];
+    assert_eq!(edited(&room, ""), Ok((vec![], left, 2)));
+    assert!(edited(&room, "a/patch.yaml").is_err_and(|why| why.contains("cannot be read")));
+    assert!(edited(&room, "c/templates/a.yaml").is_err_and(|why| why.contains("not edited")));
 }
