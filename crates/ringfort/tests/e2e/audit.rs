@@ -25,13 +25,8 @@ pub fn kept(cluster: &Cluster) {
     }
     // Away while the log is rotated twice; the server begins a new file when it starts.
     cluster.on(machine, "systemctl stop ringfort-collect");
-    for day in [1, 2] {
-        cluster.on(
-            machine,
-            &format!(
-                "mv {LOGS}/audit.log {LOGS}/audit-2026-01-0{day}T00-00-00.000.log; {RESTARTED}"
-            ),
-        );
+    for _ in 0..2 {
+        cluster.on(machine, &format!("mv {LOGS}/audit.log {LOGS}/{ROTATED}; {RESTARTED}"));
         busy(cluster, machine);
     }
     cluster.on(machine, "systemctl start ringfort-collect");
@@ -96,7 +91,9 @@ fn began(cluster: &Cluster, machine: &str) {
     }
 }
 
-const KILL: &str = "systemctl kill --signal=KILL ringfort-collect";
+const KILL: &str = "systemctl kill --signal=KILL ringfort-collect || true";
+/// What the server calls a file that it has rotated. One of another time it might take away for its age.
+const ROTATED: &str = "audit-$(date -u +%Y-%m-%dT%H-%M-%S.000).log";
 /// Has kubelet start a control plane's API server anew, and waits until it listens.
 const RESTARTED: &str = "pkill -KILL -x kube-apiserver; sleep 1; \
                          until ss -Hltn sport = 6443 | grep -q .; do sleep 1; done";
