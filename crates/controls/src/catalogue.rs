@@ -44,6 +44,7 @@ pub static CATALOGUE: &[&Control] = &[
     &access::system_namespaces::CONTROL,
     &access::system_roles::CONTROL,
     &access::waived_namespaces::CONTROL,
+    &audit::events_are_kept::CONTROL,
     &audit::policy_is_set::CONTROL,
     &workload::default_account::CONTROL,
     &workload::no_service_links::CONTROL,

@@ -24,6 +24,10 @@ pub const ADMISSION_CONFIG: &str = "/etc/kubernetes/admission/config";
 pub const AUDIT: &str = "/etc/kubernetes/audit";
 /// The API servers' logs.
 pub const LOGS: &str = "/var/log/kubernetes";
+/// An API server's audit log.
+pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
+/// Where what an API server logged is kept.
+pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
 /// The API servers' encryption configuration: the one secret that travels.
 pub const ENCRYPTION: &str = "/etc/kubernetes/encryption/config.yaml";
 /// etcd's keys, where its own user can read them.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use ringfort_host::{Host, quote};
-use ringfort_model::act::{CertFile, FileSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen};
+use ringfort_model::act::{
+    CertFile, FileSeen, KeptSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen,
+};
 
 /// Runs a command and gives what it wrote.
 pub(crate) async fn run(host: &Host, command: &str) -> Result<Vec<u8>, String> {
@@ -139,6 +141,13 @@ fn profile(block: &str) -> Option<String> {
 pub(crate) async fn listeners(host: &Host, program: &str) -> Result<Vec<ListenerSeen>, String> {
     let said = run(host, &format!("exec {program} node listeners")).await?;
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node listeners: {e}"))
+}
+
+/// Looks at what is kept of a server's log.
+pub(crate) async fn kept(host: &Host, program: &str, holding: &str) -> Result<KeptSeen, String> {
+    let command = format!("exec {program} node kept --holding={}", quote(holding));
+    let said = run(host, &command).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node kept: {e}"))
 }
 
 /// Reads programs byte by byte.

@@ -169,6 +169,9 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Programs { node, names, paths } => {
             machine::programs(host(node)?, site.program, names, paths).await.map(Seen::Programs)
         }
+        Act::Kept { server, holding } => {
+            machine::kept(host(server)?, site.program, holding).await.map(Seen::Kept)
+        }
         Act::Enforced { node } => {
             machine::enforced(host(node)?, site.program).await.map(Seen::Values)
         }

@@ -44,7 +44,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.mount(api, paths::AUDIT, Mount::Reads);
         at.mount(api, paths::LOGS, Mount::Writes);
         at.flag(api, "--audit-policy-file", &policy);
-        at.flag(api, "--audit-log-path", format!("{}/audit.log", paths::LOGS));
+        at.flag(api, "--audit-log-path", paths::AUDIT_LOG);
         at.flag(api, "--audit-log-maxage", spec.audit.max_age_days);
         at.flag(api, "--audit-log-maxbackup", spec.audit.max_backups);
         at.flag(api, "--audit-log-maxsize", spec.audit.max_size_megabytes);

@@ -13,8 +13,8 @@ use crate::net::Cidr;
 pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
-    CertFile, Counted, FileSeen, Heard, KeyFile, ListenerSeen, Load, ProcessSeen, ProgramSeen,
-    Protocol, Scanned, Seen, TokenSeen, Writes,
+    CertFile, Counted, EventSeen, FileSeen, Heard, KeptSeen, KeyFile, ListenerSeen, Load,
+    ProcessSeen, ProgramSeen, Protocol, Scanned, Seen, TokenSeen, Writes,
 };
 
 /// What a proof wants next.
@@ -49,6 +49,14 @@ pub enum Act {
     /// Reads the lines of a server's audit log that hold a text.
     ReadAudit {
         /// Which control plane's log.
+        server: NodeName,
+        /// The text.
+        holding: String,
+    },
+    /// Looks at what a control plane keeps of its server's log: what of requests that hold a text stands there, what
+    /// was found in them, and whether all of it is as it was written.
+    Kept {
+        /// Which control plane.
         server: NodeName,
         /// The text.
         holding: String,
@@ -210,6 +218,7 @@ impl Act {
             Self::Ask { server: node, .. }
             | Self::ReadSealed { member: node, .. }
             | Self::ReadAudit { server: node, .. }
+            | Self::Kept { server: node, .. }
             | Self::Rehearse { stop: node, .. }
             | Self::Listen { node, .. }
             | Self::Hear { node }

@@ -1,6 +1,6 @@
 //! What came of an act.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,8 @@ pub enum Seen {
     Keys(Vec<KeyFile>),
     /// Certificates.
     Certificates(Vec<CertFile>),
+    /// What is kept of what a server logs.
+    Kept(KeptSeen),
     /// It could not be tried.
     Failed {
         /// Why.
@@ -244,4 +246,36 @@ pub struct CertFile {
     pub path: String,
     /// What it says; nothing if it could not be read.
     pub certificate: Option<CertSeen>,
+}
+
+/// What a machine keeps of what its API server logs, as far as it is about certain requests.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KeptSeen {
+    /// The public key that signs what is kept, in hexadecimal; empty where nothing is kept.
+    pub key: String,
+    /// The requests that stand in the server's log.
+    pub logged: BTreeSet<EventSeen>,
+    /// The requests that are kept.
+    pub kept: BTreeSet<EventSeen>,
+    /// The detections that found something in them.
+    pub findings: BTreeSet<String>,
+    /// Sealed segments that were verified whole.
+    pub segments: u64,
+    /// Entries that were verified.
+    pub entries: u64,
+    /// Older segments of which only checkpoint and length were looked at.
+    pub unread: u64,
+    /// What of all that is kept is not as it was written.
+    pub wrong: Vec<String>,
+}
+
+/// A request as an API server wrote it down.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct EventSeen {
+    /// Its `auditID`.
+    pub id: String,
+    /// What was done,
+    pub verb: String,
+    /// to what, with the part of the object behind a slash.
+    pub resource: String,
 }

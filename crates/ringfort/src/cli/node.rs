@@ -44,6 +44,18 @@ enum Command {
     },
     /// Look for certificates where a cluster's files lie, and tell whom they speak for.
     Certificates,
+    /// Tell what is kept of requests that hold a text, what was found in them, and whether the store is whole.
+    Kept {
+        /// The text.
+        #[arg(long, value_name = "TEXT")]
+        holding: String,
+        /// Where it is kept.
+        #[arg(long, value_name = "DIR", default_value = ringfort_controls::paths::AUDIT_STORE)]
+        store: PathBuf,
+        /// The log that it is kept of.
+        #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::AUDIT_LOG)]
+        log: PathBuf,
+    },
     /// Take the facts of this machine, as `ringfort gather` does.
     Gather,
     /// Pass connections on to an API server that is ready.
@@ -116,6 +128,7 @@ impl NodeArgs {
             | Command::Listeners
             | Command::Programs { .. }
             | Command::Certificates
+            | Command::Kept { .. }
             | Command::Gather
             | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
@@ -151,6 +164,12 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         Command::Certificates => {
             let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Kept { holding, store, log } => {
+            let now = jiff::Timestamp::now();
+            let seen =
+                ringfort_store::os::held(&store, &log, &holding, now).map_err(Fault::blind)?;
+            println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }
         Command::Gather => {
             let facts = gather::take(&root);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, Share, addons, check, faults, guards, keys, network, proofs, published,
+    Case, MACHINES, Share, addons, audit, check, faults, guards, keys, network, proofs, published,
     rotation, traffic, trouble,
 };
 
@@ -47,6 +47,7 @@ pub const ALL: &[Case] = &[
     longer("a_slow_server_is_waited_for", proofs::slow),
     longer("a_worker_that_dies_meanwhile_is_unknown", proofs::dying),
     usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
+    usual("what_is_logged_is_kept_whatever_becomes_of_the_collector", audit::kept),
     usual("deleted_objects_are_put_back", deleted_objects),
     usual("a_lost_keyring_is_refused", lost_keyring),
     usual("a_different_keyring_is_refused", trouble::different_keyring),

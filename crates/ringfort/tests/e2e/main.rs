@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
 mod addons;
+mod audit;
 mod cases;
 mod check;
 mod cluster;

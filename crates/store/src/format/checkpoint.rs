@@ -53,7 +53,20 @@ pub struct Removal {
     pub at: i64,
 }
 
-/// The version of both.
+/// A statement of how far entries were kept, written down now and then beside them: groups that were cut off the end
+/// are told by it from a write that did not end.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Mark {
+    /// Of this form.
+    pub version: u32,
+    /// The segment that was written to.
+    pub segment: u64,
+    /// The number of the last entry that was durable.
+    pub last: u64,
+}
+
+/// The version of all of them.
 pub const VERSION: u32 = 1;
 
 /// Something that can be signed; its word keeps one kind from passing for another.
@@ -64,6 +77,10 @@ pub trait Statement: for<'de> Deserialize<'de> + Serialize {
 
 impl Statement for Checkpoint {
     const WORD: &'static str = "ringfort audit checkpoint v1\n";
+}
+
+impl Statement for Mark {
+    const WORD: &'static str = "ringfort audit mark v1\n";
 }
 
 impl Statement for Removal {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ringfort_pki::Ed25519Public;
 use serde::Serialize;
 
-use super::checkpoint::{Checkpoint, Removal, Signed, hex};
+use super::checkpoint::{Checkpoint, Mark, Removal, Signed, hex};
 use super::entry::{self, Hash};
 use super::open::{self, Group, Rest, Start};
 use super::sealed::{Block, Table, unpacked};
@@ -42,6 +42,12 @@ pub enum Wrong {
     /// Of the segment that is written to.
     #[error("its groups are not those that were acknowledged")]
     Damaged,
+    /// The end of what was durable is not there.
+    #[error("entries that were kept were cut off its end")]
+    Cut,
+    /// The statement about how far entries were kept.
+    #[error("the mark of how far it was kept is not one of this store")]
+    Mark,
     /// The statement about what was removed.
     #[error("the statement of what was removed is not one of this store")]
     Removal,
@@ -75,6 +81,9 @@ pub struct Interval {
 pub struct Report {
     /// Sealed segments that were looked at whole.
     pub segments: u64,
+    /// Sealed segments of which only checkpoint and length were looked at.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unread: u64,
     /// Entries in them.
     pub entries: u64,
     /// Entries in the segment that is written to.
@@ -91,6 +100,22 @@ pub struct Report {
     pub wrong: Vec<Interval>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The file of a sealed segment, as far as it was read.
+#[derive(Clone, Copy, Debug)]
+pub enum File<'f> {
+    /// It is not there.
+    Gone,
+    /// All of it.
+    Whole(&'f [u8]),
+    /// How long it is: there is more than is read at once.
+    Long(u64),
+}
+
 /// Looks at a log, segment after segment.
 pub struct Verifier {
     key: Ed25519Public,
@@ -98,6 +123,9 @@ pub struct Verifier {
     /// Number, digest, and the chain behind the checkpoint before.
     last: Option<(Checkpoint, String)>,
     digests: BTreeMap<u64, String>,
+    mark: Option<Mark>,
+    /// The number of the last entry that was looked at.
+    reached: u64,
     report: Report,
 }
 
@@ -109,11 +137,20 @@ impl Verifier {
         if removal.is_some() && removed.is_none() {
             report.wrong.push(interval(0, Wrong::Removal));
         }
-        Self { key, removed, last: None, digests: BTreeMap::new(), report }
+        let digests = BTreeMap::new();
+        Self { key, removed, last: None, digests, mark: None, reached: 0, report }
+    }
+
+    /// Says how far entries were kept at least, by a mark that was read before all else.
+    pub fn mark(&mut self, mark: &[u8]) {
+        self.mark = Signed::read(mark).and_then(|signed| signed.verified(&self.key));
+        if self.mark.is_none() {
+            self.wrong(0, Wrong::Mark);
+        }
     }
 
     /// Looks at the next sealed segment: its checkpoint and its file, as far as they are there.
-    pub fn sealed(&mut self, number: u64, checkpoint: Option<&[u8]>, file: Option<&[u8]>) {
+    pub fn sealed(&mut self, number: u64, checkpoint: Option<&[u8]>, file: File<'_>) {
         let Some(signed) = checkpoint.map(Signed::read) else {
             return self.wrong(number, Wrong::NoCheckpoint);
         };
@@ -130,13 +167,15 @@ impl Verifier {
         }
         let is_removed = self.removed.as_ref().is_some_and(|removed| number <= removed.through);
         match file {
-            Some(file) => self.file(&checkpoint, file),
-            None if is_removed => {
+            File::Whole(file) => self.file(&checkpoint, file),
+            File::Long(bytes) if bytes == checkpoint.bytes => self.report.unread += 1,
+            File::Long(_) => self.wrong_of(&checkpoint, Wrong::Shortened),
+            File::Gone if is_removed => {
                 self.report.removed += 1;
                 self.report.removed_entries +=
                     (checkpoint.last + 1).saturating_sub(checkpoint.first);
             }
-            None => self.wrong_of(&checkpoint, Wrong::Gone),
+            File::Gone => self.wrong_of(&checkpoint, Wrong::Gone),
         }
         if let Some(removed) = self.removed.as_ref().filter(|removed| removed.through == number)
             && removed.checkpoint != digest
@@ -144,6 +183,7 @@ impl Verifier {
             self.wrong_of(&checkpoint, Wrong::Removal);
         }
         self.digests.insert(number, digest.clone());
+        self.reached = checkpoint.last;
         self.last = Some((checkpoint, digest));
     }
 
@@ -202,6 +242,8 @@ impl Verifier {
         let Some(start) = start.filter(|start| {
             start.segment == number && (start.first, hex(&start.before)) == expected
         }) else {
+            // How far it goes is not known then.
+            self.reached = u64::MAX;
             return self.wrong(number, Wrong::Broken);
         };
         let (mut head, mut next, mut wrong) = (start.before, start.first, None);
@@ -230,6 +272,7 @@ impl Verifier {
                 }
             }
         }
+        self.reached = next.saturating_sub(1);
         if let Some(first) = wrong {
             let entries = Some((first, next.saturating_sub(1).max(first)));
             let times = None;
@@ -259,6 +302,11 @@ impl Verifier {
         let last = self.digests.keys().next_back().copied().unwrap_or(0);
         if self.removed.as_ref().is_some_and(|removed| removed.through > last) {
             self.wrong(last + 1, Wrong::NoCheckpoint);
+        }
+        if let Some(mark) = self.mark.take().filter(|mark| mark.last > self.reached) {
+            let entries = Some((self.reached + 1, mark.last));
+            let cut = Interval { entries, ..interval(mark.segment, Wrong::Cut) };
+            self.report.wrong.push(cut);
         }
         self.report
     }

@@ -9,7 +9,8 @@ use ringfort_model::secret::Secret;
 use ringfort_pki::{Ed25519Key, Ed25519Public};
 use rustix::fs::{FlockOperation, flock};
 
-use super::disk::Directory;
+use super::disk::{Directory, Disk as _};
+use super::store::{MARK, REMOVAL};
 use crate::format::checkpoint::{hex, unhex};
 
 /// Why a directory cannot be had.
@@ -26,6 +27,11 @@ pub enum ClaimError {
         "the key of the store is none: collect into a new directory, and keep this one to look into"
     )]
     Key,
+    /// What was kept is there, and the key that signed it is not.
+    #[error(
+        "the key of the store is gone, and what it signed is there: put the key back, or collect into a new directory and keep this one to look into"
+    )]
+    NoKey,
 }
 
 /// A directory that nobody else writes to while this is held.
@@ -54,6 +60,10 @@ pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
     let document = match fs::read_to_string(store.join(KEY)) {
         Ok(text) => Secret::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Another key would make all that is there a stranger's.
+            if directory.names()?.iter().any(|name| is_kept(name)) {
+                return Err(ClaimError::NoKey);
+            }
             let made = Ed25519Key::make().and_then(|key| key.pem()).map_err(io::Error::other)?;
             write(store, KEY, made.expose().as_bytes())?;
             made
@@ -63,6 +73,13 @@ pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
     let key = Ed25519Key::read(document.expose()).map_err(|_| ClaimError::Key)?;
     write(store, PUBLIC, format!("{}\n", hex(&key.public().0)).as_bytes())?;
     Ok(Claim { directory, key, lock })
+}
+
+/// Whether a file is one that is there only after the key was.
+fn is_kept(name: &str) -> bool {
+    let kind = name.split_once('.').map_or(name, |(_, kind)| kind);
+    matches!(kind, "open" | "seg" | "checkpoint" | "damaged" | "pub")
+        || [MARK, REMOVAL].contains(&name)
 }
 
 /// Writes a file that only its owner reads: it has its name when it is durable.

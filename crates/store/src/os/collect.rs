@@ -65,6 +65,9 @@ pub struct Counts {
     pub findings: u64,
     /// Bytes of a write that did not end, before this run.
     pub torn: u64,
+    /// Entries that were durable and were cut off the end before this run. What of them the log still has is read
+    /// again.
+    pub cut: u64,
     /// Whether what was written before this run was damaged.
     pub damaged: bool,
 }
@@ -91,6 +94,10 @@ pub struct Collector<D> {
     cursors: BTreeMap<String, Cursor>,
     /// What was read and is not kept yet.
     batch: Vec<Waiting>,
+    /// How many bytes that is.
+    waiting: usize,
+    /// What was found, and is not written down yet.
+    noted: Vec<u8>,
 }
 
 struct Waiting {
@@ -117,20 +124,28 @@ impl<D: Disk> Collector<D> {
             said => serde_json::from_slice(said).map_err(|_| CollectError::Cursor)?,
         };
         let tail = Tail::new(&settings.log, cursors.get(&settings.source).cloned());
-        let counts = Counts { torn: found.torn, damaged: found.is_damaged, ..Counts::default() };
+        let (torn, cut, damaged) = (found.torn, found.cut, found.is_damaged);
+        let counts = Counts { torn, cut, damaged, ..Counts::default() };
         let mut recent = Recent::default();
         for key in found.keys {
             recent.is_new(key);
         }
+        let mut engine = Engine::new(detections);
+        recall(&store, &mut engine, seconds).map_err(|source| {
+            let name = "a sealed segment".to_owned();
+            StoreError::File { name, source }
+        })?;
         Ok(Self {
             store,
             tail,
             source: settings.source.clone(),
-            engine: Engine::new(detections),
+            engine,
             recent,
             counts,
             cursors,
             batch: Vec::new(),
+            waiting: 0,
+            noted: Vec::new(),
         })
     }
 
@@ -144,17 +159,31 @@ impl<D: Disk> Collector<D> {
         &self.store
     }
 
+    /// Whether as much waits to be kept as may.
+    pub fn is_full(&self) -> bool {
+        self.waiting >= MOST_WAITING
+    }
+
     /// Reads a piece of the log, tells what is found in it, and holds it until it is kept. Says whether there was
-    /// any. Nothing more is read while something waits.
+    /// any. Nothing more is read while as much waits as may.
     ///
     /// # Errors
     /// The log cannot be read.
     pub fn read(&mut self, now: i64, tell: &mut dyn FnMut(Told)) -> Result<bool, CollectError> {
-        if !self.batch.is_empty() {
+        if self.is_full() {
             return Ok(true);
         }
         let (counts, recent, batch) = (&mut self.counts, &mut self.recent, &mut self.batch);
+        let waiting = &mut self.waiting;
         let (engine, source) = (&mut self.engine, self.source.as_str());
+        let noted = &mut self.noted;
+        let mut tell = |told: Told| {
+            if let Told::Finding(finding) = &told {
+                serde_json::to_writer(&mut *noted, finding).expect("a finding is plain data");
+                noted.push(b'\n');
+            }
+            tell(told);
+        };
         let is_more = self.tail.look(&mut |line| {
             let (text, is_cut) = match line {
                 Line::Whole(text) => (text, false),
@@ -171,9 +200,10 @@ impl<D: Disk> Collector<D> {
                 counts.duplicates += 1;
                 return;
             }
-            let (time, kind) = judge(text, now, engine, counts, tell);
+            let (time, kind) = judge(text, now, engine, counts, &mut tell);
             let kind = if is_cut { Kind::Unreadable } else { kind };
             counts.unreadable += u64::from(kind == Kind::Unreadable);
+            *waiting += text.len();
             batch.push(Waiting { time, kind, text: text.to_vec() });
         });
         is_more.map_err(CollectError::Log)
@@ -184,6 +214,11 @@ impl<D: Disk> Collector<D> {
     /// # Errors
     /// Nothing of it is kept, and it still waits.
     pub fn keep(&mut self, seconds: i64, tell: &mut dyn FnMut(Told)) -> Result<(), AppendError> {
+        // Before the events: those that are kept are not judged again.
+        if !self.noted.is_empty() {
+            self.store.note(&self.noted)?;
+            self.noted.clear();
+        }
         if let Some(cursor) = self.tail.cursor()
             && (!self.batch.is_empty() || self.cursors.get(&self.source) != Some(cursor))
         {
@@ -207,12 +242,41 @@ impl<D: Disk> Collector<D> {
             }
             self.counts.kept += entries.len() as u64;
             self.batch.clear();
+            self.waiting = 0;
         }
         if let Some(sealed) = self.store.tend(seconds)? {
             tell(Told::Sealed(sealed));
         }
         Ok(())
     }
+
+    /// Writes down how far it came, before it ends.
+    ///
+    /// # Errors
+    /// It cannot be written; nothing is lost by it.
+    pub fn end(&mut self, seconds: i64) -> Result<(), AppendError> {
+        self.store.mark(seconds)
+    }
+}
+
+/// So much is held at most before it is kept, and a piece of the log more.
+const MOST_WAITING: usize = 4 << 20;
+/// What was kept within this many seconds is judged once more at the start, since detections count and compare with
+/// what was before,
+const RECALLED_SECONDS: i64 = 86_400;
+/// as far as it is no longer than this, packed: half a million events, for which a second or two goes.
+const RECALLED_BYTES: u64 = 32 << 20;
+
+fn recall<D: Disk>(store: &Store<D>, engine: &mut Engine, seconds: i64) -> io::Result<()> {
+    let mut told_before = Vec::new();
+    store.replay(seconds - RECALLED_SECONDS, RECALLED_BYTES, &mut |entry| {
+        each(entry.text, &mut |found| {
+            if let Found::Event(event) = found {
+                let _ = engine.judge(event, &mut told_before);
+                told_before.clear();
+            }
+        });
+    })
 }
 
 /// Judges a line. Gives its time and whether it can be read.

@@ -1,4 +1,4 @@
-//! Looks at a store that others may be writing to: verifies, searches, follows.
+//! Looks at a store that others may be writing to: verifies and searches.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use ringfort_audit::event::Event;
 use ringfort_pki::Ed25519Public;
 
-use super::store::{REMOVAL, name, numbers};
+use super::store::{MARK, REMOVAL, name, numbers};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, entries};
 use crate::format::index;
-use crate::format::open::{Group, START_BYTES, groups};
+use crate::format::open::{START_BYTES, groups};
 use crate::format::query::Query;
 use crate::format::sealed::{Block, END_BYTES, Table, end};
-use crate::format::verify::{Report, Verifier, Wrong};
+use crate::format::verify::{File as Sealed, Report, Verifier, Wrong};
 
 /// Why something of a store could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +25,12 @@ pub struct LookError {
     source: io::Error,
 }
 
-fn of(path: &Path) -> impl FnOnce(io::Error) -> LookError {
+pub(super) fn of(path: &Path) -> impl FnOnce(io::Error) -> LookError {
     let path = path.to_owned();
     move |source| LookError { path, source }
 }
 
-fn names(store: &Path) -> Result<Vec<String>, LookError> {
+pub(super) fn names(store: &Path) -> Result<Vec<String>, LookError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(store).map_err(of(store))? {
         names.extend(entry.map_err(of(store))?.file_name().into_string());
@@ -39,7 +39,7 @@ fn names(store: &Path) -> Result<Vec<String>, LookError> {
 }
 
 /// Reads a file; nothing where none is.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, LookError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, LookError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -56,19 +56,44 @@ pub fn verify(
     key: Ed25519Public,
     witnesses: &[(Signed, Ed25519Public)],
 ) -> Result<Report, LookError> {
+    verify_newest(store, key, witnesses, u64::MAX)
+}
+
+/// Looks so far as sealed segments, the newest first, are no longer together. Of those before them the checkpoints
+/// are looked at, and how long they are.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn verify_newest(
+    store: &Path,
+    key: Ed25519Public,
+    witnesses: &[(Signed, Ed25519Public)],
+    most_bytes: u64,
+) -> Result<Report, LookError> {
+    // Before all else: what is written meanwhile stands behind it.
+    let mark = read(&store.join(MARK))?;
     let names = names(store)?;
     let removal = read(&store.join(REMOVAL))?;
     let mut verifier = Verifier::new(key, removal.as_deref());
+    if let Some(mark) = &mark {
+        verifier.mark(mark);
+    }
     let (checkpoints, files) = (numbers(&names, "checkpoint"), numbers(&names, "seg"));
     let opens = numbers(&names, "open");
     // A segment may be on its way to being sealed: its file is there, and its checkpoint not yet.
     let last = checkpoints.last().copied().unwrap_or(0);
     let beyond = files.iter().copied().filter(|file| !opens.contains(file)).max().unwrap_or(0);
     let before_open = opens.last().map_or(0, |open| open - 1);
+    let from = newest(store, &files, most_bytes)?;
     for number in 1..=last.max(beyond).max(before_open) {
         let checkpoint = read(&store.join(name(number, "checkpoint")))?;
-        let file = read(&store.join(name(number, "seg")))?;
-        verifier.sealed(number, checkpoint.as_deref(), file.as_deref());
+        let path = store.join(name(number, "seg"));
+        let file = if number >= from { read(&path)? } else { None };
+        let seen = match &file {
+            Some(bytes) => Sealed::Whole(bytes),
+            None => length(&path)?.map_or(Sealed::Gone, Sealed::Long),
+        };
+        verifier.sealed(number, checkpoint.as_deref(), seen);
     }
     for number in opens.into_iter().filter(|number| *number > last) {
         if let Some(file) = read(&store.join(name(number, "open")))? {
@@ -82,6 +107,28 @@ pub fn verify(
         verifier.wrong(number, Wrong::Damaged);
     }
     Ok(verifier.end())
+}
+
+/// Gives the first of the newest segments that are no longer together than this.
+fn newest(store: &Path, segments: &[u64], most_bytes: u64) -> Result<u64, LookError> {
+    let (mut all, mut from) = (0_u64, u64::MAX);
+    for number in segments.iter().rev() {
+        all = all.saturating_add(length(&store.join(name(*number, "seg")))?.unwrap_or(0));
+        if all > most_bytes {
+            return Ok(from);
+        }
+        from = *number;
+    }
+    Ok(0)
+}
+
+/// Gives how long a file is; nothing where none is.
+fn length(path: &Path) -> Result<Option<u64>, LookError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(of(path)(error)),
+    }
 }
 
 /// What a search looked at.
@@ -105,7 +152,7 @@ pub type Visit<'v> = dyn FnMut(&Entry<'_>, &Event<'_>) -> bool + 'v;
 pub fn search(store: &Path, query: &Query, visit: &mut Visit<'_>) -> Result<Searched, LookError> {
     let names = names(store)?;
     let mut searched = Searched::default();
-    let sealed = numbers(&names, "seg");
+    let sealed = sealed(&names);
     let mut is_going = true;
     for number in &sealed {
         let path = store.join(name(*number, "seg"));
@@ -132,6 +179,15 @@ pub fn search(store: &Path, query: &Query, visit: &mut Visit<'_>) -> Result<Sear
         });
     }
     Ok(searched)
+}
+
+/// Gives the segments that are sealed: a file whose checkpoint is not there was left by a run that ended meanwhile, and
+/// what it was made of may have grown since.
+pub(super) fn sealed(names: &[String]) -> Vec<u64> {
+    let last = numbers(names, "checkpoint").pop().unwrap_or(0);
+    let mut sealed = numbers(names, "seg");
+    sealed.retain(|segment| *segment <= last);
+    sealed
 }
 
 /// Visits what is wanted of a block. Nothing comes of one that cannot be read.
@@ -215,99 +271,4 @@ fn wanted(file: &File, table: &Table, query: &Query) -> io::Result<Option<Vec<Bl
         wanted.retain(|at| blocks.binary_search(at).is_ok());
     }
     Ok(Some(wanted.into_iter().map(|at| table.blocks[at as usize]).collect()))
-}
-
-/// Follows what is kept, from the segment on that is written to.
-#[derive(Debug)]
-pub struct Follower {
-    store: PathBuf,
-    /// The segment that is read, and up to where.
-    segment: u64,
-    at: u64,
-    /// The number of the entry that is visited next.
-    next: u64,
-    unread: u64,
-}
-
-impl Follower {
-    /// Follows a store.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn new(store: &Path) -> Result<Self, LookError> {
-        let segment = numbers(&names(store)?, "open").pop().unwrap_or(1);
-        Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next: 0, unread: 0 })
-    }
-
-    /// Says how many pieces of the store could not be read and were not visited.
-    pub fn unread(&self) -> u64 {
-        self.unread
-    }
-
-    /// Visits what was kept since the last look. Gives how many entries that were.
-    ///
-    /// # Errors
-    /// A file cannot be read.
-    pub fn look(&mut self, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, LookError> {
-        let mut count = 0;
-        loop {
-            let open = self.store.join(name(self.segment, "open"));
-            if let Some(bytes) = read_from(&open, self.at).map_err(of(&open))? {
-                return Ok(count + self.groups(&bytes, visit));
-            }
-            // It was sealed, or is not there yet.
-            let sealed = self.store.join(name(self.segment, "seg"));
-            let Some(file) = read(&sealed)? else { return Ok(count) };
-            let table = Table::of(&file);
-            self.unread += u64::from(table.is_none());
-            for block in table.iter().flat_map(|table| &table.blocks) {
-                let unpacked = crate::format::sealed::unpacked(&file, block);
-                count += self.visit(block.first, unpacked.as_deref(), visit);
-            }
-            (self.segment, self.at) = (self.segment + 1, START_BYTES as u64);
-        }
-    }
-
-    fn groups(&mut self, bytes: &[u8], visit: &mut dyn FnMut(&Entry<'_>)) -> u64 {
-        let (mut count, mut read) = (0, 0);
-        groups(bytes, 0, &mut |group: Group| {
-            read += group.bytes().len() as u64;
-            count += self.visit(group.first, group.block().as_deref(), visit);
-        });
-        self.at += read;
-        count
-    }
-
-    fn visit(
-        &mut self,
-        first: u64,
-        block: Option<&[u8]>,
-        visit: &mut dyn FnMut(&Entry<'_>),
-    ) -> u64 {
-        let mut count = 0;
-        let Some(entries) = block.and_then(entries) else {
-            self.unread += 1;
-            return 0;
-        };
-        for (entry, number) in entries.iter().zip(first..) {
-            if number >= self.next {
-                visit(entry);
-                self.next = number + 1;
-                count += 1;
-            }
-        }
-        count
-    }
-}
-
-/// Reads a file from a place on; nothing where it is not there.
-fn read_from(path: &Path, at: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut bytes = vec![0; file.metadata()?.len().saturating_sub(at) as usize];
-    let read = file.read_at(&mut bytes, at)?;
-    bytes.truncate(read);
-    Ok(Some(bytes))
 }

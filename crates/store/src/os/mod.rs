@@ -3,6 +3,8 @@
 mod claim;
 mod collect;
 mod disk;
+mod follow;
+mod held;
 mod look;
 mod store;
 mod tail;
@@ -12,6 +14,8 @@ mod tests;
 pub use claim::{Claim, ClaimError, claim, machine, public_key};
 pub use collect::{CollectError, Collector, Counts, Settings, Told};
 pub use disk::{Directory, Disk};
-pub use look::{Follower, LookError, Searched, search, verify};
+pub use follow::{Follower, Place};
+pub use held::held;
+pub use look::{LookError, Searched, search, verify, verify_newest};
 pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};

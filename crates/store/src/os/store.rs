@@ -1,7 +1,10 @@
 //! A store that is written to: groups are durable before they count, segments are sealed, the oldest go.
 
+mod findings;
 mod recover;
+mod replay;
 
+pub(super) use findings::{FINDINGS, FINDINGS_BEFORE};
 pub use recover::Found;
 
 use std::collections::VecDeque;
@@ -10,7 +13,7 @@ use std::io;
 use ringfort_pki::Ed25519Key;
 
 use super::disk::Disk;
-use crate::format::checkpoint::{Checkpoint, Removal, Signed, VERSION};
+use crate::format::checkpoint::{Checkpoint, Mark, Removal, Signed, VERSION};
 use crate::format::entry::{Entry, Hash};
 use crate::format::open::{Group, START_BYTES, Start, groups};
 use crate::format::sealed::seal;
@@ -77,6 +80,10 @@ pub struct Store<D> {
     /// The segment is sealed, and the next not there yet.
     is_closed: bool,
     kept: VecDeque<Kept>,
+    /// The last entry of the mark that is there, and when it was written.
+    marked: (u64, i64),
+    /// How long the file of findings is.
+    found: u64,
 }
 
 /// A sealed segment that is there.
@@ -104,6 +111,9 @@ pub(super) fn numbers(names: &[String], kind: &str) -> Vec<u64> {
 }
 
 pub(super) const REMOVAL: &str = "removal";
+pub(super) const MARK: &str = "mark";
+/// A mark is written so often at most, in seconds: what is cut off within is not told from a crash.
+const MARK_SECONDS: i64 = 5;
 
 impl<D: Disk> Store<D> {
     /// Up to where each log had been read when what is durable was.
@@ -169,7 +179,25 @@ impl<D: Disk> Store<D> {
             self.begin_next()?;
         }
         removed?;
+        if seconds - self.marked.1 >= MARK_SECONDS {
+            self.mark(seconds)?;
+        }
         Ok(sealed)
+    }
+
+    /// Writes down how far entries were kept.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn mark(&mut self, seconds: i64) -> Result<(), AppendError> {
+        let last = self.next - 1;
+        if last != self.marked.0 {
+            let mark = Mark { version: VERSION, segment: self.start.segment, last };
+            let signed = Signed::new(&mark, &self.key);
+            self.put(MARK, &signed.bytes())?;
+        }
+        self.marked = (last, seconds);
+        Ok(())
     }
 
     fn seal(&mut self, seconds: i64) -> io::Result<Signed> {

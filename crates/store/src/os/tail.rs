@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use ringfort_audit::lines::{Lines, MOST_BYTES};
 
+pub(super) use self::files::candidates;
 use self::files::{Candidate, Stand};
 use crate::format::checkpoint::hex;
 
@@ -124,7 +125,7 @@ impl Tail {
 
     /// Finds the file that is to be read next.
     fn find(&mut self, visit: &mut dyn FnMut(Line<'_>)) -> io::Result<bool> {
-        let candidates = files::candidates(&self.path)?;
+        let candidates = candidates(&self.path)?;
         let (next, offset) = match &self.cursor {
             None => (candidates.first(), 0),
             Some(cursor) => match files::stand(&candidates, cursor)? {

@@ -1,6 +1,7 @@
 //! Stores on a disk that loses power and is full whenever chance says so, and what is read of stores that somebody
 //! has been at.
 
+mod collect;
 mod crash;
 mod tail;
 mod tamper;
@@ -256,7 +257,7 @@ fn stored(disk: &Memory) -> Vec<String> {
         let entries = crate::format::entry::entries(block).unwrap();
         found.extend(entries.iter().map(|it| String::from_utf8(it.text.to_vec()).unwrap()));
     };
-    let sealed = super::store::numbers(&names, "seg");
+    let sealed = super::look::sealed(&names);
     for number in &sealed {
         let file = disk.file(&super::store::name(*number, "seg")).unwrap();
         let table = crate::format::sealed::Table::of(&file).unwrap();

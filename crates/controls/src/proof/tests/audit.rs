@@ -1,10 +1,13 @@
-//! What a log holds of the canaries.
+//! What a log holds of the canaries, and what is kept of it.
 
-use ringfort_model::act::{Act, Seen};
+use std::collections::BTreeSet;
+
+use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Seen};
 use ringfort_model::judgement::Decided;
 use serde_json::{Value, json};
 
-use super::{case, judge};
+use super::sabotage::fails_alone;
+use super::{case, judge, silence};
 
 /// What a log holds of the canaries whose names begin so, each as `kind verb resource level status`.
 pub(super) const LOGGED: [&str; 8] = [
@@ -68,4 +71,89 @@ fn each_kind_of_request_is_missed_where_it_is_not_logged() {
         let with_body = spoil(|event| event["responseObject"] = json!({"kind": "Secret"}));
         assert_eq!(with_body, is_bare, "{}", LOGGED[place]);
     }
+}
+
+/// What a control plane keeps of the canaries.
+pub(super) fn kept() -> KeptSeen {
+    let of = |(number, (verb, resource)): (usize, (&str, &str))| EventSeen {
+        id: format!("id-{number}"),
+        verb: verb.to_owned(),
+        resource: resource.to_owned(),
+    };
+    let canaries = [
+        ("create", "serviceaccounts"),
+        ("create", "roles"),
+        ("create", "serviceaccounts/token"),
+        ("create", "selfsubjectrulesreviews"),
+        ("delete", "poddisruptionbudgets"),
+    ];
+    let events: BTreeSet<_> = canaries.into_iter().enumerate().map(of).collect();
+    let found = ["secrets-role", "token-requested", "own-rights-listed", "limits-deleted"];
+    KeptSeen {
+        key: "ab".repeat(32),
+        logged: events.clone(),
+        kept: events,
+        findings: found.map(|name| format!("detect/{name}")).into(),
+        segments: 3,
+        entries: 9_000,
+        ..KeptSeen::default()
+    }
+}
+
+fn on_last(act: &Act, change: fn(&mut KeptSeen)) -> Option<Seen> {
+    let Act::Kept { server, .. } = act else { return None };
+    let mut kept = kept();
+    (server.as_str() == "cp3").then(|| {
+        change(&mut kept);
+        Seen::Kept(kept)
+    })
+}
+
+/// Each canary has to be logged, kept and found, and the log to be whole.
+#[test]
+fn each_thing_that_is_not_kept_or_not_found_is_missed() {
+    let check = fails_alone;
+    check("audit/events-are-kept", |act| on_last(act, |kept| kept.kept.clear()));
+    check("audit/events-are-kept", |act| on_last(act, |kept| kept.logged.clear()));
+    check("audit/events-are-kept", |act| on_last(act, |kept| kept.key.clear()));
+    check("audit/events-are-kept", |act| {
+        on_last(act, |kept| kept.wrong.push("segment 2: it was shortened".to_owned()))
+    });
+    for place in 1..5 {
+        let lost = |change: fn(&mut KeptSeen, usize)| {
+            let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+                Act::Kept { server, .. } if server.as_str() == "cp3" => {
+                    let mut kept = kept();
+                    change(&mut kept, place);
+                    Some(Seen::Kept(kept))
+                }
+                _ => None,
+            });
+            matches!(judgement, Ok(Decided::Fail(_)))
+        };
+        assert!(lost(|kept, place| kept.kept.retain(|it| it.id != format!("id-{place}"))));
+        assert!(lost(|kept, place| kept.logged.retain(|it| it.id != format!("id-{place}"))));
+        assert!(lost(|kept, place| {
+            let detection = kept.findings.iter().nth(place - 1).cloned().unwrap();
+            kept.findings.remove(&detection);
+        }));
+    }
+}
+
+/// What could not be done is not missed where it would be kept, and is no pass.
+#[test]
+fn a_canary_that_was_never_sent_is_unknown() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::TryToken { server, .. } if server.as_str() == "cp3" => Some(silence()),
+        Act::Kept { .. } => on_last(act, |kept| kept.kept.clear()),
+        _ => None,
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
+    // A log that is not whole is a failure whatever was sent.
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { server, ask: Ask::Create(_), .. } if server.as_str() == "cp3" => Some(silence()),
+        Act::Kept { .. } => on_last(act, |kept| kept.wrong.push("segment 2".to_owned())),
+        _ => None,
+    });
+    assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
 }

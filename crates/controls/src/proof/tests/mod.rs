@@ -94,6 +94,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             ..Scanned::default()
         }),
         Act::ReadAudit { holding, .. } => lines(&events(holding)),
+        Act::Kept { .. } => Seen::Kept(audit::kept()),
         Act::Rehearse { .. } => stopped::met(act),
         Act::Dial(dial) => Seen::Dialled(dialled(dial)),
         Act::Sweep { paths, .. } => {
@@ -454,7 +455,8 @@ fn each_thing_that_is_not_seen_is_no_pass() {
 /// What tidies up, what passes time, and what is asked again until it is answered.
 fn may_be_missed(case: &Case, act: &Act) -> bool {
     match act {
-        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Ask { ask: Ask::Delete(_), .. } => true,
+        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Kept { .. } => true,
+        Act::Ask { ask: Ask::Delete(_), .. } => true,
         Act::Ask { ask: Ask::Logs { .. }, .. } => case.control != "network/pod-encryption",
         Act::Ask { ask: Ask::Get(key), .. } => {
             ["CustomResourceDefinition", "Pod"].contains(&key.kind.as_str())

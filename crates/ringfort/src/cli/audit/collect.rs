@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use ringfort_audit::detections::DETECTIONS;
 use ringfort_audit::finding::Finding;
@@ -21,10 +24,11 @@ use crate::cli::{Fault, print};
 /// Keep what an API server logs, and judge it as it is written
 ///
 /// Follows the log over renames, compression and restarts, and keeps each line in a store that shows what was
-/// done to it. Findings are written as JSON lines, as they happen; so is what may have been lost. Nothing counts as
-/// kept before it is durable: when the disk is full nothing more is read, and it goes on when there is room.
+/// done to it. Findings are written as JSON lines, as they happen, and kept beside it; so is what may have been lost.
+/// Nothing counts as kept before it is durable: when the disk is full nothing more is read, and it goes on when there
+/// is room. It ends in good order when it is told to (SIGTERM, Ctrl-C), and goes on from there at its next start.
 ///
-/// Exit codes: 0 everything was kept and could be judged (with --once), 2 usage, 3 something may be lost or could not
+/// Exit codes: 0 everything was kept and could be judged (with --once or told to end), 2 usage, 3 something may be lost or could not
 /// be judged, or the log cannot be read, 4 the store cannot be written.
 #[derive(Args)]
 pub struct CollectArgs {
@@ -54,7 +58,11 @@ pub struct CollectArgs {
 const SEAL_BYTES: u64 = 128 << 20;
 /// How often it is looked for more: a finding is to come within a moment of its event.
 const LOOK: Duration = Duration::from_millis(20);
+/// For so long what comes is gathered, to be kept at once. It is judged as it comes.
+const GATHER: Duration = Duration::from_millis(250);
 const WAIT: Duration = Duration::from_secs(1);
+/// How often systemd hears that it goes on.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// A line of what is told.
 #[derive(Serialize)]
@@ -68,6 +76,7 @@ enum Line<'l> {
         source: &'l str,
         last: u64,
         torn: u64,
+        cut: u64,
         damaged: bool,
     },
     Finding(&'l Finding),
@@ -109,38 +118,74 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
         Collector::new(claimed.directory, claimed.key, &settings, DETECTIONS, now() / 1_000_000)
             .map_err(Fault::unable)?;
     let counts = collector.counts();
-    let (torn, damaged, last) = (counts.torn, counts.damaged, collector.store().last().0);
-    say(&Line::Begun { version: VERSION, key, source: &source, last, torn, damaged })?;
-    let counts = follow(args, &mut collector)?;
+    let last = collector.store().last().0;
+    let Counts { torn, cut, damaged, .. } = counts;
+    say(&Line::Begun { version: VERSION, key, source: &source, last, torn, cut, damaged })?;
+    let is_over = told_to_end()?;
+    ringfort_node::ready();
+    let counts = follow(args, &mut collector, &is_over)?;
+    collector.end(now() / 1_000_000).map_err(Fault::unable)?;
     say(&Line::Counts(counts))?;
-    let is_lost = counts.too_long > 0 || counts.gaps > 0 || counts.damaged;
+    let is_lost = counts.too_long > 0 || counts.gaps > 0 || counts.cut > 0 || counts.damaged;
     let is_blind = counts.unreadable > 0 || counts.lines == 0 && last == 0;
     // Held to the end.
     drop(claimed.lock);
     Ok(ExitCode::from(if is_lost || is_blind { 3 } else { 0 }))
 }
 
-/// Goes on for ever, or until everything is kept.
-fn follow(args: &CollectArgs, collector: &mut Collector<Directory>) -> Result<Counts, Fault> {
-    let mut is_waiting = false;
+/// Hears when it is told to end.
+fn told_to_end() -> Result<Arc<AtomicBool>, Fault> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&is_over);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Fault::unable)?;
+    let (ordered, pressed) = {
+        let _context = runtime.enter();
+        let of = |kind| signal(kind).map_err(Fault::unable);
+        (of(SignalKind::terminate())?, of(SignalKind::interrupt())?)
+    };
+    // It lives as long as the process.
+    std::thread::spawn(move || {
+        let (mut ordered, mut pressed) = (ordered, pressed);
+        runtime.block_on(async {
+            tokio::select! {
+                _ = ordered.recv() => {}
+                _ = pressed.recv() => {}
+            }
+        });
+        heard.store(true, Ordering::Relaxed);
+    });
+    Ok(is_over)
+}
+
+/// Goes on until it is told to end, or until everything is kept.
+fn follow(
+    args: &CollectArgs,
+    collector: &mut Collector<Directory>,
+    is_over: &AtomicBool,
+) -> Result<Counts, Fault> {
+    let (mut is_waiting, mut alive, mut kept_at) = (false, Instant::now(), Instant::now());
     loop {
+        if alive.elapsed() >= ALIVE {
+            ringfort_node::alive();
+            alive = Instant::now();
+        }
+        let is_ending = is_over.load(Ordering::Relaxed);
         let counts = collector.counts();
-        let mut tell = |told: Told| {
-            // Who does not listen does not stop anything from being kept.
-            let _ = match &told {
-                Told::Finding(finding) => say(&Line::Finding(finding)),
-                Told::Sealed(sealed) => {
-                    say(&Line::Sealed { checkpoint: &sealed.statement, counts })
-                }
-                Told::Gap => say(&Line::Gap),
-            };
-        };
-        let read = collector.read(now(), &mut tell);
-        let is_more = match &read {
-            Ok(is_more) => *is_more,
-            Err(_) => false,
-        };
-        let kept = collector.keep(now() / 1_000_000, &mut tell);
+        let mut tell = |told: Told| tell(&told, counts);
+        let read = if is_ending { Ok(false) } else { collector.read(now(), &mut tell) };
+        let is_more = *read.as_ref().unwrap_or(&false);
+        // Each time costs a sync of the disk, which etcd may be waiting for.
+        let is_time = args.once || is_ending || collector.is_full() || kept_at.elapsed() >= GATHER;
+        let kept = if is_time { collector.keep(now() / 1_000_000, &mut tell) } else { Ok(()) };
+        if is_time {
+            kept_at = Instant::now();
+        }
+        if is_ending {
+            return kept.map(|()| collector.counts()).map_err(Fault::unable);
+        }
         let trouble = match (&read, &kept) {
             (Err(error), _) => Some(error.to_string()),
             (_, Err(error)) => Some(error.to_string()),
@@ -149,7 +194,7 @@ fn follow(args: &CollectArgs, collector: &mut Collector<Directory>) -> Result<Co
         match (trouble, args.once) {
             (None, true) if !is_more => return Ok(collector.counts()),
             (None, _) => {
-                is_waiting = false;
+                is_waiting &= !is_time;
                 if !is_more {
                     sleep(LOOK);
                 }
@@ -164,6 +209,15 @@ fn follow(args: &CollectArgs, collector: &mut Collector<Directory>) -> Result<Co
             }
         }
     }
+}
+
+fn tell(told: &Told, counts: Counts) {
+    // Who does not listen does not stop anything from being kept.
+    let _ = match told {
+        Told::Finding(finding) => say(&Line::Finding(finding)),
+        Told::Sealed(sealed) => say(&Line::Sealed { checkpoint: &sealed.statement, counts }),
+        Told::Gap => say(&Line::Gap),
+    };
 }
 
 fn ended(read: Option<CollectError>, kept: Option<ringfort_store::os::AppendError>) -> Fault {

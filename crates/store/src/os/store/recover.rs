@@ -5,8 +5,8 @@ use std::io;
 
 use ringfort_pki::Ed25519Key;
 
-use super::{Kept, Limits, Store, StoreError, name, numbers};
-use crate::format::checkpoint::{Checkpoint, Removal, Signed, unhex};
+use super::{FINDINGS, Kept, Limits, MARK, Store, StoreError, name, numbers};
+use crate::format::checkpoint::{Checkpoint, Mark, Removal, Signed, unhex};
 use crate::format::entry::{self, Entry, Hash, entries};
 use crate::format::open::{Group, Rest, START_BYTES, Start, groups};
 use crate::os::disk::Disk;
@@ -18,6 +18,8 @@ pub struct Found {
     pub torn: u64,
     /// Whether the segment that is written to was damaged. It is kept beside the store's others.
     pub is_damaged: bool,
+    /// How many entries were durable and were cut off the end since.
+    pub cut: u64,
     /// What tells the entries of the segment that is written to from others.
     pub keys: Vec<Hash>,
 }
@@ -50,6 +52,8 @@ impl<D: Disk> Store<D> {
             in_doubt: false,
             is_closed: true,
             kept: VecDeque::new(),
+            marked: (0, 0),
+            found: 0,
         };
         for name in names.iter().filter(|name| name.ends_with(".tmp")) {
             store.disk.remove(name).map_err(|source| of(name, source))?;
@@ -63,7 +67,41 @@ impl<D: Disk> Store<D> {
             let next = name(store.start.segment + 1, "open");
             store.begin_next().map_err(|source| of(&next, source))?;
         }
+        store.compare_mark(&names, seconds, &mut found)?;
+        store.resume_findings(&names).map_err(|source| of(FINDINGS, source))?;
         Ok((store, found))
+    }
+
+    /// Compares with how far entries were kept. Where their end is gone, the file is kept as it was found, so that
+    /// it stays known.
+    fn compare_mark(
+        &mut self,
+        names: &[String],
+        seconds: i64,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        if !names.iter().any(|name| name == MARK) {
+            return Ok(());
+        }
+        let bytes = self.disk.read(MARK).map_err(|source| of(MARK, source))?;
+        // One of a stranger says nothing, and verifying tells.
+        let read = Signed::read(&bytes).and_then(|it| it.verified::<Mark>(&self.key.public()));
+        let Some(mark) = read else { return Ok(()) };
+        self.marked = (mark.last, seconds);
+        found.cut = mark.last.saturating_sub(self.next - 1);
+        if found.cut > 0 {
+            let segment = self.start.segment;
+            let copied = match found.is_damaged {
+                true => Ok(()),
+                false => self
+                    .disk
+                    .read(&name(segment, "open"))
+                    .and_then(|open| self.put(&name(segment, "damaged"), &open)),
+            };
+            copied.map_err(|source| of(&name(segment, "damaged"), source))?;
+            self.mark(seconds).map_err(|error| of(MARK, error.0))?;
+        }
+        Ok(())
     }
 
     /// Reads what was sealed last, and what of it all is there.

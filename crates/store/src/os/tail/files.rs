@@ -13,12 +13,12 @@ use crate::format::checkpoint::hex;
 
 /// A file that the log may be in.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
+pub(in crate::os) struct Candidate {
     path: PathBuf,
     pub(super) inode: u64,
     pub(super) size: u64,
     /// When it was written to last, in nanoseconds of the Unix epoch.
-    pub(super) written: i64,
+    pub(in crate::os) written: i64,
 }
 
 /// Where a cursor stands among files.
@@ -47,7 +47,7 @@ pub(super) fn live(path: &Path) -> io::Result<Option<Candidate>> {
 
 /// Gives all files of a log that hold something, the oldest first: `audit-TIME.log`, `audit.log.1`, and both
 /// compressed by gzip, and last the log itself.
-pub(super) fn candidates(path: &Path) -> io::Result<Vec<Candidate>> {
+pub(in crate::os) fn candidates(path: &Path) -> io::Result<Vec<Candidate>> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     let mut names: Vec<String> = Vec::new();
@@ -135,7 +135,7 @@ pub(super) fn beginning(source: &mut dyn Read, count: usize) -> io::Result<Vec<u
 }
 
 /// What is read, and the file itself where it is not compressed.
-type Opened = (Box<dyn Read + Send>, Option<File>);
+pub(in crate::os) type Opened = (Box<dyn Read + Send>, Option<File>);
 
 impl Candidate {
     fn of(path: PathBuf, metadata: &Metadata) -> Self {
@@ -143,7 +143,7 @@ impl Candidate {
         Self { path, inode, size, written }
     }
 
-    pub(super) fn open(&self) -> io::Result<Opened> {
+    pub(in crate::os) fn open(&self) -> io::Result<Opened> {
         let file = File::open(&self.path)?;
         if self.path.extension().is_some_and(|kind| kind == "gz") {
             return Ok((Box::new(MultiGzDecoder::new(io::BufReader::new(file))), None));

@@ -6,7 +6,7 @@ use super::*;
 use crate::format::checkpoint::{Checkpoint, Signed};
 use crate::format::open::{Group, Start};
 use crate::format::sealed::{Table, seal};
-use crate::format::verify::{Verifier, Wrong};
+use crate::format::verify::{File, Verifier, Wrong};
 
 /// A store of three sealed segments and one that is written to, with its key.
 fn made() -> (Memory, String) {
@@ -180,7 +180,7 @@ fn a_history_that_the_key_itself_rewrote_is_seen_by_a_witness() {
         for number in 1..=3 {
             let point = disk.file(&format!("{number:010}.checkpoint"));
             let file = disk.file(&format!("{number:010}.seg"));
-            verifier.sealed(number, point.as_deref(), file.as_deref());
+            verifier.sealed(number, point.as_deref(), File::Whole(&file.unwrap()));
         }
         verifier.witnessed(seen, &witness);
         verifier.end()

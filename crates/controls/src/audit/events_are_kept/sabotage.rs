@@ -1,0 +1,50 @@
+//! How it is broken on purpose.
+
+use crate::sabotage::{Harm, On, Sabotage};
+
+pub(super) const ALL: &[Sabotage] = &[
+    Sabotage {
+        name: "stopped",
+        about: "the collector is stopped, to save what it costs",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "systemctl stop ringfort-collect",
+            undoes: "systemctl start ringfort-collect",
+        }],
+        also: &[],
+    },
+    Sabotage {
+        name: "shortened",
+        about: "the end of a sealed segment is cut off, with what stood there",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "cd /var/lib/ringfort-audit && systemctl stop ringfort-collect && \
+                   { $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ringfort-collect.service) --seal-minutes 0 --once >/dev/null || true; } && \
+                   of=$(ls *.seg | tail -n 1) && echo $of >/run/shortened && cp -p $of /run/shortened.seg && \
+                   truncate -s -100 $of && systemctl start ringfort-collect",
+            undoes: "mv /run/shortened.seg /var/lib/ringfort-audit/$(cat /run/shortened); rm /run/shortened",
+        }],
+        also: &[],
+    },
+    Sabotage {
+        name: "elsewhere",
+        about: "the collector follows a log that nobody writes",
+        on: On::OneControlPlane,
+        harms: &[Harm::Text(
+            "/etc/systemd/system/ringfort-collect.service",
+            "--log /var/log/kubernetes/audit.log",
+            "--log /var/log/kubernetes/other.log",
+        )],
+        also: &[],
+    },
+    Sabotage {
+        name: "no-key",
+        about: "the key that what is kept is signed with is taken away",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "mv /var/lib/ringfort-audit/key /run/key.aside && systemctl restart --no-block ringfort-collect",
+            undoes: "mv /run/key.aside /var/lib/ringfort-audit/key && systemctl restart ringfort-collect",
+        }],
+        also: &[],
+    },
+];

@@ -1,0 +1,150 @@
+//! Follows what is kept, from a place on that the follower writes down: nothing is visited twice, and what is gone
+//! before it was visited is counted.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::look::{LookError, names, of, read};
+use super::store::{name, numbers};
+use crate::format::entry::{Entry, entries};
+use crate::format::open::{Group, START_BYTES, groups};
+use crate::format::sealed::Table;
+
+/// Up to where a store was followed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Place {
+    /// The segment.
+    pub segment: u64,
+    /// The number of the entry that is visited next.
+    pub next: u64,
+}
+
+/// Follows what is kept.
+#[derive(Debug)]
+pub struct Follower {
+    store: PathBuf,
+    /// The segment that is read, and up to where.
+    segment: u64,
+    at: u64,
+    /// The number of the entry that is visited next.
+    next: u64,
+    unread: u64,
+}
+
+impl Follower {
+    /// Follows a store from a place on, or else from the segment on that is written to.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn new(store: &Path, from: Option<Place>) -> Result<Self, LookError> {
+        let newest = numbers(&names(store)?, "open").pop().unwrap_or(1);
+        let Place { segment, next } = from.unwrap_or(Place { segment: newest, next: 0 });
+        if segment > newest {
+            let foreign = io::Error::other("the place to go on from is none of this store");
+            return Err(of(store)(foreign));
+        }
+        Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next, unread: 0 })
+    }
+
+    /// Up to where it was followed.
+    pub fn place(&self) -> Place {
+        Place { segment: self.segment, next: self.next }
+    }
+
+    /// Says how many pieces of the store could not be read and were not visited.
+    pub fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    /// Visits what was kept since the last look. Gives how many entries that were.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn look(&mut self, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, LookError> {
+        let mut count = 0;
+        loop {
+            let open = self.store.join(name(self.segment, "open"));
+            if let Some(bytes) = read_from(&open, self.at).map_err(of(&open))? {
+                return Ok(count + self.groups(&bytes, visit));
+            }
+            // It was sealed, or is not there yet.
+            let sealed = self.store.join(name(self.segment, "seg"));
+            let Some(file) = read(&sealed)? else {
+                if self.pass_over()? {
+                    continue;
+                }
+                return Ok(count);
+            };
+            let table = Table::of(&file);
+            self.unread += u64::from(table.is_none());
+            for block in table.iter().flat_map(|table| &table.blocks) {
+                let unpacked = crate::format::sealed::unpacked(&file, block);
+                count += self.visit(block.first, unpacked.as_deref(), visit);
+            }
+            (self.segment, self.at) = (self.segment + 1, START_BYTES as u64);
+        }
+    }
+
+    /// Goes on at the oldest segment behind one that is gone. Says whether there is any.
+    fn pass_over(&mut self) -> Result<bool, LookError> {
+        let names = names(&self.store)?;
+        let later = |kind| numbers(&names, kind).into_iter().find(|it| *it >= self.segment);
+        let Some(oldest) = later("seg").into_iter().chain(later("open")).min() else {
+            return Ok(false);
+        };
+        // It may have come since it was looked for.
+        if oldest > self.segment {
+            self.unread += oldest - self.segment;
+            (self.segment, self.at) = (oldest, START_BYTES as u64);
+        }
+        Ok(true)
+    }
+
+    fn groups(&mut self, bytes: &[u8], visit: &mut dyn FnMut(&Entry<'_>)) -> u64 {
+        let (mut count, mut read) = (0, 0);
+        groups(bytes, 0, &mut |group: Group| {
+            read += group.bytes().len() as u64;
+            count += self.visit(group.first, group.block().as_deref(), visit);
+        });
+        self.at += read;
+        count
+    }
+
+    fn visit(
+        &mut self,
+        first: u64,
+        block: Option<&[u8]>,
+        visit: &mut dyn FnMut(&Entry<'_>),
+    ) -> u64 {
+        let mut count = 0;
+        let Some(entries) = block.and_then(entries) else {
+            self.unread += 1;
+            return 0;
+        };
+        for (entry, number) in entries.iter().zip(first..) {
+            if number >= self.next {
+                visit(entry);
+                self.next = number + 1;
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// Reads a file from a place on; nothing where it is not there.
+fn read_from(path: &Path, at: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = vec![0; file.metadata()?.len().saturating_sub(at) as usize];
+    let read = file.read_at(&mut bytes, at)?;
+    bytes.truncate(read);
+    Ok(Some(bytes))
+}

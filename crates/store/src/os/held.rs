@@ -1,0 +1,109 @@
+//! What a machine holds of requests that name something: for a proof that they were kept and judged.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use ringfort_audit::envelope::{Found, each};
+use ringfort_audit::event::Event;
+use ringfort_audit::lines::{Lines, MOST_BYTES};
+use ringfort_model::act::{EventSeen, KeptSeen};
+use serde::Deserialize;
+
+use super::claim::public_key;
+use super::look::{LookError, of, read, search, verify_newest};
+use super::store::{FINDINGS, FINDINGS_BEFORE};
+use super::tail::candidates;
+use crate::format::checkpoint::hex;
+use crate::format::query::Query;
+
+/// So far back is looked, in seconds.
+const BACK_SECONDS: i64 = 900;
+/// So much of what was sealed is read whole to be verified: a second or two.
+const READ_BYTES: u64 = 32 << 20;
+
+/// Looks at what of requests that hold a text stands in a log and in a store, what was found in them, and whether
+/// the store is as it was written. A store that is not there holds nothing.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn held(
+    store: &Path,
+    log: &Path,
+    text: &str,
+    now: jiff::Timestamp,
+) -> Result<KeptSeen, LookError> {
+    let since = now.as_microsecond() - BACK_SECONDS * 1_000_000;
+    let mut seen = KeptSeen { logged: logged(log, text, since)?, ..KeptSeen::default() };
+    let key = match public_key(store) {
+        Ok(key) => key,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(seen),
+        Err(error) => return Err(of(store)(error)),
+    };
+    seen.key = hex(&key.0);
+    let query = Query::read(&format!("since={BACK_SECONDS}s"), now).expect("it is a query");
+    search(store, &query, &mut |entry, event| {
+        if holds(entry.text, text) {
+            seen.kept.insert(told(event));
+        }
+        true
+    })?;
+    for file in [FINDINGS_BEFORE, FINDINGS] {
+        let lines = read(&store.join(file))?.unwrap_or_default();
+        let about = lines.split(|byte| *byte == b'\n').filter(|line| holds(line, text));
+        let found = about.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+        seen.findings.extend(found.map(|line| line.detection));
+    }
+    let report = verify_newest(store, key, &[], READ_BYTES)?;
+    (seen.segments, seen.entries) = (report.segments, report.entries + report.open);
+    seen.unread = report.unread;
+    let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
+    seen.wrong = wrong.collect();
+    Ok(seen)
+}
+
+#[derive(Deserialize)]
+struct Line {
+    detection: String,
+}
+
+/// Reads what a log holds, also of its files that were written to lately and rotated.
+fn logged(log: &Path, text: &str, since: i64) -> Result<BTreeSet<EventSeen>, LookError> {
+    let mut logged = BTreeSet::new();
+    let mut buffer = vec![0; 1 << 18];
+    for candidate in candidates(log).map_err(of(log))? {
+        if candidate.written / 1_000 < since {
+            continue;
+        }
+        let (mut source, _) = candidate.open().map_err(of(log))?;
+        let mut lines = Lines::with_most(MOST_BYTES);
+        loop {
+            let count = source.read(&mut buffer).map_err(of(log))?;
+            if count == 0 {
+                break;
+            }
+            lines.push(&buffer[..count], &mut |_, line| {
+                if let Some(line) = line.ok().filter(|line| holds(line, text)) {
+                    each(line, &mut |found| {
+                        if let Found::Event(event) = found {
+                            logged.insert(told(event));
+                        }
+                    });
+                }
+            });
+        }
+    }
+    Ok(logged)
+}
+
+fn holds(line: &[u8], text: &str) -> bool {
+    std::str::from_utf8(line).is_ok_and(|line| line.contains(text))
+}
+
+fn told(event: &Event<'_>) -> EventSeen {
+    let resource = match event.subresource() {
+        "" => event.resource().to_owned(),
+        part => format!("{}/{part}", event.resource()),
+    };
+    EventSeen { id: event.audit_id.to_string(), verb: event.verb.to_string(), resource }
+}
