@@ -4,7 +4,7 @@ use ringfort_spec::Known;
 
 use crate::control::Control;
 use crate::proof::Proof;
-use crate::{access, audit, data, ha, network, node, versions, workload};
+use crate::{access, audit, data, ha, integrity, network, node, versions, workload};
 
 /// Every control.
 pub static CATALOGUE: &[&Control] = &[
@@ -46,6 +46,7 @@ pub static CATALOGUE: &[&Control] = &[
     &access::waived_namespaces::CONTROL,
     &audit::events_are_kept::CONTROL,
     &audit::policy_is_set::CONTROL,
+    &integrity::files_are_watched::CONTROL,
     &workload::default_account::CONTROL,
     &workload::no_service_links::CONTROL,
     &workload::seccomp::CONTROL,

@@ -12,6 +12,7 @@ pub mod control;
 pub mod data;
 pub mod draft;
 pub mod ha;
+pub mod integrity;
 pub mod kubeconfig;
 pub mod network;
 pub mod node;

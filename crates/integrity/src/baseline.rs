@@ -5,6 +5,8 @@
 
 mod entries;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use ringfort_pki::{Ed25519Key, Ed25519Public};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ pub use entries::{Entries, Malformed};
 
 /// The first line of a baseline; its number is raised when an older program could not read it.
 const MAGIC: &[u8] = b"ringfort integrity baseline 1\n";
+/// The first line of a baseline as text.
+const TEXT: &str = "ringfort integrity baseline in base64\n";
+const LINE_BYTES: usize = 76;
 const SIGNATURE_BYTES: usize = 64;
 const LENGTH_BYTES: usize = 4;
 /// No header is longer; one that says so is none.
@@ -143,6 +148,27 @@ pub fn read(bytes: &[u8], trusted: &Trusted<'_>) -> Result<Baseline, Refused> {
     Ok(Baseline { header, entries })
 }
 
+/// Writes a baseline as text, for what carries only that.
+pub fn text(bytes: &[u8]) -> String {
+    let mut text = String::from(TEXT);
+    for line in BASE64.encode(bytes).as_bytes().chunks(LINE_BYTES) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text
+}
+
+/// Reads a baseline in either form, and believes it or says why not.
+///
+/// # Errors
+/// It is not to be believed.
+pub fn read_text(bytes: &[u8], trusted: &Trusted<'_>) -> Result<Baseline, Refused> {
+    let Some(lines) = bytes.strip_prefix(TEXT.as_bytes()) else { return read(bytes, trusted) };
+    let letters: Vec<u8> = lines.iter().copied().filter(|letter| *letter != b'\n').collect();
+    let damaged = |error: base64::DecodeError| Refused::Damaged { why: error.to_string() };
+    read(&BASE64.decode(letters).map_err(damaged)?, trusted)
+}
+
 fn require(header: &Header, trusted: &Trusted<'_>) -> Result<(), Refused> {
     if let Some(here) = trusted.node.filter(|node| *node != header.node) {
         return Err(Refused::OtherNode { of: header.node.clone(), here: here.to_owned() });
@@ -195,6 +221,10 @@ mod tests {
         let bytes = write(&header("w1", 1), &entries(), &key).unwrap();
         let trusted = Trusted { key: &public, node: None, least: 0 };
         assert_eq!(read(&bytes, &trusted).unwrap().entries, entries());
+        let as_text = text(&bytes);
+        assert_eq!(read_text(as_text.as_bytes(), &trusted).unwrap().entries, entries());
+        assert_eq!(read_text(&bytes, &trusted).unwrap().entries, entries());
+        assert!(read_text(&as_text.as_bytes()[..as_text.len() - 9], &trusted).is_err());
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;

@@ -8,13 +8,14 @@ use crate::judge::Difference;
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Class;
+use crate::state::State;
 use crate::why::Why;
 
 /// The version of what is written of changes and scans.
 pub const VERSION: u32 = 1;
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Where.
@@ -37,44 +38,44 @@ pub struct Unknown {
 }
 
 /// A change that was seen when it happened, or by a look after it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// The version of this form.
-    pub version: u32,
     /// Names it.
     pub id: String,
-    /// When it was told, in seconds since 1970.
-    pub at: String,
-    /// What is not as it should be.
+    /// What changed. Without differences it was written to and is as it was, or came and went.
     #[serde(flatten)]
     pub finding: Finding,
+    /// Whether it is now as the baseline says, where that says all of it.
+    pub is_right: bool,
+    /// How it was; absent if nothing was there, or nobody had looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<State>,
+    /// How it is; absent if nothing is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<State>,
     /// Who did it.
     pub who: Who,
     /// Why.
     pub why: Why,
 }
 
-/// Names a change by what it is and when it was told. Two that say the same at the same time are one.
-pub fn id(at: &str, finding: &Finding) -> String {
+/// Names a change by what it is and when it was told, with the number of its line.
+pub fn id(at: u64, seq: u64, path: &FilePath) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(at.as_bytes());
-    hasher.update(finding.path.as_bytes());
-    for each in &finding.differences {
-        hasher.update(each.of.to_string().as_bytes());
-        hasher.update(each.found.as_bytes());
-        hasher.update(b"\0");
-    }
+    hasher.update(&at.to_le_bytes());
+    hasher.update(&seq.to_le_bytes());
+    hasher.update(path.as_bytes());
     hasher.finalize().to_hex()[..12].to_owned()
 }
 
 /// A time in which changes may have been missed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Blind {
-    /// From when.
-    pub from: String,
+    /// From when, in seconds since 1970.
+    pub from: u64,
     /// Until when: everything that is protected was looked at after it began.
-    pub until: String,
+    pub until: u64,
     /// Why.
     pub why: String,
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use ringfort_model::blueprint::{Machine, Role};
 use ringfort_model::content::Content;
+use ringfort_model::integrity::BASELINE;
 use ringfort_model::item::{ItemId, What};
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::severity::Severity;
@@ -149,6 +150,7 @@ fn bare(path: FilePath) -> Protected {
 fn written(machine: &Machine) -> impl Iterator<Item = Protected> {
     machine.items.iter().filter_map(|(id, item)| {
         let (ItemId::File(path) | ItemId::Directory(path)) = id else { return None };
+        let is_itself = path == BASELINE;
         let path = path.parse::<FilePath>().ok()?;
         let (mode, owner, class, expected) = match &item.what {
             What::File { mode, owner, content, .. } => {
@@ -159,6 +161,8 @@ fn written(machine: &Machine) -> impl Iterator<Item = Protected> {
             }
             _ => return None,
         };
+        // A baseline cannot say what it holds itself; its signature does.
+        let expected = expected.filter(|_| !is_itself);
         let severity = stake(&path);
         let (presence, mode) = (Presence::Required, Some(ModeRule::Is(mode)));
         Some(Protected { path, class, presence, severity, mode, owner: Some(owner), expected })
@@ -217,6 +221,7 @@ mod tests {
             file("/etc/kubernetes/manifests/etcd.yaml", Content::Text("pod".to_owned())),
             file("/usr/local/bin/kubelet", Content::Bundled { name: "kubelet".into(), digest }),
             file("/etc/kubernetes/pki/sa.key", Content::PrivateKey),
+            file(BASELINE, Content::Text("signed".to_owned())),
             (ItemId::directory("/var/lib/etcd"), directory.clone()),
             (ItemId::directory("/etc/kubernetes/manifests"), directory),
             (ItemId::unit("kubelet.service"), What::Sysctl { value: "1".to_owned() }),
@@ -239,6 +244,7 @@ mod tests {
         assert_eq!(program.hash.text(), format!("sha256:{}", Digest::of(b"program")));
         assert_eq!(all["/etc/kubernetes/pki/sa.key"].expected, None);
         assert_eq!(all["/etc/kubernetes/pki/sa.key"].presence, Presence::Required);
+        assert_eq!(all[BASELINE].expected, None, "it cannot hold its own digest");
     }
 
     #[test]

@@ -44,6 +44,11 @@ pub enum Cause {
     Package,
     /// A log that was full was renamed away and begun anew.
     Rotation,
+    /// It is what a signed baseline says.
+    Baseline {
+        /// Its number.
+        number: u64,
+    },
 }
 
 /// What was seen around a change.
@@ -82,6 +87,9 @@ pub struct Changed<'a> {
 /// Looks for a cause.
 pub fn why(changed: &Changed<'_>, around: &Around) -> Why {
     let Who::Process(process) = changed.who else { return Why::Unexplained };
+    if is_rotated_by_its_server(changed, process) {
+        return Why::Explained(Cause::Rotation);
+    }
     if !around.genuine.contains(&process.exe) {
         return Why::Unexplained;
     }
@@ -110,6 +118,13 @@ fn swap(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
 
 fn rotation(changed: &Changed<'_>) -> Option<Cause> {
     (changed.entry.class == Class::Growing && changed.was_renamed_away).then_some(Cause::Rotation)
+}
+
+/// An API server in its container renames its own log away; whoever could run there could write to the
+/// log anyway. What it runs lies in an image, which no baseline of a machine knows.
+fn is_rotated_by_its_server(changed: &Changed<'_>, process: &Process) -> bool {
+    let is_server = name(process) == "kube-apiserver" && process.place.container.is_some();
+    is_server && rotation(changed).is_some()
 }
 
 /// Package managers replace programs and settings of the system. They have no business with what the

@@ -56,6 +56,22 @@ pub struct TrustFacts {
     /// That the cluster was handed over; absent before, and after a reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<HandOver>,
+    /// The public half of the key that signs baselines of machines' files, in PEM; absent until there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_key: Option<String>,
+    /// The newest baseline of each machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baselines: BTreeMap<NodeName, BaselineFacts>,
+}
+
+/// What is known of the newest baseline of a machine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineFacts {
+    /// Its number, which rises whenever it says something else.
+    pub number: u64,
+    /// Digest of what it says.
+    pub digest: Digest,
 }
 
 /// What everybody may know of an authority.
@@ -140,6 +156,8 @@ impl TrustFacts {
             carriage: None,
             tunnel_keys: BTreeMap::new(),
             hand_over: None,
+            baseline_key: None,
+            baselines: BTreeMap::new(),
         }
     }
 

@@ -173,6 +173,12 @@ pub(crate) async fn enforced(
     Ok(state(&shown))
 }
 
+/// Changes a file that nothing reads, and tells what the machine's agent says of it.
+pub(crate) async fn canary(host: &Host, program: &str) -> Result<BTreeMap<String, String>, String> {
+    let said = run(host, &format!("exec {program} integrity canary")).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort integrity canary: {e}"))
+}
+
 /// Takes what tells its state out of what an enforcer shows.
 fn state(shown: &Value) -> BTreeMap<String, String> {
     let told = |name: &&str| shown.get(*name).filter(|value| !value.is_null()).is_some();

@@ -175,6 +175,7 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Enforced { node } => {
             machine::enforced(host(node)?, site.program).await.map(Seen::Values)
         }
+        Act::Canary { node } => machine::canary(host(node)?, site.program).await.map(Seen::Values),
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)
         }

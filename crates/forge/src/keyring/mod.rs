@@ -18,7 +18,7 @@ use ringfort_model::certificate::Authority;
 use ringfort_model::name::ClusterName;
 use ringfort_model::secret::Secret;
 use ringfort_model::trust::{AuthorityFacts, EncryptionFacts, TrustFacts};
-use ringfort_pki::{Ca, CaError, PrivateKey, SignError, Signer};
+use ringfort_pki::{Ca, CaError, Ed25519Key, PrivateKey, SignError, Signer};
 use serde::{Deserialize, Serialize};
 
 pub use encryption::{EncryptionConfiguration, EncryptionKeyError, EncryptionKeys};
@@ -37,6 +37,13 @@ pub const KEYRING_VERSION: u32 = 1;
 )]
 pub struct NoEvidenceKey;
 
+/// Says that a keyring has no key that signs baselines.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the keyring has no key that signs baselines, since it was made before there were such: ringfort up makes one"
+)]
+pub struct NoBaselineKey;
+
 /// The secrets of one cluster.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +57,10 @@ pub struct Keyring {
     /// Signs evidence: PKCS #8 in PEM. A keyring of before evidence was signed has none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<Secret<String>>,
+    /// Signs baselines of machines' files, and what of their changes was accepted: PKCS #8 in PEM. A keyring
+    /// of before there were baselines has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    baselines: Option<Secret<String>>,
 }
 
 impl Keyring {
@@ -71,6 +82,7 @@ impl Keyring {
             authorities: authorities(now)?,
             encryption,
             evidence: Some(evidence_key()?),
+            baselines: Some(baseline_key()?),
         })
     }
 
@@ -98,14 +110,26 @@ impl Keyring {
         key.ok_or(NoEvidenceKey)
     }
 
+    /// Gives the key that signs baselines.
+    ///
+    /// # Errors
+    /// The keyring has none yet.
+    pub fn baseline_key(&self) -> Result<Ed25519Key, NoBaselineKey> {
+        let key = self.baselines.as_ref().and_then(|pem| Ed25519Key::read(pem.expose()).ok());
+        key.ok_or(NoBaselineKey)
+    }
+
     /// Makes what a keyring of an earlier time lacks. Says whether anything was made.
     ///
     /// # Errors
     /// The machine gives no randomness.
     pub fn equip(&mut self) -> Result<bool, CaError> {
-        let lacks = self.evidence.is_none();
-        if lacks {
+        let lacks = self.evidence.is_none() || self.baselines.is_none();
+        if self.evidence.is_none() {
             self.evidence = Some(evidence_key()?);
+        }
+        if self.baselines.is_none() {
+            self.baselines = Some(baseline_key()?);
         }
         Ok(lacks)
     }
@@ -141,7 +165,9 @@ impl Keyring {
     /// A certificate in the keyring is broken.
     pub fn trust(&self) -> Result<TrustFacts, CaError> {
         let (cluster, authorities) = (self.cluster.clone(), self.authorities()?);
-        Ok(TrustFacts::of(cluster, authorities, self.encryption_facts()))
+        let baseline_key = self.baseline_key().ok().map(|key| key.public().pem());
+        let facts = TrustFacts::of(cluster, authorities, self.encryption_facts());
+        Ok(TrustFacts { baseline_key, ..facts })
     }
 
     /// Gives what everybody may know of the API servers' encryption.
@@ -193,6 +219,9 @@ impl Keyring {
         if self.evidence.is_some() && self.evidence_key().is_err() {
             return Err("the key that signs evidence is broken".to_owned());
         }
+        if self.baselines.is_some() && self.baseline_key().is_err() {
+            return Err("the key that signs baselines is broken".to_owned());
+        }
         self.encryption.complete()
     }
 }
@@ -200,6 +229,11 @@ impl Keyring {
 fn authorities(now: i64) -> Result<BTreeMap<Authority, Ca>, CaError> {
     let made = |authority| Ok((authority, Ca::make(authority, now)?));
     Authority::ALL.into_iter().map(made).collect()
+}
+
+fn baseline_key() -> Result<Secret<String>, CaError> {
+    let key = Ed25519Key::make().and_then(|key| key.pem());
+    key.map_err(|error| CaError::Made { why: error.to_string() })
 }
 
 fn evidence_key() -> Result<Secret<String>, CaError> {

@@ -10,13 +10,18 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use ringfort_model::name::ClusterName;
+use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_model::trust::{NotTrust, TrustFacts};
 use ringfort_pki::CaError;
 
 use super::Keyring;
 use super::identity::{Identity, Recipient};
 use super::seal::SealError;
+
+/// The directory of the machines' newest baselines, within that of the state.
+const BASELINES: &str = "baselines";
+/// The history of accepted changes, within it.
+const ACCEPTED: &str = "accepted.jsonl";
 
 /// The directory of an operator's state of a cluster, to look at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -158,6 +163,16 @@ impl StateDirectory {
         self.path.join("keyring.age")
     }
 
+    /// Gives the directory of the machines' newest baselines.
+    pub fn baselines(&self) -> PathBuf {
+        self.path.join(BASELINES)
+    }
+
+    /// Gives the path of the history of changes that were accepted.
+    pub fn accepted(&self) -> PathBuf {
+        self.path.join(ACCEPTED)
+    }
+
     /// Gives the trust facts' path.
     pub fn trust_path(&self) -> PathBuf {
         self.path.join("trust.json")
@@ -256,6 +271,7 @@ impl StateDirectory {
         }
         trust.authorities = fresh.authorities;
         trust.encryption = fresh.encryption;
+        trust.baseline_key = fresh.baseline_key;
         Ok(Opened { keyring, trust, done: Done::default() })
     }
 
@@ -301,6 +317,7 @@ impl HeldState {
         };
         let admitted = opened.keyring.admit(operators.iter().cloned());
         let equipped = opened.keyring.equip()?;
+        opened.trust.baseline_key = opened.keyring.trust()?.baseline_key;
         if (admitted || equipped) && !opened.done.made_keyring {
             opened.done.sealed_again = true;
         }
@@ -323,6 +340,33 @@ impl HeldState {
         let sealed = keyring.seal(identity).map_err(seal)?;
         Keyring::open(&sealed, identity).map_err(seal)?;
         self.replace("keyring.age", &sealed, 0o600)
+    }
+
+    /// Writes the history of accepted changes in the place of the old one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_accepted(&self, history: &str) -> Result<(), StateError> {
+        self.replace(ACCEPTED, history.as_bytes(), 0o644)
+    }
+
+    /// Keeps what was signed for a machine: who asks it later holds it against this, and not against what the
+    /// machine says.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_baseline(&self, node: &NodeName, text: &str) -> Result<(), StateError> {
+        let directory = self.directory.baselines();
+        let aside = directory.join(format!(".{node}.new"));
+        let mut builder = DirBuilder::new();
+        let written = builder
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
+            .and_then(|()| write_aside(&aside, text.as_bytes(), 0o600))
+            .and_then(|()| fs::rename(&aside, directory.join(node.as_str())))
+            .and_then(|()| File::open(&directory)?.sync_all());
+        written.map_err(|source| StateError::File { path: directory, doing: "written", source })
     }
 
     /// Writes the trust facts in the place of the old ones.
@@ -407,9 +451,10 @@ fn said(lock: &mut File) -> String {
 }
 
 const GIT_IGNORE: &str = "\
-# keyring.age is sealed; trust.json and evidence.pub are public. Nothing else here belongs into a commit.
+# keyring.age is sealed; the others named here are public. Nothing else here belongs into a commit.
 *
 !.gitignore
+!accepted.jsonl
 !evidence.pub
 !keyring.age
 !trust.json

@@ -8,6 +8,7 @@
 //!
 //! What the passes learn is on the operator's disk before anything rests on it.
 
+mod baselines;
 mod broken;
 mod drain;
 mod judge;
@@ -50,6 +51,7 @@ use crate::render::{self, Broken, Materials, RenderError};
 
 use passes::finished;
 
+pub use baselines::Baselines;
 pub use broken::{break_live, mend_live};
 pub use judge::judge;
 pub use memory::Memory;
@@ -88,6 +90,8 @@ pub struct Work<'a> {
     pub operator: &'a str,
     /// What is broken on purpose, on throwaway machines.
     pub broken: Option<Broken>,
+    /// Writes down what machines' files should be.
+    pub baselines: Baselines,
 }
 
 /// Where paths of a spec begin.
@@ -187,8 +191,8 @@ impl Work<'_> {
     /// Renders what the cluster should be, with what is known now.
     ///
     /// # Errors
-    /// See [`RenderError`].
-    pub fn render(&self) -> Result<Blueprint, RenderError> {
+    /// See [`RenderError`]; or a baseline cannot be signed.
+    pub fn render(&self) -> Result<Blueprint, MakeError> {
         let (bundle, ringfort) = (self.bundle.lock(), self.own.digest.clone());
         let materials = Materials { bundle, ringfort, addons: self.addons };
         let (spec, trust) = (self.spec, &self.memory.trust);
@@ -196,7 +200,7 @@ impl Work<'_> {
             None => render::render(spec, trust, &materials)?,
             Some(broken) => render::render_broken(broken, spec, trust, &materials)?,
         };
-        Ok(marked(blueprint, spec))
+        self.with_baselines(marked(blueprint, spec))
     }
 
     /// Renders with what machines say of their keys, without making any.
@@ -204,7 +208,7 @@ impl Work<'_> {
         self.assign()?;
         let keys = marked(render::keys(self.spec, &self.memory.trust), self.spec);
         self.note_keys(&keys, &Report::default()).await?;
-        Ok(self.render()?)
+        self.render()
     }
 
     /// Gives how long the command has gone on, in seconds.

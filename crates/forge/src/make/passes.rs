@@ -58,6 +58,7 @@ impl Work<'_> {
         }
         stage(self, "machines and API", tell);
         self.note_objects(&blueprint)?;
+        self.note_baselines(&blueprint)?;
         let converged = self.pass(Goal::Converge, &blueprint, tell, interrupts).await?;
         self.note_made(&converged)?;
         if converged.is_complete() {

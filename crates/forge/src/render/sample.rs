@@ -46,6 +46,7 @@ pub fn sample_trust(spec: &Spec) -> Result<TrustFacts, PodRangesError> {
             .keys()
             .map(|node| (node.clone(), sample_tunnel_key(node)))
             .collect(),
+        baseline_key: Some(pem("PUBLIC KEY", "key that signs baselines")),
         ..unknown(spec)
     })
 }

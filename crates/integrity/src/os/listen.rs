@@ -4,14 +4,14 @@
 //! A handle leads to a directory by a table that is made beforehand: nothing is opened for an event, and
 //! what concerns nobody costs one look into the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use fanotify_fid::Fanotify;
 use fanotify_fid::consts::{
-    FAN_CLASS_NOTIF, FAN_CLOEXEC, FAN_MARK_ADD, FAN_MARK_FILESYSTEM, FAN_NONBLOCK,
-    FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME,
+    FAN_CLASS_NOTIF, FAN_CLOEXEC, FAN_EVENT_ON_CHILD, FAN_MARK_ADD, FAN_MARK_FILESYSTEM,
+    FAN_NONBLOCK, FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME, FAN_UNLIMITED_MARKS,
 };
 use fanotify_fid::handle::{fsid_of_fd, handle_from_fd};
 use rustix::io::Errno;
@@ -77,6 +77,8 @@ pub struct Listener {
     group: Fanotify,
     directories: BTreeMap<FileId, FilePath>,
     files: BTreeMap<FileId, FilePath>,
+    ids: BTreeMap<FilePath, FileId>,
+    narrow: BTreeSet<[u8; 8]>,
     buffer: Vec<u8>,
 }
 
@@ -87,11 +89,11 @@ impl Listener {
     /// The kernel gives no group.
     pub fn begin() -> Result<Self, ListenFault> {
         let names = FAN_REPORT_FID | FAN_REPORT_DIR_FID | FAN_REPORT_NAME;
-        let flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | names;
+        let flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS | names;
         let group =
             Fanotify::new(flags).map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
-        let (directories, files) = Default::default();
-        Ok(Self { group, directories, files, buffer: vec![0; BUFFER_BYTES] })
+        let (directories, files, ids, narrow) = Default::default();
+        Ok(Self { group, directories, files, ids, narrow, buffer: vec![0; BUFFER_BYTES] })
     }
 
     /// Listens to what happens in a directory, given as a place.
@@ -100,6 +102,7 @@ impl Listener {
     /// Its file system tells nothing.
     pub fn add_directory(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
         let id = self.mark(path, place)?;
+        self.forget(path, &id);
         self.directories.insert(id, path.clone());
         Ok(())
     }
@@ -110,21 +113,45 @@ impl Listener {
     /// Its file system tells nothing.
     pub fn add_file(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
         let id = self.mark(path, place)?;
+        self.forget(path, &id);
         self.files.insert(id, path.clone());
         Ok(())
     }
 
+    /// Says how many file systems tell of changes only directory by directory: what is done to a file there
+    /// through a name outside of these is not heard. A stack of file systems is one.
+    pub fn narrow(&self) -> usize {
+        self.narrow.len()
+    }
+
+    /// What lay at a path before is not there any more.
+    fn forget(&mut self, path: &FilePath, id: &FileId) {
+        let before = self.ids.insert(path.clone(), id.clone());
+        let Some(before) = before.filter(|before| before != id) else { return };
+        let is_it = |of: Option<&FilePath>| of == Some(path);
+        if is_it(self.directories.get(&before)) {
+            self.directories.remove(&before);
+        }
+        if is_it(self.files.get(&before)) {
+            self.files.remove(&before);
+        }
+    }
+
     /// Listens to the file system of a place, and gives what the kernel will call the place by.
-    fn mark(&self, path: &FilePath, place: &OwnedFd) -> Result<FileId, ListenFault> {
+    fn mark(&mut self, path: &FilePath, place: &OwnedFd) -> Result<FileId, ListenFault> {
         let mute = |why: String| ListenFault::Mute { path: path.clone(), why };
         let (first, second) = fsid_of_fd(place).map_err(|error| mute(error.to_string()))?;
         let handle = handle_from_fd(place).map_err(|error| mute(error.to_string()))?;
         let at = format!("/proc/self/fd/{}", place.as_raw_fd());
-        let flags = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
-        self.group.mark(flags, MASK, &at).map_err(|error| mute(error.to_string()))?;
         let mut fsid = [0; 8];
         fsid[..4].copy_from_slice(&first.to_ne_bytes());
         fsid[4..].copy_from_slice(&second.to_ne_bytes());
+        let whole = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
+        if let Err(error) = self.group.mark(whole, MASK, &at) {
+            let alone = self.group.mark(FAN_MARK_ADD, MASK | FAN_EVENT_ON_CHILD, &at);
+            alone.map_err(|_| mute(error.to_string()))?;
+            self.narrow.insert(fsid);
+        }
         Ok(FileId { fsid, handle })
     }
 

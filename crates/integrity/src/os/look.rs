@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ringfort_model::digest::Hasher;
 use ringfort_model::mode::{FileMode, Owner};
-use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, open, openat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat};
 use rustix::io::Errno;
 
 use crate::judge::{Content, Kind, Look, Seen};
@@ -79,6 +79,11 @@ impl Root {
         self.bytes
     }
 
+    /// Goes to what it looks at next from the top: a directory on the way may be another by now.
+    pub(crate) fn begin_anew(&mut self) {
+        self.way.clear();
+    }
+
     /// Opens something as a place, not to be read.
     pub(crate) fn place(&mut self, path: &FilePath) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -123,6 +128,12 @@ impl Root {
         Ok(names)
     }
 
+    /// Says what is at a path, if anything is.
+    pub(crate) fn kind(&mut self, path: &FilePath) -> Option<Kind> {
+        let place = self.place(path).ok()?;
+        fstat(&place).ok().map(|stat| kind(&stat))
+    }
+
     /// Looks at a path, and reads a file as far as that shows whether it is the expected one.
     pub(crate) fn look(&mut self, path: &FilePath, expected: Option<Expected>) -> Look {
         let place = match self.place(path) {
@@ -155,6 +166,7 @@ impl Root {
             (Kind::File, Some(expected)) if expected.size.is_none_or(|it| it == size) => {
                 self.content(place, size, matches!(expected.hash, Hash::Sha256(_)))
             }
+            (Kind::Link, _) => link(place),
             _ => Content::Unread,
         };
         let after = fstat(place)?;
@@ -215,6 +227,14 @@ impl Root {
             self.pace.spend(count as u64);
         }
         Ok(())
+    }
+}
+
+/// Where a link leads, as a digest.
+fn link(place: &OwnedFd) -> Content {
+    match readlinkat(place, c"", Vec::new()) {
+        Ok(target) => Content::Digest(Hash::Blake3(*blake3::hash(target.as_bytes()).as_bytes())),
+        Err(error) => Content::Unreadable(error.to_string()),
     }
 }
 

@@ -1,9 +1,18 @@
 //! The edge: looks at files, and listens to the kernel.
 
+mod agent;
+mod canary;
+mod gate;
+mod keep;
 mod listen;
 mod look;
+mod processes;
 mod scan;
 
+pub use agent::{Hooks, Settings, WatchFault, watch};
+pub use canary::canary;
+pub use gate::{Gate, GateFault};
+pub use keep::{Status, read_journals, status};
 pub use listen::{Heard, ListenFault, Listener, Noticed};
 pub use look::{Pace, Root};
 pub use scan::{Scan, scan};

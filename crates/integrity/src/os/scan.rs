@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::look::{Pace, Root};
 use crate::baseline::Entries;
 use crate::change::{Finding, Unknown};
-use crate::judge::{Aspect, Difference, Look, Verdict, judge};
+use crate::judge::{Look, Verdict, judge};
 use crate::path::FilePath;
 use crate::protected::{Class, Protected};
+use crate::watch::unlisted;
 
 /// What a scan came to.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -89,10 +90,6 @@ fn list(root: &mut Root, entries: &Entries, entry: &Protected, scan: &mut Scan) 
 /// Says whether a path is an entry or holds one.
 pub(crate) fn is_known(entries: &Entries, path: &FilePath) -> bool {
     entries.find(path).is_some() || entries.below(path).next().is_some()
-}
-
-pub(crate) fn unlisted() -> Difference {
-    Difference { of: Aspect::Presence, expected: "missing".to_owned(), found: "there".to_owned() }
 }
 
 #[cfg(test)]

@@ -186,6 +186,11 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Changes a file that nothing reads and puts it back, and tells what the machine's agent says of it.
+    Canary {
+        /// Which machine.
+        node: NodeName,
+    },
     /// Lets time pass.
     Wait {
         /// How long, in milliseconds.
@@ -236,6 +241,7 @@ impl Act {
             | Self::Regain { node }
             | Self::Certificates { node }
             | Self::Enforced { node }
+            | Self::Canary { node }
             | Self::PrivateKeys { node } => Some(node),
             Self::Dial(dial) => Some(&dial.from),
             Self::Wait { .. } => None,

@@ -20,7 +20,7 @@ use ringfort_facts::certificate;
 use ringfort_forge::bundle::{Bundle, Programs};
 use ringfort_forge::drive::fleet::BINARY;
 use ringfort_forge::keyring::Keyring;
-use ringfort_forge::make::{MakeError, Site, Ways, Work, encryption_keys};
+use ringfort_forge::make::{Site, Ways, Work, encryption_keys};
 use ringfort_model::act::FileSeen;
 use ringfort_model::blueprint::{Blueprint, Machine, Role};
 use ringfort_model::bundle::BundleLock;
@@ -58,7 +58,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// Takes what making a cluster came to.
     pub fn of(work: Work<'_>, site: &'a Site, ways: &'a Ways) -> Result<Self, Fault> {
-        let blueprint = work.render().map_err(MakeError::from).map_err(fault)?;
+        let blueprint = work.render().map_err(fault)?;
         let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
         Ok(Self {
             site,

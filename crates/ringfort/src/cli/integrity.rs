@@ -1,13 +1,23 @@
 //! `ringfort integrity`: what of a machine's files is not as it should be. Arguments and output only; the
 //! room is `ringfort_integrity`.
 
+mod accept;
 mod baseline;
+mod canary;
+mod changes;
 mod key;
+mod machines;
 mod scan;
+pub mod signed;
+mod status;
+mod verify;
+mod watch;
 
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+
+use ringfort_model::integrity::STATE;
 
 use super::Fault;
 
@@ -23,6 +33,13 @@ enum Command {
     Key(key::KeyArgs),
     Baseline(baseline::BaselineArgs),
     Scan(scan::ScanArgs),
+    Watch(watch::WatchArgs),
+    Status(status::StatusArgs),
+    Changes(changes::ChangesArgs),
+    Accept(accept::AcceptArgs),
+    Verify(verify::VerifyArgs),
+    #[command(hide = true)]
+    Canary(canary::CanaryArgs),
 }
 
 /// Runs the command.
@@ -34,6 +51,12 @@ pub fn run(args: &IntegrityArgs) -> Result<ExitCode, Fault> {
         Command::Key(args) => key::run(args),
         Command::Baseline(args) => baseline::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Watch(args) => watch::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Changes(args) => changes::run(args),
+        Command::Accept(args) => accept::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Canary(args) => canary::run(args),
     }
 }
 

@@ -23,6 +23,7 @@ use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
 
 use super::Fault;
+use super::integrity::signed::BASELINES;
 use super::keys::IdentityFile;
 use super::specification::{self, SpecFile};
 use super::up::fault;
@@ -231,6 +232,7 @@ impl<'v> Session<'v> {
             places: Places { home, beside: beside(file) },
             operator,
             broken: None,
+            baselines: BASELINES,
         };
         (work, voice)
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, Share, addons, audit, check, faults, guards, keys, network, proofs, published,
-    rotation, traffic, trouble,
+    Case, MACHINES, Share, addons, audit, check, faults, guards, integrity, keys, network, proofs,
+    published, rotation, traffic, trouble,
 };
 
 /// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
@@ -48,6 +48,7 @@ pub const ALL: &[Case] = &[
     longer("a_worker_that_dies_meanwhile_is_unknown", proofs::dying),
     usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
     usual("what_is_logged_is_kept_whatever_becomes_of_the_collector", audit::kept),
+    usual("who_changes_files_of_machines_is_told", integrity::watched),
     usual("deleted_objects_are_put_back", deleted_objects),
     usual("a_lost_keyring_is_refused", lost_keyring),
     usual("a_different_keyring_is_refused", trouble::different_keyring),

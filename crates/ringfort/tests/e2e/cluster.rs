@@ -196,6 +196,15 @@ impl Cluster {
         said(&netpol.output().expect("ringfort starts"))
     }
 
+    /// Runs `ringfort integrity` as the operator does.
+    pub fn integrity(&self, arguments: &[&str]) -> Said {
+        let mut integrity = Command::new(RINGFORT);
+        integrity.args(["lab", "run", &self.lab, "--", RINGFORT, "integrity"]).args(arguments);
+        integrity.arg("--file").arg(self.spec()).stdin(Stdio::null());
+        integrity.env("XDG_CONFIG_HOME", self.directory.join("config"));
+        said(&integrity.output().expect("ringfort starts"))
+    }
+
     /// Starts the program on the cluster, to be told of its events while it runs.
     pub fn start_told(&self, spec: &Path, command: &[&str]) -> Running {
         Running::start(self.operator_with(spec, &self.bundle, command))

@@ -13,6 +13,7 @@ mod check;
 mod cluster;
 mod faults;
 mod guards;
+mod integrity;
 mod keys;
 #[path = "../../../policy/tests/it/model.rs"]
 mod model;

@@ -51,6 +51,20 @@ pub(super) fn enforced(is_whole: &str) -> BTreeMap<String, String> {
     [("in_force", "shown"), ("is_whole", is_whole), ("meddled", "0")].map(pair).into()
 }
 
+/// What a machine tells of a file that was changed and put back, but for some of it.
+pub(super) fn canary(other: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let usual = [
+        ("running", "true"),
+        ("seen", "unexplained"),
+        ("who", "right"),
+        ("back", "explained"),
+        ("ms", "31"),
+        ("unexplained", "0"),
+    ];
+    usual.iter().chain(other).copied().map(pair).collect()
+}
+
 pub(super) fn process(name: &str) -> ProcessSeen {
     ProcessSeen {
         name: name.to_owned(),

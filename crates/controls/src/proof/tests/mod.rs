@@ -9,6 +9,7 @@ mod placed;
 mod refusals;
 mod sabotage;
 mod stopped;
+mod watched;
 
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ use ringfort_model::judgement::{Decided, Judgement};
 
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
-use self::machines::{enforced, kernel, listener, listening, process, programs};
+use self::machines::{canary, enforced, kernel, listener, listening, process, programs};
 use self::refusals::{REVIEW, refused, reviewed, told_no};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
@@ -126,6 +127,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         Act::PodLimits { .. } => Seen::Values([("pids.max".to_owned(), "4096".to_owned())].into()),
         Act::Kernel { .. } => Seen::Values(kernel("1")),
         Act::Enforced { .. } => Seen::Values(enforced("true")),
+        Act::Canary { .. } => Seen::Values(canary(&[])),
         Act::Processes { names, .. } => {
             Seen::Processes(names.iter().map(|name| process(name)).collect())
         }

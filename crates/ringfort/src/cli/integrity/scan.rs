@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use ringfort_integrity::baseline::{Entries, Header, Trusted, read as read_baseline};
+use ringfort_integrity::baseline::{Entries, Header, Trusted, read_text as read_baseline};
 use ringfort_integrity::change::VERSION;
 use ringfort_integrity::os::{Pace, Scan, scan};
 use ringfort_integrity::protected::Protection;

@@ -1,0 +1,93 @@
+//! A file that nothing reads is changed and put back: both are told, each as what it is.
+
+use std::collections::BTreeMap;
+
+use ringfort_model::act::{Act, Next, Seen, Transcript};
+use ringfort_model::name::NodeName;
+
+use crate::proof::{AGAIN, Gaps, Scene, course, fail, gap, pass, words};
+
+const LOOK: &str = "look at the agent there: journalctl -u ringfort-integrity, ringfort integrity status; ringfort up";
+
+pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
+    course(transcript, |course| {
+        let machines: Vec<&NodeName> = scene.machines().collect();
+        if machines.is_empty() {
+            return Err(gap("the cluster has no machines to show it on", AGAIN));
+        }
+        let touch = |node: &&NodeName| Act::Canary { node: (*node).clone() };
+        let seen = course.step(machines.iter().map(touch).collect())?;
+        let (mut gaps, mut slowest, mut unexplained) = (Gaps::default(), 0, 0);
+        for (node, (_, seen)) in machines.iter().zip(seen) {
+            let Seen::Values(told) = seen else {
+                gaps.add(format!("{node}: {}", words(seen)));
+                continue;
+            };
+            match judged(told) {
+                Judged::Well { ms, open } => {
+                    slowest = slowest.max(ms);
+                    unexplained += open;
+                }
+                Judged::Not(said) => return Ok(fail(format!("{node}: {said}"), LOOK)),
+                Judged::Unknown(said) => gaps.add(format!("{node}: {said}")),
+            }
+        }
+        gaps.close()?;
+        let open = match unexplained {
+            0 => String::new(),
+            some => format!("; nothing explains {some} other changes: ringfort integrity changes"),
+        };
+        let said = format!(
+            "a changed file was told on {} machines with who did it, after {slowest} ms at most{open}",
+            machines.len()
+        );
+        Ok(pass(said, course.so_far()))
+    })
+}
+
+enum Judged {
+    Well { ms: u64, open: u64 },
+    Not(String),
+    Unknown(String),
+}
+
+/// What a machine's own account of it comes to. What it does not say was not seen.
+fn judged(told: &BTreeMap<String, String>) -> Judged {
+    let value = |name: &str| told.get(name).map(String::as_str);
+    let not = |said: &str| Judged::Not(said.to_owned());
+    if let Some(why) = value("refused") {
+        return Judged::Not(format!(
+            "the agent does not believe the baseline that lies there: {why}"
+        ));
+    }
+    match value("running") {
+        Some("true") => {}
+        Some("false") => return not("no agent runs"),
+        _ => return Judged::Unknown("whether an agent runs is not known".to_owned()),
+    }
+    match (value("seen"), value("who"), value("back")) {
+        (Some("unexplained"), Some("right"), Some("explained")) => {}
+        (Some("no"), ..) => return not("a file was changed, and nothing was told of it"),
+        (Some("explained"), ..) => return not("a change by a shell was called explained"),
+        (Some("unexplained"), Some("unknown"), _) => {
+            return Judged::Unknown("who changed a file was not known".to_owned());
+        }
+        (Some("unexplained"), Some("wrong"), _) => {
+            return not("somebody else was named for a change");
+        }
+        (Some("unexplained"), Some("right"), Some("unexplained" | "no")) => {
+            return not("that a file is as it should be again was not told, or called unexplained");
+        }
+        _ => return Judged::Unknown("what was told of a change is not known".to_owned()),
+    }
+    if let Some(limits) = value("limits") {
+        return Judged::Unknown(format!("the agent does not see everything: {limits}"));
+    }
+    let number = |name: &str| value(name).and_then(|text| text.parse().ok());
+    match (number("ms"), number("unexplained")) {
+        (Some(ms), Some(open)) => Judged::Well { ms, open },
+        _ => Judged::Unknown(
+            "how long it took, or what else is unexplained, is not known".to_owned(),
+        ),
+    }
+}

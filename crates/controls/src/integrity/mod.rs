@@ -1,0 +1,3 @@
+//! What happens to files of machines.
+
+pub mod files_are_watched;

@@ -1,0 +1,375 @@
+//! The agent: watches a machine's protected files as long as it runs, and tells each change once, with who
+//! made it and why.
+//!
+//! It hears of changes, looks at what changed, and goes through everything from time to time, since what is
+//! heard may not be all. What it cannot hear or see is told as what it is.
+
+mod heard;
+mod round;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ringfort_model::integrity::CANARY;
+
+use super::gate::Gate;
+use super::keep::{Keep, Kept, Status};
+use super::listen::{ListenFault, Listener};
+use super::look::{Pace, Root};
+use super::processes::Digests;
+use crate::baseline::{Baseline, Refused, Trusted, read_text};
+use crate::change::{Blind, Unknown, VERSION, id};
+use crate::journal::Told;
+use crate::judge::Look;
+use crate::path::FilePath;
+use crate::process::Who;
+use crate::protected::{Class, Expected, Hash};
+use crate::watch::{Came, Heard, Watch};
+use crate::why::Around;
+use heard::Dirty;
+use round::Round;
+
+/// How many intervals, changes and unknown paths a status names.
+const NAMED: usize = 20;
+/// How many unexplained changes a status names.
+const NAMED_CHANGES: usize = 1_000;
+/// How often an agent says that it goes on, and looks whether there is another baseline.
+const BEAT: Duration = Duration::from_secs(1);
+/// What is known is written down so often at most; what came after is in the journal.
+const KNOW_EVERY: Duration = Duration::from_secs(60);
+
+/// What an agent works with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The machine's name.
+    pub node: String,
+    /// The root of its files.
+    pub root: PathBuf,
+    /// The signed baseline.
+    pub baseline: PathBuf,
+    /// The public half of the key that signs baselines.
+    pub key: PathBuf,
+    /// The agent's own directory.
+    pub state: PathBuf,
+    /// The journal of ringfort's own steps.
+    pub steps: PathBuf,
+    /// How many bytes a second are read at most when everything is looked at again.
+    pub bytes_per_second: u64,
+    /// How often everything is looked at again.
+    pub every: Duration,
+    /// Where to be asked before programs begin; none asks on the file systems that have programs.
+    pub programs: Option<Vec<PathBuf>>,
+}
+
+/// Whom an agent tells what.
+#[derive(Clone, Copy)]
+pub struct Hooks<'a> {
+    /// It hears.
+    pub ready: &'a dyn Fn(),
+    /// It goes on.
+    pub alive: &'a dyn Fn(),
+    /// A line of the journal.
+    pub line: &'a dyn Fn(&str),
+}
+
+/// Says why there is no agent.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchFault {
+    /// Something that it needs cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The baseline is not believed.
+    #[error("{}: {source}: ringfort up brings the right one", path.display())]
+    Baseline {
+        /// Where it lies.
+        path: PathBuf,
+        /// Why not.
+        source: Refused,
+    },
+    /// The kernel does not tell.
+    #[error(transparent)]
+    Listen(#[from] ListenFault),
+}
+
+/// Watches until it is told to stop.
+///
+/// # Errors
+/// The baseline is not believed, the kernel does not tell of changes, or the directory cannot be written.
+pub fn watch(settings: &Settings, hooks: Hooks<'_>, stop: &AtomicBool) -> Result<(), WatchFault> {
+    let mut agent = Agent::begin(settings, hooks)?;
+    agent.begin_round(Round::at_once());
+    (hooks.ready)();
+    while !stop.load(Ordering::Relaxed) {
+        agent.turn()?;
+    }
+    agent.know()
+}
+
+struct Agent<'a> {
+    settings: &'a Settings,
+    hooks: Hooks<'a>,
+    keep: Keep,
+    watch: Watch,
+    listener: Listener,
+    gate: Option<Gate>,
+    root: Root,
+    digests: Digests,
+    dirty: BTreeMap<FilePath, Dirty>,
+    round: Option<Round>,
+    around: Around,
+    steps_seen: Option<(u64, SystemTime)>,
+    status: Status,
+    /// What could not be seen in this round.
+    unknown: BTreeMap<FilePath, String>,
+    mute: BTreeSet<String>,
+    blind: Option<(u64, String)>,
+    heard_at: u64,
+    baseline_seen: Option<(u64, SystemTime)>,
+    beat: Instant,
+    knew: Instant,
+    rounds_end: Instant,
+}
+
+impl<'a> Agent<'a> {
+    fn begin(settings: &'a Settings, hooks: Hooks<'a>) -> Result<Self, WatchFault> {
+        let at = |path: &Path| fault(path);
+        let (keep, kept) = Keep::open(&settings.state).map_err(at(&settings.state))?;
+        let least = keep.counter().map_err(at(&settings.state))?;
+        let baseline = believed(settings, least)?;
+        keep.count(baseline.header.counter).map_err(at(&settings.state))?;
+        let number = baseline.header.counter;
+        let root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
+        let listener = Listener::begin()?;
+        let programs = settings
+            .programs
+            .as_ref()
+            .map(|all| all.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+        let (gate, limits) = match Gate::begin(programs.as_deref()) {
+            Ok(gate) => (Some(gate), Vec::new()),
+            Err(error) => (None, vec![error.to_string()]),
+        };
+        let Kept { known, seq, lines, broken, status: before } = kept;
+        let mut watch = Watch::begin(number, baseline.entries, known);
+        lines.iter().for_each(|line| watch.recall(&line.told, line.seq <= seq));
+        let now = now();
+        let began = Instant::now();
+        let status = Status {
+            version: VERSION,
+            node: settings.node.clone(),
+            began: now,
+            ..Status::default()
+        };
+        let mut agent = Self {
+            settings,
+            hooks,
+            keep,
+            watch,
+            listener,
+            gate,
+            root,
+            status,
+            digests: Digests::default(),
+            dirty: BTreeMap::new(),
+            round: None,
+            around: Around::default(),
+            steps_seen: None,
+            unknown: BTreeMap::new(),
+            mute: BTreeSet::new(),
+            blind: before.map(|before| (before.at, "the agent did not run".to_owned())),
+            heard_at: now,
+            baseline_seen: stamp(&settings.baseline),
+            beat: began,
+            knew: began,
+            rounds_end: began,
+        };
+        agent.status.limits = limits.clone();
+        let before: Vec<&Blind> = lines.iter().filter_map(blind).collect();
+        let few = before.len().saturating_sub(NAMED);
+        agent.status.blind = before[few..].iter().copied().cloned().collect();
+        agent.tell(Told::Began { node: settings.node.clone(), baseline: number, limits })?;
+        if let Some(why) = broken {
+            agent.tell(Told::Refused {
+                why: format!("the agent's own journal is damaged: {why}"),
+            })?;
+        }
+        agent.keep.sync().map_err(at(&settings.state))?;
+        Ok(agent)
+    }
+
+    /// Goes on for a moment: hears, looks, and says that it goes on.
+    fn turn(&mut self) -> Result<(), WatchFault> {
+        let is_busy = self.round.is_some() || !self.dirty.is_empty();
+        let longest = Duration::from_millis(if is_busy { 5 } else { 200 });
+        self.hear(longest)?;
+        self.root.begin_anew();
+        let told = self.look_at_dirty()?;
+        let went = self.go_round()?;
+        if told || went {
+            self.sync()?;
+        }
+        if self.beat.elapsed() >= BEAT {
+            self.beat = Instant::now();
+            self.read_baseline()?;
+            (self.hooks.alive)();
+            self.say()?;
+        }
+        if self.knew.elapsed() >= KNOW_EVERY && self.round.is_none() {
+            self.know()?;
+        }
+        if self.round.is_none() && self.rounds_end.elapsed() >= self.settings.every {
+            self.begin_round(Round::slowly());
+        }
+        Ok(())
+    }
+
+    /// Takes another baseline, where one lies there that is to be believed.
+    fn read_baseline(&mut self) -> Result<(), WatchFault> {
+        let stamp = stamp(&self.settings.baseline);
+        if stamp == self.baseline_seen {
+            return Ok(());
+        }
+        self.baseline_seen = stamp;
+        match believed(self.settings, self.watch.number()) {
+            Ok(baseline) => {
+                let number = baseline.header.counter;
+                self.status.refused = None;
+                self.keep.count(number).map_err(fault(&self.settings.state))?;
+                self.watch.rebase(number, baseline.entries);
+                self.tell(Told::Baseline { number })?;
+                self.begin_round(Round::at_once());
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.tell(Told::Refused { why: why.clone() })?;
+                self.status.refused = Some(why);
+            }
+        }
+        self.sync()
+    }
+
+    /// Looks at one path, and tells what that comes to. Says whether anything was told.
+    fn look(&mut self, path: &FilePath, heard: &Heard) -> Result<(bool, Look), WatchFault> {
+        let Some((entry, is_own)) = self.watch.governs(path) else {
+            return Ok((false, Look::Missing));
+        };
+        // Whatever is there is digested, in the form in which it is known.
+        let is_sha256 = is_own && matches!(entry.expected.map(|it| it.hash), Some(Hash::Sha256(_)));
+        let hash = if is_sha256 { Hash::Sha256([0; 32]) } else { Hash::Blake3([0; 32]) };
+        let wanted = match entry.class {
+            Class::Growing => None,
+            _ => Some(Expected { size: None, hash }),
+        };
+        let look = self.root.look(path, wanted);
+        if let Who::Process(process) = &heard.who {
+            self.read_steps();
+            let genuine = self.watch.is_genuine(process).then(|| process.exe.clone());
+            self.around.genuine = genuine.into_iter().collect();
+        }
+        let told = match self.watch.look(path, &look, heard, &self.around) {
+            Came::Nothing => false,
+            Came::Unknown(Unknown { path, why }) => {
+                self.unknown.insert(path, why);
+                false
+            }
+            Came::Changed(mut change) => {
+                change.id = id(now(), self.keep.tip.seq + 1, path);
+                self.watch.hold(&change);
+                self.status.changes += 1;
+                self.tell(Told::Change(change))?;
+                true
+            }
+        };
+        Ok((told, look))
+    }
+
+    /// Reads what ringfort itself did here, if anything came to it.
+    fn read_steps(&mut self) {
+        let seen = stamp(&self.settings.steps);
+        if seen.is_none() || seen == self.steps_seen {
+            return;
+        }
+        self.steps_seen = seen;
+        let Ok(bytes) = std::fs::read(&self.settings.steps) else { return };
+        if let Ok(read) = ringfort_engine::journal::read(&bytes) {
+            self.around.add(&read.records, 0);
+        }
+    }
+
+    fn tell(&mut self, told: Told) -> Result<(), WatchFault> {
+        if let Told::Blind(blind) = &told {
+            self.status.blind.push(blind.clone());
+            let many = self.status.blind.len().saturating_sub(NAMED);
+            self.status.blind.drain(..many);
+        }
+        let (_, text) = self.keep.append(now(), told).map_err(fault(&self.settings.state))?;
+        (self.hooks.line)(text.trim_end());
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), WatchFault> {
+        self.keep.sync().map_err(fault(&self.settings.state))?;
+        self.say()
+    }
+
+    fn know(&mut self) -> Result<(), WatchFault> {
+        self.knew = Instant::now();
+        self.keep.know(self.watch.known()).map_err(fault(&self.settings.state))
+    }
+
+    /// Writes down how it goes.
+    fn say(&mut self) -> Result<(), WatchFault> {
+        let canary = CANARY.parse::<FilePath>().ok();
+        let open = self.watch.open().filter(|it| Some(&it.finding.path) != canary.as_ref());
+        let unexplained: Vec<String> = open.map(|change| change.id.clone()).collect();
+        let asked = self.gate.as_ref().map(Gate::asked).unwrap_or_default();
+        let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.status.at = now();
+        self.status.baseline = self.watch.number();
+        self.status.protected = self.watch.entries().len() as u64;
+        self.status.watched = self.watch.known().len() as u64;
+        self.status.unexplained_count = unexplained.len() as u64;
+        self.status.unexplained = unexplained.into_iter().take(NAMED_CHANGES).collect();
+        (self.status.asked, self.status.answer_microseconds) = (asked.0, microseconds(asked.1));
+        self.status.longest_answer_microseconds = microseconds(asked.2);
+        (self.status.seq, self.status.tip) = (self.keep.tip.seq, self.keep.tip.digest.clone());
+        self.keep.tell(&self.status).map_err(fault(&self.settings.state))
+    }
+}
+
+fn blind(line: &crate::journal::Line) -> Option<&Blind> {
+    match &line.told {
+        Told::Blind(blind) => Some(blind),
+        _ => None,
+    }
+}
+
+fn believed(settings: &Settings, least: u64) -> Result<Baseline, WatchFault> {
+    let key = std::fs::read_to_string(&settings.key).map_err(fault(&settings.key))?;
+    let bytes = std::fs::read(&settings.baseline).map_err(fault(&settings.baseline))?;
+    let trusted = Trusted { key: &key, node: Some(&settings.node), least };
+    let path = settings.baseline.clone();
+    read_text(&bytes, &trusted).map_err(|source| WatchFault::Baseline { path, source })
+}
+
+fn fault(path: &Path) -> impl Fn(io::Error) -> WatchFault + use<> {
+    let path = path.to_owned();
+    move |source| WatchFault::File { path: path.clone(), source }
+}
+
+/// What tells one content of a file from another.
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.len(), about.modified().ok()?))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

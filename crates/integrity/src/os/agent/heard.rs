@@ -1,0 +1,148 @@
+//! What was heard and is not looked at yet: changes of one path in quick succession are one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::round::Round;
+use super::{Agent, WatchFault, now};
+use crate::judge::Kind;
+use crate::os::listen::{Heard as HeardAll, Noticed};
+use crate::os::processes::{self, Found};
+use crate::path::FilePath;
+use crate::process::{self, Known, Process, Who};
+use crate::protected::Class;
+use crate::records::happened;
+use crate::watch::Heard;
+
+/// A path is looked at when nothing was heard of it for so long,
+const QUIET: Duration = Duration::from_millis(15);
+/// or so long after something was.
+const LATEST: Duration = Duration::from_millis(60);
+/// Paths that wait to be looked at; beyond that everything is looked at instead.
+const MOST_DIRTY: usize = 50_000;
+
+/// A path of which something was heard.
+#[derive(Debug)]
+pub(super) struct Dirty {
+    first: Instant,
+    last: Instant,
+    heard: Heard,
+    /// Whether the one who is named changed something, and did not only close it.
+    is_changer: bool,
+}
+
+impl Dirty {
+    /// Begins with what was heard of something above it.
+    pub(super) fn of(heard: Heard) -> Self {
+        let now = Instant::now();
+        Self { first: now, last: now, heard, is_changer: true }
+    }
+}
+
+const CHANGES: u64 = happened::MODIFY
+    | happened::ATTRIB
+    | happened::MOVED_FROM
+    | happened::MOVED_TO
+    | happened::CREATE
+    | happened::DELETE;
+const WRITES: u64 = happened::MODIFY | happened::MOVED_TO | happened::CREATE;
+const PLACES: u64 = happened::MOVED_FROM | happened::MOVED_TO | happened::CREATE | happened::DELETE;
+
+impl Agent<'_> {
+    /// Hears for a while.
+    pub(super) fn hear(&mut self, longest: Duration) -> Result<(), WatchFault> {
+        let HeardAll { noticed, is_incomplete } = self.listener.hear(longest)?;
+        // A number belongs to one process for as long as it takes to hear a few thousand changes.
+        let mut known = BTreeMap::new();
+        for one in noticed {
+            self.notice(one, &mut known);
+        }
+        if is_incomplete || self.dirty.len() > MOST_DIRTY {
+            self.dirty.clear();
+            let why = "more happened than could be heard".to_owned();
+            self.blind.get_or_insert((self.heard_at, why));
+            self.begin_round(Round::at_once());
+        }
+        self.heard_at = now();
+        Ok(())
+    }
+
+    fn notice(&mut self, one: Noticed, known: &mut BTreeMap<i32, Who>) {
+        let is_directory = one.mask & happened::ON_DIRECTORY != 0;
+        let is_placed = is_directory && one.mask & PLACES != 0;
+        let governed = self.watch.governs(&one.path);
+        let holds = is_placed && self.watch.known_within(&one.path).next().is_some();
+        if governed.is_none() && !holds {
+            return;
+        }
+        let who = known.entry(one.process).or_insert_with(|| self.who(one.process)).clone();
+        if is_placed {
+            self.root.begin_anew();
+            // What is put into it from here on is heard of.
+            self.listen_to(&one.path, Kind::Directory);
+        }
+        if holds {
+            // All that lies below is elsewhere, or something else.
+            self.look_below(&one.path, &Heard::by(who.clone()));
+        }
+        let Some((entry, is_own)) = governed else { return };
+        if is_own && entry.class == Class::Growing && one.mask & (CHANGES & !happened::MODIFY) == 0
+        {
+            return;
+        }
+        let (now, is_changer) = (Instant::now(), one.mask & CHANGES != 0);
+        let heard = Heard::by(who.clone());
+        let fresh = Dirty { first: now, last: now, heard, is_changer };
+        let dirty = self.dirty.entry(one.path).or_insert(fresh);
+        dirty.last = now;
+        // The last one who changed something is whose state is there; who only closes it is not.
+        if is_changer || !dirty.is_changer {
+            dirty.heard.who = who;
+            dirty.is_changer |= is_changer;
+        }
+        dirty.heard.was_written |= one.mask & WRITES != 0;
+        dirty.heard.was_renamed_away |= one.mask & happened::MOVED_FROM != 0;
+        dirty.heard.came_whole |= one.mask & happened::MOVED_TO != 0;
+    }
+
+    /// Says who has a number, while that can still be said.
+    fn who(&mut self, pid: i32) -> Who {
+        if pid <= 0 {
+            let why = "it is no process of this machine: another that shares its kernel, or the kernel itself";
+            return Who::Unknown(why.to_owned());
+        }
+        let begun = self.gate.as_ref().and_then(|gate| gate.begun(pid));
+        let now = processes::now(pid);
+        let mut told = |found: Option<Found>| -> Option<Process> {
+            let found = found?;
+            let like = self.watch.digest_of_program(&found.process.exe);
+            let digest = self.digests.of(&found, like.as_deref());
+            Some(Process { digest, ..found.process })
+        };
+        let now = told(now);
+        // Only where nobody is there any more it matters what was begun.
+        let begun = if now.is_some() {
+            begun.map(|found| Process {
+                digest: now.as_ref().and_then(|it| it.digest.clone()),
+                ..found.process
+            })
+        } else {
+            told(begun)
+        };
+        process::who(Known { begun, now })
+    }
+
+    /// Looks at what has been quiet for a while. Says whether anything was told.
+    pub(super) fn look_at_dirty(&mut self) -> Result<bool, WatchFault> {
+        let is_due =
+            |dirty: &Dirty| dirty.last.elapsed() >= QUIET || dirty.first.elapsed() >= LATEST;
+        let due: Vec<FilePath> =
+            self.dirty.iter().filter(|(_, it)| is_due(it)).map(|(path, _)| path.clone()).collect();
+        let mut any = false;
+        for path in due {
+            let Some(dirty) = self.dirty.remove(&path) else { continue };
+            any |= self.visit(&path, &dirty.heard)?;
+        }
+        Ok(any)
+    }
+}

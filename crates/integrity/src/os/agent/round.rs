@@ -1,0 +1,198 @@
+//! A look at everything, a little at a time, so that what happens meanwhile is heard.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::heard::Dirty;
+use super::{Agent, NAMED, WatchFault, now};
+use crate::change::{Blind, Unknown};
+use crate::journal::Told;
+use crate::judge::{Kind, Look, Seen};
+use crate::path::FilePath;
+use crate::process::Who;
+use crate::protected::Class;
+use crate::watch::Heard;
+
+/// How long is looked before it is heard again.
+const SLICE: Duration = Duration::from_millis(20);
+/// So many levels of a protected directory are gone into.
+const DEEPEST: usize = 16;
+/// So many paths are looked at in a round.
+const MOST_PATHS: usize = 1_000_000;
+
+/// A look at everything.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    is_paced: bool,
+    began: Option<Instant>,
+    bytes_before: u64,
+    queue: VecDeque<FilePath>,
+    seen: BTreeSet<FilePath>,
+}
+
+impl Round {
+    /// As fast as it goes: something may have been missed.
+    pub(super) fn at_once() -> Self {
+        Self::default()
+    }
+
+    /// No faster than the settings say.
+    pub(super) fn slowly() -> Self {
+        Self { is_paced: true, ..Self::default() }
+    }
+}
+
+impl Agent<'_> {
+    /// Begins to look at everything, anew if that was under way.
+    pub(super) fn begin_round(&mut self, mut round: Round) {
+        round.began = Some(Instant::now());
+        round.bytes_before = self.root.bytes();
+        let entries = self.watch.entries().iter().map(|entry| entry.path);
+        let known = self.watch.known().keys().cloned();
+        round.queue = entries.chain(known).collect();
+        self.unknown.clear();
+        self.round = Some(round);
+        self.listen_above();
+    }
+
+    /// Hears of the directories that lead to what is protected: one of them may be replaced.
+    fn listen_above(&mut self) {
+        let mut above = BTreeSet::new();
+        for entry in self.watch.entries().iter() {
+            let mut at = entry.path.parent();
+            while let Some(path) = at {
+                at = path.parent();
+                if !above.insert(path) {
+                    break;
+                }
+            }
+        }
+        above.iter().for_each(|path| self.listen_to(path, Kind::Directory));
+    }
+
+    /// Hears of a path from here on; that it cannot is a limit.
+    pub(super) fn listen_to(&mut self, path: &FilePath, kind: Kind) {
+        let Ok(place) = self.root.place(path) else { return };
+        let done = match kind {
+            Kind::Directory => self.listener.add_directory(path, &place),
+            Kind::File => self.listener.add_file(path, &place),
+            _ => return,
+        };
+        if let Err(error) = done {
+            // One line of each reason: a file system that is mute is so everywhere.
+            let why = error.to_string();
+            if self.mute.len() < NAMED && self.mute.insert(why.clone()) {
+                self.status.limits.push(why);
+            }
+        }
+    }
+
+    /// Looks soon at all that is protected at a path or below.
+    pub(super) fn look_below(&mut self, path: &FilePath, heard: &Heard) {
+        let entries = self.watch.entries().below(path).map(|entry| entry.path);
+        let below: Vec<_> = entries.chain(self.watch.known_within(path).cloned()).collect();
+        for each in below {
+            self.dirty.entry(each).or_insert_with(|| Dirty::of(heard.clone()));
+        }
+    }
+
+    /// Looks at a path, hears of it from here on, and goes into it where that is protected too.
+    pub(super) fn visit(&mut self, path: &FilePath, heard: &Heard) -> Result<bool, WatchFault> {
+        let kind_at = |look: &Look| match look {
+            Look::There(Seen { kind, .. }) => Some(*kind),
+            _ => None,
+        };
+        // What is heard of first can be looked at without missing what comes between.
+        if let Some(kind) = self.root.kind(path) {
+            self.listen_to(path, kind);
+        }
+        let (told, look) = self.look(path, heard)?;
+        if kind_at(&look) == Some(Kind::Directory) {
+            self.go_into(path, heard);
+        }
+        Ok(told)
+    }
+
+    fn go_into(&mut self, path: &FilePath, heard: &Heard) {
+        let Some((entry, _)) = self.watch.governs(path) else { return };
+        let holds = matches!(entry.class, Class::Listed | Class::Watched | Class::Swapped);
+        let depth = path.parts().count() - entry.path.parts().count();
+        if !holds || depth > DEEPEST {
+            return;
+        }
+        let names = match self.root.list(path) {
+            Ok(names) => names,
+            Err(error) => {
+                self.unknown.insert(path.clone(), error.to_string());
+                return;
+            }
+        };
+        let is_by_a_look = *heard == Heard::by_a_look();
+        // Whoever put a directory in place put all of it there; who else wrote into one that was just made
+        // is not known.
+        let of_child = if heard.came_whole {
+            Heard { was_written: false, ..heard.clone() }
+        } else {
+            let why = "it was there before anything was heard of its directory";
+            Heard::by(Who::Unknown(why.to_owned()))
+        };
+        for name in names {
+            let Ok(child) = path.join(&name) else { continue };
+            let is_known = self.watch.known().contains_key(&child);
+            if is_by_a_look {
+                self.round.iter_mut().for_each(|round| round.queue.push_back(child.clone()));
+            } else if !is_known {
+                self.dirty.entry(child).or_insert_with(|| Dirty::of(of_child.clone()));
+            }
+        }
+    }
+
+    /// Goes on with a look at everything. Says whether anything was told.
+    pub(super) fn go_round(&mut self) -> Result<bool, WatchFault> {
+        let began = Instant::now();
+        let mut any = false;
+        while began.elapsed() < SLICE {
+            let read = self.root.bytes();
+            let Some(round) = &mut self.round else { return Ok(any) };
+            let (is_paced, since) = (round.is_paced, round.began.map(|at| at.elapsed()));
+            let allowed =
+                since.unwrap_or_default().as_secs_f64() * self.settings.bytes_per_second as f64;
+            if is_paced && (read - round.bytes_before) as f64 > allowed {
+                return Ok(any);
+            }
+            let Some(path) = round.queue.pop_front() else {
+                self.end_round()?;
+                return Ok(true);
+            };
+            let is_new = round.seen.len() < MOST_PATHS && round.seen.insert(path.clone());
+            // What was heard of a moment ago is looked at with who did it.
+            if is_new && !self.dirty.contains_key(&path) {
+                any |= self.visit(&path, &Heard::by_a_look())?;
+            }
+        }
+        Ok(any)
+    }
+
+    fn end_round(&mut self) -> Result<(), WatchFault> {
+        let Some(round) = self.round.take() else { return Ok(()) };
+        self.rounds_end = Instant::now();
+        self.watch.is_whole();
+        self.read_steps();
+        for told in self.watch.settle(&self.around) {
+            self.tell(told)?;
+        }
+        if let Some((from, why)) = self.blind.take() {
+            self.tell(Told::Blind(Blind { from, until: now(), why }))?;
+        }
+        let all = self.unknown.iter().take(NAMED);
+        let unknown: Vec<Unknown> =
+            all.map(|(path, why)| Unknown { path: path.clone(), why: why.clone() }).collect();
+        let (paths, unknown_count) = (round.seen.len() as u64, self.unknown.len() as u64);
+        self.status.verified = Some(now());
+        self.status.unknown.clone_from(&unknown);
+        self.status.unknown_count = unknown_count;
+        self.status.narrow = self.listener.narrow() as u64;
+        self.tell(Told::Verified { paths, unknown, unknown_count })?;
+        self.know()
+    }
+}

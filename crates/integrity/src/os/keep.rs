@@ -1,0 +1,321 @@
+//! What an agent keeps on its machine: the journal, what it knew last, the highest number of a baseline that
+//! it has seen, and how it goes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Blind, Unknown};
+use crate::journal::{self, Line, Read, Tip, Told};
+use crate::path::FilePath;
+use crate::watch::Known;
+
+/// A journal that is larger is begun anew; the one before it is kept, and no older one.
+const MOST_BYTES: u64 = 32 << 20;
+
+/// How an agent goes.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The version of this form.
+    pub version: u32,
+    /// The machine.
+    pub node: String,
+    /// When this was written, in seconds since 1970: each second, while the agent goes on.
+    pub at: u64,
+    /// When the agent began.
+    pub began: u64,
+    /// The number of its baseline.
+    pub baseline: u64,
+    /// Why a baseline that lies there is not believed; what was believed before still counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// How many paths the baseline names.
+    pub protected: u64,
+    /// How many paths are watched, with what lies in protected directories.
+    pub watched: u64,
+    /// When everything was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<u64>,
+    /// What could not be compared then, the first few.
+    pub unknown: Vec<Unknown>,
+    /// How many could not be.
+    pub unknown_count: u64,
+    /// When changes may have been missed, the last few.
+    pub blind: Vec<Blind>,
+    /// Ids of changes that nothing explains so far, the last few.
+    pub unexplained: Vec<String>,
+    /// How many there are.
+    pub unexplained_count: u64,
+    /// How many changes were told since the agent began.
+    pub changes: u64,
+    /// What the agent does not see on this machine.
+    pub limits: Vec<String>,
+    /// How many file systems tell of changes directory by directory, since they cannot be heard of as a whole:
+    /// a file that is changed there through a name elsewhere is heard of only while it has a mark of its own.
+    pub narrow: u64,
+    /// How often the kernel asked whether a program may be run.
+    pub asked: u64,
+    /// How long an answer took in the mean, in microseconds.
+    pub answer_microseconds: u64,
+    /// How long one took at most.
+    pub longest_answer_microseconds: u64,
+    /// The number of the journal's last line.
+    pub seq: u64,
+    /// Its digest: whoever keeps it sees that the end was cut off.
+    pub tip: String,
+}
+
+/// An agent's directory, held by one agent.
+#[derive(Debug)]
+pub(super) struct Keep {
+    directory: PathBuf,
+    journal: File,
+    bytes: u64,
+    pub tip: Tip,
+    _lock: File,
+}
+
+/// What was kept before.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub known: BTreeMap<FilePath, Known>,
+    /// The number of the journal's line up to which `known` has everything.
+    pub seq: u64,
+    pub lines: Vec<Line>,
+    pub broken: Option<String>,
+    pub status: Option<Status>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Row {
+    path: FilePath,
+    #[serde(flatten)]
+    known: Known,
+}
+
+impl Keep {
+    /// Opens the directory, which no other agent holds, and reads what was kept.
+    pub fn open(directory: &Path) -> io::Result<(Self, Kept)> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let lock = private().read(true).open(directory.join("lock"))?;
+        lock.try_lock().map_err(|_| io::Error::other("another agent holds it"))?;
+        let (read, mut kept) = (read_journals(directory)?, Kept::default());
+        let path = directory.join("journal");
+        let mut journal = private().append(true).open(&path)?;
+        let before = fs::metadata(directory.join("journal.1")).map_or(0, |about| about.len());
+        let mut good = (read.good_bytes as u64).saturating_sub(before);
+        match &read.broken {
+            None => {}
+            // What was torn was never told to anybody.
+            Some(journal::Broken::Torn) => {
+                journal.set_len(good)?;
+                journal.sync_all()?;
+            }
+            Some(broken) => {
+                kept.broken = Some(broken.to_string());
+                set_aside(directory)?;
+                journal = private().append(true).open(&path)?;
+                good = 0;
+            }
+        }
+        kept.lines = read.lines;
+        kept.status = status(directory);
+        (kept.seq, kept.known) = known(directory).unwrap_or_default();
+        let (directory, tip) = (directory.to_owned(), read.tip);
+        Ok((Self { directory, journal, bytes: good, tip, _lock: lock }, kept))
+    }
+
+    /// Appends a line; it is on the disk after [`Keep::sync`].
+    pub fn append(&mut self, at: u64, told: Told) -> io::Result<(Line, String)> {
+        if self.bytes > MOST_BYTES {
+            self.journal.sync_data()?;
+            let path = self.directory.join("journal");
+            fs::rename(&path, self.directory.join("journal.1"))?;
+            self.journal = private().append(true).open(&path)?;
+            self.bytes = 0;
+        }
+        let (line, text) = self.tip.append(at, told);
+        self.journal.write_all(text.as_bytes())?;
+        self.bytes += text.len() as u64;
+        Ok((line, text))
+    }
+
+    /// Waits until what was appended is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.journal.sync_data()
+    }
+
+    /// Gives the highest number of a baseline that was seen.
+    pub fn counter(&self) -> io::Result<u64> {
+        match fs::read_to_string(self.directory.join("counter")) {
+            Ok(text) => text.trim().parse().map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes down the highest number of a baseline that was seen.
+    pub fn count(&self, number: u64) -> io::Result<()> {
+        self.replace("counter", format!("{number}\n").as_bytes(), Durable::Yes)
+    }
+
+    /// Writes down what is known.
+    pub fn know(&self, known: &BTreeMap<FilePath, Known>) -> io::Result<()> {
+        let aside = self.directory.join("known.new");
+        let mut file = BufWriter::new(private().truncate(true).open(&aside)?);
+        writeln!(file, "{}", self.tip.seq)?;
+        for (path, known) in known {
+            let row = Row { path: path.clone(), known: known.clone() };
+            serde_json::to_writer(&mut file, &row)?;
+            file.write_all(b"\n")?;
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(aside, self.directory.join("known"))
+    }
+
+    /// Writes down how the agent goes.
+    pub fn tell(&self, status: &Status) -> io::Result<()> {
+        self.replace("status.json", &serde_json::to_vec(status)?, Durable::No)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], durable: Durable) -> io::Result<()> {
+        let aside = self.directory.join(format!("{name}.new"));
+        let mut file = private().truncate(true).open(&aside)?;
+        file.write_all(bytes)?;
+        if durable == Durable::Yes {
+            file.sync_all()?;
+        }
+        fs::rename(aside, self.directory.join(name))
+    }
+}
+
+/// Keeps a damaged journal aside: what follows begins anew.
+fn set_aside(directory: &Path) -> io::Result<()> {
+    for name in ["journal.1", "journal"] {
+        let aside = directory.join(format!("{name}.damaged"));
+        match fs::rename(directory.join(name), aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Durable {
+    Yes,
+    No,
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// Reads the journals of a directory as one; none are an empty one.
+///
+/// # Errors
+/// They are there and cannot be read.
+pub fn read_journals(directory: &Path) -> io::Result<Read> {
+    let text = |name: &str| match fs::read(directory.join(name)) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let (older, newer) = (text("journal.1")?, text("journal")?);
+    let first = Tip::default();
+    let after = (older.is_empty() && is_first(&newer)).then_some(&first);
+    let all = String::from_utf8_lossy(&[older, newer].concat()).into_owned();
+    Ok(journal::read(&all, after))
+}
+
+/// Says whether a journal begins with the first line of all.
+fn is_first(journal: &[u8]) -> bool {
+    journal.is_empty() || journal.starts_with(b"{\"version\":1,\"seq\":1,")
+}
+
+/// Reads how an agent goes; none where it has not said so.
+pub fn status(directory: &Path) -> Option<Status> {
+    serde_json::from_slice(&fs::read(directory.join("status.json")).ok()?).ok()
+}
+
+fn known(directory: &Path) -> Option<(u64, BTreeMap<FilePath, Known>)> {
+    let mut lines = BufReader::new(File::open(directory.join("known")).ok()?).lines();
+    let seq = lines.next()?.ok()?.parse().ok()?;
+    let row = |line: io::Result<String>| serde_json::from_str::<Row>(&line.ok()?).ok();
+    let known = lines.map(|line| row(line).map(|row| (row.path, row.known)));
+    Some((seq, known.collect::<Option<_>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(directory: &Path) -> (Keep, Kept) {
+        Keep::open(directory).unwrap()
+    }
+
+    fn add(keep: &mut Keep, number: u64) {
+        keep.append(7, Told::Baseline { number }).unwrap();
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_and_the_chain_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut keep, _) = open(directory.path());
+        (1..=3).for_each(|number| add(&mut keep, number));
+        assert!(Keep::open(directory.path()).is_err(), "another agent holds it");
+        drop(keep);
+        let path = directory.path().join("journal");
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 3]).unwrap();
+        let (mut keep, kept) = open(directory.path());
+        assert_eq!((kept.lines.len(), kept.broken), (2, None));
+        add(&mut keep, 9);
+        let read = read_journals(directory.path()).unwrap();
+        assert_eq!((read.lines.len(), read.broken), (3, None));
+    }
+
+    #[test]
+    fn a_damaged_journal_is_kept_aside_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut keep, _) = open(directory.path());
+        (1..=3).for_each(|number| add(&mut keep, number));
+        drop(keep);
+        let path = directory.path().join("journal");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replacen("\"number\":2", "\"number\":8", 1)).unwrap();
+        let (mut keep, kept) = open(directory.path());
+        assert!(kept.broken.is_some_and(|why| why.contains("line 3")));
+        assert!(directory.path().join("journal.damaged").exists());
+        add(&mut keep, 9);
+        let read = read_journals(directory.path()).unwrap();
+        assert_eq!((read.lines.len(), read.broken), (1, None));
+    }
+
+    #[test]
+    fn what_is_known_is_read_as_it_was_written_and_damage_is_nothing_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut keep, kept) = open(directory.path());
+        assert_eq!((kept.seq, kept.known.len()), (0, 0));
+        add(&mut keep, 1);
+        let known = Known { state: None, is_wrong: true };
+        let all = BTreeMap::from([("/a\\x0a".parse().unwrap(), known)]);
+        keep.know(&all).unwrap();
+        keep.count(4).unwrap();
+        drop(keep);
+        let (keep, kept) = open(directory.path());
+        assert_eq!((kept.seq, kept.known, keep.counter().unwrap()), (1, all, 4));
+        drop(keep);
+        fs::write(directory.path().join("known"), "1\n{").unwrap();
+        assert_eq!(open(directory.path()).1.known.len(), 0);
+        fs::write(directory.path().join("counter"), "many").unwrap();
+        assert!(open(directory.path()).0.counter().is_err(), "a damaged number believes nothing");
+    }
+}

@@ -1,0 +1,229 @@
+//! What looks at one file and one directory come to.
+
+use ringfort_model::digest::Digest;
+use ringfort_model::item::ItemId;
+use ringfort_model::journal::{Phase, Record};
+use ringfort_model::mode::{FileMode, Owner};
+
+use super::*;
+use crate::cgroup::Place;
+use crate::judge::{Kind, Seen as FileSeen};
+use crate::protected::{Expected, Hash, ModeRule, Presence, Protection};
+
+const FILE: &str = "/etc/kubernetes/manifests/etcd.yaml";
+const DIRECTORY: &str = "/etc/kubernetes/manifests";
+
+fn hash(text: &str) -> Hash {
+    Hash::Blake3(*blake3::hash(text.as_bytes()).as_bytes())
+}
+
+fn entry(path: &str, class: Class, expected: Option<&str>) -> Protected {
+    Protected {
+        path: path.parse().unwrap(),
+        class,
+        presence: Presence::Optional,
+        severity: Severity::Critical,
+        mode: (class == Class::Exact).then_some(ModeRule::Is(FileMode(0o600))),
+        owner: None,
+        expected: expected.map(|text| Expected { size: None, hash: hash(text) }),
+    }
+}
+
+fn entries(expected: &str) -> Entries {
+    let all = [
+        entry(FILE, Class::Exact, Some(expected)),
+        entry(DIRECTORY, Class::Listed, None),
+        entry("/etc/shadow", Class::Exact, None),
+        entry("/usr/local/bin/ringfort", Class::Exact, Some("ringfort 2")),
+        entry("/var/log/a.log", Class::Growing, None),
+    ];
+    Entries::of(&all.into_iter().collect::<Protection>())
+}
+
+fn there(text: &str) -> Look {
+    Look::There(FileSeen {
+        kind: Kind::File,
+        mode: FileMode(0o600),
+        owner: Owner::ROOT,
+        size: text.len() as u64,
+        content: Content::Digest(hash(text)),
+    })
+}
+
+fn by(exe: &str, digest: &str) -> Heard {
+    let process = Process {
+        pid: 7,
+        start: 1,
+        exe: exe.to_owned(),
+        digest: Some(hash(digest).text()),
+        parent: 1,
+        parents: Vec::new(),
+        place: Place::default(),
+    };
+    Heard { was_written: true, ..Heard::by(Who::Process(process)) }
+}
+
+fn journal(path: &str) -> Around {
+    let mut around = Around::default();
+    let record = Record {
+        seq: 5,
+        epoch: 1,
+        item: ItemId::file(path),
+        phase: Phase::Done,
+        digest: Digest::of(b""),
+    };
+    around.add(&[record], 0);
+    around
+}
+
+/// A watch of a machine on which everything was looked at once.
+fn watch() -> Watch {
+    let mut watch = Watch::begin(1, entries("pod"), BTreeMap::new());
+    for (path, text) in [(FILE, "pod"), ("/etc/shadow", "root")] {
+        let look = watch.look(
+            &path.parse().unwrap(),
+            &there(text),
+            &Heard::by_a_look(),
+            &Around::default(),
+        );
+        assert_eq!(look, Came::Nothing);
+    }
+    watch.is_whole();
+    watch
+}
+
+fn look(watch: &mut Watch, path: &str, look: &Look, heard: &Heard) -> Option<Change> {
+    look_with(watch, path, look, heard, &Around::default())
+}
+
+fn look_with(
+    watch: &mut Watch,
+    path: &str,
+    look: &Look,
+    heard: &Heard,
+    around: &Around,
+) -> Option<Change> {
+    match watch.look(&path.parse().unwrap(), look, heard, around) {
+        Came::Nothing => None,
+        Came::Changed(change) => Some(*change),
+        Came::Unknown(unknown) => panic!("{unknown:?}"),
+    }
+}
+
+#[test]
+fn a_change_is_told_once_against_the_baseline_and_again_when_it_is_right() {
+    let mut watch = watch();
+    let vi = by("/usr/bin/vi", "vi");
+    let change = look(&mut watch, FILE, &there("evil"), &vi).unwrap();
+    assert_eq!((change.why.clone(), change.is_right), (Why::Unexplained, false));
+    assert_eq!(change.finding.severity, Severity::Critical);
+    assert_eq!(change.who, vi.who);
+    assert_eq!(look(&mut watch, FILE, &there("evil"), &Heard::by_a_look()), None);
+    let back = look(&mut watch, FILE, &there("pod"), &vi).unwrap();
+    assert_eq!(back.why, Why::Explained(Cause::Baseline { number: 1 }));
+    assert!(back.is_right);
+}
+
+#[test]
+fn what_nobody_knows_beforehand_is_compared_with_how_it_was() {
+    let mut watch = watch();
+    let change = look(&mut watch, "/etc/shadow", &there("evil"), &by("/bin/sh", "sh")).unwrap();
+    let of: Vec<String> = change.finding.differences.iter().map(|it| it.of.to_string()).collect();
+    assert_eq!(of, ["content"]);
+    assert_eq!(change.before.unwrap().digest, Some(hash("root").text()));
+    assert_eq!(change.why, Why::Unexplained);
+    assert_eq!(look(&mut watch, "/etc/other", &there("x"), &by("/bin/sh", "sh")), None);
+}
+
+#[test]
+fn what_comes_into_a_directory_is_told_and_what_came_and_went_too() {
+    let mut watch = watch();
+    let new = format!("{DIRECTORY}/evil.yaml");
+    let sh = by("/bin/sh", "sh");
+    assert!(look(&mut watch, &new, &there("x"), &sh).is_some());
+    assert!(look(&mut watch, &new, &Look::Missing, &sh).is_some());
+    let passing = look(&mut watch, &new, &Look::Missing, &sh).unwrap();
+    assert_eq!(passing.finding.differences, []);
+    assert_eq!(look(&mut watch, &new, &Look::Missing, &Heard::by_a_look()), None);
+    let mut around = Around::default();
+    around.genuine.push("/usr/local/bin/ringfort".to_owned());
+    let ringfort = by("/usr/local/bin/ringfort", "ringfort 2");
+    assert_eq!(look_with(&mut watch, &new, &Look::Missing, &ringfort, &around), None);
+}
+
+#[test]
+fn a_file_that_was_written_and_is_as_it_was_is_told_with_who_did_it() {
+    let mut watch = watch();
+    let change = look(&mut watch, FILE, &there("pod"), &by("/bin/sh", "sh")).unwrap();
+    assert_eq!(change.finding.differences, []);
+    assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
+}
+
+#[test]
+fn a_newer_baseline_explains_what_it_says_and_what_its_ringfort_did() {
+    let mut watch = watch();
+    let ringfort = by("/var/lib/ringfort/bin/ringfort", "ringfort 3");
+    let around = journal("/etc/shadow");
+    for (number, (path, text)) in
+        [(FILE, "newer"), ("/etc/shadow", "renewed")].into_iter().enumerate()
+    {
+        let mut change = look_with(&mut watch, path, &there(text), &ringfort, &around).unwrap();
+        assert_eq!(change.why, Why::Unexplained, "the baseline does not know this ringfort");
+        change.id = number.to_string();
+        watch.hold(&change);
+    }
+    assert_eq!(watch.settle(&around), []);
+    let mut all: Vec<Protected> = entries("newer").iter().collect();
+    let own = all.iter_mut().find(|it| it.path.as_bytes().ends_with(b"bin/ringfort")).unwrap();
+    own.expected = Some(Expected { size: None, hash: hash("ringfort 3") });
+    watch.rebase(2, Entries::pack(all));
+    assert_eq!(look(&mut watch, FILE, &there("newer"), &Heard::by_a_look()), None);
+    let settled = watch.settle(&around);
+    let why = |cause| Why::Explained(cause);
+    let expected = [
+        Told::Settled { change: "0".to_owned(), why: why(Cause::Baseline { number: 2 }) },
+        Told::Settled { change: "1".to_owned(), why: why(Cause::Converge { step: 5 }) },
+    ];
+    assert_eq!(settled, expected);
+    assert_eq!(watch.open().count(), 0);
+}
+
+#[test]
+fn a_file_that_another_baseline_wants_otherwise_is_told_though_nobody_changed_it() {
+    let mut watch = watch();
+    watch.rebase(2, entries("newer"));
+    let change = look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()).unwrap();
+    assert_eq!(change.finding.differences.len(), 1);
+    assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
+}
+
+#[test]
+fn a_log_may_grow() {
+    let mut watch = watch();
+    let sh = by("/bin/sh", "sh");
+    assert!(look(&mut watch, "/var/log/a.log", &there("a"), &sh).is_some());
+    assert_eq!(look(&mut watch, "/var/log/a.log", &there("ab"), &sh), None);
+}
+
+#[test]
+fn what_was_recalled_is_not_told_again() {
+    let mut before = watch();
+    let mut change = look(&mut before, FILE, &there("evil"), &by("/bin/sh", "sh")).unwrap();
+    change.id = "a".to_owned();
+    let mut watch = watch();
+    watch.recall(&Told::Change(Box::new(change)), false);
+    assert_eq!(watch.open().count(), 1);
+    assert_eq!(look(&mut watch, FILE, &there("evil"), &Heard::by_a_look()), None);
+    watch.recall(&Told::Settled { change: "a".to_owned(), why: Why::Unexplained }, false);
+    assert_eq!(watch.open().count(), 0);
+}
+
+#[test]
+fn what_could_not_be_seen_is_no_change_and_unknown() {
+    let mut watch = watch();
+    let path = FILE.parse().unwrap();
+    let unread = Look::Unreadable("permission denied".to_owned());
+    let came = watch.look(&path, &unread, &by("/bin/sh", "sh"), &Around::default());
+    assert!(matches!(came, Came::Unknown(_)), "{came:?}");
+    assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
+}

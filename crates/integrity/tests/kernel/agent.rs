@@ -1,0 +1,345 @@
+//! The agent on a root of its own.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use ringfort_integrity::baseline::{Entries, Header, write};
+use ringfort_integrity::change::Change;
+use ringfort_integrity::journal::{self, Line, Tip, Told};
+use ringfort_integrity::os::{Hooks, Settings, Status, watch};
+use ringfort_integrity::process::Who;
+use ringfort_integrity::protected::{
+    Class, Expected, Hash, ModeRule, Presence, Protected, Protection,
+};
+use ringfort_integrity::why::Why;
+use ringfort_model::mode::{FileMode, Owner};
+use ringfort_model::severity::Severity;
+use ringfort_pki::Ed25519Key;
+
+use super::{Room, run};
+
+const FILE: &str = "/etc/a";
+const LISTED: &str = "/etc/manifests";
+const WATCHED: &str = "/etc/watched";
+/// Whoever hears of this one holds the agent up for a while.
+const STALL: &str = "/etc/watched/stall";
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A machine's root, and what an agent of it needs.
+struct Site {
+    settings: Settings,
+    key: Ed25519Key,
+}
+
+impl Site {
+    fn new(room: &Room, root: PathBuf) -> Self {
+        for directory in [LISTED, WATCHED] {
+            fs::create_dir_all(root.join(&directory[1..])).unwrap();
+        }
+        let file = root.join(&FILE[1..]);
+        fs::write(&file, "right").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let key = Ed25519Key::make().unwrap();
+        let at = |name: &str| room.at(name);
+        fs::write(at("key"), key.public().pem()).unwrap();
+        let settings = Settings {
+            node: "w1".to_owned(),
+            root,
+            baseline: at("baseline"),
+            key: at("key"),
+            state: at("state"),
+            steps: at("steps"),
+            bytes_per_second: 1 << 30,
+            every: Duration::from_secs(3600),
+            programs: Some(vec![at("")]),
+        };
+        let site = Self { settings, key };
+        site.baseline("w1", 1, "right");
+        site
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.settings.root.join(&path[1..])
+    }
+
+    fn baseline(&self, node: &str, counter: u64, text: &str) {
+        let own = fs::metadata(self.at(FILE)).unwrap();
+        let entry = |path: &str, class| Protected {
+            path: path.parse().unwrap(),
+            class,
+            presence: Presence::Required,
+            severity: Severity::Critical,
+            mode: None,
+            owner: None,
+            expected: None,
+        };
+        let hash = Hash::Blake3(*blake3::hash(text.as_bytes()).as_bytes());
+        let file = Protected {
+            mode: Some(ModeRule::Is(FileMode(0o600))),
+            owner: Some(Owner { uid: own.uid(), gid: own.gid() }),
+            expected: Some(Expected { size: Some(text.len() as u64), hash }),
+            ..entry(FILE, Class::Exact)
+        };
+        let all = [file, entry(LISTED, Class::Listed), entry(WATCHED, Class::Watched)];
+        let entries = Entries::of(&all.into_iter().collect::<Protection>());
+        let header = Header { cluster: "c".into(), node: node.into(), counter, entries: 0 };
+        let aside = self.settings.baseline.with_extension("new");
+        fs::write(&aside, write(&header, &entries, &self.key).unwrap()).unwrap();
+        fs::rename(aside, &self.settings.baseline).unwrap();
+    }
+
+    fn status(&self) -> Status {
+        let text = fs::read(self.settings.state.join("status.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    /// Runs an agent beside something else, which begins when everything was looked at once.
+    fn with_agent<T>(&self, act: impl FnOnce(&Ears) -> T) -> T {
+        let stop = AtomicBool::new(false);
+        let (told, lines) = channel();
+        let (ready, is_ready) = channel();
+        std::thread::scope(|scope| {
+            let stop_it = StopIt(&stop);
+            let agent = scope.spawn(|| {
+                let line = |line: &str| {
+                    told.send(line.to_owned()).unwrap_or(());
+                    if line.contains(STALL) {
+                        std::thread::sleep(Duration::from_secs(5));
+                    }
+                };
+                let hooks =
+                    Hooks { ready: &|| ready.send(()).unwrap_or(()), alive: &|| (), line: &line };
+                watch(&self.settings, hooks, &stop)
+            });
+            is_ready.recv_timeout(LONGEST).expect("the agent begins");
+            let ears = Ears { lines, before: Vec::new().into() };
+            ears.first_round();
+            let came = act(&ears);
+            drop(stop_it);
+            agent.join().unwrap().unwrap();
+            came
+        })
+    }
+}
+
+/// Stops an agent also where a test fails.
+struct StopIt<'a>(&'a AtomicBool);
+
+impl Drop for StopIt<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Ears {
+    lines: Receiver<String>,
+    /// What was told before everything was looked at once.
+    before: std::cell::RefCell<Vec<String>>,
+}
+
+impl Ears {
+    /// Waits for something to be told.
+    fn wait<T>(&self, what: &str, is_it: impl Fn(&Told) -> Option<T>) -> T {
+        let end = Instant::now() + LONGEST;
+        let told = |text: &str| is_it(&serde_json::from_str::<Line>(text).unwrap().told);
+        let known = self.before.borrow().iter().find_map(|text| told(text));
+        if let Some(found) = known {
+            return found;
+        }
+        while let Ok(text) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            if let Some(found) = told(&text) {
+                return found;
+            }
+            self.before.borrow_mut().push(text);
+        }
+        panic!("{what} was not told, but {:#?}", self.before);
+    }
+
+    /// Waits until everything was looked at once.
+    fn first_round(&self) {
+        self.wait("a round", |told| matches!(told, Told::Verified { .. }).then_some(()));
+    }
+
+    fn change(&self, path: &str) -> Change {
+        self.wait(path, |told| match told {
+            Told::Change(change) if change.finding.path.to_string() == path => {
+                Some((**change).clone())
+            }
+            _ => None,
+        })
+    }
+}
+
+fn exe(change: &Change) -> &str {
+    match &change.who {
+        Who::Process(process) => &process.exe,
+        Who::Unknown(why) => panic!("{why}: {change:?}"),
+    }
+}
+
+/// Puts a program on the room's own file system, where the agent is asked about it.
+fn program(room: &Room, name: &str) -> PathBuf {
+    let (from, to) = (Path::new("/bin").join(name), room.at(name));
+    fs::copy(from, &to).unwrap();
+    to
+}
+
+pub(super) fn a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start(
+    room: &Room,
+) {
+    let site = Site::new(room, room.at("root"));
+    let copy = program(room, "cp");
+    fs::write(room.at("evil"), "wrong").unwrap();
+    let copied = |to: &Path| {
+        assert!(Command::new(&copy).arg(room.at("evil")).arg(to).status().unwrap().success());
+    };
+    let first = site.with_agent(|ears| {
+        let began = Instant::now();
+        copied(&site.at(FILE));
+        let change = ears.change(FILE);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!(exe(&change), copy.to_str().unwrap());
+        assert_eq!(change.why, Why::Unexplained);
+        assert!(!change.is_right && change.after.is_some());
+        // Programs that end before anybody looks, each with its writer.
+        let mut waits = Vec::new();
+        for number in 0..100 {
+            let path = format!("{LISTED}/{number}");
+            copied(&site.at(&path));
+            let ended = Instant::now();
+            let change = ears.change(&path);
+            waits.push(ended.elapsed());
+            assert_eq!(exe(&change), copy.to_str().unwrap(), "{change:?}");
+        }
+        waits.sort();
+        println!(
+            "     told {:?} after the program had ended, in the median; {:?} at most",
+            waits[50], waits[99]
+        );
+        let status = site.status();
+        assert!(status.asked >= 100 && status.limits.is_empty(), "{status:?}");
+        println!(
+            "     asked {} times before a program began: {} µs in the mean, {} at most",
+            status.asked, status.answer_microseconds, status.longest_answer_microseconds
+        );
+        change.id
+    });
+    fs::write(site.at(FILE), "right").unwrap();
+    fs::write(site.at(&format!("{LISTED}/meanwhile")), "x").unwrap();
+    site.with_agent(|ears| {
+        let change = ears.change(&format!("{LISTED}/meanwhile"));
+        assert!(matches!(change.who, Who::Unknown(_)), "{change:?}");
+        ears.wait("a blind time", |told| matches!(told, Told::Blind(_)).then_some(()));
+    });
+    let status = site.status();
+    assert!(status.unexplained.contains(&first) || status.unexplained_count > 20, "{status:?}");
+    let text = fs::read_to_string(site.settings.state.join("journal")).unwrap();
+    let read = journal::read(&text, Some(&Tip::default()));
+    assert_eq!(read.broken, None);
+    let again = read.lines.iter().filter(|line| {
+        matches!(&line.told, Told::Change(it) if it.finding.path.to_string() == format!("{LISTED}/7"))
+    });
+    assert_eq!(again.count(), 1, "a change is told once");
+}
+
+pub(super) fn what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced(
+    room: &Room,
+) {
+    let site = Site::new(room, room.at("root"));
+    site.with_agent(|ears| {
+        fs::create_dir_all(site.at("/etc/watched/new/deep")).unwrap();
+        ears.change("/etc/watched/new");
+        fs::write(site.at("/etc/watched/new/deep/file"), "x").unwrap();
+        ears.change("/etc/watched/new/deep/file");
+        fs::create_dir(room.at("aside")).unwrap();
+        fs::write(room.at("aside/pod.yaml"), "x").unwrap();
+        fs::rename(site.at(LISTED), room.at("gone")).unwrap();
+        fs::rename(room.at("aside"), site.at(LISTED)).unwrap();
+        ears.change(&format!("{LISTED}/pod.yaml"));
+        fs::write(site.at(&format!("{LISTED}/later.yaml")), "x").unwrap();
+        ears.change(&format!("{LISTED}/later.yaml"));
+        fs::hard_link(site.at(FILE), room.at("other-name")).unwrap();
+        fs::write(room.at("other-name"), "wrong").unwrap();
+        let change = ears.change(FILE);
+        assert!(!change.is_right, "{change:?}");
+    });
+}
+
+pub(super) fn only_the_right_baseline_is_followed(room: &Room) {
+    let site = Site::new(room, room.at("root"));
+    site.baseline("w1", 5, "right");
+    site.with_agent(|ears| {
+        for (node, counter, says) in [("w1", 4, "number 4"), ("w2", 6, "of machine w2")] {
+            site.baseline(node, counter, "wrong");
+            ears.wait(says, |told| match told {
+                Told::Refused { why } if why.contains(says) => Some(()),
+                _ => None,
+            });
+            assert_eq!(site.status().baseline, 5);
+        }
+        fs::write(site.at(FILE), "newer").unwrap();
+        let change = ears.change(FILE);
+        assert_eq!(change.why, Why::Unexplained);
+        site.baseline("w1", 6, "newer");
+        let settled = ears.wait("that it is explained", |told| match told {
+            Told::Settled { change, .. } => Some(change.clone()),
+            _ => None,
+        });
+        assert_eq!(settled, change.id);
+    });
+    site.baseline("w1", 5, "right");
+    let never = AtomicBool::new(false);
+    let hooks = Hooks { ready: &|| (), alive: &|| (), line: &|_| () };
+    let refused = watch(&site.settings, hooks, &never).unwrap_err();
+    assert!(refused.to_string().contains("number 5"), "{refused}");
+}
+
+pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(room: &Room) {
+    let site = Site::new(room, room.at("root"));
+    let most = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    site.with_agent(|ears| {
+        fs::write(site.at(STALL), "x").unwrap();
+        ears.change(STALL);
+        for number in 0..=most {
+            fs::create_dir(room.at(&format!("other/{number}"))).unwrap();
+        }
+        fs::write(site.at(FILE), "wrong").unwrap();
+        ears.change(FILE);
+        let blind = ears.wait("a blind time", |told| match told {
+            Told::Blind(blind) => Some(blind.clone()),
+            _ => None,
+        });
+        assert!(blind.from <= blind.until, "{blind:?}");
+    });
+}
+
+pub(super) fn changes_in_a_stack_of_file_systems_are_heard(room: &Room) {
+    for directory in ["lower", "upper", "work", "root"] {
+        fs::create_dir(room.at(directory)).unwrap();
+    }
+    let [lower, upper, work] =
+        ["lower", "upper", "work"].map(|it| room.at(it).display().to_string());
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let root = room.at("root");
+    run("mount", &["-t", "overlay", "-o", &options, "none", root.to_str().unwrap()]);
+    let site = Site::new(room, root);
+    site.with_agent(|ears| {
+        fs::write(site.at(FILE), "wrong").unwrap();
+        assert!(!ears.change(FILE).is_right);
+        fs::write(site.at(&format!("{LISTED}/new")), "x").unwrap();
+        ears.change(&format!("{LISTED}/new"));
+        fs::create_dir(site.at("/etc/watched/new")).unwrap();
+        ears.change("/etc/watched/new");
+        fs::write(site.at("/etc/watched/new/file"), "x").unwrap();
+        ears.change("/etc/watched/new/file");
+    });
+    let status = site.status();
+    assert!(status.narrow == 1 && status.limits.is_empty(), "{status:?}");
+}

@@ -1,0 +1,213 @@
+//! `ringfort integrity status`: how the agents go.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use ringfort_integrity::change::VERSION;
+use ringfort_integrity::os::{Status, status};
+use serde::Serialize;
+
+use super::machines::{Whose, ask, kept};
+use crate::cli::session::now_s;
+use crate::cli::{Fault, print};
+
+/// Show for each machine what is watched, when everything was last looked at, when changes may have been
+/// missed, and which nothing explains
+///
+/// Enters the machines of cluster.yaml over SSH and asks their agents. Changes that somebody took
+/// responsibility for with `ringfort integrity accept` are not counted.
+///
+/// Exit codes: 0 all is well, 1 nothing explains a change, or an agent does not run or refuses its baseline, 2
+/// usage or bad input, 3 a machine could not be asked, or its agent does not see everything.
+#[derive(Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    whose: Whose,
+    /// Write an object for programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Told {
+    version: u32,
+    machines: Vec<Machine>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Machine {
+    node: String,
+    /// Whether the agent goes on.
+    runs: bool,
+    /// How many changes nothing explains and nobody accepted.
+    unexplained: u64,
+    /// Why it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+/// An agent that has said nothing for so long does not go on.
+const STALE_SECONDS: u64 = 10;
+
+/// Shows it.
+///
+/// # Errors
+/// The specification or the operator's state is wrong.
+pub fn run(args: &StatusArgs) -> Result<ExitCode, Fault> {
+    if let Some(state) = &args.whose.here {
+        let status = status(state);
+        let node = status.as_ref().map(|it| it.node.clone()).unwrap_or_default();
+        let machine = judged(node, status, &BTreeSet::new());
+        return told(&Told { version: VERSION, machines: vec![machine] }, args.json);
+    }
+    let (_, accepted) = kept(&args.whose.spec)?.accepted()?;
+    let accepted: BTreeSet<String> = accepted.into_iter().map(|it| it.change).collect();
+    let mut machines = Vec::new();
+    for (node, said) in ask(&args.whose, "integrity status --here --json")? {
+        let read = said.and_then(|bytes| {
+            serde_json::from_slice::<Here>(&bytes).map_err(|error| error.to_string())
+        });
+        machines.push(match read {
+            Ok(mut here) => {
+                let status = here.machines.pop().and_then(|machine| machine.status);
+                judged(node, status, &accepted)
+            }
+            Err(why) => {
+                Machine { node, runs: false, unexplained: 0, unseen: Some(why), status: None }
+            }
+        });
+    }
+    told(&Told { version: VERSION, machines }, args.json)
+}
+
+/// What a machine says of itself.
+#[derive(serde::Deserialize)]
+struct Here {
+    machines: Vec<HereMachine>,
+}
+
+#[derive(serde::Deserialize)]
+struct HereMachine {
+    status: Option<Status>,
+}
+
+/// The agent's clock and this one need not agree: what the machine itself says was read when it was asked.
+fn judged(node: String, status: Option<Status>, accepted: &BTreeSet<String>) -> Machine {
+    let Some(status) = status else {
+        return Machine { node, runs: false, unexplained: 0, unseen: None, status: None };
+    };
+    let named = status.unexplained.iter().filter(|id| accepted.contains(*id)).count() as u64;
+    let unexplained = status.unexplained_count.saturating_sub(named);
+    let now = u64::try_from(now_s()).unwrap_or_default();
+    let runs = now.saturating_sub(status.at) <= STALE_SECONDS;
+    Machine { node, runs, unexplained, unseen: None, status: Some(status) }
+}
+
+fn told(told: &Told, json: bool) -> Result<ExitCode, Fault> {
+    print(&if json {
+        serde_json::to_string_pretty(told).map_err(Fault::unable)? + "\n"
+    } else {
+        told.machines.iter().map(people).collect()
+    });
+    Ok(ExitCode::from(code(told)))
+}
+
+fn code(told: &Told) -> u8 {
+    let is_wrong = |machine: &Machine| {
+        let refused = machine.status.as_ref().is_some_and(|it| it.refused.is_some());
+        machine.unseen.is_none() && (!machine.runs || machine.unexplained > 0 || refused)
+    };
+    let is_blind = |machine: &Machine| {
+        let status = machine.status.as_ref();
+        let less = status.is_some_and(|it| {
+            !it.limits.is_empty() || it.unknown_count > 0 || it.verified.is_none()
+        });
+        machine.unseen.is_some() || less
+    };
+    match (told.machines.iter().any(is_wrong), told.machines.iter().any(is_blind)) {
+        (true, _) => 1,
+        (false, true) => 3,
+        (false, false) if told.machines.is_empty() => 3,
+        (false, false) => 0,
+    }
+}
+
+fn people(machine: &Machine) -> String {
+    let node = &machine.node;
+    if let Some(why) = &machine.unseen {
+        return format!("{node}\n  could not be asked: {why}\n");
+    }
+    let Some(status) = &machine.status else { return format!("{node}\n  no agent has ever run\n") };
+    let mut text = format!("{node}\n");
+    let mut say = |line: String| text.push_str(&format!("  {line}\n"));
+    if !machine.runs {
+        say(format!("NO AGENT RUNS: it last said so at {}", when(status.at)));
+    }
+    if let Some(why) = &status.refused {
+        say(format!("BASELINE REFUSED: {why}"));
+    }
+    say(format!(
+        "{} paths protected by baseline {}, {} watched",
+        status.protected, status.baseline, status.watched
+    ));
+    say(match status.verified {
+        Some(at) => format!("everything looked at {}, {} unknown", when(at), status.unknown_count),
+        None => "not everything was looked at yet".to_owned(),
+    });
+    status.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+    status.limits.iter().for_each(|limit| say(format!("not seen: {limit}")));
+    for blind in &status.blind {
+        say(format!("blind from {} to {}: {}", when(blind.from), when(blind.until), blind.why));
+    }
+    say(match machine.unexplained {
+        0 => "no unexplained change".to_owned(),
+        some => format!("{some} UNEXPLAINED: ringfort integrity changes --node {node}"),
+    });
+    text
+}
+
+/// Writes a time.
+pub fn when(at: u64) -> String {
+    let second = i64::try_from(at).ok().and_then(|at| Timestamp::from_second(at).ok());
+    second.map_or_else(|| at.to_string(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(at: u64) -> Status {
+        Status {
+            at,
+            verified: Some(at),
+            unexplained: vec!["a".to_owned(), "b".to_owned()],
+            unexplained_count: 2,
+            ..Status::default()
+        }
+    }
+
+    fn check(status: Option<Status>, accepted: &[&str], expected: u8) {
+        let accepted = accepted.iter().map(|it| (*it).to_owned()).collect();
+        let machine = judged("w1".to_owned(), status, &accepted);
+        assert_eq!(code(&Told { version: VERSION, machines: vec![machine] }), expected);
+    }
+
+    #[test]
+    fn only_an_agent_that_goes_on_with_everything_explained_is_well() {
+        let now = u64::try_from(now_s()).unwrap();
+        check(Some(status(now)), &["a", "b"], 0);
+        check(Some(status(now)), &["a"], 1);
+        check(Some(status(now - 60)), &["a", "b"], 1);
+        check(None, &[], 1);
+        let refused = Status { refused: Some("old".to_owned()), ..status(now) };
+        check(Some(refused), &["a", "b"], 1);
+        check(Some(Status { limits: vec!["deaf".to_owned()], ..status(now) }), &["a", "b"], 3);
+        check(Some(Status { verified: None, ..status(now) }), &["a", "b"], 3);
+        assert_eq!(code(&Told { version: VERSION, machines: Vec::new() }), 3);
+    }
+}

@@ -1,0 +1,107 @@
+//! `ringfort integrity verify`: holds a machine against the baseline that the operator has.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfort_controls::paths::PROGRAMS;
+use ringfort_forge::make::doors;
+use ringfort_host::quote;
+use ringfort_integrity::baseline::{Trusted, read_text};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::machines::{kept, require, run as run_on};
+use super::read;
+use crate::cli::session::{beside, home};
+use crate::cli::specification::{self, SpecFile};
+use crate::cli::{Fault, print};
+
+/// Hold a machine's files against the signed baseline that lies beside cluster.yaml
+///
+/// The machine is entered over SSH and reads its files now; what they should be comes from here and not from
+/// there, so that a baseline that was exchanged there says nothing. A machine whose kernel or ringfort lies
+/// can still lie: look at its disk from another one, with `ringfort integrity scan`.
+///
+/// Exit codes: 0 all that was compared is as it should be, 1 something is not, 2 usage or bad input, 3 something
+/// could not be compared, or the machine could not be asked.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The machine
+    #[arg(long, value_name = "NAME")]
+    node: String,
+    #[command(flatten)]
+    spec: SpecFile,
+    /// Write an object for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks the machine.
+///
+/// # Errors
+/// The baseline is not there or not to be believed, or the machine does not answer.
+pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
+    let spec = specification::read(&args.spec.file)?;
+    require(&spec, &args.node)?;
+    let kept = kept(&args.spec)?;
+    let known = kept.trust.baselines.iter().find(|(node, _)| node.as_str() == args.node);
+    let (_, facts) = known
+        .ok_or_else(|| Fault::usage(format!("{} has no baseline yet: ringfort up", args.node)))?;
+    let bytes = read(&kept.state.baselines().join(&args.node))?;
+    let key = kept.key()?;
+    let trusted = Trusted { key, node: Some(&args.node), least: facts.number };
+    read_text(&bytes, &trusted).map_err(Fault::usage)?;
+    let doors = doors(&spec, &home()?, beside(&args.spec.file));
+    let door = doors.iter().find(|(name, _)| name.as_str() == args.node).map(|(_, door)| door);
+    let door = door.ok_or_else(|| Fault::usage("there is no way to the machine"))?;
+    let command = format!(
+        "umask 077; d=$(mktemp -d) && cat >$d/baseline && printf '%s' {} >$d/key && \
+         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}; \
+         rm -r $d",
+        quote(key),
+        quote(&args.node)
+    );
+    let runtime = Runtime::new().map_err(Fault::blind)?;
+    let said = runtime.block_on(run_on(door, &command, &bytes));
+    let said = said.map_err(|why| Fault::blind(format!("{}: {why}", args.node)))?;
+    let scan: Value = serde_json::from_slice(&said)
+        .map_err(|error| Fault::blind(format!("{} answers in another way ({error})", args.node)))?;
+    print(&if args.json { String::from_utf8_lossy(&said).into_owned() } else { people(&scan) });
+    // Whatever is not said was not seen.
+    let count = |name: &str| scan[name].as_array().map(Vec::len);
+    let is_of_this = scan["baseline"]["counter"].as_u64() == Some(facts.number);
+    Ok(ExitCode::from(match (count("findings"), count("unknown")) {
+        (Some(findings), _) if findings > 0 => 1,
+        (Some(0), Some(0)) if is_of_this => 0,
+        _ => 3,
+    }))
+}
+
+fn people(scan: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut said = String::new();
+    for finding in list(&scan["findings"]) {
+        said.push_str(&format!("{}: {}\n", text(&finding["severity"]), text(&finding["path"])));
+        for each in list(&finding["differences"]) {
+            let (of, expected) = (text(&each["of"]), text(&each["expected"]));
+            said.push_str(&format!("  {of}: should be {expected}, is {}\n", text(&each["found"])));
+        }
+    }
+    for unknown in list(&scan["unknown"]) {
+        said.push_str(&format!(
+            "unknown: {}\n  {}\n",
+            text(&unknown["path"]),
+            text(&unknown["why"])
+        ));
+    }
+    said.push_str(&format!(
+        "{} paths of {} looked at, by baseline {}: {} not as they should be, {} unknown\n",
+        scan["entries"],
+        text(&scan["baseline"]["node"]),
+        scan["baseline"]["counter"],
+        list(&scan["findings"]).len(),
+        list(&scan["unknown"]).len(),
+    ));
+    said
+}
