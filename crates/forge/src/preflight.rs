@@ -74,6 +74,8 @@ const SYNC_LIMIT_US: u64 = 250_000;
 /// etcd's documentation asks for a 99th percentile below 10 ms.
 const SYNC_ADVICE_US: u64 = 10_000;
 const MIB: u64 = 1 << 20;
+/// What a machine of the cluster has to have free, for the bundle's files next to those that they take the place of.
+const REPAIR_DISK_BYTES: u64 = 1 << 30;
 
 /// The first kernel that maps the users of a tmpfs, where tokens and Secrets of pods are.
 /// See <https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/>.
@@ -91,7 +93,8 @@ const FEATURES: &[(&str, &str)] = &[
 pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (node, candidate) in candidates {
-        let mut one = One { node, findings: &mut findings };
+        let member = candidate.survey.cluster.as_ref() == Some(&terms.cluster);
+        let mut one = One { node, member, findings: &mut findings };
         one.identity(candidate);
         one.strength(candidate);
         one.clock(candidate);
@@ -108,12 +111,19 @@ pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<F
 
 struct One<'a> {
     node: &'a NodeName,
+    /// Whether the machine is of this cluster already. What it lacks of strength is told then, and stands in the
+    /// way of no repair.
+    member: bool,
     findings: &'a mut Vec<Finding>,
 }
 
 impl One<'_> {
     fn fatal(&mut self, text: String) {
         self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: true });
+    }
+
+    fn weak(&mut self, text: String) {
+        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: !self.member });
     }
 
     fn advice(&mut self, text: String) {
@@ -159,11 +169,20 @@ impl One<'_> {
         let count = |count: u64| count.to_string();
         self.at_least("processors", survey.cpus.map(u64::from), least.cpus.into(), count);
         self.at_least("memory", survey.memory_bytes, least.memory_bytes, mib);
-        self.at_least("free disk under /var/lib", survey.disk_free_bytes, least.disk_bytes, mib);
+        let free = survey.disk_free_bytes;
+        if self.member && free.is_some_and(|free| free < REPAIR_DISK_BYTES) {
+            self.fatal(format!(
+                "free disk under /var/lib: {}, but a repair may need {}",
+                mib(free.unwrap_or_default()),
+                mib(REPAIR_DISK_BYTES)
+            ));
+        } else {
+            self.at_least("free disk under /var/lib", free, least.disk_bytes, mib);
+        }
         match survey.sync_latency_us {
             None => self.advice("the disk's sync latency could not be measured".to_owned()),
             Some(us) if candidate.role == Role::ControlPlane && us > SYNC_LIMIT_US => {
-                self.fatal(format!(
+                self.weak(format!(
                     "one of ten synced writes takes {} ms or more: etcd cannot keep its heartbeat on such a disk",
                     us / 1_000
                 ));
@@ -182,7 +201,7 @@ impl One<'_> {
         match has {
             None => self.fatal(format!("{what} could not be read")),
             Some(has) if has < least => {
-                self.fatal(format!(
+                self.weak(format!(
                     "{what}: {}, but at least {} is needed",
                     show(has),
                     show(least)
@@ -370,7 +389,8 @@ mod tests {
         let mut candidates: BTreeMap<_, _> =
             (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
         change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());
-        let texts: Vec<_> = judge(&terms, &candidates).into_iter().map(|f| f.text).collect();
+        let found = judge(&terms, &candidates);
+        let texts: Vec<_> = found.into_iter().map(|it| it.text).collect();
         if expected.is_empty() {
             assert!(texts.is_empty(), "{texts:?}");
         } else {
@@ -382,6 +402,33 @@ mod tests {
     fn good_machines_pass() {
         check(|_| {}, "");
         check(|c| c.survey.cluster = Some("harbour".into()), "");
+    }
+
+    #[test]
+    fn what_a_machine_of_the_cluster_lacks_bars_no_repair() {
+        let fatal = |change: fn(&mut Survey)| {
+            let mut candidate = good(2);
+            candidate.survey.cluster = Some("harbour".into());
+            change(&mut candidate.survey);
+            let terms = Terms {
+                cluster: "harbour".into(),
+                own_network: true,
+                encrypts: true,
+                tools: Vec::new(),
+            };
+            let candidates = BTreeMap::from([(NodeName::new("cp2").unwrap(), candidate)]);
+            let found = judge(&terms, &candidates);
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].fatal
+        };
+        assert!(!fatal(|survey| survey.disk_free_bytes = Some(2 << 30)));
+        assert!(!fatal(|survey| survey.memory_bytes = Some(1 << 30)));
+        assert!(!fatal(|survey| survey.sync_latency_us = Some(260_000)));
+        assert!(fatal(|survey| survey.disk_free_bytes = Some(1 << 29)));
+        assert!(fatal(|survey| survey.disk_free_bytes = None));
+        assert!(fatal(|survey| {
+            (survey.cluster, survey.disk_free_bytes) = (None, Some(2 << 30));
+        }));
     }
 
     #[test]
