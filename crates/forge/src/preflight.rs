@@ -201,11 +201,7 @@ impl One<'_> {
         match has {
             None => self.fatal(format!("{what} could not be read")),
             Some(has) if has < least => {
-                self.weak(format!(
-                    "{what}: {}, but at least {} is needed",
-                    show(has),
-                    show(least)
-                ));
+                self.weak(format!("{what}: {}, but at least {} is needed", show(has), show(least)));
             }
             Some(_) => {}
         }

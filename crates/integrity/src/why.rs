@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfort_model::item::ItemId;
+use ringfort_model::item::{ItemId, STAGED};
 use ringfort_model::journal::Record;
 use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
@@ -105,9 +105,18 @@ fn converge(changed: &Changed<'_>, process: &Process, around: &Around) -> Option
     if name(process) != "ringfort" {
         return None;
     }
-    let path = changed.path.to_string();
+    let path = put_in_place(changed.path.to_string());
     let items = [ItemId::File(path.clone()), ItemId::Directory(path)];
     items.iter().find_map(|item| around.steps.get(item)).map(|step| Cause::Converge { step: *step })
+}
+
+/// The file that a path belongs to: it is written beside under a name of its own, and put in place whole.
+fn put_in_place(path: String) -> String {
+    let whole = path.rsplit_once('/').and_then(|(directory, name)| {
+        let name = name.strip_prefix('.')?.strip_suffix(STAGED)?;
+        Some(format!("{directory}/{name}"))
+    });
+    whole.unwrap_or(path)
 }
 
 fn swap(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
@@ -216,6 +225,9 @@ mod tests {
         let ringfort = by("/usr/local/bin/ringfort");
         let step = Cause::Converge { step: 5 };
         check("/etc/kubernetes/a", Class::Exact, &ringfort, Some(&step));
+        check("/etc/kubernetes/.a.ringfort.new", Class::Watched, &ringfort, Some(&step));
+        check("/etc/kubernetes/.b.ringfort.new", Class::Watched, &ringfort, None);
+        check("/etc/kubernetes/.a.ringfort.new", Class::Watched, &by("/usr/bin/vi"), None);
         check("/etc/kubernetes/old", Class::Exact, &ringfort, None);
         check("/etc/kubernetes/b", Class::Exact, &ringfort, None);
         check("/etc/kubernetes/a", Class::Exact, &by("/usr/bin/vi"), None);

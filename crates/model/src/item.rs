@@ -11,6 +11,9 @@ use crate::content::Content;
 use crate::digest::Digest;
 use crate::mode::{FileMode, Owner};
 
+/// Follows the name of a file, behind a dot, as long as it is written beside the one that it takes the place of.
+pub const STAGED: &str = ".ringfort.new";
+
 /// Names one thing on a machine.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]

@@ -11,6 +11,7 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use sha2::Digest as _;
 
 use ringfort_model::digest::Digest;
+use ringfort_model::item::STAGED;
 use ringfort_model::mode::{FileMode, Owner};
 
 /// Bytes that are read at a time.
@@ -91,7 +92,7 @@ pub(crate) fn aside(target: &Path) -> io::Result<PathBuf> {
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
-    hidden.push(".ringfort.new");
+    hidden.push(STAGED);
     Ok(target.with_file_name(hidden))
 }
 

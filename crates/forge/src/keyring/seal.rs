@@ -229,6 +229,7 @@ mod tests {
             }
         }
         shape["evidence"] = "…".into();
+        shape["baselines"] = "…".into();
         let name = value["encryption"]["write"].clone();
         let secret = value["encryption"]["keys"][0]["secret"].clone();
         let expected = serde_json::json!({
@@ -243,6 +244,7 @@ mod tests {
                 "keys": [{"name": name, "secret": secret, "created": NOW}],
             },
             "evidence": "…",
+            "baselines": "…",
         });
         assert_eq!(shape, expected);
         assert!(Keyring::parse(value.to_string().as_bytes()).is_ok());
@@ -256,6 +258,16 @@ mod tests {
         assert!(keyring.evidence_key().is_err());
         assert!(keyring.equip().unwrap() && !keyring.equip().unwrap());
         assert!(keyring.evidence_key().is_ok());
+    }
+
+    #[test]
+    fn a_keyring_of_before_there_were_baselines_is_given_a_key() {
+        let mut value = serde_json::to_value(keyring(&[&identity()])).unwrap();
+        value.as_object_mut().unwrap().remove("baselines");
+        let mut keyring = Keyring::parse(value.to_string().as_bytes()).unwrap();
+        assert!(keyring.baseline_key().is_err());
+        assert!(keyring.equip().unwrap() && !keyring.equip().unwrap());
+        assert!(keyring.baseline_key().is_ok());
     }
 
     #[test]
