@@ -2,6 +2,7 @@
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod admission;
 pub mod benchmark;
 pub mod fault;
 pub mod fix;

@@ -1,16 +1,15 @@
 //! Judges all rows: of machines, of objects, and of both where both were seen.
 
-use ringfort_facts::component::Component;
-use ringfort_facts::component::api_server::pod_security;
 use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
-use ringfort_model::pod_security::Level;
+use serde_json::Value;
 
 use super::rows::{ENFORCED, RESTRICTED};
-use super::tally::{Asked, Tallied, Tally};
+use super::tally::{Tallied, Tally};
 use super::usage::{self, Counting};
 use super::waive::Waived;
 use super::{Ask, Looked, Row, rights, rows, say};
+use crate::admission::Outcome;
 
 /// What a row comes to.
 #[derive(Debug)]
@@ -23,6 +22,8 @@ pub struct Judged {
     pub machines: Vec<OfMachine>,
     /// Who answers for it, where it fails and that is waived.
     pub waived: Option<Waived>,
+    /// A pod that is let in and is not to be, where that is what fails.
+    pub example: Option<Value>,
 }
 
 /// What a row comes to on a machine.
@@ -45,14 +46,15 @@ fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
         Some(OfMachine { machine: machine.name().to_owned(), judgement })
     };
     let of: Vec<OfMachine> = looked.machines.iter().filter_map(of_machine).collect();
+    let mut example = None;
     let whole = match row.ask {
         Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => of_all(&of),
-        Ask::Guidelines(guidelines) => of_objects(guidelines, looked),
+        Ask::Guidelines(guidelines) => of_objects(row, guidelines, looked, &mut example),
         Ask::Rights(guidelines) => rights::judge(guidelines, looked),
         Ask::Callers(callers, _) => usage::judge(callers, looked, Counting::Everybody),
         Ask::Whole(_, _, judge) => judge(looked),
     };
-    Judged { row, whole, machines: of, waived: None }
+    Judged { row, whole, machines: of, waived: None, example }
 }
 
 /// One verdict for all machines: a machine that fails is named.
@@ -86,11 +88,19 @@ fn of_all(of: &[OfMachine]) -> Judgement {
     }
 }
 
-fn of_objects(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
+fn of_objects(
+    row: &Row,
+    guidelines: &[&'static str],
+    looked: &Looked<'_>,
+    example: &mut Option<Value>,
+) -> Judgement {
     let Some(tally) = looked.objects else { return say::no_objects() };
     let judged = |id: &&'static str| match *id {
-        ENFORCED => admission(tally, looked.machines, Level::Baseline),
-        RESTRICTED => admission(tally, looked.machines, Level::Restricted),
+        ENFORCED | RESTRICTED => {
+            let outcome = tally.doors.try_row(row.id, looked.machines);
+            *example = outcome.example.clone();
+            admission(outcome)
+        }
         id => of_guideline(tally, id),
     };
     say::all(guidelines.iter().map(judged).chain(tally.blind.iter().cloned().map(Err)))
@@ -114,81 +124,44 @@ pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
     }
 }
 
-/// Names the namespaces in which a guideline is not kept; an empty name for what is in none.
-pub(super) fn failing(id: &str, tally: &Tally, looked: &Looked<'_>) -> Vec<String> {
-    let least = match id {
-        ENFORCED => Level::Baseline,
-        RESTRICTED => Level::Restricted,
-        id => {
-            let of = tally.of.get(id).into_iter().flat_map(|it| it.namespaces.iter());
-            return of.cloned().collect();
-        }
-    };
-    let usual = usual_level(looked.machines).unwrap_or(Level::Privileged);
-    let is_open = |asked: &&Asked| !asked.unreadable && asked.level.unwrap_or(usual) < least;
-    tally.namespaces.iter().filter(is_open).map(|asked| asked.namespace.clone()).collect()
+/// Names the namespaces in which a guideline of a row is not kept; an empty name for what is in none.
+pub(super) fn failing(row: &Row, id: &str, tally: &Tally, looked: &Looked<'_>) -> Vec<String> {
+    if matches!(id, ENFORCED | RESTRICTED) {
+        let outcome = tally.doors.try_row(row.id, looked.machines);
+        return outcome.open.into_iter().map(|(namespace, _)| namespace).collect();
+    }
+    let of = tally.of.get(id).into_iter().flat_map(|it| it.namespaces.iter());
+    of.cloned().collect()
 }
 
-/// Which pods would be let in: by each namespace's label, or where it has none by what every API server
-/// takes for its default. What policies and webhooks refuse besides is not known here.
-fn admission(tally: &Tally, machines: &[Machine<'_>], least: Level) -> Judgement {
-    let usual = usual_level(machines);
-    let mut open = Vec::new();
-    let mut unknown = None;
-    for asked in &tally.namespaces {
-        let level = match (asked.level, asked.unreadable, &usual) {
-            // A level that a server cannot read is restricted for it.
-            (_, true, _) => Level::Restricted,
-            (Some(level), _, _) => level,
-            (None, _, Ok(usual)) => *usual,
-            (None, _, Err(gap)) => {
-                unknown = Some(gap.clone());
-                continue;
-            }
-        };
-        if level < least {
-            open.push(asked.namespace.as_str());
-        }
-    }
+/// How many namespaces are named before the rest is counted.
+const NAMED: usize = 4;
+
+/// Asks that every namespace refuses the pods that a row wants refused.
+fn admission(outcome: Outcome) -> Judgement {
+    let Outcome { namespaces, pods, open, gaps, by, .. } = outcome;
     if !open.is_empty() {
-        let named = open.iter().take(4).copied().collect::<Vec<_>>().join(", ");
-        let said = format!("{} namespaces enforce less than {least}: {named}", open.len());
-        return match tally.besides.first() {
-            None => Ok(say::fail(said, "label them with pod-security.kubernetes.io/enforce")),
-            Some(one) => say::unknown(
-                format!("{said}; {one} may refuse pods there, which is not evaluated"),
-                "labels of Pod Security on those namespaces",
-            ),
+        let named = open.iter().take(NAMED).map(|(name, how)| format!("{name} ({how})"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let said = format!("{} of {namespaces} namespaces let such a pod in: {named}", open.len());
+        let fix =
+            "pod-security.kubernetes.io/enforce on them, no exemption, or a policy that refuses it";
+        return Ok(say::fail(said, fix));
+    }
+    if let Some(first) = gaps.first() {
+        let said = match gaps.len() {
+            1 => first.said.clone(),
+            more => format!("{}; the same of {} more", first.said, more - 1),
         };
+        return Err(Gap { said, closes: first.closes.clone() });
     }
-    if let Some(gap) = unknown {
-        return Err(gap);
-    }
-    let count = tally.namespaces.len();
-    match Evidence::from_seen(format!("{count} namespaces enforce {least}"), (0..count).collect()) {
+    let by = by.into_iter().collect::<Vec<_>>().join(", ");
+    let said = match pods {
+        1 => format!("{namespaces} namespaces refuse such a pod: {by}"),
+        pods => format!("{namespaces} namespaces refuse {pods} such pods: {by}"),
+    };
+    match Evidence::from_seen(said, (0..namespaces).collect()) {
         Some(evidence) => Ok(Decided::Pass(evidence)),
         None => say::unknown("no namespace was listed", "the right to list namespaces"),
     }
-}
-
-/// The level that holds where a namespace says none: the weakest of all API servers. One that spares
-/// namespaces or runtime classes spares who may be anybody.
-fn usual_level(machines: &[Machine<'_>]) -> Result<Level, Gap> {
-    let mut found = None;
-    for machine in machines {
-        for server in machine.running(Component::ApiServer)? {
-            let read = pod_security(&server).known()?.value.clone();
-            let spares = &read.exemptions;
-            let level = match spares.namespaces.is_empty() && spares.runtime_classes.is_empty() {
-                true => read.enforce.level,
-                false => Level::Privileged,
-            };
-            found = Some(found.map_or(level, |before: Level| before.min(level)));
-        }
-    }
-    found.ok_or_else(|| Gap {
-        said: "what API servers ask of pods where a namespace says nothing was not looked at"
-            .to_owned(),
-        closes: "facts of every control plane, by `ringfort gather`".to_owned(),
-    })
 }

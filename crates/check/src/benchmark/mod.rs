@@ -35,7 +35,7 @@ use usage::Callers;
 pub use intent::Intent;
 pub use judge::{Judged, OfMachine, judge};
 pub use rights::{Holder, Subject};
-pub use tally::{Asked, Tallied, Tally};
+pub use tally::{Tallied, Tally};
 pub use waive::{Waived, id, waive};
 
 /// What the benchmark is called here.

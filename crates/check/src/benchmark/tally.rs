@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::judgement::Gap;
-use ringfort_model::pod_security::Level;
 use serde_json::Value;
 
 use super::census::Census;
 use super::own::{has_own_wildcards, is_mirror};
 use super::rights::{Holders, full_name};
 use super::rows;
+use crate::admission::{Admitting, Doors};
 use crate::guidelines::find;
 use crate::judge::judge;
 use crate::judgement::Judgement;
@@ -20,16 +20,14 @@ use crate::world::{Object, Objects};
 pub struct Tally {
     /// By guideline.
     pub of: BTreeMap<&'static str, Tallied>,
-    /// What each namespace asks of pods by its labels.
-    pub namespaces: Vec<Asked>,
-    /// Names of what may refuse pods besides: policies and webhooks that nobody evaluates here.
-    pub besides: Vec<String>,
     /// What could not be listed.
     pub blind: Vec<Gap>,
     /// How many bindings were seen.
     pub(super) bindings: usize,
     pub(super) holders: Holders,
     pub(super) census: Census,
+    /// Which pods are let in.
+    pub(super) doors: Doors,
 }
 
 /// What one guideline came to.
@@ -47,38 +45,24 @@ pub struct Tallied {
     pub gap: Option<Gap>,
 }
 
-/// What a namespace asks of pods.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Asked {
-    /// Its name.
-    pub namespace: String,
-    /// The level of its label; none where it has no label.
-    pub level: Option<Level>,
-    /// Whether its label cannot be read, which a server takes for the strictest.
-    pub unreadable: bool,
-}
-
 /// How many objects are named before the rest is counted.
 const FIRST: usize = 3;
 const WILDCARDS: &str = "access/no-wildcards";
-const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 impl Tally {
     /// Judges all objects by the guidelines that rows rest on.
-    pub fn of(objects: &Objects<'_>, besides: &[Value], blind: Vec<Gap>) -> Self {
+    pub fn of(objects: &Objects<'_>, admitting: &Admitting, blind: Vec<Gap>) -> Self {
         let mut asked: Vec<_> =
             rows().flat_map(|row| row.guidelines()).filter_map(|id| find(id)).collect();
         asked.sort_by_key(|guideline| guideline.id);
         asked.dedup_by_key(|guideline| guideline.id);
         let mut tally = Self { blind, ..Self::default() };
-        tally.besides.extend(besides.iter().filter(|it| is_about_pods(it)).map(name));
-        besides.iter().filter(|it| is_about_pods(it)).for_each(|it| tally.census.add_judge(it));
+        let judges = admitting.objects.iter().filter(|it| judges_pods(it));
+        judges.for_each(|it| tally.census.add_judge(it));
+        tally.doors = Doors::of(objects, admitting);
         tally.blind.extend(objects.unjudged().iter().map(|it| it.gap.clone()));
         tally.holders = Holders::among(objects.iter());
         for (number, object) in objects.iter().enumerate() {
-            if object.kind.name == "Namespace" {
-                tally.namespaces.push(asks(object));
-            }
             tally.bindings += usize::from(object.kind.name.ends_with("RoleBinding"));
             tally.census.add(object);
             // A static pod comes from a file of its machine, where it is judged.
@@ -116,20 +100,12 @@ impl Tallied {
     }
 }
 
-fn asks(namespace: &Object<'_>) -> Asked {
-    let label = namespace.value.pointer("/metadata/labels").and_then(|labels| labels.get(ENFORCE));
-    let level = label.and_then(Value::as_str).and_then(|word| word.parse::<Level>().ok());
-    let unreadable = label.is_some() && level.is_none();
-    Asked { namespace: namespace.name().to_owned(), level, unreadable }
-}
-
-fn name(object: &Value) -> String {
-    let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
-    format!("{} {}", text("/kind"), text("/metadata/name"))
-}
-
-/// Whether a policy or a webhook may have a say about pods: where that is not clear, it may.
-fn is_about_pods(object: &Value) -> bool {
+/// Whether a policy or a webhook may refuse pods: where that is not clear, it may.
+fn judges_pods(object: &Value) -> bool {
+    let kinds = ["ValidatingAdmissionPolicy", "ValidatingWebhookConfiguration"];
+    if !object["kind"].as_str().is_some_and(|kind| kinds.contains(&kind)) {
+        return false;
+    }
     let webhooks = object.pointer("/webhooks").and_then(Value::as_array);
     let of_webhooks = webhooks.into_iter().flatten().filter_map(|it| it["rules"].as_array());
     let own = object.pointer("/spec/matchConstraints/resourceRules").and_then(Value::as_array);

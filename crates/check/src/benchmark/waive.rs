@@ -135,7 +135,8 @@ fn failing_machines(judged: &Judged) -> BTreeSet<String> {
 /// Names the namespaces in which objects do not keep the guidelines of a row.
 fn failing_namespaces(row: &Row, looked: &Looked<'_>) -> BTreeSet<String> {
     let Some(tally) = looked.objects else { return BTreeSet::new() };
-    let failing = row.guidelines().iter().flat_map(|id| super::judge::failing(id, tally, looked));
+    let failing =
+        row.guidelines().iter().flat_map(|id| super::judge::failing(row, id, tally, looked));
     failing.collect()
 }
 

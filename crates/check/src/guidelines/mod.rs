@@ -17,6 +17,7 @@ use crate::guideline::Guideline;
 pub static GUIDELINES: &[&Guideline] = &[
     &access::accounts_are_used::GUIDELINE,
     &access::accounts_exist::GUIDELINE,
+    &access::accounts_mount_no_token::GUIDELINE,
     &access::default_account_unbound::GUIDELINE,
     &access::no_admission_writing::GUIDELINE,
     &access::no_anonymous_binding::GUIDELINE,
@@ -114,6 +115,7 @@ pub static GUIDELINES: &[&Guideline] = &[
     &workload::se_linux::GUIDELINE,
     &workload::seccomp_is_set::GUIDELINE,
     &workload::security_context::GUIDELINE,
+    &workload::selector_matches::GUIDELINE,
     &workload::storage_limit::GUIDELINE,
     &workload::storage_request::GUIDELINE,
 ];

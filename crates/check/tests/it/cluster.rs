@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use jiff::civil::date;
+use ringfort_check::admission::Admitting;
 use ringfort_check::benchmark::{Intent, Judged, Looked, Needs, Tally, judge, rows, waive};
 use ringfort_check::waivers::{Scope, Waiver};
 use ringfort_check::world::{Objects, Origin, World};
@@ -101,7 +102,12 @@ fn tally(documents: &[Value], blind: Vec<Gap>) -> Tally {
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
     }
-    Tally::of(&all, &[], blind)
+    let is_one = |it: &&Value| {
+        let version = it["apiVersion"].as_str().unwrap_or_default();
+        version.starts_with("admissionregistration.k8s.io/")
+    };
+    let objects = documents.iter().filter(is_one).cloned().collect();
+    Tally::of(&all, &Admitting { objects, unlisted: Vec::new() }, blind)
 }
 
 fn intent() -> Intent {
@@ -336,6 +342,62 @@ fn what_is_put_among_others_is_seen() {
     check(config("shop"), "5.6.4", "pass");
     check(job(SYSTEM), "5.6.1", "fail");
     check(job("shop"), "5.6.1", "pass");
+}
+
+const ADMISSION: &str = "/etc/kubernetes/admission/config/admission.yaml";
+
+/// Facts of a control plane whose `PodSecurity` is configured otherwise.
+fn configured(change: impl Fn(&mut Value)) -> Facts {
+    let mut facts = Facts::of_blueprint();
+    facts.0["audit"] = json!({"known": audit(&[])});
+    let text = &facts.0["components"]["kube-apiserver"]["texts"][ADMISSION]["known"];
+    let mut document: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+    let plugins = document["plugins"].as_array_mut().unwrap();
+    change(
+        &mut plugins.iter_mut().find(|it| it["name"] == "PodSecurity").unwrap()["configuration"],
+    );
+    facts.text("kube-apiserver", ADMISSION, &document);
+    facts
+}
+
+/// Every namespace carries the label `restricted`.
+fn labelled() -> Vec<Value> {
+    let mut documents = objects();
+    for object in documents.iter_mut().filter(|it| it["kind"] == "Namespace") {
+        object["metadata"]["labels"] = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    }
+    documents
+}
+
+/// What a server exempts it lets in, whatever labels say; and what its plugin does not refuse a policy may.
+#[test]
+fn who_and_what_is_exempt_comes_in_past_every_label() {
+    let check = |facts: &Facts, id: &str, expected: Verdict, said: &str| {
+        let tally = tally(&labelled(), Vec::new());
+        let judged = &facts.judged_with(Some(&tally), Some(&intent()))[id];
+        assert_eq!(Verdict::from(judged), expected, "{id}: {judged:?}");
+        assert!(format!("{judged:?}").contains(said), "{id}: {judged:?}");
+    };
+    check(&configured(|_| ()), "5.2.3", Verdict::Proved, "Pod Security (restricted)");
+    let exempt = |what: &'static str, who: &'static str| {
+        configured(move |it| it["exemptions"][what] = json!([who]))
+    };
+    let namespace = exempt("namespaces", "default");
+    for id in ["5.2.3", "5.2.4", "5.2.5", "5.2.6", "5.2.9", "5.2.12"] {
+        check(&namespace, id, Verdict::Failed, "default (the server's admission configuration");
+    }
+    // Nobody makes a pod there at all, so that nothing is learnt of the fault.
+    let closed = exempt("namespaces", "kube-public");
+    check(&closed, "5.2.3", Verdict::Unknown, "system-namespaces.ringfort.dev");
+    check(&exempt("runtimeClasses", "fast"), "5.2.3", Verdict::Failed, "the runtime class fast");
+    check(&exempt("usernames", "ann"), "5.2.3", Verdict::Failed, "the user ann");
+    // Of a machine's own pods its kubelet tells.
+    check(&exempt("usernames", "system:node:cp1"), "5.2.3", Verdict::Proved, "");
+    let mut off = configured(|_| ());
+    off.drop_words("kube-apiserver", "--enable-admission-plugins");
+    off.add_words("kube-apiserver", &["--disable-admission-plugins=PodSecurity"]);
+    check(&off, "5.2.3", Verdict::Failed, "PodSecurity does not run");
+    check(&off, "5.2.7", Verdict::Proved, "ValidatingAdmissionPolicy non-root-pods.ringfort.dev");
 }
 
 /// What could not be listed is in no row that rests on objects passed or waived.

@@ -14,7 +14,7 @@ use ringfort_model::judgement::Gap;
 
 use super::files::unseen;
 use super::merge;
-use super::settings::Settings;
+use super::settings::{Settings, uncovered};
 use super::value::{Kind, Value};
 use crate::fact::{Fact, Seen, Source};
 use fields::{Empty, FIELDS, Field, legacy};
@@ -94,6 +94,7 @@ impl Kubelet {
     fn flag(&self, name: &str, kind: Kind) -> Result<Option<Seen<Value>>, Gap> {
         let line = &self.settings.command_line.known()?.value;
         let Some(given) = line.given(name)? else { return Ok(None) };
+        uncovered(given.iter(), || format!("--{name}"))?;
         let value = kind.read(given).ok_or_else(|| Gap {
             said: format!("what --{name} of the kubelet is set to cannot be read"),
             closes: format!("a value of --{name} that can be read"),
@@ -185,6 +186,7 @@ fn find(field: &Field, document: &Json, source: &Source) -> Result<Option<Value>
     let Some(found) = found.map_err(|error| unseen(&place, &error.to_string()))? else {
         return Ok(None);
     };
+    uncovered(found.as_str().iter(), || format!("{} in {place}", field.path))?;
     let value = merge::decode(field.kind, found)
         .ok_or_else(|| unseen(&place, &format!("has a {} that cannot be read", field.path)))?;
     Ok((!counts_as_unset(field, &value)).then_some(value))

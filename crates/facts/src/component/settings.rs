@@ -15,7 +15,7 @@ use super::command_line::CommandLine;
 use super::files::{Files, unseen};
 use super::flag;
 use super::merge;
-use super::value::{Kind, Value};
+use super::value::{COVERED, Kind, Value};
 use crate::fact::{Fact, Seen, Source};
 
 /// What was observed of a component that runs.
@@ -118,6 +118,7 @@ impl Settings {
         };
         let unreadable = || self.unreadable(name);
         if let Some(given) = line.given(name)? {
+            uncovered(given.iter(), || format!("--{name}"))?;
             let value = kind.read(given).ok_or_else(unreadable)?;
             if let Some(value) = self.kept(name, value) {
                 return Ok(Seen { value, source: Source::Flag(name.to_owned()) });
@@ -201,6 +202,7 @@ impl Settings {
         let found = merge::field(&document, field)
             .map_err(|error| unseen(path, &error.to_string()))?
             .filter(|found| found.as_str() != Some(""));
+        uncovered(found.and_then(Json::as_str).iter(), || format!("{field} in {path}"))?;
         let Some(found) = found else {
             return match self.component == Component::Proxy && follows_bind_address(&document, name)
             {
@@ -233,6 +235,23 @@ impl Settings {
             said: format!("what --{name} of {} is set to cannot be read", self.component),
             closes: format!("a value of --{name} that can be read"),
         }
+    }
+}
+
+/// Says that none of these texts stands for a secret that was not taken.
+///
+/// # Errors
+/// One does: what it is, nobody can judge.
+pub(super) fn uncovered<T: AsRef<str>>(
+    mut texts: impl Iterator<Item = T>,
+    at: impl Fn() -> String,
+) -> Result<(), Gap> {
+    match texts.any(|text| text.as_ref() == COVERED) {
+        false => Ok(()),
+        true => Err(Gap {
+            said: format!("what {} is set to was covered as a secret when facts were taken", at()),
+            closes: format!("{} as a file that is named, or judged by hand", at()),
+        }),
     }
 }
 

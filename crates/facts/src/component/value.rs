@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// What stands in facts for a value that is a secret and was not taken.
+pub const COVERED: &str = "…";
+
 /// What a flag takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {

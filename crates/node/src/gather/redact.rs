@@ -1,10 +1,7 @@
 //! Leaves secrets where they are: of arguments, of variables, of configuration files.
 
-use ringfort_facts::component::value;
+use ringfort_facts::component::value::{self, COVERED};
 use serde_json::{Map, Value, json};
-
-/// What stands for something that is not told.
-const COVERED: &str = "…";
 
 /// Words of names whose values are not told. What names a file says no secret.
 const SECRET: [&str; 5] = ["password", "secret", "token", "credential", "passphrase"];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringfort_check::admission::Admitting;
 use ringfort_check::benchmark::Tally;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest;
@@ -273,5 +274,5 @@ pub(crate) fn tally(documents: &[Value]) -> Tally {
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
     }
-    Tally::of(&all, &[], Vec::new())
+    Tally::of(&all, &Admitting::default(), Vec::new())
 }

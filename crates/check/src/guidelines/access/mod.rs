@@ -2,6 +2,7 @@
 
 pub mod accounts_are_used;
 pub mod accounts_exist;
+pub mod accounts_mount_no_token;
 pub mod default_account_unbound;
 pub mod no_admission_writing;
 pub mod no_anonymous_binding;

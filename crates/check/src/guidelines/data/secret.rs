@@ -17,7 +17,11 @@ pub(super) fn is_secret_value(value: &str) -> bool {
     let is_key = value.split("-----BEGIN ").skip(1).any(|rest| {
         rest.split_once("-----").is_some_and(|(kind, _)| kind.ends_with("PRIVATE KEY"))
     });
-    is_key || is_web_token(value.trim()) || value.split(is_apart).any(is_cloud_key)
+    let words: Vec<&str> = value.split_whitespace().collect();
+    // RFC 6750, 2.1; the word is written in any case.
+    let is_bearer = matches!(words[..], [first, _] if first.eq_ignore_ascii_case("bearer"));
+    let is_credential = is_web_token(value.trim()) || value.split(is_apart).any(is_cloud_key);
+    is_key || is_bearer || is_credential
 }
 
 /// Three parts of base64, the first of which begins a JSON object with a name (RFC 7519).
@@ -140,7 +144,12 @@ mod tests {
         {
             assert!(is_secret_value(value), "{value}");
         }
-        for value in ["", "-----BEGIN CERTIFICATE-----", "a.b.c", "AKIA"] {
+        for value in ["Bearer abc", "bearer abc123def", " BEARER x "] {
+            assert!(is_secret_value(value), "{value}");
+        }
+        for value in
+            ["", "-----BEGIN CERTIFICATE-----", "a.b.c", "AKIA", "bearer", "the bearer of news"]
+        {
             assert!(!is_secret_value(value), "{value}");
         }
     }

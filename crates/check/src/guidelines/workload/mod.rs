@@ -51,5 +51,6 @@ mod resources;
 pub mod se_linux;
 pub mod seccomp_is_set;
 pub mod security_context;
+pub mod selector_matches;
 pub mod storage_limit;
 pub mod storage_request;

@@ -1,4 +1,4 @@
-//! Nobody logs in to pods by SSH.
+//! Nobody logs into a container.
 
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
@@ -6,25 +6,52 @@ use ringfort_model::severity::Severity;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::Field;
+use crate::place::{Field, Place};
 use crate::scene::Scene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
     id: "workload/no-ssh",
-    title: "No Service names a port of SSH",
+    title: "No Service and no container names a port of SSH",
     severity: Severity::Low,
     refs: &[Ref::Docs("tasks/debug/debug-application/get-shell-running-container/")],
     doc: include_str!("no_ssh.md"),
-    judge: Judge::Object(&["Service"], judge),
+    judge: Judge::Object(KINDS, judge),
 };
 
-fn judge(service: &Scene<'_>, sheet: &mut Sheet) {
-    let spec = service.root.at("spec");
-    let ports = spec.at("ports");
-    sheet.pass(&ports);
+const KINDS: &[&str] = &[
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "PodTemplate",
+    "ReplicaSet",
+    "ReplicationController",
+    "Service",
+    "StatefulSet",
+];
+
+fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
+    let object = scene.object;
+    let Some(template) = object.kind.template else {
+        let spec = scene.root.at("spec");
+        return of_ports(&spec.at("ports"), ["port", "targetPort"], sheet);
+    };
+    let pointer = format!("{}{template}", object.pointer);
+    let template = Place::new(&pointer, object.value.pointer(template));
+    let spec = template.at("spec");
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in spec.at(list).items() {
+            of_ports(&container.at("ports"), ["containerPort", "hostPort"], sheet);
+        }
+    }
+}
+
+fn of_ports(ports: &Place<'_>, keys: [&str; 2], sheet: &mut Sheet) {
+    sheet.pass(ports);
     for port in ports.items() {
-        for key in ["port", "targetPort"] {
+        for key in keys {
             let place = port.at(key);
             if let Field::Is(name) = place.word() {
                 // Which number a port of that name has is said where the pods are.

@@ -55,6 +55,9 @@ fn flags_are_given_or_by_default_or_gaps() {
     );
     check(api, "--authorization-config=/z", "authorization-mode", "gap");
     check(api, "--authentication-config=/a", "anonymous-auth", "gap");
+    // What was covered when facts were taken is no value.
+    check(api, "--authorization-mode=…", "authorization-mode", "gap");
+    check(api, "--profiling=…", "profiling", "gap");
     // Its default is that of a field, not of a flag.
     check(Component::Kubelet, "", "read-only-port", "gap");
 }

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use ringfort_check::benchmark::{self, Assessed, Judged, Looked, Needs, Waived};
+use ringfort_controls::yaml;
 use ringfort_model::judgement::{Decided, Finding, Gap, Judgement, Verdict};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::{Fault, print};
 
@@ -48,6 +50,9 @@ struct Row<'a> {
     said: Said<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<Waiver<'a>>,
+    /// A pod that is let in and is not to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<&'a Value>,
     machines: Vec<OfMachine<'a>>,
 }
 
@@ -174,6 +179,7 @@ fn row(judged: &Judged) -> Row<'_> {
             reason: &waived.reason,
             expires: waived.expires.to_string(),
         }),
+        example: judged.example.as_ref(),
         machines: judged
             .machines
             .iter()
@@ -196,6 +202,11 @@ fn people(machines: &[String], judged: &[Judged], idle: &[String], counts: Count
             let next = said.fix.map(|fix| format!("    fix: {fix}\n"));
             let next = next.or(said.closes.map(|closes| format!("    needs: {closes}\n")));
             text.push_str(&next.unwrap_or_default());
+            if let Some(pod) = &one.example {
+                text.push_str("    this pod is let in:\n");
+                let lines = yaml::document(pod);
+                lines.lines().for_each(|line| text.push_str(&format!("      {line}\n")));
+            }
             if let Some(waived) = &one.waived {
                 let Waived { owner, reason, expires } = waived;
                 text.push_str(&format!("    {owner} answers for it until {expires}: {reason}\n"));

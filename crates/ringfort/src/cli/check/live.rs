@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ringfort_api::{Cluster, Part};
+use ringfort_check::admission::{self, Admitting};
 use ringfort_check::benchmark::{Looked, Tally};
 use ringfort_check::kinds;
 use ringfort_check::world::{Objects, Origin, World};
@@ -37,17 +38,11 @@ impl LiveArgs {
     }
 }
 
-/// What may refuse pods besides Pod Security.
-const BESIDES: [(&str, &str); 2] = [
-    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
-    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
-];
-
 /// What was read of a cluster.
 #[derive(Default)]
 struct Read {
     objects: Vec<Value>,
-    besides: Vec<Value>,
+    admitting: Admitting,
     blind: Vec<Gap>,
     minor: Option<Minor>,
 }
@@ -95,11 +90,13 @@ impl Read {
                 cluster.each_of(api_version, kind, part, |it| objects.push(lean(it))).await;
             read.blind.extend(listed.err().map(|error| unlisted(api_version, kind, &error)));
         }
-        for (api_version, kind) in BESIDES {
-            let besides = &mut read.besides;
+        for (api_version, kind) in admission::KINDS {
+            let objects = &mut read.admitting.objects;
             let listed =
-                cluster.each_of(api_version, kind, Part::Whole, |it| besides.push(it)).await;
-            read.blind.extend(listed.err().map(|error| unlisted(api_version, kind, &error)));
+                cluster.each_of(api_version, kind, Part::Whole, |it| objects.push(it)).await;
+            let gap = listed.err().map(|error| unlisted(api_version, kind, &error));
+            read.admitting.unlisted.extend(gap.clone());
+            read.blind.extend(gap);
         }
         // A template that a Deployment or a CronJob made is judged with that.
         read.objects.retain(|object| !is_made(object));
@@ -113,7 +110,7 @@ impl Read {
             objects.add(Origin { file: 0, document }, object);
         }
         self.blind.iter().for_each(|gap| objects.add_unread(gap.said.clone()));
-        Tally::of(&objects, &self.besides, self.blind)
+        Tally::of(&objects, &self.admitting, self.blind)
     }
 }
 
