@@ -28,7 +28,7 @@ impl Expression {
     pub(super) fn read(text: &str) -> Self {
         let first_line =
             |said: String| said.lines().next().unwrap_or("it cannot be read").to_owned();
-        // The guest's other parser would bring half a megabyte of tables along.
+        // The guest's other parser would bring its tables along.
         let parser = PrattParser::new().enable_optional_syntax(true);
         let program = parser.parse(text).map_err(|errors| first_line(errors.to_string()));
         Self { text: text.to_owned(), program }
