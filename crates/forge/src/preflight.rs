@@ -81,12 +81,17 @@ const REPAIR_DISK_BYTES: u64 = 1 << 30;
 /// See <https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/>.
 const MAPPED_TMPFS: (u32, u32) = (6, 3);
 
-/// Kernel features without which a cluster of this kind cannot be.
+/// What a machine has to have, without which a cluster of this kind cannot be.
 const FEATURES: &[(&str, &str)] = &[
     ("overlay", "containerd's snapshots need overlayfs"),
     ("nftables", "kube-proxy's rules need nftables"),
     ("user-namespaces", "pods run in user namespaces"),
     ("seccomp", "pods run under seccomp's RuntimeDefault"),
+    (
+        "protocol-names",
+        "kube-proxy takes the rules of all Services away an hour after its start, where nft tells it protocols by \
+         number: install the package netbase, which brings /etc/protocols",
+    ),
 ];
 
 /// Judges all candidates.
@@ -246,9 +251,9 @@ impl One<'_> {
         for (feature, why) in FEATURES {
             match survey.features.get(*feature) {
                 Some(true) => {}
-                Some(false) => self.fatal(format!("the kernel lacks {feature}: {why}")),
+                Some(false) => self.fatal(format!("the machine lacks {feature}: {why}")),
                 None => self
-                    .fatal(format!("whether the kernel has {feature} could not be tried: {why}")),
+                    .fatal(format!("whether the machine has {feature} could not be tried: {why}")),
             }
         }
     }
@@ -463,6 +468,7 @@ mod tests {
         check(|c| _ = c.survey.tools.remove("nft"), "nftables");
         check(|c| _ = c.survey.tools.insert("nft".into(), "0.9".into()), "nft is too old (0.9)");
         check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");
+        check(|c| _ = c.survey.features.insert("protocol-names".into(), false), "netbase");
         check(|c| _ = c.survey.busy_ports.insert(6443, "nginx".into()), "taken by nginx");
         check(
             |c| c.survey.leftovers = vec!["/etc/kubernetes/manifests".into()],

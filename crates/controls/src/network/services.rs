@@ -88,10 +88,6 @@ Wants=ringfort-balance.service
 StartLimitIntervalSec=0
 
 [Service]
-# A kube-proxy that starts over the tables of one before it may leave its maps of Services empty
-# (seen with 1.37.2 and nft 1.0.6): it starts without them. A table that is not there is no fault.
-ExecStartPre=-nft delete table ip kube-proxy
-ExecStartPre=-nft delete table ip6 kube-proxy
 ExecStart=/usr/local/bin/kube-proxy --config=/etc/kubernetes/kube-proxy.yaml
 Restart=always
 RestartSec=2
