@@ -90,13 +90,17 @@ pub struct Watch {
     /// What is protected since a moment ago: what is there when it is first looked at is no change.
     fresh: BTreeSet<FilePath>,
     open: BTreeMap<String, Change>,
+    /// What a step of ringfort's explains for now: it should be what a baseline says by the next look at
+    /// everything.
+    for_now: BTreeMap<FilePath, Change>,
 }
 
 impl Watch {
     /// Begins with what was known before; nothing, on a machine that was never looked at.
     pub fn begin(number: u64, entries: Entries, known: BTreeMap<FilePath, Known>) -> Self {
         let fresh = if known.is_empty() { [FilePath::root()].into() } else { BTreeSet::new() };
-        Self { number, entries, known, fresh, open: BTreeMap::new() }
+        let (open, for_now) = (BTreeMap::new(), BTreeMap::new());
+        Self { number, entries, known, fresh, open, for_now }
     }
 
     /// Takes a line of the journal from before.
@@ -125,9 +129,28 @@ impl Watch {
         self.known = known.into_iter().filter(|(path, _)| self.governs(path).is_some()).collect();
     }
 
-    /// Everything was looked at: what appears from here on is new.
-    pub fn is_whole(&mut self) {
+    /// Everything was looked at: what appears from here on is new. Gives what a step of ringfort's explained
+    /// until now and no baseline says: nothing explains it any more.
+    pub fn is_whole(&mut self) -> Vec<Change> {
         self.fresh.clear();
+        let for_now = std::mem::take(&mut self.for_now);
+        let unsaid = for_now.into_iter().filter(|(path, _)| !self.is_said(path));
+        let unexplained = unsaid.filter_map(|(path, change)| {
+            let (entry, _) = self.governs(&path)?;
+            let finding = Finding { severity: entry.severity, ..change.finding };
+            Some(Change { finding, why: Why::Unexplained, ..change })
+        });
+        unexplained.collect()
+    }
+
+    /// Whether a path is as the baseline has it: not otherwise than its entry says, or not there without one.
+    fn is_said(&self, path: &FilePath) -> bool {
+        let known = self.known.get(path);
+        match self.governs(path) {
+            Some((_, true)) => known.is_none_or(|known| !known.is_wrong),
+            Some((_, false)) => known.is_none_or(|known| known.state.is_none()),
+            None => true,
+        }
     }
 
     /// Gives what is compared with.
@@ -255,8 +278,7 @@ impl Watch {
             other => other,
         };
         let passes = is_same && came_and_went && matches!(why, Why::Explained(_));
-        let is_of_ringfort = is_same && came_and_went && is_by_ringfort(&heard.who, around);
-        if passes || is_of_ringfort {
+        if passes {
             return Came::Nothing;
         }
         let finding = Finding {
@@ -282,8 +304,13 @@ impl Watch {
         }
     }
 
-    /// Holds a change that nothing explains, with its id, until something does.
+    /// Holds a change, with its id: one that nothing explains until something does, and one that a step of
+    /// ringfort's explains until everything was looked at.
     pub fn hold(&mut self, change: &Change) {
+        self.for_now.remove(&change.finding.path);
+        if matches!(change.why, Why::Explained(Cause::Converge { .. })) && !change.is_right {
+            self.for_now.insert(change.finding.path.clone(), change.clone());
+        }
         if change.why == Why::Unexplained && self.open.len() < MOST_OPEN {
             self.open.insert(change.id.clone(), change.clone());
         }
@@ -307,7 +334,7 @@ impl Watch {
             let who = &change.who;
             let changed = Changed { path, entry: &entry, of: &of, who, was_renamed_away: false };
             match why(&changed, &around) {
-                Why::Explained(cause @ Cause::Converge { .. }) => Some(cause),
+                Why::Explained(cause @ Cause::Converge { .. }) if self.is_said(path) => Some(cause),
                 _ => None,
             }
         };
@@ -347,12 +374,6 @@ fn severity(entry: &Protected, why: &Why) -> Severity {
         Why::Explained(_) => Severity::Low,
         Why::Unexplained => entry.severity,
     }
-}
-
-/// What ringfort makes beside a file to rename it into place comes and goes.
-fn is_by_ringfort(who: &Who, around: &Around) -> bool {
-    let Who::Process(process) = who else { return false };
-    process.exe.ends_with("/ringfort") && around.genuine.contains(&process.exe)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::listen::{ListenFault, Listener};
 use super::look::{Pace, Root};
 use super::processes::Digests;
 use crate::baseline::{Baseline, Refused, Trusted, read_text};
-use crate::change::{Blind, Unknown, VERSION, id};
+use crate::change::{Blind, Change, Unknown, VERSION, id};
 use crate::journal::Told;
 use crate::judge::Look;
 use crate::path::FilePath;
@@ -70,7 +70,7 @@ pub struct Hooks<'a> {
     /// It hears.
     pub ready: &'a dyn Fn(),
     /// It goes on.
-    pub alive: &'a dyn Fn(),
+    pub alive: fn(),
     /// A line of the journal.
     pub line: &'a dyn Fn(&str),
 }
@@ -146,7 +146,8 @@ impl<'a> Agent<'a> {
         let baseline = believed(settings, least)?;
         keep.count(baseline.header.counter).map_err(at(&settings.state))?;
         let number = baseline.header.counter;
-        let root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
+        let mut root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
+        root.tell(hooks.alive);
         let listener = Listener::begin()?;
         let programs = settings
             .programs
@@ -279,15 +280,19 @@ impl<'a> Agent<'a> {
                 self.unknown.insert(path, why);
                 false
             }
-            Came::Changed(mut change) => {
-                change.id = id(now(), self.keep.tip.seq + 1, path);
-                self.watch.hold(&change);
-                self.status.changes += 1;
-                self.tell(Told::Change(change))?;
+            Came::Changed(change) => {
+                self.tell_change(change)?;
                 true
             }
         };
         Ok((told, look))
+    }
+
+    fn tell_change(&mut self, mut change: Box<Change>) -> Result<(), WatchFault> {
+        change.id = id(now(), self.keep.tip.seq + 1, &change.finding.path);
+        self.watch.hold(&change);
+        self.status.changes += 1;
+        self.tell(Told::Change(change))
     }
 
     /// Reads what ringfort itself did here, if anything came to it.

@@ -62,7 +62,11 @@ pub struct Root {
     pace: Pace,
     buffer: Vec<u8>,
     bytes: u64,
+    tick: fn(),
 }
+
+/// How much is read between two ticks.
+const TICK_BYTES: u64 = 16 << 20;
 
 impl Root {
     /// Opens a root.
@@ -71,7 +75,19 @@ impl Root {
     /// It is no directory that can be read.
     pub fn open(path: &Path, pace: Pace) -> io::Result<Self> {
         let top = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { top, way: Vec::new(), pace, buffer: vec![0; BUFFER_BYTES], bytes: 0 })
+        Ok(Self {
+            top,
+            way: Vec::new(),
+            pace,
+            buffer: vec![0; BUFFER_BYTES],
+            bytes: 0,
+            tick: || (),
+        })
+    }
+
+    /// Has somebody told again and again that it goes on, however long a file is.
+    pub(crate) fn tell(&mut self, tick: fn()) {
+        self.tick = tick;
     }
 
     /// Tells how many bytes were read.
@@ -223,7 +239,11 @@ impl Root {
             }
             take(&self.buffer[..count]);
             left -= count as u64;
+            let before = self.bytes / TICK_BYTES;
             self.bytes += count as u64;
+            if self.bytes / TICK_BYTES > before {
+                (self.tick)();
+            }
             self.pace.spend(count as u64);
         }
         Ok(())

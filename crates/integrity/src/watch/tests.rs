@@ -88,7 +88,7 @@ fn watch() -> Watch {
         );
         assert_eq!(look, Came::Nothing);
     }
-    watch.is_whole();
+    assert_eq!(watch.is_whole(), []);
     watch
 }
 
@@ -145,10 +145,42 @@ fn what_comes_into_a_directory_is_told_and_what_came_and_went_too() {
     let passing = look(&mut watch, &new, &Look::Missing, &sh).unwrap();
     assert_eq!(passing.finding.differences, []);
     assert_eq!(look(&mut watch, &new, &Look::Missing, &Heard::by_a_look()), None);
-    let mut around = Around::default();
+    // ringfort writes what its journal names aside, and nothing else.
+    let mut around = journal(FILE);
     around.genuine.push("/usr/local/bin/ringfort".to_owned());
     let ringfort = by("/usr/local/bin/ringfort", "ringfort 2");
-    assert_eq!(look_with(&mut watch, &new, &Look::Missing, &ringfort, &around), None);
+    let aside = format!("{DIRECTORY}/.etcd.yaml.ringfort.new");
+    assert_eq!(look_with(&mut watch, &aside, &Look::Missing, &ringfort, &around), None);
+    assert!(look_with(&mut watch, &new, &Look::Missing, &ringfort, &around).is_some());
+}
+
+#[test]
+fn a_step_of_ringfort_explains_what_no_baseline_says_only_until_everything_was_looked_at() {
+    let beside = format!("{DIRECTORY}/evil.yaml");
+    for path in [FILE, &beside] {
+        let mut watch = watch();
+        let mut around = journal(path);
+        around.genuine.push("/usr/local/bin/ringfort".to_owned());
+        let ringfort = by("/usr/local/bin/ringfort", "ringfort 2");
+        let mut change = look_with(&mut watch, path, &there("newer"), &ringfort, &around).unwrap();
+        assert_eq!(change.why, Why::Explained(Cause::Converge { step: 5 }), "{path}");
+        change.id = "a".to_owned();
+        watch.recall(&Told::Change(Box::new(change)), true);
+        // A baseline that comes meanwhile says it, and nothing is left to tell.
+        let mut rebased = watch.clone();
+        let mut all: Vec<Protected> = entries("newer").iter().collect();
+        all.push(entry(&beside, Class::Exact, Some("newer")));
+        rebased.rebase(2, Entries::of(&all.into_iter().collect::<Protection>()));
+        let looked = look(&mut rebased, path, &there("newer"), &Heard::by_a_look());
+        assert_eq!((looked, rebased.is_whole()), (None, Vec::new()), "{path}");
+        // Without one it is unexplained, once, and no step explains it any more.
+        assert_eq!(look(&mut watch, path, &there("newer"), &Heard::by_a_look()), None);
+        let [told] = &watch.is_whole()[..] else { panic!("{path}") };
+        assert_eq!((&told.why, told.finding.severity), (&Why::Unexplained, Severity::Critical));
+        watch.hold(told);
+        assert_eq!((watch.settle(&around), watch.is_whole()), (Vec::new(), Vec::new()), "{path}");
+        assert_eq!(watch.open().count(), 1, "{path}");
+    }
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Site {
                     }
                 };
                 let hooks =
-                    Hooks { ready: &|| ready.send(()).unwrap_or(()), alive: &|| (), line: &line };
+                    Hooks { ready: &|| ready.send(()).unwrap_or(()), alive: || (), line: &line };
                 watch(&self.settings, hooks, &stop)
             });
             is_ready.recv_timeout(LONGEST).expect("the agent begins");
@@ -295,7 +295,7 @@ pub(super) fn only_the_right_baseline_is_followed(room: &Room) {
     });
     site.baseline("w1", 5, "right");
     let never = AtomicBool::new(false);
-    let hooks = Hooks { ready: &|| (), alive: &|| (), line: &|_| () };
+    let hooks = Hooks { ready: &|| (), alive: || (), line: &|_| () };
     let refused = watch(&site.settings, hooks, &never).unwrap_err();
     assert!(refused.to_string().contains("number 5"), "{refused}");
 }

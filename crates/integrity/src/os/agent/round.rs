@@ -176,7 +176,9 @@ impl Agent<'_> {
     fn end_round(&mut self) -> Result<(), WatchFault> {
         let Some(round) = self.round.take() else { return Ok(()) };
         self.rounds_end = Instant::now();
-        self.watch.is_whole();
+        for change in self.watch.is_whole() {
+            self.tell_change(Box::new(change))?;
+        }
         self.read_steps();
         for told in self.watch.settle(&self.around) {
             self.tell(told)?;

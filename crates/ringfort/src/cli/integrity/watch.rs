@@ -68,7 +68,7 @@ pub fn run(args: &WatchArgs) -> Result<ExitCode, Fault> {
     };
     let hooks = Hooks {
         ready: &ringfort_node::ready,
-        alive: &ringfort_node::alive,
+        alive: ringfort_node::alive,
         line: &|line: &str| print(&format!("{line}\n")),
     };
     let never = AtomicBool::new(false);
