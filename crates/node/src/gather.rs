@@ -40,7 +40,7 @@ const FILES: [&str; 16] = [
 ];
 
 /// Directories of which all that is below is looked at.
-const TREES: [&str; 8] = [
+pub const TREES: [&str; 8] = [
     "/etc/kubernetes",
     "/etc/cni/net.d",
     "/etc/etcd",

@@ -16,6 +16,7 @@ use ringfort_model::machine::{
     Observed, ProcessFacts, Variables,
 };
 use ringfort_model::mode::{FileMode, Owner};
+use ringfort_node::gather::TREES;
 use serde_json::{Value, json};
 
 const ROOT: Owner = Owner { uid: 0, gid: 0 };
@@ -29,17 +30,6 @@ const UNITS: [(&str, &str); 4] = [
 const STATIC_PODS: [&str; 4] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 const OTHERS: [&str; 4] = ["antrea-agent", "calico-node", "cilium-agent", "kube-router"];
-/// Directories of which `ringfort gather` lists all that is below.
-const TREES: [&str; 8] = [
-    "/etc/kubernetes",
-    "/etc/cni/net.d",
-    "/etc/etcd",
-    "/var/lib/kubelet/pki",
-    "/etc/systemd/system/kubelet.service.d",
-    "/run/systemd/system/kubelet.service.d",
-    "/usr/lib/systemd/system/kubelet.service.d",
-    "/lib/systemd/system/kubelet.service.d",
-];
 /// Files that are looked at though nobody names them.
 const LOOKED_FOR: [&str; 6] = [
     "/etc/kubernetes/admin.conf",

@@ -70,7 +70,7 @@ fn is_watched(
 }
 
 /// What somebody may do to an object that is there.
-const HARMS: [&str; 3] = ["delete", "patch", "update"];
+const HARMS: [&str; 4] = ["delete", "deletecollection", "patch", "update"];
 
 #[test]
 fn every_object_of_the_api_is_watched() {
@@ -101,6 +101,8 @@ fn found(verb: &str, key: &ObjectKey) -> Vec<&'static str> {
         kind if kind.ends_with("Class") => format!("{}es", kind.to_lowercase()),
         kind => format!("{}s", kind.to_lowercase()),
     };
+    // Who deletes many names none.
+    let name = if verb == "deletecollection" { "" } else { &key.name };
     let event = json!({
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
         "stage": "ResponseComplete", "auditID": "1", "verb": verb,
@@ -109,7 +111,7 @@ fn found(verb: &str, key: &ObjectKey) -> Vec<&'static str> {
         "requestReceivedTimestamp": "2026-01-05T00:00:00.000001Z",
         "objectRef": {
             "apiGroup": group, "apiVersion": version, "resource": plural,
-            "namespace": key.namespace.clone().unwrap_or_default(), "name": key.name,
+            "namespace": key.namespace.clone().unwrap_or_default(), "name": name,
         },
         "responseStatus": {"code": 200},
     });

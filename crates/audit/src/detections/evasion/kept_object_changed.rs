@@ -18,6 +18,7 @@ pub static DETECTION: Detection = Detection {
             ("", "serviceaccounts"),
             ("", "services"),
             ("apps", "deployments"),
+            ("apps", "deployments/scale"),
             ("networking.k8s.io", "networkpolicies"),
             ("policy", "poddisruptionbudgets"),
             ("rbac.authorization.k8s.io", "clusterrolebindings"),
@@ -36,27 +37,30 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
         return None;
     }
     let (namespace, name) = (event.namespace(), event.name());
-    is_kept(event.resource(), namespace, name).then(|| {
+    // What is made is named by its name, or by nobody: it is none of those that are there.
+    let is_named = !name.is_empty() || &*event.verb == "deletecollection";
+    (is_named && is_kept(event.resource(), namespace, name)).then(|| {
         let place =
             if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
         format!("{place} of {}, which ringfort keeps, was changed by hand", event.resource())
     })
 }
 
-/// Whether ringfort makes such an object. A law over the catalogue holds this list to what controls make.
+/// Whether ringfort makes such an object, or any of those where no name says which. A law over the catalogue holds
+/// this list to what controls make.
 fn is_kept(resource: &str, namespace: &str, name: &str) -> bool {
+    let is_one = |names: &[&str]| name.is_empty() || names.contains(&name);
     match (resource, namespace) {
         ("clusterroles" | "clusterrolebindings", "") => {
-            name.starts_with("ringfort:") || name == "system:coredns"
+            is_one(&["system:coredns"]) || name.starts_with("ringfort:")
         }
-        ("serviceaccounts", _) if name == "default" => {
-            namespace == "default" || is_system(namespace)
+        ("serviceaccounts", "kube-system") => is_one(&["coredns", "default"]),
+        ("serviceaccounts", _) if namespace == "default" || is_system(namespace) => {
+            is_one(&["default"])
         }
-        ("configmaps", "kube-public") => name == "network-default",
-        ("services" | "networkpolicies", "kube-system") => name == "kube-dns",
-        ("deployments" | "poddisruptionbudgets" | "serviceaccounts", "kube-system") => {
-            name == "coredns"
-        }
+        ("configmaps", "kube-public") => is_one(&["network-default"]),
+        ("services" | "networkpolicies", "kube-system") => is_one(&["kube-dns"]),
+        ("deployments" | "poddisruptionbudgets", "kube-system") => is_one(&["coredns"]),
         _ => false,
     }
 }

@@ -10,7 +10,7 @@ pub static DETECTION: Detection = Detection {
     because: "who answers names sends everybody where they like",
     attack: &["T1557"],
     needs: &[others(
-        &["update", "patch", "delete"],
+        &["update", "patch", "delete", "deletecollection"],
         Of::Resources(&[("", "configmaps")]),
         Level::Metadata,
     )],
@@ -20,7 +20,8 @@ pub static DETECTION: Detection = Detection {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let event = scene.event;
+    // Who deletes all of a namespace names none.
     let is_dns = event.namespace() == "kube-system"
-        && ["coredns", "kube-dns", "coredns-custom", "node-local-dns"].contains(&event.name());
+        && ["", "coredns", "kube-dns", "coredns-custom", "node-local-dns"].contains(&event.name());
     is_dns.then(|| "the settings of DNS were changed".to_owned())
 }
