@@ -89,6 +89,6 @@ WantedBy=multi-user.target
     )
 }
 
-/// The oldest segments go when all are longer, in MiB: tens of millions of events, and little beside etcd's data on
-/// the smallest disk that a control plane may have.
+/// The oldest segments go when all are longer, in MiB: little beside etcd's data on the smallest disk that a control
+/// plane may have.
 const KEEP_MIB: u32 = 4_096;

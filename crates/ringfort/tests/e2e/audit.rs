@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::cases::well;
 use crate::cluster::Cluster;
+use crate::proofs::{LOGS, RESTARTED};
 
 const STORE: &str = "/var/lib/ringfort-audit";
-const LOGS: &str = "/var/log/kubernetes";
 
 /// The collector is killed while its server is busy, and the log is rotated twice while it is away: everything
 /// that was logged is kept once, what it knew it still knows, and the store is whole.
@@ -23,6 +23,8 @@ pub fn kept(cluster: &Cluster) {
             }
         });
     }
+    let begun = cluster.on(machine, "systemctl show -P NRestarts ringfort-collect");
+    assert!(begun.trim().parse::<u32>().unwrap() > 2, "it was killed too seldom: {begun}");
     // Away while the log is rotated twice; the server begins a new file when it starts.
     cluster.on(machine, "systemctl stop ringfort-collect");
     for _ in 0..2 {
@@ -91,9 +93,7 @@ fn began(cluster: &Cluster, machine: &str) {
     }
 }
 
+/// Between two starts there is nothing to kill.
 const KILL: &str = "systemctl kill --signal=KILL ringfort-collect || true";
 /// What the server calls a file that it has rotated. One of another time it might take away for its age.
 const ROTATED: &str = "audit-$(date -u +%Y-%m-%dT%H-%M-%S.000).log";
-/// Has kubelet start a control plane's API server anew, and waits until it listens.
-const RESTARTED: &str = "pkill -KILL -x kube-apiserver; sleep 1; \
-                         until ss -Hltn sport = 6443 | grep -q .; do sleep 1; done";

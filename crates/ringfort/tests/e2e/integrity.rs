@@ -57,7 +57,7 @@ pub fn watched(cluster: &Cluster) {
         assert_eq!(again.code, Some(2), "{}", again.stderr);
     }
     let verified = cluster.integrity(&["verify", "--node", "w1"]);
-    println!("     verify w1 ends with {:?}: {}", verified.code, verified.stdout);
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
     cluster.on("w2", "systemctl stop ringfort-integrity.service && sleep 12");
     let stopped = cluster.integrity(&["status", "--json", "--node", "w2"]);
     assert_eq!(stopped.code, Some(1), "{}", stopped.stdout);

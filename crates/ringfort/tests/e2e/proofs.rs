@@ -243,9 +243,9 @@ pub fn dying(cluster: &Cluster) {
 }
 
 /// Where the audit log lies.
-const LOGS: &str = "/var/log/kubernetes";
+pub const LOGS: &str = "/var/log/kubernetes";
 /// Has kubelet start a control plane's API server anew, and waits until it listens.
-const RESTARTED: &str = "pkill -KILL -x kube-apiserver; \
+pub const RESTARTED: &str = "pkill -KILL -x kube-apiserver; \
                          until ss -Hltn sport = 6443 | grep -q .; do sleep 1; done";
 
 /// What is broken in the blueprint itself is made and kept by `up`: only its proof stands in the way. The

@@ -264,7 +264,7 @@ const MOST_WAITING: usize = 4 << 20;
 /// What was kept within this many seconds is judged once more at the start, since detections count and compare with
 /// what was before,
 const RECALLED_SECONDS: i64 = 86_400;
-/// as far as it is no longer than this, packed: half a million events, for which a second or two goes.
+/// as far as it is no longer than this, packed: nobody waits for long until the collector goes on.
 const RECALLED_BYTES: u64 = 32 << 20;
 
 fn recall<D: Disk>(store: &Store<D>, engine: &mut Engine, seconds: i64) -> io::Result<()> {

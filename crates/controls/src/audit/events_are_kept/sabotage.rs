@@ -19,7 +19,7 @@ pub(super) const ALL: &[Sabotage] = &[
         on: On::OneControlPlane,
         harms: &[Harm::Live {
             does: "cd /var/lib/ringfort-audit && systemctl stop ringfort-collect && \
-                   { $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ringfort-collect.service) --seal-minutes 0 --once >/dev/null || true; } && \
+                   { $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ringfort-collect.service) --seal-minutes 0 --once >/dev/null || [ $? -eq 3 ]; } && \
                    of=$(ls *.seg | tail -n 1) && echo $of >/run/shortened && cp -p $of /run/shortened.seg && \
                    truncate -s -100 $of && systemctl start ringfort-collect",
             undoes: "mv /run/shortened.seg /var/lib/ringfort-audit/$(cat /run/shortened); rm /run/shortened",
