@@ -117,10 +117,11 @@ const OWN_KERNEL: [&str; 5] =
     ["apparmor", "initramfs-tools", "linux-image-cloud-amd64", "udev", "zstd"];
 
 /// Units that make no sense in a lab or stir while a test measures.
-const MASKED: [&str; 7] = [
+const MASKED: [&str; 8] = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "console-getty.service",
+    "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "fstrim.timer",
     "getty@.service",
