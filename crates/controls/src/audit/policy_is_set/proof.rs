@@ -1,6 +1,8 @@
 //! Requests of every kind stand in the log of the very server that took them, each at its level, and no
 //! body of a Secret does.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use ringfort_audit::event::Level;
@@ -33,6 +35,21 @@ struct Kind {
     /// How it is answered, where that is a part of it.
     status: Option<u16>,
 }
+
+/// What all others are asked about: it is written first.
+const WRITING: Kind = Kind {
+    what: "writing a Secret",
+    name: "secret",
+    act: |scene, server, name| {
+        let ask = Ask::Create(secret(scene, &name));
+        Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
+    },
+    verb: "create",
+    resource: "secrets",
+    subresource: None,
+    level: "Metadata",
+    status: None,
+};
 
 const KINDS: [Kind; 8] = [
     Kind {
@@ -157,10 +174,8 @@ const KINDS: [Kind; 8] = [
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
         let mut gaps = Gaps::default();
-        let create = |(place, server): (usize, &NodeName)| Act::Ask {
-            server: server.clone(),
-            speaker: Speaker::Keeper,
-            ask: Ask::Create(secret(scene, &name(scene, place, KINDS[0].name))),
+        let create = |(place, server): (usize, &NodeName)| {
+            (WRITING.act)(scene, server, name(scene, place, WRITING.name))
         };
         let servers = || scene.control_planes.iter().enumerate();
         for (act, seen) in course.step(servers().map(create).collect())? {
@@ -186,8 +201,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         let seen = course.until(LOOKS, looks, |seen| {
             let whole = |(place, (_, seen)): (usize, &(Act, Seen))| match seen {
-                Seen::Lines(lines) => KINDS
-                    .iter()
+                Seen::Lines(lines) => all()
                     .all(|kind| find(&read(lines), &name(scene, place, kind.name), kind).is_some()),
                 _ => false,
             };
@@ -214,7 +228,7 @@ fn said(scene: &Scene) -> String {
     format!(
         "{} kinds of requests stand in the log of each of {} servers, at their levels and without bodies \
          of Secrets; not logged, by decision: {}",
-        KINDS.len(),
+        all().count(),
         scene.control_planes.len(),
         blind.collect::<Vec<_>>().join("; "),
     )
@@ -223,7 +237,7 @@ fn said(scene: &Scene) -> String {
 /// Judges what stands in one server's log.
 fn judge(scene: &Scene, place: usize, lines: &[String]) -> Result<(), String> {
     let events = read(lines);
-    for kind in &KINDS {
+    for kind in all() {
         let event = find(&events, &name(scene, place, kind.name), kind)
             .ok_or_else(|| format!("{} is not in its audit log", kind.what))?;
         if event["level"] != kind.level {
@@ -238,10 +252,17 @@ fn judge(scene: &Scene, place: usize, lines: &[String]) -> Result<(), String> {
             return Err(format!("{} is logged without what was asked", kind.what));
         }
     }
-    if lines.iter().any(|line| line.contains(&scene.nonce)) {
+    // A server keeps as bytes in base64 what was sent as text.
+    let bytes = BASE64_STANDARD.encode(&scene.nonce);
+    let holds = |line: &String| line.contains(&scene.nonce) || line.contains(&bytes);
+    if lines.iter().any(holds) {
         return Err("the audit log holds the body of a Secret".to_owned());
     }
     Ok(())
+}
+
+fn all() -> impl Iterator<Item = &'static Kind> {
+    std::iter::once(&WRITING).chain(&KINDS)
 }
 
 fn read(lines: &[String]) -> Vec<Value> {

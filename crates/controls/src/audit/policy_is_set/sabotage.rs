@@ -39,6 +39,16 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
+        name: "written-secrets",
+        about: "what is written is logged with its body, Secrets too, and all else is as it should be",
+        on: On::OneControlPlane,
+        harms: &[Harm::File(
+            "/etc/kubernetes/audit/policy.yaml",
+            "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Request\n  verbs: [create, update, patch]\n  resources:\n  - resources: [secrets]\n- level: Metadata\n  resources:\n  - resources: [secrets, configmaps, serviceaccounts/token]\n- level: RequestResponse\n  verbs: [create, update, patch]\n- level: Metadata\n",
+        )],
+        also: &[],
+    },
+    Sabotage {
         name: "no-reads",
         about: "who reads is not written down, to save space",
         on: On::OneControlPlane,

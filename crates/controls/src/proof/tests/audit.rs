@@ -10,7 +10,8 @@ use super::sabotage::fails_alone;
 use super::{case, judge, silence};
 
 /// What a log holds of the canaries whose names begin so, each as `kind verb resource level status`.
-pub(super) const LOGGED: [&str; 8] = [
+pub(super) const LOGGED: [&str; 9] = [
+    "secret create secrets Metadata 201",
     "secret get secrets Metadata 200",
     "token create serviceaccounts/token Metadata 404",
     "exec get pods/exec Metadata 404",
