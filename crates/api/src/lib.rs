@@ -9,6 +9,7 @@ mod page;
 mod request;
 mod rewrite;
 mod watch;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{
     Api, DeleteParams, DynamicObject, EvictParams, ListParams, LogParams, Patch, PatchParams,
+    PostParams,
 };
 use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
@@ -38,6 +40,7 @@ pub use page::Part;
 pub use request::{Method, Request, Target};
 pub use rewrite::StoredKind;
 pub use watch::{Heard, Watched};
+pub use whole::Extent;
 
 /// The name under which ringfort owns fields (server-side apply).
 pub const FIELD_MANAGER: &str = "ringfort";
@@ -145,7 +148,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The server did not answer or refused.
-    pub async fn look(&self, object: &Value) -> Result<Looked, ApiError> {
+    pub async fn look(&self, object: &Value, extent: Extent) -> Result<Looked, ApiError> {
         let _turn = self.turn().await;
         let found = async {
             let (api, name) = self.api_of(object).await?;
@@ -156,19 +159,29 @@ impl Cluster {
             return Ok(Looked::Absent);
         };
         let tried = api.patch(&name, &params().dry_run(), &Patch::Apply(object)).await;
-        let differs = compare::changed(&value(&live)?, &value(&tried.map_err(fault)?)?);
+        let (live, tried) = (value(&live)?, value(&tried.map_err(fault)?)?);
+        let mut differs = compare::changed(&live, &tried);
+        if let Some(only) = extent.only(object, &live, &tried) {
+            let replaced = replace(&api, &name, &only, true).await?;
+            differs.extend(compare::changed(&tried, &replaced));
+        }
         Ok(if differs.is_empty() { Looked::Same } else { Looked::Differs(differs) })
     }
 
-    /// Applies an object (server-side apply): ringfort owns the fields that it names.
+    /// Applies an object (server-side apply): ringfort owns the fields that it names. What others added to a
+    /// whole one is taken away.
     ///
     /// # Errors
     /// The server did not answer or refused.
-    pub async fn apply(&self, object: &Value) -> Result<Value, ApiError> {
+    pub async fn apply(&self, object: &Value, extent: Extent) -> Result<Value, ApiError> {
         let _turn = self.turn().await;
         let (api, name) = self.api_of(object).await?;
         let applied = api.patch(&name, &params(), &Patch::Apply(object)).await.map_err(fault)?;
-        value(&applied)
+        let applied = value(&applied)?;
+        match extent.only(object, &applied, &applied) {
+            Some(only) => replace(&api, &name, &only, false).await,
+            None => Ok(applied),
+        }
     }
 
     /// Applies an object only if it is there already; says whether it was.
@@ -434,6 +447,18 @@ fn home(namespace: Option<&str>) -> Option<&str> {
     namespace.or(Some("default"))
 }
 
+/// Writes an object as a whole, or only tries to.
+async fn replace(
+    api: &Api<DynamicObject>,
+    name: &str,
+    whole: &Value,
+    dry_run: bool,
+) -> Result<Value, ApiError> {
+    let whole: DynamicObject = serde_json::from_value(whole.clone()).map_err(|e| shape(&e))?;
+    let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    value(&api.replace(name, &params, &whole).await.map_err(fault)?)
+}
+
 fn params() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
 }
@@ -483,7 +508,7 @@ mod tests {
     use ringfort_model::api_object::ObjectKey;
     use serde_json::json;
 
-    use super::{ApiError, Client, Cluster, Looked, Mutex, Semaphore};
+    use super::{ApiError, Client, Cluster, Extent, Looked, Mutex, Semaphore};
 
     const KINDS: &str = r#"{"kind": "APIResourceList", "groupVersion": "agent.dev/v1", "resources":
         [{"name": "knobs", "kind": "Knob", "singularName": "knob", "namespaced": true, "verbs": ["get"]}]}"#;
@@ -533,7 +558,7 @@ mod tests {
             }
             assert_eq!(server.get(&knob).await.unwrap(), None);
             server.delete(&knob).await.unwrap();
-            assert!(matches!(server.look(&object).await.unwrap(), Looked::Absent));
+            assert!(matches!(server.look(&object, Extent::Named).await.unwrap(), Looked::Absent));
         }
     }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, UnboundedSender, unbounded_channel};
 
-use ringfort_api::{ApiError, Cluster, Looked};
+use ringfort_api::{ApiError, Cluster, Extent, Looked};
+use ringfort_controls::workload::addons;
 use ringfort_engine::{
     Effect, Input, ObjectAct, ObjectSeen, Operator, Refusal, Remember, Report, Tick,
 };
@@ -194,14 +195,16 @@ impl Desk<'_> {
     fn object(&self, act: ObjectAct) {
         let (ObjectAct::Look { index } | ObjectAct::Apply { index }) = act;
         let servers = self.crew.servers.clone();
-        let ApiObject { object, presence, .. } = self.crew.objects[index].clone();
+        let ApiObject { by, object, presence } = self.crew.objects[index].clone();
+        // Add-ons have controllers of their own.
+        let extent = if by == addons::CONTROL.id { Extent::Named } else { Extent::Whole };
         let turns = Arc::clone(&self.turns);
         self.later(async move {
             let _turn = turns.acquire().await;
             match act {
                 ObjectAct::Look { .. } => {
                     let seen = match first(servers.values(), |server| async {
-                        server.look(&object).await
+                        server.look(&object, extent).await
                     })
                     .await
                     {
@@ -214,7 +217,7 @@ impl Desk<'_> {
                 }
                 ObjectAct::Apply { .. } => {
                     let applied =
-                        first(servers.values(), |server| apply(server, &object, &presence));
+                        first(servers.values(), |server| apply(server, &object, extent, &presence));
                     let result = applied.await.map_err(|error| error.to_string());
                     Input::ObjectApplied { index, result }
                 }
@@ -272,10 +275,11 @@ fn give_up(link: &Link, limit: Duration) -> String {
 async fn apply(
     server: &Cluster,
     object: &serde_json::Value,
+    extent: Extent,
     presence: &Presence,
 ) -> Result<(), ApiError> {
     match presence {
-        Presence::Made => server.apply(object).await.map(|_| ()),
+        Presence::Made => server.apply(object, extent).await.map(|_| ()),
         Presence::Awaited { .. } if server.apply_if_there(object).await? => Ok(()),
         Presence::Awaited { .. } => Err(ApiError::Shape { why: "it is not there yet".to_owned() }),
     }

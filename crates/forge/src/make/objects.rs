@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use ringfort_api::{ApiError, FIELD_MANAGER};
+use ringfort_api::{ApiError, Extent, FIELD_MANAGER};
 use ringfort_engine::{Planned, Report};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::blueprint::Blueprint;
@@ -114,7 +114,9 @@ impl Work<'_> {
                 }
                 (Fate::Released, Some(live)) => {
                     let bare = bare(key, live);
-                    let released = first(self.servers.values(), |server| server.apply(&bare)).await;
+                    let released =
+                        first(self.servers.values(), |server| server.apply(&bare, Extent::Named))
+                            .await;
                     released.map_err(unasked(key))?;
                 }
                 _ => {}

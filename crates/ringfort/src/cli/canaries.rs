@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfort_api::Cluster;
+use ringfort_api::{Cluster, Extent};
 use ringfort_controls::proof::opening;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::digest::Digest;
@@ -65,9 +65,9 @@ pub async fn make_namespace(servers: &Servers, name: &str) -> Result<(), Fault> 
     let mut last = String::new();
     for _ in 0..150 {
         for server in servers.values() {
-            match server.apply(&namespace).await {
+            match server.apply(&namespace, Extent::Named).await {
                 Ok(_) if server.get(&account).await.is_ok_and(|found| found.is_some()) => {
-                    match server.apply(&opening(name)).await {
+                    match server.apply(&opening(name), Extent::Named).await {
                         Ok(_) => return Ok(()),
                         Err(error) => last = error.to_string(),
                     }
