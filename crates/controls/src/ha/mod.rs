@@ -2,6 +2,7 @@
 
 pub mod control_plane;
 pub mod nodes_are_ready;
+mod pod_writer;
 mod rehearsal;
 pub mod survives_control_plane;
 pub mod three_control_planes;

@@ -5,6 +5,7 @@
 use ringfort_model::act::{Act, Next, Part, Seen, Transcript, WRITE_LIMIT_MS};
 use ringfort_model::name::NodeName;
 
+use crate::ha::pod_writer::{POD_PAUSE_LIMIT_MS, WRITER, begin, written};
 use crate::ha::rehearsal::{PAUSE_LIMIT, PAUSE_LIMIT_MS, Rehearsal, Sum, WRITES_ON_MS, seconds};
 use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
@@ -23,19 +24,23 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             let said = format!("etcd does not run on {missing}: no other member may be lost");
             return Ok(fail(said, "ringfort up"));
         }
-        let members = stopped(scene, course, members(scene), &mut gaps)?;
+        let counter = begin(course, scene, &mut gaps)?.then_some(WRITER);
+        let members = stopped(scene, course, members(scene, counter), &mut gaps)?;
+        let pod = written(course, scene, &mut gaps)?;
         let balancers = stopped(scene, course, balancers(scene), &mut gaps)?;
         gaps.close()?;
         let said = format!(
-            "each of {} members of etcd stopped in turn, for {} at least, and every worker wrote on meanwhile, longest pause {} ({} is the most: {PAUSE_LIMIT}); each of {} balancers stopped, on control planes and workers, longest pause {} ({} is the most: while it was gone, and a write that is given up); 0 of {} acknowledged writes lost",
+            "each of {} members of etcd stopped in turn, for {} at least, and every worker wrote on meanwhile, longest pause {} ({} is the most: {PAUSE_LIMIT}), and a pod through the Service, longest pause {} ({} is the most: a lease of the Service and an election); each of {} balancers stopped, on control planes and workers, longest pause {} ({} is the most: while it was gone, and a write that is given up); 0 of {} acknowledged writes lost",
             scene.control_planes.len(),
             seconds(members.shortest_down_ms.unwrap_or_default()),
             seconds(members.longest_pause_ms),
             seconds(PAUSE_LIMIT_MS),
+            pod.pause(),
+            seconds(POD_PAUSE_LIMIT_MS),
             scene.machines().count(),
             seconds(balancers.longest_pause_ms),
             seconds(BALANCER_LIMIT_MS),
-            members.acknowledged + balancers.acknowledged,
+            members.acknowledged + pod.acknowledged + balancers.acknowledged,
         );
         Ok(pass(said, course.so_far()))
     })
@@ -65,15 +70,15 @@ fn stopped(
     Ok(sum)
 }
 
-fn members(scene: &Scene) -> Vec<Vec<Rehearsal>> {
+fn members(scene: &Scene, counter: Option<&'static str>) -> Vec<Vec<Rehearsal>> {
     let member = |plane: &NodeName| {
         vec![Rehearsal {
             stop: plane.clone(),
             part: Part::Etcd,
             through: scene.workers.clone(),
-            counter: None,
-            // Had the others to wait for it, they would pause for too long.
-            down_ms: PAUSE_LIMIT_MS + WRITES_ON_MS,
+            counter,
+            // Had the others to wait for it, they would pause for too long; a pod may, for longer.
+            down_ms: POD_PAUSE_LIMIT_MS + WRITES_ON_MS,
             writes_on_ms: Some(WRITES_ON_MS),
             limit_ms: PAUSE_LIMIT_MS,
         }]
@@ -81,7 +86,8 @@ fn members(scene: &Scene) -> Vec<Vec<Rehearsal>> {
     scene.control_planes.iter().map(member).collect()
 }
 
-/// A machine has one way to the API: nobody writes there while its balancer is gone. Those of one control
+/// A machine has one way to the API: nobody writes there while its balancer is gone. Pods have another, by the
+/// Service. Those of one control
 /// plane and one worker do not hear of each other.
 fn balancers(scene: &Scene) -> Vec<Vec<Rehearsal>> {
     let balancer = |node: &NodeName| Rehearsal {
