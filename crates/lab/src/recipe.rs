@@ -97,9 +97,8 @@ pub(crate) const GLUE_UNIT: &str = "lab-glue.service";
 pub(crate) const NETWORK_UNIT: &str = "/lib/systemd/system/systemd-networkd.service";
 
 /// What a machine has that would take Kubernetes, and no more.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 11] = [
     "ca-certificates",
-    "conntrack",
     "dbus",
     "ethtool",
     "iproute2",

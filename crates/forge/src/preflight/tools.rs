@@ -7,7 +7,6 @@ use ringfort_model::bundle::HostTool;
 
 /// Programs that ringfort calls, and Debian's packages that have them.
 pub(super) const TOOLS: &[(&str, &str)] = &[
-    ("conntrack", "conntrack"),
     ("ip", "iproute2"),
     ("mount", "mount"),
     ("nft", "nftables"),

@@ -22,7 +22,6 @@ use crate::tools::{Tools, find};
 /// Programs of the machine that are reported, and how each tells its version.
 const TOOLS: &[(&str, &str)] = &[
     ("apparmor_parser", "--version"),
-    ("conntrack", "--version"),
     ("ip", "-V"),
     ("iptables", "--version"),
     ("modprobe", "--version"),
