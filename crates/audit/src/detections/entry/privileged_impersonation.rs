@@ -14,11 +14,15 @@ pub static DETECTION: Detection = Detection {
     judge: Judge::Each(judge),
 };
 
+/// How the names of the cluster's own identities begin, and those of ringfort, which guards make way for.
+const OURS: [&str; 2] = ["system:", "ringfort:"];
+
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let other = scene.event.impersonated_user.as_ref()?;
     let is_group = |group: &&Text<'_>| matches!(&***group, "system:masters" | "system:nodes");
     let by_group = other.groups.iter().find(is_group).map(|group| group.to_string());
     let name = &*other.username;
-    let by_name = || (name.starts_with("system:") && name != ANONYMOUS).then(|| name.to_owned());
+    let is_name = OURS.iter().any(|start| name.starts_with(start)) && name != ANONYMOUS;
+    let by_name = || is_name.then(|| name.to_owned());
     Some(format!("acted as {}", by_group.or_else(by_name)?))
 }
