@@ -38,7 +38,8 @@ impl Enforcer {
         for (refusal, packets) in told {
             let Refusal { way, own, peer, protocol, port } = refusal;
             let (pod, other) = (self.name(*own), self.name(*peer));
-            tracing::info!(pod, way, other, %peer, protocol, port, packets, "refused");
+            let by = self.closed_by(*own, way).join(", ");
+            tracing::info!(pod, way, other, %peer, protocol, port, packets, by, "refused");
         }
         if more > 0 {
             tracing::info!(more, "refused as well");
@@ -107,6 +108,22 @@ impl Enforcer {
         let of_it =
             pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(&address));
         of_it.map_or_else(|| "no pod".to_owned(), |(place, _)| place.to_string())
+    }
+
+    /// Names the policies that close a way of the pod with an address: none of them lets through what was refused.
+    fn closed_by(&self, address: IpAddr, way: &str) -> Vec<String> {
+        let world = &self.state.world;
+        let attached = self.home.attached.get(&address).map(|it| &it.place);
+        let is_its = |place: &Place, pod: &Pod| match attached {
+            Some(attached) => place == attached,
+            None => pod.is_subject() && pod.addresses.contains(&address),
+        };
+        let direction = Direction::BOTH.into_iter().find(|it| it.word() == way);
+        let found = world.pods.iter().find(|(place, pod)| is_its(place, pod));
+        let (Some(direction), Some((place, pod))) = (direction, found) else { return Vec::new() };
+        let turns = world.turns((place, pod), direction).into_iter();
+        let closing = world.closing(place, pod, direction).into_iter();
+        turns.map(|it| it.to_string()).chain(closing.map(|(name, _)| name.to_string())).collect()
     }
 
     pub(super) async fn shown(&mut self) -> Result<Shown, NftError> {
