@@ -18,6 +18,7 @@ use ringfort_forge::render::{
 use ringfort_model::addon::Addon;
 use ringfort_model::api_object::{ApiObject, Presence};
 use ringfort_model::blueprint::Blueprint;
+use ringfort_model::certificate::San;
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{ItemId, What};
@@ -384,6 +385,27 @@ fn what_is_missing_is_named_all_at_once() {
     for missing in ["\"runc\"", "\"pause\"", "the pod range of w-10-0-0-23"] {
         assert!(error.contains(missing), "{error}");
     }
+}
+
+#[test]
+fn an_api_server_answers_to_the_name_of_the_endpoint() {
+    let named = |name: &San, more: &str| {
+        let spec = spec_with(Minor::V1_37, more);
+        let blueprint = drawn(&spec).unwrap().blueprint;
+        let items = blueprint.machines.values().flat_map(|machine| &machine.items);
+        let certificates = items.filter_map(|(id, item)| match (id, &item.what) {
+            (ItemId::File(path), What::File { content: Content::Issued(wanted), .. })
+                if path.ends_with("/apiserver.crt") =>
+            {
+                Some(wanted)
+            }
+            _ => None,
+        });
+        certificates.filter(|wanted| wanted.names.contains(name)).count()
+    };
+    let (dns, ip) = (San::Dns("api.example.com".to_owned()), San::Ip([10, 0, 0, 5].into()));
+    assert_eq!((named(&dns, ""), named(&dns, "endpoint: api.example.com:443\n")), (0, 3));
+    assert_eq!((named(&ip, ""), named(&ip, "endpoint: 10.0.0.5:6443\n")), (0, 3));
 }
 
 #[test]

@@ -208,7 +208,39 @@ fn endpoints(spec: &Spec) -> Vec<Endpoint> {
 mod tests {
     use std::fs;
 
-    use super::remove_all;
+    use super::{endpoints, remove_all};
+
+    /// The contexts and servers of a kubeconfig, of a specification with more lines behind it.
+    fn ways(more: &str) -> Vec<(String, String)> {
+        let text = format!(
+            "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
+             controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\n\
+             workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{more}"
+        );
+        let today = jiff::civil::date(2026, 11, 23);
+        let known = ringfort_controls::known();
+        let spec = ringfort_spec::read(&text, "cluster.yaml", &known, today);
+        let spec = spec.unwrap_or_else(|report| panic!("{report}"));
+        endpoints(&spec).into_iter().map(|it| (it.context, it.server)).collect()
+    }
+
+    fn check(more: &str, expected: &[(&str, &str)]) {
+        let found = ways(more);
+        let found: Vec<_> = found.iter().map(|(name, at)| (name.as_str(), at.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn there_is_a_context_for_each_control_plane_or_one_for_the_endpoint() {
+        let each = [
+            ("harbour-cp-10-0-0-11", "https://10.0.0.11:6443"),
+            ("harbour-cp-10-0-0-12", "https://10.0.0.12:6443"),
+            ("harbour-cp-10-0-0-13", "https://10.0.0.13:6443"),
+        ];
+        check("", &each);
+        check("endpoint: api.example.com:6443\n", &[("harbour", "https://api.example.com:6443")]);
+        check("endpoint: '[fd00::5]:443'\n", &[("harbour", "https://[fd00::5]:443")]);
+    }
 
     #[test]
     fn kubeconfigs_go_and_nothing_else() {
