@@ -49,11 +49,19 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     }
 }
 
-/// Runs the engine's simulation at full speed, over 100,000 seeds unless others are asked for. Fails
-/// if a law was broken, or if a seed took more than two milliseconds in the mean.
+/// Runs the engine's simulation at full speed: over 100,000 seeds, and every story of three seeds with somebody
+/// killed at every step, unless something else is asked for. Fails if a law was broken, or if a seed took more
+/// than two milliseconds in the mean.
 fn simulate(workspace: &Workspace, rest: &[&str]) -> Result<()> {
-    let mut command = workspace.cargo(&["run", "--release", "--locked"]);
-    command.args(["--package", "ringfort-engine", "--example", "simulate", "--"]);
-    let rest = if rest.is_empty() { &["--seeds", "0..100000", "--most-ms", "2"][..] } else { rest };
-    process::run(command.args(rest))
+    let whole = [
+        &["--seeds", "0..100000", "--most-ms", "2"][..],
+        &["--seeds", "0..3", "--kill-every-step"][..],
+    ];
+    let runs = if rest.is_empty() { &whole[..] } else { &[rest][..] };
+    for asked in runs {
+        let mut command = workspace.cargo(&["run", "--release", "--locked"]);
+        command.args(["--package", "ringfort-engine", "--example", "simulate", "--"]);
+        process::run(command.args(*asked))?;
+    }
+    Ok(())
 }

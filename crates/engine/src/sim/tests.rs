@@ -65,8 +65,15 @@ fn a_cluster_is_made_whoever_is_killed_at_whatever_step() {
 
 #[test]
 fn control_planes_come_and_go_whoever_is_killed() {
-    let stories =
-        [Story::Joining, Story::Leaving, Story::Replacing, Story::Burying, Story::Rejoining];
+    let stories = [
+        Story::Joining,
+        Story::Leaving,
+        Story::Shrinking,
+        Story::Replacing,
+        Story::Burying,
+        Story::Rejoining,
+        Story::LosingTwo,
+    ];
     for story in stories {
         kill(story, 1, 0, 7);
         kill(story, 2, 3, 7);
@@ -81,8 +88,9 @@ fn a_cluster_is_reset_and_made_again_whoever_is_killed() {
 
 #[test]
 fn the_key_that_seals_is_replaced_whoever_is_killed() {
-    kill(Story::Rotating, 1, 0, 3);
-    kill(Story::Rotating, 2, 1, 3);
+    for (seed, share) in (1..).zip(0..3) {
+        kill(Story::Rotating, seed, share, 3);
+    }
 }
 
 #[test]
