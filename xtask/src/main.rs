@@ -57,7 +57,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        about: "measure: bench create [--kubeadm] [--outage], bench netpol [lab], bench conformance, bench simulate",
+        about: "measure: bench create, bench netpol [lab], bench conformance, bench simulate",
         run: bench::task,
     },
     Task {

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
 
   --kubernetes MINOR  the minor of Kubernetes
   --focus REGEX       which tests ([Conformance])
-  --skip REGEX        which of them not ([Serial], [Slow] and [Disruptive])
+  --skip REGEX        which of them not (none)
   --left-out N        how many of --focus do not run, on purpose: those of --skip, and those that this kernel
                       cannot run (0)
   --wanted N          how many tests of --focus the suite has (as many as it says)
@@ -104,7 +104,7 @@ impl Wish {
         let mut wish = Self {
             asked: Asked::usual(),
             focus: r"\[Conformance\]".to_owned(),
-            skip: r"\[Serial\]|\[Slow\]|\[Disruptive\]".to_owned(),
+            skip: String::new(),
             left_out: 0,
             wanted: None,
             minutes: "240".to_owned(),
@@ -228,7 +228,10 @@ fn run(
     let mut tests = lab.inside(suite);
     tests.arg("--kubeconfig").arg(kubeconfig).arg("--provider=skeleton");
     tests.arg("--kubectl-path").arg(lab.ground.bundle.join("files/kubectl"));
-    tests.arg("--ginkgo.focus").arg(&wish.focus).arg("--ginkgo.skip").arg(skip);
+    tests.arg("--ginkgo.focus").arg(&wish.focus);
+    if !skip.is_empty() {
+        tests.arg("--ginkgo.skip").arg(skip);
+    }
     tests.arg(format!("--ginkgo.timeout={}m", wish.minutes));
     tests.args(["--ginkgo.no-color", "--disable-log-dump"]);
     tests.arg("--report-dir").arg(&wish.out);

@@ -18,9 +18,9 @@ const USAGE: &str = "usage: cargo xtask bench create [OPTIONS]
 
   --kubernetes MINOR  the minor of Kubernetes
   --runs N            how often everything is measured, each time on fresh machines (1)
-  --kubeadm           measure kubeadm as well, on machines of the same kind, in the same runs
-  --outage            measure the API's silence while control planes are off, in the last run
-  --vm [MACHINES]     make these machines virtual ones (cp3,w3)
+  --short             without kubeadm on machines of the same kind in the same runs, and without the API's
+                      silence while control planes are off in the last run
+  --vm [MACHINES]     make these machines virtual ones (cp3,w3), and be short
   --json FILE         write everything that was measured
   --bundle DIR        the bundle, other than the newest of that minor in the cache
   --binary FILE       measure this program instead of the one that would be released";
@@ -56,9 +56,9 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     };
     for run in 1..=wish.runs {
         eprintln!("==> run {run} of {}: ringfort", wish.runs);
-        let with_outage = wish.outage && run == wish.runs;
+        let with_outage = wish.is_whole() && run == wish.runs;
         let mut sample = measure(&ground, with_outage.then_some(workspace.root()))?;
-        if wish.kubeadm {
+        if wish.is_whole() {
             eprintln!("==> run {run} of {}: kubeadm", wish.runs);
             sample.kubeadm = Some(kubeadm::measure(&ground)?);
         }
@@ -76,22 +76,19 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
 struct Wish {
     asked: Asked,
     runs: usize,
-    kubeadm: bool,
-    outage: bool,
+    is_short: bool,
     json: Option<PathBuf>,
 }
 
 impl Wish {
     fn read(arguments: &[&str]) -> Result<Self> {
-        let mut wish =
-            Self { asked: Asked::usual(), runs: 1, kubeadm: false, outage: false, json: None };
+        let mut wish = Self { asked: Asked::usual(), runs: 1, is_short: false, json: None };
         let mut arguments = arguments.iter().peekable();
         while let Some(&argument) = arguments.next() {
             let mut value = || arguments.next().copied().ok_or_else(|| Failure::usage(USAGE));
             match argument {
                 "--runs" => wish.runs = count(value()?)?,
-                "--kubeadm" => wish.kubeadm = true,
-                "--outage" => wish.outage = true,
+                "--short" => wish.is_short = true,
                 "--vm" => {
                     let named = arguments.next_if(|next| !next.starts_with("--"));
                     wish.asked.virtual_machines =
@@ -104,11 +101,12 @@ impl Wish {
                 _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
             }
         }
-        if wish.kubeadm && wish.asked.virtual_machines.is_some() {
-            let reason = "--kubeadm compares machines of one kind: leave out --vm, or --kubeadm";
-            return Err(Failure::usage(reason));
-        }
         Ok(wish)
+    }
+
+    /// kubeadm is compared on machines of one kind alone.
+    fn is_whole(&self) -> bool {
+        !self.is_short && self.asked.virtual_machines.is_none()
     }
 
     fn write(&self, report: &Report) -> Result<()> {
@@ -200,15 +198,15 @@ mod tests {
 
     #[test]
     fn options_are_read_and_the_unknown_is_refused() {
-        let wish = Wish::read(&["--runs", "3", "--outage", "--vm", "cp3,w3"]).unwrap();
-        assert_eq!((wish.runs, wish.kubeadm, wish.outage), (3, false, true));
-        assert_eq!(wish.asked.virtual_machines.as_deref(), Some("cp3,w3"));
-        for (said, meant) in [(&["--vm", "--outage"][..], "cp3,w3"), (&["--vm", "w1"], "w1")] {
+        let wish = Wish::read(&["--runs", "3"]).unwrap();
+        assert_eq!((wish.runs, wish.is_whole()), (3, true));
+        assert!(!Wish::read(&["--short"]).unwrap().is_whole());
+        for (said, meant) in [(&["--vm", "--short"][..], "cp3,w3"), (&["--vm", "w1"], "w1")] {
             let wish = Wish::read(said).unwrap();
             assert_eq!(wish.asked.virtual_machines.as_deref(), Some(meant), "{said:?}");
+            assert!(!wish.is_whole(), "{said:?}");
         }
-        let both = &["--kubeadm", "--vm", "cp3"];
-        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"], both] {
+        for bad in [&["--runs", "0"][..], &["--runs"], &["--fast"]] {
             assert!(Wish::read(bad).is_err(), "{bad:?}");
         }
     }
