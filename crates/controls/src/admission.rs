@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use ringfort_model::blueprint::Machine;
+use ringfort_model::api_object::ApiObject;
+use ringfort_model::blueprint::{Blueprint, Machine};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
 use ringfort_model::identity::KEEPER;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::draft::{CLOSED, Component, Draft, Mount};
 use crate::paths;
+use crate::workload::addons;
 use crate::yaml;
 
 /// What a policy may do.
@@ -142,6 +144,17 @@ pub fn digests(machine: &Machine) -> BTreeMap<String, String> {
     };
     [Admission::Validating, Admission::Mutating].into_iter().filter_map(of).collect()
 }
+
+/// The guards of a cluster that are objects of its API: none from 1.37 on.
+pub fn in_api(blueprint: &Blueprint) -> Vec<Value> {
+    let is_guard = |object: &&ApiObject| {
+        object.by != addons::CONTROL.id && object.key().api_version.starts_with(GROUP)
+    };
+    blueprint.objects.iter().filter(is_guard).map(|it| it.object.clone()).collect()
+}
+
+/// The group of admission objects.
+const GROUP: &str = "admissionregistration.k8s.io/";
 
 /// Writes the constraints of a policy: which requests it looks at, apart from namespaces with one
 /// of the labels.

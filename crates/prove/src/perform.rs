@@ -9,7 +9,7 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 
-use ringfort_api::{ApiError, Cluster, Method, Target};
+use ringfort_api::{ApiError, Cluster, Extent, Looked, Method, Target};
 use ringfort_host::{Host, quote};
 use ringfort_model::act::{Act, Ask, Part, Seen, Sending, Speaker};
 use ringfort_model::api_object::ObjectKey;
@@ -248,6 +248,11 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             let listed = send(Method::Get, target, None, false).await;
             listed.map(|list| items(list, |pod| whereabouts(&pod)))
         }
+        Ask::AsWritten(object) => cluster.look(object, Extent::Whole).await.map(|it| match it {
+            Looked::Absent => Seen::Absent,
+            Looked::Same => Seen::Lines(Vec::new()),
+            Looked::Differs(paths) => Seen::Lines(paths),
+        }),
         Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
         Ask::Delete(key) => match send(Method::Delete, Target::Object(key), None, false).await {
             Err(error) if error.status() == Some(404) => Ok(Seen::Done),
@@ -364,9 +369,12 @@ async fn sweep(cluster: &Cluster, paths: &[String]) -> Result<Seen, String> {
 }
 
 async fn audit(host: &Host, holding: &str) -> Result<Seen, String> {
-    // grep's 1 says that no line holds the text, which is an answer.
-    let command =
-        format!("grep -F -- {} /var/log/kubernetes/audit.log || [ $? = 1 ]", quote(holding));
+    // grep's 1 says that no line holds the text, which is an answer. The log may have been renamed away since.
+    let command = format!(
+        "cd /var/log/kubernetes && \
+         grep -hF -- {} audit.log $(ls -t audit-*.log 2>/dev/null | head -n 1) || [ $? = 1 ]",
+        quote(holding)
+    );
     let stdout = run(host, &command).await?;
     Ok(Seen::Lines(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect()))
 }

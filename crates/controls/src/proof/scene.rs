@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use ringfort_model::act::{Act, Ask, FileSeen, Speaker};
 use ringfort_model::api_object::ObjectKey;
@@ -35,6 +36,9 @@ pub struct Scene {
     /// The digest of the guards in the blueprint's files, by admission plugin; none where guards are
     /// objects of the API.
     pub guards: BTreeMap<String, String>,
+    /// The guards that are objects of the API, before 1.37.
+    #[serde(default)]
+    pub api_guards: Vec<Value>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,
     /// Each machine's address.
@@ -116,6 +120,7 @@ impl Scene {
             ]
             .into(),
             guards: [("ValidatingAdmissionPolicy".to_owned(), "sha256:4711".to_owned())].into(),
+            api_guards: Vec::new(),
             pod_traffic: PodTraffic::Open { why: "the sample is in one room".to_owned() },
             addresses: addresses
                 .clone()
@@ -134,7 +139,7 @@ impl Scene {
             versions: [("kubernetes", "v1.37.2"), ("containerd", "2.4.2")]
                 .map(|(component, version)| (component.to_owned(), version.to_owned()))
                 .into(),
-            programs: ["kubelet", "containerd", "kube-proxy", "runc"]
+            programs: ["kubelet", "containerd", "kube-proxy", "runc", "coredns"]
                 .into_iter()
                 .chain(CONTROL_PLANE_PROGRAMS)
                 .map(|name| (name.to_owned(), [Digest::of(name.as_bytes())].into()))

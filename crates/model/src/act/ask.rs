@@ -81,6 +81,8 @@ pub enum Ask {
     },
     /// To list all pods: where each is, and whose, but nothing of what is in it, which is nobody's business.
     Whereabouts,
+    /// Whether an object is what was written and nothing more: where it is not.
+    AsWritten(Value),
     /// To approve a request for a certificate.
     Approve(ObjectKey),
     /// To delete an object.

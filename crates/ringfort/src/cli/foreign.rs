@@ -44,14 +44,15 @@ pub struct ForeignArgs {
 }
 
 /// Controls whose proofs compare with what ringfort wrote, which here it did not.
-const OF_OUR_OWN: [(&str, &str); 4] = [
+const OF_OUR_OWN: [(&str, &str); 5] = [
     ("access/admin-is-narrow", "no kubeconfig of ringfort's was handed over"),
     ("access/admission-objects", "what guards there should be is not known"),
+    ("ha/nodes-are-ready", "which machines there should be is not known"),
     ("network/pod-encryption", "how pods' packets should travel is not known"),
     ("versions/pinned-by-digest", "no lock names the versions that should run"),
 ];
 /// Controls whose proofs look at the control planes' own nodes.
-const OF_NODES: [&str; 2] = ["ha/nodes-are-ready", "node/minimum-hardware"];
+const OF_NODES: [&str; 1] = ["node/minimum-hardware"];
 /// The API as a whole, where its servers cannot be told apart.
 const WHOLE: &str = "api";
 
@@ -121,6 +122,7 @@ impl Foreign {
             probe_image: args.probe_image.clone(),
             waived: BTreeMap::new(),
             guards: BTreeMap::new(),
+            api_guards: Vec::new(),
             pod_traffic: PodTraffic::Open { why: "it is not known".to_owned() },
             addresses,
             authorities: BTreeMap::new(),

@@ -113,7 +113,8 @@ pub async fn prove(
         |row: &Row| row.1.phase != Phase::Asked || evidence.stands(row.0, &scope.setting, now_s());
     // What would be due, had it been asked for, counts no longer.
     let counts = |row| (row, !is_due(&row, Fresh::Stale));
-    let counts: Vec<(Row, bool)> = rest.into_iter().filter(is_row).map(counts).collect();
+    let (rest, unasked): (Vec<Row>, Vec<Row>) = rest.into_iter().partition(is_row);
+    let counts: Vec<(Row, bool)> = rest.into_iter().map(counts).collect();
     if !due.is_empty() {
         let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
         clear(&scope.ways.servers).await;
@@ -127,6 +128,13 @@ pub async fn prove(
             true => show(session, row.0, &evidence, Made::Before),
             false => tell(session.voice, row.0, &Err(not_shown()), Made::Before),
         }
+    }
+    if !unasked.is_empty() {
+        let names: Vec<&str> = unasked.iter().map(|(control, _)| *control).collect();
+        session.voice.note(&format!(
+            "not asked for, and not required: {} (ringfort prove --rehearse)",
+            names.join(", ")
+        ));
     }
     shown(session, scope, &evidence)
 }
@@ -339,6 +347,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
         probe_image: probe.reference.to_owned(),
         waived: ringfort_controls::access::waived_namespaces::waived(spec),
         guards: plane.map(admission::digests).unwrap_or_default(),
+        api_guards: admission::in_api(&scope.blueprint),
         pod_traffic: match session.encrypted {
             true => PodTraffic::Encrypted { pods: spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },

@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, Next, Seen, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
-use ringfort_model::judgement::Decided;
 
 use crate::admission::STATIC;
 use crate::proof::tries::{By, GUARD, Try, refused};
-use crate::proof::{Course, Gaps, Scene, course, done, fail, pass, words};
+use crate::proof::{Course, Gaps, Scene, course, fail, gap, pass, words};
 
 /// Looks before giving up, and the pause between two: a server reads its files again within seconds, at the
 /// latest in a minute.
@@ -24,8 +23,7 @@ const INFO: &str = "last_config_info{";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     if scene.guards.is_empty() {
-        let reason = "before 1.37 guards are objects of the API, and compared as such".to_owned();
-        return done(Ok(Decided::NotApplicable { reason }));
+        return course(transcript, |course| in_api(course, scene));
     }
     course(transcript, |course| {
         as_drawn(course, scene)?;
@@ -37,6 +35,44 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         );
         Ok(pass(said, course.so_far()))
     })
+}
+
+/// Shows that guards which lie in the API, before 1.37, are what was written, and that the handed-over identity
+/// does not reach them.
+fn in_api(course: &mut Course<'_>, scene: &Scene) -> Result<Next, Next> {
+    let mut gaps = Gaps::default();
+    let look = |guard: &Value| scene.ask(Ask::AsWritten(guard.clone()));
+    let looked = course.step(scene.api_guards.iter().map(look).collect())?;
+    for (guard, (_, seen)) in scene.api_guards.iter().zip(looked) {
+        let which = key(guard);
+        let said = match seen {
+            Seen::Lines(paths) if paths.is_empty() => continue,
+            Seen::Lines(paths) => format!("{which} is not what was written: {}", paths.join(", ")),
+            Seen::Absent => format!("{which} is not there"),
+            other => {
+                gaps.add(format!("{which}: {}", words(other)));
+                continue;
+            }
+        };
+        return Ok(fail(said, "find out who changed it; ringfort up puts it back"));
+    }
+    let Some(first) = scene.api_guards.first() else {
+        return Ok(gap("no guard is known", "ringfort up"));
+    };
+    let path = format!("{API}/validatingadmissionpolicies/{}", key(first).name);
+    let admin = |(what, how)| one(what, Speaker::Admin, how, path.clone(), By::Authorization);
+    let mut tries: Vec<Try> =
+        [("delete a guard", Sending::Delete), ("change a guard", Sending::Merge)].map(admin).into();
+    tries.extend(new_ones(scene, &Speaker::Admin, By::Authorization));
+    refused(course, scene, &[(Speaker::Keeper, Ask::Get(key(first)))], &tries)?;
+    gaps.close()?;
+    let said = format!(
+        "{} guards in the API are what was written and nothing more, and the handed-over identity neither changes \
+         nor adds any ({} tries); who holds every right could, which this finds and ringfort up undoes",
+        scene.api_guards.len(),
+        tries.len()
+    );
+    Ok(pass(said, course.so_far()))
 }
 
 /// Shows what each server has loaded.
@@ -95,7 +131,7 @@ fn out_of_reach(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     }
     let mut tries = of_guards();
     tries.extend(of_canaries(scene));
-    tries.extend(of_new_ones(scene));
+    tries.extend(new_ones(scene, &Speaker::Unbound, GUARD));
     let there = canaries(scene).map(|(_, object)| (Speaker::Keeper, Ask::Get(key(&object))));
     let tried = refused(course, scene, &there, &tries);
     // What is found out does not leave them behind.
@@ -136,10 +172,10 @@ fn of_canaries(scene: &Scene) -> Vec<Try> {
 }
 
 /// Every kind of them is tried to be created.
-fn of_new_ones(scene: &Scene) -> Vec<Try> {
+fn new_ones(scene: &Scene, speaker: &Speaker, by: By) -> Vec<Try> {
     let new = |(kind, mut object): (&str, Value)| {
         object["metadata"]["name"] = format!("new-{}", name(scene)).into();
-        Try::create(format!("create one of {kind}"), Speaker::Unbound, object, GUARD)
+        Try::create(format!("create one of {kind}"), speaker.clone(), object, by)
     };
     canaries(scene).into_iter().chain(others(scene)).map(new).collect()
 }

@@ -33,4 +33,17 @@ pub(super) const ALL: &[Sabotage] = &[
         }],
         also: &[],
     },
+    Sabotage {
+        name: "plain-first",
+        about: "one server writes in plain from now on, and still reads what is sealed",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: "cp -p /etc/kubernetes/encryption/config.yaml /root/encryption.yaml && \
+                   sed -i '$!N;s/\"\\*\\.\\*\"\\]\\n  providers:/&\\n  - identity: {}/;P;D' \
+                   /etc/kubernetes/encryption/config.yaml && \
+                   ! cmp -s /root/encryption.yaml /etc/kubernetes/encryption/config.yaml",
+            undoes: "mv /root/encryption.yaml /etc/kubernetes/encryption/config.yaml",
+        }],
+        also: &[],
+    },
 ];

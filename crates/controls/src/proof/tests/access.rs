@@ -1,6 +1,6 @@
 //! Ways in which identities could be more than they should, one at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use ringfort_model::judgement::Decided;
 use super::refusals::{REVIEW, reviewed};
 use super::sabotage::fails_alone;
 use super::{case, judge, loaded, scene, token};
+use crate::proof::Scene;
 
 #[test]
 fn the_handed_over_identity_may_not_become_more() {
@@ -161,6 +162,55 @@ fn requests_that_were_not_taken_or_not_approved_show_nothing() {
             _ => None,
         });
     }
+}
+
+/// Before 1.37 guards are objects of the API: each is compared as a whole, and the handed-over identity reaches none.
+#[test]
+fn guards_in_the_api_are_what_was_written() {
+    let guard = |name: &str| {
+        json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+               "metadata": {"name": name}})
+    };
+    let scene = Scene {
+        guards: BTreeMap::new(),
+        api_guards: vec![guard("bindings.ringfort.dev"), guard("roles.ringfort.dev")],
+        ..scene()
+    };
+    let case = case("access/admission-objects");
+    let judged = |seen: &dyn Fn(&Act) -> Option<Seen>| {
+        let world = &mut |case: &super::Case, round: usize, act: &Act| {
+            let lacks = || Seen::Refused {
+                status: 403,
+                message: "x is forbidden: User \"a\" cannot delete it".to_owned(),
+            };
+            let of_admin = matches!(act, Act::Ask { speaker: Speaker::Admin, .. });
+            let other = || if of_admin { lacks() } else { super::good(case, round, act) };
+            seen(act).unwrap_or_else(other)
+        };
+        super::judge_at(&scene, &case, world)
+    };
+    let of_roles = |act: &Act, seen: Seen| {
+        let is_it = matches!(act, Act::Ask { ask: Ask::AsWritten(object), .. }
+            if object["metadata"]["name"] == "roles.ringfort.dev");
+        is_it.then_some(seen)
+    };
+    assert!(matches!(judged(&|_| None), Ok(Decided::Pass(_))), "{:?}", judged(&|_| None));
+    let changed =
+        judged(&|act| of_roles(act, Seen::Lines(vec![".spec.matchConditions".to_owned()])));
+    assert!(matches!(changed, Ok(Decided::Fail(_))), "{changed:?}");
+    let gone = judged(&|act| of_roles(act, Seen::Absent));
+    assert!(matches!(gone, Ok(Decided::Fail(_))), "{gone:?}");
+    let silent = judged(&|act| of_roles(act, Seen::Failed { why: "silent".to_owned() }));
+    assert!(silent.is_err(), "{silent:?}");
+    let reached = judged(&|act| match act {
+        Act::Ask {
+            speaker: Speaker::Admin,
+            ask: Ask::WouldSend { how: Sending::Delete, .. },
+            ..
+        } => Some(Seen::Done),
+        _ => None,
+    });
+    assert!(matches!(reached, Ok(Decided::Fail(_))), "{reached:?}");
 }
 
 #[test]

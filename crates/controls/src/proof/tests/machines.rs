@@ -10,15 +10,16 @@ use super::{case, good, judge};
 
 const PATH: &str = "/usr/local/bin/";
 
-/// A program of the bundle that runs outside of pods.
+/// A program of the bundle that runs, name servers in pods and others outside of them.
 fn running(name: &str) -> ProgramSeen {
     let digest = Digest::of(name.as_bytes());
+    let in_pods = u32::from(name == "coredns");
     ProgramSeen {
         name: name.to_owned(),
         path: format!("{PATH}{name}"),
         digest,
-        running: 1,
-        in_pods: 0,
+        running: 1 - in_pods,
+        in_pods,
     }
 }
 
@@ -173,6 +174,25 @@ fn what_users_pods_run_is_theirs_on_workers_only() {
     };
     assert_eq!(said("w1", in_pod), "pass");
     assert!(said("cp1", in_pod).starts_with("cp1: etcd runs from"));
+}
+
+#[test]
+fn name_servers_on_workers_are_the_bundles() {
+    let exchanged = |found: &mut Vec<ProgramSeen>| {
+        found.retain(|it| it.name != "coredns");
+        found.push(ProgramSeen { running: 0, in_pods: 1, ..other("coredns") });
+    };
+    assert_eq!(
+        said("w1", exchanged),
+        "w1: of 1 name servers 0 run what the bundle has, and 1 programs of that name do not"
+    );
+    let besides = |found: &mut Vec<ProgramSeen>| {
+        found.push(ProgramSeen { running: 0, in_pods: 1, ..other("coredns") });
+    };
+    assert_eq!(said("w1", besides), "pass", "users may run their own beside it");
+    let gone = |found: &mut Vec<ProgramSeen>| found.retain(|it| it.name != "coredns");
+    assert_eq!(said("w1", gone), "gap: not shown: w1: 0 of 1 name servers were seen to run");
+    assert_eq!(said("w3", gone), "pass", "no name server is there");
 }
 
 #[test]

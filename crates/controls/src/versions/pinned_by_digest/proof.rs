@@ -1,6 +1,8 @@
 //! What runs on every machine, and what lies ready to, is byte for byte of the bundle; servers and kubelets
 //! tell the versions that its lock names, and none of them is out of support.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use ringfort_model::act::{Act, Ask, Next, ProgramSeen, Seen, Speaker, Transcript};
@@ -29,18 +31,23 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         let nodes = Ask::List { api_version: "v1".into(), kind: "Node".into(), namespace: None };
         let mut acts: Vec<Act> = scene.control_planes.iter().map(version).collect();
-        acts.push(scene.ask(nodes));
+        acts.extend([scene.ask(nodes), scene.ask(Ask::Whereabouts)]);
         acts.extend(scene.machines().map(|node| programs(scene, node)));
         let mut gaps = Gaps::default();
         let mut told = Vec::new();
         let mut compared = 0;
+        let mut name_servers = NameServers::default();
         for (act, seen) in course.step(acts)? {
             match (act.node(), seen) {
+                (_, Seen::Objects(pods)) if is_whereabouts(act) => {
+                    name_servers.wanted = pods.iter().filter_map(placed).collect();
+                }
                 (Some(node), Seen::Programs(found)) => {
                     if let Some(foreign) = found.iter().find(|it| is_foreign(scene, node, it)) {
                         return Ok(stranger(node, foreign));
                     }
                     missing(scene, node, found).for_each(|what| gaps.add(what));
+                    name_servers.look(scene, node, found);
                     compared += found.len();
                 }
                 (Some(server), Seen::Text(text)) => told.push(of_server(server, text)),
@@ -66,6 +73,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 gaps.add(format!("{node}: kubelet tells no version"));
             }
         }
+        if let Some(said) = name_servers.strange() {
+            return Ok(fail(said, "find out who changed them; then ringfort up"));
+        }
+        name_servers.missing().for_each(|what| gaps.add(what));
         if scene.now_s > scene.minor.end_of_support_s() {
             return Ok(fail(
                 format!("Kubernetes {} is out of support", scene.minor),
@@ -89,6 +100,67 @@ fn programs(scene: &Scene, node: &NodeName) -> Act {
         names: scene.programs.keys().cloned().collect(),
         paths: scene.program_files.get(node).into_iter().flatten().cloned().collect(),
     }
+}
+
+/// The name servers that run on workers, where programs in pods are users' own otherwise.
+#[derive(Default)]
+struct NameServers {
+    /// The machine of each.
+    wanted: Vec<String>,
+    /// How many of the bundle run in a machine's pods, and how many others of that name.
+    found: BTreeMap<String, (usize, usize)>,
+}
+
+impl NameServers {
+    const NAME: &str = "coredns";
+
+    fn look(&mut self, scene: &Scene, node: &NodeName, found: &[ProgramSeen]) {
+        let of_name = found.iter().filter(|it| it.name == Self::NAME);
+        let ours = |it: &&ProgramSeen| {
+            scene.programs.get(Self::NAME).is_some_and(|known| known.contains(&it.digest))
+        };
+        let (ours, others): (Vec<_>, Vec<_>) = of_name.partition(ours);
+        let count = |all: &[&ProgramSeen]| all.iter().map(|it| it.in_pods as usize).sum();
+        self.found.insert(node.to_string(), (count(&ours), count(&others)));
+    }
+
+    /// Each machine with too few of the bundle's: how many there should be, there are, and there are of others.
+    fn short(&self) -> impl Iterator<Item = (&String, usize, usize, usize)> {
+        let machines: BTreeSet<&String> = self.wanted.iter().collect();
+        let counted = machines.into_iter().map(|node| {
+            let wanted = self.wanted.iter().filter(|it| *it == node).count();
+            let (ours, others) = self.found.get(node).copied().unwrap_or_default();
+            (node, wanted, ours, others)
+        });
+        counted.filter(|(_, wanted, ours, _)| ours < wanted)
+    }
+
+    fn strange(&self) -> Option<String> {
+        let (node, wanted, ours, others) = self.short().find(|(.., others)| *others > 0)?;
+        Some(format!(
+            "{node}: of {wanted} name servers {ours} run what the bundle has, and {others} programs of that name do not"
+        ))
+    }
+
+    fn missing(&self) -> impl Iterator<Item = String> {
+        let none = self.wanted.is_empty().then(|| "no name server has a machine".to_owned());
+        let short = self.short().map(|(node, wanted, ours, _)| {
+            format!("{node}: {ours} of {wanted} name servers were seen to run")
+        });
+        none.into_iter().chain(short)
+    }
+}
+
+/// The machine of a name server's pod.
+fn placed(pod: &Value) -> Option<String> {
+    let name = pod["metadata"]["name"].as_str()?;
+    let node = pod["spec"]["nodeName"].as_str()?;
+    let is_one = pod["metadata"]["namespace"] == "kube-system" && name.starts_with("coredns-");
+    is_one.then(|| node.to_owned())
+}
+
+fn is_whereabouts(act: &Act) -> bool {
+    matches!(act, Act::Ask { ask: Ask::Whereabouts, .. })
 }
 
 /// Whether a program is none of the bundle. What users' pods run on workers is theirs, whatever they call it.
