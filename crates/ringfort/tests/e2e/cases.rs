@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, Share, addons, audit, check, faults, guards, integrity, keys, network, proofs,
-    published, rotation, traffic, trouble,
+    Case, MACHINES, Share, addons, audit, change, check, faults, guards, integrity, keys, network,
+    proofs, published, rotation, traffic, trouble,
 };
 
 /// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
@@ -23,6 +23,7 @@ pub const ALL: &[Case] = &[
     usual("an_expired_authority_is_refused", faults::expired_authority),
     usual("up_hands_over_a_proved_cluster", up),
     usual("up_again_changes_nothing", up_again),
+    usual("a_change_of_the_specification_takes_its_own_steps", change::its_own),
     usual("proofs_are_made_again_and_evidence_is_judged_again", proofs::again),
     usual("every_recommendation_of_the_benchmark_is_decided", check::decided),
     usual("what_stops_something_is_never_proved_unasked", proofs::unasked),
@@ -146,8 +147,10 @@ fn identity(cluster: &Cluster) {
 fn drift(cluster: &Cluster) {
     cluster.on("cp2", "sed -i s/Metadata/None/ /etc/kubernetes/audit/policy.yaml");
     cluster.on("w2", "systemctl stop kube-proxy");
+    add_to_an_object(cluster);
     let plan = cluster.ringfort("plan", &[]);
     let planned = plan.steps();
+    assert!(planned.iter().any(|s| s == "api Deployment kube-system/coredns"), "{planned:?}");
     assert!(
         planned.iter().any(|s| s.contains("cp2 file:/etc/kubernetes/audit/policy.yaml")),
         "{planned:?}"
@@ -157,6 +160,24 @@ fn drift(cluster: &Cluster) {
     well(&up);
     nothing_planned(cluster);
     assert_eq!(cluster.on("w2", "systemctl is-active kube-proxy").trim(), "active");
+    let servers =
+        cluster.kubectl(&["-n", "kube-system", "get", "deployment", "coredns", "-o", "yaml"]);
+    assert!(servers.stdout.contains("image:"), "{}", servers.stderr);
+    assert!(!servers.stdout.contains("ADDED"), "what was added to it is still there");
+}
+
+/// Somebody who broke the glass adds to one of ringfort's objects what ringfort says nothing of, in the name that
+/// guards make way for.
+fn add_to_an_object(cluster: &Cluster) {
+    let made = cluster.renew(&["--break-glass", "--reason", "a change by hand"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let broken = cluster.kubeconfig().with_file_name("break-glass.conf");
+    let mut arguments = vec!["--kubeconfig", broken.to_str().unwrap()];
+    arguments.extend(["--as=ringfort:keeper", "--as-group=system:masters"]);
+    arguments.extend(["-n", "kube-system", "set", "env", "deployment/coredns", "ADDED=1"]);
+    let added = cluster.kubectl(&arguments);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    std::fs::remove_file(broken).unwrap();
 }
 
 fn deleted_objects(cluster: &Cluster) {
@@ -262,6 +283,10 @@ fn exchanged(cluster: &Cluster) {
     }
     let up = cluster.ringfort("up", &[]);
     well(&up);
+    let all = |said: &Said| said.steps().into_iter().collect::<BTreeSet<_>>();
+    let (planned, taken) = (all(&plan), all(&up));
+    let differ: Vec<_> = planned.symmetric_difference(&taken).collect();
+    assert!(differ.is_empty(), "planned and not taken, or the reverse: {differ:#?}");
     println!("     up with two machines exchanged: {}", up.end());
     up.stages().for_each(|(name, seconds)| println!("     {seconds:6.1} s {name}"));
     nothing_planned(cluster);

@@ -69,7 +69,8 @@ const LIST: &str = "\
 
 /// Every file with what is in it, but not what a system writes on its own: logs, caches, the times of
 /// its timers, what it keeps of its lists of users as they were before a change. Programs and
-/// libraries are told by size and time. What goes away between the listing and the reading has no digest.
+/// libraries are told by size and time. What goes away between the listing and the reading has no digest. The
+/// kernel's settings are those of a machine's own network: the others are one for all machines of a lab.
 const CONTENT: &str = "\
     look() { find / /var/lib/containerd /var/lib/etcd /var/lib/kubelet -xdev \
         \\( -path /var/log -o -path /var/cache -o -path /var/lib/systemd -o -path /tmp \
@@ -79,7 +80,8 @@ const CONTENT: &str = "\
     look ! -type d -path '/usr/*' -printf '%p %y %m %U %G %l %s %T@\\n'; \
     look ! -path '/usr/*' -printf '%p %y %m %U %G %l\\n'; \
     look -type f ! -path '/usr/*' -exec sh -c \
-        'sha256sum \"$@\" 2>&1 | grep -v \"No such file\"; true' sh {} +";
+        'sha256sum \"$@\" 2>&1 | grep -v \"No such file\"; true' sh {} +; \
+    grep -sH . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv[46]/conf/all/*; true";
 
 /// Machines that the cluster is made without, to join later.
 const SPARE: [&str; 2] = ["cp4", "w4"];
@@ -288,10 +290,10 @@ impl Cluster {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Renews the kubeconfig, which needs no machine.
-    pub fn renew(&self) -> Said {
+    /// Renews the kubeconfig, or makes another, which needs no machine.
+    pub fn renew(&self, more: &[&str]) -> Said {
         let mut renew = Command::new(RINGFORT);
-        renew.arg("kubeconfig").arg("--file").arg(self.spec()).stdin(Stdio::null());
+        renew.arg("kubeconfig").arg("--file").arg(self.spec()).args(more).stdin(Stdio::null());
         renew.env("XDG_CONFIG_HOME", self.directory.join("config"));
         said(&renew.output().expect("ringfort starts"))
     }

@@ -9,6 +9,7 @@
 mod addons;
 mod audit;
 mod cases;
+mod change;
 mod check;
 mod cluster;
 mod faults;

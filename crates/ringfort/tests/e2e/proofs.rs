@@ -136,7 +136,12 @@ pub fn strange(cluster: &Cluster) {
         assert!(shown.contains(control), "{control}: {}", odd(&proved));
     }
     let unknown = of(&proved, "unknown");
-    for control in ["access/admin-is-narrow", "access/pod-security", "data/etcd-mutual-tls"] {
+    for control in [
+        "access/admin-is-narrow",
+        "access/pod-security",
+        "data/etcd-mutual-tls",
+        "ha/nodes-are-ready",
+    ] {
         assert!(unknown.contains(control), "{control}: {shown:?}");
     }
     println!("     as a strange cluster: {}", proved.end());
@@ -177,13 +182,13 @@ pub fn broken(cluster: &Cluster) {
     not_renewed(cluster, 4, "have not all passed since");
     let up = cluster.ringfort("up", &[]);
     well(&up);
-    let renewed = cluster.renew();
+    let renewed = cluster.renew(&[]);
     assert_eq!(renewed.code, Some(0), "{}", renewed.stderr);
 }
 
 /// Sees that no kubeconfig is renewed, and why.
 pub fn not_renewed(cluster: &Cluster, code: i32, why: &str) {
-    let renewed = cluster.renew();
+    let renewed = cluster.renew(&[]);
     assert_eq!(renewed.code, Some(code), "{}{}", renewed.stdout, renewed.stderr);
     assert!(renewed.stderr.contains(why), "{}", renewed.stderr);
 }
