@@ -50,6 +50,9 @@ pub const FIELD_MANAGER: &str = "ringfort";
 const CONNECTIONS: usize = 3;
 const UNNAMED_CONNECTIONS: usize = 2;
 
+/// How often an object is written anew because somebody wrote to it meanwhile.
+const MEETINGS: usize = 5;
+
 /// How long an answer may be awaited.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a connection with watches may be silent: longer than a watch itself takes for its end.
@@ -150,6 +153,16 @@ impl Cluster {
     /// The server did not answer or refused.
     pub async fn look(&self, object: &Value, extent: Extent) -> Result<Looked, ApiError> {
         let _turn = self.turn().await;
+        let mut turns = 0..MEETINGS;
+        loop {
+            match self.look_once(object, extent).await {
+                Err(error) if error.status() == Some(409) && turns.next().is_some() => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn look_once(&self, object: &Value, extent: Extent) -> Result<Looked, ApiError> {
         let found = async {
             let (api, name) = self.api_of(object).await?;
             let live = api.get(&name).await.map_err(fault)?;
@@ -164,6 +177,8 @@ impl Cluster {
         if let Some(only) = extent.only(object, &live, &tried) {
             let replaced = replace(&api, &name, &only, true).await?;
             differs.extend(compare::changed(&tried, &replaced));
+            differs.sort();
+            differs.dedup();
         }
         Ok(if differs.is_empty() { Looked::Same } else { Looked::Differs(differs) })
     }
@@ -176,11 +191,17 @@ impl Cluster {
     pub async fn apply(&self, object: &Value, extent: Extent) -> Result<Value, ApiError> {
         let _turn = self.turn().await;
         let (api, name) = self.api_of(object).await?;
-        let applied = api.patch(&name, &params(), &Patch::Apply(object)).await.map_err(fault)?;
-        let applied = value(&applied)?;
-        match extent.only(object, &applied, &applied) {
-            Some(only) => replace(&api, &name, &only, false).await,
-            None => Ok(applied),
+        let mut turns = 0..MEETINGS;
+        loop {
+            let applied =
+                api.patch(&name, &params(), &Patch::Apply(object)).await.map_err(fault)?;
+            let applied = value(&applied)?;
+            let Some(only) = extent.only(object, &applied, &applied) else { return Ok(applied) };
+            match replace(&api, &name, &only, false).await {
+                // A controller wrote its status in between.
+                Err(error) if error.status() == Some(409) && turns.next().is_some() => {}
+                result => return result,
+            }
         }
     }
 

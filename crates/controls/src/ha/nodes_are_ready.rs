@@ -128,12 +128,16 @@ OOMScoreAdjust=-999
 WantedBy=multi-user.target
 ";
 
+const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins";
+
 fn kubelet(spec: &Spec, at: &mut Place<'_, '_>) {
     let node = at.name().clone();
     let user = format!("system:node:{node}");
     let stem = "/var/lib/kubelet/pki/client";
     at.directory(paths::KUBELET, CLOSED, Owner::ROOT);
     at.directory("/var/lib/kubelet/pki", CLOSED, Owner::ROOT);
+    // Kubelet would make it at its first start, and nothing would explain it to who watches by then.
+    at.directory(DEVICE_PLUGINS, PROGRAM, Owner::ROOT);
     at.leaf(Leaf {
         stem,
         owner: Owner::ROOT,
@@ -145,7 +149,7 @@ fn kubelet(spec: &Spec, at: &mut Place<'_, '_>) {
     let client = Client { cluster: &spec.name, user: &user, ca: paths::CA, stem };
     at.text(paths::KUBELET_CONF, PRIVATE, kubeconfig::file(&client));
     settings(spec, at);
-    let mut needs = vec![ItemId::unit("containerd.service")];
+    let mut needs = vec![ItemId::unit("containerd.service"), ItemId::directory(DEVICE_PLUGINS)];
     for file in ["client", "serving"] {
         needs.push(ItemId::file(format!("/var/lib/kubelet/pki/{file}.crt")));
     }

@@ -257,10 +257,8 @@ pub const RESTARTED: &str = "pkill -KILL -x kube-apiserver; \
 /// rest of the ways take longer and are tried in `cargo xtask bench sabotage`.
 pub fn sabotaged(cluster: &Cluster) {
     for name in [
-        "audit/events-are-kept/stopped",
         "audit/events-are-kept/shortened",
         "audit/policy-is-set/level-none",
-        "audit/policy-is-set/no-policy",
         "access/kubelet-authorization/flag-over-file",
         "node/closed-files/key-for-all",
     ] {
