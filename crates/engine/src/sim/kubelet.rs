@@ -54,15 +54,16 @@ impl World {
     /// Stops a process and starts another with a new manifest, if there is one.
     fn replace(&mut self, node: &NodeName, boot: u64, name: &'static str, to: Option<Digest>) {
         let had_quorum = self.etcd.has_quorum(&self.running_members());
+        // What came up by itself a moment ago, a server or the majority it asks, was down when the engine looked.
+        let settled = self.now.saturating_sub(SETTLED_MS);
+        let had_settled = self.etcd.has_quorum(&self.members_since(settled));
         let id = self.fresh_id();
         let Some(machine) = self.machines.get_mut(node) else { return };
         let before = machine.processes.remove(name);
         let is_our_change = COMPONENTS
             .iter()
             .any(|(n, path)| *n == name && machine.promised.contains_key(&ItemId::file(*path)));
-        // One that came up by itself a moment ago was down when the engine looked.
-        let settled = self.now.saturating_sub(SETTLED_MS);
-        let served = |p: &Process| p.is_running && had_quorum && p.since < settled;
+        let served = |p: &Process| p.is_running && had_settled && p.since < settled;
         let is_our_restart =
             is_our_change && before.is_some_and(|p| served(&p) || p.is_our_restart);
         if let Some(manifest) = to {
@@ -190,8 +191,14 @@ impl World {
 
     /// Lists the members of etcd that run.
     pub(super) fn running_members(&self) -> Vec<u64> {
+        self.members_since(u64::MAX)
+    }
+
+    /// Lists the members of etcd that run since before a time.
+    fn members_since(&self, time: u64) -> Vec<u64> {
+        let is_one = |process: &Process| process.is_running && process.since < time;
         let runs = |machine: &&super::machine::Machine| {
-            machine.is_on && machine.processes.get("etcd").is_some_and(|p| p.is_running)
+            machine.is_on && machine.processes.get("etcd").is_some_and(is_one)
         };
         self.machines.values().filter(runs).filter_map(|machine| machine.member).collect()
     }
@@ -200,7 +207,7 @@ impl World {
     pub(super) fn restart_misread(&mut self, node: &NodeName, name: &str) {
         let Some((known, _)) = COMPONENTS.iter().find(|(known, _)| *known == name) else { return };
         let (fresh, settled) = (self.fresh_id(), self.now.saturating_sub(SETTLED_MS));
-        let had_quorum = self.etcd.has_quorum(&self.running_members());
+        let had_quorum = self.etcd.has_quorum(&self.members_since(settled));
         let Some(machine) = self.machines.get_mut(node) else { return };
         let misread = machine.misread.get(name).copied();
         let boot = machine.boot;
