@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod examples;
 mod fenced;
 mod lagging;
 mod machines;
