@@ -33,6 +33,9 @@ fn every_control_that_is_proved_has_examples_of_each_kind() {
         let examples = control.examples();
         let fences = control.doc.matches("\n```json").count();
         assert_eq!(fences, examples.len(), "{}: a block is no example", control.id);
+        let told: BTreeSet<String> = examples.iter().map(|it| it.said().unwrap()).collect();
+        assert_eq!(told.len(), examples.len(), "{}: two examples tell the same", control.id);
+        assert!(!told.iter().any(|it| it.is_empty() || it.ends_with('.')), "{}", control.id);
         let has = |kind| examples.iter().any(|example| example.kind == kind);
         if !Kind::ALL.into_iter().all(has) {
             without.insert(control.id);
