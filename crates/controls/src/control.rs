@@ -20,7 +20,7 @@ pub struct Control {
     pub refs: &'static [Ref],
     /// What a waiver of it may be limited to; nothing if others rest on it and it cannot be waived.
     pub limits: &'static [Limit],
-    /// Why, when, how, and what managed clusters do, in Markdown.
+    /// Why, when, how, what managed clusters do, and examples, in Markdown.
     pub doc: &'static str,
     /// What it adds to the blueprint; absent for what is judged of the spec or of machines alone.
     pub make: Option<Make>,

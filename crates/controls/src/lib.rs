@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod control;
 pub mod data;
 pub mod draft;
+pub mod example;
 pub mod ha;
 pub mod integrity;
 pub mod kubeconfig;

@@ -13,6 +13,7 @@ use ringfort_audit::detections::{self, DETECTIONS};
 use ringfort_check::benchmark;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
+use ringfort_controls::example::Example;
 use ringfort_controls::sabotage::Sabotage;
 use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
 use ringfort_spec::{Limit, nearest};
@@ -112,11 +113,11 @@ fn table() -> Table {
 
 /// One control as a page of Markdown.
 fn page(control: &Control) -> String {
-    let Control { id, title, severity, refs, limits, doc, prove, .. } = control;
-    let waived = waived(limits);
+    let Control { id, title, severity, refs, limits, prove, .. } = control;
+    let (waived, prose) = (waived(limits), control.prose());
     let mut page = format!(
-        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{}\n",
-        doc.trim()
+        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{prose}\n{}",
+        examples(control)
     );
     match prove {
         None => page.push_str("\n## Proved\n\nNot yet: that it is so is made, and not shown.\n"),
@@ -127,6 +128,14 @@ fn page(control: &Control) -> String {
         }
     }
     page + &references(refs)
+}
+
+/// What its examples tell, each in a sentence: what they are for tests stands in the JSON alone.
+fn examples(control: &Control) -> String {
+    let told =
+        |example: Example| Some(format!("- {}: {}\n", example.kind.name(), example.said().ok()?));
+    let told: String = control.examples().into_iter().filter_map(told).collect();
+    if told.is_empty() { told } else { format!("\n## Examples\n\n{told}") }
 }
 
 /// One guideline as a page of Markdown.

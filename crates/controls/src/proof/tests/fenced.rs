@@ -4,7 +4,7 @@ use ringfort_model::act::{Act, Ask, Seen};
 use ringfort_model::judgement::{Decided, Judgement};
 use serde_json::{Value, json};
 
-use super::{Case, Scene, case, enforced, good, judge, judge_at, scene};
+use super::{Case, Scene, case, good, judge, judge_at, scene};
 
 /// Pods that try what they reach.
 pub(super) const FENCED: [&str; 3] = ["canary-closed", "canary-caller", "canary-named"];
@@ -170,27 +170,4 @@ fn what_is_reached_outweighs_what_is_not_told() {
     };
     assert!(matches!(closed(true), Ok(Decided::Fail(_))));
     assert!(closed(false).is_err());
-}
-
-/// Rules of policies that are gone would be whole, and in force.
-#[test]
-fn an_enforcer_that_does_not_hear_of_policies_is_waited_for_and_then_unknown() {
-    let with = |looks: usize| {
-        let mut asked = 0;
-        judge(&case("network/network-policy"), move |act| match act {
-            Act::Enforced { node } if node.as_str() == "w2" => {
-                asked += 1;
-                let mut values = enforced("true");
-                if asked <= looks {
-                    values.insert("behind".to_owned(), "networkpolicies: away".to_owned());
-                }
-                Some(Seen::Values(values))
-            }
-            _ => None,
-        })
-    };
-    assert!(matches!(with(3), Ok(Decided::Pass(_))));
-    let gap = with(1_000).unwrap_err();
-    let said = "w2: rules in force may be older than policies: networkpolicies: away";
-    assert!(gap.said.contains(said), "{gap:?}");
 }

@@ -32,13 +32,13 @@ pub(super) fn programs(names: &[String], paths: &[String]) -> Seen {
     Seen::Programs(names.iter().map(|name| running(name)).chain(lying).collect())
 }
 
-pub(super) fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
+pub(super) fn kernel() -> BTreeMap<String, String> {
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     [
         ("kernel.keys.root_maxbytes", "25000000"),
         ("kernel.keys.root_maxkeys", "1000000"),
         ("kernel.panic", "10"),
-        ("kernel.panic_on_oops", panic_on_oops),
+        ("kernel.panic_on_oops", "1"),
         ("vm.overcommit_memory", "1"),
         ("vm.panic_on_oom", "0"),
     ]
@@ -47,9 +47,9 @@ pub(super) fn kernel(panic_on_oops: &str) -> BTreeMap<String, String> {
 }
 
 /// What an enforcer of network policies tells of itself.
-pub(super) fn enforced(is_whole: &str) -> BTreeMap<String, String> {
+pub(super) fn enforced() -> BTreeMap<String, String> {
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    [("in_force", "shown"), ("is_whole", is_whole), ("meddled", "0")].map(pair).into()
+    [("in_force", "shown"), ("is_whole", "true"), ("meddled", "0")].map(pair).into()
 }
 
 /// What a machine tells of a file that was changed and put back, but for some of it.

@@ -4,7 +4,6 @@ use ringfort_model::act::{Act, Seen};
 use ringfort_model::judgement::Decided;
 
 use super::machines::canary;
-use super::sabotage::fails_alone;
 use super::{case, judge};
 
 const CONTROL: &str = "integrity/files-are-watched";
@@ -17,22 +16,10 @@ fn on_w3(act: &Act, other: &[(&str, &str)]) -> Option<Seen> {
 }
 
 #[test]
-fn an_agent_that_is_stopped_deaf_or_credulous_fails() {
-    fails_alone(CONTROL, |act| on_w3(act, &[("running", "false")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("refused", "it was not signed")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("seen", "no")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("seen", "explained")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("who", "wrong")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("back", "unexplained")]));
-    fails_alone(CONTROL, |act| on_w3(act, &[("back", "no")]));
-}
-
-#[test]
 fn what_an_agent_does_not_see_or_say_is_unknown() {
     let unknown = |world: &dyn Fn(&Act) -> Option<Seen>| {
         assert!(judge(&case(CONTROL), world).is_err());
     };
-    unknown(&|act| on_w3(act, &[("limits", "the file system of /srv does not tell what changes")]));
     unknown(&|act| on_w3(act, &[("who", "unknown")]));
     unknown(&|act| match act {
         Act::Canary { .. } => Some(Seen::Failed { why: "no route".to_owned() }),
