@@ -11,18 +11,16 @@ use crate::engine::matches;
 use crate::event::{Event, Level, Stage};
 
 use compile::CAPPED;
-pub use compile::compile;
+pub use compile::{blind_spots, compile};
 pub use forecast::{Forecast, Sample};
 
-/// A policy, and what became of the detections' needs.
+/// A policy.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// The rules: the first that fits a request decides.
     pub rules: Vec<Rule>,
     /// The stages that nothing is written of.
     pub omitted: Vec<Stage>,
-    /// What is not seen, by decision.
-    pub blind: Vec<Blind>,
 }
 
 /// One rule. What is empty holds for anything.

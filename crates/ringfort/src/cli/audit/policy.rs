@@ -7,7 +7,7 @@ use clap::Args;
 
 use ringfort_audit::detections::DETECTIONS;
 use ringfort_audit::event::Level;
-use ringfort_audit::policy::{Forecast, Policy, Rule, Sample, compile};
+use ringfort_audit::policy::{Forecast, Policy, Rule, Sample, blind_spots, compile};
 use ringfort_controls::yaml;
 
 use super::logs;
@@ -103,7 +103,7 @@ fn rest(policy: &Policy, forecast: Option<&Forecast>) -> String {
         text.push_str(&format!("   the stage {}: no detection asks for it\n", omitted.join(", ")));
     }
     text.push_str("blind spots\n");
-    for blind in &policy.blind {
+    for blind in blind_spots(policy, DETECTIONS) {
         text.push_str(&format!("   {} of {}: {}\n", blind.detection, blind.resource, blind.why));
     }
     if let Some(forecast) = forecast {
