@@ -238,8 +238,8 @@ mod tests {
             ("harbour-cp-10-0-0-13", "https://10.0.0.13:6443"),
         ];
         check("", &each);
+        check("endpoint: 10.0.0.5:443\n", &[("harbour", "https://10.0.0.5:443")]);
         check("endpoint: api.example.com:6443\n", &[("harbour", "https://api.example.com:6443")]);
-        check("endpoint: '[fd00::5]:443'\n", &[("harbour", "https://[fd00::5]:443")]);
     }
 
     #[test]
