@@ -259,6 +259,7 @@ pub fn sabotaged(cluster: &Cluster) {
     for name in [
         "audit/events-are-kept/shortened",
         "audit/policy-is-set/level-none",
+        "audit/policy-is-set/no-policy",
         "access/kubelet-authorization/flag-over-file",
         "node/closed-files/key-for-all",
     ] {
