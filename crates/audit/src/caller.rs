@@ -2,6 +2,7 @@
 //! a program calls itself cannot.
 
 use ringfort_model::controllers::CONTROLLERS;
+use ringfort_model::identity::KEEPER;
 
 use crate::event::{ANONYMOUS, Event, User};
 
@@ -45,6 +46,12 @@ pub(crate) fn is_component_named(name: &str) -> bool {
 pub fn is_node(user: &User<'_>) -> bool {
     user.username.starts_with("system:node:")
         && user.groups.iter().any(|group| &**group == "system:nodes")
+}
+
+/// Whether ringfort itself asks, under its own name: its certificate is made for one run and stored nowhere. Who acts
+/// as it is somebody else.
+pub(crate) fn is_keeper(event: &Event<'_>) -> bool {
+    &*event.user.username == KEEPER
 }
 
 /// Whether nobody said who asks.

@@ -1,7 +1,5 @@
 //! What ringfort keeps in the API was changed by somebody else.
 
-use ringfort_model::identity::KEEPER;
-
 use crate::detections::prelude::*;
 
 /// The detection.
@@ -32,8 +30,7 @@ pub static DETECTION: Detection = Detection {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let event = scene.event;
-    // Its certificate is made for one converge and stored nowhere.
-    if &*event.user.username == KEEPER {
+    if is_keeper(event) {
         return None;
     }
     let (namespace, name) = (event.namespace(), event.name());

@@ -57,7 +57,8 @@ fn in_api(course: &mut Course<'_>, scene: &Scene) -> Result<Next, Next> {
         };
         return Ok(fail(said, "find out who changed it; ringfort up puts it back"));
     }
-    let Some(first) = scene.api_guards.first() else {
+    let policy = scene.api_guards.iter().find(|it| it["kind"] == "ValidatingAdmissionPolicy");
+    let Some(first) = policy else {
         return Ok(gap("no guard is known", "ringfort up"));
     };
     let path = format!("{API}/validatingadmissionpolicies/{}", key(first).name);
