@@ -71,6 +71,8 @@ pub enum Harm {
     Owner(&'static str, Owner),
     /// Adds a group to those that a certificate speaks for.
     Group(&'static str, &'static str),
+    /// Lets a certificate be used for everything.
+    AnyUse(&'static str),
     /// Takes away the guards that the control wrote.
     NoGuard,
     /// Exchanges a part of the guards that the control wrote.

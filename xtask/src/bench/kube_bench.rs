@@ -14,7 +14,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use self::ledger::LEDGER;
-use super::lab::{Asked, Lab};
+use super::lab::{Asked, Lab, module};
 use crate::failure::{Failure, Result};
 use crate::workspace::Workspace;
 use crate::{packages, process};
@@ -44,7 +44,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let ground = asked.prepare(workspace)?;
     packages::install(&packages::missing_of(packages::JQ))?;
     let program = ground.program("kube-bench")?;
-    let parts = Parts { module: module()?, program };
+    let parts = Parts { module: module(MODULE)?, program };
     fs::create_dir_all(&out).map_err(|source| Failure::at("make", &out, &source))?;
     let lab = Lab::boot(&ground)?;
     let (_, made) = lab.converge("up")?;
@@ -77,16 +77,6 @@ fn read(workspace: &Workspace, arguments: &[&str]) -> Result<(Asked, PathBuf)> {
         }
     }
     Ok((asked, out))
-}
-
-/// Finds the unpacked module, which has the benchmarks beside the program's source.
-fn module() -> Result<PathBuf> {
-    let mut go = Command::new("go");
-    let printed = process::capture(go.args(["mod", "download", "-json", MODULE]))?;
-    let said: Value = serde_json::from_str(&printed)
-        .map_err(|_| Failure::stuck("`go mod download` said not where the module lies"))?;
-    let directory = said["Dir"].as_str().map(PathBuf::from);
-    directory.ok_or_else(|| Failure::stuck(format!("{MODULE} is not served here: {said}")))
 }
 
 /// What kube-bench consists of.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
 
+use serde_json::Value;
+
 use super::story::Story;
 use crate::failure::{Failure, Result};
 use crate::stages::KUBERNETES;
@@ -97,6 +99,16 @@ fn build(ringfort: &Path, kubernetes: &str, more: &[&str]) -> Result<PathBuf> {
     let printed = process::capture(&mut command)?;
     let last = printed.lines().last().map(PathBuf::from);
     last.ok_or_else(|| Failure::stuck("`ringfort bundle build` said not where it lies"))
+}
+
+/// Finds an unpacked module of Go, which has more than its programs' source.
+pub(super) fn module(name: &str) -> Result<PathBuf> {
+    let mut go = Command::new("go");
+    let printed = process::capture(go.args(["mod", "download", "-json", name]).current_dir("/"))?;
+    let said: Value = serde_json::from_str(&printed)
+        .map_err(|_| Failure::stuck("`go mod download` said not where the module lies"))?;
+    let directory = said["Dir"].as_str().map(PathBuf::from);
+    directory.ok_or_else(|| Failure::stuck(format!("{name} is not served here: {said}")))
 }
 
 /// A lab, which goes with this value.

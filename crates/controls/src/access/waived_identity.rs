@@ -118,9 +118,18 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("certificates.k8s.io", &["certificatesigningrequests"]),
     ("networking.k8s.io", &["ingressclasses", "ipaddresses", "servicecidrs"]),
     ("node.k8s.io", &["runtimeclasses"]),
-    ("resource.k8s.io", &["deviceclasses", "resourceslices"]),
+    ("resource.k8s.io", &["deviceclasses", "devicetaintrules", "resourceslices"]),
     ("scheduling.k8s.io", &["priorityclasses"]),
-    ("storage.k8s.io", &["csidrivers", "csinodes", "storageclasses", "volumeattachments"]),
+    (
+        "storage.k8s.io",
+        &[
+            "csidrivers",
+            "csinodes",
+            "storageclasses",
+            "volumeattachments",
+            "volumeattributesclasses",
+        ],
+    ),
 ];
 
 /// What an identity may do with some resources, as far as roles can say it.

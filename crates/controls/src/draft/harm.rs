@@ -150,6 +150,12 @@ impl Sketch {
                 }
                 _ => false,
             },
+            Harm::AnyUse(path) => match self.what(path) {
+                Some(What::File { content: Content::Issued(request), .. }) => {
+                    !std::mem::take(&mut request.usages).is_empty()
+                }
+                _ => false,
+            },
             Harm::NoGuard | Harm::Guard(..) => {
                 self.break_guards(by, harm) && self.restart(Component::ApiServer, by, name)
             }

@@ -214,6 +214,13 @@ pub(super) static PROGRAMS: &[Program] = &[
         package: "/test/images/agnhost",
         ships: Ships::Apart,
     },
+    Program {
+        name: "nnp",
+        project: &KUBERNETES,
+        package: "/test/images/nonewprivs",
+        ships: Ships::Apart,
+    },
+    Program { name: "ginkgo", project: &GINKGO, package: "/ginkgo", ships: Ships::Apart },
     Program { name: "kube-bench", project: &KUBE_BENCH, package: "", ships: Ships::Apart },
 ];
 
@@ -327,6 +334,14 @@ static KUBE_BENCH: Project = Project {
     ..PLAIN
 };
 
+/// What runs several tests of the suite at once; it understands suites of somewhat older versions.
+static GINKGO: Project = Project {
+    line: Line::Fixed("2.32.0"),
+    module: Some("github.com/onsi/ginkgo/v2"),
+    licence: "MIT",
+    ..PLAIN
+};
+
 static PAUSE: Project =
     Project { line: Line::Pause, main: Some(include_str!("go/pause.go")), ..OWN };
 static PROBE: Project =
@@ -376,6 +391,7 @@ pub(super) const MODULE_SUMS: &[(&str, &str, &str)] = &[
         "v0.8.0",
         "h1:8SF/QBGZtgpn0hlqugx92crJqG2cv60Y+PaiaIs+3/w=",
     ),
+    ("github.com/onsi/ginkgo/v2", "v2.32.0", "h1:Hw7s2pVrQo/8Yz5N77qdnpHaoc+c6cC9WIV1Jce+J6E="),
     ("github.com/coredns/coredns", "v1.14.6", "h1:V2g2JdCWJVqYGdX8tlBiK0iQo23Pnt8xs8gHqKyFYs8="),
     ("github.com/coredns/coredns", "v1.14.2", "h1:L6ECLwm4Fjg7NJamtGBFDBjk/uqvCJjfgAEhrxh5zJo="),
     ("github.com/coredns/coredns", "v1.13.1", "h1:yhYvf/QVwHNjBK65RkC8d9VW91dP9XKem3BOon4eokg="),

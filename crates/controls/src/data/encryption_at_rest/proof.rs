@@ -188,7 +188,8 @@ fn strangers(node: &NodeName, scanned: &Scanned) -> Next {
     let first = scanned.strangers.first().map_or("", String::as_str);
     fail(
         format!("{node}: {} values lie open in etcd, such as {first}", scanned.strange),
-        "what was written before it was to be sealed has to be written again: ringfort up",
+        "a server wrote them without sealing: they have to be written again while it still reads them \
+         (`ringfort explain data/encryption-at-rest` says how), then ringfort up",
     )
 }
 

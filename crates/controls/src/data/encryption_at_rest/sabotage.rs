@@ -34,15 +34,22 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
+        // Secrets only: what a server wrote in plain and cannot read later keeps it from starting, and of
+        // Secrets no more than the canaries are written meanwhile. A server looks at its configuration again
+        // once a minute; started again, it does so at once.
         name: "plain-first",
-        about: "one server writes in plain from now on, and still reads what is sealed",
+        about: "one server writes Secrets in plain from now on, and still reads what is sealed",
         on: On::OneControlPlane,
         harms: &[Harm::Live {
-            does: "cp -p /etc/kubernetes/encryption/config.yaml /root/encryption.yaml && \
-                   sed -i '$!N;s/\"\\*\\.\\*\"\\]\\n  providers:/&\\n  - identity: {}/;P;D' \
-                   /etc/kubernetes/encryption/config.yaml && \
-                   ! cmp -s /root/encryption.yaml /etc/kubernetes/encryption/config.yaml",
-            undoes: "mv /root/encryption.yaml /etc/kubernetes/encryption/config.yaml",
+            does: r#"cp -p /etc/kubernetes/encryption/config.yaml /root/encryption.yaml && \
+                     awk '/"\*\.\*"/ { on = 1 } on { rest = rest $0 "\n" } !on { print }
+                          END { first = rest; sub(/\["\*\.\*"\]/, "[secrets]", first)
+                                sub(/providers:/, "providers:\n  - identity: {}", first); printf "%s%s", first, rest }' \
+                     /root/encryption.yaml >/etc/kubernetes/encryption/config.yaml && \
+                     grep -q secrets /etc/kubernetes/encryption/config.yaml && \
+                     pkill -x kube-apiserver && sleep 25"#,
+            undoes: "mv /root/encryption.yaml /etc/kubernetes/encryption/config.yaml && \
+                     pkill -x kube-apiserver && sleep 25",
         }],
         also: &[],
     },

@@ -1,12 +1,16 @@
 //! Every port that speaks TLS refuses what is older than 1.3, agrees on a key exchange that later
 //! machines do not undo, and shows a certificate of the right authority, for its own address, that is
-//! good today and for no longer than planned.
+//! good today and for no longer than planned. What lies on machines and is never shown, such as certificates of
+//! clients, is as good.
 
-use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript};
-use ringfort_model::certificate::{ECDSA_P256, San, Usage};
+use ringfort_model::act::{
+    Act, CertFile, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript,
+};
+use ringfort_model::certificate::{CertSeen, ECDSA_P256, San, Usage};
+use ringfort_model::name::NodeName;
 
 use crate::proof::port::{PORTS, Port, answer, place};
-use crate::proof::{Gaps, Scene, course, fail, pass};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
 
 /// The hybrid of X25519 and ML-KEM-768 (FIPS 203).
 const HYBRID: &str = "X25519MLKEM768";
@@ -55,15 +59,71 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 other => gaps.add(format!("{place}: {component}, TLS 1.2: {}", answer(other))),
             }
         }
+        let count = lying(course, scene, &mut gaps)?;
         gaps.close()?;
         Ok(pass(
             format!(
-                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, for names of their machine and for the planned life, with keys of {ECDSA_P256}",
+                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, for names of their machine; these and all others on machines, {count} files, are for one use, for the planned life and for keys of {ECDSA_P256}",
                 ports.len()
             ),
             course.so_far(),
         ))
     })
+}
+
+/// Looks at every certificate on every machine, and gives how many the cluster's authorities signed.
+fn lying(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<usize, Next> {
+    let look = |node: &NodeName| Act::Certificates { node: node.clone() };
+    let looks = course.step(scene.machines().map(look).collect())?;
+    let mut count = 0;
+    for (node, (_, seen)) in scene.machines().zip(looks) {
+        let Seen::Certificates(files) = seen else {
+            gaps.add(format!("{node}: {}", words(seen)));
+            continue;
+        };
+        let before = count;
+        for CertFile { path, certificate } in files {
+            let Some(certificate) = certificate else {
+                gaps.add(format!("{node}: {path} holds a certificate that is not understood"));
+                continue;
+            };
+            if !is_signed_for_somebody(scene, certificate) {
+                continue;
+            }
+            if let Some(wrong) = unplanned(certificate) {
+                return Err(fail(
+                    format!("{node}: {path} holds a certificate {wrong}"),
+                    "ringfort up",
+                ));
+            }
+            count += 1;
+        }
+        if count == before {
+            gaps.add(format!("{node}: no certificate of the cluster's was found at all"));
+        }
+    }
+    Ok(count)
+}
+
+/// Says whether one of the cluster's authorities signed it, and not for itself.
+fn is_signed_for_somebody(scene: &Scene, certificate: &CertSeen) -> bool {
+    let mut authorities = scene.authorities.values();
+    authorities.any(|it| {
+        it.key_id == certificate.authority_key_id && it.public_key != certificate.public_key
+    })
+}
+
+/// Says what no certificate of ringfort's is.
+fn unplanned(certificate: &CertSeen) -> Option<String> {
+    let life = certificate.not_after - certificate.not_before;
+    match () {
+        () if certificate.key_kind != ECDSA_P256 => {
+            Some(format!("for another kind of key: {}", certificate.key_kind))
+        }
+        () if certificate.usages.is_empty() => Some("for every use".to_owned()),
+        () if life > LONGEST_S => Some(format!("for {} days", life / 86_400)),
+        () => None,
+    }
 }
 
 /// Says what is wrong with what a port agreed on or showed.
@@ -74,7 +134,6 @@ fn wrong(scene: &Scene, port: Port, act: &Act, tls: &TlsSeen) -> Option<String> 
     let Some((authority, names)) = known else {
         return Some("shows a certificate that nothing is known to compare with".to_owned());
     };
-    let life = certificate.not_after - certificate.not_before;
     match () {
         () if tls.version != "TLSv1_3" => Some(format!("agrees on {}", tls.version)),
         () if tls.exchange != HYBRID => {
@@ -89,16 +148,12 @@ fn wrong(scene: &Scene, port: Port, act: &Act, tls: &TlsSeen) -> Option<String> 
         () if !certificate.names.is_subset(names) => {
             Some("shows a certificate with names that are not its machine's".to_owned())
         }
-        () if certificate.key_kind != ECDSA_P256 => {
-            Some(format!("shows a certificate for another kind of key: {}", certificate.key_kind))
-        }
         () if !certificate.usages.contains(&Usage::ServerAuth) => {
             Some("shows a certificate that is no server's".to_owned())
         }
-        () if life > LONGEST_S => Some(format!("shows a certificate for {} days", life / 86_400)),
         () if certificate.not_after <= scene.now_s => {
             Some("shows a certificate that is over".to_owned())
         }
-        () => None,
+        () => unplanned(certificate).map(|wrong| format!("shows a certificate {wrong}")),
     }
 }

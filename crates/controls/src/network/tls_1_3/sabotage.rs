@@ -50,4 +50,11 @@ pub(super) const ALL: &[Sabotage] = &[
         )],
         also: &[],
     },
+    Sabotage {
+        name: "any-use",
+        about: "the certificate of one scheduler is for every use",
+        on: On::OneControlPlane,
+        harms: &[Harm::AnyUse("/etc/kubernetes/scheduler/client.crt")],
+        also: &[],
+    },
 ];

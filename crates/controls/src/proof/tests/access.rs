@@ -34,7 +34,7 @@ pub(super) fn certificates(group: &str) -> Seen {
             names: BTreeSet::new(),
             public_key: Digest::of(b"its own"),
             key_kind: ECDSA_P256.to_owned(),
-            not_before: 0,
+            not_before: scene().now_s - 3_600,
             not_after: scene().now_s + 86_400,
         }),
     };
