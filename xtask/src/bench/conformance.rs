@@ -38,6 +38,9 @@ const USAGE: &str = "usage: cargo xtask bench conformance [OPTIONS]
 /// The tests that upstream calls so.
 const CONFORMANCE: &str = r"\[Conformance\]";
 
+/// How many of them run at once.
+const AT_ONCE: u32 = 3;
+
 /// The identity of the waiver, as `examples/conformance.yaml` has it.
 const USER: &str = "e2e";
 /// What the waivers of that example say, for any cluster.
@@ -118,7 +121,7 @@ impl Wish {
             skip: String::new(),
             left_out: 0,
             wanted: None,
-            at_once: 3,
+            at_once: AT_ONCE,
             minutes: "240".to_owned(),
             out: workspace.target()?.join("conformance"),
         };
@@ -136,7 +139,8 @@ impl Wish {
                     wish.wanted = Some(value.parse().map_err(|_| Failure::usage(USAGE))?);
                 }
                 "--at-once" => {
-                    wish.at_once = value.parse().map_err(|_| Failure::usage(USAGE))?;
+                    let number = value.parse().ok().filter(|number| *number > 0);
+                    wish.at_once = number.ok_or_else(|| Failure::usage(USAGE))?;
                 }
                 "--minutes" => {
                     wish.minutes =
@@ -319,12 +323,21 @@ fn skipped(wanted: &str) -> String {
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Outcome {
     ran: usize,
-    /// Names of tests that failed, each with how it failed.
-    failed: BTreeMap<String, String>,
+    /// Tests that failed, by name.
+    failed: BTreeMap<String, Failed>,
+}
+
+/// A test that failed.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Failed {
+    /// How, in the suite's word.
+    how: String,
+    /// What it wrote, in plain.
+    output: String,
 }
 
 impl Outcome {
-    /// Reads ginkgo's summary at the end of its output.
+    /// Reads ginkgo's output: what each test wrote, and the summary at its end.
     fn read(text: &str) -> Self {
         let (mut outcome, mut is_summary) = (Self::default(), false);
         for line in text.lines().map(str::trim) {
@@ -339,7 +352,15 @@ impl Outcome {
             };
             // `[FAIL] [sig-node] Pods [It] should … [Conformance]`, once for each test.
             if is_summary && matches!(how, "FAIL" | "PANICKED!" | "TIMEDOUT" | "INTERRUPTED") {
-                outcome.failed.insert(name.to_owned(), how.to_owned());
+                let failed = Failed { how: how.to_owned(), output: String::new() };
+                outcome.failed.insert(name.to_owned(), failed);
+            }
+        }
+        for part in text.split(BETWEEN_TESTS) {
+            let mut lines = part.lines().map(str::trim);
+            let name = lines.find(|line| line.contains("• [")).and_then(|_| lines.next());
+            if let Some(failed) = name.and_then(|name| outcome.failed.get_mut(name)) {
+                failed.output = ledger::plain(part);
             }
         }
         outcome
@@ -351,12 +372,13 @@ impl Outcome {
         if self.ran != planned {
             return Some(format!("{} tests ran, and {planned} had to", self.ran));
         }
-        let unexplained = self.failed.keys().filter(|name| ledger::why(name).is_none()).count();
+        let is_unexplained = |failed: &&Failed| ledger::why(&failed.output).is_none();
+        let unexplained = self.failed.values().filter(is_unexplained).count();
         if unexplained > 0 {
             return Some(format!("{unexplained} tests failed that the ledger does not explain"));
         }
-        let needed = |part: &str| self.failed.keys().any(|name| name.contains(part));
-        let mut parts = LEDGER.iter().flat_map(|entry| entry.tests);
+        let needed = |part: &str| self.failed.values().any(|failed| failed.output.contains(part));
+        let mut parts = LEDGER.iter().flat_map(|entry| entry.says);
         let idle = parts.find(|part| reach == Reach::All && !needed(part));
         idle.map(|part| format!("the ledger explains a failure that there is not: {part}"))
     }
@@ -364,13 +386,16 @@ impl Outcome {
     fn markdown(&self, kubernetes: &str) -> String {
         let passed = self.ran.saturating_sub(self.failed.len());
         let mut text = format!("Kubernetes {kubernetes}: {passed} of {} tests passed", self.ran);
-        for (name, how) in &self.failed {
-            let why = ledger::why(name).unwrap_or("not explained");
+        for (name, Failed { how, output }) in &self.failed {
+            let why = ledger::why(output).unwrap_or("not explained");
             text.push_str(&format!("\n- {how}: {name}: {why}"));
         }
         text
     }
 }
+
+/// What ginkgo writes between two tests of which it has to tell more than that they passed.
+const BETWEEN_TESTS: &str = "------------------------------";
 
 /// Which tests were to run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -383,13 +408,22 @@ enum Reach {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEDGER, Outcome, Plan, Reach, Wish, is_makable};
+    use super::{AT_ONCE, BETWEEN_TESTS, Failed, LEDGER, Outcome, Plan, Reach, Wish, is_makable};
     use crate::bench::lab::Asked;
 
     fn wish(left_out: usize, wanted: Option<usize>) -> Wish {
         let (focus, skip) = ("Netpol".to_owned(), String::new());
         let (minutes, out) = (String::new(), "out".into());
-        Wish { asked: Asked::usual(), focus, skip, left_out, wanted, at_once: 3, minutes, out }
+        Wish {
+            asked: Asked::usual(),
+            focus,
+            skip,
+            left_out,
+            wanted,
+            at_once: AT_ONCE,
+            minutes,
+            out,
+        }
     }
 
     #[test]
@@ -420,13 +454,44 @@ mod tests {
         assert_eq!(ran(48).fault(48, Reach::Some), None);
         assert_eq!(ran(47).fault(48, Reach::Some).unwrap(), "47 tests ran, and 48 had to");
         assert!(Outcome::read("panic: no such flag").fault(48, Reach::Some).is_some());
-        let failed =
-            |name: &str| Outcome { ran: 48, failed: [(name.to_owned(), "FAIL".to_owned())].into() };
-        assert!(failed("a").fault(48, Reach::Some).is_some());
-        let known = LEDGER[0].tests[0];
+        let failed = |output: &str| {
+            let failed = Failed { how: "FAIL".to_owned(), output: output.to_owned() };
+            Outcome { ran: 48, failed: [("a".to_owned(), failed)].into() }
+        };
+        assert!(failed("it waited in vain").fault(48, Reach::Some).is_some());
+        assert!(failed("").fault(48, Reach::Some).is_some());
+        let known = LEDGER[0].says[0];
         assert_eq!(failed(known).fault(48, Reach::Some), None);
         assert!(failed(known).fault(49, Reach::Some).is_some());
+        assert!(failed(known).fault(48, Reach::All).unwrap().contains(LEDGER[1].says[0]));
         assert!(ran(48).fault(48, Reach::All).unwrap().contains(known));
+    }
+
+    #[test]
+    fn each_test_is_explained_by_its_own_output() {
+        let one = |name: &str, output: &str| {
+            format!(
+                "SS\n{BETWEEN_TESTS}\n• [FAILED] [5.1 seconds]\n{name}\n  {output}\n{BETWEEN_TESTS}\nS\n"
+            )
+        };
+        let refused = "foos.x.example.com is forbidden: User \"e2e\" cannot create resource \"foos\"\n\
+                       in API group \\\"x.example.com\\\" in the\n      namespace \"a\"";
+        let text = [
+            one("[sig-a] writes what it made [Conformance]", refused),
+            one("[sig-b] waits [Conformance]", "timed out"),
+            "Summarizing 2 Failures:\n  [FAIL] [sig-a] writes what it made [Conformance]\n  \
+             [TIMEDOUT] [sig-b] waits [Conformance]\nRan 2 of 9 Specs in 1 seconds"
+                .to_owned(),
+        ]
+        .concat();
+        let found = Outcome::read(&text);
+        let said = found.markdown("1.37");
+        assert!(
+            said.contains("- FAIL: [sig-a] writes what it made [Conformance]: it writes objects"),
+            "{said}"
+        );
+        assert!(said.contains("- TIMEDOUT: [sig-b] waits [Conformance]: not explained"), "{said}");
+        assert!(found.fault(2, Reach::Some).unwrap().starts_with("1 tests failed"));
     }
 
     #[test]

@@ -334,7 +334,7 @@ static KUBE_BENCH: Project = Project {
     ..PLAIN
 };
 
-/// What runs several tests of the suite at once; it understands suites of somewhat older versions.
+/// What runs several tests of the suite at once, in the version that the newest suite is built with.
 static GINKGO: Project = Project {
     line: Line::Fixed("2.32.0"),
     module: Some("github.com/onsi/ginkgo/v2"),

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use ringfort_model::act::{Act, Ask, CertFile, Next, Seen, Speaker, Transcript};
+use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 use ringfort_model::certificate::{Authority, CertSeen, Usage};
-use ringfort_model::name::NodeName;
 
+use crate::proof::certificates::certificates;
 use crate::proof::tries::{GUARD, Try, refused};
-use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass};
 
 /// The group that may do everything, whatever roles say.
 const MASTERS: &str = "system:masters";
@@ -32,34 +32,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 
 /// Looks at every certificate on every machine, and gives how many the cluster's authority signed.
 fn no_masters(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
-    let look = |node: &NodeName| Act::Certificates { node: node.clone() };
-    let looks = course.step(scene.machines().map(look).collect())?;
     let authority = scene.authorities.get(&Authority::Cluster).map_or("", |mark| &mark.key_id);
     let mut gaps = Gaps::default();
-    let mut count = 0;
-    for (node, (_, seen)) in scene.machines().zip(looks) {
-        let Seen::Certificates(files) = seen else {
-            gaps.add(format!("{node}: {}", words(seen)));
-            continue;
-        };
-        let before = count;
-        for CertFile { path, certificate } in files {
-            let Some(certificate) = certificate else {
-                gaps.add(format!("{node}: {path} holds a certificate that is not understood"));
-                continue;
-            };
-            if speaks_for_masters(certificate, authority, scene.now_s) {
-                return Err(fail(
-                    format!("{node}: {path} speaks for {}", certificate.subject),
-                    "take it away; who has copied it may do everything until it ends, or the authority is replaced",
-                ));
-            }
-            count += usize::from(certificate.authority_key_id == authority);
+    let count = certificates(course, scene, &mut gaps, |node, path, certificate| {
+        if speaks_for_masters(certificate, authority, scene.now_s) {
+            return Err(fail(
+                format!("{node}: {path} speaks for {}", certificate.subject),
+                "take it away; who has copied it may do everything until it ends, or the authority is replaced",
+            ));
         }
-        if count == before {
-            gaps.add(format!("{node}: no certificate of the cluster's was found at all"));
-        }
-    }
+        Ok(certificate.authority_key_id == authority)
+    })?;
     gaps.close()?;
     Ok(count)
 }

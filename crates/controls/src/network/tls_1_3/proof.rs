@@ -3,14 +3,12 @@
 //! good today and for no longer than planned. What lies on machines and is never shown, such as certificates of
 //! clients, is as good.
 
-use ringfort_model::act::{
-    Act, CertFile, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript,
-};
+use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript};
 use ringfort_model::certificate::{CertSeen, ECDSA_P256, San, Usage};
-use ringfort_model::name::NodeName;
 
+use crate::proof::certificates::certificates;
 use crate::proof::port::{PORTS, Port, answer, place};
-use crate::proof::{Course, Gaps, Scene, course, fail, pass, words};
+use crate::proof::{Course, Gaps, Scene, course, fail, pass};
 
 /// The hybrid of X25519 and ML-KEM-768 (FIPS 203).
 const HYBRID: &str = "X25519MLKEM768";
@@ -63,7 +61,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         gaps.close()?;
         Ok(pass(
             format!(
-                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, for names of their machine; these and all others on machines, {count} files, are for one use, for the planned life and for keys of {ECDSA_P256}",
+                "{} ports refuse TLS 1.2, agree on {HYBRID} in TLS 1.3, and show certificates of their own authority, for names of their machine; these and all others on machines, {count} files, are for uses that they name, for the planned life and for keys of {ECDSA_P256}",
                 ports.len()
             ),
             course.so_far(),
@@ -71,38 +69,19 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     })
 }
 
-/// Looks at every certificate on every machine, and gives how many the cluster's authorities signed.
+/// Judges every certificate on every machine, and gives how many the cluster's authorities signed.
 fn lying(course: &mut Course<'_>, scene: &Scene, gaps: &mut Gaps) -> Result<usize, Next> {
-    let look = |node: &NodeName| Act::Certificates { node: node.clone() };
-    let looks = course.step(scene.machines().map(look).collect())?;
-    let mut count = 0;
-    for (node, (_, seen)) in scene.machines().zip(looks) {
-        let Seen::Certificates(files) = seen else {
-            gaps.add(format!("{node}: {}", words(seen)));
-            continue;
-        };
-        let before = count;
-        for CertFile { path, certificate } in files {
-            let Some(certificate) = certificate else {
-                gaps.add(format!("{node}: {path} holds a certificate that is not understood"));
-                continue;
-            };
-            if !is_signed_for_somebody(scene, certificate) {
-                continue;
-            }
-            if let Some(wrong) = unplanned(certificate) {
-                return Err(fail(
-                    format!("{node}: {path} holds a certificate {wrong}"),
-                    "ringfort up",
-                ));
-            }
-            count += 1;
+    certificates(course, scene, gaps, |node, path, certificate| {
+        if !is_signed_for_somebody(scene, certificate) {
+            return Ok(false);
         }
-        if count == before {
-            gaps.add(format!("{node}: no certificate of the cluster's was found at all"));
+        match unplanned(certificate) {
+            Some(wrong) => {
+                Err(fail(format!("{node}: {path} holds a certificate {wrong}"), "ringfort up"))
+            }
+            None => Ok(true),
         }
-    }
-    Ok(count)
+    })
 }
 
 /// Says whether one of the cluster's authorities signed it, and not for itself.
