@@ -100,8 +100,10 @@ fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
         return true;
     }
     let (groups, resources) = (rule.at("apiGroups"), rule.at("resources"));
-    let group =
-        any(&groups, |group| group == "*" || group.is_empty() || grant.groups.contains(&group));
+    let group = any(&groups, |group| {
+        let is_mistaken = MISTAKEN.contains(&group) && grant.groups.contains(&"");
+        group == "*" || group.is_empty() || is_mistaken || grant.groups.contains(&group)
+    });
     let resource = any(&resources, |resource| grant.resources.iter().any(|it| is_of(resource, it)));
     if group == Some(false) || resource == Some(false) {
         return true;
@@ -124,6 +126,9 @@ fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
     gives_none
 }
 
+/// Groups that are written for resources of the oldest one, whose name is empty. None has a resource of its names.
+const MISTAKEN: [&str; 3] = ["apps", "batch", "extensions"];
+
 const LEAVE_OUT: Remedy = Remedy::Do("leave the verb or the resource out, or name the objects");
 
 /// Whether any item of a list is as wanted.
@@ -144,13 +149,17 @@ fn any(list: &Place<'_>, is_wanted: impl Fn(&str) -> bool) -> Answer {
 
 /// Whether a rule's resource means another.
 ///
-/// Who writes the wrong group for a resource, `""` for one of `apps`, or its singular, means the right
-/// one: the rule gives nothing today and everything once it is put right. So both count.
+/// Who writes the wrong group for a resource, `""` for one of `apps`, its singular, or `pods/*` for all that is
+/// below pods, means the right one: the rule gives nothing today and everything once it is put right. So all count.
 fn is_of(written: &str, resource: &str) -> bool {
-    let sub = |resource: &str| resource.split_once('/').map(|(_, sub)| sub.to_owned());
+    let (whole, sub) = match resource.split_once('/') {
+        Some((whole, sub)) => (whole, Some(sub)),
+        None => (resource, None),
+    };
     written == "*"
         || written == resource
-        || written.strip_prefix("*/").is_some_and(|it| sub(resource).is_some_and(|sub| sub == it))
+        || sub.is_some_and(|sub| written.strip_prefix("*/") == Some(sub))
+        || sub.is_some() && written.strip_suffix("/*") == Some(whole)
         || is_singular(written, resource)
 }
 
@@ -175,7 +184,9 @@ mod tests {
             ("*/exec", "pods/exec", true),
             ("*/exec", "pods", false),
             ("pods", "pods/exec", false),
-            ("pods/*", "pods/exec", false),
+            ("pods/*", "pods/exec", true),
+            ("pods/*", "pods", false),
+            ("pods/*", "nodes/proxy", false),
         ] {
             assert_eq!(is_of(written, resource), expected, "{written} {resource}");
         }

@@ -68,7 +68,7 @@ fn judge_object(
 ) -> Judged {
     let root = Place::new(&object.pointer, Some(object.value));
     let mut unreadable: Vec<_> = object.unreadable.iter().cloned().collect();
-    shape::check(object.kind.name, &root, &mut unreadable);
+    shape::check(object.kind, &root, &mut unreadable);
     let scene = Scene { objects, object, root: &root, metadata: &root.at("metadata") };
     let judgements = match object.kind.template {
         Some(template) => of_pod(scene, number, template, guidelines, &mut unreadable),

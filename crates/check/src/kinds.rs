@@ -11,6 +11,17 @@ pub struct Kind {
     pub(crate) template: Option<&'static str>,
     /// Where objects of it live.
     pub(crate) scope: Scope,
+    /// Where they are looked for.
+    pub(crate) asked: Asked,
+}
+
+/// Where objects of a kind are looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Asked {
+    /// In what is written, and in clusters that run.
+    Everywhere,
+    /// In what is written: a cluster may not know the kind, or makes such objects by itself.
+    InWriting,
 }
 
 /// Where objects of a kind live.
@@ -29,9 +40,9 @@ impl Kind {
     }
 }
 
-/// Names every kind that is judged, with the version that is served today.
+/// Names every kind that a cluster which runs is asked for, with the version that is served today.
 pub fn served() -> impl Iterator<Item = (&'static str, &'static str)> {
-    KINDS.iter().filter_map(|kind| {
+    KINDS.iter().filter(|kind| kind.asked == Asked::Everywhere).filter_map(|kind| {
         let version = kind.versions.first()?;
         Some((*version, kind.name))
     })
@@ -47,12 +58,26 @@ pub(crate) fn is_plain(kind: &str, version: &str) -> bool {
     PLAIN.iter().any(|(of, kinds)| *of == group(version) && kinds.contains(&kind))
 }
 
-const OBJECT: Kind = Kind { name: "", versions: &[], template: None, scope: Scope::Namespace };
+const OBJECT: Kind = Kind {
+    name: "",
+    versions: &[],
+    template: None,
+    scope: Scope::Namespace,
+    asked: Asked::Everywhere,
+};
 const WORKLOAD: Kind = Kind { template: Some("/spec/template"), ..OBJECT };
+const WRITTEN: Kind = Kind { asked: Asked::InWriting, ..OBJECT };
+const SANDBOX: Kind = Kind { template: Some("/spec/podTemplate"), ..WRITTEN };
+const GATEWAY: &[&str] = &[
+    "gateway.networking.k8s.io/v1",
+    "gateway.networking.k8s.io/v1beta1",
+    "gateway.networking.k8s.io/v1alpha3",
+    "gateway.networking.k8s.io/v1alpha2",
+];
 const RBAC: &[&str] = &["rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io/v1beta1"];
 
 /// Every kind that is judged.
-pub(crate) const KINDS: [Kind; 23] = [
+pub(crate) const KINDS: [Kind; 39] = [
     Kind { name: "Pod", versions: &["v1"], template: Some(""), ..OBJECT },
     Kind { name: "PodTemplate", versions: &["v1"], template: Some("/template"), ..OBJECT },
     Kind { name: "ReplicationController", versions: &["v1"], ..WORKLOAD },
@@ -97,23 +122,78 @@ pub(crate) const KINDS: [Kind; 23] = [
     Kind { name: "Ingress", versions: &["networking.k8s.io/v1"], ..OBJECT },
     Kind { name: "NetworkPolicy", versions: &["networking.k8s.io/v1"], ..OBJECT },
     Kind { name: "PodDisruptionBudget", versions: &["policy/v1"], ..OBJECT },
+    Kind { name: "Endpoints", versions: &["v1"], ..WRITTEN },
+    Kind { name: "Node", versions: &["v1"], scope: Scope::Cluster, ..WRITTEN },
+    Kind { name: "PersistentVolumeClaim", versions: &["v1"], ..WRITTEN },
+    Kind {
+        name: "HorizontalPodAutoscaler",
+        versions: &[
+            "autoscaling/v2",
+            "autoscaling/v1",
+            "autoscaling/v2beta2",
+            "autoscaling/v2beta1",
+        ],
+        ..WRITTEN
+    },
+    Kind {
+        name: "Lease",
+        versions: &["coordination.k8s.io/v1", "coordination.k8s.io/v1beta1"],
+        ..WRITTEN
+    },
+    Kind {
+        name: "EndpointSlice",
+        versions: &["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"],
+        ..WRITTEN
+    },
+    Kind {
+        name: "StorageClass",
+        versions: &["storage.k8s.io/v1", "storage.k8s.io/v1beta1"],
+        scope: Scope::Cluster,
+        ..WRITTEN
+    },
+    Kind {
+        name: "CSIStorageCapacity",
+        versions: &["storage.k8s.io/v1", "storage.k8s.io/v1beta1", "storage.k8s.io/v1alpha1"],
+        ..WRITTEN
+    },
+    Kind { name: "GRPCRoute", versions: GATEWAY, ..WRITTEN },
+    Kind { name: "HTTPRoute", versions: GATEWAY, ..WRITTEN },
+    Kind { name: "TCPRoute", versions: GATEWAY, ..WRITTEN },
+    Kind { name: "TLSRoute", versions: GATEWAY, ..WRITTEN },
+    Kind { name: "UDPRoute", versions: GATEWAY, ..WRITTEN },
+    Kind {
+        name: "Sandbox",
+        versions: &["agents.x-k8s.io/v1beta1", "agents.x-k8s.io/v1alpha1"],
+        ..SANDBOX
+    },
+    Kind {
+        name: "SandboxTemplate",
+        versions: &["extensions.agents.x-k8s.io/v1beta1", "extensions.agents.x-k8s.io/v1alpha1"],
+        ..SANDBOX
+    },
+    // What a site agreed on, for what is judged.
+    Kind {
+        name: "Conventions",
+        versions: &["check.ringfort.dev/v1"],
+        scope: Scope::Cluster,
+        ..WRITTEN
+    },
 ];
 
+/// The names of all of them.
+pub(crate) static NAMES: [&str; KINDS.len()] = {
+    let mut names = [""; KINDS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = KINDS[at].name;
+        at += 1;
+    }
+    names
+};
+
 /// Kinds by their group that make no pods and give no rights to pods, so that nothing is asked of them.
-const PLAIN: [(&str, &[&str]); 18] = [
-    (
-        "",
-        &[
-            "Binding",
-            "ComponentStatus",
-            "Endpoints",
-            "Event",
-            "Node",
-            "PersistentVolume",
-            "PersistentVolumeClaim",
-            "Status",
-        ],
-    ),
+const PLAIN: [(&str, &[&str]); 17] = [
+    ("", &["Binding", "ComponentStatus", "Event", "PersistentVolume", "Status"]),
     (
         "admissionregistration.k8s.io",
         &[
@@ -138,13 +218,12 @@ const PLAIN: [(&str, &[&str]); 18] = [
             "SubjectAccessReview",
         ],
     ),
-    ("autoscaling", &["HorizontalPodAutoscaler", "Scale"]),
+    ("autoscaling", &["Scale"]),
     (
         "certificates.k8s.io",
         &["CertificateSigningRequest", "ClusterTrustBundle", "PodCertificateRequest"],
     ),
-    ("coordination.k8s.io", &["Lease", "LeaseCandidate"]),
-    ("discovery.k8s.io", &["EndpointSlice"]),
+    ("coordination.k8s.io", &["LeaseCandidate"]),
     ("events.k8s.io", &["Event"]),
     ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
     ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
@@ -160,15 +239,5 @@ const PLAIN: [(&str, &[&str]); 18] = [
         ],
     ),
     ("scheduling.k8s.io", &["PriorityClass"]),
-    (
-        "storage.k8s.io",
-        &[
-            "CSIDriver",
-            "CSINode",
-            "CSIStorageCapacity",
-            "StorageClass",
-            "VolumeAttachment",
-            "VolumeAttributesClass",
-        ],
-    ),
+    ("storage.k8s.io", &["CSIDriver", "CSINode", "VolumeAttachment", "VolumeAttributesClass"]),
 ];

@@ -4,6 +4,7 @@
 
 pub mod admission;
 pub mod benchmark;
+mod cilium;
 pub mod fault;
 pub mod fix;
 mod grants;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::cilium;
 use crate::kinds::Kind;
 use crate::objects::{Found, Named, objects};
 use crate::place::{Place, is_template};
@@ -27,25 +28,42 @@ pub(crate) struct Known {
     pub(crate) is_broken: bool,
     /// What it says, if it is a network policy that can be read.
     pub(crate) policy: Option<Arc<ringfort_policy::Policy>>,
+    /// What it says, if it is a policy of Cilium that can be read.
+    pub(crate) of_cilium: Option<Arc<cilium::Policy>>,
 }
 
 impl Known {
     pub(crate) fn of(found: &Found<'_>) -> Self {
-        let Named::Known(kind) = found.named else { return Self::default() };
+        let kind = match found.named {
+            Named::Known(kind) => kind,
+            Named::Foreign(_) => {
+                let of_cilium = cilium::policy(found.object).map(Arc::new);
+                return Self { of_cilium, ..Self::default() };
+            }
+            Named::Plain | Named::Unsaid => return Self::default(),
+        };
         let mut unreadable: Vec<_> = found.unreadable.iter().cloned().collect();
         if kind.template.is_none() {
             let root = Place::new(&found.pointer, Some(found.object));
-            shape::check(kind.name, &root, &mut unreadable);
+            shape::check(kind, &root, &mut unreadable);
         }
         let is_policy = kind.name == "NetworkPolicy";
         let policy = is_policy.then(|| read_policy(found.object)).flatten().map(Arc::new);
-        Self { is_broken: !unreadable.is_empty(), policy }
+        Self { is_broken: !unreadable.is_empty(), policy, of_cilium: None }
     }
 }
 
 /// Kinds whose objects others look into.
-const LOOKED_INTO: [&str; 4] =
-    ["LimitRange", "PodDisruptionBudget", "ResourceQuota", "ServiceAccount"];
+const LOOKED_INTO: [&str; 8] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Conventions",
+    "Ingress",
+    "LimitRange",
+    "PodDisruptionBudget",
+    "ResourceQuota",
+    "ServiceAccount",
+];
 
 /// Gives the outline of a document.
 pub fn outline(mut document: Value) -> Outline {

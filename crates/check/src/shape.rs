@@ -8,14 +8,31 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::fault::Unreadable;
+use crate::kinds::Kind;
 use crate::place::{Field, Place, is_template};
 
-/// Finds everything in an object of a kind that has another type than Kubernetes reads there.
-pub(crate) fn check(kind: &str, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
+/// Finds everything in an object of a kind that has another type than Kubernetes reads there. Of a kind that
+/// is not in the table it is asked of what objects have in common: metadata, and the template of pods.
+pub(crate) fn check(kind: &Kind, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(include_str!("shape/types.txt")));
-    let index =
-        TYPES.names.binary_search(&kind).expect("every kind that is judged is in the table");
-    TYPES.check(&Shape::Object(index), object, unreadable);
+    if TYPES.check_named(kind.name, object, unreadable) {
+        return;
+    }
+    TYPES.check_named("ObjectMeta", &object.at("metadata"), unreadable);
+    if let Some(template) = kind.template {
+        check_below(&TYPES, template, object, unreadable);
+    }
+}
+
+/// Checks the template of pods that a pointer leads to.
+fn check_below(types: &Types, pointer: &str, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
+    match pointer.strip_prefix('/') {
+        Some(rest) => {
+            let (step, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            check_below(types, rest, &object.at(step), unreadable);
+        }
+        None => drop(types.check_named("PodTemplateSpec", object, unreadable)),
+    }
 }
 
 /// Says what must be somewhere, and what is.
@@ -62,6 +79,17 @@ impl Types {
         };
         let fields = lines().map(|line| line.split(' ').skip(1).filter_map(field).collect());
         Self { fields: fields.collect(), names }
+    }
+
+    /// Checks an object by the name of its type; whether there is one of that name.
+    fn check_named(
+        &self,
+        name: &str,
+        object: &Place<'_>,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> bool {
+        let found = self.names.binary_search(&name);
+        found.inspect(|index| self.check(&Shape::Object(*index), object, unreadable)).is_ok()
     }
 
     fn check(&self, shape: &Shape, place: &Place<'_>, unreadable: &mut Vec<Unreadable>) {

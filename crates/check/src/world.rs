@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ringfort_model::judgement::Gap;
+use ringfort_policy::{Direction, Labels};
 use serde_json::Value;
 
+use crate::cilium;
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope};
 use crate::objects::{Found, Named, objects};
@@ -87,6 +89,8 @@ pub struct Unjudged<'a> {
     pub kind: Option<&'a str>,
     /// Why.
     pub gap: Gap,
+    /// What it closes, if it is a network policy of which that is known.
+    pub(crate) closing: Option<Arc<cilium::Policy>>,
 }
 
 impl<'a> Objects<'a> {
@@ -147,12 +151,14 @@ impl<'a> Objects<'a> {
             Named::Known(kind) => kind,
             Named::Plain => return,
             Named::Foreign(kind) => {
+                self.add_unversioned(kind, value);
                 let pointer = format!("{pointer}/kind");
                 self.unjudged.push(Unjudged {
                     origin,
                     pointer,
                     kind: Some(kind),
                     gap: foreign(kind),
+                    closing: known.of_cilium,
                 });
                 return;
             }
@@ -162,7 +168,7 @@ impl<'a> Objects<'a> {
                     why: "it does not say what it is".to_owned(),
                 });
                 let gap = Gap { said: why, closes: "write apiVersion and kind".to_owned() };
-                self.unjudged.push(Unjudged { origin, pointer, kind: None, gap });
+                self.unjudged.push(Unjudged { origin, pointer, kind: None, gap, closing: None });
                 return;
             }
         };
@@ -170,6 +176,15 @@ impl<'a> Objects<'a> {
         let object = Object { origin, pointer, kind, value, namespace, unreadable };
         self.index(&object, known);
         self.all.push(object);
+    }
+
+    /// Takes down that an object may be of a kind that is judged: a template is still to fill in its version.
+    fn add_unversioned(&mut self, kind: &str, value: &Value) {
+        let is_unsaid = value["apiVersion"].as_str().is_some_and(is_template);
+        if let (true, Some(known)) = (is_unsaid, KINDS.iter().find(|it| it.name == kind)) {
+            let name = value["metadata"]["name"].as_str().unwrap_or_default();
+            self.broken.push((known.name, name.to_owned()));
+        }
     }
 
     /// Makes an object known to those that others of its kind or name decide about.
@@ -211,7 +226,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Gives the objects of a kind, each with its number.
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (usize, &Object<'a>)> {
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (usize, &Object<'a>)> {
         let numbers = self.by_kind.get(kind).into_iter().flat_map(BTreeMap::values).flatten();
         numbers.map(|number| (*number, &self.all[*number]))
     }
@@ -265,9 +280,33 @@ impl<'a> Objects<'a> {
         of_namespace.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Gives a kind of network policy that others enforce, if there is an object of one.
+    /// Gives a kind of network policy that others enforce, if there is an object of one that is not understood.
     pub(crate) fn foreign_policy(&self) -> Option<&str> {
-        self.unjudged.iter().filter_map(|it| it.kind).find(|kind| kind.contains("NetworkPolicy"))
+        let is_known = |it: &Arc<cilium::Policy>| it.is_placed(self.usual);
+        let mut unread =
+            self.unjudged.iter().filter(|it| !it.closing.as_ref().is_some_and(is_known));
+        unread.find_map(|it| it.kind.filter(|kind| kind.contains("NetworkPolicy")))
+    }
+
+    /// Whether a policy that others enforce closes a way of pods with these labels.
+    pub(crate) fn is_closed_by_others(
+        &self,
+        namespace: Namespace<'_>,
+        labels: &Labels,
+        direction: Direction,
+    ) -> bool {
+        let Namespace::Said(name) = namespace else { return false };
+        self.of_others().any(|policy| policy.closes((name, self.usual), labels, direction))
+    }
+
+    /// Whether a policy that others enforce is for a namespace.
+    pub(crate) fn is_governed_by_others(&self, namespace: Namespace<'_>) -> bool {
+        let Namespace::Said(name) = namespace else { return false };
+        self.of_others().any(|policy| policy.governs((name, self.usual)))
+    }
+
+    fn of_others(&self) -> impl Iterator<Item = &cilium::Policy> {
+        self.unjudged.iter().filter_map(|it| it.closing.as_deref())
     }
 
     /// Says that no more of a kind are in a namespace than [`Self::within`] gives.

@@ -61,6 +61,17 @@ impl Expression {
     }
 }
 
+/// Whether a regular expression finds a part of a text, as expressions have it.
+///
+/// # Errors
+/// It is no regular expression.
+pub(crate) fn matches(pattern: &str, text: &str) -> Result<bool, String> {
+    let mut scope = Scope::default();
+    scope.bind("text", &text.into());
+    scope.bind("pattern", &pattern.into());
+    Expression::read("text.matches(pattern)").holds(&scope)
+}
+
 /// What expressions may name.
 #[derive(Clone, Default)]
 pub(super) struct Scope {

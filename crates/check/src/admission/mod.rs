@@ -23,6 +23,7 @@ use ringfort_policy::Labels;
 use serde_json::Value;
 
 use crate::world::Objects;
+pub(crate) use cel::matches;
 use policy::{Bound, Hook, Request, Said};
 use rules::Reach;
 use samples::Sample;

@@ -111,7 +111,11 @@ const REQUESTS: &[Request] = &[
     secret("update", "", "secrets"),
     request("delete", "", "secrets"),
     secret("create", "authentication.k8s.io", "tokenreviews"),
-    secret("create", "", "serviceaccounts/token"),
+    // The token is in the answer alone.
+    Request {
+        levels: (Level::Metadata, Level::Request),
+        ..request("create", "", "serviceaccounts/token")
+    },
     request("create", "", "configmaps"),
     request("update", "", "configmaps"),
     request("create", "", "pods"),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::own::{is_in_default, is_mirror};
+use super::own::is_mirror;
 use super::rights::full_name;
-use crate::guidelines::workload::namespace_of_its_own::{KINDS, SHARED};
+use crate::guidelines::workload::namespace_of_its_own::{SHARED, WORKLOADS, is_made};
 use crate::world::Object;
 
 /// What ringfort itself runs in them, beside static pods.
@@ -59,7 +59,8 @@ impl Census {
             return;
         }
         let name = full_name(object);
-        if namespace == "default" && KINDS.contains(&kind) && !is_in_default(kind, object.name()) {
+        let is_put = WORKLOADS.contains(&kind) && !is_made(kind, namespace, object.name());
+        if namespace == "default" && is_put {
             self.in_default.push(name.clone());
         }
         let makes_pods = object.kind.template.is_some();

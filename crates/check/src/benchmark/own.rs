@@ -56,15 +56,6 @@ pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -
     }
 }
 
-/// What is in the namespace `default` of every cluster.
-const IN_DEFAULT: [(&str, &str); 2] =
-    [("ConfigMap", "kube-root-ca.crt"), ("Service", "kubernetes")];
-
-/// Whether an object is in the namespace `default` of every cluster.
-pub(super) fn is_in_default(kind: &str, name: &str) -> bool {
-    IN_DEFAULT.contains(&(kind, name))
-}
-
 /// Whether a pod stands for a static pod: the kubelet runs those from files of its machine, puts this in the
 /// API for people to see, and runs nothing that says so of itself there.
 pub(super) fn is_mirror(pod: &Value) -> bool {

@@ -47,7 +47,7 @@ impl Pod<'_> {
             return Judged { failures: Vec::new(), unreadable };
         };
         let object = Place::new(&self.pointer, Some(self.object));
-        shape::check(kind.name, &object, &mut unreadable);
+        shape::check(kind, &object, &mut unreadable);
 
         let pointer = format!("{}{template}", self.pointer);
         let template = Place::new(&pointer, self.object.pointer(template));

@@ -14,9 +14,11 @@ use ringfort_check::benchmark::{self, Looked};
 use ringfort_check::guidelines::find;
 use ringfort_check::judge::judge;
 use ringfort_check::judgement::Judgement;
+use ringfort_check::pods::pods;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::Verdict;
+use ringfort_model::pod_security::{Level, Policy, Version};
 use ringfort_model::version::Minor;
 use serde_json::Value;
 
@@ -35,6 +37,8 @@ pub(crate) enum By {
     Guideline(String),
     /// A row of the benchmark, asked of machines.
     Row(String),
+    /// A check of the Pod Security Standards at a level.
+    Standard(Level, String),
 }
 
 impl By {
@@ -43,6 +47,7 @@ impl By {
         match self {
             Self::Guideline(id) => by_guideline(id, documents),
             Self::Row(id) => by_row(id, documents),
+            Self::Standard(level, check) => by_standard(*level, check, documents),
         }
     }
 }
@@ -66,9 +71,22 @@ fn by_guideline(id: &str, documents: &[Value]) -> Comes {
     comes
 }
 
+fn by_standard(level: Level, check: &str, documents: &[Value]) -> Comes {
+    let policy = Policy { level, version: Version::Latest };
+    let judged: Vec<_> = documents.iter().flat_map(pods).map(|pod| pod.judge(policy)).collect();
+    let mut failures = judged.iter().flat_map(|it| &it.failures);
+    match failures.any(|it| it.check == check) {
+        true => Comes::Fail,
+        false if judged.iter().all(|it| it.unreadable.is_empty()) => Comes::Pass,
+        false => Comes::Unknown,
+    }
+}
+
 fn by_row(id: &str, documents: &[Value]) -> Comes {
     let mut comes = Comes::Pass;
-    for facts in machines::machines(documents) {
+    let is_theirs = |document: &&Value| document["kind"] != "Conventions";
+    let documents: Vec<Value> = documents.iter().filter(is_theirs).cloned().collect();
+    for facts in machines::machines(&documents) {
         let machine = Machine::new(&facts, Some(Minor::V1_36));
         let judged = benchmark::judge(&Looked { machines: &[machine], ..Looked::default() });
         let judged = judged.into_iter().find(|judged| judged.row.id == id);

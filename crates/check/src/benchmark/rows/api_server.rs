@@ -195,8 +195,8 @@ fn ciphers(server: &Settings) -> Judgement {
         return decide(&least, true, "--tls-min-version is VersionTLS13", "");
     }
     let seen = server.texts("tls-cipher-suites").known()?.clone();
-    let weak: Vec<&str> =
-        seen.value.iter().map(String::as_str).filter(|it| !STRONG.contains(it)).collect();
+    let is_weak = |it: &&str| !STRONG.contains(it) && !PREFERRED.contains(it);
+    let weak: Vec<&str> = seen.value.iter().map(String::as_str).filter(is_weak).collect();
     let said = match (seen.value.is_empty(), weak.is_empty()) {
         (true, _) => "--tls-cipher-suites is not set".to_owned(),
         (false, true) => "--tls-cipher-suites names strong ones only".to_owned(),
@@ -205,6 +205,15 @@ fn ciphers(server: &Settings) -> Judgement {
     let holds = !seen.value.is_empty() && weak.is_empty();
     decide(&seen, holds, &said, "--tls-min-version=VersionTLS13, or name strong suites only")
 }
+
+/// Suites with forward secrecy alone that the benchmark takes for strong, and Kubernetes for what to prefer
+/// (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>).
+const PREFERRED: [&str; 4] = [
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+];
 
 /// Suites with forward secrecy and authenticated encryption: RFC 8446, B.4 and RFC 9325, 4.2.
 pub(super) const STRONG: [&str; 11] = [

@@ -36,6 +36,15 @@ fn own_authority(machine: &Machine<'_>) -> Judgement {
         if seen.value.is_empty() {
             return Ok(fail("--trusted-ca-file of etcd is not set", "set --trusted-ca-file"));
         }
+        let place = machine.place(Component::Etcd, &seen.value)?;
+        for server in &servers {
+            let path = server.text("client-ca-file").known()?.value.clone();
+            // One file is one authority, whatever is in it.
+            if !path.is_empty() && machine.place(Component::ApiServer, &path)? == place {
+                let said = format!("{place} is the authority of both");
+                return decide(&seen, false, &said, "make an authority for etcd alone");
+            }
+        }
         let own = key(machine, Component::Etcd, &seen.value)?;
         if servers.is_empty() {
             return unknown(

@@ -3,6 +3,7 @@
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
 use crate::scene::Scene;
+use crate::world::Namespace;
 
 /// One of them.
 pub(super) struct Subject<'s> {
@@ -27,5 +28,46 @@ pub(super) fn each_subject(
             (Field::Is(_), _) => sheet.unread(&name),
             _ => sheet.unread(&kind),
         }
+    }
+}
+
+/// Whether an account of a namespace is among those who are given rights, by its name or with all accounts;
+/// nothing where that cannot be read.
+pub(super) fn is_account(
+    subjects: &Place<'_>,
+    namespace: Namespace<'_>,
+    account: &str,
+) -> Option<bool> {
+    let mut answer = (subjects.list() != Field::Unreadable).then_some(false);
+    for subject in subjects.items() {
+        match is_subject(&subject, namespace, account) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
+fn is_subject(subject: &Place<'_>, namespace: Namespace<'_>, account: &str) -> Option<bool> {
+    let (kind, name, within) = (subject.at("kind"), subject.at("name"), subject.at("namespace"));
+    let (Field::Is(kind), Field::Is(name)) = (kind.word(), name.word()) else { return None };
+    match (kind, within.word()) {
+        ("Group", _) => match name.strip_prefix("system:serviceaccounts:") {
+            Some(of) => is_named(namespace, of),
+            None => Some(matches!(name, "system:authenticated" | "system:serviceaccounts")),
+        },
+        ("ServiceAccount", _) if name != account => Some(false),
+        ("ServiceAccount", Field::Is(within)) => is_named(namespace, within),
+        // Without a namespace the API server refuses it.
+        ("ServiceAccount", _) => None,
+        _ => Some(false),
+    }
+}
+
+fn is_named(namespace: Namespace<'_>, name: &str) -> Option<bool> {
+    match namespace {
+        Namespace::Said(said) => Some(said == name),
+        Namespace::Unsaid | Namespace::Unreadable | Namespace::Beside => None,
     }
 }

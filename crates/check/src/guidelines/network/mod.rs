@@ -1,9 +1,12 @@
 //! Who may talk to whom, and what is shown to the outside.
 
+pub mod backends_exist;
 mod egress;
+pub mod hosts_are_unique;
 pub mod ingress_by_tls;
 pub mod ingress_names_hosts;
 pub mod load_balancers_are_limited;
+pub mod namespaces_have_policies;
 pub mod no_egress_to_kubelets;
 pub mod no_egress_to_metadata;
 pub mod no_node_ports;

@@ -37,7 +37,9 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
             let read = policy.read.as_ref();
             read.is_some_and(|it| it.rules(direction).is_some() && it.selector.selects(&labels))
         };
-        if policies.iter().any(|policy| closes(&policy)) {
+        if policies.iter().any(|policy| closes(&policy))
+            || objects.is_closed_by_others(namespace, &labels, direction)
+        {
             sheet.pass(&labels_place);
         } else if let Some(unread) = policies.iter().find(|policy| policy.read.is_none()) {
             let object = objects.get(unread.number);

@@ -45,12 +45,29 @@ impl<'n> Image<'n> {
     }
 }
 
+/// Whether a text is a digest (OCI image specification, descriptors): of the algorithms that are registered in
+/// full and in small letters, of others by the grammar. What is no digest names nothing that is fixed.
 fn is_digest(digest: &str) -> bool {
-    let of = |algorithm, length| {
-        let hex = digest.strip_prefix(algorithm).and_then(|rest: &str| rest.strip_prefix(':'));
-        hex.is_some_and(|hex| hex.len() == length && hex.bytes().all(|it| it.is_ascii_hexdigit()))
+    let Some((algorithm, encoded)) = digest.split_once(':') else { return false };
+    let is_hex = |length| {
+        encoded.len() == length && encoded.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
     };
-    of("sha256", 64) || of("sha512", 128)
+    match algorithm {
+        "sha256" | "blake3" => is_hex(64),
+        "sha384" => is_hex(96),
+        "sha512" => is_hex(128),
+        _ => {
+            let is_part = |it: &str| {
+                !it.is_empty()
+                    && it.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+            };
+            let is_encoded =
+                |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'=' | b'_' | b'-');
+            algorithm.split(['+', '.', '_', '-']).all(is_part)
+                && !encoded.is_empty()
+                && encoded.bytes().all(is_encoded)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +78,7 @@ mod tests {
     fn names_have_parts() {
         let digest = format!("sha256:{}", "a".repeat(64));
         let by_digest = format!("nginx@{digest}");
+        let in_capitals = format!("nginx@sha256:{}", "A".repeat(64));
         for (name, registry, tag, digest) in [
             ("nginx", None, None, None),
             ("nginx:1", None, Some("1"), None),
@@ -69,6 +87,10 @@ mod tests {
             ("example.com/a/b:latest", Some("example.com"), Some("latest"), None),
             (by_digest.as_str(), None, None, Some(digest.as_str())),
             ("nginx@sha256:short", None, None, None),
+            (in_capitals.as_str(), None, None, None),
+            ("nginx@sha3-256:0a1B", None, None, Some("sha3-256:0a1B")),
+            ("nginx@SHA3:0a1b", None, None, None),
+            ("nginx@sha3:", None, None, None),
         ] {
             assert_eq!(Image::of(name), Image { registry, tag, digest }, "{name}");
         }

@@ -41,5 +41,7 @@ fn is_abandoned(name: &str) -> bool {
 /// Kubernetes' old registry: nothing came to it after April 2023.
 const REGISTRIES: [&str; 1] = ["k8s.gcr.io/"];
 
-/// Programs that are mended no more: ingress-nginx retired in March 2026, and was `nginx-ingress-controller` before.
-const PROGRAMS: [&str; 2] = ["/ingress-nginx/controller", "/nginx-ingress-controller"];
+/// Programs that are mended no more: ingress-nginx retired in March 2026, and was `nginx-ingress-controller` before;
+/// Kubernetes Dashboard was archived in January 2026.
+const PROGRAMS: [&str; 3] =
+    ["/ingress-nginx/controller", "/kubernetesui/dashboard", "/nginx-ingress-controller"];

@@ -1,7 +1,12 @@
 //! What pods may do on their nodes, and what they may use.
 
 pub mod account_not_shared;
+pub mod agents_are_sandboxed;
+pub mod agreed_groups;
+pub mod agreed_metadata;
+pub mod agreed_resources;
 pub mod allowed_volumes;
+mod amount;
 pub mod app_armor;
 pub mod capabilities_dropped;
 pub mod common_labels;

@@ -22,8 +22,12 @@ pub static GUIDELINE: Guideline = Guideline {
 
 fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
     let place = scene.metadata.at("namespace");
+    let kind = scene.object.kind.name;
     match scene.object.namespace {
-        Namespace::Said(name) if SHARED.contains(&name) => {
+        Namespace::Said(name) if is_made(kind, name, scene.object.name()) => {
+            sheet.spare("Kubernetes itself puts it there");
+        }
+        Namespace::Said(name) if is_shared(kind, name) => {
             sheet.fail(&place, Remedy::Do("write a namespace of its own"));
         }
         Namespace::Said(_) | Namespace::Beside => sheet.pass(&place),
@@ -38,11 +42,31 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
     }
 }
 
+/// Whether a namespace is none of an object's own.
+fn is_shared(kind: &str, namespace: &str) -> bool {
+    namespace == "default" || SHARED.contains(&namespace) && !IN_SYSTEM.contains(&kind)
+}
+
+/// Whether an object is one that Kubernetes makes there by itself.
+pub(crate) fn is_made(kind: &str, namespace: &str, name: &str) -> bool {
+    MADE.contains(&(kind, name)) || namespace == "default" && IN_DEFAULT.contains(&(kind, name))
+}
+
+/// What is in every namespace.
+const MADE: [(&str, &str); 2] = [("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")];
+
+/// What is in the namespace `default` of every cluster: the way to its API servers.
+const IN_DEFAULT: [(&str, &str); 3] =
+    [("Endpoints", "kubernetes"), ("EndpointSlice", "kubernetes"), ("Service", "kubernetes")];
+
 /// Namespaces that are everybody's, or the cluster's own.
 pub(crate) const SHARED: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/// Kinds that somebody puts somewhere; the others come by themselves.
-pub(crate) const KINDS: &[&str] = &[
+/// Kinds that have to be in the system's namespaces for what is there: rights to it, and who leads.
+const IN_SYSTEM: [&str; 5] = ["EndpointSlice", "Endpoints", "Lease", "Role", "RoleBinding"];
+
+/// Kinds that run, and what they read and are reached by.
+pub(crate) const WORKLOADS: &[&str] = &[
     "ConfigMap",
     "CronJob",
     "DaemonSet",
@@ -55,4 +79,38 @@ pub(crate) const KINDS: &[&str] = &[
     "Secret",
     "Service",
     "StatefulSet",
+];
+
+/// Kinds that somebody puts somewhere. What guards a namespace may stand in any.
+const KINDS: &[&str] = &[
+    "CSIStorageCapacity",
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "EndpointSlice",
+    "Endpoints",
+    "GRPCRoute",
+    "HTTPRoute",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Job",
+    "Lease",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodDisruptionBudget",
+    "PodTemplate",
+    "ReplicaSet",
+    "ReplicationController",
+    "Role",
+    "RoleBinding",
+    "Sandbox",
+    "SandboxTemplate",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "StatefulSet",
+    "TCPRoute",
+    "TLSRoute",
+    "UDPRoute",
 ];

@@ -8,6 +8,8 @@ use super::{By, Comes};
 /// A ledger, and what was seen of it.
 pub(super) struct Ledger {
     rules: BTreeMap<String, Result<Vec<By>, String>>,
+    /// What answers a rule with the parameters of one of its tests.
+    with: BTreeMap<String, Vec<By>>,
     /// What is known to differ, by rule and case: what is said there, and here.
     differ: BTreeMap<String, (Comes, Comes)>,
     met: BTreeSet<String>,
@@ -23,10 +25,13 @@ impl Ledger {
         Self::read(&fs::read_to_string(format!("{directory}/{library}.ledger")).unwrap())
     }
 
-    /// Reads lines: `rule = control, cis row`, `rule = - reason`, and `! rule/case fail pass reason`.
+    /// Reads lines: `rule = control, cis row, restricted check`, `rule = - reason`, and
+    /// `! rule/case fail pass reason`. Where a rule has parameters, `~ rule/test = control` says what answers it
+    /// with those of one of its tests, and `~ rule/test = -` that with them it asks nothing.
     pub(super) fn read(text: &str) -> Self {
         let mut ledger = Self {
             rules: BTreeMap::new(),
+            with: BTreeMap::new(),
             differ: BTreeMap::new(),
             met: BTreeSet::new(),
             tried: 0,
@@ -34,9 +39,10 @@ impl Ledger {
             wrong: Vec::new(),
         };
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            match line.strip_prefix("! ") {
-                Some(difference) => ledger.read_difference(difference),
-                None => ledger.read_rule(line),
+            match line.split_at(2) {
+                ("! ", difference) => ledger.read_difference(difference),
+                ("~ ", with) => ledger.read_with(with),
+                _ => ledger.read_rule(line),
             }
         }
         ledger
@@ -50,6 +56,13 @@ impl Ledger {
         };
         let before = self.rules.insert(rule.to_owned(), answer);
         assert!(before.is_none(), "{rule} stands twice");
+    }
+
+    fn read_with(&mut self, line: &str) {
+        let (test, answer) = line.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+        let answer = if answer == "-" { Vec::new() } else { answer.split(", ").map(by).collect() };
+        let before = self.with.insert(test.to_owned(), answer);
+        assert!(before.is_none(), "{test} stands twice");
     }
 
     fn read_difference(&mut self, line: &str) {
@@ -74,6 +87,13 @@ impl Ledger {
             Some(Err(_)) => return,
             Some(Ok(all)) => all,
         };
+        let test = case.split('/').next().unwrap_or_default();
+        let test = format!("{rule}/{test}");
+        let all = self.with.get(&test).unwrap_or(all);
+        self.met.insert(test);
+        if all.is_empty() {
+            return;
+        }
         let found = all.iter().map(|by| by.judge(documents)).min().unwrap_or(Comes::Pass);
         self.tried += 1;
         self.same += usize::from(found == said);
@@ -91,7 +111,8 @@ impl Ledger {
     /// Ends with every line used, so many rules answered, and so many of a hundred cases alike.
     pub(super) fn close(self, least_rules: usize, least_alike: usize) {
         let idle: Vec<_> = self.differ.keys().map(|it| format!("{it} does not differ")).collect();
-        let unmet = self.rules.keys().filter(|rule| !self.met.contains(*rule));
+        let unmet =
+            self.rules.keys().chain(self.with.keys()).filter(|rule| !self.met.contains(*rule));
         let unmet = unmet.map(|rule| format!("{rule}: there is no such rule"));
         let wrong: Vec<_> = self.wrong.into_iter().chain(idle).chain(unmet).collect();
         let answered = self.rules.values().filter(|it| it.is_ok()).count();
@@ -107,8 +128,9 @@ impl Ledger {
 }
 
 fn by(word: &str) -> By {
-    match word.strip_prefix("cis ") {
-        Some(row) => By::Row(row.to_owned()),
+    match word.split_once(' ') {
+        Some(("cis", row)) => By::Row(row.to_owned()),
+        Some((level, check)) => By::Standard(level.parse().unwrap(), check.to_owned()),
         None => By::Guideline(word.to_owned()),
     }
 }

@@ -29,6 +29,18 @@ const OF_PLANE: [(&str, &str); 3] = [
     ("schedulerInfo", "kube-scheduler"),
 ];
 
+/// Networks by the names that they give them, each with its plugin and its program.
+const NETWORKS: [(&str, &str, &str); 4] = [
+    ("Calico", "calico", "calico-node"),
+    ("Cilium", "cilium-cni", "cilium-agent"),
+    ("Flannel", "flannel", "flanneld"),
+    ("aws", "aws-cni", "aws-k8s-agent"),
+];
+
+/// Programs that enforce network policies.
+const ENFORCERS: [&str; 5] =
+    ["antrea-agent", "calico-node", "cilium-agent", "kube-router", "ringfort"];
+
 #[derive(Default)]
 struct Machine {
     components: BTreeMap<String, Value>,
@@ -80,6 +92,7 @@ impl Machine {
                 let names =
                     files.filter_map(|it| it["path"].as_str()?.strip_prefix("/etc/cni/net.d/"));
                 machine.plugins = names.map(str::to_owned).collect();
+                machine.add_network(data);
             }
             _ => {}
         }
@@ -123,7 +136,12 @@ impl Machine {
     fn add_kubelet(&mut self, data: &Value) {
         let Some(line) = data["cmdLine"].as_str() else { return };
         let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let named = words.iter().find_map(|word| word.strip_prefix("--config="));
+        // What is told of a kubelet is a kubelet's, also where its name is left out.
+        if words.first().is_some_and(|it| it.starts_with('-')) {
+            words.insert(0, "kubelet".to_owned());
+        }
+        // Of a flag that stands twice the last one counts, and of its file they tell.
+        let named = words.iter().rev().find_map(|word| word.strip_prefix("--config="));
         let config = named.and_then(|path| text(&data["configFile"], path));
         let texts: Vec<_> =
             config.into_iter().map(|(path, text)| (path, as_kubelet(&text))).collect();
@@ -146,6 +164,25 @@ impl Machine {
         let path = "/var/lib/kube-proxy/config.conf";
         let words = ["kube-proxy".to_owned(), format!("--config={path}")];
         self.run("kube-proxy", &words, &[(path.to_owned(), as_json(config))]);
+    }
+
+    /// Takes the networks that are in use, where they are told by name: as the plugin that the runtime calls, and
+    /// the program beside it.
+    fn add_network(&mut self, data: &Value) {
+        let Some(names) = data["CNINames"].as_array() else { return };
+        let used = NETWORKS.iter().filter(|(name, ..)| names.iter().any(|it| it == name));
+        let plugins: Vec<Value> = used.clone().map(|(_, kind, _)| json!({"type": kind})).collect();
+        let path = "/etc/cni/net.d/10-network.conflist".to_owned();
+        let text = json!({"plugins": plugins}).to_string();
+        self.plugins.push("10-network.conflist".to_owned());
+        self.run("containerd", &["containerd".to_owned()], &[(path, text)]);
+        for program in ENFORCERS {
+            let is_used = used.clone().any(|(.., used)| *used == program);
+            self.run(program, &[program.to_owned()], &[]);
+            if !is_used {
+                self.components.get_mut(program).unwrap()["processes"] = known(json!([]));
+            }
+        }
     }
 
     fn run(&mut self, program: &str, words: &[String], texts: &[(String, String)]) {

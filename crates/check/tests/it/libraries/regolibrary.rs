@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Comes;
 use super::ledger::Ledger;
@@ -13,6 +13,10 @@ use crate::oracles::{entries, oracles};
 #[test]
 fn its_cases_come_to_the_same_here() {
     let Some(library) = oracles("regolibrary") else { return };
+    // The most that its parameters allow an agent's sandbox where nobody sets them.
+    let site = json!({"apiVersion": "check.ringfort.dev/v1", "kind": "Conventions",
+        "metadata": {"name": "site"}, "spec": {"resources":
+            {"limits": {"cpu": {"most": "1000m"}, "memory": {"most": "512Mi"}}}}});
     let mut ledger = Ledger::of("regolibrary");
     for rule in entries(&library).iter().filter(|it| it.join("test").is_dir()) {
         for case in entries(&rule.join("test")) {
@@ -22,7 +26,7 @@ fn its_cases_come_to_the_same_here() {
                 Some(alerts) if !alerts.is_empty() => Comes::Fail,
                 _ => Comes::Pass,
             };
-            let mut given = Vec::new();
+            let mut given = vec![site.clone()];
             let input = case.join("input");
             for file in files(&input) {
                 given.extend(documents(&fs::read_to_string(file).unwrap()));
@@ -34,10 +38,10 @@ fn its_cases_come_to_the_same_here() {
 }
 
 /// So many rules at least have an answer.
-const LEAST: usize = 90;
+const LEAST: usize = 110;
 
 /// So many of a hundred cases at least come to the same.
-const ALIKE: usize = 84;
+const ALIKE: usize = 90;
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let below = if directory.is_dir() { entries(directory) } else { Vec::new() };
