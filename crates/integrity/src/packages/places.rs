@@ -24,7 +24,7 @@ pub const SWEPT: &[&str] = &[
 
 /// What packages make when they are installed, and nobody names: a pattern, and what makes it.
 const GENERATED: &[(&str, &str)] = &[
-    ("/usr/*/__pycache__", "python3 compiles modules"),
+    ("/usr/*/__pycache__/*.pyc", "python3 compiles modules"),
     ("/usr/lib/*/gconv/gconv-modules.cache", "iconvconfig lists encodings"),
     ("/usr/lib/*/gdk-pixbuf-2.0/*/loaders.cache", "gdk-pixbuf lists its modules"),
     ("/usr/lib/*/gio/modules/giomodule.cache", "gio lists its modules"),
@@ -82,7 +82,8 @@ mod tests {
         let check = |path: &str, expected| {
             assert_eq!(is_generated(&path.parse().unwrap()), expected, "{path}");
         };
-        check("/usr/lib/python3/dist-packages/__pycache__", true);
+        check("/usr/lib/python3/dist-packages/__pycache__/a.cpython-311.pyc", true);
+        check("/usr/lib/python3/dist-packages/__pycache__/evil", false);
         check("/usr/lib/python3/dist-packages/evil.pth", false);
         check("/usr/lib/modules/6.1.0-28-amd64/modules.dep.bin", true);
         check("/usr/lib/modules/6.1.0-28-amd64/kernel/evil.ko", false);

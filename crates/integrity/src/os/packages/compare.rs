@@ -56,7 +56,14 @@ impl Compare<'_> {
             }
         }
         for top in SWEPT {
-            self.sweep(super::here(top));
+            let top = super::here(top);
+            match self.root.kind(&top) {
+                Some(Kind::Directory) => self.sweep(top),
+                Some(kind) => {
+                    self.scan.miss(top, format!("it is no directory but a {}", name(kind)))
+                }
+                None => {}
+            }
         }
         self.scan
     }
@@ -181,9 +188,6 @@ impl Compare<'_> {
     fn sweep(&mut self, top: FilePath) {
         let mut left = vec![top];
         while let Some(directory) = left.pop() {
-            if self.root.kind(&directory) != Some(Kind::Directory) {
-                continue;
-            }
             let names = match self.root.list(&directory) {
                 Ok(names) => names,
                 Err(error) => {

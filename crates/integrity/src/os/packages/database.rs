@@ -12,7 +12,7 @@ use crate::packages::{
 use crate::path::FilePath;
 
 /// The most that is read of a file of the database.
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_BYTES: u64 = 64 << 20;
 /// Directories of the root that may have been merged into those of `/usr`.
 const MERGED: &[&str] = &["/bin", "/lib", "/lib32", "/lib64", "/libo32", "/libx32", "/sbin"];
 /// Databases of others, which are not read here.

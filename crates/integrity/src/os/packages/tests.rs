@@ -229,6 +229,10 @@ fn what_cannot_be_compared_is_unknown_and_never_as_it_should_be() {
         "/usr/lib/systemd/system/a.service unknown",
     );
     check(
+        &|it| symlink("/srv", it.at("/usr/games")).unwrap(),
+        "/usr/games unknown: it is no directory but a symbolic link",
+    );
+    check(
         &|it| {
             let file = fs::File::options().write(true).open(it.at("/usr/bin/ls")).unwrap();
             file.set_len(1 << 40).unwrap();
@@ -300,4 +304,29 @@ fn packages_of_several_architectures_and_removed_ones_have_their_own_files() {
     machine.add("/var/lib/dpkg/status", gone);
     machine.write("/var/lib/dpkg/info/gone.list", "/etc/gone\n");
     assert_eq!(machine.said(), "");
+}
+
+#[test]
+fn nothing_is_said_of_files_while_packages_are_installed() {
+    let machine = Machine::new();
+    machine.install("large", &[("/usr/lib/large", &"x".repeat(1 << 20))], &[]);
+    machine.write("/usr/bin/ls", "ls 2");
+    let none = Entries::of(&Protection::default());
+    let scan = || scan_packages(machine.0.path(), &none, Pace::bounded(4 << 20)).unwrap();
+    assert_eq!(said(&scan()), "/usr/bin/ls of tools 1: content");
+    let (busy, order) =
+        (std::sync::atomic::AtomicBool::new(true), std::sync::atomic::Ordering::Relaxed);
+    let meanwhile = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while busy.load(order) {
+                machine.write("/var/lib/dpkg/updates/tmp.i", "");
+                fs::remove_file(machine.at("/var/lib/dpkg/updates/tmp.i")).unwrap();
+            }
+        });
+        let meanwhile = scan();
+        busy.store(false, order);
+        meanwhile
+    });
+    let why = "packages were installed or removed each time while it was looked at them";
+    assert_eq!(said(&meanwhile), format!("{DATABASE} unknown: {why}"));
 }
