@@ -60,7 +60,7 @@ impl Compare<'_> {
             match self.root.kind(&top) {
                 Some(Kind::Directory) => self.sweep(top),
                 Some(kind) => {
-                    self.scan.miss(top, format!("it is no directory but a {}", name(kind)))
+                    self.scan.miss(top, format!("it is no directory but a {}", name(kind)));
                 }
                 None => {}
             }
