@@ -56,7 +56,9 @@ fn packages(body: &[u8]) {
     let text = [status, list].concat();
     let mut left_out = read.clone();
     left_out.take_settings(&text);
-    all.iter().for_each(|path| drop(left_out.leaves_out(path)));
+    for path in &all {
+        let _ = left_out.leaves_out(path);
+    }
 }
 
 fn events(body: &[u8]) {
