@@ -44,6 +44,8 @@ pub enum Told {
         /// How many could not be compared.
         unknown_count: u64,
     },
+    /// Files were compared with the packages that brought them.
+    Compared(Compared),
     /// Another baseline is compared with from here on.
     Baseline {
         /// Its number.
@@ -54,6 +56,35 @@ pub enum Told {
         /// Why.
         why: String,
     },
+}
+
+/// What a comparison of files with their packages came to.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// How many packages there are.
+    pub packages: u64,
+    /// How many files were compared.
+    pub files: u64,
+    /// A digest of what was compared with.
+    pub database: String,
+    /// How many settings are not as they came, which is what they are for.
+    pub settings: u64,
+    /// How many files are not as they should be.
+    pub findings_count: u64,
+    /// How many of them were told as changes, now or before.
+    pub told_count: u64,
+    /// What could not be compared, the first few.
+    pub unknown: Vec<Unknown>,
+    /// How many could not be compared.
+    pub unknown_count: u64,
+}
+
+impl Compared {
+    /// Tells how many files are not as they should be without having been told as changes.
+    pub fn untold(&self) -> u64 {
+        self.findings_count.saturating_sub(self.told_count)
+    }
 }
 
 /// A line.
@@ -217,6 +248,7 @@ mod tests {
             Told::Change(Box::new(Change { before: change.after.clone(), ..change.clone() })),
             Told::Change(Box::new(change)),
             Told::Settled { change: "a".to_owned(), why: Why::Explained(Cause::Package) },
+            Told::Compared(Compared { told_count: 1, ..Compared::default() }),
             Told::Blind(Blind { from: 1, until: 2, why: "deaf".to_owned() }),
         ];
         let (mut tip, mut text) = (Tip::default(), String::new());

@@ -157,6 +157,7 @@ fn content(entry: &Protected, seen: &Seen) -> Verdict {
     let Some(expected) = &entry.expected else {
         return match entry.class {
             Class::Exact => Verdict::ContentUnstated,
+            Class::Packaged => Verdict::Unknown("its package has no digest of it".to_owned()),
             _ => Verdict::Same,
         };
     };
@@ -183,7 +184,7 @@ fn mode_differs(rule: ModeRule, found: FileMode) -> Option<Difference> {
     }
 }
 
-fn differs<E: ToString + ?Sized, F: ToString + ?Sized>(
+pub(crate) fn differs<E: ToString + ?Sized, F: ToString + ?Sized>(
     of: Aspect,
     expected: &E,
     found: &F,
@@ -197,12 +198,13 @@ const MAY_BE_LINKS: &[&[u8]] = &[b"/etc/resolv.conf"];
 /// What something of a class is.
 pub(crate) fn kind_of(class: Class) -> Kind {
     match class {
-        Class::Exact | Class::Growing => Kind::File,
+        Class::Exact | Class::Growing | Class::Packaged => Kind::File,
         Class::Listed | Class::Watched | Class::Swapped | Class::Kept => Kind::Directory,
     }
 }
 
-fn name(kind: Kind) -> &'static str {
+/// Names a kind.
+pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "file",
         Kind::Directory => "directory",

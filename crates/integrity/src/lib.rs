@@ -10,6 +10,7 @@ pub mod history;
 pub mod journal;
 pub mod judge;
 pub mod os;
+pub mod packages;
 pub mod path;
 pub mod process;
 pub mod protected;

@@ -34,6 +34,8 @@ pub enum Class {
     Swapped,
     /// Its content is others' business; its kind, mode and owner stay.
     Kept,
+    /// A file that a package brought; it stays as the package has it.
+    Packaged,
 }
 
 /// Whether it has to be there.
@@ -58,23 +60,28 @@ pub enum ModeRule {
     AtMost(FileMode),
 }
 
-/// A digest of what a file holds. Sources that were signed before ringfort use SHA-256.
+/// A digest of what a file holds. Sources that were signed before ringfort use SHA-256, and package databases
+/// have nothing but MD5.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Hash {
     /// BLAKE3.
     Blake3([u8; 32]),
     /// SHA-256.
     Sha256([u8; 32]),
+    /// MD5, of packages.
+    Md5([u8; 16]),
 }
 
 impl Hash {
     /// Writes it with the name of its kind.
     pub fn text(&self) -> String {
         let (kind, bytes) = match self {
-            Self::Blake3(bytes) => ("blake3", bytes),
-            Self::Sha256(bytes) => ("sha256", bytes),
+            Self::Blake3(bytes) => ("blake3", bytes.as_slice()),
+            Self::Sha256(bytes) => ("sha256", bytes.as_slice()),
+            Self::Md5(bytes) => ("md5", bytes.as_slice()),
         };
-        format!("{kind}:{}", ringfort_model::digest::Digest::from_array(*bytes))
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{kind}:{hex}")
     }
 }
 

@@ -107,7 +107,8 @@ impl Watch {
     pub fn recall(&mut self, told: &Told, is_known: bool) {
         match told {
             Told::Change(change) => {
-                if !is_known {
+                // What was compared with its package need not be watched.
+                if !is_known && change.finding.class != Class::Packaged {
                     let is_wrong = !change.is_right && !change.finding.differences.is_empty();
                     let known = Known { state: change.after.clone(), is_wrong };
                     self.known.insert(change.finding.path.clone(), known);
@@ -314,6 +315,20 @@ impl Watch {
         if change.why == Why::Unexplained && self.open.len() < MOST_OPEN {
             self.open.insert(change.id.clone(), change.clone());
         }
+    }
+
+    /// Explains what was not as its package brought it, and is so by now.
+    pub fn settle_packaged(&mut self, is_right: impl Fn(&FilePath) -> bool) -> Vec<Told> {
+        let is_over = |change: &&Change| {
+            change.finding.class == Class::Packaged && is_right(&change.finding.path)
+        };
+        let over: Vec<String> =
+            self.open.values().filter(is_over).map(|change| change.id.clone()).collect();
+        let told = over.into_iter().map(|change| {
+            self.open.remove(&change);
+            Told::Settled { change, why: Why::Explained(Cause::Package) }
+        });
+        told.collect()
     }
 
     /// Explains what a newer baseline explains: what is as it says, and what a ringfort did that it names.

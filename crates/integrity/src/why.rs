@@ -11,6 +11,7 @@ use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::Aspect;
+use crate::packages::DATABASE;
 use crate::path::FilePath;
 use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
@@ -136,8 +137,8 @@ fn is_rotated_by_its_server(changed: &Changed<'_>, process: &Process) -> bool {
     is_server && rotation(changed).is_some()
 }
 
-/// Package managers replace programs and settings of the system. They have no business with what the
-/// blueprint wrote, with the cluster's own settings, nor with a setting whose loss is the machine's.
+/// Package managers replace programs and settings of the system, and keep their database. They have no business
+/// with what the blueprint wrote, with the cluster's own settings, nor with a setting whose loss is the machine's.
 fn package(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
     let is_manager = matches!(process.exe.as_str(), "/usr/bin/dpkg" | "/usr/bin/rpm");
     let is_within = |directory: &&str| {
@@ -148,8 +149,18 @@ fn package(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
         || (is_within(&"/etc")
             && !is_within(&"/etc/kubernetes")
             && changed.entry.severity < Severity::Critical);
-    (is_manager && changed.entry.expected.is_none() && is_system).then_some(Cause::Package)
+    let keeps = is_within(&DATABASE) && KEEPERS.contains(&process.exe.as_str());
+    let is_theirs = changed.entry.expected.is_none() && ((is_manager && is_system) || keeps);
+    is_theirs.then_some(Cause::Package)
 }
+
+/// Programs of dpkg that write its database.
+const KEEPERS: &[&str] = &[
+    "/usr/bin/dpkg",
+    "/usr/bin/dpkg-divert",
+    "/usr/bin/dpkg-statoverride",
+    "/usr/bin/update-alternatives",
+];
 
 /// Where a distribution's packages put their programs and units.
 const PROGRAMS: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/boot"];
@@ -193,7 +204,13 @@ mod tests {
     }
 
     fn around() -> Around {
-        let genuine = ["/usr/local/bin/ringfort", "/usr/local/bin/kubelet", "/usr/bin/dpkg"];
+        let genuine = [
+            "/usr/local/bin/ringfort",
+            "/usr/local/bin/kubelet",
+            "/usr/bin/dpkg",
+            "/usr/bin/dpkg-divert",
+            "/usr/bin/vi",
+        ];
         let mut around =
             Around { genuine: genuine.map(str::to_owned).to_vec(), ..Around::default() };
         let record = |seq, path: &str| Record {
@@ -257,6 +274,18 @@ mod tests {
             check(path, Class::Exact, &dpkg, None);
         }
         check("/usr/bin/less", Class::Watched, &by("/tmp/dpkg"), None);
+    }
+
+    #[test]
+    fn a_package_database_is_kept_by_its_own_programs_alone() {
+        let (info, diversions) = ("/var/lib/dpkg/info/a.md5sums", "/var/lib/dpkg/diversions");
+        let (dpkg, divert) = (by("/usr/bin/dpkg"), by("/usr/bin/dpkg-divert"));
+        check(info, Class::Watched, &dpkg, Some(&Cause::Package));
+        check(diversions, Class::Exact, &divert, Some(&Cause::Package));
+        check(info, Class::Watched, &by("/usr/bin/vi"), None);
+        check(info, Class::Watched, &by("/tmp/dpkg"), None);
+        check(info, Class::Watched, &Who::Unknown("gone".into()), None);
+        check("/usr/bin/less", Class::Watched, &divert, None);
     }
 
     #[test]

@@ -254,21 +254,31 @@ impl<'a> Reader<'a> {
 
     fn expected(&mut self, what: u8) -> Result<Option<Expected>, &'static str> {
         let (kind, has_size) = ((what >> 2) & 3, what & 16 != 0);
-        if what >> 5 != 0 || kind == 3 || (kind == 0 && has_size) {
+        if what >> 5 != 0 || (kind == 0 && has_size) {
             return Err("its content is none");
         }
         if kind == 0 {
             return Ok(None);
         }
         let size = if has_size { Some(self.number()?) } else { None };
-        let digest: [u8; 32] = self.take(32)?.try_into().map_err(|_| CUT)?;
-        let hash = if kind == 1 { Hash::Blake3(digest) } else { Hash::Sha256(digest) };
+        let hash = match kind {
+            1 => Hash::Blake3(self.take(32)?.try_into().map_err(|_| CUT)?),
+            2 => Hash::Sha256(self.take(32)?.try_into().map_err(|_| CUT)?),
+            _ => Hash::Md5(self.take(16)?.try_into().map_err(|_| CUT)?),
+        };
         Ok(Some(Expected { size, hash }))
     }
 }
 
-const CLASSES: [Class; 6] =
-    [Class::Exact, Class::Growing, Class::Listed, Class::Watched, Class::Swapped, Class::Kept];
+const CLASSES: [Class; 7] = [
+    Class::Exact,
+    Class::Growing,
+    Class::Listed,
+    Class::Watched,
+    Class::Swapped,
+    Class::Kept,
+    Class::Packaged,
+];
 const PRESENCES: [Presence; 3] = [Presence::Required, Presence::Optional, Presence::Forbidden];
 
 fn place<T: PartialEq>(all: &[T], wanted: &T) -> u8 {
@@ -296,8 +306,9 @@ fn push_rest(bytes: &mut Vec<u8>, entry: &Protected) {
     };
     let (kind, size, digest) = match &entry.expected {
         None => (0, None, None),
-        Some(Expected { size, hash: Hash::Blake3(digest) }) => (1, *size, Some(digest)),
-        Some(Expected { size, hash: Hash::Sha256(digest) }) => (2, *size, Some(digest)),
+        Some(Expected { size, hash: Hash::Blake3(digest) }) => (1, *size, Some(&digest[..])),
+        Some(Expected { size, hash: Hash::Sha256(digest) }) => (2, *size, Some(&digest[..])),
+        Some(Expected { size, hash: Hash::Md5(digest) }) => (3, *size, Some(&digest[..])),
     };
     bytes.extend([how, mode | kind << 2 | u8::from(size.is_some()) << 4]);
     bits.into_iter().for_each(|bits| push_number(bytes, u64::from(bits)));
@@ -320,13 +331,17 @@ mod tests {
         let mut all: Vec<Protected> = table.iter().cloned().collect();
         for number in 0..1000_u32 {
             let hash = *blake3::hash(&number.to_le_bytes()).as_bytes();
-            let hash = if number % 2 == 0 { Hash::Blake3(hash) } else { Hash::Sha256(hash) };
+            let hash = match number % 3 {
+                0 => Hash::Blake3(hash),
+                1 => Hash::Sha256(hash),
+                _ => Hash::Md5(*hash.first_chunk().unwrap()),
+            };
             let size = (number % 3 != 0).then_some(u64::from(number) << (number % 40));
             all.push(Protected {
                 path: format!("/usr/share/doc/package-{:03}/file-{number}", number / 10)
                     .parse()
                     .unwrap(),
-                class: CLASSES[number as usize % 6],
+                class: CLASSES[number as usize % 7],
                 presence: PRESENCES[number as usize % 3],
                 severity: Severity::ALL[number as usize % 4],
                 mode: [None, Some(ModeRule::Is(FileMode(0o4755)))][number as usize % 2],

@@ -5,6 +5,7 @@
 //! heard may not be all. What it cannot hear or see is told as what it is.
 
 mod heard;
+mod packages;
 mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use crate::protected::{Class, Expected, Hash};
 use crate::watch::{Came, Heard, Watch};
 use crate::why::Around;
 use heard::Dirty;
+use packages::Comparison;
 use round::Round;
 
 /// How many intervals, changes and unknown paths a status names.
@@ -124,6 +126,7 @@ struct Agent<'a> {
     digests: Digests,
     dirty: BTreeMap<FilePath, Dirty>,
     round: Option<Round>,
+    comparison: Comparison,
     around: Around,
     steps_seen: Option<(u64, SystemTime)>,
     status: Status,
@@ -157,7 +160,8 @@ impl<'a> Agent<'a> {
             Ok(gate) => (Some(gate), Vec::new()),
             Err(error) => (None, vec![error.to_string()]),
         };
-        let Kept { known, seq, lines, broken, status: before } = kept;
+        let Kept { known, seq, lines, broken, status: before, compared } = kept;
+        let comparison = Comparison::begin(compared, settings.every.as_secs());
         let mut watch = Watch::begin(number, baseline.entries, known);
         lines.iter().for_each(|line| watch.recall(&line.told, line.seq <= seq));
         let now = now();
@@ -180,6 +184,7 @@ impl<'a> Agent<'a> {
             digests: Digests::default(),
             dirty: BTreeMap::new(),
             round: None,
+            comparison,
             around: Around::default(),
             steps_seen: None,
             unknown: BTreeMap::new(),
@@ -213,7 +218,7 @@ impl<'a> Agent<'a> {
         self.root.begin_anew();
         let told = self.look_at_dirty()?;
         let went = self.go_round()?;
-        if told || went {
+        if self.compare_packages()? || told || went {
             self.sync()?;
         }
         if self.beat.elapsed() >= BEAT {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Blind, Unknown};
-use crate::journal::{self, Line, Read, Tip, Told};
+use crate::journal::{self, Compared, Line, Read, Tip, Told};
 use crate::path::FilePath;
 use crate::watch::Known;
 
@@ -45,6 +45,12 @@ pub struct Status {
     pub unknown: Vec<Unknown>,
     /// How many could not be.
     pub unknown_count: u64,
+    /// When files were last compared with their packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<u64>,
+    /// What that came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Compared>,
     /// When changes may have been missed, the last few.
     pub blind: Vec<Blind>,
     /// Ids of changes that nothing explains so far, the last few.
@@ -89,6 +95,16 @@ pub(super) struct Kept {
     pub lines: Vec<Line>,
     pub broken: Option<String>,
     pub status: Option<Status>,
+    pub compared: Option<ComparedFiles>,
+}
+
+/// What was told of files that are not as their packages brought them.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct ComparedFiles {
+    /// When they were compared.
+    pub at: u64,
+    /// In what they differ, by their paths.
+    pub told: BTreeMap<FilePath, String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -125,6 +141,8 @@ impl Keep {
         }
         kept.lines = read.lines;
         kept.status = status(directory);
+        let compared = fs::read(directory.join("compared")).ok();
+        kept.compared = compared.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         (kept.seq, kept.known) = known(directory).unwrap_or_default();
         let (directory, tip) = (directory.to_owned(), read.tip);
         Ok((Self { directory, journal, bytes: good, tip, _lock: lock }, kept))
@@ -176,6 +194,11 @@ impl Keep {
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(aside, self.directory.join("known"))
+    }
+
+    /// Writes down what was told of files of packages.
+    pub fn compared(&self, told: &ComparedFiles) -> io::Result<()> {
+        self.replace("compared", &serde_json::to_vec(told)?, Durable::Yes)
     }
 
     /// Writes down how the agent goes.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use md5::{Digest as _, Md5};
 use ringfort_model::digest::Hasher;
 use ringfort_model::mode::{FileMode, Owner};
 use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat};
@@ -150,6 +151,32 @@ impl Root {
         fstat(&place).ok().map(|stat| kind(&stat))
     }
 
+    /// Says where a link leads; nothing, where no link is.
+    pub(crate) fn target(&mut self, path: &FilePath) -> Option<Vec<u8>> {
+        let place = self.place(path).ok()?;
+        readlinkat(place, c"", Vec::new()).ok().map(|target| target.into_bytes())
+    }
+
+    /// Reads a small file whole. It is no link, and holds no more than so many bytes.
+    pub(crate) fn read(&mut self, path: &FilePath, most_bytes: u64) -> io::Result<Vec<u8>> {
+        let place = self.place(path)?;
+        let stat = fstat(&place)?;
+        let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+        if kind(&stat) != Kind::File || size > most_bytes {
+            let why = format!("it is no file of at most {most_bytes} bytes");
+            return Err(io::Error::other(why));
+        }
+        let mut bytes = Vec::new();
+        self.each(&place, size, |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes)
+    }
+
+    /// Gives what differs when something at a path was changed between two looks; nothing, where nothing is.
+    pub(crate) fn stamp(&mut self, path: &FilePath) -> Option<(i64, i64, u64, i64, u64)> {
+        let place = self.place(path).ok()?;
+        fstat(&place).ok().map(|stat| stamp(&stat))
+    }
+
     /// Looks at a path, and reads a file as far as that shows whether it is the expected one.
     pub(crate) fn look(&mut self, path: &FilePath, expected: Option<Expected>) -> Look {
         let place = match self.place(path) {
@@ -180,7 +207,7 @@ impl Root {
         let size = u64::try_from(before.st_size).unwrap_or_default();
         let content = match (kind, expected) {
             (Kind::File, Some(expected)) if expected.size.is_none_or(|it| it == size) => {
-                self.content(place, size, matches!(expected.hash, Hash::Sha256(_)))
+                self.content(place, size, expected.hash)
             }
             (Kind::Link, _) => link(place),
             _ => Content::Unread,
@@ -195,14 +222,18 @@ impl Root {
     }
 
     /// Reads a regular file. It is opened through the place that was looked at, so that it is the same
-    /// file and no pipe or device that took its name.
-    fn content(&mut self, place: &OwnedFd, size: u64, is_sha256: bool) -> Content {
+    /// file and no pipe or device that took its name. The digest is of the same kind as the one it is for.
+    fn content(&mut self, place: &OwnedFd, size: u64, kind: Hash) -> Content {
         if size > MOST_BYTES {
             return Content::Unreadable(format!(
                 "it has {size} bytes, and no more than {MOST_BYTES} are read of a file"
             ));
         }
-        let digest = if is_sha256 { self.sha256(place, size) } else { self.blake3(place, size) };
+        let digest = match kind {
+            Hash::Blake3(_) => self.blake3(place, size),
+            Hash::Sha256(_) => self.sha256(place, size),
+            Hash::Md5(_) => self.md5(place, size),
+        };
         digest.map_or_else(|error| Content::Unreadable(error.to_string()), Content::Digest)
     }
 
@@ -216,6 +247,12 @@ impl Root {
             *byte = u8::from_str_radix(pair, 16).map_err(io::Error::other)?;
         }
         Ok(Hash::Sha256(bytes))
+    }
+
+    fn md5(&mut self, place: &OwnedFd, size: u64) -> io::Result<Hash> {
+        let mut hasher = Md5::new();
+        self.each(place, size, |piece| hasher.update(piece))?;
+        Ok(Hash::Md5(hasher.finalize().into()))
     }
 
     fn blake3(&mut self, place: &OwnedFd, size: u64) -> io::Result<Hash> {

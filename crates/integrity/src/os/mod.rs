@@ -6,6 +6,7 @@ mod gate;
 mod keep;
 mod listen;
 mod look;
+mod packages;
 mod processes;
 mod scan;
 
@@ -15,4 +16,5 @@ pub use gate::{Gate, GateFault};
 pub use keep::{Status, read_journals, status};
 pub use listen::{Heard, ListenFault, Listener, Noticed};
 pub use look::{Pace, Root};
+pub use packages::{PackageFinding, PackageScan, scan_packages};
 pub use scan::{Scan, scan};

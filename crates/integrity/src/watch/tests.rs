@@ -259,3 +259,33 @@ fn what_could_not_be_seen_is_no_change_and_unknown() {
     assert!(matches!(came, Came::Unknown(_)), "{came:?}");
     assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
 }
+
+#[test]
+fn what_was_not_as_its_package_brought_it_stays_open_until_it_is() {
+    let mut watch = watch();
+    let packaged = |path: &str, class| Change {
+        id: path.to_owned(),
+        finding: Finding {
+            path: path.parse().unwrap(),
+            class,
+            severity: Severity::High,
+            differences: Vec::new(),
+        },
+        is_right: false,
+        before: None,
+        after: None,
+        who: Who::Unknown(String::new()),
+        why: Why::Unexplained,
+    };
+    let known = watch.known().clone();
+    for (path, class) in [("/usr/a", Class::Packaged), ("/usr/b", Class::Packaged)] {
+        watch.recall(&Told::Change(Box::new(packaged(path, class))), false);
+    }
+    watch.hold(&packaged(FILE, Class::Exact));
+    assert_eq!(watch.known(), &known, "what is compared with packages is not watched for it");
+    let settled = watch.settle_packaged(|path| path.as_bytes() != b"/usr/b");
+    let explained = Why::Explained(Cause::Package);
+    assert_eq!(settled, [Told::Settled { change: "/usr/a".to_owned(), why: explained }]);
+    let open: Vec<_> = watch.open().map(|change| change.id.as_str()).collect();
+    assert_eq!(open, [FILE, "/usr/b"]);
+}

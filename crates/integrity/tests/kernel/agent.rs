@@ -343,3 +343,47 @@ pub(super) fn changes_in_a_stack_of_file_systems_are_heard(room: &Room) {
     let status = site.status();
     assert!(status.narrow == 1 && status.limits.is_empty(), "{status:?}");
 }
+
+pub(super) fn files_of_packages_are_compared_and_told_once(room: &Room) {
+    let mut site = Site::new(room, room.at("root"));
+    site.settings.every = Duration::from_secs(1);
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(site.at(path).parent().unwrap()).unwrap();
+        fs::write(site.at(path), text).unwrap();
+    };
+    let status = "Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n";
+    write("/var/lib/dpkg/status", status);
+    write("/var/lib/dpkg/info/a.list", "/usr\n/usr/bin\n/usr/bin/a\n");
+    write("/var/lib/dpkg/info/a.md5sums", "7c4f29407893c334a6cb7a87bf045c0d  usr/bin/a\n");
+    write("/usr/bin/a", "right");
+    let compared = |wrong| {
+        move |told: &Told| match told {
+            Told::Compared(it) if it.findings_count == wrong => Some(it.clone()),
+            _ => None,
+        }
+    };
+    let id = site.with_agent(|ears| {
+        let first = ears.wait("a comparison", compared(0));
+        assert_eq!((first.packages, first.files, first.unknown_count), (1, 1, 0), "{first:?}");
+        write("/usr/bin/a", "wrong");
+        let change = ears.change("/usr/bin/a");
+        assert_eq!((change.finding.class, &change.why), (Class::Packaged, &Why::Unexplained));
+        assert!(matches!(&change.who, Who::Unknown(why) if why.contains("a 1")), "{change:?}");
+        change.id
+    });
+    let told = site.with_agent(|ears| {
+        ears.wait("a comparison", compared(1));
+        ears.wait("another comparison", compared(1));
+        let status = site.status();
+        let packages = status.packages.expect("the first was written down before the next");
+        assert_eq!((packages.findings_count, packages.untold()), (1, 0), "{packages:?}");
+        assert_eq!(status.unexplained, std::slice::from_ref(&id));
+        write("/usr/bin/a", "right");
+        ears.wait("that it is right", |told| match told {
+            Told::Settled { change, .. } if *change == id => Some(()),
+            _ => None,
+        });
+        ears.before.borrow().clone()
+    });
+    assert!(!told.iter().any(|line| line.contains("\"change\",\"id\"")), "told twice: {told:?}");
+}

@@ -17,11 +17,12 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 9] = [
+const TESTS: [fn(&Room); 10] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
     agent::more_than_the_queue_holds_is_looked_for_and_the_blind_time_told,
+    agent::files_of_packages_are_compared_and_told_once,
     agent::changes_in_a_stack_of_file_systems_are_heard,
     what_is_made_written_and_renamed_is_heard_with_its_writer,
     another_name_of_a_file_does_not_hide_it,

@@ -35,7 +35,7 @@ pub struct Whose {
 pub type Said = (String, Result<Vec<u8>, String>);
 
 /// How long a machine may take to answer.
-const ANSWER: Duration = Duration::from_secs(60);
+pub const ANSWER: Duration = Duration::from_secs(60);
 
 /// Runs ringfort with these words on each machine that is asked.
 ///
@@ -54,7 +54,7 @@ pub fn ask(whose: &Whose, words: &str) -> Result<Vec<Said>, Fault> {
     runtime.block_on(async {
         let mut said = Vec::new();
         for (name, door) in asked {
-            said.push((name.to_string(), run(door, &command, &[]).await));
+            said.push((name.to_string(), run(door, &command, &[], ANSWER).await));
         }
         Ok(said)
     })
@@ -76,12 +76,18 @@ pub fn require(spec: &Spec, node: &str) -> Result<(), Fault> {
     Err(Fault::usage(format!("the specification has no node {node:?}: {way_out}")))
 }
 
-/// Runs a command on a machine. One that finds something ends with 1, which is an answer too.
-pub async fn run(door: &Door, command: &str, input: &[u8]) -> Result<Vec<u8>, String> {
+/// Runs a command on a machine for so long at most. One that finds something ends with 1, which is an answer
+/// too.
+pub async fn run(
+    door: &Door,
+    command: &str,
+    input: &[u8],
+    longest: Duration,
+) -> Result<Vec<u8>, String> {
     let host = Host::enter(door).await.map_err(|error| error.to_string())?;
-    let output = timeout(ANSWER, host.run(command, input)).await;
+    let output = timeout(longest, host.run(command, input)).await;
     let output = output
-        .map_err(|_| format!("no answer within {} s", ANSWER.as_secs()))?
+        .map_err(|_| format!("no answer within {} s", longest.as_secs()))?
         .map_err(|error| error.to_string())?;
     if output.stdout.is_empty() && !output.ok() {
         return Err(output.complaint());

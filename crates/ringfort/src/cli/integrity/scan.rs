@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use ringfort_integrity::baseline::{Entries, Header, Trusted, read_text as read_baseline};
-use ringfort_integrity::change::VERSION;
-use ringfort_integrity::os::{Pace, Scan, scan};
+use ringfort_integrity::change::{Finding, Unknown, VERSION};
+use ringfort_integrity::os::{Pace, PackageScan, Scan, scan, scan_packages};
 use ringfort_integrity::protected::Protection;
 use ringfort_model::blueprint::Role;
 use serde::Serialize;
@@ -21,6 +21,9 @@ use crate::cli::{Fault, print};
 ///
 /// Without a baseline only that is judged which holds for every machine: modes, owners, and files that should
 /// not be there. Nobody knows then what the files should hold, so it ends with 3 at best.
+///
+/// With --packages all files of packages are compared with dpkg's database as well, and what no package brought
+/// is told where all came with one: programs, libraries, units. The database has no signature and MD5 alone.
 ///
 /// Exit codes: 0 all is as it should be, 1 something is not, 2 usage, or the baseline is not to be believed,
 /// 3 something could not be compared.
@@ -44,6 +47,9 @@ pub struct ScanArgs {
     /// What the machine is, where no baseline says it
     #[arg(long, value_enum, conflicts_with = "baseline", default_value_t = Kind::ControlPlane)]
     role: Kind,
+    /// Compare the files of packages with the package database below the root
+    #[arg(long)]
+    packages: bool,
     /// Read so many megabytes a second at most
     #[arg(long, value_name = "MEGABYTES")]
     rate: Option<u64>,
@@ -64,6 +70,8 @@ struct Told<'a> {
     baseline: Option<&'a Header>,
     #[serde(flatten)]
     scan: &'a Scan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packages: Option<&'a PackageScan>,
 }
 
 /// Looks once.
@@ -72,20 +80,26 @@ struct Told<'a> {
 /// The baseline is refused, or the root cannot be opened.
 pub fn run(args: &ScanArgs) -> Result<ExitCode, Fault> {
     let (header, entries) = expected(args)?;
-    let pace = args.rate.map_or_else(Pace::free, |rate| Pace::bounded(rate << 20));
-    let found = scan(&args.root, &entries, pace)
-        .map_err(|error| Fault::usage(format!("{}: {error}", args.root.display())))?;
+    let pace = || args.rate.map_or_else(Pace::free, |rate| Pace::bounded(rate << 20));
+    let no_root = |error| Fault::usage(format!("{}: {error}", args.root.display()));
+    let found = scan(&args.root, &entries, pace()).map_err(no_root)?;
+    let packages = match args.packages {
+        true => Some(scan_packages(&args.root, &entries, pace()).map_err(no_root)?),
+        false => None,
+    };
+    let packages = packages.as_ref();
     print(&if args.json {
-        let told = Told { version: VERSION, baseline: header.as_ref(), scan: &found };
+        let told = Told { version: VERSION, baseline: header.as_ref(), scan: &found, packages };
         serde_json::to_string_pretty(&told).map_err(Fault::unable)? + "\n"
     } else {
-        people(header.as_ref(), &found)
+        packages.map(of_packages).unwrap_or_default() + &people(header.as_ref(), &found)
     });
-    let is_blind = header.is_none() || !found.unknown.is_empty();
-    Ok(ExitCode::from(match found.findings.is_empty() {
-        false => 1,
-        true if is_blind => 3,
-        true => 0,
+    let is_found = !found.findings.is_empty() || packages.is_some_and(|it| it.findings_count > 0);
+    let is_unseen = !found.unknown.is_empty() || packages.is_some_and(|it| it.unknown_count > 0);
+    Ok(ExitCode::from(match is_found {
+        true => 1,
+        false if header.is_none() || is_unseen => 3,
+        false => 0,
     }))
 }
 
@@ -104,18 +118,50 @@ fn expected(args: &ScanArgs) -> Result<(Option<Header>, Entries), Fault> {
     Ok((Some(baseline.header), baseline.entries))
 }
 
-fn people(header: Option<&Header>, scan: &Scan) -> String {
+fn finding(finding: &Finding, of: &str) -> String {
+    let mut text = format!("{}: {}{of}\n", finding.severity, finding.path);
+    for each in &finding.differences {
+        let (of, expected, found) = (each.of, &each.expected, &each.found);
+        text.push_str(&format!("  {of}: should be {expected}, is {found}\n"));
+    }
+    text
+}
+
+fn unknown(unknown: &Unknown) -> String {
+    format!("unknown: {}\n  {}\n", unknown.path, unknown.why)
+}
+
+fn of_packages(scan: &PackageScan) -> String {
     let mut text = String::new();
-    for finding in &scan.findings {
-        text.push_str(&format!("{}: {}\n", finding.severity, finding.path));
-        for each in &finding.differences {
-            let (of, expected, found) = (each.of, &each.expected, &each.found);
-            text.push_str(&format!("  {of}: should be {expected}, is {found}\n"));
-        }
+    for it in &scan.findings {
+        let of = it.package.as_ref().map(|package| format!(" of {package}"));
+        text.push_str(&finding(&it.finding, &of.unwrap_or_default()));
     }
-    for unknown in &scan.unknown {
-        text.push_str(&format!("unknown: {}\n  {}\n", unknown.path, unknown.why));
-    }
+    text.extend(scan.unknown.iter().map(unknown));
+    let more = |count: u64, named: usize, what: &str| match count - named as u64 {
+        0 => String::new(),
+        more => format!("{what}: {more} more, which are not named\n"),
+    };
+    text.push_str(&more(scan.findings_count, scan.findings.len(), "not as they should be"));
+    text.push_str(&more(scan.unknown_count, scan.unknown.len(), "unknown"));
+    let PackageScan { packages, files, findings_count, unknown_count, .. } = scan;
+    text.push_str(&format!(
+        "{files} files of {packages} packages compared: {findings_count} not as they should be, \
+         {unknown_count} unknown\n"
+    ));
+    let others = [
+        (scan.settings.len() as u64, "settings that were changed since they came"),
+        (scan.generated, "files that packages made here"),
+        (scan.left_out, "files that dpkg was told to leave out"),
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0);
+    text.extend(others.map(|(count, what)| format!("no findings: {count} {what}\n")));
+    text
+}
+
+fn people(header: Option<&Header>, scan: &Scan) -> String {
+    let mut text: String = scan.findings.iter().map(|it| finding(it, "")).collect();
+    text.extend(scan.unknown.iter().map(unknown));
     let counts = [(scan.findings.len(), "not as they should be"), (scan.unknown.len(), "unknown")];
     let counts: Vec<String> =
         counts.iter().map(|(count, what)| format!("{count} {what}")).collect();

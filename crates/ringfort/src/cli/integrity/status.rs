@@ -125,7 +125,9 @@ fn code(told: &Told) -> u8 {
     let is_blind = |machine: &Machine| {
         let status = machine.status.as_ref();
         let less = status.is_some_and(|it| {
-            !it.limits.is_empty() || it.unknown_count > 0 || it.verified.is_none()
+            let packages = it.packages.as_ref();
+            let is_untold = packages.is_some_and(|it| it.unknown_count + it.untold() > 0);
+            !it.limits.is_empty() || it.unknown_count > 0 || it.verified.is_none() || is_untold
         });
         machine.unseen.is_some() || less
     };
@@ -160,6 +162,20 @@ fn people(machine: &Machine) -> String {
         None => "not everything was looked at yet".to_owned(),
     });
     status.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+    if let (Some(at), Some(it)) = (status.compared, &status.packages) {
+        let (at, wrong, unknown) = (when(at), it.findings_count, it.unknown_count);
+        say(format!(
+            "{} files of {} packages compared {at}: {wrong} not as they should be, {unknown} unknown",
+            it.files, it.packages
+        ));
+        it.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+        if it.untold() > 0 {
+            say(format!(
+                "{} of them are not told: ringfort integrity verify --packages",
+                it.untold()
+            ));
+        }
+    }
     status.limits.iter().for_each(|limit| say(format!("not seen: {limit}")));
     for blind in &status.blind {
         say(format!("blind from {} to {}: {}", when(blind.from), when(blind.until), blind.why));
@@ -179,6 +195,8 @@ pub fn when(at: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ringfort_integrity::journal::Compared;
+
     use super::*;
 
     fn status(at: u64) -> Status {
@@ -207,6 +225,14 @@ mod tests {
         let refused = Status { refused: Some("old".to_owned()), ..status(now) };
         check(Some(refused), &["a", "b"], 1);
         check(Some(Status { limits: vec!["deaf".to_owned()], ..status(now) }), &["a", "b"], 3);
+        let compared = |unknown_count, findings_count| {
+            let packages =
+                Compared { unknown_count, findings_count, told_count: 2, ..Compared::default() };
+            Some(Status { packages: Some(packages), ..status(now) })
+        };
+        check(compared(0, 2), &["a", "b"], 0);
+        check(compared(1, 0), &["a", "b"], 3);
+        check(compared(0, 3), &["a", "b"], 3);
         check(Some(Status { verified: None, ..status(now) }), &["a", "b"], 3);
         assert_eq!(code(&Told { version: VERSION, machines: Vec::new() }), 3);
     }

@@ -10,7 +10,7 @@ use ringfort_integrity::baseline::{Trusted, read_text};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::machines::{kept, require, run as run_on};
+use super::machines::{ANSWER, kept, require, run as run_on};
 use super::read;
 use crate::cli::session::{beside, home};
 use crate::cli::specification::{self, SpecFile};
@@ -31,6 +31,9 @@ pub struct VerifyArgs {
     node: String,
     #[command(flatten)]
     spec: SpecFile,
+    /// Compare the files of packages with the machine's package database as well
+    #[arg(long)]
+    packages: bool,
     /// Write an object for programs
     #[arg(long)]
     json: bool,
@@ -56,19 +59,29 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let door = door.ok_or_else(|| Fault::usage("there is no way to the machine"))?;
     let command = format!(
         "umask 077; d=$(mktemp -d) && cat >$d/baseline && printf '%s' {} >$d/key && \
-         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}; \
+         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}{}; \
          rm -r $d",
         quote(key),
-        quote(&args.node)
+        quote(&args.node),
+        if args.packages { " --packages" } else { "" },
     );
     let runtime = Runtime::new().map_err(Fault::blind)?;
-    let said = runtime.block_on(run_on(door, &command, &bytes));
+    // Files of packages are many: a disk that nobody has read yet takes minutes.
+    let longest = if args.packages { 20 * ANSWER } else { ANSWER };
+    let said = runtime.block_on(run_on(door, &command, &bytes, longest));
     let said = said.map_err(|why| Fault::blind(format!("{}: {why}", args.node)))?;
     let scan: Value = serde_json::from_slice(&said)
         .map_err(|error| Fault::blind(format!("{} answers in another way ({error})", args.node)))?;
     print(&if args.json { String::from_utf8_lossy(&said).into_owned() } else { people(&scan) });
     // Whatever is not said was not seen.
-    let count = |name: &str| scan[name].as_array().map(Vec::len);
+    let of_packages = |name: &str| match args.packages {
+        true => scan["packages"][name].as_u64(),
+        false => Some(0),
+    };
+    let count = |name: &str| {
+        let own = scan[name].as_array().map(Vec::len);
+        Some(own? as u64 + of_packages(&format!("{name}Count"))?)
+    };
     let is_of_this = scan["baseline"]["counter"].as_u64() == Some(facts.number);
     Ok(ExitCode::from(match (count("findings"), count("unknown")) {
         (Some(findings), _) if findings > 0 => 1,
@@ -81,18 +94,31 @@ fn people(scan: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut said = String::new();
-    for finding in list(&scan["findings"]) {
-        said.push_str(&format!("{}: {}\n", text(&finding["severity"]), text(&finding["path"])));
+    let packages = &scan["packages"];
+    let both = |name: &str| [list(&packages[name]), list(&scan[name])].concat();
+    for finding in both("findings") {
+        let of = finding["package"].as_str().map(|of| format!(" of {of}")).unwrap_or_default();
+        let (severity, path) = (text(&finding["severity"]), text(&finding["path"]));
+        said.push_str(&format!("{severity}: {path}{of}\n"));
         for each in list(&finding["differences"]) {
             let (of, expected) = (text(&each["of"]), text(&each["expected"]));
             said.push_str(&format!("  {of}: should be {expected}, is {}\n", text(&each["found"])));
         }
     }
-    for unknown in list(&scan["unknown"]) {
+    for unknown in both("unknown") {
         said.push_str(&format!(
             "unknown: {}\n  {}\n",
             text(&unknown["path"]),
             text(&unknown["why"])
+        ));
+    }
+    if packages.is_object() {
+        said.push_str(&format!(
+            "{} files of {} packages compared: {} not as they should be, {} unknown\n",
+            packages["files"],
+            packages["packages"],
+            packages["findingsCount"],
+            packages["unknownCount"],
         ));
     }
     said.push_str(&format!(
