@@ -1,5 +1,7 @@
 //! Reads what one etcd member stores, and tells sealed from open.
 
+mod seal;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -13,6 +15,8 @@ use ringfort_model::secret::Secret;
 
 use crate::machine::run;
 use crate::secretbox::{self, Raw};
+
+pub use self::seal::{SealError, seal_plain};
 
 /// Keys and values that are read at a time.
 const PAGE: usize = 2_000;
@@ -33,6 +37,8 @@ struct Pair {
     key: String,
     #[serde(default)]
     value: String,
+    #[serde(default)]
+    mod_revision: u64,
 }
 
 /// Asks this machine's member.
@@ -90,33 +96,66 @@ pub(crate) async fn scan(
 ) -> Result<Scanned, String> {
     let begin = Instant::now();
     let mut scanned = Scanned::default();
-    // etcd knows no empty key: the smallest is one byte of zero.
-    let mut from = vec![0];
-    loop {
-        // Keys may hold any byte; printf(1) makes them of octal digits.
-        let octal: String = from.iter().map(|byte| format!("\\{byte:03o}")).collect();
-        let rest = match from == [0] {
-            true => format!("'' --from-key --limit={PAGE}"),
-            false => format!("\"$(printf '{octal}')\" --from-key --limit={PAGE}"),
-        };
-        let page = read(host, &rest).await?;
-        let mut last = None;
-        for pair in &page.kvs {
-            let key = decoded(&pair.key)?;
-            // A page begins with the key that the last one ended with.
-            if key != from {
-                count(&mut scanned, keys, open, &key, &decoded(&pair.value)?);
-            }
-            last = Some(key);
-        }
-        match last {
-            Some(key) if page.more && key != from => from = key,
-            Some(_) if page.more => return Err("etcd gave the same page twice".to_owned()),
-            _ => break,
+    let mut pages = Pages::default();
+    while let Some(values) = pages.next(host).await? {
+        for value in values {
+            count(&mut scanned, keys, open, &value.key, &value.stored);
         }
     }
     scanned.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(scanned)
+}
+
+/// A value as it is stored.
+struct Value {
+    key: Vec<u8>,
+    stored: Vec<u8>,
+    /// The revision that wrote it.
+    revision: u64,
+}
+
+/// Goes through everything that is stored, a page at a time.
+#[derive(Default)]
+struct Pages {
+    /// The key that the last page ended with.
+    last: Option<Vec<u8>>,
+    ended: bool,
+}
+
+impl Pages {
+    /// Gives the next page, or nothing after the last.
+    async fn next(&mut self, host: &Host) -> Result<Option<Vec<Value>>, String> {
+        if self.ended {
+            return Ok(None);
+        }
+        // etcd knows no empty key: none stands for the smallest. Keys may hold any byte; printf(1) makes them
+        // of octal digits.
+        let from = match &self.last {
+            None => "''".to_owned(),
+            Some(last) => {
+                let octal: String = last.iter().map(|byte| format!("\\{byte:03o}")).collect();
+                format!("\"$(printf '{octal}')\"")
+            }
+        };
+        let page = read(host, &format!("{from} --from-key --limit={PAGE}")).await?;
+        let mut values = page.kvs.iter().map(Pair::decoded).collect::<Result<Vec<Value>, _>>()?;
+        let last = values.last().map(|value| value.key.clone());
+        // A page begins with the key that the one before it ended with.
+        values.retain(|value| Some(&value.key) != self.last.as_ref());
+        self.ended = !page.more || last.is_none();
+        if !self.ended && last == self.last {
+            return Err("etcd gave the same page twice".to_owned());
+        }
+        self.last = last;
+        Ok(Some(values))
+    }
+}
+
+impl Pair {
+    fn decoded(&self) -> Result<Value, String> {
+        let (key, stored) = (decoded(&self.key)?, decoded(&self.value)?);
+        Ok(Value { key, stored, revision: self.mod_revision })
+    }
 }
 
 fn count(
@@ -178,7 +217,7 @@ mod tests {
     #[test]
     fn open_values_are_strangers_unless_their_keys_are_on_the_list() {
         let scanned = counted(&[
-            ("/registry/secrets/a/b", &seal("k1", &KEY, b"k8s\x00")),
+            ("/registry/secrets/a/b", &seal("k1", &KEY, [3; 24], b"k8s\x00")),
             ("/registry/events/a/b", b"k8s\x00"),
             ("/registry/eventsource", b"k8s\x00"),
             ("compact_rev_key", b"7"),
@@ -201,8 +240,8 @@ mod tests {
                 "/registry/secrets/a/open",
                 b"k8s:enc:secretbox:v1:k1:all of this can be read by anybody",
             ),
-            ("/registry/secrets/a/lost", &seal("k0", &[9; 32], b"k8s\x00")),
-            ("/registry/secrets/a/other", &seal("k1", &[9; 32], b"k8s\x00")),
+            ("/registry/secrets/a/lost", &seal("k0", &[9; 32], [3; 24], b"k8s\x00")),
+            ("/registry/secrets/a/other", &seal("k1", &[9; 32], [3; 24], b"k8s\x00")),
         ]);
         assert_eq!((scanned.shut, scanned.strange), (3, 0));
         assert!(scanned.sealed.is_empty());

@@ -16,3 +16,5 @@ pub mod secretbox;
 pub mod silence;
 mod token;
 mod writer;
+
+pub use etcd::{SealError, seal_plain};

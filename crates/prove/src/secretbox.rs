@@ -1,4 +1,4 @@
-//! Opens values that an API server sealed with secretbox, straight from etcd.
+//! Opens values that an API server sealed with secretbox, straight from etcd, and seals as it does.
 //!
 //! The layout is the API server's: `k8s:enc:secretbox:v1:<key name>:`, a nonce of 24 bytes, a tag of
 //! 16 and the ciphertext (XSalsa20-Poly1305, as NaCl's `crypto_secretbox`). The nonce and the key do
@@ -11,7 +11,8 @@ use salsa20::cipher::{KeyIvInit, StreamCipher};
 
 /// What stands before every sealed value.
 const PREFIX: &[u8] = b"k8s:enc:secretbox:v1:";
-const NONCE_BYTES: usize = 24;
+/// Length of a nonce.
+pub const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 
 /// A value as it lies in etcd.
@@ -92,10 +93,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
-/// Seals a value as an API server would, but for the nonce, which is always the same.
-#[cfg(test)]
-pub(crate) fn seal(name: &str, key: &[u8; 32], plain: &[u8]) -> Vec<u8> {
-    let nonce = [3; NONCE_BYTES];
+/// Seals a value as an API server would. The nonce must never have sealed anything by this key.
+pub fn seal(name: &str, key: &[u8; 32], nonce: [u8; NONCE_BYTES], plain: &[u8]) -> Vec<u8> {
     let mut stream = XSalsa20::new(key.into(), (&nonce).into());
     let mut authenticator_key = [0; 32];
     stream.apply_keystream(&mut authenticator_key);
@@ -107,7 +106,7 @@ pub(crate) fn seal(name: &str, key: &[u8; 32], plain: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NotOpened, Raw, open, read};
+    use super::{NotOpened, Raw, open, read, seal};
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -140,8 +139,13 @@ mod tests {
              048977eb48f59ffd4924ca1c60902e52f0a089bc76897040e082f93776384864
              5e0705",
         );
+        let published: [u8; 24] = nonce.clone().try_into().unwrap();
         let mut body = nonce;
         body.extend(sealed);
+        assert_eq!(
+            read(&seal("k1", &key, published, &message)),
+            Raw::Sealed { key: "k1", body: &body }
+        );
         assert_eq!(open(&key, &body).unwrap(), message);
         for at in 0..body.len() {
             let mut changed = body.clone();

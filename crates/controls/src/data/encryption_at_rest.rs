@@ -3,6 +3,8 @@
 mod proof;
 mod sabotage;
 
+pub use proof::OPEN;
+
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;

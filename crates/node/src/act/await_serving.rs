@@ -23,6 +23,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOG_LINES: usize = 5;
 const LINE_LIMIT: usize = 300;
 
+/// What an API server says of a value that was not sealed by a key of its own, and what ends that.
+const UNREADABLE: &str = "no matching prefix found";
+const WAY_OUT: &str = "; a value lies open in etcd, which no server reads: `ringfort explain data/encryption-at-rest` \
+                       says what ends that";
+
 impl Actor<'_> {
     /// Waits until a component answers and its process carries these inputs.
     pub(super) fn await_serving(
@@ -53,8 +58,9 @@ impl Actor<'_> {
             }
             if Instant::now() >= until {
                 let log = last_lines(self.root, process);
+                let way = if log.contains(UNREADABLE) { WAY_OUT } else { "" };
                 return Err(ActError::Refused(format!(
-                    "{process} did not come within {seconds} s: {why}{log}"
+                    "{process} did not come within {seconds} s: {why}{log}{way}"
                 )));
             }
             std::thread::sleep(PAUSE);

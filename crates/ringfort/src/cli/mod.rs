@@ -31,6 +31,7 @@ mod prove;
 mod render;
 mod reset;
 mod sabotage;
+mod sealing;
 mod session;
 mod sources;
 mod specification;

@@ -20,6 +20,7 @@ use super::gate::{self, Scope};
 use super::hand_over::Record;
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
+use super::sealing::Sealing;
 use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name, outlast};
 use super::{Fault, kubeconfig};
 
@@ -53,6 +54,12 @@ pub struct UpArgs {
     /// not at all. The keyring still has to be the cluster's.
     #[arg(long)]
     take_over: bool,
+    /// Seal values that lie in plain in etcd, so that API servers start which read sealed ones alone
+    ///
+    /// From then on they count as written by a server: look first whether they are what they should be
+    /// (`ringfort explain data/encryption-at-rest` says how). Each is told with its key.
+    #[arg(long)]
+    seal_plain: bool,
 }
 
 /// Runs the command.
@@ -74,14 +81,17 @@ pub struct Wish<'a> {
     pub give_up: Option<&'a str>,
     /// Go on although another state is lost.
     pub take_over: bool,
+    /// Seal what lies in plain in etcd.
+    pub seal_plain: bool,
     /// What is broken on purpose.
     pub broken: Option<Broken>,
 }
 
 impl UpArgs {
     fn wish(&self) -> Wish<'_> {
-        let Self { rehearse, take_over, .. } = *self;
-        Wish { rehearse, take_over, give_up: self.give_up.as_deref(), broken: None }
+        let Self { rehearse, take_over, seal_plain, .. } = *self;
+        let give_up = self.give_up.as_deref();
+        Wish { rehearse, take_over, seal_plain, give_up, broken: None }
     }
 }
 
@@ -119,12 +129,16 @@ pub async fn up(
     }
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
+    let unproved = Unproved::within(held.directory().path());
+    if wish.seal_plain {
+        let sealing = Sealing { site: &site, keyring: &keyring, unproved: &unproved };
+        sealing.begin(session).await?;
+    }
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known };
     let (mut work, voice) = session.work(&site, keyring, memory);
     work.servers = ways.servers.clone();
     work.epoch = epoch;
-    let unproved = Unproved::within(held.directory().path());
     let tell = &mut |event: Event| {
         if matches!(event, Event::Step { failed: None, .. }) {
             unproved.mark();
@@ -140,6 +154,10 @@ pub async fn up(
     work.broken = None;
     let mut record = Record::of(&held, work.memory.trust.clone());
     let scope = Scope::of(work, &site, &ways)?;
+    if wish.seal_plain {
+        let sealing = Sealing { site: &site, keyring: &scope.keyring, unproved: &unproved };
+        sealing.end(session).await?;
+    }
     let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
     record.doubt()?;
     let shown = match wish.broken {

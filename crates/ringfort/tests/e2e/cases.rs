@@ -54,6 +54,7 @@ pub const ALL: &[Case] = &[
     usual("a_lost_keyring_is_refused", lost_keyring),
     usual("a_different_keyring_is_refused", trouble::different_keyring),
     usual("no_secret_is_in_the_loudest_log", trouble::quiet_log),
+    longer("a_value_in_plain_is_sealed_where_it_lies", rotation::sealed_in_place),
     longer("a_new_encryption_key_takes_the_place_of_the_old_one", rotation::rotated),
     usual("of_two_operators_one_is_refused", trouble::two_operators),
     usual("a_run_interrupted_at_any_time_goes_on", trouble::interrupted),

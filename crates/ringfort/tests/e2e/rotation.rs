@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::cases::{nothing_planned, well};
 use crate::cluster::Cluster;
 
@@ -28,6 +30,30 @@ pub fn rotated(cluster: &Cluster) {
     let kept = cluster.kubectl(&["get", "secret", "old", "-o", "jsonpath={.data.a}"]);
     assert_eq!(kept.stdout.trim(), "Yg==", "{}", kept.stderr);
     nothing_planned(cluster);
+}
+
+/// A Secret lies in plain, as a server wrote it that somebody had told to: no other server can read it.
+pub fn sealed_in_place(cluster: &Cluster) {
+    let made = cluster.kubectl(&["create", "secret", "generic", "plain", "--from-literal=a=b"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let stored = cluster.kubectl(&["get", "secret", "plain", "-o", "json"]);
+    let stored: Value = serde_json::from_str(&stored.stdout).unwrap();
+    let key = "/registry/secrets/default/plain";
+    cluster.etcd(&format!("put {key} '{stored}'"));
+    let unread = cluster.kubectl(&["get", "secrets", "-n", "default", "--request-timeout=30s"]);
+    let unreadable = "no matching prefix found";
+    assert!(unread.stderr.contains(unreadable), "{}{}", unread.stdout, unread.stderr);
+    let up = cluster.ringfort("up", &["--seal-plain"]);
+    well(&up);
+    assert_eq!(up.steps(), [format!("cp1 etcd:{key}")]);
+    seals(cluster);
+    let kept = cluster.kubectl(&["get", "secret", "plain", "-o", "jsonpath={.data.a}"]);
+    assert_eq!(kept.stdout.trim(), "Yg==", "{}", kept.stderr);
+    let again = cluster.ringfort("up", &["--seal-plain"]);
+    well(&again);
+    assert_eq!(again.steps(), Vec::<String>::new());
+    let gone = cluster.kubectl(&["delete", "secret", "plain"]);
+    assert_eq!(gone.code, Some(0), "{}", gone.stderr);
 }
 
 /// Gives the names of the keys that seal Secrets; every one has to be sealed.

@@ -13,7 +13,7 @@ use ringfort_model::name::NodeName;
 use crate::proof::{Gaps, Scene, course, fail, gap, pass, words};
 
 /// What no API server ever seals, by construction: what keys begin with, and one key.
-const OPEN: [&str; 5] = [
+pub const OPEN: [&str; 5] = [
     "/registry/events/",
     "/registry/masterleases/",
     "/registry/peerserverleases/",
@@ -188,8 +188,8 @@ fn strangers(node: &NodeName, scanned: &Scanned) -> Next {
     let first = scanned.strangers.first().map_or("", String::as_str);
     fail(
         format!("{node}: {} values lie open in etcd, such as {first}", scanned.strange),
-        "a server wrote them without sealing: they have to be written again while it still reads them \
-         (`ringfort explain data/encryption-at-rest` says how), then ringfort up",
+        "a server wrote them without sealing, or somebody past all servers: look whether they are what they should \
+         be (`ringfort explain data/encryption-at-rest` says how), then ringfort up --seal-plain",
     )
 }
 

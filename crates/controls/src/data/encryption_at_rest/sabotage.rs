@@ -51,6 +51,7 @@ pub(super) const ALL: &[Sabotage] = &[
             undoes: "mv /root/encryption.yaml /etc/kubernetes/encryption/config.yaml && \
                      pkill -x kube-apiserver && sleep 25",
         }],
-        also: &[],
+        // Servers that do not read it cannot delete a Secret either, so that its token lives on.
+        also: &["access/service-account-tokens"],
     },
 ];
