@@ -3,6 +3,7 @@
 use ringfort_model::severity::Severity;
 
 use crate::event::{Level, Stage};
+use crate::feeds::Feed;
 use crate::scene::Scene;
 
 /// Something suspicious or unauthorised that is looked for.
@@ -23,6 +24,15 @@ pub struct Detection {
     /// Why, evidence, false positives, response and examples, in Markdown.
     pub doc: &'static str,
     pub(crate) judge: Judge,
+}
+
+/// A detection that has to be told something beside events, and is not asked before.
+#[derive(Debug)]
+pub struct Fed {
+    /// What it has to be told.
+    pub feed: Feed,
+    /// The detection.
+    pub detection: Detection,
 }
 
 /// The version of MITRE ATT&CK whose numbers are given.

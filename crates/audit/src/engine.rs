@@ -15,6 +15,7 @@ use crate::caller;
 use crate::detection::{Detection, Judge};
 use crate::event::{Event, Stage};
 use crate::fault::Why;
+use crate::feeds::Feeds;
 use crate::finding::Finding;
 use crate::policy;
 use crate::scene::{Basis, Scene, number};
@@ -23,6 +24,7 @@ use crate::scene::{Basis, Scene, number};
 #[derive(Debug)]
 pub struct Engine {
     detections: Vec<&'static Detection>,
+    feeds: Feeds,
     index: Index,
     states: Vec<State>,
     objects: Objects,
@@ -35,9 +37,15 @@ pub struct Engine {
 impl Engine {
     /// Begins, with the detections that are asked.
     pub fn new(detections: &[&'static Detection]) -> Self {
+        Self::fed(detections, Feeds::default())
+    }
+
+    /// Begins, with the detections that are asked and what they are told beside events.
+    pub fn fed(detections: &[&'static Detection], feeds: Feeds) -> Self {
         let states = detections.iter().map(|detection| State::new(&detection.judge)).collect();
         Self {
             detections: detections.to_vec(),
+            feeds,
             index: Index::new(detections),
             states,
             objects: Objects::default(),
@@ -63,7 +71,7 @@ impl Engine {
             true => self.objects.resulting(event),
             false => objects::Resulting::default(),
         };
-        let scene = Scene::new(event, resulting.texts());
+        let scene = Scene::new(event, &self.feeds, resulting.texts());
         let (failed, dry) = (event.failed(), is_dry(event));
         let is_bare = event.request_object.is_none() && event.response_object.is_none();
         let is_starved = asked.body && !failed && !dry && is_bare && !policy::is_capped(event);

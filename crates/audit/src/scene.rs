@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::event::Event;
 use crate::fault::Why;
+use crate::feeds::Feeds;
 use crate::node::Node;
 use crate::pod::{self, Pod};
 
@@ -24,6 +25,7 @@ pub(crate) enum Basis {
 /// An event, and what became of its object.
 pub(crate) struct Scene<'e> {
     pub(crate) event: &'e Event<'e>,
+    pub(crate) feeds: &'e Feeds,
     texts: [Option<(&'e str, Basis)>; 2],
     object: OnceCell<Option<(Node<'e>, &'e str, Basis)>>,
     sent: OnceCell<Option<Node<'e>>>,
@@ -35,10 +37,14 @@ pub(crate) struct Scene<'e> {
 
 impl<'e> Scene<'e> {
     /// Begins with the texts that the resulting object may be read from, the best first.
-    pub(crate) fn new(event: &'e Event<'e>, texts: [Option<(&'e str, Basis)>; 2]) -> Self {
+    pub(crate) fn new(
+        event: &'e Event<'e>,
+        feeds: &'e Feeds,
+        texts: [Option<(&'e str, Basis)>; 2],
+    ) -> Self {
         let (object, sent) = (OnceCell::new(), OnceCell::new());
         let (asked, fault) = (Cell::new(false), RefCell::new(None));
-        Self { event, texts, object, sent, user: OnceCell::new(), asked, fault }
+        Self { event, feeds, texts, object, sent, user: OnceCell::new(), asked, fault }
     }
 
     /// Gives the object as it is after the request, as far as it was written down.

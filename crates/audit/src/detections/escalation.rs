@@ -9,6 +9,7 @@ pub(super) mod default_account_bound;
 pub(super) mod escalating_role;
 pub(super) mod everyone_bound;
 pub(super) mod exec_role;
+pub(super) mod first_rights;
 pub(super) mod host_ipc;
 pub(super) mod host_network;
 pub(super) mod host_path;

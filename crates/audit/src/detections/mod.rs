@@ -10,9 +10,9 @@ mod persistence;
 mod prelude;
 mod secrets;
 
-use crate::detection::Detection;
+use crate::detection::{Detection, Fed};
 
-/// All detections.
+/// The detections that need nothing but events: those that the policy of a cluster is compiled from.
 pub static DETECTIONS: &[&Detection] = &[
     &entry::anonymous_access::DETECTION,
     &entry::anonymous_write::DETECTION,
@@ -46,6 +46,9 @@ pub static DETECTIONS: &[&Detection] = &[
     &execution::service_proxy::DETECTION,
     &execution::pod_opens_reverse_shell::DETECTION,
     &execution::miner::DETECTION,
+    &execution::attack_pod::DETECTION,
+    &execution::lookalike::DETECTION,
+    &execution::first_image::DETECTION,
     &execution::pinned_to_node::DETECTION,
     &execution::tolerates_everything::DETECTION,
     &execution::bound_by_hand::DETECTION,
@@ -96,6 +99,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &escalation::controller_role_bound::DETECTION,
     &escalation::rights_by_account::DETECTION,
     &escalation::rights_then_workload::DETECTION,
+    &escalation::first_rights::DETECTION,
     &evasion::pod_security_lowered::DETECTION,
     &evasion::network_policy_deleted::DETECTION,
     &evasion::limits_deleted::DETECTION,
@@ -125,7 +129,23 @@ pub static DETECTIONS: &[&Detection] = &[
     &impact::deleted_by_force::DETECTION,
 ];
 
+/// The detections that have to be told something beside events.
+pub static FED: &[&Fed] = &[
+    &entry::tor_exit::DETECTION,
+    &entry::listed_address::DETECTION,
+    &entry::token_outside::DETECTION,
+    &execution::unlisted_image::DETECTION,
+    &persistence::unlisted_namespace::DETECTION,
+    &persistence::unmeant_change::DETECTION,
+    &secrets::decoy_touched::DETECTION,
+];
+
+/// Gives all detections.
+pub fn all() -> impl Iterator<Item = &'static Detection> {
+    DETECTIONS.iter().copied().chain(FED.iter().map(|fed| &fed.detection))
+}
+
 /// Finds a detection by its id.
 pub fn find(id: &str) -> Option<&'static Detection> {
-    DETECTIONS.iter().copied().find(|detection| detection.id == id)
+    all().find(|detection| detection.id == id)
 }

@@ -17,5 +17,7 @@ pub(super) mod privileged_certificate_requested;
 pub(super) mod request_deleted;
 pub(super) mod token_requested;
 pub(super) mod trust_changed;
+pub(super) mod unlisted_namespace;
+pub(super) mod unmeant_change;
 pub(super) mod webhook_changed;
 pub(super) mod webhook_weakened;

@@ -4,10 +4,11 @@ pub(super) use ringfort_model::severity::Severity;
 
 pub(super) use crate::caller::{self, account, is_keeper, is_node, is_system};
 pub(super) use crate::detection::{
-    ANSWERED, Burst, Detection, First, Judge, Need, Of, Reuse, Then, Who,
+    ANSWERED, Burst, Detection, Fed, First, Judge, Need, Of, Reuse, Then, Who,
 };
 pub(super) use crate::engine::matches;
 pub(super) use crate::event::{ANONYMOUS, Level, Stage, Text};
+pub(super) use crate::feeds::{Feed, Made, Unmeant};
 pub(super) use crate::node::Node;
 pub(super) use crate::scene::{Scene, number};
 

@@ -1,5 +1,6 @@
 //! Who reads and changes Secrets.
 
+pub(super) mod decoy_touched;
 pub(super) mod many_secrets;
 pub(super) mod new_reader;
 pub(super) mod secret_changed;

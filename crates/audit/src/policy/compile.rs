@@ -239,8 +239,8 @@ pub fn blind_spots(policy: &Policy, detections: &[&'static Detection]) -> Vec<Bl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detection::Who;
-    use crate::detections::DETECTIONS;
+    use crate::detection::{Fed, Who};
+    use crate::detections::{self, DETECTIONS, FED};
 
     /// Whether anybody's needs are only about others than components, so that components can be told apart.
     fn is_about_others(detections: &[&'static Detection]) -> bool {
@@ -271,6 +271,24 @@ mod tests {
         assert!(looked > 1_000_000);
     }
 
+    /// What has to be told something else is not asked on machines, but events that are kept are enough for it.
+    #[test]
+    fn what_fed_detections_need_is_written_down_for_others() {
+        let policy = compile(DETECTIONS);
+        let all: Vec<&Detection> = detections::all().collect();
+        let mut looked = 0_u64;
+        classes::each(&all, &mut |request| {
+            let written = policy.level(request);
+            for Fed { detection, .. } in FED {
+                looked += 1;
+                let needed = needed(detection, request);
+                let is_told = needed > most(request) || request.user == "made-up";
+                assert!(needed <= written || is_told, "{} {request:?}", detection.id);
+            }
+        });
+        assert!(looked > 10_000);
+    }
+
     /// Of some request each rule decides, and decides otherwise than those behind it would.
     #[test]
     fn no_rule_can_be_left_out() {
@@ -293,7 +311,7 @@ mod tests {
     #[test]
     fn a_detection_more_wakes_what_was_quiet() {
         let of = |ids: &[&str]| -> Vec<&'static Detection> {
-            ids.iter().map(|id| crate::detections::find(id).unwrap()).collect()
+            ids.iter().map(|id| detections::find(id).unwrap()).collect()
         };
         let request = |verb, user| Request {
             user,

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use ringfort_audit::detection::Detection;
-use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::detections::{self, DETECTIONS, FED};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
+use ringfort_audit::feeds::{Feed, Feeds};
 use serde_json::{Value, json};
 
 /// Kinds that live beside all namespaces.
@@ -31,7 +32,8 @@ const BESIDE: [&str; 11] = [
 fn every_example_is_what_its_page_says() {
     let mut wrong = Vec::new();
     let mut counted = [0; 3];
-    for detection in DETECTIONS {
+    let all: Vec<&'static Detection> = detections::all().collect();
+    for detection in &all {
         let examples = examples(detection);
         for (place, kind) in ["found", "quiet", "evasion"].into_iter().enumerate() {
             let of_kind = examples.iter().filter(|(of, _)| *of == kind).count();
@@ -39,14 +41,14 @@ fn every_example_is_what_its_page_says() {
             counted[place] += of_kind;
         }
         for (kind, text) in examples {
-            let found = judge(DETECTIONS, &events(text));
+            let found = judge(&all, &events(text));
             if found.contains(detection.id) != (kind != "quiet") {
                 wrong.push(format!("{} {kind}: {found:?}\n{text}", detection.id));
             }
         }
     }
     let [found, quiet, evasion] = counted;
-    println!("{} detections: {found} found, {quiet} quiet, {evasion} evasions", DETECTIONS.len());
+    println!("{} detections: {found} found, {quiet} quiet, {evasion} evasions", all.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -54,11 +56,12 @@ fn every_example_is_what_its_page_says() {
 /// bodies taken away was not about them.
 #[test]
 fn who_needs_no_body_is_found_without_and_who_needs_one_is_not() {
-    for detection in DETECTIONS {
+    let all: Vec<&'static Detection> = detections::all().collect();
+    for detection in &all {
         for (_, text) in examples(detection).into_iter().filter(|(kind, _)| *kind == "found") {
             let bare: Vec<String> =
                 events(text).iter().map(|event| without_bodies(event)).collect();
-            let found = judge(DETECTIONS, &bare).contains(detection.id);
+            let found = judge(&all, &bare).contains(detection.id);
             assert_eq!(found, !detection.reads_bodies(), "{}", detection.id);
         }
     }
@@ -66,9 +69,9 @@ fn who_needs_no_body_is_found_without_and_who_needs_one_is_not() {
 
 #[test]
 fn every_page_has_its_sections_and_every_id_is_its_own() {
-    let ids: BTreeSet<&str> = DETECTIONS.iter().map(|detection| detection.id).collect();
-    assert_eq!(ids.len(), DETECTIONS.len());
-    for detection in DETECTIONS {
+    let ids: BTreeSet<&str> = detections::all().map(|detection| detection.id).collect();
+    assert_eq!(ids.len(), DETECTIONS.len() + FED.len());
+    for detection in detections::all() {
         assert!(detection.id.starts_with("detect/"), "{}", detection.id);
         assert!(!detection.needs.is_empty() && !detection.attack.is_empty(), "{}", detection.id);
         for section in ["Why", "Evidence", "False positives", "Response", "Examples"] {
@@ -82,8 +85,49 @@ fn examples(detection: &Detection) -> Vec<(&'static str, &'static str)> {
     blocks.filter_map(|block| block.split("\n```").next()?.split_once('\n')).collect()
 }
 
+/// Whoever has to be told something and was not finds nothing, and the page names the file.
+#[test]
+fn who_was_told_nothing_says_nothing_and_names_the_file() {
+    for fed in FED {
+        let detection = &fed.detection;
+        let file = format!("`{}`", fed.feed.file());
+        assert!(detection.section("Evidence").contains(&file), "{}", detection.id);
+        for (_, text) in examples(detection) {
+            let mut findings = Vec::new();
+            let mut engine = Engine::new(&[detection]);
+            for line in events(text) {
+                each(line.as_bytes(), &mut |found| {
+                    if let Found::Event(event) = found {
+                        drop(engine.judge(event, &mut findings));
+                    }
+                });
+            }
+            assert!(findings.is_empty(), "{}", detection.id);
+        }
+    }
+}
+
+/// What the examples are told.
+fn feeds() -> Feeds {
+    let mut feeds = Feeds::default();
+    for (feed, text) in [
+        (Feed::TorExits, "198.51.100.7\n"),
+        (Feed::ListedAddresses, "192.0.2.0/24\n"),
+        (Feed::ClusterNetworks, "10.0.0.0/8\n"),
+        (Feed::Registries, "registry.example.org/shop\n"),
+        (Feed::Namespaces, "web\nteam-*\n"),
+        (Feed::Decoys, "secrets web/root-password\n"),
+    ] {
+        feeds.read(feed, text).unwrap();
+    }
+    let alice = json!({"who": ["alice"], "what": ["*.apps"], "namespaces": ["web"], "hours": "08:00-18:00"});
+    feeds.read_changes(&json!({ "changes": [alice] })).unwrap();
+    assert!(Feed::ALL.iter().all(|feed| feeds.has(*feed)));
+    feeds
+}
+
 fn judge(detections: &[&'static Detection], lines: &[String]) -> BTreeSet<&'static str> {
-    let (mut engine, mut findings) = (Engine::new(detections), Vec::new());
+    let (mut engine, mut findings) = (Engine::fed(detections, feeds()), Vec::new());
     for line in lines {
         each(line.as_bytes(), &mut |found| match found {
             Found::Event(event) => drop(engine.judge(event, &mut findings)),

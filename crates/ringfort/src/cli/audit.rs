@@ -2,13 +2,16 @@
 //! Files only; nothing here speaks to a cluster.
 
 mod collect;
+mod feeds;
 mod follow;
 mod logs;
 mod minimal_rbac;
 mod policy;
 mod search;
+mod tell;
 mod test;
 mod verify;
+mod waivers;
 mod who;
 
 use std::process::ExitCode;

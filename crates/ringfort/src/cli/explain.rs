@@ -9,7 +9,7 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
 use ringfort_audit::detection::{ATTACK, Detection, Need, Of, Who};
-use ringfort_audit::detections::{self, DETECTIONS};
+use ringfort_audit::detections;
 use ringfort_check::benchmark;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
@@ -84,7 +84,7 @@ impl Known {
 
 fn unknown(id: &str) -> String {
     let guidelines = GUIDELINES.iter().map(|guideline| guideline.id);
-    let found = DETECTIONS.iter().map(|detection| detection.id);
+    let found = detections::all().map(|detection| detection.id);
     let made = CATALOGUE.iter().map(|control| control.id);
     let ids: Vec<&str> = made.chain(guidelines).chain(found).collect();
     let way_out = match nearest(id, &ids) {
@@ -105,7 +105,7 @@ fn table() -> Table {
     for guideline in GUIDELINES {
         table.add_row([guideline.id, guideline.title, "of manifests"]);
     }
-    for detection in DETECTIONS {
+    for detection in detections::all() {
         table.add_row([detection.id, detection.title, "in logs"]);
     }
     table
@@ -232,7 +232,7 @@ impl Catalogue {
     fn of_all() -> Self {
         let made = CATALOGUE.iter().map(|control| Listed::of(control));
         let asked = GUIDELINES.iter().map(|guideline| Listed::of_guideline(guideline));
-        let found = DETECTIONS.iter().map(|detection| Listed::of_detection(detection));
+        let found = detections::all().map(Listed::of_detection);
         Self { version: VERSION, controls: made.chain(asked).chain(found).collect() }
     }
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use ringfort_audit::detections::DETECTIONS;
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_model::severity::Severity;
 use ringfort_store::os::{Follower, Place};
 
-use super::line;
+use super::tell::Teller;
+use super::{feeds, line, waivers};
+use crate::cli::Fault;
 use crate::cli::files::Unread;
-use crate::cli::{Fault, print};
 
 /// Tell what is suspicious as it is kept
 ///
@@ -24,10 +24,11 @@ use crate::cli::{Fault, print};
 /// it is ended. With --cursor it goes on where it was ended before, over segments that were sealed meanwhile, and
 /// counts what was removed before it was judged; what was told last may then be told twice, and nothing is left out.
 ///
-/// What cannot be judged is counted on standard error.
+/// A finding that comes again within ten minutes is counted, and told once more with the number. What cannot be
+/// judged is counted on standard error.
 ///
-/// Exit codes: 2 usage, 3 the store cannot be read; with --once, 0 nothing was found, 1 something was, and 3 nothing
-/// was found, but not everything could be judged.
+/// Exit codes: 2 usage, 3 the store cannot be read, 4 a finding or a number cannot be written; with --once, 0 nothing
+/// was found that nobody answers for, 1 something was, and 3 nothing was, but not everything could be judged.
 #[derive(Args)]
 pub struct FollowArgs {
     /// Where it is kept
@@ -45,18 +46,31 @@ pub struct FollowArgs {
     /// Write findings as JSON objects, one a line
     #[arg(long)]
     json: bool,
+    /// What some detections have to be told: a directory of files such as tor-exits.txt and changes.yaml
+    #[arg(long, value_name = "DIR")]
+    feeds: Option<PathBuf>,
+    /// Who answers for which findings, why and until when; these are not told
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
+    /// Write findings to the machine's log as well, as messages of log audit
+    #[arg(long)]
+    syslog: bool,
+    /// Write numbers for Prometheus to this file, which node exporter's textfile collector reads
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
 }
 
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
-    let asked: Vec<_> =
-        DETECTIONS.iter().filter(|it| it.severity >= args.severity).copied().collect();
-    let mut engine = Engine::new(&asked);
+    let asked = feeds::asked(args.feeds.as_deref(), args.severity, &[])?;
+    let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let from = args.cursor.as_deref().map(read).transpose()?.flatten();
     let mut follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
-    let (mut findings, mut count) = (Vec::new(), 0_u64);
+    let waived = waivers::read(args.waivers.as_deref(), &asked.detections)?;
+    let mut teller = Teller::new(args.json, args.syslog, args.metrics.as_deref(), waived)?;
+    let mut findings = Vec::new();
     let (mut unjudged, mut told) = (0_u64, 0_u64);
     loop {
         let came = follower
@@ -76,9 +90,10 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
             told = blind;
         }
         for finding in findings.drain(..) {
-            count += 1;
-            print(&if args.json { line(&finding)? } else { format!("{finding}\n") });
+            teller.tell(&finding)?;
         }
+        teller.settle(args.once)?;
+        teller.count(blind, args.once)?;
         // Behind what was told of it.
         if let Some(cursor) = &args.cursor
             && (came > 0 || args.once)
@@ -86,7 +101,7 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
             write(cursor, follower.place())?;
         }
         if args.once {
-            return Ok(ExitCode::from(match (count, blind) {
+            return Ok(ExitCode::from(match (teller.count, blind) {
                 (0, 0) => 0,
                 (0, _) => 3,
                 _ => 1,

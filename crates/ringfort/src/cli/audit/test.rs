@@ -7,14 +7,16 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use ringfort_audit::detection::Detection;
-use ringfort_audit::detections::{DETECTIONS, find};
+use ringfort_audit::detections::{self, find};
 use ringfort_audit::engine::{self, Engine};
 use ringfort_audit::finding::Finding;
 use ringfort_model::severity::Severity;
 use ringfort_spec::nearest;
 
+use super::feeds::{self, Untold};
 use super::json;
-use super::logs::{self, Told, Unjudged};
+use super::logs::{self, Unjudged};
+use super::waivers::{self, Used};
 use crate::cli::{Fault, print};
 
 /// Judge recorded audit logs: name what is suspicious in them
@@ -24,7 +26,7 @@ use crate::cli::{Fault, print};
 /// without the bodies that detections ask for. `ringfort explain detect/DETECTION` says of each finding why it
 /// is one and what to do.
 ///
-/// Exit codes: 0 nothing was found, 1 something was, 2 usage, or a log cannot be read, 3 something could not
+/// Exit codes: 0 nothing was found that nobody answers for, 1 something was, 2 usage, or a log cannot be read, 3 something could not
 /// be judged.
 #[derive(Args)]
 pub struct TestArgs {
@@ -37,6 +39,18 @@ pub struct TestArgs {
     /// Look for this alone; may be given more than once
     #[arg(long = "detection", value_name = "ID", value_parser = detection)]
     detections: Vec<&'static Detection>,
+    /// What some detections have to be told: a directory of files
+    ///
+    /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `registries.txt`, `namespaces.txt`,
+    /// `decoys.txt` (an entry a line) and `changes.yaml`. A detection whose file is not there is not asked.
+    #[arg(long, value_name = "DIR")]
+    feeds: Option<PathBuf>,
+    /// Who answers for which findings, why and until when
+    ///
+    /// A list `waivers` of `detection`, `user` or `object` or both (a `*` at the end stands for any rest),
+    /// `impersonated`, `source` (a range of addresses), `reason`, `owner` and `expires`.
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -52,7 +66,7 @@ enum Format {
 
 fn detection(id: &str) -> Result<&'static Detection, String> {
     find(id).ok_or_else(|| {
-        let ids: Vec<&str> = DETECTIONS.iter().map(|detection| detection.id).collect();
+        let ids: Vec<&str> = detections::all().map(|detection| detection.id).collect();
         let near = nearest(id, &ids).map(|near| format!(": did you mean {near}?"));
         format!("there is no such detection{}", near.unwrap_or_default())
     })
@@ -60,16 +74,14 @@ fn detection(id: &str) -> Result<&'static Detection, String> {
 
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
-    let is_asked = |detection: &&&'static Detection| {
-        let is_named = || args.detections.iter().any(|it| it.id == detection.id);
-        detection.severity >= args.severity && (args.detections.is_empty() || is_named())
-    };
-    let asked: Vec<_> = DETECTIONS.iter().filter(is_asked).copied().collect();
-    let mut engine = Engine::new(&asked);
+    let asked = feeds::asked(args.feeds.as_deref(), args.severity, &args.detections)?;
+    let mut waivers = waivers::read(args.waivers.as_deref(), &asked.detections)?;
+    let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let (mut found, mut findings) = (Vec::new(), Vec::new());
     let read = logs::read(&args.files, &mut |log, place, event, _| {
         let why = engine.judge(event, &mut findings);
-        found.extend(findings.drain(..).map(|finding| (log, place, finding)));
+        let open = findings.drain(..).filter(|finding| waivers.cover(finding).is_none());
+        found.extend(open.map(|finding| (log, place, finding)));
         why
     })?;
     read.tell();
@@ -82,7 +94,20 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
             finding: one.finding,
         })
         .collect();
-    let report = Report::new(&read, told, asked.len(), &engine);
+    let report = Report {
+        version: VERSION,
+        is_fed: args.feeds.is_some(),
+        detections: asked.detections.len(),
+        not_applicable: asked.untold,
+        events: read.events,
+        other_entries: read.others,
+        findings: told,
+        waivers: waivers::used(&waivers),
+        unjudged: read.unjudged,
+        first_unjudged: &read.first,
+        starved: engine.starved(),
+        forgotten: engine.forgotten(),
+    };
     print(&match args.format {
         Format::Json => json(&report)?,
         Format::Text => report.text(),
@@ -100,11 +125,18 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
 #[serde(rename_all = "camelCase")]
 struct Report<'r> {
     version: u32,
+    /// Whether anything was told beside events.
+    #[serde(skip)]
+    is_fed: bool,
     detections: usize,
+    /// Those that were told nothing, and so not asked.
+    not_applicable: Vec<Untold>,
     events: u64,
     /// Entries of other services than Kubernetes' API.
     other_entries: u64,
     findings: Vec<Listed>,
+    /// The waivers that hold, with how often each covered something.
+    waivers: Vec<Used<'r>>,
     unjudged: u64,
     /// The first of what could not be judged.
     first_unjudged: &'r [Unjudged],
@@ -126,26 +158,18 @@ struct Listed {
 
 const VERSION: u32 = 1;
 
-impl<'r> Report<'r> {
-    fn new(read: &'r Told, findings: Vec<Listed>, detections: usize, engine: &Engine) -> Self {
-        Self {
-            version: VERSION,
-            detections,
-            events: read.events,
-            other_entries: read.others,
-            findings,
-            unjudged: read.unjudged,
-            first_unjudged: &read.first,
-            starved: engine.starved(),
-            forgotten: engine.forgotten(),
-        }
-    }
-
+impl Report<'_> {
     fn text(&self) -> String {
         let mut text = String::new();
         for Listed { file, line, times, finding } in &self.findings {
             let repeats = if *times > 1 { format!(", {times} times") } else { String::new() };
             text.push_str(&format!("{finding} [{file}:{line}{repeats}]\n"));
+        }
+        for Untold { detection, file } in self.not_applicable.iter().filter(|_| self.is_fed) {
+            text.push_str(&format!("not applicable: {detection}, which is told by {file}\n"));
+        }
+        for used in &self.waivers {
+            text.push_str(&format!("{used}\n"));
         }
         let count = |severity: Severity| {
             let of = self.findings.iter().filter(|it| it.finding.severity == severity).count();

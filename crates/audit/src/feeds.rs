@@ -1,0 +1,327 @@
+//! What some detections have to be told: addresses, names and who may change what. Each is a file of its own; a
+//! detection whose file is not there is not asked, and says which one it is.
+
+mod changes;
+mod ranges;
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use self::changes::Changes;
+pub use self::changes::Unclear;
+pub(crate) use self::changes::{Made, Unmeant};
+use self::ranges::Ranges;
+
+/// A file that some detection has to be told.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Feed {
+    /// Addresses from which Tor goes out.
+    TorExits,
+    /// Addresses that somebody warns of.
+    ListedAddresses,
+    /// Networks in which the cluster's machines and pods are.
+    ClusterNetworks,
+    /// Where images may come from.
+    Registries,
+    /// The namespaces that there should be.
+    Namespaces,
+    /// Objects that nobody has a reason to touch.
+    Decoys,
+    /// Who may change what, and when.
+    Changes,
+}
+
+impl Feed {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::TorExits,
+        Self::ListedAddresses,
+        Self::ClusterNetworks,
+        Self::Registries,
+        Self::Namespaces,
+        Self::Decoys,
+        Self::Changes,
+    ];
+
+    /// The name of its file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::TorExits => "tor-exits.txt",
+            Self::ListedAddresses => "listed-addresses.txt",
+            Self::ClusterNetworks => "cluster-networks.txt",
+            Self::Registries => "registries.txt",
+            Self::Namespaces => "namespaces.txt",
+            Self::Decoys => "decoys.txt",
+            Self::Changes => "changes.yaml",
+        }
+    }
+
+    /// What stands on a line of it.
+    pub fn line(self) -> &'static str {
+        match self {
+            Self::TorExits | Self::ListedAddresses | Self::ClusterNetworks => {
+                "an address, or a range such as 10.0.0.0/8"
+            }
+            Self::Registries => {
+                "a registry or the beginning of a name, such as registry.example.org/shop"
+            }
+            Self::Namespaces => "a namespace; a * at the end stands for any rest",
+            Self::Decoys => {
+                "a resource and a name, such as `secrets shop/backup-key` or `clusterroles root`"
+            }
+            Self::Changes => "(a list of changes)",
+        }
+    }
+}
+
+/// Says what is wrong with a line.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum WrongLine {
+    /// The line is none.
+    #[error("line {line}: {text:?} is not {wanted}")]
+    Shape {
+        /// Its number.
+        line: usize,
+        /// What stands there.
+        text: String,
+        /// What should.
+        wanted: &'static str,
+    },
+    /// There is no line.
+    #[error("it names nothing: on each line stands {wanted}")]
+    Nothing {
+        /// What should stand there.
+        wanted: &'static str,
+    },
+}
+
+/// What detections were told.
+#[derive(Debug, Default)]
+pub struct Feeds {
+    tor_exits: Option<Ranges>,
+    listed_addresses: Option<Ranges>,
+    cluster_networks: Option<Ranges>,
+    registries: Option<Vec<String>>,
+    namespaces: Option<Vec<String>>,
+    decoys: Option<Vec<Decoy>>,
+    changes: Option<Changes>,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+struct Decoy {
+    resource: String,
+    namespace: String,
+    name: String,
+}
+
+impl Feeds {
+    /// Reads a feed of lines. What stands behind a `#` is for people.
+    ///
+    /// # Errors
+    /// A line is not what it should be, or there is none.
+    pub fn read(&mut self, feed: Feed, text: &str) -> Result<(), WrongLine> {
+        let wanted = feed.line();
+        let lines = text.lines().enumerate().filter_map(|(number, line)| {
+            let said = line.split('#').next().unwrap_or_default().trim();
+            (!said.is_empty()).then_some((number + 1, said))
+        });
+        let lines: Vec<(usize, &str)> = lines.collect();
+        if lines.is_empty() {
+            return Err(WrongLine::Nothing { wanted });
+        }
+        let wrong = |(line, text): (usize, &str)| WrongLine::Shape {
+            line,
+            text: text.chars().take(100).collect(),
+            wanted,
+        };
+        let ranges = || Ranges::read(&lines).map_err(wrong).map(Some);
+        let words = || {
+            let one = |at: &(usize, &str)| match at.1.contains(char::is_whitespace) {
+                true => Err(wrong(*at)),
+                false => Ok(at.1.to_owned()),
+            };
+            lines.iter().map(one).collect::<Result<Vec<_>, _>>().map(Some)
+        };
+        match feed {
+            Feed::TorExits => self.tor_exits = ranges()?,
+            Feed::ListedAddresses => self.listed_addresses = ranges()?,
+            Feed::ClusterNetworks => self.cluster_networks = ranges()?,
+            Feed::Registries => self.registries = words()?,
+            Feed::Namespaces => self.namespaces = words()?,
+            Feed::Decoys => {
+                let one = |at: &(usize, &str)| Decoy::read(at.1).ok_or_else(|| wrong(*at));
+                self.decoys = Some(lines.iter().map(one).collect::<Result<Vec<_>, _>>()?);
+            }
+            Feed::Changes => return Err(WrongLine::Nothing { wanted }),
+        }
+        Ok(())
+    }
+
+    /// Reads who may change what.
+    ///
+    /// # Errors
+    /// All that is wrong, with its places.
+    pub fn read_changes(&mut self, document: &Value) -> Result<(), Vec<Unclear>> {
+        self.changes = Some(Changes::read(document)?);
+        Ok(())
+    }
+
+    /// Whether a feed was read.
+    pub fn has(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::TorExits => self.tor_exits.is_some(),
+            Feed::ListedAddresses => self.listed_addresses.is_some(),
+            Feed::ClusterNetworks => self.cluster_networks.is_some(),
+            Feed::Registries => self.registries.is_some(),
+            Feed::Namespaces => self.namespaces.is_some(),
+            Feed::Decoys => self.decoys.is_some(),
+            Feed::Changes => self.changes.is_some(),
+        }
+    }
+
+    pub(crate) fn is_tor_exit(&self, address: IpAddr) -> bool {
+        self.tor_exits.as_ref().is_some_and(|ranges| ranges.contains(address))
+    }
+
+    pub(crate) fn is_listed(&self, address: IpAddr) -> bool {
+        self.listed_addresses.as_ref().is_some_and(|ranges| ranges.contains(address))
+    }
+
+    /// Whether an address is known to be outside the cluster.
+    pub(crate) fn is_outside(&self, address: IpAddr) -> bool {
+        self.cluster_networks.as_ref().is_some_and(|ranges| !ranges.contains(address))
+    }
+
+    /// Whether an image is known to be from elsewhere. A name without a registry is one of Docker Hub's.
+    pub(crate) fn is_unlisted_image(&self, image: &str) -> bool {
+        let Some(registries) = &self.registries else { return false };
+        let image = whole(image);
+        !registries.iter().any(|listed| {
+            let listed = listed.trim_end_matches('/');
+            let rest = image.strip_prefix(listed);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']))
+        })
+    }
+
+    pub(crate) fn is_unlisted_namespace(&self, name: &str) -> bool {
+        let Some(namespaces) = &self.namespaces else { return false };
+        !namespaces.iter().any(|listed| matches(listed, name))
+    }
+
+    pub(crate) fn is_decoy(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        let is =
+            |it: &Decoy| it.resource == resource && it.namespace == namespace && it.name == name;
+        self.decoys.as_ref().is_some_and(|decoys| decoys.iter().any(is))
+    }
+
+    pub(crate) fn changes(&self) -> Option<&Changes> {
+        self.changes.as_ref()
+    }
+}
+
+impl Decoy {
+    fn read(line: &str) -> Option<Self> {
+        let (resource, place) = line.split_once(char::is_whitespace)?;
+        let place = place.trim_start();
+        let (namespace, name) = place.split_once('/').unwrap_or(("", place));
+        let is_word = |word: &str| !word.is_empty() && !word.contains([' ', '\t', '/']);
+        (is_word(name) && (namespace.is_empty() || is_word(namespace)) && !place.starts_with('/'))
+            .then(|| Self {
+                resource: resource.to_owned(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            })
+    }
+}
+
+/// Writes a name of an image as container runtimes complete it.
+fn whole(image: &str) -> String {
+    match image.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
+        Some(_) => format!("docker.io/{image}"),
+        None => format!("docker.io/library/{image}"),
+    }
+}
+
+/// Whether a name is one, or begins as one that ends with a star.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Feed, Feeds, WrongLine};
+
+    fn read(feed: Feed, text: &str) -> Feeds {
+        let mut feeds = Feeds::default();
+        feeds.read(feed, text).unwrap();
+        feeds
+    }
+
+    #[test]
+    fn what_was_not_told_says_nothing() {
+        let feeds = Feeds::default();
+        let address = "198.51.100.7".parse().unwrap();
+        assert!(!feeds.is_tor_exit(address) && !feeds.is_listed(address));
+        assert!(!feeds.is_outside(address) && !feeds.is_unlisted_image("a"));
+        assert!(!feeds.is_unlisted_namespace("a") && !feeds.is_decoy("secrets", "a", "b"));
+        assert!(Feed::ALL.iter().all(|feed| !feeds.has(*feed)));
+    }
+
+    #[test]
+    fn an_image_is_from_where_its_whole_name_says() {
+        let feeds =
+            read(Feed::Registries, "docker.io/library # ours\nregistry.example.org/shop/\n");
+        for image in
+            ["nginx", "nginx:1", "library/nginx@sha256:0", "registry.example.org/shop/web:1"]
+        {
+            assert!(!feeds.is_unlisted_image(image), "{image}");
+        }
+        let others = [
+            "eve/nginx",
+            "registry.example.org/shopper/web",
+            "registry.example.org.evil.example/shop/web",
+            "registry.example.org:5000/shop/web",
+            "localhost/nginx",
+        ];
+        for image in others {
+            assert!(feeds.is_unlisted_image(image), "{image}");
+        }
+    }
+
+    #[test]
+    fn a_decoy_is_one_object() {
+        let feeds = read(Feed::Decoys, "secrets shop/backup-key\r\nclusterroles  root\r\n");
+        assert!(feeds.is_decoy("secrets", "shop", "backup-key"));
+        assert!(feeds.is_decoy("clusterroles", "", "root"));
+        assert!(!feeds.is_decoy("secrets", "web", "backup-key"));
+        assert!(!feeds.is_decoy("configmaps", "shop", "backup-key"));
+    }
+
+    #[test]
+    fn what_is_no_line_is_told_and_nothing_is_taken() {
+        let wrong = [
+            (Feed::TorExits, "198.51.100.7\n198.51.100.300\n", 2),
+            (Feed::ClusterNetworks, "10.0.0.1/8", 1),
+            (Feed::Registries, "# a\na b", 2),
+            (Feed::Decoys, "secrets", 1),
+            (Feed::Decoys, "secrets a/b/c", 1),
+            (Feed::Decoys, "secrets /b", 1),
+        ];
+        for (feed, text, at) in wrong {
+            let mut feeds = Feeds::default();
+            let error = feeds.read(feed, text).unwrap_err();
+            assert!(
+                matches!(error, WrongLine::Shape { line, .. } if line == at),
+                "{text}: {error}"
+            );
+            assert!(!feeds.has(feed));
+        }
+        let nothing = Feeds::default().read(Feed::Namespaces, "# none\n\n");
+        assert!(matches!(nothing, Err(WrongLine::Nothing { .. })));
+    }
+}

@@ -1,0 +1,244 @@
+//! Waivers of findings: who answers for what is known and meant, why, and until when. They are applied to what
+//! was found, never inside detections, and the day is an argument.
+
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use ringfort_model::net::Cidr;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::feeds::matches;
+use crate::finding::Finding;
+
+/// A decision that some findings of a detection are meant.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Waiver {
+    /// The detection's id.
+    pub detection: String,
+    /// Who asks; everybody where it is left out. A `*` at the end stands for any rest.
+    pub user: Option<String>,
+    /// As whom, where it is as somebody else; nobody else where it is left out.
+    pub impersonated: Option<String>,
+    /// To what, as findings tell it; anything where it is left out. A `*` at the end stands for any rest.
+    pub object: Option<String>,
+    /// From where; from anywhere where it is left out.
+    pub source: Option<Cidr>,
+    /// Why this is right.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day on which it holds.
+    pub expires: Date,
+}
+
+/// Says why a waiver cannot be read, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unclear {
+    /// The JSON pointer to it.
+    pub pointer: String,
+    /// What is wrong, in one sentence.
+    pub why: String,
+    /// What to write.
+    pub help: &'static str,
+}
+
+const SHAPE: &str = "write `waivers: [{ detection: ID, user: NAME, object: \"pods/exec web shop-*\", source: 10.0.0.0/8, \
+                     reason: …, owner: …, expires: YYYY-MM-DD }]`, with a user or an object at least";
+
+/// Reads the waivers of a document.
+///
+/// # Errors
+/// All that is wrong, with its places.
+pub fn read(document: &Value, known: &[&str]) -> Result<Vec<(String, Waiver)>, Vec<Unclear>> {
+    let unclear = |pointer: &str, why: &str| Unclear {
+        pointer: pointer.to_owned(),
+        why: why.to_owned(),
+        help: SHAPE,
+    };
+    let Some(all) = document.as_object() else {
+        return Err(vec![unclear("", "there are no waivers here")]);
+    };
+    if let Some(odd) = all.keys().find(|name| *name != "waivers") {
+        return Err(vec![unclear(&format!("/{odd}"), "only waivers stand in this file")]);
+    }
+    let Some(list) = all.get("waivers").and_then(Value::as_array) else {
+        return Err(vec![unclear("", "there is no list of waivers here")]);
+    };
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for (index, value) in list.iter().enumerate() {
+        let pointer = format!("/waivers/{index}");
+        match one(value, known) {
+            Ok(waiver) => read.push((pointer, waiver)),
+            Err((below, why)) => {
+                wrong.push(Unclear { pointer: format!("{pointer}{below}"), why, help: SHAPE });
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(read) } else { Err(wrong) }
+}
+
+fn one(value: &Value, known: &[&str]) -> Result<Waiver, (&'static str, String)> {
+    let waiver = Waiver::deserialize(value)
+        .map_err(|error| ("", format!("this waiver cannot be read: {error}")))?;
+    if !known.contains(&waiver.detection.as_str()) {
+        return Err(("/detection", format!("there is no detection `{}`", waiver.detection)));
+    }
+    for (below, text) in [("/reason", &waiver.reason), ("/owner", &waiver.owner)] {
+        if text.trim().is_empty() {
+            return Err((below, format!("a waiver has no {}", &below[1..])));
+        }
+    }
+    let narrows = |pattern: &Option<String>| pattern.as_ref().is_some_and(|it| it.trim() != "*");
+    if !narrows(&waiver.user) && !narrows(&waiver.object) {
+        let why = "it names neither who nor what, and would hide whoever else does this".to_owned();
+        return Err(("/detection", why));
+    }
+    Ok(waiver)
+}
+
+impl Waiver {
+    /// Whether it holds on a day.
+    pub fn holds(&self, today: Date) -> bool {
+        self.expires >= today
+    }
+
+    /// Whether it is about a finding.
+    pub fn covers(&self, finding: &Finding) -> bool {
+        let is_from = |range: Cidr| {
+            finding.source.parse::<IpAddr>().is_ok_and(|source| range.contains(source))
+        };
+        self.detection == finding.detection
+            && self.user.as_deref().is_none_or(|user| matches(user, &finding.user))
+            && self.impersonated == finding.impersonated
+            && self.object.as_deref().is_none_or(|object| matches(object, &finding.object))
+            && self.source.is_none_or(is_from)
+    }
+}
+
+/// Waivers, and how often each covered something.
+#[derive(Debug, Default)]
+pub struct Waivers(Vec<(Waiver, u64)>);
+
+impl Waivers {
+    /// Takes those that hold on a day; the others are given back.
+    pub fn new(all: Vec<Waiver>, today: Date) -> (Self, Vec<Waiver>) {
+        let (hold, ended): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.holds(today));
+        (Self(hold.into_iter().map(|waiver| (waiver, 0)).collect()), ended)
+    }
+
+    /// Counts a finding for the first waiver that is about it, and gives that one's number.
+    pub fn cover(&mut self, finding: &Finding) -> Option<usize> {
+        let at = self.0.iter().position(|(waiver, _)| waiver.covers(finding))?;
+        self.0[at].1 += 1;
+        Some(at)
+    }
+
+    /// Gives each, with how often it covered something.
+    pub fn all(&self) -> &[(Waiver, u64)] {
+        &self.0
+    }
+
+    /// Gives how much was covered.
+    pub fn covered(&self) -> u64 {
+        self.0.iter().map(|(_, times)| times).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use ringfort_model::severity::Severity;
+    use serde_json::{Value, json};
+
+    use super::{Waivers, read};
+    use crate::finding::Finding;
+
+    const ID: &str = "secrets/all-read";
+
+    fn finding() -> Finding {
+        Finding {
+            detection: ID,
+            severity: Severity::High,
+            time: String::new(),
+            user: "system:serviceaccount:backup:velero".to_owned(),
+            impersonated: None,
+            source: "10.0.3.4".to_owned(),
+            credential: None,
+            pod: None,
+            verb: "list".to_owned(),
+            object: "secrets shop".to_owned(),
+            said: "all Secrets were read".to_owned(),
+            rests: None,
+        }
+    }
+
+    fn written(more: &Value) -> Value {
+        let mut one = json!({"detection": ID, "user": "system:serviceaccount:backup:*", "reason": "r",
+            "owner": "o", "expires": "2026-05-31"});
+        for (name, value) in more.as_object().unwrap() {
+            match value.is_null() {
+                true => one.as_object_mut().unwrap().remove(name),
+                false => one.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+            };
+        }
+        json!({ "waivers": [one] })
+    }
+
+    fn covers(more: &Value, change: fn(&mut Finding)) -> bool {
+        let mut finding = finding();
+        change(&mut finding);
+        let all = read(&written(more), &[ID]).unwrap().into_iter().map(|(_, waiver)| waiver);
+        let (mut waivers, _) = Waivers::new(all.collect(), date(2026, 5, 31));
+        waivers.cover(&finding).is_some()
+    }
+
+    #[test]
+    fn a_waiver_covers_what_it_names_and_nothing_beside() {
+        let same = |_: &mut Finding| ();
+        assert!(covers(&json!({}), same));
+        assert!(covers(&json!({"object": "secrets *", "source": "10.0.0.0/8"}), same));
+        assert!(!covers(&json!({"object": "secrets"}), same));
+        assert!(!covers(&json!({"source": "10.1.0.0/16"}), same));
+        assert!(!covers(&json!({"user": "system:serviceaccount:backup"}), same));
+        assert!(!covers(&json!({}), |it| it.user = "eve".to_owned()));
+        assert!(!covers(&json!({}), |it| it.detection = "secrets/other"));
+        assert!(!covers(&json!({"source": "10.0.0.0/8"}), |it| it.source = "pipe".to_owned()));
+        // Whoever may act as others is not waived with what is done in their names.
+        assert!(!covers(&json!({}), |it| it.impersonated = Some("admin".to_owned())));
+        assert!(covers(&json!({"impersonated": "admin"}), |it| {
+            it.impersonated = Some("admin".to_owned());
+        }));
+        assert!(!covers(&json!({"impersonated": "admin"}), same));
+    }
+
+    #[test]
+    fn what_ended_covers_nothing() {
+        let all = read(&written(&json!({"expires": "2026-05-30"})), &[ID]).unwrap();
+        let all = all.into_iter().map(|(_, waiver)| waiver).collect();
+        let (mut waivers, ended) = Waivers::new(all, date(2026, 5, 31));
+        assert_eq!((waivers.cover(&finding()), ended.len()), (None, 1));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let wrong = [
+            (written(&json!({"detection": "secrets/none"})), "/waivers/0/detection"),
+            (written(&json!({"owner": " "})), "/waivers/0/owner"),
+            (written(&json!({"reason": ""})), "/waivers/0/reason"),
+            (written(&json!({"expires": "soon"})), "/waivers/0"),
+            (written(&json!({"source": "10.0.0.1/8"})), "/waivers/0"),
+            (written(&json!({"users": "a"})), "/waivers/0"),
+            (written(&json!({"user": null})), "/waivers/0/detection"),
+            (written(&json!({"user": "*"})), "/waivers/0/detection"),
+            (json!({"waivers": [], "waiver": []}), "/waiver"),
+            (json!({"waivers": {}}), ""),
+            (json!([]), ""),
+        ];
+        for (document, pointer) in wrong {
+            let unclear = read(&document, &[ID]).unwrap_err();
+            assert_eq!(unclear[0].pointer, pointer, "{document}");
+        }
+    }
+}

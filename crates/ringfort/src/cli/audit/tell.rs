@@ -1,0 +1,238 @@
+//! Where findings go as they are made: standard output, the machine's log, and numbers for Prometheus.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ringfort_audit::finding::Finding;
+use ringfort_audit::repeats::{Again, Repeats};
+use ringfort_audit::waiver::Waivers;
+use ringfort_model::severity::Severity;
+use serde::Serialize;
+
+use super::{line, plain, waivers};
+use crate::cli::files::Unread;
+use crate::cli::{Fault, print};
+
+/// Where the machine's log is written to (systemd's journal, or a syslog daemon).
+const LOG: &str = "/dev/log";
+/// The facility of security messages (RFC 5424, table 1: log audit).
+const FACILITY: u8 = 13;
+/// How often numbers are written while they change.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Tells findings: each once, what comes again as a number, and nothing that is waived.
+pub(super) struct Teller {
+    json: bool,
+    log: Option<UnixDatagram>,
+    metrics: Option<Metrics>,
+    waivers: Waivers,
+    repeats: Repeats,
+    began: Instant,
+    /// How much was found that nobody answers for.
+    pub(super) count: u64,
+}
+
+/// Numbers that are written to a file.
+struct Metrics {
+    file: PathBuf,
+    written: Option<Instant>,
+    findings: BTreeMap<(&'static str, Severity), u64>,
+}
+
+/// What is told of a finding, for programs.
+#[derive(Serialize)]
+struct Told<'f> {
+    #[serde(flatten)]
+    finding: &'f Finding,
+    /// How often it came again, where this is about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<u64>,
+}
+
+impl Teller {
+    /// Opens what is written to.
+    pub(super) fn new(
+        json: bool,
+        syslog: bool,
+        metrics: Option<&Path>,
+        waivers: Waivers,
+    ) -> Result<Self, Fault> {
+        let log = syslog.then(connect).transpose()?;
+        let metrics = metrics.map(|file| Metrics {
+            file: file.to_owned(),
+            written: None,
+            findings: BTreeMap::new(),
+        });
+        let (repeats, began) = (Repeats::default(), Instant::now());
+        Ok(Self { json, log, metrics, waivers, repeats, began, count: 0 })
+    }
+
+    /// Tells a finding.
+    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Fault> {
+        if let Some(at) = self.waivers.cover(finding) {
+            let (waiver, times) = &self.waivers.all()[at];
+            if *times == 1 {
+                let ringfort_audit::waiver::Waiver { detection, owner, expires, reason, .. } =
+                    waiver;
+                anstream::eprintln!("waived by {owner} until {expires}: {detection}: {reason}");
+            }
+            return Ok(());
+        }
+        self.count += 1;
+        if let Some(metrics) = &mut self.metrics {
+            *metrics.findings.entry((finding.detection, finding.severity)).or_default() += 1;
+        }
+        match self.repeats.is_new(finding, self.began.elapsed()) {
+            true => self.say(finding, None),
+            false => Ok(()),
+        }
+    }
+
+    /// Tells what came again and is over, or all of it at the end.
+    pub(super) fn settle(&mut self, is_end: bool) -> Result<(), Fault> {
+        let again = match is_end {
+            true => self.repeats.rest(),
+            false => self.repeats.over(self.began.elapsed()),
+        };
+        for Again { finding, times } in again {
+            self.say(&finding, Some(times))?;
+        }
+        if is_end {
+            for used in waivers::used(&self.waivers) {
+                anstream::eprintln!("{used}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the numbers, if it is time to.
+    pub(super) fn count(&mut self, unjudged: u64, is_end: bool) -> Result<(), Fault> {
+        let waived = self.waivers.covered();
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        if !is_end && metrics.written.is_some_and(|at| at.elapsed() < EVERY) {
+            return Ok(());
+        }
+        metrics.written = Some(Instant::now());
+        let text = metrics.text(waived, unjudged);
+        let aside = metrics.file.with_extension("new");
+        let written =
+            std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, &metrics.file));
+        written.map_err(|error| Fault::unable(Unread::of(&metrics.file, &error)))
+    }
+
+    fn say(&self, finding: &Finding, again: Option<u64>) -> Result<(), Fault> {
+        let times = match again {
+            None => String::new(),
+            Some(1) => " (once more)".to_owned(),
+            Some(times) => format!(" ({times} times more)"),
+        };
+        print(&match self.json {
+            true => line(&Told { finding, again })?,
+            false => format!("{finding}{times}\n"),
+        });
+        let Some(log) = &self.log else { return Ok(()) };
+        // A daemon that was started again has another socket; what nobody takes ends the command, so that the
+        // cursor stays before it.
+        let message = message(finding, &times);
+        log.send(message.as_bytes())
+            .or_else(|_| connect_to(log).and_then(|()| log.send(message.as_bytes())))
+            .map(drop)
+            .map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
+    }
+}
+
+fn connect() -> Result<UnixDatagram, Fault> {
+    let opened = UnixDatagram::unbound().and_then(|log| connect_to(&log).map(|()| log));
+    opened.map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
+}
+
+fn connect_to(log: &UnixDatagram) -> std::io::Result<()> {
+    log.connect(LOG)
+}
+
+/// A message as local daemons take it: a priority, a name, and a line.
+fn message(finding: &Finding, times: &str) -> String {
+    let level = match finding.severity {
+        Severity::Critical => 2,
+        Severity::High => 3,
+        Severity::Medium => 4,
+        Severity::Low => 5,
+    };
+    let priority = FACILITY * 8 + level;
+    format!("<{priority}>ringfort-audit: {}{times}", plain(&finding.to_string()))
+}
+
+impl Metrics {
+    /// Writes numbers as Prometheus reads them (text format 0.0.4).
+    fn text(&self, waived: u64, unjudged: u64) -> String {
+        let mut text = "# HELP ringfort_audit_findings_total Findings that nobody answers for.\n\
+                        # TYPE ringfort_audit_findings_total counter\n"
+            .to_owned();
+        for ((detection, severity), times) in &self.findings {
+            text.push_str(&format!(
+                "ringfort_audit_findings_total{{detection=\"{detection}\",severity=\"{severity}\"}} {times}\n"
+            ));
+        }
+        let rest = [
+            ("waived", "Findings that a waiver covers.", waived),
+            ("unjudged", "Entries that were not judged, in whole or in part.", unjudged),
+        ];
+        for (name, help, value) in rest {
+            text.push_str(&format!(
+                "# HELP ringfort_audit_{name}_total {help}\n# TYPE ringfort_audit_{name}_total counter\n\
+                 ringfort_audit_{name}_total {value}\n"
+            ));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metrics, message};
+    use ringfort_audit::finding::Finding;
+    use ringfort_model::severity::Severity;
+
+    #[test]
+    fn a_finding_is_one_line_of_the_log_of_its_gravity() {
+        let finding = Finding {
+            detection: "secrets/all-read",
+            severity: Severity::Critical,
+            time: "T".to_owned(),
+            user: "eve".to_owned(),
+            impersonated: None,
+            source: "10.0.0.1".to_owned(),
+            credential: None,
+            pod: None,
+            verb: "list".to_owned(),
+            object: "secrets\nshop".to_owned(),
+            said: "all Secrets were read".to_owned(),
+            rests: None,
+        };
+        assert_eq!(
+            message(&finding, " (2 times more)"),
+            "<106>ringfort-audit: T critical secrets/all-read: eve from 10.0.0.1: list secretsshop: all Secrets were \
+             read (2 times more)"
+        );
+    }
+
+    #[test]
+    fn numbers_are_as_prometheus_reads_them() {
+        let metrics = Metrics {
+            file: "m".into(),
+            written: None,
+            findings: [(("secrets/all-read", Severity::High), 3)].into(),
+        };
+        let text = metrics.text(1, 2);
+        let wanted = [
+            "ringfort_audit_findings_total{detection=\"secrets/all-read\",severity=\"high\"} 3",
+            "ringfort_audit_waived_total 1",
+            "ringfort_audit_unjudged_total 2",
+        ];
+        let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(values, wanted);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 3);
+    }
+}

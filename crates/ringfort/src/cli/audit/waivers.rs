@@ -1,0 +1,99 @@
+//! Waivers of findings, as a file gives them, and what is told of them.
+
+use std::path::Path;
+
+use ringfort_audit::detection::Detection;
+use ringfort_audit::detections;
+use ringfort_audit::waiver::{self, Waiver, Waivers};
+use ringfort_facts::manifest;
+use ringfort_spec::{Paint, Problem, Report};
+use serde::Serialize;
+
+use crate::cli::Fault;
+use crate::cli::check::given::today;
+use crate::cli::files::{self, Unread};
+
+/// Reads waivers of what is asked; those that have ended are told on standard error, and cover nothing.
+pub(super) fn read(file: Option<&Path>, asked: &[&Detection]) -> Result<Waivers, Fault> {
+    let Some(file) = file else { return Ok(Waivers::default()) };
+    let text = files::text(file).map_err(Fault::usage)?;
+    let documents =
+        manifest::read(&text).map_err(|error| Fault::usage(Unread::of(file, &error)))?;
+    let known: Vec<&str> = detections::all().map(|detection| detection.id).collect();
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+    for document in &documents {
+        match waiver::read(document.value(), &known) {
+            Ok(read) => all.extend(read.into_iter().map(|(_, waiver)| waiver)),
+            Err(unclear) => wrong.extend(unclear.into_iter().map(|it| {
+                let range = document.place(&it.pointer).value;
+                Problem::new("waiver", range, it.why).help(it.help)
+            })),
+        }
+    }
+    if !wrong.is_empty() {
+        let report = Report::new(&file.display().to_string(), &text, wrong);
+        return Err(Fault::usage(report.render(Paint::Plain)));
+    }
+    all.retain(|waiver| asked.iter().any(|detection| detection.id == waiver.detection));
+    let (waivers, ended) = Waivers::new(all, today());
+    for Waiver { detection, owner, expires, .. } in ended {
+        anstream::eprintln!(
+            "the waiver of {detection} by {owner} ended on {expires}: it covers nothing"
+        );
+    }
+    Ok(waivers)
+}
+
+/// A waiver with how often it covered something, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Used<'w> {
+    detection: &'w str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'w str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impersonated: Option<&'w str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<&'w str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    reason: &'w str,
+    owner: &'w str,
+    expires: String,
+    times: u64,
+}
+
+/// Gives the waivers that hold.
+pub(super) fn used(waivers: &Waivers) -> Vec<Used<'_>> {
+    waivers.all().iter().map(|(waiver, times)| Used::of(waiver, *times)).collect()
+}
+
+impl<'w> Used<'w> {
+    fn of(waiver: &'w Waiver, times: u64) -> Self {
+        let Waiver { detection, user, impersonated, object, source, reason, owner, expires } =
+            waiver;
+        Self {
+            detection,
+            user: user.as_deref(),
+            impersonated: impersonated.as_deref(),
+            object: object.as_deref(),
+            source: source.map(|range| range.to_string()),
+            reason,
+            owner,
+            expires: expires.to_string(),
+            times,
+        }
+    }
+}
+
+impl std::fmt::Display for Used<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { detection, owner, expires, reason, times, .. } = self;
+        let often = match times {
+            0 => return write!(f, "the waiver of {detection} by {owner} covered nothing"),
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        write!(f, "waived by {owner} until {expires}: {detection}, {often}: {reason}")
+    }
+}
