@@ -4,6 +4,7 @@ use ringfort_model::severity::Severity;
 
 use crate::event::{Level, Stage};
 use crate::feeds::Feed;
+use crate::own::Own;
 use crate::scene::Scene;
 
 /// Something suspicious or unauthorised that is looked for.
@@ -93,6 +94,8 @@ pub(crate) enum Judge {
     Then(Then),
     /// A name that stands for two things.
     Reuse(Reuse),
+    /// By an expression of somebody's own.
+    Own(&'static Own),
 }
 
 /// Many within a while.

@@ -76,12 +76,19 @@ impl Engine {
         let is_bare = event.request_object.is_none() && event.response_object.is_none();
         let is_starved = asked.body && !failed && !dry && is_bare && !policy::is_capped(event);
         self.starved += u64::from(is_starved);
+        let mut broken = None;
         for number in asked.numbers() {
             let detection = self.detections[number];
             scene.asked.set(false);
             let said = match &detection.judge {
                 Judge::Each(_) if failed || dry => None,
                 Judge::Each(judge) => judge(&scene),
+                Judge::Own(_) if dry => None,
+                // What an expression says of an error may hold what it read.
+                Judge::Own(own) => own.judge(&scene, failed).unwrap_or_else(|_| {
+                    broken = Some(Why::Expression { detection: detection.id });
+                    None
+                }),
                 judge => self.states[number].judge(judge, &scene, &mut self.given),
             };
             if let Some(said) = said {
@@ -94,7 +101,7 @@ impl Engine {
             let kept = scene.stored();
             self.objects.keep(event, kept);
         }
-        fault.or(misfit)
+        fault.or(misfit).or(broken)
     }
 
     /// How many events lacked the bodies that detections asked for, so that these could not judge them. Bodies

@@ -57,6 +57,12 @@ pub enum Why {
     /// Patches that could not be applied to what was there before.
     #[error("its patch does not fit what was there before, so only the patch was judged")]
     Patch,
+    /// An expression of somebody's own cannot be evaluated.
+    #[error("{detection} cannot be evaluated for it: it asks for what is not there, or is of another type")]
+    Expression {
+        /// The detection.
+        detection: &'static str,
+    },
 }
 
 impl Why {

@@ -81,6 +81,20 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Gives it as a value of its own.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Flag(is) => (*is).into(),
+            Self::Number(number) => number_of(*number),
+            Self::Text(text) => text.as_ref().into(),
+            Self::List(items) => items.iter().map(Self::json).collect(),
+            Self::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.to_string(), value.json())).collect()
+            }
+        }
+    }
+
     /// Whether it says true.
     pub fn is_true(&self) -> bool {
         *self == Self::Flag(true)
@@ -94,6 +108,16 @@ impl<'a> Node<'a> {
     /// Whether nothing is there.
     pub fn is_null(&self) -> bool {
         *self == Self::Null
+    }
+}
+
+/// Whole numbers are whole, as Kubernetes means them.
+fn number_of(number: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.fract() == 0.0 && number.abs() <= EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and a double has it exactly")]
+        true => (number as i64).into(),
+        false => number.into(),
     }
 }
 

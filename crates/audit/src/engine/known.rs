@@ -41,7 +41,7 @@ const SECOND: i64 = 1_000_000;
 impl State {
     pub(super) fn new(judge: &Judge) -> Self {
         match judge {
-            Judge::Each(_) => Self::Nothing,
+            Judge::Each(_) | Judge::Own(_) => Self::Nothing,
             Judge::Burst(_) => Self::Burst(BTreeMap::new()),
             Judge::First(_) => Self::First(BTreeMap::new()),
             Judge::Then(_) => Self::Then(BTreeMap::new()),

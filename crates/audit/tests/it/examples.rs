@@ -1,8 +1,5 @@
 //! The examples on the page of every detection are what it says they are: found, quiet, or an evasion that is
 //! found all the same.
-//!
-//! Events are abbreviated: what is left out is usual, `of` is `GROUP:RESOURCE NAMESPACE/NAME`, `at` is seconds
-//! after the first, and `repeat` makes many, with their number in the place of `#` and `step` seconds between.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +7,9 @@ use ringfort_audit::detection::Detection;
 use ringfort_audit::detections::{self, DETECTIONS, FED};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
+use ringfort_audit::examples;
 use ringfort_audit::feeds::{Feed, Feeds};
 use serde_json::{Value, json};
-
-/// Kinds that live beside all namespaces.
-const BESIDE: [&str; 11] = [
-    "apiservices",
-    "certificatesigningrequests",
-    "clusterrolebindings",
-    "clusterroles",
-    "clustertrustbundles",
-    "customresourcedefinitions",
-    "namespaces",
-    "nodes",
-    "persistentvolumes",
-    "validatingadmissionpolicies",
-    "validatingadmissionpolicybindings",
-];
 
 #[test]
 fn every_example_is_what_its_page_says() {
@@ -34,13 +17,13 @@ fn every_example_is_what_its_page_says() {
     let mut counted = [0; 3];
     let all: Vec<&'static Detection> = detections::all().collect();
     for detection in &all {
-        let examples = examples(detection);
+        let all_of = shown(detection);
         for (place, kind) in ["found", "quiet", "evasion"].into_iter().enumerate() {
-            let of_kind = examples.iter().filter(|(of, _)| *of == kind).count();
+            let of_kind = all_of.iter().filter(|(of, _)| *of == kind).count();
             assert!(of_kind > 0, "{} has no example of {kind}", detection.id);
             counted[place] += of_kind;
         }
-        for (kind, text) in examples {
+        for (kind, text) in all_of {
             let found = judge(&all, &events(text));
             if found.contains(detection.id) != (kind != "quiet") {
                 wrong.push(format!("{} {kind}: {found:?}\n{text}", detection.id));
@@ -58,7 +41,7 @@ fn every_example_is_what_its_page_says() {
 fn who_needs_no_body_is_found_without_and_who_needs_one_is_not() {
     let all: Vec<&'static Detection> = detections::all().collect();
     for detection in &all {
-        for (_, text) in examples(detection).into_iter().filter(|(kind, _)| *kind == "found") {
+        for (_, text) in shown(detection).into_iter().filter(|(kind, _)| *kind == "found") {
             let bare: Vec<String> =
                 events(text).iter().map(|event| without_bodies(event)).collect();
             let found = judge(&all, &bare).contains(detection.id);
@@ -80,7 +63,7 @@ fn every_page_has_its_sections_and_every_id_is_its_own() {
     }
 }
 
-fn examples(detection: &Detection) -> Vec<(&'static str, &'static str)> {
+fn shown(detection: &Detection) -> Vec<(&'static str, &'static str)> {
     let blocks = detection.doc.split("\n```json ").skip(1);
     blocks.filter_map(|block| block.split("\n```").next()?.split_once('\n')).collect()
 }
@@ -92,7 +75,7 @@ fn who_was_told_nothing_says_nothing_and_names_the_file() {
         let detection = &fed.detection;
         let file = format!("`{}`", fed.feed.file());
         assert!(detection.section("Evidence").contains(&file), "{}", detection.id);
-        for (_, text) in examples(detection) {
+        for (_, text) in shown(detection) {
             let mut findings = Vec::new();
             let mut engine = Engine::new(&[detection]);
             for line in events(text) {
@@ -144,79 +127,5 @@ fn without_bodies(line: &str) -> String {
 }
 
 fn events(text: &str) -> Vec<String> {
-    text.lines().flat_map(repeated).collect()
-}
-
-fn repeated(line: &str) -> Vec<String> {
-    let short: Value = serde_json::from_str(line).unwrap();
-    let times = short["repeat"].as_u64().unwrap_or(1);
-    let (at, step) = (short["at"].as_u64().unwrap_or(0), short["step"].as_u64().unwrap_or(0));
-    (0..times)
-        .map(|number| {
-            // Escapes of a body are a part of what it tests, so that bodies stay as they are written.
-            let line =
-                if times > 1 { line.replace('#', &number.to_string()) } else { line.to_owned() };
-            whole(&line, at + step * number)
-        })
-        .collect()
-}
-
-fn whole(line: &str, at: u64) -> String {
-    let mut event = json!({
-        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse",
-        "stage": "ResponseComplete", "auditID": "", "user": {"username": "eve"},
-        "sourceIPs": ["10.1.2.3"], "userAgent": "kubectl/v1.37.0",
-        "requestReceivedTimestamp": format!(
-            "2026-01-{:02}T{:02}:{:02}:{:02}.000001Z",
-            5 + at / 86_400, at / 3_600 % 24, at / 60 % 60, at % 60
-        ),
-        "responseStatus": {"code": 200},
-    });
-    let mut short: Value = serde_json::from_str(line).unwrap();
-    if let Some(of) = short["of"].as_str().map(str::to_owned) {
-        event["objectRef"] = reference(&of);
-    }
-    let fields = short.as_object_mut().unwrap();
-    fields.retain(|key, _| !["at", "of", "repeat", "step"].contains(&key.as_str()));
-    let bodies = ["requestObject", "responseObject"].map(|key| (key, raw(line, key)));
-    for (key, value) in fields {
-        event[key.as_str()] = value.clone();
-    }
-    let mut text = event.to_string();
-    for (key, raw) in bodies {
-        if let Some(raw) = raw {
-            let written = event[key].to_string();
-            text = text.replacen(&format!("\"{key}\":{written}"), &format!("\"{key}\":{raw}"), 1);
-        }
-    }
-    text
-}
-
-/// A body as it is written, escapes and all.
-fn raw(line: &str, key: &str) -> Option<String> {
-    let body = line.split_once(&format!("\"{key}\":"))?.1;
-    let mut values = serde_json::Deserializer::from_str(body).into_iter::<Value>();
-    values.next()?.ok()?;
-    Some(body[..values.byte_offset()].to_owned())
-}
-
-fn reference(of: &str) -> Value {
-    let (group, rest) = of.split_once(':').unwrap();
-    let (resource, place) = rest.split_once(' ').unwrap_or((rest, ""));
-    let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
-    let is_beside = BESIDE.contains(&resource) || resource.ends_with("webhookconfigurations");
-    let (namespace, name) = match place.split_once('/') {
-        Some(both) => both,
-        None if is_beside => ("", place),
-        None => (place, ""),
-    };
-    let mut reference = json!({"resource": resource, "apiVersion": "v1"});
-    for (key, value) in
-        [("apiGroup", group), ("subresource", part), ("namespace", namespace), ("name", name)]
-    {
-        if !value.is_empty() {
-            reference[key] = value.into();
-        }
-    }
-    reference
+    text.lines().flat_map(|line| examples::whole(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
 }

@@ -8,7 +8,6 @@
 //!
 //! Never here: input or output, a cluster.
 
-mod cel;
 mod policy;
 mod rules;
 mod samples;
@@ -23,7 +22,7 @@ use ringfort_policy::Labels;
 use serde_json::Value;
 
 use crate::world::Objects;
-pub(crate) use cel::matches;
+pub(crate) use ringfort_expression::matches;
 use policy::{Bound, Hook, Request, Said};
 use rules::Reach;
 use samples::Sample;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ringfort_policy::Labels;
 use serde_json::{Value, json};
 
-use super::cel::{Expression, Scope};
+use ringfort_expression::{Expression, Scope};
 use super::rules::{About, Reach, about_pods, reach};
 
 /// A policy about new pods, as one binding puts it in force.

@@ -1,11 +1,13 @@
-//! What detections are told beside events, from a directory with a file for each.
+//! What is asked of logs: the detections of the catalogue, what some are told beside events, from a directory with a
+//! file for each, and detections of people's own.
 
 use std::path::Path;
 
 use ringfort_audit::detection::Detection;
 use ringfort_audit::detections::{DETECTIONS, FED};
-use ringfort_audit::feeds::{Feed, Feeds};
-use ringfort_facts::manifest;
+use ringfort_audit::feeds::{Feed, Feeds, Unclear};
+use ringfort_audit::own;
+use ringfort_facts::manifest::{self, Document};
 use ringfort_model::severity::Severity;
 use ringfort_spec::{Paint, Problem, Report};
 use serde::Serialize;
@@ -32,6 +34,7 @@ pub(super) struct Untold {
 /// Reads what there is, and gives the detections that can be asked and are wanted.
 pub(super) fn asked(
     directory: Option<&Path>,
+    own: Option<&Path>,
     severity: Severity,
     named: &[&'static Detection],
 ) -> Result<Asked, Fault> {
@@ -49,6 +52,8 @@ pub(super) fn asked(
             false => untold.push(Untold { detection: fed.detection.id, file: fed.feed.file() }),
         }
     }
+    let own = own.map(read_own).transpose()?.unwrap_or_default();
+    detections.extend(own.into_iter().filter(|detection| detection.severity >= severity));
     // What was asked for by name and cannot be asked must not look as if nothing had been found.
     match untold.first() {
         Some(Untold { detection, file }) if !named.is_empty() => Err(Fault::usage(format!(
@@ -93,12 +98,37 @@ fn changes(feeds: &mut Feeds, file: &Path, text: &str) -> Result<(), Fault> {
     let [document] = documents.as_slice() else {
         return Err(wrong(&"it is not one document with a list of changes"));
     };
-    feeds.read_changes(document.value()).map_err(|unclear| {
-        let problem = |it: ringfort_audit::feeds::Unclear| {
-            Problem::new("changes", document.place(&it.pointer).value, it.why).help(it.help)
-        };
-        let problems = unclear.into_iter().map(problem).collect();
-        let report = Report::new(&file.display().to_string(), text, problems);
-        Fault::usage(report.render(Paint::Plain))
-    })
+    feeds
+        .read_changes(document.value())
+        .map_err(|unclear| wrong_places("changes", file, text, document, unclear))
+}
+
+/// Reads detections of people's own, which are tried with their examples.
+fn read_own(file: &Path) -> Result<Vec<&'static Detection>, Fault> {
+    let text = files::text(file).map_err(Fault::usage)?;
+    let documents =
+        manifest::read(&text).map_err(|error| Fault::usage(Unread::of(file, &error)))?;
+    let mut all = Vec::new();
+    for document in &documents {
+        let read = own::read(document.value())
+            .map_err(|unclear| wrong_places("detection", file, &text, document, unclear))?;
+        all.extend(read);
+    }
+    Ok(all)
+}
+
+/// Shows what is wrong where it stands.
+fn wrong_places(
+    what: &'static str,
+    file: &Path,
+    text: &str,
+    document: &Document,
+    unclear: Vec<Unclear>,
+) -> Fault {
+    let problem = |it: Unclear| {
+        Problem::new(what, document.place(&it.pointer).value, it.why).help(it.help)
+    };
+    let problems = unclear.into_iter().map(problem).collect();
+    let report = Report::new(&file.display().to_string(), text, problems);
+    Fault::usage(report.render(Paint::Plain))
 }

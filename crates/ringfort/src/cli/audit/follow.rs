@@ -49,6 +49,9 @@ pub struct FollowArgs {
     /// What some detections have to be told: a directory of files such as tor-exits.txt and changes.yaml
     #[arg(long, value_name = "DIR")]
     feeds: Option<PathBuf>,
+    /// Detections of your own, in a file; each is tried with its examples before it is asked
+    #[arg(long, value_name = "FILE")]
+    own: Option<PathBuf>,
     /// Who answers for which findings, why and until when; these are not told
     #[arg(long, value_name = "FILE")]
     waivers: Option<PathBuf>,
@@ -64,7 +67,12 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
-    let asked = feeds::asked(args.feeds.as_deref(), args.severity, &[])?;
+    let asked = feeds::asked(
+        args.feeds.as_deref(),
+        args.own.as_deref(),
+        args.severity,
+        &[],
+    )?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let from = args.cursor.as_deref().map(read).transpose()?.flatten();
     let mut follower = Follower::new(&args.store, from).map_err(Fault::blind)?;

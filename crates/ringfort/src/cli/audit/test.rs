@@ -45,6 +45,9 @@ pub struct TestArgs {
     /// `decoys.txt` (an entry a line) and `changes.yaml`. A detection whose file is not there is not asked.
     #[arg(long, value_name = "DIR")]
     feeds: Option<PathBuf>,
+    /// Detections of your own, in a file; each is tried with its examples before it is asked
+    #[arg(long, value_name = "FILE")]
+    own: Option<PathBuf>,
     /// Who answers for which findings, why and until when
     ///
     /// A list `waivers` of `detection`, `user` or `object` or both (a `*` at the end stands for any rest),
@@ -74,7 +77,12 @@ fn detection(id: &str) -> Result<&'static Detection, String> {
 
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
-    let asked = feeds::asked(args.feeds.as_deref(), args.severity, &args.detections)?;
+    let asked = feeds::asked(
+        args.feeds.as_deref(),
+        args.own.as_deref(),
+        args.severity,
+        &args.detections,
+    )?;
     let mut waivers = waivers::read(args.waivers.as_deref(), &asked.detections)?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let (mut found, mut findings) = (Vec::new(), Vec::new());

@@ -14,12 +14,13 @@ use crate::cli::check::given::today;
 use crate::cli::files::{self, Unread};
 
 /// Reads waivers of what is asked; those that have ended are told on standard error, and cover nothing.
-pub(super) fn read(file: Option<&Path>, asked: &[&Detection]) -> Result<Waivers, Fault> {
+pub(super) fn read(file: Option<&Path>, asked: &[&'static Detection]) -> Result<Waivers, Fault> {
     let Some(file) = file else { return Ok(Waivers::default()) };
     let text = files::text(file).map_err(Fault::usage)?;
     let documents =
         manifest::read(&text).map_err(|error| Fault::usage(Unread::of(file, &error)))?;
-    let known: Vec<&str> = detections::all().map(|detection| detection.id).collect();
+    let known = detections::all().chain(asked.iter().copied());
+    let known: Vec<&str> = known.map(|detection| detection.id).collect();
     let (mut all, mut wrong) = (Vec::new(), Vec::new());
     for document in &documents {
         match waiver::read(document.value(), &known) {

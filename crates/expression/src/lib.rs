@@ -1,4 +1,5 @@
-//! Expressions of admission policies, evaluated as API servers do: the one room that names the guest `cel`.
+//! Expressions in CEL, of admission policies and of people's own detections, evaluated as API servers do: the one
+//! room that names the guest `cel`.
 //!
 //! What the guest does not know, such as the authorizer, addresses or quantities, is an error like any other, and
 //! an error is never an answer.
@@ -19,19 +20,25 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
 
 /// An expression that was read, or why it cannot be.
 #[derive(Debug)]
-pub(super) struct Expression {
+pub struct Expression {
     text: String,
     program: Result<IdedExpr, String>,
 }
 
 impl Expression {
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads an expression.
+    pub fn read(text: &str) -> Self {
         let first_line =
             |said: String| said.lines().next().unwrap_or("it cannot be read").to_owned();
         // The guest's other parser would bring its tables along.
         let parser = PrattParser::new().enable_optional_syntax(true);
         let program = parser.parse(text).map_err(|errors| first_line(errors.to_string()));
         Self { text: text.to_owned(), program }
+    }
+
+    /// Says why it cannot be read, if so.
+    pub fn fault(&self) -> Option<&str> {
+        self.program.as_ref().err().map(String::as_str)
     }
 
     /// Gives what it comes to.
@@ -53,7 +60,7 @@ impl Expression {
     ///
     /// # Errors
     /// It cannot be read or evaluated, or is neither true nor false.
-    pub(super) fn holds(&self, scope: &Scope) -> Result<bool, String> {
+    pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
         match self.value(scope)? {
             Value::Bool(holds) => Ok(holds),
             _ => Err("it is neither true nor false".to_owned()),
@@ -65,7 +72,7 @@ impl Expression {
 ///
 /// # Errors
 /// It is no regular expression.
-pub(crate) fn matches(pattern: &str, text: &str) -> Result<bool, String> {
+pub fn matches(pattern: &str, text: &str) -> Result<bool, String> {
     let mut scope = Scope::default();
     scope.bind("text", &text.into());
     scope.bind("pattern", &pattern.into());
@@ -73,8 +80,8 @@ pub(crate) fn matches(pattern: &str, text: &str) -> Result<bool, String> {
 }
 
 /// What expressions may name.
-#[derive(Clone, Default)]
-pub(super) struct Scope {
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
     bound: Vec<(&'static str, Value)>,
     variables: BTreeMap<String, Value>,
     /// Variables that cannot be evaluated, each with why.
@@ -83,13 +90,13 @@ pub(super) struct Scope {
 
 impl Scope {
     /// Lets expressions name a value.
-    pub(super) fn bind(&mut self, name: &'static str, value: &Json) {
+    pub fn bind(&mut self, name: &'static str, value: &Json) {
         self.bound.push((name, read(value)));
     }
 
     /// Lets expressions name a variable of their policy. Whoever names one that cannot be evaluated cannot be
     /// evaluated either, even by asking whether it is there.
-    pub(super) fn define(&mut self, name: &str, expression: &Expression) {
+    pub fn define(&mut self, name: &str, expression: &Expression) {
         match expression.value(self) {
             Ok(value) => {
                 self.variables.insert(name.to_owned(), value);
