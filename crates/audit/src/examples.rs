@@ -33,7 +33,9 @@ pub fn whole(short: &str) -> Result<Vec<String>, String> {
     }
     let number = |name: &str, otherwise: u64| match &read[name] {
         Value::Null => Ok(otherwise),
-        value => value.as_u64().filter(|it| *it <= MOST * 1_000).ok_or(format!("{name} is no number")),
+        value => {
+            value.as_u64().filter(|it| *it <= MOST * 1_000).ok_or(format!("{name} is no number"))
+        }
     };
     let (times, at, step) = (number("repeat", 1)?, number("at", 0)?, number("step", 0)?);
     if times > MOST {

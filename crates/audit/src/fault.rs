@@ -58,7 +58,9 @@ pub enum Why {
     #[error("its patch does not fit what was there before, so only the patch was judged")]
     Patch,
     /// An expression of somebody's own cannot be evaluated.
-    #[error("{detection} cannot be evaluated for it: it asks for what is not there, or is of another type")]
+    #[error(
+        "{detection} cannot be evaluated for it: it asks for what is not there, or is of another type"
+    )]
     Expression {
         /// The detection.
         detection: &'static str,

@@ -115,7 +115,10 @@ impl<'a> Node<'a> {
 fn number_of(number: f64) -> serde_json::Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match number.fract() == 0.0 && number.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and a double has it exactly")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and a double has it exactly"
+        )]
         true => (number as i64).into(),
         false => number.into(),
     }

@@ -148,10 +148,14 @@ fn event(scene: &Scene<'_>) -> Value {
 /// # Errors
 /// All that is wrong, with its places; an example that is not what it says is.
 pub fn read(document: &Value) -> Result<Vec<&'static Detection>, Vec<Unclear>> {
-    let unclear = |pointer: &str, why: String| Unclear { pointer: pointer.to_owned(), why, help: SHAPE };
+    let unclear =
+        |pointer: &str, why: String| Unclear { pointer: pointer.to_owned(), why, help: SHAPE };
     let fields = document.as_object().into_iter().flat_map(|fields| fields.keys());
     if let Some(odd) = fields.into_iter().find(|name| *name != "detections") {
-        return Err(vec![unclear(&format!("/{odd}"), "only detections stand in this file".to_owned())]);
+        return Err(vec![unclear(
+            &format!("/{odd}"),
+            "only detections stand in this file".to_owned(),
+        )]);
     }
     let Some(list) = document.get("detections").and_then(Value::as_array) else {
         return Err(vec![unclear("", "there is no list of detections here".to_owned())]);
@@ -176,9 +180,13 @@ fn one(value: &Value) -> Result<&'static Detection, (String, String)> {
     let written = Written::deserialize(value)
         .map_err(|error| at("", format!("this detection cannot be read: {error}")))?;
     let name = written.id.strip_prefix(OWN).unwrap_or_default();
-    let is_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let is_name =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     if name.is_empty() || !name.chars().all(is_name) {
-        let why = format!("{:?} is no name of an own detection such as {OWN}exec-in-production", written.id);
+        let why = format!(
+            "{:?} is no name of an own detection such as {OWN}exec-in-production",
+            written.id
+        );
         return Err(at("/id", why));
     }
     for (below, text) in [("/title", &written.title), ("/because", &written.because)] {
@@ -197,12 +205,8 @@ fn one(value: &Value) -> Result<&'static Detection, (String, String)> {
         return Err(at("/where", format!("the expression cannot be read: {why}")));
     }
     let reads_object = written.needs.iter().any(|need| need.bodies);
-    let own = Own {
-        condition,
-        outcome: written.outcome,
-        reads_object,
-        title: written.title.clone(),
-    };
+    let own =
+        Own { condition, outcome: written.outcome, reads_object, title: written.title.clone() };
     let detection = leaked(&written, own);
     try_examples(detection, &written.examples)?;
     Ok(detection)
@@ -218,7 +222,11 @@ fn leaked(written: &Written, own: Own) -> &'static Detection {
             .map(|resource| {
                 let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
                 let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
-                let whole = if part.is_empty() { resource.to_owned() } else { format!("{resource}/{part}") };
+                let whole = if part.is_empty() {
+                    resource.to_owned()
+                } else {
+                    format!("{resource}/{part}")
+                };
                 (text(group), text(&whole))
             })
             .collect();
@@ -250,11 +258,15 @@ fn try_examples(detection: &'static Detection, all: &Examples) -> Result<(), (St
     let kinds = [("found", &all.found), ("quiet", &all.quiet), ("evasion", &all.evasion)];
     for (kind, stories) in kinds {
         if stories.is_empty() && kind != "evasion" {
-            return Err((format!("/examples/{kind}"), format!("there is no example that is {kind}")));
+            return Err((
+                format!("/examples/{kind}"),
+                format!("there is no example that is {kind}"),
+            ));
         }
         for (index, story) in stories.iter().enumerate() {
             let at = format!("/examples/{kind}/{index}");
-            let (mut engine, mut findings, mut fault) = (Engine::new(&[detection]), Vec::new(), None);
+            let (mut engine, mut findings, mut fault) =
+                (Engine::new(&[detection]), Vec::new(), None);
             for short in story {
                 let lines = examples::whole(&short.to_string()).map_err(|why| (at.clone(), why))?;
                 for line in lines {
@@ -330,7 +342,8 @@ mod tests {
     fn refused_requests_are_judged_where_that_is_asked_for() {
         let refused = json!([[{"verb": "get", "of": ":pods/exec prod-a/x", "responseStatus": {"code": 403}}]]);
         let done = json!([[{"verb": "get", "of": ":pods/exec prod-a/x"}]]);
-        let failed = written(&json!({"outcome": "failed", "examples": {"found": refused, "quiet": done}}));
+        let failed =
+            written(&json!({"outcome": "failed", "examples": {"found": refused, "quiet": done}}));
         assert!(read(&failed).is_ok(), "{:?}", read(&failed));
         assert!(read(&written(&json!({"examples": {"found": refused, "quiet": done}}))).is_err());
     }
@@ -350,8 +363,14 @@ mod tests {
             (json!({"where": "true"}), "/examples/quiet/0"),
             (json!({"where": "false"}), "/examples/found/0"),
             (json!({"examples": {"found": found, "quiet": []}}), "/examples/quiet"),
-            (json!({"examples": {"found": found, "quiet": quiet, "evasion": quiet}}), "/examples/evasion/0"),
-            (json!({"examples": {"found": [[{"verb": "get", "of": "pods"}]], "quiet": quiet}}), "/examples/found/0"),
+            (
+                json!({"examples": {"found": found, "quiet": quiet, "evasion": quiet}}),
+                "/examples/evasion/0",
+            ),
+            (
+                json!({"examples": {"found": [[{"verb": "get", "of": "pods"}]], "quiet": quiet}}),
+                "/examples/found/0",
+            ),
             (json!({"severity": "grave"}), ""),
             (json!({"more": 1}), ""),
         ] {

@@ -127,5 +127,7 @@ fn without_bodies(line: &str) -> String {
 }
 
 fn events(text: &str) -> Vec<String> {
-    text.lines().flat_map(|line| examples::whole(line).unwrap_or_else(|why| panic!("{why}: {line}"))).collect()
+    text.lines()
+        .flat_map(|line| examples::whole(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect()
 }

@@ -22,8 +22,8 @@ use ringfort_policy::Labels;
 use serde_json::Value;
 
 use crate::world::Objects;
-pub(crate) use ringfort_expression::matches;
 use policy::{Bound, Hook, Request, Said};
+pub(crate) use ringfort_expression::matches;
 use rules::Reach;
 use samples::Sample;
 use security::{Security, Way};

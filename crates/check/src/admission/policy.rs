@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use ringfort_policy::Labels;
 use serde_json::{Value, json};
 
-use ringfort_expression::{Expression, Scope};
 use super::rules::{About, Reach, about_pods, reach};
+use ringfort_expression::{Expression, Scope};
 
 /// A policy about new pods, as one binding puts it in force.
 #[derive(Debug)]

@@ -125,9 +125,8 @@ fn wrong_places(
     document: &Document,
     unclear: Vec<Unclear>,
 ) -> Fault {
-    let problem = |it: Unclear| {
-        Problem::new(what, document.place(&it.pointer).value, it.why).help(it.help)
-    };
+    let problem =
+        |it: Unclear| Problem::new(what, document.place(&it.pointer).value, it.why).help(it.help);
     let problems = unclear.into_iter().map(problem).collect();
     let report = Report::new(&file.display().to_string(), text, problems);
     Fault::usage(report.render(Paint::Plain))

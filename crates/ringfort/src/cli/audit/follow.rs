@@ -67,12 +67,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
-    let asked = feeds::asked(
-        args.feeds.as_deref(),
-        args.own.as_deref(),
-        args.severity,
-        &[],
-    )?;
+    let asked = feeds::asked(args.feeds.as_deref(), args.own.as_deref(), args.severity, &[])?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let from = args.cursor.as_deref().map(read).transpose()?.flatten();
     let mut follower = Follower::new(&args.store, from).map_err(Fault::blind)?;

@@ -77,12 +77,8 @@ fn detection(id: &str) -> Result<&'static Detection, String> {
 
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
-    let asked = feeds::asked(
-        args.feeds.as_deref(),
-        args.own.as_deref(),
-        args.severity,
-        &args.detections,
-    )?;
+    let asked =
+        feeds::asked(args.feeds.as_deref(), args.own.as_deref(), args.severity, &args.detections)?;
     let mut waivers = waivers::read(args.waivers.as_deref(), &asked.detections)?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let (mut found, mut findings) = (Vec::new(), Vec::new());
