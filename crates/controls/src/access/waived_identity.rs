@@ -237,6 +237,7 @@ const RULES: &[Rule] = &[
             "flowcontrol.apiserver.k8s.io",
             "metrics.k8s.io",
             "rbac.authorization.k8s.io",
+            "storagemigration.k8s.io",
         ],
         resources: &["*"],
         verbs: READ,
@@ -261,6 +262,7 @@ mod tests {
                 "admissionregistration.k8s.io",
                 "apiregistration.k8s.io",
                 "flowcontrol.apiserver.k8s.io",
+                "storagemigration.k8s.io",
             ];
             assert!(!writes || !rule.groups.iter().any(|group| shut.contains(group)));
             let roles = rule

@@ -33,6 +33,10 @@ pub(super) const LEDGER: &[Entry] = &[
         why: "it would decide whose requests wait",
     },
     Entry {
+        says: &[r#"cannot create resource "storageversionmigrations""#],
+        why: "it would have everything of a kind written anew, whoever it belongs to",
+    },
+    Entry {
         says: &[
             r#"cannot create resource "clusterroles""#,
             r#"cannot impersonate resource "serviceaccounts""#,
