@@ -287,8 +287,8 @@ fn try_examples(detection: &'static Detection, all: &Examples) -> Result<(), (St
                 return Err((at, format!("this example cannot be judged: {why}")));
             }
             if findings.is_empty() != (kind == "quiet") {
-                let is = if findings.is_empty() { "is not found" } else { "is found" };
-                return Err((at, format!("this example of {kind} {is}")));
+                let comes = if findings.is_empty() { "finds nothing" } else { "is found" };
+                return Err((at, format!("this example under `{kind}` {comes}")));
             }
         }
     }
