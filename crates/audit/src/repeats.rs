@@ -1,6 +1,6 @@
 //! Findings that come again and again: the first is told at once, the others as a number.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::finding::Finding;
@@ -20,7 +20,7 @@ pub struct Again {
 }
 
 /// What makes two findings the same.
-#[derive(Eq, Hash, PartialEq)]
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct Key {
     detection: &'static str,
     user: String,
@@ -38,7 +38,7 @@ struct Told {
 
 /// Remembers what was told.
 #[derive(Default)]
-pub struct Repeats(HashMap<Key, Told>);
+pub struct Repeats(BTreeMap<Key, Told>);
 
 impl Repeats {
     /// Says whether a finding is to be told now. The time may be counted from any moment.
@@ -75,7 +75,7 @@ impl Repeats {
     fn take(&mut self, is_over: impl Fn(&Told) -> bool) -> Vec<Again> {
         let again = self
             .0
-            .extract_if(|_, told| is_over(told))
+            .extract_if(.., |_, told| is_over(told))
             .filter_map(|(_, told)| told.last.map(|finding| Again { finding, times: told.times }));
         let mut again: Vec<Again> = again.collect();
         again.sort_by(|a, b| {

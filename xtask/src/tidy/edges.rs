@@ -8,7 +8,7 @@ use super::Violation;
 
 /// The rooms by height: a room may know those below it, never one beside or above it.
 const HEIGHTS: &[&[&str]] = &[
-    &["ringfort-model", "xtask"],
+    &["ringfort-expression", "ringfort-model", "xtask"],
     &["ringfort-audit", "ringfort-facts", "ringfort-spec"],
     &[
         "ringfort-api",
@@ -33,6 +33,7 @@ const HEIGHTS: &[&[&str]] = &[
 
 /// Guests that only some rooms may name.
 const HOSTS: &[(&str, &[&str])] = &[
+    ("cel", &["ringfort-expression"]),
     ("kube", &["ringfort-api"]),
     ("k8s-openapi", &["ringfort-api"]),
     ("russh", &["ringfort-host"]),

@@ -16,10 +16,10 @@ const CONTROL: &str = "data/encryption-at-rest";
 
 /// What sealing needs.
 pub struct Sealing<'a> {
+    /// Whether somebody asked for it.
+    pub is_wanted: bool,
     /// The machines that were entered.
     pub site: &'a Site,
-    /// Has the key.
-    pub keyring: &'a Keyring,
     /// Says that something was changed.
     pub unproved: &'a Unproved,
 }
@@ -27,9 +27,12 @@ pub struct Sealing<'a> {
 impl Sealing<'_> {
     /// Seals what lies in plain before servers are brought to their configuration. One that still writes in plain
     /// is no fault yet.
-    pub async fn begin(&self, session: &mut Session<'_>) -> Result<(), Fault> {
+    pub async fn begin(&self, session: &mut Session<'_>, keyring: &Keyring) -> Result<(), Fault> {
+        if !self.is_wanted {
+            return Ok(());
+        }
         session.voice.stage("values in plain");
-        match self.seal(session).await {
+        match self.seal(session, keyring).await {
             Err(SealError::Restless { left, first }) => {
                 session.voice.note(&format!("{left} values in plain were written meanwhile, such as {first}: they are sealed when all servers have their configuration"));
                 Ok(())
@@ -39,13 +42,16 @@ impl Sealing<'_> {
     }
 
     /// Seals what was written until every server had its configuration.
-    pub async fn end(&self, session: &mut Session<'_>) -> Result<(), Fault> {
-        self.seal(session).await.map_err(Fault::unable)
+    pub async fn end(&self, session: &mut Session<'_>, keyring: &Keyring) -> Result<(), Fault> {
+        if !self.is_wanted {
+            return Ok(());
+        }
+        self.seal(session, keyring).await.map_err(Fault::unable)
     }
 
     /// Goes by the first control plane whose member answers: what one takes, all have.
-    async fn seal(&self, session: &mut Session<'_>) -> Result<(), SealError> {
-        let keys = self.keyring.encryption();
+    async fn seal(&self, session: &mut Session<'_>, keyring: &Keyring) -> Result<(), SealError> {
+        let keys = keyring.encryption();
         let writes = keys.names().into_iter().next();
         let Some((name, key)) = writes.and_then(|name| keys.secret(&name).map(|key| (name, key)))
         else {

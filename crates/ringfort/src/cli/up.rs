@@ -130,10 +130,8 @@ pub async fn up(
     held.save_trust(&trust).map_err(Fault::unable)?;
     site.act(epoch, &operator_name()).await.map_err(Fault::unable)?;
     let unproved = Unproved::within(held.directory().path());
-    if wish.seal_plain {
-        let sealing = Sealing { site: &site, keyring: &keyring, unproved: &unproved };
-        sealing.begin(session).await?;
-    }
+    let sealing = Sealing { is_wanted: wish.seal_plain, site: &site, unproved: &unproved };
+    sealing.begin(session, &keyring).await?;
     let ways = Ways::open(&site, &session.spec, &identity).await.map_err(Fault::unable)?;
     let memory = Memory { trust, held: Some(&held), known };
     let (mut work, voice) = session.work(&site, keyring, memory);
@@ -154,10 +152,7 @@ pub async fn up(
     work.broken = None;
     let mut record = Record::of(&held, work.memory.trust.clone());
     let scope = Scope::of(work, &site, &ways)?;
-    if wish.seal_plain {
-        let sealing = Sealing { site: &site, keyring: &scope.keyring, unproved: &unproved };
-        sealing.end(session).await?;
-    }
+    sealing.end(session, &scope.keyring).await?;
     let fresh = if wish.rehearse { Fresh::Everything } else { unproved.fresh() };
     record.doubt()?;
     let shown = match wish.broken {
