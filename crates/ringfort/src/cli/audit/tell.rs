@@ -19,6 +19,8 @@ use crate::cli::{Fault, print};
 const LOG: &str = "/dev/log";
 /// The facility of security messages (RFC 5424, table 1: log audit).
 const FACILITY: u8 = 13;
+/// How long a daemon may keep us waiting.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often numbers are written while they change.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -144,8 +146,13 @@ impl Teller {
 }
 
 fn connect() -> Result<UnixDatagram, Fault> {
-    let opened = UnixDatagram::unbound().and_then(|log| connect_to(&log).map(|()| log));
-    opened.map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
+    let open = || {
+        let log = UnixDatagram::unbound()?;
+        log.set_write_timeout(Some(PATIENCE))?;
+        connect_to(&log)?;
+        Ok::<_, std::io::Error>(log)
+    };
+    open().map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
 }
 
 fn connect_to(log: &UnixDatagram) -> std::io::Result<()> {
