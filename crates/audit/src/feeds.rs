@@ -6,12 +6,13 @@ mod ranges;
 
 use std::net::IpAddr;
 
-use serde_json::Value;
+use ringfort_model::image::is_from;
 
 use self::changes::Changes;
-pub use self::changes::Unclear;
+pub use self::changes::{Change, read as read_changes};
 pub(crate) use self::changes::{Made, Unmeant};
 use self::ranges::Ranges;
+use crate::engine::matches;
 
 /// A file that some detection has to be told.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -70,7 +71,7 @@ impl Feed {
             Self::Decoys => {
                 "a resource and a name, such as `secrets shop/backup-key` or `clusterroles root`"
             }
-            Self::Changes => "(a list of changes)",
+            Self::Changes => "a list of changes, which are read apart",
         }
     }
 }
@@ -89,7 +90,7 @@ pub enum WrongLine {
         wanted: &'static str,
     },
     /// There is no line.
-    #[error("it names nothing: on each line stands {wanted}")]
+    #[error("it names nothing, where there should be {wanted}")]
     Nothing {
         /// What should stand there.
         wanted: &'static str,
@@ -116,7 +117,7 @@ struct Decoy {
 }
 
 impl Feeds {
-    /// Reads a feed of lines. What stands behind a `#` is for people.
+    /// Reads a feed of lines, which changes are not. What stands behind a `#` is for people.
     ///
     /// # Errors
     /// A line is not what it should be, or there is none.
@@ -158,12 +159,15 @@ impl Feeds {
         Ok(())
     }
 
-    /// Reads who may change what.
+    /// Takes who may change what, see [`read_changes`].
     ///
     /// # Errors
-    /// All that is wrong, with its places.
-    pub fn read_changes(&mut self, document: &Value) -> Result<(), Vec<Unclear>> {
-        self.changes = Some(Changes::read(document)?);
+    /// Nobody may change anything, which nobody means.
+    pub fn allow(&mut self, changes: Vec<Change>) -> Result<(), WrongLine> {
+        if changes.is_empty() {
+            return Err(WrongLine::Nothing { wanted: Feed::Changes.line() });
+        }
+        self.changes = Some(Changes(changes));
         Ok(())
     }
 
@@ -193,15 +197,10 @@ impl Feeds {
         self.cluster_networks.as_ref().is_some_and(|ranges| !ranges.contains(address))
     }
 
-    /// Whether an image is known to be from elsewhere. A name without a registry is one of Docker Hub's.
+    /// Whether an image is known to be from elsewhere.
     pub(crate) fn is_unlisted_image(&self, image: &str) -> bool {
         let Some(registries) = &self.registries else { return false };
-        let image = whole(image);
-        !registries.iter().any(|listed| {
-            let listed = listed.trim_end_matches('/');
-            let rest = image.strip_prefix(listed);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']))
-        })
+        !registries.iter().any(|listed| is_from(image, listed))
     }
 
     pub(crate) fn is_unlisted_namespace(&self, name: &str) -> bool {
@@ -235,23 +234,6 @@ impl Decoy {
     }
 }
 
-/// Writes a name of an image as container runtimes complete it.
-fn whole(image: &str) -> String {
-    match image.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
-        Some(_) => format!("docker.io/{image}"),
-        None => format!("docker.io/library/{image}"),
-    }
-}
-
-/// Whether a name is one, or begins as one that ends with a star.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == pattern,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Feed, Feeds, WrongLine};
@@ -270,27 +252,6 @@ mod tests {
         assert!(!feeds.is_outside(address) && !feeds.is_unlisted_image("a"));
         assert!(!feeds.is_unlisted_namespace("a") && !feeds.is_decoy("secrets", "a", "b"));
         assert!(Feed::ALL.iter().all(|feed| !feeds.has(*feed)));
-    }
-
-    #[test]
-    fn an_image_is_from_where_its_whole_name_says() {
-        let feeds =
-            read(Feed::Registries, "docker.io/library # ours\nregistry.example.org/shop/\n");
-        for image in
-            ["nginx", "nginx:1", "library/nginx@sha256:0", "registry.example.org/shop/web:1"]
-        {
-            assert!(!feeds.is_unlisted_image(image), "{image}");
-        }
-        let others = [
-            "eve/nginx",
-            "registry.example.org/shopper/web",
-            "registry.example.org.evil.example/shop/web",
-            "registry.example.org:5000/shop/web",
-            "localhost/nginx",
-        ];
-        for image in others {
-            assert!(feeds.is_unlisted_image(image), "{image}");
-        }
     }
 
     #[test]

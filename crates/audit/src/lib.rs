@@ -25,3 +25,4 @@ mod scene;
 pub mod summary;
 pub mod waiver;
 pub mod who;
+pub mod written;

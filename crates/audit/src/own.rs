@@ -1,6 +1,8 @@
 //! Detections of a user's own: data with an expression in CEL in the place of code, and examples that have to be
 //! what they say before one is asked.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,8 +14,8 @@ use crate::engine::Engine;
 use crate::envelope::{Found, each};
 use crate::event::Level;
 use crate::examples;
-use crate::feeds::Unclear;
 use crate::scene::Scene;
+use crate::written::{self, Unclear, Wrong};
 
 /// What stands before the names of these, so that none is taken for one of the catalogue.
 const OWN: &str = "own/";
@@ -148,34 +150,19 @@ fn event(scene: &Scene<'_>) -> Value {
 /// # Errors
 /// All that is wrong, with its places; an example that is not what it says is.
 pub fn read(document: &Value) -> Result<Vec<&'static Detection>, Vec<Unclear>> {
-    let unclear =
-        |pointer: &str, why: String| Unclear { pointer: pointer.to_owned(), why, help: SHAPE };
-    let fields = document.as_object().into_iter().flat_map(|fields| fields.keys());
-    if let Some(odd) = fields.into_iter().find(|name| *name != "detections") {
-        return Err(vec![unclear(
-            &format!("/{odd}"),
-            "only detections stand in this file".to_owned(),
-        )]);
-    }
-    let Some(list) = document.get("detections").and_then(Value::as_array) else {
-        return Err(vec![unclear("", "there is no list of detections here".to_owned())]);
-    };
-    let (mut all, mut wrong) = (Vec::<&'static Detection>::new(), Vec::new());
-    for (index, value) in list.iter().enumerate() {
-        let pointer = format!("/detections/{index}");
-        match one(value) {
-            Ok(detection) if all.iter().any(|it| it.id == detection.id) => {
-                let why = format!("there are two detections `{}`", detection.id);
-                wrong.push(unclear(&format!("{pointer}/id"), why));
+    let mut ids = BTreeSet::new();
+    written::list(document, "detections", SHAPE, |value| {
+        let detection = one(value)?;
+        match ids.insert(detection.id) {
+            true => Ok(detection),
+            false => {
+                Err(("/id".to_owned(), format!("there are two detections `{}`", detection.id)))
             }
-            Ok(detection) => all.push(detection),
-            Err((below, why)) => wrong.push(unclear(&format!("{pointer}{below}"), why)),
         }
-    }
-    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+    })
 }
 
-fn one(value: &Value) -> Result<&'static Detection, (String, String)> {
+fn one(value: &Value) -> Result<&'static Detection, Wrong> {
     let at = |below: &str, why: String| (below.to_owned(), why);
     let written = Written::deserialize(value)
         .map_err(|error| at("", format!("this detection cannot be read: {error}")))?;
@@ -254,7 +241,7 @@ fn leaked(written: &Written, own: Own) -> &'static Detection {
 }
 
 /// Judges the examples by this detection alone.
-fn try_examples(detection: &'static Detection, all: &Examples) -> Result<(), (String, String)> {
+fn try_examples(detection: &'static Detection, all: &Examples) -> Result<(), Wrong> {
     let kinds = [("found", &all.found), ("quiet", &all.quiet), ("evasion", &all.evasion)];
     for (kind, stories) in kinds {
         if stories.is_empty() && kind != "evasion" {

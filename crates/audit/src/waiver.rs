@@ -8,8 +8,9 @@ use ringfort_model::net::Cidr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::feeds::matches;
+use crate::engine::matches;
 use crate::finding::Finding;
+use crate::written::{self, Unclear, Wrong};
 
 /// A decision that some findings of a detection are meant.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -33,17 +34,6 @@ pub struct Waiver {
     pub expires: Date,
 }
 
-/// Says why a waiver cannot be read, and where.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unclear {
-    /// The JSON pointer to it.
-    pub pointer: String,
-    /// What is wrong, in one sentence.
-    pub why: String,
-    /// What to write.
-    pub help: &'static str,
-}
-
 const SHAPE: &str = "write `waivers: [{ detection: ID, user: NAME, object: \"pods/exec web shop-*\", source: 10.0.0.0/8, \
                      reason: …, owner: …, expires: YYYY-MM-DD }]`, with a user or an object at least";
 
@@ -51,49 +41,26 @@ const SHAPE: &str = "write `waivers: [{ detection: ID, user: NAME, object: \"pod
 ///
 /// # Errors
 /// All that is wrong, with its places.
-pub fn read(document: &Value, known: &[&str]) -> Result<Vec<(String, Waiver)>, Vec<Unclear>> {
-    let unclear = |pointer: &str, why: &str| Unclear {
-        pointer: pointer.to_owned(),
-        why: why.to_owned(),
-        help: SHAPE,
-    };
-    let Some(all) = document.as_object() else {
-        return Err(vec![unclear("", "there are no waivers here")]);
-    };
-    if let Some(odd) = all.keys().find(|name| *name != "waivers") {
-        return Err(vec![unclear(&format!("/{odd}"), "only waivers stand in this file")]);
-    }
-    let Some(list) = all.get("waivers").and_then(Value::as_array) else {
-        return Err(vec![unclear("", "there is no list of waivers here")]);
-    };
-    let (mut read, mut wrong) = (Vec::new(), Vec::new());
-    for (index, value) in list.iter().enumerate() {
-        let pointer = format!("/waivers/{index}");
-        match one(value, known) {
-            Ok(waiver) => read.push((pointer, waiver)),
-            Err((below, why)) => {
-                wrong.push(Unclear { pointer: format!("{pointer}{below}"), why, help: SHAPE });
-            }
-        }
-    }
-    if wrong.is_empty() { Ok(read) } else { Err(wrong) }
+pub fn read(document: &Value, known: &[&str]) -> Result<Vec<Waiver>, Vec<Unclear>> {
+    written::list(document, "waivers", SHAPE, |value| one(value, known))
 }
 
-fn one(value: &Value, known: &[&str]) -> Result<Waiver, (&'static str, String)> {
+fn one(value: &Value, known: &[&str]) -> Result<Waiver, Wrong> {
+    let wrong = |below: &str, why: String| Err((below.to_owned(), why));
     let waiver = Waiver::deserialize(value)
-        .map_err(|error| ("", format!("this waiver cannot be read: {error}")))?;
+        .map_err(|error| (String::new(), format!("this waiver cannot be read: {error}")))?;
     if !known.contains(&waiver.detection.as_str()) {
-        return Err(("/detection", format!("there is no detection `{}`", waiver.detection)));
+        return wrong("/detection", format!("there is no detection `{}`", waiver.detection));
     }
-    for (below, text) in [("/reason", &waiver.reason), ("/owner", &waiver.owner)] {
+    for (name, text) in [("reason", &waiver.reason), ("owner", &waiver.owner)] {
         if text.trim().is_empty() {
-            return Err((below, format!("a waiver has no {}", &below[1..])));
+            return wrong(&format!("/{name}"), format!("a waiver has no {name}"));
         }
     }
     let narrows = |pattern: &Option<String>| pattern.as_ref().is_some_and(|it| it.trim() != "*");
     if !narrows(&waiver.user) && !narrows(&waiver.object) {
         let why = "it names neither who nor what, and would hide whoever else does this".to_owned();
-        return Err(("/detection", why));
+        return wrong("/detection", why);
     }
     Ok(waiver)
 }
@@ -189,8 +156,8 @@ mod tests {
     fn covers(more: &Value, change: fn(&mut Finding)) -> bool {
         let mut finding = finding();
         change(&mut finding);
-        let all = read(&written(more), &[ID]).unwrap().into_iter().map(|(_, waiver)| waiver);
-        let (mut waivers, _) = Waivers::new(all.collect(), date(2026, 5, 31));
+        let all = read(&written(more), &[ID]).unwrap();
+        let (mut waivers, _) = Waivers::new(all, date(2026, 5, 31));
         waivers.cover(&finding).is_some()
     }
 
@@ -216,7 +183,6 @@ mod tests {
     #[test]
     fn what_ended_covers_nothing() {
         let all = read(&written(&json!({"expires": "2026-05-30"})), &[ID]).unwrap();
-        let all = all.into_iter().map(|(_, waiver)| waiver).collect();
         let (mut waivers, ended) = Waivers::new(all, date(2026, 5, 31));
         assert_eq!((waivers.cover(&finding()), ended.len()), (None, 1));
     }

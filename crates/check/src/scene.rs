@@ -46,6 +46,15 @@ pub(crate) enum Stage {
     Debugging,
 }
 
+impl Scene<'_> {
+    /// Looks at the pod of the object, or at the template of its pods, if it makes any.
+    pub(crate) fn with_template<R>(&self, look: impl FnOnce(&Place<'_>) -> R) -> Option<R> {
+        let template = self.object.kind.template?;
+        let pointer = format!("{}{template}", self.object.pointer);
+        Some(look(&Place::new(&pointer, self.object.value.pointer(template))))
+    }
+}
+
 impl<'s> PodScene<'s> {
     /// Visits every container.
     pub(crate) fn each_container(&self, mut visit: impl FnMut(&Container<'_>)) {

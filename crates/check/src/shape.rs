@@ -3,6 +3,8 @@
 
 mod scalar;
 
+pub(crate) use scalar::SUFFIXES;
+
 use std::sync::LazyLock;
 
 use serde_json::Value;

@@ -12,7 +12,7 @@ use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope};
 use crate::objects::{Found, Named, objects};
 use crate::outline::{Known, Outline};
-use crate::place::{has_template, is_template};
+use crate::place::{Place, has_template, is_template};
 
 /// Whether what was not given is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -229,6 +229,14 @@ impl<'a> Objects<'a> {
     pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (usize, &Object<'a>)> {
         let numbers = self.by_kind.get(kind).into_iter().flat_map(BTreeMap::values).flatten();
         numbers.map(|number| (*number, &self.all[*number]))
+    }
+
+    /// Visits what its site agreed on, with the number of the object that says so.
+    pub(crate) fn each_agreed(&self, mut visit: impl FnMut(usize, &Place<'_>)) {
+        for (number, agreed) in self.of_kind("Conventions") {
+            let root = Place::new(&agreed.pointer, Some(agreed.value));
+            visit(number, &root.at("spec"));
+        }
     }
 
     /// Gives the objects of a kind in a namespace, each with its number.

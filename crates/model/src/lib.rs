@@ -18,6 +18,7 @@ pub mod event;
 pub mod frame;
 pub mod hand_over;
 pub mod identity;
+pub mod image;
 pub mod integrity;
 pub mod item;
 pub mod journal;

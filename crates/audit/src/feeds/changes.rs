@@ -5,16 +5,17 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::matches;
+use crate::engine::matches;
+use crate::written::{self, Unclear};
 
 /// What may be changed.
 #[derive(Debug)]
-pub(crate) struct Changes(Vec<Change>);
+pub(crate) struct Changes(pub(super) Vec<Change>);
 
 /// Some who may change something.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Change {
+pub struct Change {
     /// Users; a `*` at the end stands for any rest.
     who: Vec<String>,
     /// Resources as `RESOURCE.GROUP`, or `RESOURCE` of the core group; `*` stands for any.
@@ -47,17 +48,6 @@ struct Hours {
     to: Time,
 }
 
-/// Says what is wrong, and where.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unclear {
-    /// The JSON pointer to it.
-    pub pointer: String,
-    /// What is wrong, in one sentence.
-    pub why: String,
-    /// What to write.
-    pub help: &'static str,
-}
-
 const SHAPE: &str = "write `changes: [{ who: [alice@example.org], what: [deployments.apps, \"*\"], namespaces: [shop], \
                      days: [mon, tue], hours: \"08:00-18:00\" }]`; times are UTC";
 
@@ -81,35 +71,21 @@ pub(crate) enum Unmeant {
     When,
 }
 
-impl Changes {
-    pub(super) fn read(document: &Value) -> Result<Self, Vec<Unclear>> {
-        let unclear =
-            |pointer: &str, why: String| Unclear { pointer: pointer.to_owned(), why, help: SHAPE };
-        let fields = document.as_object().into_iter().flat_map(|fields| fields.keys());
-        if let Some(odd) = fields.into_iter().find(|name| *name != "changes") {
-            let why = "only changes stand in this file".to_owned();
-            return Err(vec![unclear(&format!("/{odd}"), why)]);
+/// Reads who may change what.
+///
+/// # Errors
+/// All that is wrong, with its places.
+pub fn read(document: &Value) -> Result<Vec<Change>, Vec<Unclear>> {
+    written::list(document, "changes", SHAPE, |value| match Change::deserialize(value) {
+        Err(error) => Err((String::new(), format!("this change cannot be read: {error}"))),
+        Ok(change) if change.who.is_empty() || change.what.is_empty() => {
+            Err((String::new(), "it names nobody, or nothing".to_owned()))
         }
-        let list = document.get("changes").and_then(Value::as_array);
-        let Some(list) = list.filter(|list| !list.is_empty()) else {
-            return Err(vec![unclear("", "there is no list of changes here".to_owned())]);
-        };
-        let (mut all, mut wrong) = (Vec::new(), Vec::new());
-        for (index, value) in list.iter().enumerate() {
-            let pointer = format!("/changes/{index}");
-            match Change::deserialize(value) {
-                Err(error) => {
-                    wrong.push(unclear(&pointer, format!("this change cannot be read: {error}")));
-                }
-                Ok(change) if change.who.is_empty() || change.what.is_empty() => {
-                    wrong.push(unclear(&pointer, "it names nobody, or nothing".to_owned()));
-                }
-                Ok(change) => all.push(change),
-            }
-        }
-        if wrong.is_empty() { Ok(Self(all)) } else { Err(wrong) }
-    }
+        Ok(change) => Ok(change),
+    })
+}
 
+impl Changes {
     /// Says whether a change was meant, and if not, why.
     pub(crate) fn judge(&self, made: &Made<'_>) -> Result<(), Unmeant> {
         let mut of: Vec<&Change> = self.0.iter().filter(|change| change.is_about(made)).collect();
@@ -191,7 +167,7 @@ impl TryFrom<String> for Hours {
 mod tests {
     use serde_json::json;
 
-    use super::{Changes, Made, Unmeant};
+    use super::{Changes, Made, Unmeant, read};
 
     /// 2026-01-05 is a Monday.
     const MONDAY_NOON: i64 = 1_767_614_400_000_000;
@@ -204,13 +180,13 @@ mod tests {
 
     #[test]
     fn a_change_is_meant_by_who_what_where_and_when() {
-        let changes = Changes::read(&json!({"changes": [
+        let changes = Changes(read(&json!({"changes": [
             {"who": ["alice"], "what": ["deployments.apps"], "namespaces": ["shop"], "days": ["mon"],
              "hours": "08:00-18:00"},
             {"who": ["system:serviceaccount:flux-system:*"], "what": ["*"]},
             {"who": ["night"], "what": ["*.apps"], "hours": "22:00-04:00"},
         ]}))
-        .unwrap();
+        .unwrap());
         let judge = |made: &Made<'_>| changes.judge(made);
         assert_eq!(judge(&made("alice", MONDAY_NOON)), Ok(()));
         assert_eq!(judge(&made("alice", MONDAY_NOON + 6 * HOUR)), Err(Unmeant::When));
@@ -246,10 +222,10 @@ mod tests {
             (with("days", json!(["monday"])), "/changes/1"),
             (with("who", json!([])), "/changes/1"),
             (with("namespace", json!("a")), "/changes/1"),
-            (json!({"changes": []}), ""),
+            (json!({"changes": {}}), ""),
             (json!({"changes": [good], "more": 1}), "/more"),
         ] {
-            let unclear = Changes::read(&document).unwrap_err();
+            let unclear = read(&document).unwrap_err();
             assert_eq!(unclear[0].pointer, pointer, "{document}");
         }
     }

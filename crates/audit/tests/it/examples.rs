@@ -8,7 +8,7 @@ use ringfort_audit::detections::{self, DETECTIONS, FED};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::examples;
-use ringfort_audit::feeds::{Feed, Feeds};
+use ringfort_audit::feeds::{Feed, Feeds, read_changes};
 use serde_json::{Value, json};
 
 #[test]
@@ -104,7 +104,7 @@ fn feeds() -> Feeds {
         feeds.read(feed, text).unwrap();
     }
     let alice = json!({"who": ["alice"], "what": ["*.apps"], "namespaces": ["web"], "hours": "08:00-18:00"});
-    feeds.read_changes(&json!({ "changes": [alice] })).unwrap();
+    feeds.allow(read_changes(&json!({ "changes": [alice] })).unwrap()).unwrap();
     assert!(Feed::ALL.iter().all(|feed| feeds.has(*feed)));
     feeds
 }

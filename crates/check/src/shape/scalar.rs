@@ -48,11 +48,28 @@ fn is_quantity(text: &str) -> bool {
         unsigned.split_at(unsigned.find(|each| !is_of_number(each)).unwrap_or(unsigned.len()));
     let is_number =
         number.contains(|each: char| each.is_ascii_digit()) && number.matches('.').count() <= 1;
-    is_number && (SUFFIXES.contains(&suffix) || is_exponent(suffix))
+    let is_suffix = || suffix.is_empty() || SUFFIXES.iter().any(|(name, _)| *name == suffix);
+    is_number && (is_suffix() || is_exponent(suffix))
 }
 
-const SUFFIXES: [&str; 16] =
-    ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+/// What a suffix of a quantity multiplies with.
+pub(crate) const SUFFIXES: [(&str, f64); 15] = [
+    ("n", 1e-9),
+    ("u", 1e-6),
+    ("m", 1e-3),
+    ("k", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
+    ("Ki", 1024.0),
+    ("Mi", 1_048_576.0),
+    ("Gi", 1_073_741_824.0),
+    ("Ti", 1_099_511_627_776.0),
+    ("Pi", 1_125_899_906_842_624.0),
+    ("Ei", 1_152_921_504_606_846_976.0),
+];
 
 fn is_exponent(suffix: &str) -> bool {
     suffix.strip_prefix(['e', 'E']).is_some_and(|exponent| exponent.parse::<i64>().is_ok())

@@ -1,8 +1,8 @@
 //! `ringfort audit`: the policy that API servers log by, what their logs say, and the store that keeps them.
 //! Files only; nothing here speaks to a cluster.
 
+mod asked;
 mod collect;
-mod feeds;
 mod follow;
 mod logs;
 mod minimal_rbac;
@@ -13,6 +13,7 @@ mod test;
 mod verify;
 mod waivers;
 mod who;
+mod written;
 
 use std::process::ExitCode;
 

@@ -25,16 +25,18 @@ pub struct Sealing<'a> {
 }
 
 impl Sealing<'_> {
-    /// Seals what lies in plain before servers are brought to their configuration. One that still writes in plain
-    /// is no fault yet.
+    /// Seals what lies in plain before servers are brought to their configuration. That one still writes in plain,
+    /// or that etcd is still to be started, is no fault yet.
     pub async fn begin(&self, session: &mut Session<'_>, keyring: &Keyring) -> Result<(), Fault> {
         if !self.is_wanted {
             return Ok(());
         }
         session.voice.stage("values in plain");
         match self.seal(session, keyring).await {
-            Err(SealError::Restless { left, first }) => {
-                session.voice.note(&format!("{left} values in plain were written meanwhile, such as {first}: they are sealed when all servers have their configuration"));
+            Err(why @ (SealError::Restless { .. } | SealError::Etcd(_))) => {
+                session.voice.note(&format!(
+                    "{why}; it is looked at again when all servers have their configuration"
+                ));
                 Ok(())
             }
             sealed => sealed.map_err(Fault::unable),

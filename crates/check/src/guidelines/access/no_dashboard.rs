@@ -34,16 +34,14 @@ const KINDS: &[&str] = &[
 ];
 
 fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
-    let object = scene.object;
-    let Some(template) = object.kind.template else {
-        let role = scene.root.at("roleRef");
-        return judge_name(&role.at("name"), sheet);
-    };
-    let pointer = format!("{}{template}", object.pointer);
-    let template = Place::new(&pointer, object.value.pointer(template));
-    let spec = template.at("spec");
-    judge_name(&spec.at("serviceAccountName"), sheet);
-    judge_name(&spec.at("serviceAccount"), sheet);
+    let runs = scene.with_template(|template| {
+        let spec = template.at("spec");
+        judge_name(&spec.at("serviceAccountName"), sheet);
+        judge_name(&spec.at("serviceAccount"), sheet);
+    });
+    if runs.is_none() {
+        judge_name(&scene.root.at("roleRef").at("name"), sheet);
+    }
 }
 
 fn judge_name(place: &Place<'_>, sheet: &mut Sheet) {

@@ -1,5 +1,7 @@
 //! The name of an image (<https://kubernetes.io/docs/concepts/containers/images/>).
 
+use ringfort_model::image;
+
 use crate::fault::Remedy;
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
@@ -18,11 +20,9 @@ impl<'n> Image<'n> {
             Some((name, digest)) => (name, Some(digest).filter(|digest| is_digest(digest))),
             None => (name, None),
         };
-        let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
+        let last = name.rsplit('/').next().unwrap_or_default();
         let tag = last.split_once(':').map(|(_, tag)| tag).filter(|tag| !tag.is_empty());
-        let first = path.split('/').next().unwrap_or_default();
-        let is_host = first == "localhost" || first.contains(['.', ':']);
-        Self { registry: is_host.then_some(first), tag, digest }
+        Self { registry: image::registry(name), tag, digest }
     }
 
     /// Whether a registry is asked without a policy, or need not be asked.

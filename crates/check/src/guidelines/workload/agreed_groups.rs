@@ -21,16 +21,14 @@ pub static GUIDELINE: Guideline = Guideline {
 
 fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
     sheet.spare("no groups are agreed on, or it names none");
-    for (number, agreed) in pod.whole.objects.of_kind("Conventions") {
-        let root = Place::new(&agreed.pointer, Some(agreed.value));
-        let spec = root.at("spec");
-        let ranges = spec.entry("groups");
+    pod.whole.objects.each_agreed(|number, agreed| {
+        let ranges = agreed.entry("groups");
         match ranges.list() {
-            Field::Absent => continue,
+            Field::Absent => {}
             Field::Unreadable => sheet.unread_in(number, &ranges),
             Field::Is(_) => judge_pod(pod, (number, &ranges), sheet),
         }
-    }
+    });
 }
 
 fn judge_pod(pod: &PodScene<'_>, agreed: (usize, &Place<'_>), sheet: &mut Sheet) {

@@ -23,27 +23,26 @@ pub static GUIDELINE: Guideline = Guideline {
 
 fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
     sheet.spare("nothing is agreed on for such objects");
-    let object = scene.object;
-    let pod = object.kind.template.filter(|it| !it.is_empty());
-    let pointer = format!("{}{}", object.pointer, pod.unwrap_or_default());
-    let template = Place::new(&pointer, pod.and_then(|it| object.value.pointer(it)));
-    for (number, agreed) in scene.objects.of_kind("Conventions") {
-        let root = Place::new(&agreed.pointer, Some(agreed.value));
-        let spec = root.at("spec");
+    let kind = scene.object.kind;
+    let own = scene.metadata;
+    scene.objects.each_agreed(|number, agreed| {
         for part in ["labels", "annotations"] {
-            let asked = spec.entry(part);
+            let asked = agreed.entry(part);
             if matches!(asked.list(), Field::Unreadable) {
                 sheet.unread_in(number, &asked);
             }
             for one in asked.items() {
                 let one = Agreed { number, one: &one };
-                one.judge(object.kind.name, &scene.metadata.at(part), sheet);
-                if pod.is_some() {
-                    one.judge("Pod", &template.at("metadata").at(part), sheet);
+                one.judge(kind.name, &own.at(part), sheet);
+                // The template of a pod is the pod itself.
+                if kind.template.is_some_and(|template| !template.is_empty()) {
+                    scene.with_template(|template| {
+                        one.judge("Pod", &template.at("metadata").at(part), sheet);
+                    });
                 }
             }
         }
-    }
+    });
 }
 
 /// One thing that is agreed on, and the number of the object that says so.

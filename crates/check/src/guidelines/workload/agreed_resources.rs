@@ -23,10 +23,8 @@ pub static GUIDELINE: Guideline = Guideline {
 fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
     sheet.spare("no bounds are agreed on for what it says");
     let said = container.place.at("resources");
-    for (number, agreed) in pod.whole.objects.of_kind("Conventions") {
-        let root = Place::new(&agreed.pointer, Some(agreed.value));
-        let spec = root.at("spec");
-        let resources = spec.entry("resources");
+    pod.whole.objects.each_agreed(|number, agreed| {
+        let resources = agreed.entry("resources");
         for side in ["limits", "requests"] {
             let (bounds, list) = (resources.entry(side), said.at(side));
             if matches!(bounds.object(), Field::Unreadable) {
@@ -39,7 +37,7 @@ fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
                 judge_amount(&list.entry(resource), (number, &bound), sheet);
             }
         }
-    }
+    });
 }
 
 /// Judges an amount that is written. That one is written is asked by others.

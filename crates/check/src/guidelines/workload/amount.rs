@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::place::{Field, Place};
+use crate::shape::SUFFIXES;
 
 /// Gives the amount that stands somewhere.
 pub(super) fn amount(place: &Place<'_>) -> Field<f64> {
@@ -23,27 +24,9 @@ fn read(text: &str) -> Option<f64> {
     }
     let at = text.find(|each: char| each.is_ascii_alphabetic())?;
     let (number, suffix) = text.split_at(at);
-    let (_, factor) = FACTORS.iter().find(|(name, _)| *name == suffix)?;
+    let (_, factor) = SUFFIXES.iter().find(|(name, _)| *name == suffix)?;
     Some(number.parse::<f64>().ok()? * factor)
 }
-
-const FACTORS: [(&str, f64); 15] = [
-    ("n", 1e-9),
-    ("u", 1e-6),
-    ("m", 1e-3),
-    ("k", 1e3),
-    ("M", 1e6),
-    ("G", 1e9),
-    ("T", 1e12),
-    ("P", 1e15),
-    ("E", 1e18),
-    ("Ki", 1024.0),
-    ("Mi", 1_048_576.0),
-    ("Gi", 1_073_741_824.0),
-    ("Ti", 1_099_511_627_776.0),
-    ("Pi", 1_125_899_906_842_624.0),
-    ("Ei", 1_152_921_504_606_846_976.0),
-];
 
 #[cfg(test)]
 mod tests {

@@ -33,18 +33,17 @@ const KINDS: &[&str] = &[
 ];
 
 fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
-    let object = scene.object;
-    let Some(template) = object.kind.template else {
-        let spec = scene.root.at("spec");
-        return of_ports(&spec.at("ports"), ["port", "targetPort"], sheet);
-    };
-    let pointer = format!("{}{template}", object.pointer);
-    let template = Place::new(&pointer, object.value.pointer(template));
-    let spec = template.at("spec");
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        for container in spec.at(list).items() {
-            of_ports(&container.at("ports"), ["containerPort", "hostPort"], sheet);
+    let runs = scene.with_template(|template| {
+        let spec = template.at("spec");
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
+            for container in spec.at(list).items() {
+                of_ports(&container.at("ports"), ["containerPort", "hostPort"], sheet);
+            }
         }
+    });
+    if runs.is_none() {
+        let spec = scene.root.at("spec");
+        of_ports(&spec.at("ports"), ["port", "targetPort"], sheet);
     }
 }
 

@@ -184,18 +184,22 @@ impl Compare<'_> {
         Some(at)
     }
 
+    /// Gives what lies in a directory; one that cannot be read is missed.
+    fn below(&mut self, directory: FilePath) -> Vec<FilePath> {
+        match self.root.list(&directory) {
+            Ok(names) => names.iter().filter_map(|name| directory.join(name).ok()).collect(),
+            Err(error) => {
+                self.scan.miss(directory, error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
     /// Goes through a directory for what no package knows.
     fn sweep(&mut self, top: FilePath) {
         let mut left = vec![top];
         while let Some(directory) = left.pop() {
-            let names = match self.root.list(&directory) {
-                Ok(names) => names,
-                Err(error) => {
-                    self.scan.miss(directory, error.to_string());
-                    continue;
-                }
-            };
-            for path in names.iter().filter_map(|name| directory.join(name).ok()) {
+            for path in self.below(directory) {
                 if self.packages.names(&path) {
                     if self.root.kind(&path) == Some(Kind::Directory) {
                         left.push(path);
@@ -267,14 +271,7 @@ impl Compare<'_> {
     fn count(&mut self, top: &FilePath) -> u64 {
         let (mut left, mut count) = (vec![top.clone()], 0);
         while let Some(directory) = left.pop() {
-            let names = match self.root.list(&directory) {
-                Ok(names) => names,
-                Err(error) => {
-                    self.scan.miss(directory, error.to_string());
-                    continue;
-                }
-            };
-            for path in names.iter().filter_map(|name| directory.join(name).ok()) {
+            for path in self.below(directory) {
                 match self.root.kind(&path) {
                     _ if is_generated(&path) => self.scan.generated += 1,
                     Some(Kind::Directory) => left.push(path),

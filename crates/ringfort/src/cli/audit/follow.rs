@@ -10,11 +10,11 @@ use clap::Args;
 
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
-use ringfort_model::severity::Severity;
 use ringfort_store::os::{Follower, Place};
 
+use super::asked::Asking;
+use super::line;
 use super::tell::Teller;
-use super::{feeds, line, waivers};
 use crate::cli::Fault;
 use crate::cli::files::Unread;
 
@@ -34,9 +34,8 @@ pub struct FollowArgs {
     /// Where it is kept
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
-    /// Look for what is at least as grave: low, medium, high or critical
-    #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    severity: Severity,
+    #[command(flatten)]
+    asking: Asking,
     /// A file that says up to where it was judged: read at the start, and written as it goes on
     #[arg(long, value_name = "FILE")]
     cursor: Option<PathBuf>,
@@ -46,15 +45,6 @@ pub struct FollowArgs {
     /// Write findings as JSON objects, one a line
     #[arg(long)]
     json: bool,
-    /// What some detections have to be told: a directory of files such as tor-exits.txt and changes.yaml
-    #[arg(long, value_name = "DIR")]
-    feeds: Option<PathBuf>,
-    /// Detections of your own, in a file; each is tried with its examples before it is asked
-    #[arg(long, value_name = "FILE")]
-    own: Option<PathBuf>,
-    /// Who answers for which findings, why and until when; these are not told
-    #[arg(long, value_name = "FILE")]
-    waivers: Option<PathBuf>,
     /// Write findings to the machine's log as well, as messages of log audit
     #[arg(long)]
     syslog: bool,
@@ -67,12 +57,11 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
-    let asked = feeds::asked(args.feeds.as_deref(), args.own.as_deref(), args.severity, &[])?;
+    let asked = args.asking.read(&[])?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let from = args.cursor.as_deref().map(read).transpose()?.flatten();
     let mut follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
-    let waived = waivers::read(args.waivers.as_deref(), &asked.detections)?;
-    let mut teller = Teller::new(args.json, args.syslog, args.metrics.as_deref(), waived)?;
+    let mut teller = Teller::new(args.json, args.syslog, args.metrics.as_deref(), asked.waivers)?;
     let mut findings = Vec::new();
     let (mut unjudged, mut told) = (0_u64, 0_u64);
     loop {

@@ -11,7 +11,8 @@ use ringfort_audit::waiver::Waivers;
 use ringfort_model::severity::Severity;
 use serde::Serialize;
 
-use super::{line, plain, waivers};
+use super::waivers::{self, Used};
+use super::{line, plain};
 use crate::cli::files::Unread;
 use crate::cli::{Fault, print};
 
@@ -21,13 +22,13 @@ const LOG: &str = "/dev/log";
 const FACILITY: u8 = 13;
 /// How long a daemon may keep us waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often numbers are written while they change.
+/// How often numbers are written.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Tells findings: each once, what comes again as a number, and nothing that is waived.
 pub(super) struct Teller {
     json: bool,
-    log: Option<UnixDatagram>,
+    log: Option<Log>,
     metrics: Option<Metrics>,
     waivers: Waivers,
     repeats: Repeats,
@@ -61,7 +62,7 @@ impl Teller {
         metrics: Option<&Path>,
         waivers: Waivers,
     ) -> Result<Self, Fault> {
-        let log = syslog.then(connect).transpose()?;
+        let log = syslog.then(|| Log::open(Path::new(LOG))).transpose()?;
         let metrics = metrics.map(|file| Metrics {
             file: file.to_owned(),
             written: None,
@@ -74,11 +75,9 @@ impl Teller {
     /// Tells a finding.
     pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Fault> {
         if let Some(at) = self.waivers.cover(finding) {
-            let (waiver, times) = &self.waivers.all()[at];
-            if *times == 1 {
-                let ringfort_audit::waiver::Waiver { detection, owner, expires, reason, .. } =
-                    waiver;
-                anstream::eprintln!("waived by {owner} until {expires}: {detection}: {reason}");
+            // The first time; how often it was is told at the end.
+            if let (waiver, 1) = &self.waivers.all()[at] {
+                anstream::eprintln!("{}", Used::of(waiver, 1));
             }
             return Ok(());
         }
@@ -134,29 +133,35 @@ impl Teller {
             true => line(&Told { finding, again })?,
             false => format!("{finding}{times}\n"),
         });
-        let Some(log) = &self.log else { return Ok(()) };
-        // A daemon that was started again has another socket; what nobody takes ends the command, so that the
-        // cursor stays before it.
-        let message = message(finding, &times);
-        log.send(message.as_bytes())
-            .or_else(|_| connect_to(log).and_then(|()| log.send(message.as_bytes())))
-            .map(drop)
-            .map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
+        self.log.as_ref().map_or(Ok(()), |log| log.write(&message(finding, &times)))
     }
 }
 
-fn connect() -> Result<UnixDatagram, Fault> {
-    let open = || {
-        let log = UnixDatagram::unbound()?;
-        log.set_write_timeout(Some(PATIENCE))?;
-        connect_to(&log)?;
-        Ok::<_, std::io::Error>(log)
-    };
-    open().map_err(|error| Fault::unable(Unread::of(Path::new(LOG), &error)))
+/// The machine's log.
+struct Log {
+    socket: UnixDatagram,
+    path: PathBuf,
 }
 
-fn connect_to(log: &UnixDatagram) -> std::io::Result<()> {
-    log.connect(LOG)
+impl Log {
+    fn open(path: &Path) -> Result<Self, Fault> {
+        let open = || {
+            let socket = UnixDatagram::unbound()?;
+            socket.set_write_timeout(Some(PATIENCE))?;
+            socket.connect(path)?;
+            Ok::<_, std::io::Error>(socket)
+        };
+        let socket = open().map_err(|error| Fault::unable(Unread::of(path, &error)))?;
+        Ok(Self { socket, path: path.to_owned() })
+    }
+
+    /// A daemon that was started again has another socket; what nobody takes ends the command, so that the cursor
+    /// stays before it.
+    fn write(&self, message: &str) -> Result<(), Fault> {
+        let send = || self.socket.send(message.as_bytes());
+        let sent = send().or_else(|_| self.socket.connect(&self.path).and_then(|()| send()));
+        sent.map(drop).map_err(|error| Fault::unable(Unread::of(&self.path, &error)))
+    }
 }
 
 /// A message as local daemons take it: a priority, a name, and a line.
@@ -198,7 +203,9 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metrics, message};
+    use std::os::unix::net::UnixDatagram;
+
+    use super::{Log, Metrics, message};
     use ringfort_audit::finding::Finding;
     use ringfort_model::severity::Severity;
 
@@ -223,6 +230,25 @@ mod tests {
             "<106>ringfort-audit: T critical secrets/all-read: eve from 10.0.0.1: list secretsshop: all Secrets were \
              read (2 times more)"
         );
+    }
+
+    #[test]
+    fn a_daemon_that_was_started_again_is_written_to_and_one_that_is_gone_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        assert!(Log::open(&path).is_err());
+        let mut heard = [0; 16];
+        let daemon = UnixDatagram::bind(&path).unwrap();
+        let log = Log::open(&path).unwrap();
+        log.write("one").unwrap();
+        assert_eq!(daemon.recv(&mut heard).unwrap(), 3);
+        drop(daemon);
+        std::fs::remove_file(&path).unwrap();
+        assert!(log.write("lost").is_err());
+        let daemon = UnixDatagram::bind(&path).unwrap();
+        log.write("three").unwrap();
+        let length = daemon.recv(&mut heard).unwrap();
+        assert_eq!(&heard[..length], b"three");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use ringfort_audit::finding::Finding;
 use ringfort_model::severity::Severity;
 use ringfort_spec::nearest;
 
-use super::feeds::{self, Untold};
+use super::asked::{Asking, Untold};
 use super::json;
 use super::logs::{self, Unjudged};
 use super::waivers::{self, Used};
@@ -26,34 +26,18 @@ use crate::cli::{Fault, print};
 /// without the bodies that detections ask for. `ringfort explain detect/DETECTION` says of each finding why it
 /// is one and what to do.
 ///
-/// Exit codes: 0 nothing was found that nobody answers for, 1 something was, 2 usage, or a log cannot be read, 3 something could not
-/// be judged.
+/// Exit codes: 0 nothing was found that nobody answers for, 1 something was, 2 usage, or a log cannot be read, 3
+/// something could not be judged.
 #[derive(Args)]
 pub struct TestArgs {
     /// Logs, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Look for what is at least as grave: low, medium, high or critical
-    #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    severity: Severity,
-    /// Look for this alone; may be given more than once
+    #[command(flatten)]
+    asking: Asking,
+    /// Look for this alone, and for your own; may be given more than once
     #[arg(long = "detection", value_name = "ID", value_parser = detection)]
     detections: Vec<&'static Detection>,
-    /// What some detections have to be told: a directory of files
-    ///
-    /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `registries.txt`, `namespaces.txt`,
-    /// `decoys.txt` (an entry a line) and `changes.yaml`. A detection whose file is not there is not asked.
-    #[arg(long, value_name = "DIR")]
-    feeds: Option<PathBuf>,
-    /// Detections of your own, in a file; each is tried with its examples before it is asked
-    #[arg(long, value_name = "FILE")]
-    own: Option<PathBuf>,
-    /// Who answers for which findings, why and until when
-    ///
-    /// A list `waivers` of `detection`, `user` or `object` or both (a `*` at the end stands for any rest),
-    /// `impersonated`, `source` (a range of addresses), `reason`, `owner` and `expires`.
-    #[arg(long, value_name = "FILE")]
-    waivers: Option<PathBuf>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -77,14 +61,12 @@ fn detection(id: &str) -> Result<&'static Detection, String> {
 
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
-    let asked =
-        feeds::asked(args.feeds.as_deref(), args.own.as_deref(), args.severity, &args.detections)?;
-    let mut waivers = waivers::read(args.waivers.as_deref(), &asked.detections)?;
+    let mut asked = args.asking.read(&args.detections)?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let (mut found, mut findings) = (Vec::new(), Vec::new());
     let read = logs::read(&args.files, &mut |log, place, event, _| {
         let why = engine.judge(event, &mut findings);
-        let open = findings.drain(..).filter(|finding| waivers.cover(finding).is_none());
+        let open = findings.drain(..).filter(|finding| asked.waivers.cover(finding).is_none());
         found.extend(open.map(|finding| (log, place, finding)));
         why
     })?;
@@ -100,13 +82,13 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
         .collect();
     let report = Report {
         version: VERSION,
-        is_fed: args.feeds.is_some(),
+        is_fed: args.asking.feeds.is_some(),
         detections: asked.detections.len(),
         not_applicable: asked.untold,
         events: read.events,
         other_entries: read.others,
         findings: told,
-        waivers: waivers::used(&waivers),
+        waivers: waivers::used(&asked.waivers),
         unjudged: read.unjudged,
         first_unjudged: &read.first,
         starved: engine.starved(),

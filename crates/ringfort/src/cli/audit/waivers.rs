@@ -5,36 +5,18 @@ use std::path::Path;
 use ringfort_audit::detection::Detection;
 use ringfort_audit::detections;
 use ringfort_audit::waiver::{self, Waiver, Waivers};
-use ringfort_facts::manifest;
-use ringfort_spec::{Paint, Problem, Report};
 use serde::Serialize;
 
+use super::written;
 use crate::cli::Fault;
 use crate::cli::check::given::today;
-use crate::cli::files::{self, Unread};
 
 /// Reads waivers of what is asked; those that have ended are told on standard error, and cover nothing.
 pub(super) fn read(file: Option<&Path>, asked: &[&'static Detection]) -> Result<Waivers, Fault> {
     let Some(file) = file else { return Ok(Waivers::default()) };
-    let text = files::text(file).map_err(Fault::usage)?;
-    let documents =
-        manifest::read(&text).map_err(|error| Fault::usage(Unread::of(file, &error)))?;
     let known = detections::all().chain(asked.iter().copied());
     let known: Vec<&str> = known.map(|detection| detection.id).collect();
-    let (mut all, mut wrong) = (Vec::new(), Vec::new());
-    for document in &documents {
-        match waiver::read(document.value(), &known) {
-            Ok(read) => all.extend(read.into_iter().map(|(_, waiver)| waiver)),
-            Err(unclear) => wrong.extend(unclear.into_iter().map(|it| {
-                let range = document.place(&it.pointer).value;
-                Problem::new("waiver", range, it.why).help(it.help)
-            })),
-        }
-    }
-    if !wrong.is_empty() {
-        let report = Report::new(&file.display().to_string(), &text, wrong);
-        return Err(Fault::usage(report.render(Paint::Plain)));
-    }
+    let mut all = written::read(file, "waiver", |document| waiver::read(document, &known))?;
     all.retain(|waiver| asked.iter().any(|detection| detection.id == waiver.detection));
     let (waivers, ended) = Waivers::new(all, today());
     for Waiver { detection, owner, expires, .. } in ended {
@@ -70,7 +52,8 @@ pub(super) fn used(waivers: &Waivers) -> Vec<Used<'_>> {
 }
 
 impl<'w> Used<'w> {
-    fn of(waiver: &'w Waiver, times: u64) -> Self {
+    /// Takes a waiver, and how often it covered something.
+    pub(super) fn of(waiver: &'w Waiver, times: u64) -> Self {
         let Waiver { detection, user, impersonated, object, source, reason, owner, expires } =
             waiver;
         Self {
