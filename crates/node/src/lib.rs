@@ -29,6 +29,7 @@ mod serve;
 mod store;
 mod survey;
 mod tenure;
+pub mod tokens;
 mod tools;
 
 pub use connect::connect;

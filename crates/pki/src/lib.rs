@@ -7,6 +7,7 @@
 //!   kept in the sealed keyring. Opened for a moment as a [`Signer`], it signs what the blueprint
 //!   asks for: names and usages come from the operator, and of a signing request only the public
 //!   key is taken.
+//! - A token of a service account can be made older than it is ([`aged`]), to see whether its life ends.
 //! - A kubeconfig is the file with which a client finds and trusts a cluster: for a component it
 //!   names its key by path ([`machine_kubeconfig`]), for a person it holds it ([`person_kubeconfig`]).
 //!
@@ -19,6 +20,7 @@ mod key;
 mod kubeconfig;
 mod sign;
 mod time;
+mod token;
 mod tunnel;
 
 pub use ca::{CA_LIFE, Ca, CaError};
@@ -26,4 +28,5 @@ pub use ed25519::{Ed25519Key, Ed25519Public};
 pub use key::{KeyError, PrivateKey, PublicKey, is_signed, public_half};
 pub use kubeconfig::{Endpoint, Paths, machine_kubeconfig, person_kubeconfig};
 pub use sign::{ClientIdentity, LEAF_LIFE, SignError, Signer};
+pub use token::{AgeError, aged};
 pub use tunnel::{TunnelSecret, TunnelSecretError};

@@ -127,7 +127,6 @@ async fn make(
     let mut judgement = unfinished(format!("the proof asked for more than {MOST_TURNS} times"));
     for _ in 0..MOST_TURNS {
         if halt.is_called() {
-            hush(site, &course.transcript).await;
             judgement = unfinished("the proof was interrupted".to_owned());
             break;
         }
@@ -140,6 +139,7 @@ async fn make(
         }
     }
     let Course { transcript, times_ms, .. } = course;
+    hush(site, &transcript).await;
     Made { control, judgement, transcript, times_ms }
 }
 
@@ -215,6 +215,15 @@ pub(crate) fn listening(transcript: &[(Act, Seen)]) -> BTreeSet<&NodeName> {
         }
     }
     listening
+}
+
+/// The machines on which something is refused.
+pub(crate) fn refusing<'a>(transcript: &'a [(Act, Seen)]) -> BTreeSet<&'a NodeName> {
+    let node = |(act, _): &'a (Act, Seen)| match act {
+        Act::Refuse { node, .. } => Some(node),
+        _ => None,
+    };
+    transcript.iter().filter_map(node).collect()
 }
 
 /// The machines that were lost on purpose and not given back.

@@ -11,6 +11,7 @@ mod halt;
 mod listen;
 mod machine;
 mod perform;
+mod refuse;
 mod rehearse;
 pub mod secretbox;
 pub mod silence;

@@ -8,6 +8,7 @@ use ringfort_host::{Host, quote};
 use ringfort_model::act::{
     CertFile, FileSeen, KeptSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen,
 };
+use ringfort_model::secret::Secret;
 
 /// Runs a command and gives what it wrote.
 pub(crate) async fn run(host: &Host, command: &str) -> Result<Vec<u8>, String> {
@@ -58,22 +59,19 @@ pub(crate) async fn kernel(
     Ok(said.lines().filter_map(pair).collect())
 }
 
-/// Reads the limits of a pod's control group, which is named by the pod's uid: as it is by one driver of
-/// control groups, with underscores by the other.
-pub(crate) async fn pod_limits(host: &Host, uid: &str) -> Result<BTreeMap<String, String>, String> {
-    let is_plain = uid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if uid.is_empty() || !is_plain {
-        return Err(format!("{uid:?} is no pod's uid"));
+/// Has a control plane sign a token again that its key has signed, as if it were older.
+pub(crate) async fn aged(
+    host: &Host,
+    program: &str,
+    token: &Secret<String>,
+    seconds: u64,
+) -> Result<Secret<String>, String> {
+    let command = format!("exec {program} node aged-token --seconds {seconds}");
+    let output = host.run(&command, token.expose().as_bytes()).await.map_err(|e| e.to_string())?;
+    match String::from_utf8(output.stdout.clone()) {
+        Ok(older) if output.ok() => Ok(Secret::new(older)),
+        _ => Err(output.complaint()),
     }
-    let (plain, systemd) = (format!("*pod{uid}"), format!("*pod{}.slice", uid.replace('-', "_")));
-    let command = format!(
-        "find /sys/fs/cgroup -type d \\( -name {} -o -name {} \\) -prune -exec cat {{}}/pids.max ';'",
-        quote(&plain),
-        quote(&systemd),
-    );
-    let said = text(host, &command).await?;
-    let found = said.lines().next().map(|value| ("pids.max".to_owned(), value.trim().to_owned()));
-    Ok(found.into_iter().collect())
 }
 
 /// Tells what running processes may do.

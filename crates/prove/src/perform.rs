@@ -16,10 +16,10 @@ use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
 use crate::dial::dial;
-use crate::drive::{Site, listening, lost};
+use crate::drive::{Site, listening, lost, refusing};
 use crate::halt::{Halt, INTERRUPTED};
 use crate::machine::run;
-use crate::{etcd, listen, machine, rehearse, token};
+use crate::{etcd, listen, machine, refuse, rehearse, token};
 
 /// How long one act may take, apart from rehearsals.
 const ACT_LIMIT: Duration = Duration::from_secs(60);
@@ -30,11 +30,18 @@ const REHEARSAL_LIMIT: Duration = Duration::from_secs(360);
 /// Requests of a sweep at a time.
 const SWEEP_WIDTH: usize = 4;
 
-/// Ends every count that was begun and not heard, and gives back every machine that was lost.
+/// Ends every count that was begun and not heard and whatever is refused, and gives back every machine that
+/// was lost.
 pub(crate) async fn hush(site: &Site, transcript: &[(Act, Seen)]) {
     // Counting disturbs nobody, and the next proof begins by ending it.
     join_all(listening(transcript).into_iter().map(|node| async {
         let end = async { run(way(&site.hosts, node)?, &listen::end()).await };
+        tokio::time::timeout(ACT_LIMIT, end).await
+    }))
+    .await;
+    // What is left where this does not come through refuses what nobody answers.
+    join_all(refusing(transcript).into_iter().map(|node| async {
+        let end = async { run(way(&site.hosts, node)?, &refuse::end()).await };
         tokio::time::timeout(ACT_LIMIT, end).await
     }))
     .await;
@@ -116,7 +123,8 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::ReadAudit { server, holding } => audit(host(server)?, holding).await,
         Act::Sweep { server, paths } => sweep(way(&site.strangers, server)?, paths).await,
         Act::TryToken { server, wish } => {
-            token::of_account(site, way(&site.servers, server)?, wish).await
+            let ways = (&**way(&site.servers, server)?, site.hosts.get(server).map(|it| &**it));
+            token::of_account(site, ways, wish).await
         }
         Act::TryBootstrapToken { server } => {
             token::of_bootstrap(site, way(&site.servers, server)?).await
@@ -127,6 +135,9 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         }
         Act::Listen { node, pods } => {
             run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
+        }
+        Act::Refuse { node, at } => {
+            run(host(node)?, &refuse::begin(*at)).await.map(|_| Seen::Done)
         }
         Act::Hear { node } => {
             listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
@@ -159,9 +170,6 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Kernel { node, names } => machine::kernel(host(node)?, names).await.map(Seen::Values),
         Act::Processes { node, names } => {
             machine::processes(host(node)?, names).await.map(Seen::Processes)
-        }
-        Act::PodLimits { node, uid } => {
-            machine::pod_limits(host(node)?, uid).await.map(Seen::Values)
         }
         Act::Listeners { node } => {
             machine::listeners(host(node)?, site.program).await.map(Seen::Listeners)
@@ -248,11 +256,8 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             let listed = send(Method::Get, target, None, false).await;
             listed.map(|list| items(list, |pod| whereabouts(&pod)))
         }
-        Ask::AsWritten(object) => cluster.look(object, Extent::Whole).await.map(|it| match it {
-            Looked::Absent => Seen::Absent,
-            Looked::Same => Seen::Lines(Vec::new()),
-            Looked::Differs(paths) => Seen::Lines(paths),
-        }),
+        Ask::AsWritten(object) => cluster.look(object, Extent::Whole).await.map(looked),
+        Ask::AsNamed(object) => cluster.look(object, Extent::Named).await.map(looked),
         Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
         Ask::Delete(key) => match send(Method::Delete, Target::Object(key), None, false).await {
             Err(error) if error.status() == Some(404) => Ok(Seen::Done),
@@ -270,6 +275,14 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }),
     };
     answer.unwrap_or_else(refusal)
+}
+
+fn looked(looked: Looked) -> Seen {
+    match looked {
+        Looked::Absent => Seen::Absent,
+        Looked::Same => Seen::Lines(Vec::new()),
+        Looked::Differs(paths) => Seen::Lines(paths),
+    }
 }
 
 /// Waits until all of a flood is answered, or one of it refused.

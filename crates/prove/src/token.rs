@@ -8,12 +8,14 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use serde_json::{Value, json};
 
 use ringfort_api::{Cluster, Method, Request, Target};
+use ringfort_host::Host;
 use ringfort_model::act::{Seen, TokenSeen, TokenWish};
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 
 use crate::drive::Site;
+use crate::machine;
 use crate::perform::refusal;
 
 /// A path that every API server answers with 403 to whom it knows and lets do nothing, and with 401 to
@@ -27,7 +29,7 @@ const GONE_PAUSES: [Duration; 3] =
 /// Asks for a token of a service account, and shows it to every server.
 pub(crate) async fn of_account(
     site: &Site,
-    server: &Cluster,
+    (server, host): (&Cluster, Option<&Host>),
     wish: &TokenWish,
 ) -> Result<Seen, String> {
     let mut spec = json!({"audiences": wish.audiences, "expirationSeconds": wish.seconds});
@@ -58,7 +60,11 @@ pub(crate) async fn of_account(
         Err(error) => return Ok(refusal(error)),
     };
     let token = answer["status"]["token"].as_str().ok_or("the server gave no token")?;
-    let token = Secret::new(token.to_owned());
+    let mut token = Secret::new(token.to_owned());
+    if let Some(seconds) = wish.aged_s {
+        let host = host.ok_or("there is no way to the machine whose key signs")?;
+        token = machine::aged(host, site.program, &token, seconds).await?;
+    }
     if let Some(made) = &bound {
         server.delete(&key(made)).await.map_err(|e| e.to_string())?;
     }

@@ -14,8 +14,6 @@ use super::{Course, Next, Scene, pod};
 pub(crate) struct Inside {
     /// The worker.
     pub(crate) node: NodeName,
-    /// The pod's `metadata.uid`.
-    pub(crate) uid: String,
     /// The pod's address.
     pub(crate) address: String,
     /// What its process told of itself, by name.
@@ -33,8 +31,8 @@ pub(crate) fn inside(course: &mut Course<'_>, scene: &Scene) -> Result<Vec<Insid
     let ran = on_each_worker(course, scene, &|worker| plain(scene, worker), runs, is_whole)?;
     let found = ran.into_iter().map(|Ran { node, pod, log }| {
         let text = |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_default();
-        let (uid, address) = (text("/metadata/uid").to_owned(), text("/status/podIP").to_owned());
-        Inside { node, uid, address, told: read(&log) }
+        let address = text("/status/podIP").to_owned();
+        Inside { node, address, told: read(&log) }
     });
     Ok(found.collect())
 }

@@ -6,7 +6,7 @@
 
 pub(crate) mod certificates;
 mod course;
-mod each;
+pub(crate) mod each;
 pub(crate) mod errand;
 pub(crate) mod fence;
 pub(crate) mod inside;
@@ -16,6 +16,7 @@ mod scene;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tries;
+pub(crate) mod written;
 
 use ringfort_model::act::{Next, Seen, Transcript};
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use ringfort_model::act::{Act, Ask, FileSeen, Speaker};
 use ringfort_model::api_object::ObjectKey;
@@ -39,6 +39,9 @@ pub struct Scene {
     /// The guards that are objects of the API, before 1.37.
     #[serde(default)]
     pub api_guards: Vec<Value>,
+    /// The objects of add-ons, as their files say, with the labels of their waivers.
+    #[serde(default)]
+    pub addons: Vec<Value>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,
     /// Each machine's address.
@@ -121,6 +124,11 @@ impl Scene {
             .into(),
             guards: [("ValidatingAdmissionPolicy".to_owned(), "sha256:4711".to_owned())].into(),
             api_guards: Vec::new(),
+            addons: vec![
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "net"}}),
+                json!({"apiVersion": "v1", "kind": "ConfigMap",
+                       "metadata": {"name": "peers", "namespace": "net"}}),
+            ],
             pod_traffic: PodTraffic::Open { why: "the sample is in one room".to_owned() },
             addresses: addresses
                 .clone()

@@ -1,5 +1,10 @@
 //! Add-ons are what their manifests say, and only a waiver opens their namespaces.
 
+mod proof;
+mod sabotage;
+
+use ringfort_model::api_object::ApiObject;
+use ringfort_model::blueprint::Blueprint;
 use ringfort_spec::{Scope, Spec};
 use serde_json::Value;
 
@@ -7,6 +12,7 @@ use crate::access::pod_security;
 use crate::admission::addon_label;
 use crate::control::{Control, Ref, Severity};
 use crate::draft::Draft;
+use crate::proof::{Phase, Proof};
 
 /// The control.
 pub static CONTROL: Control = Control {
@@ -17,8 +23,14 @@ pub static CONTROL: Control = Control {
     limits: &[],
     doc: include_str!("addons.md"),
     make: Some(make),
-    prove: None,
+    prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
+
+/// The objects of add-ons in a blueprint.
+pub fn of(blueprint: &Blueprint) -> Vec<Value> {
+    let is_of_addon = |object: &&ApiObject| object.by == CONTROL.id;
+    blueprint.objects.iter().filter(is_of_addon).map(|it| it.object.clone()).collect()
+}
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     for addon in draft.addons() {

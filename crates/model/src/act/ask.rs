@@ -83,6 +83,8 @@ pub enum Ask {
     Whereabouts,
     /// Whether an object is what was written and nothing more: where it is not.
     AsWritten(Value),
+    /// Whether the fields that are named are as they say, whatever else an object has: where it is not.
+    AsNamed(Value),
     /// To approve a request for a certificate.
     Approve(ObjectKey),
     /// To delete an object.
@@ -166,6 +168,10 @@ pub struct TokenWish {
     pub audiences: Vec<String>,
     /// How long it should live, in seconds.
     pub seconds: u64,
+    /// By how many seconds it is older when it is shown than when it was made: the server's machine signs it
+    /// anew with its times moved back. With 0 it is only signed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aged_s: Option<u64>,
     /// What it lives and dies with, if anything: an object that is made for it and taken away.
     pub bound: Option<Value>,
 }

@@ -4,6 +4,8 @@ mod ask;
 mod dial;
 mod seen;
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::judgement::Judgement;
@@ -91,6 +93,14 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Refuses what a machine passes on to an address and port, as whoever is there might, so that a pod hears
+    /// of it when its packets got past all filters. It ends with the proof.
+    Refuse {
+        /// Which machine.
+        node: NodeName,
+        /// Where nobody else answers.
+        at: SocketAddr,
+    },
     /// Speaks with a port.
     Dial(Dial),
     /// Reads every value as one etcd member stores it, and tells which are not sealed.
@@ -174,13 +184,6 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
-    /// Reads the limits that the kernel holds a pod to.
-    PodLimits {
-        /// Which machine.
-        node: NodeName,
-        /// The pod's `metadata.uid`.
-        uid: String,
-    },
     /// Asks a machine's enforcer of network policies what is in force.
     Enforced {
         /// Which machine.
@@ -227,6 +230,7 @@ impl Act {
             | Self::Rehearse { stop: node, .. }
             | Self::Listen { node, .. }
             | Self::Hear { node }
+            | Self::Refuse { node, .. }
             | Self::Scan { member: node, .. }
             | Self::Sweep { server: node, .. }
             | Self::TryToken { server: node, .. }
@@ -236,7 +240,6 @@ impl Act {
             | Self::Processes { node, .. }
             | Self::Programs { node, .. }
             | Self::Listeners { node }
-            | Self::PodLimits { node, .. }
             | Self::Lose { node }
             | Self::Regain { node }
             | Self::Certificates { node }

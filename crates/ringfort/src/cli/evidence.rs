@@ -11,13 +11,16 @@ use ringfort_model::act::{Act, Seen};
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement, Verdict};
+use ringfort_model::machine::MachineFacts;
 use ringfort_model::name::NodeName;
 use ringfort_model::trust::{ServiceAccountKey, TrustFacts};
+use ringfort_model::version::Minor;
 use ringfort_pki::{KeyError, PrivateKey};
 use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::Made;
 use ringfort_spec::{Node, Spec};
 
+use super::machines::verdicts;
 use super::session::now_s;
 
 /// What is proved anew.
@@ -135,6 +138,10 @@ pub struct About<'a> {
     pub spec: &'a [u8],
     /// The bundle's lock, as it is written.
     pub lock: String,
+    /// The minor of Kubernetes, by which facts are judged.
+    pub minor: Minor,
+    /// The facts of each machine, taken when the archive is made; none where one said nothing, and why.
+    pub machines: &'a BTreeMap<NodeName, Result<MachineFacts, String>>,
 }
 
 /// The archive and the public key of its signature, in the operator's state.
@@ -152,6 +159,11 @@ pub fn proof_file(control: &str) -> String {
 /// Names the file of a scene in the archive.
 pub fn scene_file(digest: &Digest) -> String {
     format!("scenes/{}.json", digest.short())
+}
+
+/// Names the file of a machine's facts in the archive.
+pub fn facts_file(node: &str) -> String {
+    format!("machines/{node}.json")
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -219,11 +231,23 @@ impl Evidence {
             files.insert(proof_file(control), json(shown));
             controls.insert(control.clone(), Verdict::from(&shown.judgement).to_string().into());
         }
+        let mut machines = serde_json::Map::new();
+        for (node, facts) in about.machines {
+            let stated = match facts {
+                Ok(facts) => {
+                    files.insert(facts_file(node.as_str()), json(facts));
+                    serde_json::json!({"rows": verdicts(facts, about.minor)})
+                }
+                Err(why) => serde_json::json!({"unknown": why}),
+            };
+            machines.insert(node.to_string(), stated);
+        }
         let predicate = serde_json::json!({
             "cluster": about.cluster,
             "kubernetes": about.kubernetes,
             "ringfort": env!("CARGO_PKG_VERSION"),
             "controls": controls,
+            "machines": machines,
         });
         archive::write(&files, &predicate, key)
     }

@@ -44,11 +44,12 @@ pub struct ForeignArgs {
 }
 
 /// Controls whose proofs compare with what ringfort wrote, which here it did not.
-const OF_OUR_OWN: [(&str, &str); 5] = [
+const OF_OUR_OWN: [(&str, &str); 6] = [
     ("access/admin-is-narrow", "no kubeconfig of ringfort's was handed over"),
     ("access/admission-objects", "what guards there should be is not known"),
     ("ha/nodes-are-ready", "which machines there should be is not known"),
     ("network/pod-encryption", "how pods' packets should travel is not known"),
+    ("workload/addons", "which add-ons there should be is not known"),
     ("versions/pinned-by-digest", "no lock names the versions that should run"),
 ];
 /// Controls whose proofs look at the control planes' own nodes.
@@ -123,6 +124,7 @@ impl Foreign {
             waived: BTreeMap::new(),
             guards: BTreeMap::new(),
             api_guards: Vec::new(),
+            addons: Vec::new(),
             pod_traffic: PodTraffic::Open { why: "it is not known".to_owned() },
             addresses,
             authorities: BTreeMap::new(),

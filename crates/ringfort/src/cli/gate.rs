@@ -37,6 +37,7 @@ use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
 use super::credentials::papers;
 use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting};
+use super::machines;
 use super::play::cut_by;
 use super::session::{Session, now_s};
 use super::up::fault;
@@ -121,7 +122,7 @@ pub async fn prove(
         // What was shown before an interruption is kept.
         store(session, &evidence)?;
         result?;
-        sign(session, scope, &evidence)?;
+        sign(session, scope, &evidence).await?;
     }
     for (row, counts) in counts {
         match counts {
@@ -136,18 +137,18 @@ pub async fn prove(
             names.join(", ")
         ));
     }
-    shown(session, scope, &evidence)
+    shown(session, scope, &evidence).await
 }
 
 /// Gives what is proved, with the digest of the archive that says so.
-fn shown(
+async fn shown(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
     evidence: &Evidence,
 ) -> Result<Shown, Fault> {
     let path = session.state.path().join(ARCHIVE);
     if !path.exists() {
-        sign(session, scope, evidence)?;
+        sign(session, scope, evidence).await?;
     }
     let archive = fs::read(&path)
         .map_err(|error| Fault::unable(format!("{} cannot be read: {error}", path.display())))?;
@@ -163,16 +164,23 @@ fn not_shown() -> Gap {
     }
 }
 
-/// Writes all evidence as one signed archive, with the public key beside it.
-fn sign(session: &mut Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Result<(), Fault> {
+/// Writes all evidence as one signed archive with the facts of machines, and the public key beside it.
+async fn sign(
+    session: &mut Session<'_>,
+    scope: &Scope<'_>,
+    evidence: &Evidence,
+) -> Result<(), Fault> {
     let key = scope.keyring.evidence_key().map_err(Fault::unable)?;
     let spec = fs::read(&session.file).map_err(Fault::unable)?;
     let lock = session.bundle.lock();
+    let machines = machines::facts(scope.site).await;
     let about = About {
         cluster: session.spec.name.as_str(),
         kubernetes: lock.kubernetes.to_string(),
         spec: &spec,
         lock: lock.render(),
+        minor: session.spec.kubernetes.minor,
+        machines: &machines,
     };
     let archive = evidence.archive(&about, &key).map_err(Fault::unable)?;
     for (name, bytes) in [(PUBLIC_KEY, key.public().pem.into_bytes()), (ARCHIVE, archive)] {
@@ -348,6 +356,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
         waived: ringfort_controls::access::waived_namespaces::waived(spec),
         guards: plane.map(admission::digests).unwrap_or_default(),
         api_guards: admission::in_api(&scope.blueprint),
+        addons: ringfort_controls::workload::addons::of(&scope.blueprint),
         pod_traffic: match session.encrypted {
             true => PodTraffic::Encrypted { pods: spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },

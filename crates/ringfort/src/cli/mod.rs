@@ -22,6 +22,7 @@ mod keys;
 mod kubeconfig;
 mod lab;
 mod log;
+mod machines;
 mod netpol;
 mod node;
 mod papers;

@@ -1,14 +1,15 @@
 //! `ringfort node`: what runs on machines. Started by the operator's side over SSH and by systemd,
 //! hardly ever by a person.
 
-use std::io::{stdin, stdout};
+use std::io::{read_to_string, stdin, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ringfort_model::secret::Secret;
 use ringfort_netpol::Settings;
 use ringfort_node::{
-    HostTools, Root, balance, certificates, gather, keys, listeners, programs, routes,
+    HostTools, Root, balance, certificates, gather, keys, listeners, programs, routes, tokens,
 };
 
 use super::Fault;
@@ -55,6 +56,15 @@ enum Command {
         /// The log that it is kept of.
         #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::AUDIT_LOG)]
         log: PathBuf,
+    },
+    /// Read a token of a service account on standard input, and write one that is older.
+    AgedToken {
+        /// By how much.
+        #[arg(long, value_name = "SECONDS")]
+        seconds: u32,
+        /// The key that has signed it.
+        #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::SERVICE_ACCOUNT_KEY)]
+        key: String,
     },
     /// Take the facts of this machine, as `ringfort gather` does.
     Gather,
@@ -129,6 +139,7 @@ impl NodeArgs {
             | Command::Programs { .. }
             | Command::Certificates
             | Command::Kept { .. }
+            | Command::AgedToken { .. }
             | Command::Gather
             | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
@@ -170,6 +181,11 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let seen =
                 ringfort_store::os::held(&store, &log, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
+        }
+        Command::AgedToken { seconds, key } => {
+            let token = Secret::new(read_to_string(stdin()).map_err(Fault::unable)?);
+            let older = tokens::older(&root, &key, &token, seconds).map_err(Fault::unable)?;
+            print!("{}", older.expose());
         }
         Command::Gather => {
             let facts = gather::take(&root);

@@ -16,12 +16,14 @@ use ringfort_controls::{Phase, Scene, find, proved};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement, Verdict};
+use ringfort_model::machine::MachineFacts;
 use ringfort_model::name::NodeName;
 use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::replay;
 use ringfort_spec::{Node, Spec};
 
-use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, proof_file, scene_file};
+use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, facts_file, proof_file, scene_file};
+use super::machines::verdicts;
 use super::specification::{self, SpecFile};
 use super::{Fault, print};
 
@@ -30,12 +32,13 @@ use super::{Fault, print};
 /// Sees that evidence.tar is as it was signed, to the byte, and judges each transcript in it anew: what
 /// was asked must be what this ringfort asks for, and what was seen must come to the same verdict. Each has
 /// to be about the control planes of the cluster.yaml and about the lock that lie in the archive, and none
-/// may be missing. No machine is spoken to.
+/// may be missing. The rows of the CIS benchmark that are about machines are judged anew as well, by the facts of
+/// each machine that lie there. No machine is spoken to.
 ///
 /// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
 /// evidence. A key that came together with the evidence proves nothing.
 ///
-/// Exit codes: 0 as signed, and every proof comes to its verdict again, 1 changed, or another verdict,
+/// Exit codes: 0 as signed, and every proof and row comes to its verdict again, 1 changed, or another verdict,
 /// 2 usage or bad input.
 #[derive(Args)]
 pub struct VerifyArgs {
@@ -66,6 +69,18 @@ struct Row {
     differs: Option<String>,
 }
 
+/// One machine, judged again by its facts.
+#[derive(Serialize)]
+struct OfMachine {
+    machine: String,
+    /// Rows of the benchmark that are about it, by their verdicts.
+    rows: BTreeMap<String, usize>,
+    /// Why there are no facts of it, as it was said then; absent if there are.
+    unknown: Option<String>,
+    /// Why it does not come to that again; absent if it does.
+    differs: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Verified {
     version: u32,
@@ -73,6 +88,7 @@ struct Verified {
     controls: Vec<Row>,
     /// Controls that the evidence says nothing of.
     missing: Vec<&'static str>,
+    machines: Vec<OfMachine>,
 }
 
 /// Runs the command.
@@ -98,13 +114,17 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
         .map(|(control, said)| judged(control, said, &files, &about))
         .collect::<Result<_, _>>()?;
     let missing = about.missing(&controls);
-    let well = missing.is_empty() && controls.iter().all(|row| row.differs.is_none());
+    let machines = of_machines(&statement, &files, &about.spec);
+    let well = missing.is_empty()
+        && controls.iter().all(|row| row.differs.is_none())
+        && machines.iter().all(|row| row.differs.is_none());
     if args.json {
-        let verified = Verified { version: 1, statement, controls, missing };
+        let verified = Verified { version: 1, statement, controls, missing, machines };
         let text = serde_json::to_string_pretty(&verified).map_err(Fault::unable)?;
         print(&format!("{text}\n"));
     } else {
         print(&people(&statement, &controls, &missing));
+        print(&machines_for_people(&machines));
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -190,6 +210,59 @@ fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result
         acts: shown.transcript.len(),
         differs,
     })
+}
+
+/// Judges every machine of the specification again by its facts.
+fn of_machines(statement: &Value, files: &Files, spec: &Spec) -> Vec<OfMachine> {
+    let one = |node: &NodeName| {
+        let stated = &statement["machines"][node.as_str()];
+        let unknown = stated["unknown"].as_str().map(str::to_owned);
+        let mut rows = BTreeMap::new();
+        let differs = match (&unknown, files.get(&facts_file(node.as_str()))) {
+            (Some(_), None) => None,
+            (Some(_), Some(_)) => Some("there are facts that the statement does not know".to_owned()),
+            (None, None) => Some("the evidence holds no facts of it".to_owned()),
+            (None, Some(bytes)) => match MachineFacts::read(&String::from_utf8_lossy(bytes)) {
+                Err(error) => Some(format!("its facts cannot be read: {error}")),
+                Ok(facts) => {
+                    let again = verdicts(&facts, spec.kubernetes.minor);
+                    again.values().for_each(|it| *rows.entry(it.clone()).or_default() += 1);
+                    other_rows(&stated["rows"], &again)
+                }
+            },
+        };
+        OfMachine { machine: node.to_string(), rows, unknown, differs }
+    };
+    spec.nodes.keys().map(one).collect()
+}
+
+/// Says which rows come to something else than was stated.
+fn other_rows(stated: &Value, again: &BTreeMap<&str, String>) -> Option<String> {
+    let Some(said) = stated.as_object() else {
+        return Some("the statement says nothing of it".to_owned());
+    };
+    let of = |id: &str| said.get(id).and_then(Value::as_str);
+    let other = again.iter().find(|(id, verdict)| of(id) != Some(verdict.as_str()));
+    let gone = said.keys().find(|id| !again.contains_key(id.as_str()));
+    let other = other.map(|(id, verdict)| {
+        format!("row {id} is {verdict}; the statement says {}", of(id).unwrap_or("nothing"))
+    });
+    other.or_else(|| gone.map(|id| format!("this ringfort has no row {id}")))
+}
+
+fn machines_for_people(machines: &[OfMachine]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["MACHINE", "ROWS", "JUDGED AGAIN"]);
+    for OfMachine { machine, rows, unknown, differs } in machines {
+        let counts = rows.iter().map(|(verdict, count)| format!("{count} {verdict}"));
+        let rows = match unknown {
+            Some(why) => format!("unknown: {why}"),
+            None => counts.collect::<Vec<_>>().join(", "),
+        };
+        table.add_row([machine.as_str(), rows.as_str(), differs.as_deref().unwrap_or("the same")]);
+    }
+    format!("\nCIS benchmark by the facts of each machine\n{table}\n")
 }
 
 fn words(judgement: &Judgement) -> String {

@@ -12,6 +12,7 @@ use ringfort_model::version::Minor;
 
 use crate::admission::STATIC;
 use crate::proof::tries::{By, GUARD, Try, refused};
+use crate::proof::written::differs;
 use crate::proof::{Course, Gaps, Scene, course, fail, gap, pass, words};
 
 /// Looks before giving up, and the pause between two: a server reads its files again within seconds, at the
@@ -42,19 +43,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 /// does not reach them.
 fn in_api(course: &mut Course<'_>, scene: &Scene) -> Result<Next, Next> {
     let mut gaps = Gaps::default();
-    let look = |guard: &Value| scene.ask(Ask::AsWritten(guard.clone()));
-    let looked = course.step(scene.api_guards.iter().map(look).collect())?;
-    for (guard, (_, seen)) in scene.api_guards.iter().zip(looked) {
-        let which = key(guard);
-        let said = match seen {
-            Seen::Lines(paths) if paths.is_empty() => continue,
-            Seen::Lines(paths) => format!("{which} is not what was written: {}", paths.join(", ")),
-            Seen::Absent => format!("{which} is not there"),
-            other => {
-                gaps.add(format!("{which}: {}", words(other)));
-                continue;
-            }
-        };
+    if let Some(said) = differs(course, scene, &scene.api_guards, Ask::AsWritten, &mut gaps)? {
         return Ok(fail(said, "find out who changed it; ringfort up puts it back"));
     }
     let policy = scene.api_guards.iter().find(|it| it["kind"] == "ValidatingAdmissionPolicy");

@@ -1,5 +1,5 @@
 //! A token is known to every API server, is good for the audience it was made for and no other, dies
-//! with what it is bound to, and lives no longer than a day whatever is asked.
+//! with what it is bound to and at the end of its life, which is no longer than a day whatever is asked.
 
 use serde_json::{Value, json};
 
@@ -20,10 +20,19 @@ enum Kind {
     OfGoneSecret,
     OfGonePod,
     TenDays,
+    SignedAgain,
+    Ended,
 }
 
-const KINDS: [Kind; 5] =
-    [Kind::Usual, Kind::OtherAudience, Kind::OfGoneSecret, Kind::OfGonePod, Kind::TenDays];
+const KINDS: [Kind; 7] = [
+    Kind::Usual,
+    Kind::OtherAudience,
+    Kind::OfGoneSecret,
+    Kind::OfGonePod,
+    Kind::TenDays,
+    Kind::SignedAgain,
+    Kind::Ended,
+];
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -55,7 +64,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         gaps.close()?;
         Ok(pass(
             format!(
-                "tokens of each of {} servers are known to all of them, for their own audience only, until the Secret or the pod that they are bound to is gone, and for {MOST_HOURS} h at most",
+                "tokens of each of {} servers are known to all of them, for their own audience only, until the Secret or the pod that they are bound to is gone or their time is over, and for {MOST_HOURS} h at most",
                 scene.control_planes.len()
             ),
             course.so_far(),
@@ -75,6 +84,12 @@ impl Kind {
                 _ => Vec::new(),
             },
             seconds: hours * 3_600,
+            // Servers allow for clocks that differ by a minute or so.
+            aged_s: match self {
+                Self::SignedAgain => Some(0),
+                Self::Ended => Some(2 * 3_600),
+                _ => None,
+            },
             bound: match self {
                 Self::OfGoneSecret => Some(json!({
                     "apiVersion": "v1", "kind": "Secret",
@@ -106,6 +121,8 @@ fn judge(scene: &Scene, kind: Kind, token: &TokenSeen) -> Option<Wrong> {
         Kind::OfGoneSecret => (UNKNOWN, "a token whose Secret is gone"),
         Kind::OfGonePod => (UNKNOWN, "a token whose pod is gone"),
         Kind::TenDays => (KNOWN, "a token for ten days"),
+        Kind::SignedAgain => (KNOWN, "a token that was signed again"),
+        Kind::Ended => (UNKNOWN, "a token whose time is over"),
     };
     let most = u64::from(MOST_HOURS) * 3_600;
     if token.seconds > most {
@@ -117,6 +134,8 @@ fn judge(scene: &Scene, kind: Kind, token: &TokenSeen) -> Option<Wrong> {
     let (server, status) = token.status.iter().find(|(_, status)| **status != expected)?;
     let said = format!("{what} is answered with {status} by {server}");
     match (expected, *status) {
+        // What is refused as it is would be refused at any age.
+        (KNOWN, UNKNOWN) if kind == Kind::SignedAgain => Some(Wrong::NotSeen(said)),
         // Being refused where it should be known says that a server lacks a key.
         (KNOWN, UNKNOWN) | (UNKNOWN, KNOWN | 200..300) => Some(Wrong::Failed(said)),
         (KNOWN, 200..300) => {

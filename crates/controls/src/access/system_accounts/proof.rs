@@ -17,6 +17,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             account: (*account).to_owned(),
             audiences: Vec::new(),
             seconds: 3_600,
+            aged_s: None,
             bound: None,
         };
         let ask = |server: &NodeName| {

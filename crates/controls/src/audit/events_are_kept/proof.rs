@@ -47,7 +47,7 @@ const CANARIES: [Canary; 4] = [
         act: |scene, server, account| {
             let namespace = scene.namespace.clone();
             let (audiences, seconds, bound) = (Vec::new(), 600, None);
-            let wish = TokenWish { namespace, account, audiences, seconds, bound };
+            let wish = TokenWish { namespace, account, audiences, seconds, aged_s: None, bound };
             Act::TryToken { server: server.clone(), wish }
         },
         verb: "create",

@@ -71,7 +71,7 @@ const KINDS: [Kind; 8] = [
         act: |scene, server, name| {
             let namespace = scene.namespace.clone();
             let (account, audiences, seconds, bound) = (name, Vec::new(), 3_600, None);
-            let wish = TokenWish { namespace, account, audiences, seconds, bound };
+            let wish = TokenWish { namespace, account, audiences, seconds, aged_s: None, bound };
             Act::TryToken { server: server.clone(), wish }
         },
         verb: "create",

@@ -1,14 +1,16 @@
 //! Pods of a namespace that no policy opens find names and reach nothing else, and nobody reaches them
 //! but their own machine.
 
-use ringfort_model::act::{Next, Transcript};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ringfort_model::act::{Act, Next, Seen, Transcript};
 
 use super::super::network_policy::held::LOOK;
 use super::super::network_policy::wider::is_enforced_by_ringfort;
 use crate::proof::fence::{dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
-use crate::proof::{AGAIN, Scene, course, fail, gap, pass};
+use crate::proof::{AGAIN, Course, Scene, course, fail, gap, pass, words};
 
 /// What to do where a namespace is not closed as it should be.
 fn look(scene: &Scene) -> &'static str {
@@ -23,7 +25,10 @@ const OWN: &str = "whoever brings the network makes the policy that closes every
                    add-on, or waive network/default-deny (`ringfort explain network/default-deny`)";
 
 /// Where providers tell a machine its own secrets.
-const METADATA: &str = "169.254.169.254";
+const METADATA: (Ipv4Addr, Ipv6Addr) =
+    (Ipv4Addr::new(169, 254, 169, 254), Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254));
+/// A port there that nobody serves: machines refuse it meanwhile, so that a pod hears when it gets there.
+const NOBODYS: u16 = 4711;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -31,7 +36,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let name = ["resolve".to_owned(), format!("kubernetes.default.svc.{}", scene.domain)];
         let address = |node| scene.addresses.get(node).map(ToString::to_string).unwrap_or_default();
         let all = || scene.control_planes.iter().chain(&scene.workers);
-        let mut forbidden = vec![dial(&scene.api_address.to_string(), 443), dial(METADATA, 80)];
+        let metadata = |port| dial(&metadata(scene).to_string(), port);
+        let refused = refused_behind(course, scene)?.then(|| metadata(NOBODYS));
+        let mut forbidden = vec![dial(&scene.api_address.to_string(), 443), metadata(80)];
+        forbidden.extend(refused.clone());
         forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT)));
         forbidden.extend(all().map(|node| dial(&address(node), 10250)));
         for port in [2379, 6443] {
@@ -54,7 +62,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
         let within: Vec<[String; 2]> = closed.iter().map(|pod| dial(&pod.address, PORT)).collect();
         let control: Vec<[String; 2]> = open.iter().map(|pod| dial(&pod.address, PORT)).collect();
-        let asks: Vec<[String; 2]> = within.iter().chain(&control).cloned().collect();
+        let asks: Vec<[String; 2]> =
+            within.iter().chain(&control).chain(&refused).cloned().collect();
         let callers = tried(course, scene, "caller", Some(OPEN), &asks)?;
         if let Some((node, target)) = leak(&callers, &within)? {
             let said =
@@ -67,12 +76,41 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             if let Some(silent) = control.iter().find(|it| pod.answer(it) != Some("open")) {
                 return Err(gap(format!("{node}: {} is silent as well", silent[1]), AGAIN));
             }
+            if let Some(silent) = refused.iter().find(|it| pod.answer(it) != Some("refused")) {
+                let said = format!("{node}: an open pod hears nothing of {} either", silent[1]);
+                return Err(gap(said, AGAIN));
+            }
         }
         let said = format!(
-            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries); nobody reaches them but their machine",
+            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them but their machine",
             scene.workers.len(),
             scene.workers.len() * (forbidden.len() + within.len()),
+            if refused.is_some() { ", the metadata address among them, which open pods reach" } else { "" },
         );
         Ok(pass(said, course.so_far()))
     })
+}
+
+/// The metadata address of the family that pods speak.
+fn metadata(scene: &Scene) -> IpAddr {
+    match scene.api_address {
+        IpAddr::V4(_) => METADATA.0.into(),
+        IpAddr::V6(_) => METADATA.1.into(),
+    }
+}
+
+/// Has each worker refuse a port of the metadata address behind its filters. A network of one's own may lead
+/// packets past where they would be refused, so that it is not asked.
+fn refused_behind(course: &mut Course<'_>, scene: &Scene) -> Result<bool, Next> {
+    if !is_enforced_by_ringfort(scene) {
+        return Ok(false);
+    }
+    let at = SocketAddr::new(metadata(scene), NOBODYS);
+    let refuse = scene.workers.iter().map(|node| Act::Refuse { node: node.clone(), at });
+    for (worker, (_, seen)) in scene.workers.iter().zip(course.step(refuse.collect())?) {
+        if !matches!(seen, Seen::Done) {
+            return Err(gap(format!("{worker}: {}", words(seen)), AGAIN));
+        }
+    }
+    Ok(true)
 }

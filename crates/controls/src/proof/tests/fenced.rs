@@ -14,6 +14,7 @@ pub(super) const CLOSED: &str = "\
 resolve kubernetes.default.svc.cluster.local 10.96.0.1
 dial 10.96.0.1:443 silent
 dial 169.254.169.254:80 silent
+dial 169.254.169.254:4711 silent
 dial 10.244.3.7:8080 silent
 dial 10.0.0.11:10250 silent
 dial 10.0.0.12:10250 silent
@@ -34,6 +35,7 @@ tried
 pub(super) const OPEN: &str = "\
 dial 10.244.3.7:8080 open
 dial 10.244.3.7:8081 silent
+dial 169.254.169.254:4711 refused
 dial 10.244.3.9:8080 silent
 dial 10.96.0.1:443 silent
 dial 10.0.0.11:10250 silent

@@ -82,7 +82,11 @@ fn judge(case: &Case, mut other: impl FnMut(&Act) -> Option<Seen>) -> Judgement 
 
 fn good(case: &Case, round: usize, act: &Act) -> Seen {
     match act {
-        Act::Wait { .. } | Act::Listen { .. } | Act::Lose { .. } | Act::Regain { .. } => Seen::Done,
+        Act::Wait { .. }
+        | Act::Listen { .. }
+        | Act::Refuse { .. }
+        | Act::Lose { .. }
+        | Act::Regain { .. } => Seen::Done,
         Act::Hear { .. } => Seen::Heard(Heard { sealed: 60, open: 0 }),
         Act::ReadSealed { .. } => {
             Seen::Opened { key: "k1".to_owned(), plain: "canary nonce-4711".to_owned() }
@@ -108,7 +112,8 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         }
         Act::TryBootstrapToken { .. } => token(300, 401),
         Act::TryToken { wish, .. } => {
-            let known = wish.audiences.is_empty() && wish.bound.is_none();
+            let is_over = wish.aged_s.is_some_and(|aged_s| aged_s > wish.seconds);
+            let known = wish.audiences.is_empty() && wish.bound.is_none() && !is_over;
             let status = if known { 403 } else { 401 };
             Seen::Token(TokenSeen {
                 audiences: wish.audiences.clone(),
@@ -123,7 +128,6 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         Act::Files { node, .. } => {
             Seen::Files(scene().files.get(node).cloned().unwrap_or_default())
         }
-        Act::PodLimits { .. } => Seen::Values([("pids.max".to_owned(), "4096".to_owned())].into()),
         Act::Kernel { .. } => Seen::Values(kernel()),
         Act::Enforced { .. } => Seen::Values(enforced()),
         Act::Canary { .. } => Seen::Values(canary(&[])),
@@ -202,6 +206,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             Seen::Text("acknowledged 9\npause 1100\nacknowledged 409\n".to_owned())
         }
         Ask::Logs { pod, .. } if pod.starts_with("canary-inside") => Seen::Text(INSIDE.to_owned()),
+        Ask::Logs { pod, .. } if pod.starts_with("canary-bomb") => Seen::Text(BOMB.to_owned()),
         Ask::Logs { pod, .. } if pod.starts_with("canary-closed") => Seen::Text(CLOSED.to_owned()),
         Ask::Logs { pod, .. } if FENCED.iter().any(|stem| pod.starts_with(stem)) => {
             Seen::Text(OPEN.to_owned())
@@ -213,7 +218,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         Ask::Metrics { .. } => Seen::Lines(vec![loaded("sha256:4711")]),
         Ask::Described => Seen::Lines((0..300).map(|n| format!("/apis/canary/v{n}")).collect()),
         Ask::Approve(_) => access::approved(),
-        Ask::AsWritten(_) => Seen::Lines(Vec::new()),
+        Ask::AsWritten(_) | Ask::AsNamed(_) => Seen::Lines(Vec::new()),
         Ask::Read { path } if path.starts_with("/apis/policy.networking.k8s.io") => {
             Seen::Refused { status: 404, message: "not found".to_owned() }
         }
@@ -239,6 +244,13 @@ const ERRAND: &str = "\
 resolve kubernetes.default.svc.cluster.local 10.96.0.1
 dial 10.96.0.1:443 open
 get http://10.244.3.7:8080/ 200
+";
+
+/// What a pod tells that takes process numbers.
+const BOMB: &str = "\
+begun: 4088
+refused: resource temporarily unavailable
+forked
 ";
 
 /// What a pod tells of itself.
@@ -409,6 +421,7 @@ fn one_silent_machine_is_no_pass() {
             "node/apparmor",
             "node/minimum-hardware",
             "node/process-limit",
+            "workload/addons",
         ]
         .contains(&case.control);
         assert_eq!(judgement.is_err(), !asks_one, "{}: {judgement:?}", case.control);

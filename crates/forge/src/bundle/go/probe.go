@@ -1,6 +1,6 @@
 // Command probe is what proofs and the sample workload run: it serves its name, looks names up,
-// asks a URL, dials a port and tells what the kernel says of it. It needs no right, but to write a
-// ConfigMap where that is what it is asked for.
+// asks a URL, dials a port, tells what the kernel says of it and takes process numbers. It needs no right,
+// but to write a ConfigMap where that is what it is asked for.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,6 +53,8 @@ func main() {
 		err = try(rest)
 	case mode == "status" && len(rest) == 0:
 		err = status()
+	case mode == "fork" && len(rest) == 1:
+		err = fork(rest[0])
 	case mode == "write" && len(rest) == 1:
 		err = write(rest[0])
 	case mode == "version" && len(rest) == 0:
@@ -66,7 +69,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | try (resolve|get|dial TARGET)... | status | write CONFIGMAP | version")
+	fmt.Fprintln(os.Stderr, "usage: probe serve [ADDRESS] | resolve NAME... | get URL... | dial HOST:PORT... | ask (resolve|get|dial TARGET)... | try (resolve|get|dial TARGET)... | status | fork MOST | write CONFIGMAP | version")
 	os.Exit(2)
 }
 
@@ -120,6 +123,34 @@ func status() error {
 	}
 	fmt.Println("Users:", strings.Join(strings.Fields(string(users)), " "))
 	return serve(":8080")
+}
+
+// fork begins processes until the kernel refuses one, or as many as asked for have begun, and prints how
+// many did and why no more. Each ends at once and is not waited for, so that its number stays taken and
+// little else does.
+func fork(most string) error {
+	wanted, err := strconv.Atoi(most)
+	if err != nil {
+		return err
+	}
+	begun, refused := 0, syscall.Errno(0)
+	for begun < wanted && refused == 0 {
+		var pid uintptr
+		pid, _, refused = syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if refused == 0 && pid == 0 {
+			// The child is a copy of one thread: Go's scheduler is not to be met in it.
+			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+		if refused == 0 {
+			begun++
+		}
+	}
+	fmt.Println("begun:", begun)
+	if refused != 0 {
+		fmt.Println("refused:", refused)
+	}
+	fmt.Println("forked")
+	return nil
 }
 
 func orElse(variable, otherwise string) string {

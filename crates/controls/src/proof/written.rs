@@ -1,0 +1,42 @@
+//! Objects of the API as they were written.
+
+use serde_json::Value;
+
+use ringfort_model::act::{Ask, Seen};
+
+use super::{Course, Gaps, Next, Scene, words};
+
+/// Compares objects with what was written, and says in words where the first is that differs.
+pub(crate) fn differs(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    written: &[Value],
+    compare: fn(Value) -> Ask,
+    gaps: &mut Gaps,
+) -> Result<Option<String>, Next> {
+    let look = |object: &Value| scene.ask(compare(object.clone()));
+    let looked = course.step(written.iter().map(look).collect())?;
+    for (object, (_, seen)) in written.iter().zip(looked) {
+        let which = named(object);
+        match seen {
+            Seen::Lines(paths) if paths.is_empty() => {}
+            Seen::Lines(paths) => {
+                let said = format!("{which} is not what was written: {}", paths.join(", "));
+                return Ok(Some(said));
+            }
+            Seen::Absent => return Ok(Some(format!("{which} is not there"))),
+            other => gaps.add(format!("{which}: {}", words(other))),
+        }
+    }
+    Ok(None)
+}
+
+/// Names an object as people do, such as `ConfigMap shop/prices`.
+fn named(object: &Value) -> String {
+    let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    let (kind, name) = (text("/kind"), text("/metadata/name"));
+    match text("/metadata/namespace") {
+        "" => format!("{kind} {name}"),
+        namespace => format!("{kind} {namespace}/{name}"),
+    }
+}
