@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::MACHINES;
 use crate::cases::{nothing_planned, well};
 use crate::cluster::Cluster;
+use crate::proofs::of;
 
 /// An agent that is root on every machine, as network plugins and log shippers are.
 const AGENT: &str = "\
@@ -87,9 +88,12 @@ pub fn kept(cluster: &Cluster) {
     only_ringfort_writes_there(cluster);
     let gone = cluster.kubectl(&["-n", "agent", "delete", "daemonset", "agent"]);
     assert_eq!(gone.code, Some(0), "{}", gone.stderr);
+    let proved = cluster.ringfort("prove", &[]);
+    assert_eq!(of(&proved, "failed"), ["workload/addons".to_owned()].into(), "{}", proved.stderr);
     let up = cluster.ringfort("up", &[]);
     well(&up);
     assert_eq!(up.steps(), ["api DaemonSet agent/agent"]);
+    assert!(of(&up, "proved").contains("workload/addons"), "{}", up.stderr);
     std::fs::write(cluster.spec(), plain).unwrap();
     well(&cluster.ringfort("up", &[]));
     nothing_planned(cluster);

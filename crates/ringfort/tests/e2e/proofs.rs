@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::MACHINES;
 use crate::cases::well;
 use crate::cluster::{Cluster, Said};
 
@@ -31,6 +32,12 @@ pub fn again(cluster: &Cluster) {
     assert_eq!(verified.status.code(), Some(0), "{text}{told}");
     let verified: Value = serde_json::from_str(&text).unwrap();
     assert!(verified["controls"].as_array().is_some_and(|rows| rows.len() > 30), "{text}");
+    let machines = verified["machines"].as_array().unwrap();
+    assert_eq!(machines.len(), MACHINES.len(), "{text}");
+    for machine in machines {
+        assert!(machine["rows"]["proved"].as_u64() > Some(20), "{machine}");
+        assert!(machine["rows"]["unknown"].is_null() && machine["unknown"].is_null(), "{machine}");
+    }
     let mut bytes = std::fs::read(&kept).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -232,18 +239,79 @@ pub fn slow(cluster: &Cluster) {
 const SLOW: &str = "while :; do pkill -STOP -x kube-apiserver; sleep 0.75; \
                     pkill -CONT -x kube-apiserver; sleep 0.25; done";
 
-/// A worker dies while its pods are asked what they see: what rests on it is unknown, and nothing fails.
+/// Two pods that are on w3 while it is there, and put up with a lost machine for a second only.
+const TWO: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: two, namespace: default }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: two } }
+  template:
+    metadata: { labels: { app: two } }
+    spec:
+      tolerations:
+        - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1 }
+        - { key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 1 }
+      affinity:
+        nodeAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              preference: { matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w3] }] }
+      containers: [{ name: two, image: 'ringfort.dev/probe:1', args: [serve] }]
+";
+
+/// Has the two pods run, and waits until they are ready.
+fn two(cluster: &Cluster) {
+    let file = cluster.directory.join("two.yaml");
+    std::fs::write(&file, TWO).unwrap();
+    let file = file.display().to_string();
+    well(&cluster.kubectl(&["apply", "-f", &file]));
+    well(&cluster.kubectl(&["rollout", "status", "deployment/two", "--timeout=90s"]));
+}
+
+/// Where pods of theirs run that nobody has asked to end.
+fn alive(cluster: &Cluster) -> Vec<String> {
+    let listed = cluster.kubectl(&["get", "pods", "-l", "app=two", "-o", "json"]).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let pods = listed["items"].as_array().into_iter().flatten();
+    let alive = pods.filter(|pod| {
+        pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null()
+    });
+    alive.filter_map(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned)).collect()
+}
+
+/// Waits until both run on machines that are there.
+fn elsewhere(cluster: &Cluster, gone: &str) {
+    let begun = Instant::now();
+    loop {
+        let alive = alive(cluster);
+        if alive.iter().filter(|node| *node != gone).count() == 2 {
+            println!("     both run elsewhere after {:.1} s", begun.elapsed().as_secs_f64());
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(180), "{alive:?}");
+        std::thread::sleep(Duration::from_secs(2));
+    }
+}
+
+/// A worker loses its power while its pods are asked what they see: what rests on it is unknown, nothing fails,
+/// and what ran there runs elsewhere.
 pub fn dying(cluster: &Cluster) {
+    two(cluster);
+    assert_eq!(alive(cluster), ["w3", "w3"]);
     let mut proving = cluster.start_told(&cluster.spec(), &["prove"]);
     proving.until(|event| event["event"] == "proof");
     cluster.lab(&["stop", cluster.name(), "w3", "--hard"]);
     let proved = proving.end(300);
+    elsewhere(cluster, "w3");
     cluster.lab(&["start", cluster.name(), "w3"]);
     assert_eq!(proved.code, Some(3), "{}{}", proved.stderr, odd(&proved));
     let (shown, unknown) = (of(&proved, "proved"), of(&proved, "unknown"));
     assert!(shown.contains("access/pod-security"), "{}", odd(&proved));
     assert!(unknown.contains("network/pod-network"), "{shown:?}");
     println!("     with a worker that died: {}", proved.end());
+    well(&cluster.kubectl(&["delete", "deployment", "two"]));
     well(&cluster.ringfort("up", &[]));
 }
 
@@ -287,7 +355,7 @@ fn odd(said: &Said) -> String {
 }
 
 /// The controls of one verdict.
-fn of(said: &Said, verdict: &str) -> BTreeSet<String> {
+pub fn of(said: &Said, verdict: &str) -> BTreeSet<String> {
     let is_meant = |event: &&Value| event["event"] == "proof" && event["verdict"] == verdict;
     let control = |event: &Value| event["control"].as_str().map(str::to_owned);
     said.events.iter().filter(is_meant).filter_map(control).collect()
