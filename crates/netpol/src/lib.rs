@@ -3,6 +3,6 @@
 mod os;
 
 pub use os::{
-    EnforceError, InForce, Refusal, Settings, Shown, ShownPod, ShownWay, Told, Waited, enforce,
-    plug, show,
+    Author, EnforceError, InForce, Meddling, Refusal, Settings, Shown, ShownPod, ShownWay, Told,
+    Waited, enforce, plug, show,
 };

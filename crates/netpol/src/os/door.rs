@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::RUN;
 use super::attached::Attachment;
+use super::meddling::Meddling;
 use super::refused::Refusal;
 
 /// What is asked.
@@ -64,6 +65,9 @@ pub struct Shown {
     pub is_whole: Option<bool>,
     /// How often somebody else changed the table since the machine was started.
     pub meddled: u64,
+    /// The last times that it was, 100 at most.
+    #[serde(default)]
+    pub meddlings: Vec<Meddling>,
     /// How long pods waited for their rules, once one did.
     #[serde(default)]
     pub waited: Option<Waited>,

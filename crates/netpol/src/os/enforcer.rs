@@ -27,6 +27,7 @@ use super::attached::Attachments;
 use super::door::{Call, Called, Reply, listen, serve};
 use super::kept::Kept;
 use super::listen::{Ear, Heard};
+use super::meddling::Meddlings;
 use super::nft::{Nft, NftError};
 use super::refused::Refusal;
 use super::state::{Kind, News, State};
@@ -237,7 +238,8 @@ struct Enforcer {
     /// Own transactions, and those that were heard of.
     made: u64,
     heard: u64,
-    meddled: u64,
+    /// What was found of others who changed what is enforced.
+    meddlings: Meddlings,
     told: BTreeSet<Refusal>,
     /// How many packets the kernel counted at last, and before it began anew.
     counted: Counters,
@@ -252,7 +254,7 @@ impl Enforcer {
             all: told.all_pods.clone(),
             attached: attachments.by_address(),
         };
-        let meddled = around.kept.meddled();
+        let meddlings = around.kept.meddlings();
         Self {
             around,
             state: State::new(World::new(told.defaults.clone())),
@@ -267,7 +269,7 @@ impl Enforcer {
             waited: VecDeque::new(),
             made: 0,
             heard: 0,
-            meddled,
+            meddlings,
             told: BTreeSet::new(),
             counted: Counters::new(),
             carried: Counters::new(),

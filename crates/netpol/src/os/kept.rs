@@ -1,10 +1,12 @@
 //! What outlives the enforcer's process beside the rules in the kernel: how these were at last, so that they
-//! can be put back while nobody tells what they should be, and how often somebody else changed them. It
+//! can be put back while nobody tells what they should be, and what was found of others who changed them. It
 //! ends with the machine's run, as the rules do.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::meddling::Meddlings;
 
 /// The files.
 pub(super) struct Kept {
@@ -20,7 +22,7 @@ impl Kept {
         Self {
             rules: at("rules.nft"),
             aside: at(".rules.nft"),
-            meddled: at("meddled"),
+            meddled: at("meddled.json"),
             is_current: false,
         }
     }
@@ -52,33 +54,38 @@ impl Kept {
         Ok(())
     }
 
-    /// Says how often somebody else changed the rules since the machine was started.
-    pub(super) fn meddled(&self) -> u64 {
+    /// Gives what was found of others since the machine was started.
+    pub(super) fn meddlings(&self) -> Meddlings {
         let text = fs::read_to_string(&self.meddled).unwrap_or_default();
-        text.trim().parse().unwrap_or_default()
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// Writes down how often it was.
-    pub(super) fn count(&self, times: u64) -> io::Result<()> {
-        fs::write(&self.meddled, format!("{times}\n"))
+    /// Writes down what was found.
+    pub(super) fn note(&self, meddlings: &Meddlings) -> io::Result<()> {
+        let aside = self.meddled.with_extension("new");
+        fs::write(&aside, serde_json::to_vec(meddlings)?)?;
+        fs::rename(&aside, &self.meddled)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Kept;
+    use crate::os::meddling::{Meddlings, Noticed};
 
     #[test]
     fn what_is_kept_is_there_after_a_restart_and_never_older_than_what_is_in_force() {
         let directory = tempfile::tempdir().unwrap();
         let mut kept = Kept::new(directory.path());
-        assert_eq!((kept.rules(), kept.meddled()), (None, 0));
+        assert_eq!((kept.rules(), kept.meddlings().times()), (None, 0));
         kept.forget().unwrap();
         kept.keep(|| "one".to_owned()).unwrap();
         kept.keep(|| unreachable!("they are kept")).unwrap();
-        kept.count(7).unwrap();
+        let mut found = Meddlings::default();
+        found.add(Noticed::now("gone", None), true);
+        kept.note(&found).unwrap();
         let again = Kept::new(directory.path());
-        assert_eq!((again.rules().as_deref(), again.meddled()), (Some("one"), 7));
+        assert_eq!((again.rules().as_deref(), again.meddlings()), (Some("one"), found));
         kept.forget().unwrap();
         assert_eq!((kept.rules(), again.rules()), (None, None));
         kept.keep(|| "two".to_owned()).unwrap();

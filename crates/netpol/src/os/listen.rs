@@ -8,11 +8,13 @@ use rustix::net::{
     AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt,
 };
 
+use super::meddling::Author;
+
 /// What was heard.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Heard {
-    /// A transaction that changed something of our table.
-    Touched,
+    /// A transaction that changed something of our table, and whose it was if the kernel told.
+    Touched(Option<Author>),
     /// More than could be taken: nobody knows what changed.
     Overrun,
 }
@@ -28,6 +30,9 @@ const HEADER: usize = 16;
 const SUBHEADER: usize = 4;
 /// The attribute that names the table, in messages of every kind.
 const TABLE_NAME: u16 = 1;
+/// The attributes of a transaction's end that name the process.
+const PROCESS: u16 = 2;
+const PROCESS_NAME: u16 = 3;
 
 /// A socket that hears of every transaction.
 pub(super) struct Ear(OwnedFd);
@@ -64,8 +69,8 @@ impl Ear {
                 }
                 Err(error) => return Err(error.into()),
             };
-            for _ in 0..heard {
-                if !tell(Heard::Touched) {
+            for author in heard {
+                if !tell(Heard::Touched(author)) {
                     return Ok(());
                 }
             }
@@ -73,15 +78,17 @@ impl Ear {
     }
 }
 
-/// Counts the transactions that end in a datagram and touched a table.
-fn transactions(datagram: &[u8], table: &str, touched: &mut bool) -> usize {
-    let mut ended = 0;
+/// Gives the transactions that end in a datagram and touched a table, each with its author.
+fn transactions(datagram: &[u8], table: &str, touched: &mut bool) -> Vec<Option<Author>> {
+    let mut ended = Vec::new();
     let mut rest = datagram;
     while let Some(message) = message(rest) {
         if message.kind >> 8 == NFTABLES {
             if message.kind & 0xff == NEW_GENERATION {
-                ended += usize::from(std::mem::take(touched));
-            } else if table_of(message.body) == Some(table) {
+                if std::mem::take(touched) {
+                    ended.push(author_of(message.body));
+                }
+            } else if text(message.body, TABLE_NAME) == Some(table) {
                 *touched = true;
             }
         }
@@ -104,15 +111,25 @@ fn message(bytes: &[u8]) -> Option<Message<'_>> {
     Some(Message { kind, length: length.next_multiple_of(4), body })
 }
 
-/// Gives the name of the table that a message is about.
-fn table_of(body: &[u8]) -> Option<&str> {
+/// Says whose transaction it was that a message ends.
+fn author_of(body: &[u8]) -> Option<Author> {
+    let pid = attribute(body, PROCESS)?.try_into().ok()?;
+    Some(Author { pid: u32::from_be_bytes(pid), name: text(body, PROCESS_NAME)?.to_owned() })
+}
+
+fn text(body: &[u8], wanted: u16) -> Option<&str> {
+    let text = std::str::from_utf8(attribute(body, wanted)?).ok()?;
+    Some(text.trim_end_matches('\0'))
+}
+
+/// Gives an attribute of a message.
+fn attribute(body: &[u8], wanted: u16) -> Option<&[u8]> {
     let mut rest = body.get(SUBHEADER..)?;
     loop {
         let length = usize::from(u16::from_ne_bytes(rest.get(..2)?.try_into().ok()?));
         let kind = u16::from_ne_bytes(rest.get(2..4)?.try_into().ok()?);
-        if kind & 0x3fff == TABLE_NAME {
-            let name = rest.get(4..length)?;
-            return std::str::from_utf8(name).ok().map(|name| name.trim_end_matches('\0'));
+        if kind & 0x3fff == wanted {
+            return rest.get(4..length);
         }
         rest = rest.get(length.next_multiple_of(4).max(4)..)?;
     }
@@ -120,7 +137,7 @@ fn table_of(body: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NEW_GENERATION, NFTABLES, transactions};
+    use super::{Author, NEW_GENERATION, NFTABLES, transactions};
 
     fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
         let length = u16::try_from(payload.len() + 4).unwrap();
@@ -150,7 +167,7 @@ mod tests {
         let check = |datagrams: &[Vec<u8>], expected| {
             let mut touched = false;
             let counted: usize =
-                datagrams.iter().map(|it| transactions(it, "ours", &mut touched)).sum();
+                datagrams.iter().map(|it| transactions(it, "ours", &mut touched).len()).sum();
             assert_eq!(counted, expected);
         };
         check(&[[of("ours"), end()].concat()], 1);
@@ -160,5 +177,21 @@ mod tests {
         check(&[of("ours2"), end()], 0);
         check(&[of("ours")], 0);
         check(&[vec![1, 2, 3], vec![0; 40], [of("ours"), end()].concat()], 1);
+    }
+
+    #[test]
+    fn who_it_was_is_told_as_far_as_the_kernel_tells_it() {
+        let end = |more: &[Vec<u8>]| {
+            let number = attribute(1, &[0, 0, 0, 7]);
+            message(NEW_GENERATION, &[&[number], more].concat())
+        };
+        let by = |more: &[Vec<u8>]| {
+            transactions(&[of("ours"), end(more)].concat(), "ours", &mut false)
+        };
+        let (process, name) = (attribute(2, &[0, 0, 2, 1]), attribute(3, b"iptables\0"));
+        let author = Author { pid: 513, name: "iptables".to_owned() };
+        assert_eq!(by(&[process.clone(), name.clone()]), [Some(author)]);
+        assert_eq!(by(&[process]), [None]);
+        assert_eq!(by(&[name, attribute(2, &[1])]), [None]);
     }
 }

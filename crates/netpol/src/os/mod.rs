@@ -6,6 +6,7 @@ mod enforcer;
 mod hear;
 mod kept;
 mod listen;
+mod meddling;
 mod nft;
 mod plugin;
 mod refused;
@@ -13,6 +14,7 @@ mod state;
 
 pub use door::{InForce, Shown, ShownPod, ShownWay, Waited, show};
 pub use enforcer::{EnforceError, Settings, Told, enforce};
+pub use meddling::{Author, Meddling};
 pub use plugin::plug;
 pub use refused::Refusal;
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -54,11 +56,18 @@ pub(super) struct Held {
 #[derive(Clone, Debug)]
 pub(super) struct Nft {
     program: PathBuf,
+    /// The process of the last transaction; 0 before the first.
+    last: Arc<AtomicU32>,
 }
 
 impl Nft {
     pub(super) fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), last: Arc::default() }
+    }
+
+    /// Says whether the last transaction from here was a process's.
+    pub(super) fn was(&self, process: u32) -> bool {
+        self.last.load(Ordering::Relaxed) == process
     }
 
     /// Applies a script as one transaction.
@@ -107,6 +116,9 @@ impl Nft {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        if !script.is_empty() {
+            self.last.store(nft.id().unwrap_or_default(), Ordering::Relaxed);
+        }
         let mut input = nft.stdin.take();
         let write = async {
             if let Some(input) = &mut input {

@@ -173,12 +173,18 @@ pub fn enforcer(cluster: &Cluster) {
         assert!(took < BACK + SLACK, "nft {taken}: the rules were back after {took:.1?}");
         assert!(!reaches(cluster, "cp1", &pod), "put back is what was there");
     }
-    let meddled = || {
+    let shown = || {
         let shown = cluster.on("w1", "ringfort node policy --show");
-        serde_json::from_str::<serde_json::Value>(&shown).unwrap()["meddled"].as_u64().unwrap()
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap()
     };
+    let meddled = || shown()["meddled"].as_u64().unwrap();
     let counted = meddled();
     assert!(counted >= TAKEN_AWAY.len() as u64, "it is a finding: {counted}");
+    let found = shown()["meddlings"].clone();
+    let last = found.as_array().and_then(|all| all.last()).expect("the last finding is told");
+    assert_eq!(last["by"]["name"], "nft", "{found}");
+    assert!(last["back_after_ms"].as_u64() < Some(1_000), "{found}");
+    println!("     the last finding: {last}");
     cluster.on("w1", "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables");
     let setting = "cat /proc/sys/net/bridge/bridge-nf-call-iptables";
     within(15, "packets on the bridge are judged", || cluster.on("w1", setting).trim() == "1");

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use ringfort_policy::{Outline, RuleSet, Set, World, compile, replace};
 
 use super::super::listen::Heard;
+use super::super::meddling::{Author, Meddling, Noticed};
 use super::super::nft::{Depth, Held};
 use super::{EnforceError, Enforcer, PUT_BACK};
 
@@ -32,8 +33,9 @@ impl Enforcer {
         if self.around.kept.rules().is_none() {
             return false;
         }
-        self.meddled("the rules were changed while no enforcer ran");
+        let noticed = Noticed::now("the rules were changed while no enforcer ran", None);
         self.put_back().await;
+        self.found(noticed, !self.lost);
         !self.lost
     }
 
@@ -52,12 +54,14 @@ impl Enforcer {
 
     /// Hears of a transaction, and puts back what it changed if it was somebody else's.
     pub(super) async fn touched(&mut self, touch: Heard) {
-        match touch {
-            Heard::Touched => {
+        let by = match touch {
+            Heard::Touched(by) => {
                 self.heard += 1;
                 if self.heard <= self.made {
                     return;
                 }
+                // Where both came at once, this may be the enforcer's own.
+                by.filter(|by| !self.around.nft.was(by.pid))
             }
             // Own transactions may be too long to be heard as well as another's.
             Heard::Overrun => {
@@ -65,10 +69,12 @@ impl Enforcer {
                 if self.is_missing(Depth::Elements).await == Some(false) {
                     return;
                 }
+                None
             }
-        }
-        self.meddled("another program changed the rules");
+        };
+        let noticed = Noticed::now("another program changed the rules", by);
         self.put_back().await;
+        self.found(noticed, !self.lost);
         // The transaction that put them back is still to be heard of.
         self.heard = if self.lost { self.made } else { self.made - 1 };
         sleep(PUT_BACK).await;
@@ -78,8 +84,9 @@ impl Enforcer {
     pub(super) async fn look(&mut self) {
         self.bridged();
         if self.is_missing(Depth::Outline).await == Some(true) {
-            self.meddled("the rules are not those that were made");
+            let noticed = Noticed::now("the rules are not those that were made", None);
             self.put_back().await;
+            self.found(noticed, !self.lost);
         } else if let Some(rules) = self.applied.take_if(|_| !self.lost) {
             self.keep(|| replace(&rules));
             self.applied = Some(rules);
@@ -115,11 +122,14 @@ impl Enforcer {
         }
     }
 
-    fn meddled(&mut self, what: &str) {
-        self.meddled += 1;
-        tracing::warn!(times = self.meddled, "{what}");
-        if let Err(error) = self.around.kept.count(self.meddled) {
-            tracing::warn!(%error, "how often the rules were changed cannot be written down");
+    /// Tells what was found, and keeps it.
+    fn found(&mut self, noticed: Noticed, is_mended: bool) {
+        let Meddling { number, what, by, back_after_ms, .. } =
+            self.meddlings.add(noticed, is_mended);
+        let by = by.as_ref().map_or_else(|| "nobody that was heard".to_owned(), Author::to_string);
+        tracing::warn!(number, by, back_after_ms, "{what}");
+        if let Err(error) = self.around.kept.note(&self.meddlings) {
+            tracing::warn!(%error, "what was found cannot be written down");
         }
     }
 
@@ -160,7 +170,7 @@ impl Enforcer {
         for setting in BRIDGED {
             match judged(&self.around.bridged.join(setting)) {
                 Ok(true) => {}
-                Ok(false) => self.meddled(&format!("{setting} was off, and is on again")),
+                Ok(false) => self.found(Noticed::now(format!("{setting} was off"), None), true),
                 Err(error) => {
                     unbridged = Some(format!(
                         "packets between pods of one machine may not be judged: {setting}: {error}"

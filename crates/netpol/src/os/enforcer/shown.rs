@@ -172,7 +172,8 @@ impl Enforcer {
             behind: self.state.is_behind(),
             in_force: self.in_force(),
             is_whole: self.is_missing(Depth::Elements).await.map(|is_missing| !is_missing),
-            meddled: self.meddled,
+            meddled: self.meddlings.times(),
+            meddlings: self.meddlings.last().to_vec(),
             waited: Waited::of(self.waited.iter().copied()),
             refused: self.refusals().await.unwrap_or_default().into_iter().collect(),
         })

@@ -7,10 +7,11 @@ use std::time::Duration;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use jiff::Timestamp;
 use ringfort_controls::paths::PROGRAMS;
 use ringfort_forge::make::doors;
 use ringfort_host::{Door, Host};
-use ringfort_netpol::{InForce, Shown, ShownPod, ShownWay, Waited};
+use ringfort_netpol::{InForce, Meddling, Shown, ShownPod, ShownWay, Waited};
 use ringfort_spec::{Provider, Spec, nearest};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -23,7 +24,8 @@ use super::super::{Fault, print};
 ///
 /// Enters the machine over SSH, as cluster.yaml says, and asks the enforcer that runs there. Refused packets
 /// are counted for each pod since its rules were made; refused connections are those of the last two
-/// minutes. What keeps the enforcer from hearing of pods, namespaces or policies is told as trouble: rules
+/// minutes. What others changed of the rules, who it was as far as the kernel told, and how soon it was put
+/// back are findings, kept until the machine is started again. What keeps the enforcer from hearing of pods, namespaces or policies is told as trouble: rules
 /// stay as they are meanwhile, and no new pod begins. Nothing is changed.
 ///
 /// Exit codes: 0 shown, 2 usage or bad input, 3 the node or its enforcer could not be asked.
@@ -99,13 +101,38 @@ pub fn people(shown: &Shown) -> String {
     }
     text.extend(shown.behind.iter().map(|why| format!("\nno new pod begins now: {why}\n")));
     text.extend(shown.trouble.iter().map(|why| format!("\ntrouble: {why}\n")));
-    if shown.meddled > 0 {
-        text.push_str(&format!(
-            "\nanother program changed the rules {} times since the machine was started\n",
-            shown.meddled
-        ));
+    text.push_str(&meddled(shown));
+    text
+}
+
+/// How many findings are told to people.
+const FINDINGS: usize = 10;
+
+/// Writes what was found of others who changed what is enforced.
+fn meddled(shown: &Shown) -> String {
+    if shown.meddled == 0 {
+        return String::new();
+    }
+    let mut text = format!(
+        "\nfindings: somebody else changed what is enforced {} times since the machine was started\n",
+        shown.meddled
+    );
+    for finding in shown.meddlings.iter().rev().take(FINDINGS) {
+        text.push_str(&format!("  {}\n", line(finding)));
     }
     text
+}
+
+fn line(finding: &Meddling) -> String {
+    let Meddling { at_ms, what, by, back_after_ms, .. } = finding;
+    let at = i64::try_from(*at_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let at = at.map_or_else(|| "at no known time".to_owned(), |at| format!("{at:.0}"));
+    let by = by.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
+    let back = match back_after_ms {
+        Some(ms) => format!("as it should be after {ms} ms"),
+        None => "not put back at once".to_owned(),
+    };
+    format!("{at}  {what}{by}; {back}")
 }
 
 fn in_force(rules: InForce) -> &'static str {

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ringfort_netpol::{InForce, Refusal, Shown, ShownPod, ShownWay, Waited};
+use ringfort_netpol::{Author, InForce, Meddling, Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
 use ringfort_controls::network::default_deny::{BROUGHT, defaults};
@@ -440,6 +440,22 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         trouble: vec!["no answer".to_owned()],
         behind: Some("pods are listed anew".to_owned()),
         meddled: 2,
+        meddlings: vec![
+            Meddling {
+                number: 1,
+                at_ms: 1_800_000_000_000,
+                what: "the rules are not those that were made".to_owned(),
+                by: None,
+                back_after_ms: None,
+            },
+            Meddling {
+                number: 2,
+                at_ms: 1_800_000_060_000,
+                what: "another program changed the rules".to_owned(),
+                by: Some(Author { pid: 4711, name: "nft".to_owned() }),
+                back_after_ms: Some(23),
+            },
+        ],
         in_force: InForce::Shown,
         is_whole: Some(true),
         waited: Some(Waited { pods: 3, median_ms: 4, most_ms: 9 }),
@@ -459,7 +475,9 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
         "no new pod begins now: pods are listed anew",
         "trouble: no answer",
-        "another program changed the rules 2 times since the machine was started",
+        "findings: somebody else changed what is enforced 2 times since the machine was started",
+        "2027-01-15T08:00:00Z the rules are not those that were made; not put back at once",
+        "2027-01-15T08:01:00Z another program changed the rules, by nft (process 4711); as it should be after 23 ms",
         "rules that say this are in force, and the kernel holds all of them",
     ] {
         assert!(lines.iter().any(|it| it == line), "{line}\n{text}");
