@@ -136,9 +136,7 @@ async fn try_one(site: &Site, act: &Act, halt: &Halt) -> Result<Seen, String> {
         Act::Listen { node, pods } => {
             run(host(node)?, &listen::begin(*pods)).await.map(|_| Seen::Done)
         }
-        Act::Refuse { node, at } => {
-            run(host(node)?, &refuse::begin(*at)).await.map(|_| Seen::Done)
-        }
+        Act::Refuse { node, at } => run(host(node)?, &refuse::begin(*at)).await.map(|_| Seen::Done),
         Act::Hear { node } => {
             listen::read(&run(host(node)?, &listen::end()).await?).map(Seen::Heard)
         }

@@ -185,9 +185,8 @@ mod tests {
             let number = attribute(1, &[0, 0, 0, 7]);
             message(NEW_GENERATION, &[&[number], more].concat())
         };
-        let by = |more: &[Vec<u8>]| {
-            transactions(&[of("ours"), end(more)].concat(), "ours", &mut false)
-        };
+        let by =
+            |more: &[Vec<u8>]| transactions(&[of("ours"), end(more)].concat(), "ours", &mut false);
         let (process, name) = (attribute(2, &[0, 0, 2, 1]), attribute(3, b"iptables\0"));
         let author = Author { pid: 513, name: "iptables".to_owned() };
         assert_eq!(by(&[process.clone(), name.clone()]), [Some(author)]);

@@ -21,9 +21,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Takes the facts of every machine that was entered or should have been. Of one that says nothing everything
 /// is missing, and why.
 pub async fn facts(site: &Site) -> BTreeMap<NodeName, Result<MachineFacts, String>> {
-    let missing = site.missing.iter().map(|(node, error)| {
-        (node.clone(), Err(format!("it could not be entered: {error}")))
-    });
+    let missing = site
+        .missing
+        .iter()
+        .map(|(node, error)| (node.clone(), Err(format!("it could not be entered: {error}"))));
     let hosts = site.hosts();
     let taken = join_all(hosts.iter().map(|(node, host)| async {
         (node.clone(), taken(host).await.map(|facts| named(node, facts)))

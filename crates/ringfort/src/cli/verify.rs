@@ -220,7 +220,9 @@ fn of_machines(statement: &Value, files: &Files, spec: &Spec) -> Vec<OfMachine> 
         let mut rows = BTreeMap::new();
         let differs = match (&unknown, files.get(&facts_file(node.as_str()))) {
             (Some(_), None) => None,
-            (Some(_), Some(_)) => Some("there are facts that the statement does not know".to_owned()),
+            (Some(_), Some(_)) => {
+                Some("there are facts that the statement does not know".to_owned())
+            }
             (None, None) => Some("the evidence holds no facts of it".to_owned()),
             (None, Some(bytes)) => match MachineFacts::read(&String::from_utf8_lossy(bytes)) {
                 Err(error) => Some(format!("its facts cannot be read: {error}")),

@@ -85,7 +85,11 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them but their machine",
             scene.workers.len(),
             scene.workers.len() * (forbidden.len() + within.len()),
-            if refused.is_some() { ", the metadata address among them, which open pods reach" } else { "" },
+            if refused.is_some() {
+                ", the metadata address among them, which open pods reach"
+            } else {
+                ""
+            },
         );
         Ok(pass(said, course.so_far()))
     })

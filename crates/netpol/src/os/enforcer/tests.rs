@@ -279,7 +279,10 @@ async fn packets_that_cross_the_bridge_are_judged_again_or_no_pod_begins() {
     let mut enforcer = room.enforcer();
     room.write("bridge-nf-call-iptables", "0\n");
     enforcer.bridged();
-    assert_eq!((room.read("bridge-nf-call-iptables").as_str(), enforcer.meddlings.times()), ("1\n", 1));
+    assert_eq!(
+        (room.read("bridge-nf-call-iptables").as_str(), enforcer.meddlings.times()),
+        ("1\n", 1)
+    );
     assert_eq!(enforcer.unbridged, None);
     let setting = room.at("bridge-nf-call-ip6tables");
     fs::remove_file(&setting).unwrap();
