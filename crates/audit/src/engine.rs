@@ -174,7 +174,7 @@ pub fn grouped(
     let mut known = std::collections::BTreeMap::new();
     for (log, place, finding) in found {
         let key = number(&[
-            finding.detection,
+            &finding.detection,
             &finding.user,
             finding.impersonated.as_deref().unwrap_or_default(),
             &finding.object,

@@ -1,20 +1,21 @@
 //! What a detection found, for people and for programs. What was sent or answered is never repeated: it may
 //! hold secrets.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ringfort_model::severity::Severity;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detection::Detection;
 use crate::event::Event;
 
 /// Something that was found.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The detection.
-    pub detection: &'static str,
+    pub detection: Cow<'static, str>,
     /// How grave it is.
     pub severity: Severity,
     /// When the request came, as the server wrote it.
@@ -40,7 +41,7 @@ pub struct Finding {
     pub said: String,
     /// What the judgement rests on, where that is not the stored object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rests: Option<&'static str>,
+    pub rests: Option<Cow<'static, str>>,
 }
 
 impl Finding {
@@ -52,7 +53,7 @@ impl Finding {
     ) -> Self {
         let extra = &event.user.extra;
         Self {
-            detection: detection.id,
+            detection: detection.id.into(),
             severity: detection.severity,
             time: plain(event.time()),
             user: plain(&event.user.username),
@@ -63,7 +64,7 @@ impl Finding {
             verb: plain(&event.verb),
             object: plain(&object(event)),
             said: plain(said),
-            rests,
+            rests: rests.map(Cow::Borrowed),
         }
     }
 }
@@ -119,7 +120,7 @@ impl fmt::Display for Finding {
             write!(f, " from {}", self.source)?;
         }
         write!(f, ": {} {}: {}", or(&self.verb, "(no verb)"), self.object, self.said)?;
-        match self.rests {
+        match &self.rests {
             Some(rests) => write!(f, " ({rests})"),
             None => Ok(()),
         }

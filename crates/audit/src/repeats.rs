@@ -1,5 +1,6 @@
 //! Findings that come again and again: the first is told at once, the others as a number.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct Again {
 /// What makes two findings the same.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct Key {
-    detection: &'static str,
+    detection: Cow<'static, str>,
     user: String,
     impersonated: Option<String>,
     source: String,
@@ -44,7 +45,7 @@ impl Repeats {
     /// Says whether a finding is to be told now. The time may be counted from any moment.
     pub fn is_new(&mut self, finding: &Finding, now: Duration) -> bool {
         let key = Key {
-            detection: finding.detection,
+            detection: finding.detection.clone(),
             user: finding.user.clone(),
             impersonated: finding.impersonated.clone(),
             source: finding.source.clone(),
@@ -79,7 +80,7 @@ impl Repeats {
             .filter_map(|(_, told)| told.last.map(|finding| Again { finding, times: told.times }));
         let mut again: Vec<Again> = again.collect();
         again.sort_by(|a, b| {
-            let order = |it: &Again| (it.finding.time.clone(), it.finding.detection);
+            let order = |it: &Again| (it.finding.time.clone(), it.finding.detection.clone());
             order(a).cmp(&order(b))
         });
         again
@@ -97,7 +98,7 @@ mod tests {
 
     fn finding(user: &str, time: &str) -> Finding {
         Finding {
-            detection: "secrets/all-read",
+            detection: "secrets/all-read".into(),
             severity: Severity::High,
             time: time.to_owned(),
             user: user.to_owned(),

@@ -95,6 +95,12 @@ impl Waivers {
         (Self(hold.into_iter().map(|waiver| (waiver, 0)).collect()), ended)
     }
 
+    /// Takes out those that hold no more on a day, and gives them back.
+    pub fn end(&mut self, today: Date) -> Vec<Waiver> {
+        let ended = self.0.extract_if(.., |(waiver, _)| !waiver.holds(today));
+        ended.map(|(waiver, _)| waiver).collect()
+    }
+
     /// Counts a finding for the first waiver that is about it, and gives that one's number.
     pub fn cover(&mut self, finding: &Finding) -> Option<usize> {
         let at = self.0.iter().position(|(waiver, _)| waiver.covers(finding))?;
@@ -126,7 +132,7 @@ mod tests {
 
     fn finding() -> Finding {
         Finding {
-            detection: ID,
+            detection: ID.into(),
             severity: Severity::High,
             time: String::new(),
             user: "system:serviceaccount:backup:velero".to_owned(),
@@ -170,7 +176,7 @@ mod tests {
         assert!(!covers(&json!({"source": "10.1.0.0/16"}), same));
         assert!(!covers(&json!({"user": "system:serviceaccount:backup"}), same));
         assert!(!covers(&json!({}), |it| it.user = "eve".to_owned()));
-        assert!(!covers(&json!({}), |it| it.detection = "secrets/other"));
+        assert!(!covers(&json!({}), |it| it.detection = "secrets/other".into()));
         assert!(!covers(&json!({"source": "10.0.0.0/8"}), |it| it.source = "pipe".to_owned()));
         // Whoever may act as others is not waived with what is done in their names.
         assert!(!covers(&json!({}), |it| it.impersonated = Some("admin".to_owned())));
@@ -185,6 +191,12 @@ mod tests {
         let all = read(&written(&json!({"expires": "2026-05-30"})), &[ID]).unwrap();
         let (mut waivers, ended) = Waivers::new(all, date(2026, 5, 31));
         assert_eq!((waivers.cover(&finding()), ended.len()), (None, 1));
+        let all = read(&written(&json!({"expires": "2026-05-31"})), &[ID]).unwrap();
+        let (mut waivers, _) = Waivers::new(all, date(2026, 5, 31));
+        assert!(waivers.end(date(2026, 5, 31)).is_empty());
+        assert_eq!(waivers.cover(&finding()), Some(0));
+        assert_eq!(waivers.end(date(2026, 6, 1)).len(), 1);
+        assert_eq!(waivers.cover(&finding()), None);
     }
 
     #[test]

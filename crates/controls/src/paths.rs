@@ -28,7 +28,15 @@ pub const LOGS: &str = "/var/log/kubernetes";
 pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
 /// Where what an API server logged is kept.
 pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
-/// The API servers' encryption configuration: the one secret that travels.
+/// What a site adds to what is looked for in it, and where findings are told.
+pub const AUDIT_SITE: &str = "/etc/kubernetes/audit-site";
+/// The token that the receiver of findings asks for.
+pub const FINDINGS_TOKEN: &str = "/etc/kubernetes/audit-site/webhook-token";
+/// What waits to be told of findings, and up to where they were.
+pub const TELL: &str = "/var/lib/ringfort-tell";
+/// Numbers for Prometheus, where node exporter's textfile collector reads them.
+pub const METRICS: &str = "/var/lib/ringfort-metrics";
+/// The API servers' encryption configuration.
 pub const ENCRYPTION: &str = "/etc/kubernetes/encryption/config.yaml";
 /// etcd's keys, where its own user can read them.
 pub const ETCD_PKI: &str = "/etc/etcd";

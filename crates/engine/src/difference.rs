@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::certificate::{Authority, CertRequest, CertSeen};
-use ringfort_model::content::Content;
+use ringfort_model::content::{Content, SecretName};
 use ringfort_model::digest::Digest;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::mode::{FileMode, Owner};
@@ -163,7 +163,10 @@ pub fn look_at(item: &Item) -> Look {
         What::File { content: Content::PrivateKey, .. } => Look::Key,
         What::File { content: Content::TunnelKey, .. } => Look::TunnelKey,
         What::File { content: Content::Issued(_), .. } => Look::Certificate,
-        What::File { content: Content::Secret { .. }, .. } => Look::EncryptionKeys,
+        What::File {
+            content: Content::Secret { name: SecretName::EncryptionConfiguration, .. },
+            ..
+        } => Look::EncryptionKeys,
         What::Serving { probe, process, .. } => {
             Look::Serving { probe: probe.clone(), process: process.clone() }
         }

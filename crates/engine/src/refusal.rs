@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::certificate::Authority;
-use ringfort_model::content::Content;
+use ringfort_model::content::{Content, SecretName};
 use ringfort_model::item::What;
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
@@ -155,7 +155,10 @@ impl Scene<'_> {
     fn wanted_keys(&self) -> Option<&Vec<String>> {
         let items = self.blueprint.machines.values().flat_map(|machine| machine.items.values());
         items.into_iter().find_map(|item| match &item.what {
-            What::File { content: Content::Secret { keys, .. }, .. } => Some(keys),
+            What::File {
+                content: Content::Secret { name: SecretName::EncryptionConfiguration, keys, .. },
+                ..
+            } => Some(keys),
             _ => None,
         })
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{lock, spec, spec_with};
+use ringfort_controls::audit::site::NONE;
 use ringfort_controls::paths::{PLUGINS, TUNNEL_KEY};
 use ringfort_controls::{CATALOGUE, yaml};
 use ringfort_forge::render::{
@@ -32,7 +33,8 @@ use serde_json::{Value, json};
 
 fn drawn(spec: &Spec) -> Result<Rendered, RenderError> {
     let lock = lock(spec.kubernetes.minor);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     render_all(spec, &sample_trust(spec).unwrap(), &materials)
 }
 
@@ -42,7 +44,8 @@ fn blueprint(minor: Minor) -> Blueprint {
 
 fn without(control: &str, spec: &Spec) -> Result<Blueprint, RenderError> {
     let lock = lock(spec.kubernetes.minor);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     render_without(control, spec, &sample_trust(spec).unwrap(), &materials)
 }
 
@@ -317,7 +320,12 @@ fn packets_of_pods_are_encrypted_only_where_machines_can() {
     let waives = spec_with(Minor::V1_37, waiver);
     let lock = lock(Minor::V1_37);
     let check = |spec: &Spec, trust: &TrustFacts, encrypted: bool, mtu: &str| {
-        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+        let materials = Materials {
+            bundle: &lock,
+            ringfort: Digest::of(b"ringfort"),
+            addons: &[],
+            site: &NONE,
+        };
         let blueprint = render(spec, trust, &materials).unwrap();
         let machine = blueprint.machines.values().next().unwrap();
         assert_eq!(machine.items.contains_key(&ItemId::file(TUNNEL_KEY)), encrypted);
@@ -342,7 +350,8 @@ fn a_machine_whose_public_half_is_not_known_is_told_to_nobody() {
     let mut trust = sample_trust(&spec).unwrap();
     let unknown = trust.tunnel_keys.pop_last().unwrap().0;
     let lock = lock(Minor::V1_37);
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     let blueprint = render(&spec, &trust, &materials).unwrap();
     let routes = text(&blueprint, "/etc/kubernetes/routes.json");
     let routes: Routes = serde_json::from_str(routes).unwrap();
@@ -380,7 +389,8 @@ fn what_is_missing_is_named_all_at_once() {
     lock.entries.retain(|entry| entry.name != "runc" && entry.name != "pause");
     let mut trust = sample_trust(&spec).unwrap();
     trust.pod_ranges.clear();
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     let error = render(&spec, &trust, &materials).unwrap_err().to_string();
     for missing in ["\"runc\"", "\"pause\"", "the pod range of w-10-0-0-23"] {
         assert!(error.contains(missing), "{error}");
@@ -440,7 +450,8 @@ fn an_addon_is_applied_and_its_waiver_opens_its_namespaces_to_nobody_else() {
     let drawn = |text: &str| {
         let spec = spec_with(Minor::V1_37, text);
         let trust = sample_trust(&spec).unwrap();
-        let materials = Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &net };
+        let materials =
+            Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &net, site: &NONE };
         render(&spec, &trust, &materials).unwrap()
     };
     let of = |blueprint: &Blueprint| -> Vec<Value> {
@@ -481,7 +492,8 @@ fn an_addon_cannot_change_what_is_ringforts_own() {
     });
     let dns = [Addon { name: "dns".to_owned(), objects: vec![object] }];
     let (lock, trust) = (lock(Minor::V1_37), sample_trust(&spec).unwrap());
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &dns };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"r"), addons: &dns, site: &NONE };
     let error = render(&spec, &trust, &materials).unwrap_err().to_string();
     for word in ["ConfigMap kube-system/coredns", "network/cluster-dns", "workload/addons"] {
         assert!(error.contains(word), "{error}");

@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{lock, spec};
+use ringfort_controls::audit::site::NONE;
 use ringfort_controls::proved;
 use ringfort_controls::sabotage::{Harm, find, sabotages};
 use ringfort_forge::render::{Broken, Materials, RenderError, render, render_broken, sample_trust};
@@ -18,7 +19,8 @@ use ringfort_model::version::Minor;
 fn draw(minor: Minor, broken: Option<Broken>) -> Result<Blueprint, RenderError> {
     let (spec, lock) = (spec(minor), lock(minor));
     let trust = sample_trust(&spec).unwrap();
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     match broken {
         None => render(&spec, &trust, &materials),
         Some(broken) => render_broken(broken, &spec, &trust, &materials),

@@ -18,13 +18,13 @@ pub enum Content {
         /// Its digest.
         digest: Digest,
     },
-    /// A secret from the keyring, known here by name and digest.
+    /// A secret of the operator's, known here by name and digest.
     Secret {
         /// Which secret.
         name: SecretName,
         /// Digest of the file that holds it.
         digest: Digest,
-        /// Names of the keys in it, the one that writes first.
+        /// Names of the keys in it, the one that writes first; none where it holds no keys with names.
         keys: Vec<String>,
     },
     /// A certificate signed by one of the cluster's authorities for a key of the same machine.
@@ -35,10 +35,12 @@ pub enum Content {
     TunnelKey,
 }
 
-/// Names a secret that travels from the keyring to a machine.
+/// Names a secret that travels from the operator to a machine.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretName {
     /// The API servers' `EncryptionConfiguration`, keys included.
     EncryptionConfiguration,
+    /// The token that the receiver of findings asks for. It comes from a file of the operator's.
+    FindingsToken,
 }

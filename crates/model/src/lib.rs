@@ -31,6 +31,7 @@ pub mod net;
 pub mod network_policy;
 pub mod pod_security;
 pub mod reach;
+pub mod receiver;
 pub mod reference;
 pub mod routes;
 pub mod secret;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ringfort_model::name::NodeName;
+use ringfort_model::receiver::is_host;
 use serde::{Deserialize, Serialize};
 
 /// A host and a port that lead to the API servers, such as a load balancer's.
@@ -45,14 +45,12 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Reads a host; a text of digits and dots that is no address is a mistyped address, not a name.
 fn host_of(text: &str) -> Option<EndpointHost> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return address.is_ipv4().then_some(EndpointHost::Address(address));
-    }
-    let numeric = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let labels = text.split('.').all(|label| NodeName::new(label).is_ok());
-    (labels && !numeric && text.len() <= 253).then(|| EndpointHost::Name(text.to_owned()))
+    let is_host = is_host(text);
+    is_host.then(|| match text.parse() {
+        Ok(address) => EndpointHost::Address(address),
+        Err(_) => EndpointHost::Name(text.to_owned()),
+    })
 }
 
 impl TryFrom<String> for Endpoint {

@@ -3,11 +3,12 @@
 //!
 //! Never here: rules that need to look at more than one value.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddrV4};
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_model::net::Cidr;
+use ringfort_model::receiver::HttpsUrl;
 use ringfort_model::version::KubeVersion;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -50,11 +51,14 @@ formats! {
     date, "date", "2027-01-31", expiry;
     dns_name, "dns-name", "cluster.local", dns_name_check;
     endpoint, "endpoint", "api.example.com:6443", |text| told(text.parse::<Endpoint>());
+    hours, "hours", "08:00-18:00", hours_check;
+    https_url, "https-url", "https://siem.example.com/ringfort", |text| told(text.parse::<HttpsUrl>());
     host_key, "ssh-public-key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…", host_key_check;
     label_key, "label-key", "e2e-framework", label_key_check;
     kubernetes, "kubernetes-version", "1.37", |text| told(text.parse::<KubeVersion>());
     namespace_name, "namespace-name", "shop", namespace_name_check;
     node_name, "node-name", "cp1", |text| told(NodeName::new(text));
+    socket_address, "socket-address", "10.0.0.51:6514", socket_address_check;
     user_name, "user-name", "e2e", user_name_check;
     words, "words", "…", words_check;
 }
@@ -89,6 +93,24 @@ fn expiry(text: &str) -> Result<(), String> {
     match text.parse::<Date>() {
         Ok(date) if date.to_string() == text => Ok(()),
         _ => Err(format!("{text:?} is not a date: write a day such as 2027-01-31")),
+    }
+}
+
+fn hours_check(text: &str) -> Result<(), String> {
+    let part = |text: &str| Time::strptime("%H:%M", text).ok();
+    let ends = text.split_once('-').and_then(|(from, to)| Some((part(from)?, part(to)?)));
+    match ends {
+        Some((from, to)) if from != to => Ok(()),
+        _ => Err(format!("{text:?} is not a part of a day: write one such as \"08:00-18:00\"")),
+    }
+}
+
+fn socket_address_check(text: &str) -> Result<(), String> {
+    match text.parse::<SocketAddrV4>() {
+        Ok(address) if address.port() != 0 => Ok(()),
+        _ => Err(format!(
+            "{text:?} is not an address with a port: write an IPv4 address such as 10.0.0.51:6514"
+        )),
     }
 }
 
@@ -258,6 +280,12 @@ mod tests {
         check("user-name", "system:masters", "not a name");
         check("user-name", "ringfort:keeper", "not a name");
         check("user-name", "kube-apiserver-kubelet-client", "a component's name");
+        check("hours", "8-18", "not a part of a day");
+        check("hours", "08:00-08:00", "not a part of a day");
+        check("socket-address", "10.0.0.51", "not an address with a port");
+        check("socket-address", "logs.example.com:6514", "not an address with a port");
+        check("https-url", "http://siem.example.com/", "not where reports can be sent");
+        check("https-url", "https://ann:x@siem.example.com/", "would be seen by all");
         check("words", "  ", "says nothing");
         check("ssh-public-key", "AAAA", "not a host key");
         check("kubernetes-version", "1.20", "not supported");

@@ -9,6 +9,7 @@
 //! Pure: the day and the known controls are arguments. Never here: reading files, and what a spec
 //! leads to on machines.
 
+mod audit;
 mod endpoint;
 mod format;
 mod known;
@@ -24,6 +25,7 @@ mod template;
 mod written;
 mod yaml;
 
+pub use crate::audit::{Audit, Change, Day, Over, Syslog, Tell, Webhook};
 pub use crate::endpoint::{Endpoint, EndpointHost, NotAnEndpoint};
 pub use crate::known::{Known, Limit};
 pub use crate::parsed::{Parsed, check, parse, read, schema};
@@ -33,7 +35,7 @@ pub use crate::rules::{
     APPARMOR, NO_PRIVILEGED_CONTAINERS, POD_ENCRYPTION, THREE_CONTROL_PLANES, THREE_WORKERS,
 };
 pub use crate::settings::{
-    Admin, Audit, CgroupDriver, Encryption, Network, Provider, Routes, Runtime, Transport,
+    Admin, CgroupDriver, Encryption, Network, Provider, Routes, Runtime, Transport,
 };
 pub use crate::shape::nearest;
 pub use crate::spec::{Addon, Node, Scope, Spec, Ssh, Waiver, on_disk};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
+use crate::audit;
 use crate::parsed::Parsed;
 use crate::rules::{Machine, NO_PRIVILEGED_CONTAINERS, machines, scope_of};
 use crate::spec::{Addon, Checked, Node, Spec, Ssh, Waiver};
@@ -28,7 +29,7 @@ pub(crate) fn resolve(parsed: &Parsed, today: Date) -> Option<Spec> {
         dns_upstream: written.dns.upstream.iter().copied().collect::<Option<_>>()?,
         operators: written.operators.iter().cloned().collect::<Option<_>>()?,
         admin: written.admin.clone(),
-        audit: written.audit.clone(),
+        audit: audit::resolve(&written.audit)?,
         allow_privileged: written.allow_privileged,
         addons: written.addons.iter().map(|a| addon(a.as_ref()?)).collect::<Option<_>>()?,
         waivers,

@@ -197,28 +197,6 @@ pub enum CgroupDriver {
     Cgroupfs,
 }
 
-/// How long the API servers' audit log is kept on a control plane. CIS 1.2.17 to 1.2.19 ask for
-/// the defaults; more is allowed, less is not.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Audit {
-    /// For how many days a rotated file is kept: 30 to 3650.
-    #[schemars(range(min = 30, max = 3650))]
-    pub max_age_days: u32,
-    /// How many rotated files are kept: 10 to 1000.
-    #[schemars(range(min = 10, max = 1000))]
-    pub max_backups: u32,
-    /// At how many megabytes a file is rotated: 100 to 10000.
-    #[schemars(range(min = 100, max = 10000))]
-    pub max_size_megabytes: u32,
-}
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self { max_age_days: 30, max_backups: 10, max_size_megabytes: 100 }
-    }
-}
-
 /// Who speaks SSH.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -13,8 +13,9 @@ use ringfort_model::name::{ClusterName, NodeName};
 use ringfort_model::version::KubeVersion;
 use serde::Serialize;
 
+use crate::audit::Audit;
 use crate::endpoint::Endpoint;
-use crate::settings::{Admin, Audit, Network, Runtime, Transport};
+use crate::settings::{Admin, Network, Runtime, Transport};
 
 /// A cluster as it should be. Only [`crate::check`] makes one, so one in hand has been checked.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -36,7 +37,7 @@ pub struct Spec {
     pub operators: BTreeSet<String>,
     /// The handed-over identity.
     pub admin: Admin,
-    /// How long the audit log is kept.
+    /// How long what API servers log is kept, what is looked for in it, and where it is told.
     pub audit: Audit,
     /// Whether the API server accepts privileged containers at all. Never without a waiver that
     /// holds.

@@ -79,11 +79,19 @@ ssh:
 # admin:
 #   hours: 8
 
-# How long the audit log is kept on each control plane.
+# What API servers log: how long their files and the events of them are kept on each control plane, who may change what,
+# and where findings are told. The reference also has `feeds`, `own`, `waivers`, and under `tell` a webhook and a syslog
+# server.
 # audit:
 #   maxAgeDays: 30
 #   maxBackups: 10
 #   maxSizeMegabytes: 100
+#   keepDays: 90
+#   keepMebibytes: 4096
+#   changes: []
+#   tell:
+#     machineLog: false
+#     metrics: false
 
 # How containers meet the kernel. Change it only for machines that are containers themselves; the
 # entry of one machine may have a `runtime` of its own.

@@ -13,9 +13,10 @@ use ringfort_model::version::KubeVersion;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use crate::audit;
 use crate::endpoint::Endpoint;
 use crate::format;
-use crate::settings::{Admin, Audit, HostRuntime, Network, Runtime, Transport};
+use crate::settings::{Admin, HostRuntime, Network, Runtime, Transport};
 
 /// A list in which an entry is absent where it could not be read.
 pub(crate) type List<T> = Vec<Option<T>>;
@@ -75,9 +76,9 @@ pub(crate) struct Written {
     /// How containers meet the machines' kernel. A machine may differ.
     #[serde(default)]
     pub runtime: Runtime,
-    /// How long the audit log is kept.
+    /// How long what API servers log is kept, what is looked for in it, and where it is told.
     #[serde(default)]
-    pub audit: Audit,
+    pub audit: audit::Written,
     /// Whether the API server accepts privileged containers at all. `true` needs a waiver of
     /// `access/no-privileged-containers`; Pod Security still applies.
     #[serde(default)]

@@ -117,7 +117,7 @@ fn judge(detections: &[&'static Detection], lines: &[String]) -> BTreeSet<&'stat
             other => panic!("{other:?}: {line}"),
         });
     }
-    findings.iter().map(|finding| finding.detection).collect()
+    findings.iter().map(|finding| detections::find(&finding.detection).unwrap().id).collect()
 }
 
 fn without_bodies(line: &str) -> String {

@@ -158,5 +158,5 @@ fn judge(log: &Value) -> Vec<&'static str> {
         Found::Other => {}
         Found::Fault(why) => panic!("{why}: {log}"),
     });
-    findings.iter().map(|finding| finding.detection).collect()
+    findings.iter().map(|finding| find(&finding.detection).unwrap().id).collect()
 }

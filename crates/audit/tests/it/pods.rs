@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::detections::{DETECTIONS, find};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_facts::manifest;
@@ -89,5 +89,5 @@ fn judge(group: &str, resource: &str, object: &Value) -> BTreeSet<&'static str> 
         let Found::Event(event) = found else { panic!("{found:?}") };
         assert_eq!(engine.judge(event, &mut findings), None);
     });
-    findings.iter().map(|finding| finding.detection).collect()
+    findings.iter().map(|finding| find(&finding.detection).unwrap().id).collect()
 }

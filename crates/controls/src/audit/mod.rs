@@ -2,3 +2,4 @@
 
 pub mod events_are_kept;
 pub mod policy_is_set;
+pub mod site;

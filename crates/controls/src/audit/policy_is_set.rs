@@ -36,10 +36,14 @@ pub static CONTROL: Control = Control {
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let policy = format!("{}/policy.yaml", paths::AUDIT);
+    let written = match draft.site().own.as_slice() {
+        [] => POLICY.value(),
+        own => compile(&[DETECTIONS, own].concat()).value(),
+    };
     draft.control_planes(|at| {
         at.directory(paths::AUDIT, CLOSED, Owner::ROOT);
         at.directory(paths::LOGS, CLOSED, Owner::ROOT);
-        at.yaml(&policy, &POLICY.value());
+        at.yaml(&policy, &written);
         let api = Component::ApiServer;
         at.mount(api, paths::AUDIT, Mount::Reads);
         at.mount(api, paths::LOGS, Mount::Writes);
@@ -51,7 +55,8 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
-/// What is written down: what the detections need, and who did what of everything else but a few things.
+/// What is written down where a site has no detections of its own: what the detections need, and who did what of
+/// everything else but a few things.
 static POLICY: LazyLock<Policy> = LazyLock::new(|| compile(DETECTIONS));
 
 #[cfg(test)]

@@ -192,7 +192,10 @@ impl Sketch {
                 Some(What::File { content: Content::Text(text), .. }) => {
                     Digest::of(text.as_bytes())
                 }
-                Some(What::File { content: Content::Bundled { digest, .. }, .. }) => digest.clone(),
+                Some(What::File {
+                    content: Content::Bundled { digest, .. } | Content::Secret { digest, .. },
+                    ..
+                }) => digest.clone(),
                 _ => continue,
             };
             all.push_str(&format!("{path} {digest}\n"));

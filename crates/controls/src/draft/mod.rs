@@ -36,6 +36,7 @@ pub use place::Place;
 pub use place::{CLOSED, PRIVATE, PROGRAM, PUBLIC};
 pub use pod::{INPUTS, Scheme, Shape};
 
+use crate::audit::site::SiteFiles;
 use flags::Flags;
 use parts::UnitSketch;
 use pod::PodSketch;
@@ -51,6 +52,8 @@ pub struct Given<'a> {
     pub ringfort: &'a Digest,
     /// The manifests of its add-ons.
     pub addons: &'a [Addon],
+    /// What the site adds to what is looked for in logs.
+    pub site: &'a SiteFiles,
 }
 
 /// A blueprint while controls write it.
@@ -147,6 +150,11 @@ impl<'a> Draft<'a> {
     /// Gives the manifests of the cluster's add-ons.
     pub fn addons(&self) -> &'a [Addon] {
         self.given.addons
+    }
+
+    /// Gives what the site adds to what is looked for in logs.
+    pub fn site(&self) -> &'a SiteFiles {
+        self.given.site
     }
 
     /// Gives an authority's certificate in PEM; its absence is a fault.

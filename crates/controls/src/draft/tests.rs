@@ -1,5 +1,6 @@
 //! Two controls may say the same thing, and never two things of one.
 
+use crate::audit::site::NONE;
 use std::collections::BTreeMap;
 
 use ringfort_model::bundle::{API_VERSION, BundleLock, KIND, Sbom, Source};
@@ -47,7 +48,8 @@ fn drawn(needs: Needs, first: Write, second: Write) -> Result<Drafted, Vec<Draft
         host_tools: Vec::new(),
         entries: Vec::new(),
     };
-    let given = Given { trust: &trust, bundle: &bundle, ringfort: &digest, addons: &[] };
+    let (site, addons) = (&NONE, &[]);
+    let given = Given { trust: &trust, bundle: &bundle, ringfort: &digest, addons, site };
     let mut draft = Draft::new(&spec, given);
     draft.sign("test/first");
     draft.control_planes(first);

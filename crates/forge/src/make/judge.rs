@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use ringfort_engine::{Goal, doubts, look_at};
 use ringfort_model::blueprint::Machine;
-use ringfort_model::content::Content;
+use ringfort_model::content::{Content, SecretName};
 use ringfort_model::frame::{Answer, Request};
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::seen::Look;
@@ -56,7 +56,9 @@ pub async fn judge(work: &mut Work<'_>, goal: Goal) -> Result<(), MakeError> {
 fn telling(machine: &Machine) -> Vec<(ItemId, Look)> {
     let tells = |item: &Item| match &item.what {
         What::File { content, .. } => {
-            matches!(content, Content::Issued(_) | Content::Secret { .. })
+            let keys = SecretName::EncryptionConfiguration;
+            matches!(content, Content::Issued(_))
+                || matches!(content, Content::Secret { name, .. } if *name == keys)
         }
         _ => false,
     };

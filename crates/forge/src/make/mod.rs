@@ -29,6 +29,7 @@ use tokio::sync::mpsc::Receiver;
 
 use ringfort_api::Cluster;
 use ringfort_controls::access::service_account_tokens;
+use ringfort_controls::audit::site::SiteFiles;
 use ringfort_engine::{Goal, Refusal, Report, look_at};
 use ringfort_model::addon::Addon;
 use ringfort_model::blueprint::{Blueprint, Machine};
@@ -72,6 +73,10 @@ pub struct Work<'a> {
     pub own: &'a OwnBinary,
     /// The manifests of the spec's add-ons.
     pub addons: &'a [Addon],
+    /// What the site adds to what is looked for in logs.
+    pub site_files: &'a SiteFiles,
+    /// The token that the receiver of findings asks for.
+    pub findings_token: Option<&'a Secret<String>>,
     /// The operator's secrets.
     pub keyring: Keyring,
     /// Who seals them.
@@ -194,7 +199,8 @@ impl Work<'_> {
     /// See [`RenderError`]; or a baseline cannot be signed.
     pub fn render(&self) -> Result<Blueprint, MakeError> {
         let (bundle, ringfort) = (self.bundle.lock(), self.own.digest.clone());
-        let materials = Materials { bundle, ringfort, addons: self.addons };
+        let (addons, site) = (self.addons, self.site_files);
+        let materials = Materials { bundle, ringfort, addons, site };
         let (spec, trust) = (self.spec, &self.memory.trust);
         let blueprint = match self.broken {
             None => render::render(spec, trust, &materials)?,

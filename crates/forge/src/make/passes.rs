@@ -12,6 +12,7 @@ use ringfort_model::blueprint::Blueprint;
 use ringfort_model::certificate::{Authority, CertRequest};
 use ringfort_model::content::SecretName;
 use ringfort_model::event::Event;
+use ringfort_model::secret::Secret;
 use ringfort_pki::{LEAF_LIFE, Signer};
 
 use super::{MakeError, Site, Work, marked, stage};
@@ -94,10 +95,7 @@ impl Work<'_> {
             let signer = signers.get(&request.authority).ok_or("there is no such authority")?;
             signer.sign(request, csr, LEAF_LIFE).map_err(|error| error.to_string())
         };
-        let secrets = BTreeMap::from([(
-            SecretName::EncryptionConfiguration,
-            self.keyring.encryption().configuration().file,
-        )]);
+        let secrets = self.secrets();
         let memory = &mut self.memory;
         let mut remember = |what: &Remember| memory.remember(what).map_err(|e| e.to_string());
         let links = site.links();
@@ -118,6 +116,16 @@ impl Work<'_> {
             End::Refused(refusals) => Err(MakeError::Refused(refusals)),
             End::NotKept(why) => Err(MakeError::Other(why)),
         }
+    }
+
+    /// Gives what travels to machines.
+    fn secrets(&self) -> BTreeMap<SecretName, Secret<Vec<u8>>> {
+        let configuration = self.keyring.encryption().configuration().file;
+        let token =
+            self.findings_token.map(|token| Secret::new(token.expose().clone().into_bytes()));
+        let token = token.map(|token| (SecretName::FindingsToken, token));
+        let first = (SecretName::EncryptionConfiguration, configuration);
+        [first].into_iter().chain(token).collect()
     }
 
     pub(super) fn circumstances(&self, goal: Goal) -> Circumstances {

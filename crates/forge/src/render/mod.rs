@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ringfort_controls::access::service_account_tokens;
+use ringfort_controls::audit::site::{NONE, SiteFiles};
 use ringfort_controls::draft::{Draft, DraftFault, Given, Needs, Stamp};
 use ringfort_controls::network::pod_encryption;
 use ringfort_controls::sabotage::Sabotage;
@@ -33,6 +34,8 @@ pub struct Materials<'a> {
     pub ringfort: Digest,
     /// The manifests of the spec's add-ons.
     pub addons: &'a [Addon],
+    /// What the site adds to what is looked for in logs.
+    pub site: &'a SiteFiles,
 }
 
 /// A blueprint, and who asked for each part of what several controls write together.
@@ -66,10 +69,9 @@ pub const SIGNING_KEY: &str = ringfort_controls::paths::SERVICE_ACCOUNT_KEY;
 /// machines their WireGuard keys, where packets of pods are encrypted.
 pub fn keys(spec: &Spec, known: &TrustFacts) -> Blueprint {
     let (trust, bundle, ringfort) = sample::nothing(spec);
-    let mut draft = Draft::new(
-        spec,
-        Given { trust: &trust, bundle: &bundle, ringfort: &ringfort, addons: &[] },
-    );
+    let (site, addons) = (&NONE, &[]);
+    let given = Given { trust: &trust, bundle: &bundle, ringfort: &ringfort, addons, site };
+    let mut draft = Draft::new(spec, given);
     draft.sign(service_account_tokens::CONTROL.id);
     draft.control_planes(service_account_tokens::own_key);
     if pod_encryption::is_on(spec, known) {
@@ -167,8 +169,8 @@ fn draw(
     controls: &[&'static Control],
     (needs, broken): (Needs, Option<Broken>),
 ) -> Result<Rendered, RenderError> {
-    let Materials { bundle, ringfort, addons } = materials;
-    let given = Given { trust, bundle, ringfort, addons };
+    let Materials { bundle, ringfort, addons, site } = materials;
+    let given = Given { trust, bundle, ringfort, addons, site };
     let mut draft = Draft::new(spec, given);
     for control in controls {
         if let Some(make) = control.make {

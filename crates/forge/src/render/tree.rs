@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use ringfort_controls::draft::Stamp;
 use ringfort_controls::yaml;
 use ringfort_model::blueprint::{Blueprint, Machine};
-use ringfort_model::content::Content;
+use ringfort_model::content::{Content, SecretName};
 use ringfort_model::item::{Item, ItemId, Probe, What};
 
 use super::Rendered;
@@ -100,7 +100,12 @@ fn kind(content: &Content) -> String {
     match content {
         Content::Text(_) => "text".to_owned(),
         Content::Bundled { digest, .. } => format!("from the bundle, sha256:{}", digest.short()),
-        Content::Secret { .. } => "secret of the keyring".to_owned(),
+        Content::Secret { name: SecretName::EncryptionConfiguration, .. } => {
+            "secret of the keyring".to_owned()
+        }
+        Content::Secret { name: SecretName::FindingsToken, .. } => {
+            "secret of the operator's".to_owned()
+        }
         Content::Issued(request) => {
             format!("certificate of {}, for {}", request.authority.common_name(), request.subject)
         }

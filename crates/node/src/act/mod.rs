@@ -25,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 use zeroize::Zeroizing;
 
 use ringfort_model::certificate::CertRequest;
+use ringfort_model::content::SecretName;
 use ringfort_model::item::ItemId;
 use ringfort_model::seen::{ItemSeen, Look};
 use ringfort_model::step::{Act, Outcome, Source, Step};
@@ -195,7 +196,10 @@ impl<'a> Actor<'a> {
         match &step.act {
             Act::MakeKey { .. } => Look::Key,
             Act::MakeTunnelKey { .. } => Look::TunnelKey,
-            Act::WriteFile { source: Source::Secret { .. }, .. } => Look::EncryptionKeys,
+            Act::WriteFile {
+                source: Source::Secret { name: SecretName::EncryptionConfiguration, .. },
+                ..
+            } => Look::EncryptionKeys,
             Act::WriteFile { source: Source::Text(_), .. } if requested() => Look::Certificate,
             _ => Look::Plain,
         }

@@ -7,7 +7,9 @@ mod follow;
 mod logs;
 mod minimal_rbac;
 mod policy;
+mod receivers;
 mod search;
+pub mod site;
 mod tell;
 mod test;
 mod verify;
@@ -33,7 +35,7 @@ enum Command {
     Who(who::WhoArgs),
     MinimalRbac(minimal_rbac::MinimalRbacArgs),
     Collect(collect::CollectArgs),
-    Follow(follow::FollowArgs),
+    Follow(Box<follow::FollowArgs>),
     Search(search::SearchArgs),
     Verify(verify::VerifyArgs),
 }

@@ -12,6 +12,7 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
 use super::Fault;
+use super::audit::site;
 use super::session::{beside, find_bundle, home};
 use super::specification::{self, SpecFile};
 
@@ -59,8 +60,11 @@ pub(super) fn rendered(args: &BlueprintArgs) -> Result<Rendered, Fault> {
     let trust = find_trust(&args.spec.file, &spec)?;
     let program = std::env::current_exe().map_err(Fault::unable)?;
     let own = OwnBinary::read(&program).map_err(Fault::unable)?;
-    let addons = addons::read(&spec, &home()?, beside(&args.spec.file)).map_err(Fault::usage)?;
-    let materials = Materials { bundle: bundle.lock(), ringfort: own.digest, addons: &addons };
+    let (home, beside) = (home()?, beside(&args.spec.file));
+    let addons = addons::read(&spec, &home, beside).map_err(Fault::usage)?;
+    let site = site::read(&spec, &home, beside)?.files;
+    let bundle = bundle.lock();
+    let materials = Materials { bundle, ringfort: own.digest, addons: &addons, site: &site };
     render_all(&spec, &trust, &materials).map_err(Fault::usage)
 }
 

@@ -23,6 +23,7 @@ use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
 
 use super::Fault;
+use super::audit::site::{self, SiteOfLogs};
 use super::integrity::signed::BASELINES;
 use super::keys::IdentityFile;
 use super::specification::{self, SpecFile};
@@ -72,6 +73,8 @@ pub struct Session<'v> {
     pub bundle: Bundle,
     /// The manifests of the specification's add-ons.
     pub addons: Vec<Addon>,
+    /// What the specification says of logs, with the files that it names.
+    pub logs: SiteOfLogs,
     /// How it is told.
     pub voice: &'v mut Voice,
     /// Whether packets of pods are encrypted between machines, once that is settled.
@@ -121,8 +124,10 @@ impl<'v> Session<'v> {
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
         let addons = addons::read(&spec, &home, beside(&file)).map_err(Fault::usage)?;
+        let logs = site::read(&spec, &home, beside(&file))?;
         Ok(Self {
             addons,
+            logs,
             file,
             home,
             operator,
@@ -215,10 +220,13 @@ impl<'v> Session<'v> {
         keyring: Keyring,
         memory: Memory<'a>,
     ) -> (Work<'a>, &'a mut Voice) {
-        let Self { file, home, operator, identity, spec, bundle, own, addons, voice, .. } = self;
+        let Self { file, home, operator, identity, spec, bundle, own, addons, logs, voice, .. } =
+            self;
         let work = Work {
             spec,
             site,
+            site_files: &logs.files,
+            findings_token: logs.token.as_ref(),
             servers: BTreeMap::new(),
             bundle,
             own,

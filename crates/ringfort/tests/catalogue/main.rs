@@ -15,6 +15,7 @@ use common::{lock, spec};
 use jiff::civil::date;
 use ringfort_check::benchmark::{Intent, Looked, Needs, judge, rows, waive};
 use ringfort_controls::CATALOGUE;
+use ringfort_controls::audit::site::NONE;
 use ringfort_facts::machine::Machine;
 use ringfort_forge::render::{Materials, render, render_without, sample_trust};
 use ringfort_model::blueprint::Blueprint;
@@ -27,14 +28,16 @@ type Words = BTreeMap<&'static str, (Option<Verdict>, String)>;
 
 fn whole(minor: Minor) -> Blueprint {
     let (spec, lock) = (spec(minor), lock(minor));
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     render(&spec, &sample_trust(&spec).unwrap(), &materials).unwrap()
 }
 
 /// The blueprint without a control; none where another would be dangerous then.
 fn without(control: &str, minor: Minor) -> Option<Blueprint> {
     let (spec, lock) = (spec(minor), lock(minor));
-    let materials = Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[] };
+    let materials =
+        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
     render_without(control, &spec, &sample_trust(&spec).unwrap(), &materials).ok()
 }
 

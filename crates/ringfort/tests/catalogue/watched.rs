@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::detections::{DETECTIONS, find};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_integrity::protected::{Class, Presence, Protection};
@@ -120,5 +120,5 @@ fn found(verb: &str, key: &ObjectKey) -> Vec<&'static str> {
         Found::Event(event) => drop(engine.judge(event, &mut findings)),
         other => panic!("{other:?}"),
     });
-    findings.iter().map(|finding| finding.detection).collect()
+    findings.iter().map(|finding| find(&finding.detection).unwrap().id).collect()
 }

@@ -2,6 +2,7 @@
 //! since that has been said.
 
 mod addons;
+mod audit;
 mod hosts;
 mod network;
 mod waivers;
@@ -50,6 +51,7 @@ pub(crate) fn look(parsed: &Parsed, known_controls: &[Known], today: Date) -> Ve
     let mut problems = hosts::look(parsed, &machines);
     problems.extend(network::look(parsed, &machines));
     problems.extend(addons::look(parsed));
+    problems.extend(audit::look(parsed));
     problems.extend(waivers::look(parsed, &machines, known_controls, today));
     problems
 }

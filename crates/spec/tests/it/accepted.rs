@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::civil::date;
 use ringfort_model::name::{ClusterName, NodeName};
-use ringfort_spec::{CgroupDriver, Provider, Runtime, Scope, Spec, Ssh, Transport};
+use ringfort_spec::{CgroupDriver, Over, Provider, Runtime, Scope, Spec, Ssh, Transport};
 
 use crate::{CONTROLS, SHORT, TODAY, read};
 
@@ -112,6 +112,29 @@ fn a_section_without_values_is_its_defaults() {
 #[test]
 fn another_network_is_one_line() {
     assert_eq!(with("network: { provider: none }\n").network.provider, Provider::None);
+}
+
+#[test]
+fn what_is_told_where_is_read_as_it_is_used() {
+    assert!(!spec(SHORT).audit.tell.is_any());
+    let audit = with(
+        "audit:\n  keepDays: 30\n  feeds: audit/feeds\n  changes:\n  - { who: [flux], what: ['*'] }\n  \
+         - { who: [ann], what: [deployments.apps], namespaces: [shop], days: [mon, sat], hours: 22:00-04:00 }\n  \
+         tell:\n    webhook: { url: 'https://siem.example.com/in', address: 10.0.0.50, ca: ca.pem, token: token }\n    \
+         syslog: { address: 10.0.0.51:6514, ca: ca.pem }\n",
+    )
+    .audit;
+    assert_eq!((audit.keep_days, audit.keep_mebibytes, audit.max_age_days), (30, 4096, 30));
+    let changes = serde_json::to_string(&audit.changes).unwrap();
+    let wanted = r#"[{"who":["flux"],"what":["*"]},{"who":["ann"],"what":["deployments.apps"],"namespaces":["shop"],"days":["mon","sat"],"hours":"22:00-04:00"}]"#;
+    assert_eq!(changes, wanted);
+    let webhook = audit.tell.webhook.unwrap();
+    assert_eq!(webhook.address, IpAddr::from([10, 0, 0, 50]));
+    assert_eq!((webhook.url.host.as_str(), webhook.url.port), ("siem.example.com", 443));
+    let over = Over::Tls { name: "10.0.0.51".to_owned(), ca: "ca.pem".into() };
+    assert_eq!(audit.tell.syslog.unwrap().over, over);
+    let udp = with("audit: { tell: { syslog: { address: 10.0.0.51:514, transport: udp } } }\n");
+    assert_eq!(udp.audit.tell.syslog.unwrap().over, Over::Udp);
 }
 
 #[test]

@@ -53,10 +53,7 @@ const PUBLIC: &str = "key.pub";
 /// It cannot be had.
 pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
     let directory = Directory::new(store)?;
-    let mut options = OpenOptions::new();
-    let lock =
-        options.write(true).create(true).truncate(false).mode(0o600).open(store.join("lock"))?;
-    flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| ClaimError::Taken)?;
+    let lock = hold(store)?.ok_or(ClaimError::Taken)?;
     let document = match fs::read_to_string(store.join(KEY)) {
         Ok(text) => Secret::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -73,6 +70,17 @@ pub fn claim(store: &Path) -> Result<Claim, ClaimError> {
     let key = Ed25519Key::read(document.expose()).map_err(|_| ClaimError::Key)?;
     write(store, PUBLIC, format!("{}\n", hex(&key.public().0)).as_bytes())?;
     Ok(Claim { directory, key, lock })
+}
+
+/// Holds a directory for as long as the file is; nothing where somebody else does.
+///
+/// # Errors
+/// The file cannot be made.
+pub fn hold(directory: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let lock = options.write(true).create(true).truncate(false).mode(0o600);
+    let lock = lock.open(directory.join("lock"))?;
+    Ok(flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(lock))
 }
 
 /// Whether a file is one that is there only after the key was.

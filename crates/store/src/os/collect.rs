@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 
-use ringfort_audit::detection::Detection;
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
@@ -107,7 +106,7 @@ struct Waiting {
 }
 
 impl<D: Disk> Collector<D> {
-    /// Opens the store and goes on where it was left.
+    /// Opens the store and goes on where it was left. What was kept lately is judged once more, and not told.
     ///
     /// # Errors
     /// The store cannot be opened, or says something of the log that is not understood.
@@ -115,7 +114,7 @@ impl<D: Disk> Collector<D> {
         disk: D,
         key: Ed25519Key,
         settings: &Settings,
-        detections: &[&'static Detection],
+        mut engine: Engine,
         seconds: i64,
     ) -> Result<Self, CollectError> {
         let (store, found) = Store::open(disk, key, settings.limits, seconds)?;
@@ -130,7 +129,6 @@ impl<D: Disk> Collector<D> {
         for key in found.keys {
             recent.is_new(key);
         }
-        let mut engine = Engine::new(detections);
         recall(&store, &mut engine, seconds).map_err(|source| {
             let name = "a sealed segment".to_owned();
             StoreError::File { name, source }

@@ -3,6 +3,8 @@
 
 mod collect;
 mod crash;
+mod deliver;
+mod spool;
 mod tail;
 mod tamper;
 

@@ -21,7 +21,7 @@ use crate::cli::files::{self, Unread};
 pub(super) struct Asking {
     /// Look for what is at least as grave: low, medium, high or critical
     #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    severity: Severity,
+    pub(super) severity: Severity,
     /// What some detections have to be told: a directory of files
     ///
     /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `registries.txt`, `namespaces.txt`,
@@ -30,13 +30,13 @@ pub(super) struct Asking {
     pub(super) feeds: Option<PathBuf>,
     /// Detections of your own, in a file; each is tried with its examples before it is asked
     #[arg(long, value_name = "FILE")]
-    own: Option<PathBuf>,
+    pub(super) own: Option<PathBuf>,
     /// Who answers for which findings, why and until when
     ///
     /// A list `waivers` of `detection`, `user` or `object` or both (a `*` at the end stands for any rest),
     /// `impersonated`, `source` (a range of addresses), `reason`, `owner` and `expires`.
     #[arg(long, value_name = "FILE")]
-    waivers: Option<PathBuf>,
+    pub(super) waivers: Option<PathBuf>,
 }
 
 /// What is asked, what it is told, and what is waived of it.
@@ -57,6 +57,21 @@ pub(super) struct Untold {
 }
 
 impl Asking {
+    /// Asks for all there is, with what these files say.
+    pub(super) fn of(
+        feeds: Option<PathBuf>,
+        own: Option<PathBuf>,
+        waivers: Option<PathBuf>,
+    ) -> Self {
+        Self { severity: Severity::Low, feeds, own, waivers }
+    }
+
+    /// Asks for all that the catalogue has, and for nothing else.
+    pub(super) fn plain() -> Asked {
+        let (feeds, untold, waivers) = Default::default();
+        Asked { detections: DETECTIONS.to_vec(), feeds, untold, waivers }
+    }
+
     /// Reads what there is, and gives the detections that can be asked and are wanted: all of the catalogue where
     /// none is named, and all of people's own.
     pub(super) fn read(&self, named: &[&'static Detection]) -> Result<Asked, Fault> {
@@ -90,10 +105,23 @@ impl Asking {
     }
 }
 
-/// Reads a directory of feeds. A file of another name would be read by nobody, and is a mistake.
+/// Reads a directory of feeds.
 fn read(directory: &Path) -> Result<Feeds, Fault> {
-    let unread = |error: &dyn std::fmt::Display| Fault::usage(Unread::of(directory, error));
     let mut feeds = Feeds::default();
+    for (feed, file) in feed_files(directory)? {
+        let told = match feed {
+            Feed::Changes => feeds.allow(written::read(&file, "changes", read_changes)?),
+            feed => feeds.read(feed, &files::text(&file).map_err(Fault::usage)?),
+        };
+        told.map_err(|error| Fault::usage(Unread::of(&file, &error)))?;
+    }
+    Ok(feeds)
+}
+
+/// Finds the feeds of a directory. A file of another name would be read by nobody, and is a mistake.
+pub(super) fn feed_files(directory: &Path) -> Result<Vec<(Feed, PathBuf)>, Fault> {
+    let unread = |error: &dyn std::fmt::Display| Fault::usage(Unread::of(directory, error));
+    let mut found = Vec::new();
     let entries = std::fs::read_dir(directory).map_err(|error| unread(&error))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -107,12 +135,7 @@ fn read(directory: &Path) -> Result<Feeds, Fault> {
             let why = format!("{} is no feed: there are {}", name.display(), known.join(", "));
             return Err(unread(&why));
         };
-        let file = directory.join(name);
-        let told = match feed {
-            Feed::Changes => feeds.allow(written::read(&file, "changes", read_changes)?),
-            feed => feeds.read(feed, &files::text(&file).map_err(Fault::usage)?),
-        };
-        told.map_err(|error| Fault::usage(Unread::of(&file, &error)))?;
+        found.push((feed, directory.join(name)));
     }
-    Ok(feeds)
+    Ok(found)
 }

@@ -11,14 +11,16 @@ use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::engine::Engine;
 use ringfort_audit::finding::Finding;
+use ringfort_audit::waiver::Waivers;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
     ClaimError, CollectError, Collector, Counts, Directory, Limits, Settings, Told, claim, machine,
 };
 
-use super::{line, now};
+use super::asked::{Asked, Asking};
+use super::{line, now, waivers};
 use crate::cli::{Fault, print};
 
 /// Keep what an API server logs, and judge it as it is written
@@ -26,7 +28,8 @@ use crate::cli::{Fault, print};
 /// Follows the log over renames, compression and restarts, and keeps each line in a store that shows what was
 /// done to it. Findings are written as JSON lines, as they happen, and kept beside it; so is what may have been lost.
 /// Nothing counts as kept before it is durable: when the disk is full nothing more is read, and it goes on when there
-/// is room. It ends in good order when it is told to (SIGTERM, Ctrl-C), and goes on from there at its next start.
+/// is room. What a waiver covers is found and kept, and not written. Where feeds, own detections or waivers cannot be
+/// read, that is written, and the catalogue alone judges. It ends in good order when it is told to (SIGTERM, Ctrl-C), and goes on from there at its next start.
 ///
 /// Exit codes: 0 everything was kept and could be judged (with --once or told to end), 2 usage, 3 something may be lost or could not
 /// be judged, or the log cannot be read, 4 the store cannot be written.
@@ -41,6 +44,8 @@ pub struct CollectArgs {
     /// What this machine's entries are called after; its name if nothing is said
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
     /// Remove segments that were sealed so many days ago
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     keep_days: u32,
@@ -87,6 +92,10 @@ enum Line<'l> {
     },
     /// A file was gone or cut before it was read to its end.
     Gap,
+    /// Not all that is asked for can be: only the catalogue is.
+    Unasked {
+        said: String,
+    },
     /// Nothing is read while this holds.
     Waiting {
         said: String,
@@ -109,13 +118,15 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
             keep_seconds: 86_400 * i64::from(args.keep_days),
         },
     };
+    let (Asked { detections, feeds, mut waivers, .. }, is_asked) = asked(args)?;
     let claimed = claim(&args.store).map_err(|error| match error {
         ClaimError::Taken => Fault::usage(error),
         error => Fault::unable(error),
     })?;
     let key = hex(&claimed.key.public().0);
+    let engine = Engine::fed(&detections, feeds);
     let mut collector =
-        Collector::new(claimed.directory, claimed.key, &settings, DETECTIONS, now() / 1_000_000)
+        Collector::new(claimed.directory, claimed.key, &settings, engine, now() / 1_000_000)
             .map_err(Fault::unable)?;
     let counts = collector.counts();
     let last = collector.store().last().0;
@@ -123,14 +134,27 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
     say(&Line::Begun { version: VERSION, key, source: &source, last, torn, cut, damaged })?;
     let is_over = told_to_end()?;
     ringfort_node::ready();
-    let counts = follow(args, &mut collector, &is_over)?;
+    let counts = follow(args, &mut collector, &mut waivers, &is_over)?;
     collector.end(now() / 1_000_000).map_err(Fault::unable)?;
     say(&Line::Counts(counts))?;
     let is_lost = counts.too_long > 0 || counts.gaps > 0 || counts.cut > 0 || counts.damaged;
-    let is_blind = counts.unreadable > 0 || counts.lines == 0 && last == 0;
+    let is_blind = counts.unreadable > 0 || counts.lines == 0 && last == 0 || !is_asked;
     // Held to the end.
     drop(claimed.lock);
     Ok(ExitCode::from(if is_lost || is_blind { 3 } else { 0 }))
+}
+
+/// Gives what is asked, and whether that is all that should be. What cannot be read does not keep events from being
+/// kept and judged by the catalogue.
+fn asked(args: &CollectArgs) -> Result<(Asked, bool), Fault> {
+    match args.asking.read(&[]) {
+        Ok(asked) => Ok((asked, true)),
+        Err(fault) if args.once => Err(fault),
+        Err(fault) => {
+            say(&Line::Unasked { said: fault.to_string() })?;
+            Ok((Asking::plain(), false))
+        }
+    }
 }
 
 /// Hears when it is told to end.
@@ -164,6 +188,7 @@ fn told_to_end() -> Result<Arc<AtomicBool>, Fault> {
 fn follow(
     args: &CollectArgs,
     collector: &mut Collector<Directory>,
+    waivers: &mut Waivers,
     is_over: &AtomicBool,
 ) -> Result<Counts, Fault> {
     let (mut is_waiting, mut alive, mut kept_at) = (false, Instant::now(), Instant::now());
@@ -174,7 +199,7 @@ fn follow(
         }
         let is_ending = is_over.load(Ordering::Relaxed);
         let counts = collector.counts();
-        let mut tell = |told: Told| tell(&told, counts);
+        let mut tell = |told: Told| tell(&told, counts, waivers);
         let read = if is_ending { Ok(false) } else { collector.read(now(), &mut tell) };
         let is_more = *read.as_ref().unwrap_or(&false);
         // Each time costs a sync of the disk, which etcd may be waiting for.
@@ -211,7 +236,13 @@ fn follow(
     }
 }
 
-fn tell(told: &Told, counts: Counts) {
+fn tell(told: &Told, counts: Counts, waivers: &mut Waivers) {
+    if let Told::Finding(finding) = told {
+        waivers::end(waivers);
+        if waivers.cover(finding).is_some() {
+            return;
+        }
+    }
     // Who does not listen does not stop anything from being kept.
     let _ = match told {
         Told::Finding(finding) => say(&Line::Finding(finding)),

@@ -7,13 +7,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::Args;
+use serde::de::DeserializeOwned;
 
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
-use ringfort_store::os::{Follower, Place};
+use ringfort_audit::finding::Finding;
+use ringfort_store::os::{Follower, FoundFollower};
 
 use super::asked::Asking;
 use super::line;
+use super::receivers::Receivers;
 use super::tell::Teller;
 use crate::cli::Fault;
 use crate::cli::files::Unread;
@@ -25,10 +28,11 @@ use crate::cli::files::Unread;
 /// counts what was removed before it was judged; what was told last may then be told twice, and nothing is left out.
 ///
 /// A finding that comes again within ten minutes is counted, and told once more with the number. What cannot be
-/// judged is counted on standard error.
+/// judged is counted on standard error. What receivers on the network do not take waits on disk and is sent again.
 ///
-/// Exit codes: 2 usage, 3 the store cannot be read, 4 a finding or a number cannot be written; with --once, 0 nothing
-/// was found that nobody answers for, 1 something was, and 3 nothing was, but not everything could be judged.
+/// Exit codes: 2 usage, 3 the store cannot be read, 4 a finding or a number cannot be written, or with --once cannot
+/// be sent; with --once, 0 nothing was found that nobody answers for, 1 something was, and 3 nothing was, but not
+/// everything could be judged.
 #[derive(Args)]
 pub struct FollowArgs {
     /// Where it is kept
@@ -36,6 +40,9 @@ pub struct FollowArgs {
     store: PathBuf,
     #[command(flatten)]
     asking: Asking,
+    /// Tell what the collector found when it judged, and judge nothing again
+    #[arg(long, conflicts_with_all = ["feeds", "own"])]
+    found: bool,
     /// A file that says up to where it was judged: read at the start, and written as it goes on
     #[arg(long, value_name = "FILE")]
     cursor: Option<PathBuf>,
@@ -51,32 +58,53 @@ pub struct FollowArgs {
     /// Write numbers for Prometheus to this file, which node exporter's textfile collector reads
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    #[command(flatten)]
+    receivers: Receivers,
 }
 
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Where findings come from.
+trait Findings {
+    /// Gives what was found since the last look, and how much was looked at.
+    fn look(&mut self, findings: &mut Vec<Finding>) -> Result<u64, Fault>;
+    /// How much could not be judged, in whole or in part.
+    fn blind(&self) -> u64;
+    /// Up to where it was looked, to go on from.
+    fn cursor(&self) -> Result<String, Fault>;
+}
+
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
     let asked = args.asking.read(&[])?;
-    let mut engine = Engine::fed(&asked.detections, asked.feeds);
-    let from = args.cursor.as_deref().map(read).transpose()?.flatten();
-    let mut follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
-    let mut teller = Teller::new(args.json, args.syslog, args.metrics.as_deref(), asked.waivers)?;
-    let mut findings = Vec::new();
-    let (mut unjudged, mut told) = (0_u64, 0_u64);
+    let mut source: Box<dyn Findings> = match args.found {
+        true => {
+            let from = args.cursor.as_deref().map(read).transpose()?.flatten();
+            let follower = FoundFollower::new(&args.store, from).map_err(Fault::blind)?;
+            Box::new(Kept { follower, asking: &args.asking })
+        }
+        false => {
+            let engine = Engine::fed(&asked.detections, asked.feeds);
+            let from = args.cursor.as_deref().map(read).transpose()?.flatten();
+            let follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
+            Box::new(Judged { follower, engine, unjudged: 0 })
+        }
+    };
+    let (sinks, metrics) = (args.receivers.open()?, args.metrics.as_deref());
+    let mut teller = Teller::new(args.json, args.syslog, metrics, sinks, asked.waivers)?;
+    follow(args, source.as_mut(), &mut teller)
+}
+
+/// Goes on until it is ended, or until all that is there was told.
+fn follow(
+    args: &FollowArgs,
+    source: &mut dyn Findings,
+    teller: &mut Teller,
+) -> Result<ExitCode, Fault> {
+    let (mut findings, mut told) = (Vec::new(), 0);
     loop {
-        let came = follower
-            .look(&mut |entry| {
-                each(entry.text, &mut |found| match found {
-                    Found::Event(event) => {
-                        unjudged += u64::from(engine.judge(event, &mut findings).is_some());
-                    }
-                    Found::Fault(_) => unjudged += 1,
-                    Found::Other => {}
-                });
-            })
-            .map_err(Fault::blind)?;
-        let blind = unjudged + follower.unread() + engine.starved() + engine.forgotten();
+        let came = source.look(&mut findings)?;
+        let blind = source.blind();
         if blind > told {
             anstream::eprintln!("not judged, in whole or in part: {blind}");
             told = blind;
@@ -90,9 +118,10 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
         if let Some(cursor) = &args.cursor
             && (came > 0 || args.once)
         {
-            write(cursor, follower.place())?;
+            write(cursor, &source.cursor()?)?;
         }
         if args.once {
+            teller.drain()?;
             return Ok(ExitCode::from(match (teller.count, blind) {
                 (0, 0) => 0,
                 (0, _) => 3,
@@ -105,8 +134,66 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
     }
 }
 
+/// Events of a store, judged here.
+struct Judged {
+    follower: Follower,
+    engine: Engine,
+    unjudged: u64,
+}
+
+impl Findings for Judged {
+    fn look(&mut self, findings: &mut Vec<Finding>) -> Result<u64, Fault> {
+        let Self { follower, engine, unjudged } = self;
+        let mut judge = |text: &[u8]| {
+            each(text, &mut |found| match found {
+                Found::Event(event) => {
+                    *unjudged += u64::from(engine.judge(event, findings).is_some());
+                }
+                Found::Fault(_) => *unjudged += 1,
+                Found::Other => {}
+            });
+        };
+        follower.look(&mut |entry| judge(entry.text)).map_err(Fault::blind)
+    }
+
+    fn blind(&self) -> u64 {
+        let Self { follower, engine, unjudged } = self;
+        unjudged + follower.unread() + engine.starved() + engine.forgotten()
+    }
+
+    fn cursor(&self) -> Result<String, Fault> {
+        line(&self.follower.place())
+    }
+}
+
+/// What a collector found.
+struct Kept<'a> {
+    follower: FoundFollower,
+    asking: &'a Asking,
+}
+
+impl Findings for Kept<'_> {
+    fn look(&mut self, findings: &mut Vec<Finding>) -> Result<u64, Fault> {
+        let least = self.asking.severity;
+        let visit = &mut |finding: Finding| {
+            if finding.severity >= least {
+                findings.push(finding);
+            }
+        };
+        self.follower.look(visit).map_err(Fault::blind)
+    }
+
+    fn blind(&self) -> u64 {
+        self.follower.unread()
+    }
+
+    fn cursor(&self) -> Result<String, Fault> {
+        line(self.follower.place())
+    }
+}
+
 /// Reads a cursor; nothing where it is not there yet.
-fn read(path: &Path) -> Result<Option<Place>, Fault> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Fault> {
     let unread = |why: String| Fault::usage(Unread::of(path, &why));
     match std::fs::read(path) {
         Ok(bytes) => {
@@ -119,9 +206,8 @@ fn read(path: &Path) -> Result<Option<Place>, Fault> {
 }
 
 /// Writes a cursor: it has its name when it is whole.
-fn write(path: &Path, place: Place) -> Result<(), Fault> {
+fn write(path: &Path, text: &str) -> Result<(), Fault> {
     let aside = path.with_extension("new");
-    let text = line(&place)?;
     let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
     written.map_err(|error| Fault::unable(Unread::of(path, &error.to_string())))
 }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use ringfort_audit::detection::Detection;
 use ringfort_audit::detections::DETECTIONS;
 use ringfort_audit::event::Level;
+use ringfort_audit::own;
 use ringfort_audit::policy::{Forecast, Policy, Rule, Sample, blind_spots, compile};
 use ringfort_controls::yaml;
 
-use super::logs;
+use super::{logs, written};
 use crate::cli::{Fault, print};
 
 /// Print the audit policy that feeds the detections
@@ -25,6 +27,9 @@ pub struct PolicyArgs {
     /// Say what each rule is for
     #[arg(long)]
     explain: bool,
+    /// Detections of your own, in a file, which are fed as well
+    #[arg(long, value_name = "FILE")]
+    own: Option<PathBuf>,
     /// A log of the cluster, to say what a day would be; may be given more than once
     #[arg(long, value_name = "LOG", requires = "explain")]
     sample: Vec<PathBuf>,
@@ -32,7 +37,12 @@ pub struct PolicyArgs {
 
 /// Runs the command.
 pub fn run(args: &PolicyArgs) -> Result<ExitCode, Fault> {
-    let policy = compile(DETECTIONS);
+    let own = match &args.own {
+        Some(file) => written::read(file, "detection", own::read)?,
+        None => Vec::new(),
+    };
+    let detections = [DETECTIONS, own.as_slice()].concat();
+    let policy = compile(&detections);
     if !args.explain {
         print(&yaml::document(&policy.value()));
         return Ok(ExitCode::SUCCESS);
@@ -52,7 +62,7 @@ pub fn run(args: &PolicyArgs) -> Result<ExitCode, Fault> {
             text.push_str(&format!("   {what}: {events:.0} events, {}\n", size(bytes)));
         }
     }
-    text.push_str(&rest(&policy, forecast.as_ref()));
+    text.push_str(&rest(&policy, &detections, forecast.as_ref()));
     print(&text);
     if args.sample.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -93,7 +103,7 @@ fn explained(number: usize, rule: &Rule) -> String {
 /// So many users are named one by one.
 const FEW: usize = 5;
 
-fn rest(policy: &Policy, forecast: Option<&Forecast>) -> String {
+fn rest(policy: &Policy, detections: &[&'static Detection], forecast: Option<&Forecast>) -> String {
     let mut text = String::from("not logged\n");
     for rule in policy.rules.iter().filter(|rule| rule.level == Level::None) {
         text.push_str(&format!("   {}\n", rule.why));
@@ -103,7 +113,7 @@ fn rest(policy: &Policy, forecast: Option<&Forecast>) -> String {
         text.push_str(&format!("   the stage {}: no detection asks for it\n", omitted.join(", ")));
     }
     text.push_str("blind spots\n");
-    for blind in blind_spots(policy, DETECTIONS) {
+    for blind in blind_spots(policy, detections) {
         text.push_str(&format!("   {} of {}: {}\n", blind.detection, blind.resource, blind.why));
     }
     if let Some(forecast) = forecast {

@@ -1,6 +1,10 @@
-//! Where findings go as they are made: standard output, the machine's log, and numbers for Prometheus.
+//! Where findings go as they are made: standard output, the machine's log, numbers for Prometheus, and whoever receives
+//! them over the network.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,8 +13,10 @@ use ringfort_audit::finding::Finding;
 use ringfort_audit::repeats::{Again, Repeats};
 use ringfort_audit::waiver::Waivers;
 use ringfort_model::severity::Severity;
+use ringfort_store::os::Delivery;
 use serde::Serialize;
 
+use super::receivers::Sink;
 use super::waivers::{self, Used};
 use super::{line, plain};
 use crate::cli::files::Unread;
@@ -30,6 +36,9 @@ pub(super) struct Teller {
     json: bool,
     log: Option<Log>,
     metrics: Option<Metrics>,
+    sinks: Vec<Sink>,
+    /// What was last told of each receiver.
+    troubles: Vec<Option<String>>,
     waivers: Waivers,
     repeats: Repeats,
     began: Instant,
@@ -41,17 +50,28 @@ pub(super) struct Teller {
 struct Metrics {
     file: PathBuf,
     written: Option<Instant>,
-    findings: BTreeMap<(&'static str, Severity), u64>,
+    findings: BTreeMap<(Cow<'static, str>, Severity), u64>,
 }
 
 /// What is told of a finding, for programs.
 #[derive(Serialize)]
-struct Told<'f> {
+pub(super) struct Told<'f> {
     #[serde(flatten)]
-    finding: &'f Finding,
+    pub(super) finding: &'f Finding,
     /// How often it came again, where this is about that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    again: Option<u64>,
+    pub(super) again: Option<u64>,
+}
+
+impl Told<'_> {
+    /// Says how often it came again, behind what is told of it.
+    pub(super) fn times(&self) -> String {
+        match self.again {
+            None => String::new(),
+            Some(1) => " (once more)".to_owned(),
+            Some(times) => format!(" ({times} times more)"),
+        }
+    }
 }
 
 impl Teller {
@@ -60,6 +80,7 @@ impl Teller {
         json: bool,
         syslog: bool,
         metrics: Option<&Path>,
+        sinks: Vec<Sink>,
         waivers: Waivers,
     ) -> Result<Self, Fault> {
         let log = syslog.then(|| Log::open(Path::new(LOG))).transpose()?;
@@ -69,11 +90,13 @@ impl Teller {
             findings: BTreeMap::new(),
         });
         let (repeats, began) = (Repeats::default(), Instant::now());
-        Ok(Self { json, log, metrics, waivers, repeats, began, count: 0 })
+        let troubles = vec![None; sinks.len()];
+        Ok(Self { json, log, metrics, sinks, troubles, waivers, repeats, began, count: 0 })
     }
 
     /// Tells a finding.
     pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Fault> {
+        waivers::end(&mut self.waivers);
         if let Some(at) = self.waivers.cover(finding) {
             // The first time; how often it was is told at the end.
             if let (waiver, 1) = &self.waivers.all()[at] {
@@ -83,7 +106,8 @@ impl Teller {
         }
         self.count += 1;
         if let Some(metrics) = &mut self.metrics {
-            *metrics.findings.entry((finding.detection, finding.severity)).or_default() += 1;
+            *metrics.findings.entry((finding.detection.clone(), finding.severity)).or_default() +=
+                1;
         }
         match self.repeats.is_new(finding, self.began.elapsed()) {
             true => self.say(finding, None),
@@ -91,7 +115,29 @@ impl Teller {
         }
     }
 
-    /// Tells what came again and is over, or all of it at the end.
+    /// Makes durable what is to be sent, and says how that goes where it goes otherwise than before.
+    fn keep(&mut self) -> Result<(), Fault> {
+        for (sink, told) in self.sinks.iter_mut().zip(&mut self.troubles) {
+            sink.keep()?;
+            let trouble = sink.state().trouble;
+            if *told == trouble {
+                continue;
+            }
+            match &trouble {
+                Some(why) => anstream::eprintln!("the {} receives nothing: {why}", sink.name),
+                None => anstream::eprintln!("the {} receives again", sink.name),
+            }
+            *told = trouble;
+        }
+        Ok(())
+    }
+
+    /// Waits until receivers have what was told, for a while.
+    pub(super) fn drain(&self) -> Result<(), Fault> {
+        self.sinks.iter().try_for_each(Sink::drain)
+    }
+
+    /// Tells what came again and is over, or all of it at the end. All that was told is durable afterwards.
     pub(super) fn settle(&mut self, is_end: bool) -> Result<(), Fault> {
         let again = match is_end {
             true => self.repeats.rest(),
@@ -105,7 +151,7 @@ impl Teller {
                 anstream::eprintln!("{used}");
             }
         }
-        Ok(())
+        self.keep()
     }
 
     /// Writes the numbers, if it is time to.
@@ -116,24 +162,25 @@ impl Teller {
             return Ok(());
         }
         metrics.written = Some(Instant::now());
-        let text = metrics.text(waived, unjudged);
+        let mut text = metrics.text(waived, unjudged);
+        let sent = self.sinks.iter().map(|sink| (sink.name, sink.state()));
+        text.push_str(&deliveries(&sent.collect::<Vec<_>>()));
         let aside = metrics.file.with_extension("new");
-        let written =
-            std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, &metrics.file));
+        // Who scrapes it is somebody else, and it names nobody.
+        let written = std::fs::write(&aside, text)
+            .and_then(|()| std::fs::set_permissions(&aside, Permissions::from_mode(0o644)))
+            .and_then(|()| std::fs::rename(&aside, &metrics.file));
         written.map_err(|error| Fault::unable(Unread::of(&metrics.file, &error)))
     }
 
-    fn say(&self, finding: &Finding, again: Option<u64>) -> Result<(), Fault> {
-        let times = match again {
-            None => String::new(),
-            Some(1) => " (once more)".to_owned(),
-            Some(times) => format!(" ({times} times more)"),
-        };
+    fn say(&mut self, finding: &Finding, again: Option<u64>) -> Result<(), Fault> {
+        let told = Told { finding, again };
         print(&match self.json {
-            true => line(&Told { finding, again })?,
-            false => format!("{finding}{times}\n"),
+            true => line(&told)?,
+            false => format!("{finding}{}\n", told.times()),
         });
-        self.log.as_ref().map_or(Ok(()), |log| log.write(&message(finding, &times)))
+        self.sinks.iter_mut().try_for_each(|sink| sink.take(&told))?;
+        self.log.as_ref().map_or(Ok(()), |log| log.write(&message(&told)))
     }
 }
 
@@ -165,15 +212,20 @@ impl Log {
 }
 
 /// A message as local daemons take it: a priority, a name, and a line.
-fn message(finding: &Finding, times: &str) -> String {
-    let level = match finding.severity {
+fn message(told: &Told<'_>) -> String {
+    let words = plain(&format!("{}{}", told.finding, told.times()));
+    format!("<{}>ringfort-audit: {words}", priority(told.finding.severity))
+}
+
+/// Gives facility and level as one number (RFC 5424, section 6.2.1).
+pub(super) fn priority(severity: Severity) -> u8 {
+    let level = match severity {
         Severity::Critical => 2,
         Severity::High => 3,
         Severity::Medium => 4,
         Severity::Low => 5,
     };
-    let priority = FACILITY * 8 + level;
-    format!("<{priority}>ringfort-audit: {}{times}", plain(&finding.to_string()))
+    FACILITY * 8 + level
 }
 
 impl Metrics {
@@ -201,19 +253,42 @@ impl Metrics {
     }
 }
 
+/// Writes numbers of what waits for receivers.
+fn deliveries(all: &[(&str, Delivery)]) -> String {
+    let rows = [
+        ("waiting", "gauge", "Findings that wait for a receiver."),
+        ("lost_total", "counter", "Findings that there was no room to wait for."),
+        ("failing", "gauge", "Whether the last attempt to send failed."),
+    ];
+    let mut text = String::new();
+    for (name, kind, help) in rows.into_iter().filter(|_| !all.is_empty()) {
+        text.push_str(&format!(
+            "# HELP ringfort_audit_{name} {help}\n# TYPE ringfort_audit_{name} {kind}\n"
+        ));
+        for (receiver, Delivery { waiting, lost, trouble }) in all {
+            let value = match name {
+                "waiting" => *waiting,
+                "lost_total" => *lost,
+                _ => u64::from(trouble.is_some()),
+            };
+            text.push_str(&format!("ringfort_audit_{name}{{receiver=\"{receiver}\"}} {value}\n"));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::os::unix::net::UnixDatagram;
 
-    use super::{Log, Metrics, message};
+    use super::{Delivery, Log, Metrics, Told, deliveries, message};
     use ringfort_audit::finding::Finding;
     use ringfort_model::severity::Severity;
 
-    #[test]
-    fn a_finding_is_one_line_of_the_log_of_its_gravity() {
-        let finding = Finding {
-            detection: "secrets/all-read",
-            severity: Severity::Critical,
+    pub(in crate::cli::audit) fn finding(severity: Severity) -> Finding {
+        Finding {
+            detection: "secrets/all-read".into(),
+            severity,
             time: "T".to_owned(),
             user: "eve".to_owned(),
             impersonated: None,
@@ -224,9 +299,14 @@ mod tests {
             object: "secrets\nshop".to_owned(),
             said: "all Secrets were read".to_owned(),
             rests: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_finding_is_one_line_of_the_log_of_its_gravity() {
+        let finding = finding(Severity::Critical);
         assert_eq!(
-            message(&finding, " (2 times more)"),
+            message(&Told { finding: &finding, again: Some(2) }),
             "<106>ringfort-audit: T critical secrets/all-read: eve from 10.0.0.1: list secretsshop: all Secrets were \
              read (2 times more)"
         );
@@ -256,7 +336,7 @@ mod tests {
         let metrics = Metrics {
             file: "m".into(),
             written: None,
-            findings: [(("secrets/all-read", Severity::High), 3)].into(),
+            findings: [(("secrets/all-read".into(), Severity::High), 3)].into(),
         };
         let text = metrics.text(1, 2);
         let wanted = [
@@ -267,5 +347,19 @@ mod tests {
         let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(values, wanted);
         assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 3);
+    }
+
+    #[test]
+    fn numbers_of_receivers_say_what_waits_and_what_was_lost() {
+        let trouble = Some("away".to_owned());
+        let text = deliveries(&[("webhook", Delivery { waiting: 4, lost: 1, trouble })]);
+        let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let wanted = [
+            "ringfort_audit_waiting{receiver=\"webhook\"} 4",
+            "ringfort_audit_lost_total{receiver=\"webhook\"} 1",
+            "ringfort_audit_failing{receiver=\"webhook\"} 1",
+        ];
+        assert_eq!(values, wanted);
+        assert_eq!(deliveries(&[]), "");
     }
 }

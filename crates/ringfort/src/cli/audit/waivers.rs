@@ -19,12 +19,21 @@ pub(super) fn read(file: Option<&Path>, asked: &[&'static Detection]) -> Result<
     let mut all = written::read(file, "waiver", |document| waiver::read(document, &known))?;
     all.retain(|waiver| asked.iter().any(|detection| detection.id == waiver.detection));
     let (waivers, ended) = Waivers::new(all, today());
+    tell(&ended);
+    Ok(waivers)
+}
+
+/// Takes out what has ended since it was read, and tells it.
+pub(super) fn end(waivers: &mut Waivers) {
+    tell(&waivers.end(today()));
+}
+
+fn tell(ended: &[Waiver]) {
     for Waiver { detection, owner, expires, .. } in ended {
         anstream::eprintln!(
             "the waiver of {detection} by {owner} ended on {expires}: it covers nothing"
         );
     }
-    Ok(waivers)
 }
 
 /// A waiver with how often it covered something, for programs.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::engine::Engine;
 use ringfort_pki::Ed25519Key;
 
 use super::*;
@@ -36,7 +37,7 @@ impl Kept {
         let log = self.at.path().join("audit.log");
         let settings = Settings { log, source: "cp1".to_owned(), limits };
         let key = Ed25519Key::read(&self.key).unwrap();
-        Collector::new(self.disk.clone(), key, &settings, DETECTIONS, NOW).unwrap()
+        Collector::new(self.disk.clone(), key, &settings, Engine::new(DETECTIONS), NOW).unwrap()
     }
 
     fn findings(&self) -> Vec<String> {
@@ -171,7 +172,8 @@ fn directory(segments: u64, each: u64) -> (tempfile::TempDir, Ed25519Key) {
     let settings = Settings { log: path.clone(), source: "cp1".to_owned(), limits };
     let key = Ed25519Key::read(claimed.key.pem().unwrap().expose()).unwrap();
     let mut collector =
-        Collector::new(claimed.directory, claimed.key, &settings, DETECTIONS, NOW).unwrap();
+        Collector::new(claimed.directory, claimed.key, &settings, Engine::new(DETECTIONS), NOW)
+            .unwrap();
     for segment in 0..segments {
         log(&path, (segment * each..(segment + 1) * each).map(event));
         go_on(&mut collector, NOW);
@@ -218,7 +220,8 @@ fn who_follows_goes_on_over_what_was_sealed_meanwhile() {
     let settings = Settings { log: path.clone(), source: "cp1".to_owned(), limits };
     let claimed = claim(&store).unwrap();
     let mut collector =
-        Collector::new(claimed.directory, claimed.key, &settings, DETECTIONS, NOW).unwrap();
+        Collector::new(claimed.directory, claimed.key, &settings, Engine::new(DETECTIONS), NOW)
+            .unwrap();
     for number in 2..4 {
         log(&path, [event(number)]);
         go_on(&mut collector, NOW);
@@ -286,7 +289,8 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
     let claimed = claim(&store).unwrap();
     let settings = Settings { log: path.clone(), source: "cp1".to_owned(), limits: ALL };
     let mut collector =
-        Collector::new(claimed.directory, claimed.key, &settings, DETECTIONS, NOW).unwrap();
+        Collector::new(claimed.directory, claimed.key, &settings, Engine::new(DETECTIONS), NOW)
+            .unwrap();
     go_on(&mut collector, NOW);
     let seen = look("web/pods/p3\"");
     assert_eq!(seen.logged, seen.kept);
