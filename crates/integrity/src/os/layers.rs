@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::look::{Pace, Root};
+use super::look::{Pace, Root, Stamp};
 use crate::change::{Finding, Unknown};
 use crate::containerd::{self, CONTAINERS, Containers, SNAPSHOTS, Stack};
 use crate::judge::Kind;
@@ -215,7 +215,7 @@ fn read(root: &mut Root) -> Result<Containers, String> {
 }
 
 /// What differs when the containers are others.
-pub(super) fn stamps(root: &mut Root) -> [Option<(i64, i64, u64, i64, u64)>; 2] {
+pub(super) fn stamps(root: &mut Root) -> [Option<Stamp>; 2] {
     [root.stamp(&here(CONTAINERS)), root.stamp(&here(SNAPSHOTS))]
 }
 

@@ -14,6 +14,7 @@ use crate::judge::Kind;
 use crate::layers::What;
 use crate::os::layers::{self, LayerFinding, Overlay};
 use crate::os::listen::Noticed;
+use crate::os::look::Stamp;
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Class;
@@ -50,7 +51,7 @@ const EAGER: Duration = Duration::from_secs(2);
 pub(super) struct Layers {
     /// By the directory that takes what a container writes.
     overlays: BTreeMap<FilePath, Overlay>,
-    stamps: [Option<(i64, i64, u64, i64, u64)>; 2],
+    stamps: [Option<Stamp>; 2],
     seen: Option<Instant>,
     eager_until: Option<Instant>,
     told: BTreeMap<FilePath, String>,

@@ -129,7 +129,7 @@ impl Overlay {
                 let missing = glance.is_opaque.then(|| self.missing(root, path, &inside));
                 missing.transpose()?.unwrap_or_default()
             }
-            image => compare(root, path, inside, glance.piece, image)?.into_iter().collect(),
+            image => compare(root, path, inside, &glance.piece, image)?.into_iter().collect(),
         };
         Ok(Looked { kind, found })
     }
@@ -199,12 +199,12 @@ fn compare(
     root: &mut Root,
     path: &FilePath,
     inside: FilePath,
-    own: Piece,
+    own: &Piece,
     image: Option<FilePath>,
 ) -> Result<Option<Found>, String> {
     let image = image.map(|at| piece(root, &at)).transpose()?.flatten();
     // Data that no image has is not read.
-    if image.is_none() && judge(&inside, &own, None).is_none() {
+    if image.is_none() && judge(&inside, own, None).is_none() {
         return Ok(None);
     }
     // What is gone by now was there for a moment, as much of what a container writes is.
