@@ -5,6 +5,7 @@ use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::Difference;
+use crate::layers::Drift;
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Class;
@@ -54,6 +55,9 @@ pub struct Change {
     /// How it is; absent if nothing is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<State>,
+    /// Of something in a container's own root: in which way it is not as its image has it, and whose root it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// Who did it.
     pub who: Who,
     /// Why.

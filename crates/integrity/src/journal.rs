@@ -241,6 +241,7 @@ mod tests {
             is_right: false,
             before: None,
             after: Some(state),
+            drift: None,
             who: Who::Unknown("gone".to_owned()),
             why: Why::Unexplained,
         };

@@ -198,7 +198,7 @@ const MAY_BE_LINKS: &[&[u8]] = &[b"/etc/resolv.conf"];
 /// What something of a class is.
 pub(crate) fn kind_of(class: Class) -> Kind {
     match class {
-        Class::Exact | Class::Growing | Class::Packaged => Kind::File,
+        Class::Exact | Class::Growing | Class::Packaged | Class::Layer => Kind::File,
         Class::Listed | Class::Watched | Class::Swapped | Class::Kept => Kind::Directory,
     }
 }

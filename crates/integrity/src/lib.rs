@@ -6,9 +6,11 @@
 pub mod baseline;
 pub mod cgroup;
 pub mod change;
+pub mod containerd;
 pub mod history;
 pub mod journal;
 pub mod judge;
+pub mod layers;
 pub mod os;
 pub mod packages;
 pub mod path;

@@ -36,6 +36,8 @@ pub enum Class {
     Kept,
     /// A file that a package brought; it stays as the package has it.
     Packaged,
+    /// Something in a container's own directory; it adds nothing that can be run, and hides nothing of its image.
+    Layer,
 }
 
 /// Whether it has to be there.

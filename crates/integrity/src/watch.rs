@@ -107,8 +107,9 @@ impl Watch {
     pub fn recall(&mut self, told: &Told, is_known: bool) {
         match told {
             Told::Change(change) => {
-                // What was compared with its package need not be watched.
-                if !is_known && change.finding.class != Class::Packaged {
+                // What was compared with its package or its image need not be watched.
+                let is_watched = !matches!(change.finding.class, Class::Packaged | Class::Layer);
+                if !is_known && is_watched {
                     let is_wrong = !change.is_right && !change.finding.differences.is_empty();
                     let known = Known { state: change.after.clone(), is_wrong };
                     self.known.insert(change.finding.path.clone(), known);
@@ -290,7 +291,8 @@ impl Watch {
         };
         let before = before.and_then(|known| known.state);
         let (id, who) = (String::new(), heard.who.clone());
-        Came::Changed(Box::new(Change { id, finding, is_right, before, after, who, why }))
+        let drift = None;
+        Came::Changed(Box::new(Change { id, finding, is_right, before, after, drift, who, why }))
     }
 
     fn is_fresh(&self, path: &FilePath) -> bool {

@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const CLASSES: [Class; 7] = [
+const CLASSES: [Class; 8] = [
     Class::Exact,
     Class::Growing,
     Class::Listed,
@@ -278,6 +278,7 @@ const CLASSES: [Class; 7] = [
     Class::Swapped,
     Class::Kept,
     Class::Packaged,
+    Class::Layer,
 ];
 const PRESENCES: [Presence; 3] = [Presence::Required, Presence::Optional, Presence::Forbidden];
 

@@ -5,6 +5,7 @@
 //! heard may not be all. What it cannot hear or see is told as what it is.
 
 mod heard;
+mod layers;
 mod packages;
 mod round;
 
@@ -31,6 +32,7 @@ use crate::protected::{Class, Expected, Hash};
 use crate::watch::{Came, Heard, Watch};
 use crate::why::Around;
 use heard::Dirty;
+use layers::Layers;
 use packages::Comparison;
 use round::Round;
 
@@ -107,6 +109,7 @@ pub enum WatchFault {
 /// The baseline is not believed, the kernel does not tell of changes, or the directory cannot be written.
 pub fn watch(settings: &Settings, hooks: Hooks<'_>, stop: &AtomicBool) -> Result<(), WatchFault> {
     let mut agent = Agent::begin(settings, hooks)?;
+    agent.see_layers()?;
     agent.begin_round(Round::at_once());
     (hooks.ready)();
     while !stop.load(Ordering::Relaxed) {
@@ -127,11 +130,14 @@ struct Agent<'a> {
     dirty: BTreeMap<FilePath, Dirty>,
     round: Option<Round>,
     comparison: Comparison,
+    layers: Layers,
     around: Around,
     steps_seen: Option<(u64, SystemTime)>,
     status: Status,
     /// What could not be seen in this round.
     unknown: BTreeMap<FilePath, String>,
+    /// What could not be seen in the round before it: the first few, and how many.
+    missed: (Vec<Unknown>, u64),
     mute: BTreeSet<String>,
     blind: Option<(u64, String)>,
     heard_at: u64,
@@ -164,6 +170,12 @@ impl<'a> Agent<'a> {
         let comparison = Comparison::begin(compared, settings.every.as_secs());
         let mut watch = Watch::begin(number, baseline.entries, known);
         lines.iter().for_each(|line| watch.recall(&line.told, line.seq <= seq));
+        let mut layers = Layers::default();
+        for line in &lines {
+            if let Told::Change(change) = &line.told {
+                layers.recall(change);
+            }
+        }
         let now = now();
         let began = Instant::now();
         let status = Status {
@@ -185,9 +197,11 @@ impl<'a> Agent<'a> {
             dirty: BTreeMap::new(),
             round: None,
             comparison,
+            layers,
             around: Around::default(),
             steps_seen: None,
             unknown: BTreeMap::new(),
+            missed: (Vec::new(), 0),
             mute: BTreeSet::new(),
             blind: before.map(|before| (before.at, "the agent did not run".to_owned())),
             heard_at: now,
@@ -212,11 +226,11 @@ impl<'a> Agent<'a> {
 
     /// Goes on for a moment: hears, looks, and says that it goes on.
     fn turn(&mut self) -> Result<(), WatchFault> {
-        let is_busy = self.round.is_some() || !self.dirty.is_empty();
+        let is_busy = self.round.is_some() || !self.dirty.is_empty() || self.layers.is_busy();
         let longest = Duration::from_millis(if is_busy { 5 } else { 200 });
         self.hear(longest)?;
         self.root.begin_anew();
-        let told = self.look_at_dirty()?;
+        let told = self.see_layers()? | self.look_at_dirty()?;
         let went = self.go_round()?;
         if self.compare_packages()? || told || went {
             self.sync()?;
@@ -334,6 +348,14 @@ impl<'a> Agent<'a> {
         self.keep.know(self.watch.known()).map_err(fault(&self.settings.state))
     }
 
+    /// What could not be seen when everything was looked at, and what of containers cannot be now: the first few,
+    /// and how many.
+    fn unseen(&self) -> (Vec<Unknown>, u64) {
+        let of_layers = self.layers.unknown();
+        let count = self.missed.1 + of_layers.len() as u64;
+        (self.missed.0.iter().chain(of_layers).take(NAMED).cloned().collect(), count)
+    }
+
     /// Writes down how it goes.
     fn say(&mut self) -> Result<(), WatchFault> {
         let canary = CANARY.parse::<FilePath>().ok();
@@ -344,6 +366,8 @@ impl<'a> Agent<'a> {
         self.status.at = now();
         self.status.baseline = self.watch.number();
         self.status.protected = self.watch.entries().len() as u64;
+        (self.status.unknown, self.status.unknown_count) = self.unseen();
+        self.status.containers = self.layers.count();
         self.status.watched = self.watch.known().len() as u64;
         self.status.unexplained_count = unexplained.len() as u64;
         self.status.unexplained = unexplained.into_iter().take(NAMED_CHANGES).collect();

@@ -38,6 +38,9 @@ pub struct Status {
     pub protected: u64,
     /// How many paths are watched, with what lies in protected directories.
     pub watched: u64,
+    /// How many containers' roots are held against their images.
+    #[serde(default)]
+    pub containers: u64,
     /// When everything was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<u64>,

@@ -11,7 +11,8 @@ use std::time::Duration;
 use fanotify_fid::Fanotify;
 use fanotify_fid::consts::{
     FAN_CLASS_NOTIF, FAN_CLOEXEC, FAN_EVENT_ON_CHILD, FAN_MARK_ADD, FAN_MARK_FILESYSTEM,
-    FAN_NONBLOCK, FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME, FAN_UNLIMITED_MARKS,
+    FAN_NONBLOCK, FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME, FAN_REPORT_TARGET_FID,
+    FAN_UNLIMITED_MARKS,
 };
 use fanotify_fid::handle::{fsid_of_fd, handle_from_fd};
 use rustix::io::Errno;
@@ -29,6 +30,11 @@ const MASK: u64 = happened::MODIFY
     | happened::DELETE
     | happened::ON_DIRECTORY;
 const BUFFER_BYTES: usize = 256 << 10;
+/// What happens to a name, and not to a file.
+const OF_NAMES: u64 =
+    happened::MOVED_FROM | happened::MOVED_TO | happened::CREATE | happened::DELETE;
+/// So many directories are heard of without having been asked for.
+const MOST_ADOPTED: usize = 200_000;
 
 /// Says why nothing can be heard.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +85,8 @@ pub struct Listener {
     files: BTreeMap<FileId, FilePath>,
     ids: BTreeMap<FilePath, FileId>,
     narrow: BTreeSet<[u8; 8]>,
+    /// What is made below these is heard of from the first moment on.
+    adopts: BTreeSet<FilePath>,
     buffer: Vec<u8>,
 }
 
@@ -90,10 +98,13 @@ impl Listener {
     pub fn begin() -> Result<Self, ListenFault> {
         let names = FAN_REPORT_FID | FAN_REPORT_DIR_FID | FAN_REPORT_NAME;
         let flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS | names;
-        let group =
-            Fanotify::new(flags).map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
-        let (directories, files, ids, narrow) = Default::default();
-        Ok(Self { group, directories, files, ids, narrow, buffer: vec![0; BUFFER_BYTES] })
+        // An older kernel does not say what the name was given to: who fills a new directory at once is not known.
+        let group = Fanotify::new(flags | FAN_REPORT_TARGET_FID)
+            .or_else(|_| Fanotify::new(flags))
+            .map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
+        let (directories, files, ids, narrow, adopts) = Default::default();
+        let buffer = vec![0; BUFFER_BYTES];
+        Ok(Self { group, directories, files, ids, narrow, adopts, buffer })
     }
 
     /// Listens to what happens in a directory, given as a place.
@@ -101,7 +112,7 @@ impl Listener {
     /// # Errors
     /// Its file system tells nothing.
     pub fn add_directory(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
-        let id = self.mark(path, place)?;
+        let id = self.mark(path, place, MASK | FAN_EVENT_ON_CHILD)?;
         self.forget(path, &id);
         self.directories.insert(id, path.clone());
         Ok(())
@@ -112,7 +123,7 @@ impl Listener {
     /// # Errors
     /// Its file system tells nothing.
     pub fn add_file(&mut self, path: &FilePath, place: &OwnedFd) -> Result<(), ListenFault> {
-        let id = self.mark(path, place)?;
+        let id = self.mark(path, place, MASK & !OF_NAMES & !happened::ON_DIRECTORY)?;
         self.forget(path, &id);
         self.files.insert(id, path.clone());
         Ok(())
@@ -122,6 +133,39 @@ impl Listener {
     /// through a name outside of these is not heard. A stack of file systems is one.
     pub fn narrow(&self) -> usize {
         self.narrow.len()
+    }
+
+    /// Hears of directories that are made below these, without having been asked for each.
+    pub(super) fn adopt(&mut self, all: BTreeSet<FilePath>) {
+        self.adopts = all;
+    }
+
+    /// Forgets a directory with all that it held.
+    pub(super) fn forget_within(&mut self, path: &FilePath) {
+        let from = self.ids.range(path.clone()..).map(|(known, _)| known);
+        let within = from.take_while(|it| it.as_bytes().starts_with(path.as_bytes()));
+        let gone: Vec<FilePath> = within.filter(|it| it.is_within(path)).cloned().collect();
+        for path in gone {
+            let Some(id) = self.ids.remove(&path) else { continue };
+            if self.directories.get(&id) == Some(&path) {
+                self.directories.remove(&id);
+            }
+            if self.files.get(&id) == Some(&path) {
+                self.files.remove(&id);
+            }
+        }
+    }
+
+    /// Takes a directory that an event put somewhere, where it lies below what is adopted.
+    fn take_in(&mut self, mask: u64, file: Option<FileId>, path: &FilePath) {
+        let is_put = mask & happened::ON_DIRECTORY != 0
+            && mask & (happened::CREATE | happened::MOVED_TO) != 0;
+        let Some(id) = file.filter(|_| is_put && self.ids.len() < MOST_ADOPTED) else { return };
+        let above = self.adopts.range(..=path.clone()).next_back();
+        if above.is_some_and(|above| path.is_within(above)) {
+            self.forget(path, &id);
+            self.directories.insert(id, path.clone());
+        }
     }
 
     /// What lay at a path before is not there any more.
@@ -137,8 +181,14 @@ impl Listener {
         }
     }
 
-    /// Listens to the file system of a place, and gives what the kernel will call the place by.
-    fn mark(&mut self, path: &FilePath, place: &OwnedFd) -> Result<FileId, ListenFault> {
+    /// Listens to the file system of a place, or where that cannot be to the place alone, of which this much can
+    /// be heard. Gives what the kernel will call the place by.
+    fn mark(
+        &mut self,
+        path: &FilePath,
+        place: &OwnedFd,
+        alone: u64,
+    ) -> Result<FileId, ListenFault> {
         let mute = |why: String| ListenFault::Mute { path: path.clone(), why };
         let (first, second) = fsid_of_fd(place).map_err(|error| mute(error.to_string()))?;
         let handle = handle_from_fd(place).map_err(|error| mute(error.to_string()))?;
@@ -148,7 +198,7 @@ impl Listener {
         fsid[4..].copy_from_slice(&second.to_ne_bytes());
         let whole = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
         if let Err(error) = self.group.mark(whole, MASK, &at) {
-            let alone = self.group.mark(FAN_MARK_ADD, MASK | FAN_EVENT_ON_CHILD, &at);
+            let alone = self.group.mark(FAN_MARK_ADD, alone, &at);
             alone.map_err(|_| mute(error.to_string()))?;
             self.narrow.insert(fsid);
         }
@@ -176,8 +226,10 @@ impl Listener {
         for event in read.events {
             heard.is_incomplete |= event.mask & happened::OVERFLOW != 0;
             let (mask, process) = (event.mask, event.process);
-            let notice = |path| Noticed { path, mask, process };
-            heard.noticed.extend(self.place(event).map(notice));
+            let file = event.file.clone();
+            let Some(path) = self.place(event) else { continue };
+            self.take_in(mask, file, &path);
+            heard.noticed.push(Noticed { path, mask, process });
         }
         Ok(heard)
     }
@@ -189,6 +241,10 @@ impl Listener {
             let directory = self.directories.get(&directory)?;
             if name == b"." { Some(directory.clone()) } else { directory.join(&name).ok() }
         });
-        by_name.or_else(|| self.files.get(&event.file?).cloned())
+        // That another name was given to a file or taken from it changes nothing of it.
+        by_name.or_else(|| {
+            let file = event.file.filter(|_| event.mask & !OF_NAMES & MASK != 0)?;
+            self.files.get(&file).cloned()
+        })
     }
 }

@@ -172,7 +172,7 @@ impl Root {
     }
 
     /// Gives what differs when something at a path was changed between two looks; nothing, where nothing is.
-    pub(crate) fn stamp(&mut self, path: &FilePath) -> Option<(i64, i64, u64, i64, u64)> {
+    pub(crate) fn stamp(&mut self, path: &FilePath) -> Option<Stamp> {
         let place = self.place(path).ok()?;
         fstat(&place).ok().map(|stat| stamp(&stat))
     }
@@ -295,8 +295,10 @@ fn link(place: &OwnedFd) -> Content {
     }
 }
 
-/// What differs when a file was changed between two looks.
-fn stamp(stat: &Stat) -> (i64, i64, u64, i64, u64) {
+/// What differs when a file was changed between two looks: its size, and when it changed.
+pub(crate) type Stamp = (i64, i64, u64, i64, u64);
+
+fn stamp(stat: &Stat) -> Stamp {
     (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec)
 }
 

@@ -274,6 +274,7 @@ fn what_was_not_as_its_package_brought_it_stays_open_until_it_is() {
         is_right: false,
         before: None,
         after: None,
+        drift: None,
         who: Who::Unknown(String::new()),
         why: Why::Unexplained,
     };

@@ -31,13 +31,13 @@ const STALL: &str = "/etc/watched/stall";
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A machine's root, and what an agent of it needs.
-struct Site {
-    settings: Settings,
+pub(super) struct Site {
+    pub settings: Settings,
     key: Ed25519Key,
 }
 
 impl Site {
-    fn new(room: &Room, root: PathBuf) -> Self {
+    pub(super) fn new(room: &Room, root: PathBuf) -> Self {
         for directory in [LISTED, WATCHED] {
             fs::create_dir_all(root.join(&directory[1..])).unwrap();
         }
@@ -63,11 +63,11 @@ impl Site {
         site
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.settings.root.join(&path[1..])
     }
 
-    fn baseline(&self, node: &str, counter: u64, text: &str) {
+    pub(super) fn baseline(&self, node: &str, counter: u64, text: &str) {
         let own = fs::metadata(self.at(FILE)).unwrap();
         let entry = |path: &str, class| Protected {
             path: path.parse().unwrap(),
@@ -93,13 +93,13 @@ impl Site {
         fs::rename(aside, &self.settings.baseline).unwrap();
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         let text = fs::read(self.settings.state.join("status.json")).unwrap();
         serde_json::from_slice(&text).unwrap()
     }
 
     /// Runs an agent beside something else, which begins when everything was looked at once.
-    fn with_agent<T>(&self, act: impl FnOnce(&Ears) -> T) -> T {
+    pub(super) fn with_agent<T>(&self, act: impl FnOnce(&Ears) -> T) -> T {
         let stop = AtomicBool::new(false);
         let (told, lines) = channel();
         let (ready, is_ready) = channel();
@@ -136,15 +136,15 @@ impl Drop for StopIt<'_> {
     }
 }
 
-struct Ears {
+pub(super) struct Ears {
     lines: Receiver<String>,
     /// What was told before everything was looked at once.
-    before: std::cell::RefCell<Vec<String>>,
+    pub before: std::cell::RefCell<Vec<String>>,
 }
 
 impl Ears {
     /// Waits for something to be told.
-    fn wait<T>(&self, what: &str, is_it: impl Fn(&Told) -> Option<T>) -> T {
+    pub(super) fn wait<T>(&self, what: &str, is_it: impl Fn(&Told) -> Option<T>) -> T {
         let end = Instant::now() + LONGEST;
         let told = |text: &str| is_it(&serde_json::from_str::<Line>(text).unwrap().told);
         let known = self.before.borrow().iter().find_map(|text| told(text));
@@ -161,12 +161,23 @@ impl Ears {
         panic!("{what} was not told, but {:#?}", self.before);
     }
 
+    /// Waits for something that is not to be told, and was not before.
+    pub(super) fn nothing(&self, longest: Duration, is_it: impl Fn(&Told) -> bool) {
+        let end = Instant::now() + longest;
+        let told = |text: &str| serde_json::from_str::<Line>(text).unwrap().told;
+        while let Ok(text) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            assert!(!is_it(&told(&text)), "{text}");
+            self.before.borrow_mut().push(text);
+        }
+    }
+
     /// Waits until everything was looked at once.
     fn first_round(&self) {
         self.wait("a round", |told| matches!(told, Told::Verified { .. }).then_some(()));
     }
 
-    fn change(&self, path: &str) -> Change {
+    pub(super) fn change(&self, path: &str) -> Change {
         self.wait(path, |told| match told {
             Told::Change(change) if change.finding.path.to_string() == path => {
                 Some((**change).clone())
@@ -176,7 +187,7 @@ impl Ears {
     }
 }
 
-fn exe(change: &Change) -> &str {
+pub(super) fn exe(change: &Change) -> &str {
     match &change.who {
         Who::Process(process) => &process.exe,
         Who::Unknown(why) => panic!("{why}: {change:?}"),
@@ -184,7 +195,7 @@ fn exe(change: &Change) -> &str {
 }
 
 /// Puts a program on the room's own file system, where the agent is asked about it.
-fn program(room: &Room, name: &str) -> PathBuf {
+pub(super) fn program(room: &Room, name: &str) -> PathBuf {
     let (from, to) = (Path::new("/bin").join(name), room.at(name));
     fs::copy(from, &to).unwrap();
     to

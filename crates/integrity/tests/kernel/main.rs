@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
 
 mod agent;
+mod layers;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,13 +18,17 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 10] = [
+const TESTS: [fn(&Room); 14] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
     agent::more_than_the_queue_holds_is_looked_for_and_the_blind_time_told,
     agent::files_of_packages_are_compared_and_told_once,
     agent::changes_in_a_stack_of_file_systems_are_heard,
+    layers::what_a_container_adds_replaces_and_removes_is_told_with_whose_it_is,
+    layers::what_is_written_after_a_file_was_made_is_seen,
+    layers::a_container_that_begins_later_is_seen_from_its_first_file_on,
+    layers::a_flood_of_one_container_ends,
     what_is_made_written_and_renamed_is_heard_with_its_writer,
     another_name_of_a_file_does_not_hide_it,
     what_goes_through_another_mount_is_heard_and_other_directories_are_not,

@@ -39,14 +39,15 @@ impl Dirty {
     }
 }
 
-const CHANGES: u64 = happened::MODIFY
+pub(super) const CHANGES: u64 = happened::MODIFY
     | happened::ATTRIB
     | happened::MOVED_FROM
     | happened::MOVED_TO
     | happened::CREATE
     | happened::DELETE;
 const WRITES: u64 = happened::MODIFY | happened::MOVED_TO | happened::CREATE;
-const PLACES: u64 = happened::MOVED_FROM | happened::MOVED_TO | happened::CREATE | happened::DELETE;
+pub(super) const PLACES: u64 =
+    happened::MOVED_FROM | happened::MOVED_TO | happened::CREATE | happened::DELETE;
 
 impl Agent<'_> {
     /// Hears for a while.
@@ -68,14 +69,18 @@ impl Agent<'_> {
     }
 
     fn notice(&mut self, one: Noticed, known: &mut BTreeMap<i32, Who>) {
+        if self.notice_layer(&one) {
+            return;
+        }
         let is_directory = one.mask & happened::ON_DIRECTORY != 0;
         let is_placed = is_directory && one.mask & PLACES != 0;
         let governed = self.watch.governs(&one.path);
         let holds = is_placed && self.watch.known_within(&one.path).next().is_some();
-        if governed.is_none() && !holds {
+        let is_layer = self.layers.own(&one.path).is_some();
+        if governed.is_none() && !holds && !is_layer {
             return;
         }
-        let who = known.entry(one.process).or_insert_with(|| self.who(one.process)).clone();
+        let who = known.entry(one.process).or_insert_with(|| self.who_did(one.process)).clone();
         if is_placed {
             self.root.begin_anew();
             // What is put into it from here on is heard of.
@@ -85,9 +90,11 @@ impl Agent<'_> {
             // All that lies below is elsewhere, or something else.
             self.look_below(&one.path, &Heard::by(who.clone()));
         }
-        let Some((entry, is_own)) = governed else { return };
-        if is_own && entry.class == Class::Growing && one.mask & (CHANGES & !happened::MODIFY) == 0
-        {
+        let is_grown = governed.as_ref().is_some_and(|(entry, is_own)| {
+            let is_growing = *is_own && entry.class == Class::Growing;
+            is_growing && one.mask & (CHANGES & !happened::MODIFY) == 0
+        });
+        if is_grown || (governed.is_none() && !is_layer) {
             return;
         }
         let (now, is_changer) = (Instant::now(), one.mask & CHANGES != 0);
@@ -106,7 +113,7 @@ impl Agent<'_> {
     }
 
     /// Says who has a number, while that can still be said.
-    fn who(&mut self, pid: i32) -> Who {
+    pub(super) fn who_did(&mut self, pid: i32) -> Who {
         if pid <= 0 {
             let why = "it is no process of this machine: another that shares its kernel, or the kernel itself";
             return Who::Unknown(why.to_owned());

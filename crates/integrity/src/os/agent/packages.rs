@@ -131,6 +131,7 @@ fn changed(it: &PackageFinding) -> Change {
         is_right: false,
         before: None,
         after: None,
+        drift: None,
         who: Who::Unknown(why),
         why: Why::Unexplained,
     }

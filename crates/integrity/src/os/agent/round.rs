@@ -40,6 +40,11 @@ impl Round {
     pub(super) fn slowly() -> Self {
         Self { is_paced: true, ..Self::default() }
     }
+
+    /// Takes one more path.
+    pub(super) fn push(&mut self, path: FilePath) {
+        self.queue.push_back(path);
+    }
 }
 
 impl Agent<'_> {
@@ -49,7 +54,8 @@ impl Agent<'_> {
         round.bytes_before = self.root.bytes();
         let entries = self.watch.entries().iter().map(|entry| entry.path);
         let known = self.watch.known().keys().cloned();
-        round.queue = entries.chain(known).collect();
+        let roots = self.layers.all().cloned();
+        round.queue = entries.chain(known).chain(roots).collect();
         self.unknown.clear();
         self.round = Some(round);
         self.listen_above();
@@ -98,6 +104,9 @@ impl Agent<'_> {
 
     /// Looks at a path, hears of it from here on, and goes into it where that is protected too.
     pub(super) fn visit(&mut self, path: &FilePath, heard: &Heard) -> Result<bool, WatchFault> {
+        if self.layers.own(path).is_some() {
+            return self.visit_layer(path, heard);
+        }
         let kind_at = |look: &Look| match look {
             Look::There(Seen { kind, .. }) => Some(*kind),
             _ => None,
@@ -161,6 +170,9 @@ impl Agent<'_> {
                 return Ok(any);
             }
             let Some(path) = round.queue.pop_front() else {
+                if self.layers.is_behind() {
+                    return Ok(any);
+                }
                 self.end_round()?;
                 return Ok(true);
             };
@@ -187,12 +199,11 @@ impl Agent<'_> {
             self.tell(Told::Blind(Blind { from, until: now(), why }))?;
         }
         let all = self.unknown.iter().take(NAMED);
-        let unknown: Vec<Unknown> =
+        self.missed.0 =
             all.map(|(path, why)| Unknown { path: path.clone(), why: why.clone() }).collect();
-        let (paths, unknown_count) = (round.seen.len() as u64, self.unknown.len() as u64);
+        self.missed.1 = self.unknown.len() as u64;
+        let (paths, (unknown, unknown_count)) = (round.seen.len() as u64, self.unseen());
         self.status.verified = Some(now());
-        self.status.unknown.clone_from(&unknown);
-        self.status.unknown_count = unknown_count;
         self.status.narrow = self.listener.narrow() as u64;
         self.tell(Told::Verified { paths, unknown, unknown_count })?;
         self.know()

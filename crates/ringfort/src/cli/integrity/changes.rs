@@ -153,6 +153,7 @@ fn people(of: &Of) -> String {
         let finding = &change.finding;
         let (id, path, severity) = (&change.id, &finding.path, finding.severity);
         text.push_str(&format!("{} {}  {id}  {severity}  {path}\n", of.node, when(*at)));
+        text.extend(change.drift.iter().map(|drift| format!("  {}\n", drift.text())));
         for each in &finding.differences {
             let (of, expected, found) = (each.of, &each.expected, &each.found);
             text.push_str(&format!("  {of}: {expected} -> {found}\n"));

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use ringfort_integrity::baseline::{Entries, Header, Trusted, read_text as read_baseline};
 use ringfort_integrity::change::{Finding, Unknown, VERSION};
-use ringfort_integrity::os::{Pace, PackageScan, Scan, scan, scan_packages};
+use ringfort_integrity::os::{
+    LayerScan, Pace, PackageScan, Scan, scan, scan_layers, scan_packages,
+};
 use ringfort_integrity::protected::Protection;
 use ringfort_model::blueprint::Role;
 use serde::Serialize;
@@ -24,6 +26,9 @@ use crate::cli::{Fault, print};
 ///
 /// With --packages all files of packages are compared with dpkg's database as well, and what no package brought
 /// is told where all came with one: programs, libraries, units. The database has no signature and MD5 alone.
+///
+/// With --layers what containers wrote into their own roots is held against their images, as containerd stacked
+/// them below the root: what can be run and came with no image, and files of images that are others or gone.
 ///
 /// Exit codes: 0 all is as it should be, 1 something is not, 2 usage, or the baseline is not to be believed,
 /// 3 something could not be compared.
@@ -50,6 +55,9 @@ pub struct ScanArgs {
     /// Compare the files of packages with the package database below the root
     #[arg(long)]
     packages: bool,
+    /// Compare what containers wrote into their own roots with their images
+    #[arg(long)]
+    layers: bool,
     /// Read so many megabytes a second at most
     #[arg(long, value_name = "MEGABYTES")]
     rate: Option<u64>,
@@ -72,6 +80,8 @@ struct Told<'a> {
     scan: &'a Scan,
     #[serde(skip_serializing_if = "Option::is_none")]
     packages: Option<&'a PackageScan>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<&'a LayerScan>,
 }
 
 /// Looks once.
@@ -87,15 +97,25 @@ pub fn run(args: &ScanArgs) -> Result<ExitCode, Fault> {
         true => Some(scan_packages(&args.root, &entries, pace()).map_err(no_root)?),
         false => None,
     };
-    let packages = packages.as_ref();
+    let layers = match args.layers {
+        true => Some(scan_layers(&args.root, pace()).map_err(no_root)?),
+        false => None,
+    };
+    let (packages, layers) = (packages.as_ref(), layers.as_ref());
     print(&if args.json {
-        let told = Told { version: VERSION, baseline: header.as_ref(), scan: &found, packages };
+        let (baseline, scan) = (header.as_ref(), &found);
+        let told = Told { version: VERSION, baseline, scan, packages, layers };
         serde_json::to_string_pretty(&told).map_err(Fault::unable)? + "\n"
     } else {
-        packages.map(of_packages).unwrap_or_default() + &people(header.as_ref(), &found)
+        let more = [packages.map(of_packages), layers.map(of_layers)];
+        more.into_iter().flatten().collect::<String>() + &people(header.as_ref(), &found)
     });
-    let is_found = !found.findings.is_empty() || packages.is_some_and(|it| it.findings_count > 0);
-    let is_unseen = !found.unknown.is_empty() || packages.is_some_and(|it| it.unknown_count > 0);
+    let is_found = !found.findings.is_empty()
+        || packages.is_some_and(|it| it.findings_count > 0)
+        || layers.is_some_and(|it| it.findings_count > 0);
+    let is_unseen = !found.unknown.is_empty()
+        || packages.is_some_and(|it| it.unknown_count > 0)
+        || layers.is_some_and(|it| it.unknown_count > 0);
     Ok(ExitCode::from(match is_found {
         true => 1,
         false if header.is_none() || is_unseen => 3,
@@ -138,12 +158,8 @@ fn of_packages(scan: &PackageScan) -> String {
         text.push_str(&finding(&it.finding, &of.unwrap_or_default()));
     }
     text.extend(scan.unknown.iter().map(unknown));
-    let more = |count: u64, named: usize, what: &str| match count - named as u64 {
-        0 => String::new(),
-        more => format!("{what}: {more} more, which are not named\n"),
-    };
-    text.push_str(&more(scan.findings_count, scan.findings.len(), "not as they should be"));
-    text.push_str(&more(scan.unknown_count, scan.unknown.len(), "unknown"));
+    text.push_str(&unnamed(scan.findings_count, scan.findings.len(), "not as they should be"));
+    text.push_str(&unnamed(scan.unknown_count, scan.unknown.len(), "unknown"));
     let PackageScan { packages, files, findings_count, unknown_count, .. } = scan;
     text.push_str(&format!(
         "{files} files of {packages} packages compared: {findings_count} not as they should be, \
@@ -157,6 +173,38 @@ fn of_packages(scan: &PackageScan) -> String {
     let others = others.iter().filter(|(count, _)| *count > 0);
     text.extend(others.map(|(count, what)| format!("no findings: {count} {what}\n")));
     text
+}
+
+fn of_layers(scan: &LayerScan) -> String {
+    let mut text = String::new();
+    for it in &scan.findings {
+        text.push_str(&format!("{}: {}\n", it.finding.severity, it.finding.path));
+        text.push_str(&format!("  {}\n", it.drift.text()));
+        for each in &it.finding.differences {
+            let (of, expected, found) = (each.of, &each.expected, &each.found);
+            text.push_str(&format!("  {of}: its image has {expected}, it is {found}\n"));
+        }
+    }
+    text.extend(scan.unknown.iter().map(unknown));
+    text.push_str(&unnamed(
+        scan.findings_count,
+        scan.findings.len(),
+        "not as their images have them",
+    ));
+    text.push_str(&unnamed(scan.unknown_count, scan.unknown.len(), "unknown"));
+    let LayerScan { containers, paths, findings_count, unknown_count, .. } = scan;
+    text.push_str(&format!(
+        "{paths} paths that {containers} containers wrote compared: {findings_count} not as their \
+         images have them, {unknown_count} unknown\n"
+    ));
+    text
+}
+
+fn unnamed(count: u64, named: usize, what: &str) -> String {
+    match count - named as u64 {
+        0 => String::new(),
+        more => format!("{what}: {more} more, which are not named\n"),
+    }
 }
 
 fn people(header: Option<&Header>, scan: &Scan) -> String {

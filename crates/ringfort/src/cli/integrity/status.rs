@@ -162,6 +162,9 @@ fn people(machine: &Machine) -> String {
         None => "not everything was looked at yet".to_owned(),
     });
     status.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+    if status.containers > 0 {
+        say(format!("roots of {} containers held against their images", status.containers));
+    }
     if let (Some(at), Some(it)) = (status.compared, &status.packages) {
         let (at, wrong, unknown) = (when(at), it.findings_count, it.unknown_count);
         say(format!(

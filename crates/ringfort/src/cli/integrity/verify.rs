@@ -7,6 +7,7 @@ use ringfort_controls::paths::PROGRAMS;
 use ringfort_forge::make::doors;
 use ringfort_host::quote;
 use ringfort_integrity::baseline::{Trusted, read_text};
+use ringfort_integrity::layers::Drift;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -34,6 +35,9 @@ pub struct VerifyArgs {
     /// Compare the files of packages with the machine's package database as well
     #[arg(long)]
     packages: bool,
+    /// Compare what the machine's containers wrote into their own roots with their images as well
+    #[arg(long)]
+    layers: bool,
     /// Write an object for programs
     #[arg(long)]
     json: bool,
@@ -59,28 +63,31 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let door = door.ok_or_else(|| Fault::usage("there is no way to the machine"))?;
     let command = format!(
         "umask 077; d=$(mktemp -d) && cat >$d/baseline && printf '%s' {} >$d/key && \
-         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}{}; \
+         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}{}{}; \
          rm -r $d",
         quote(key),
         quote(&args.node),
         if args.packages { " --packages" } else { "" },
+        if args.layers { " --layers" } else { "" },
     );
     let runtime = Runtime::new().map_err(Fault::blind)?;
     // Files of packages are many: a disk that nobody has read yet takes minutes.
-    let longest = if args.packages { 20 * ANSWER } else { ANSWER };
+    let longest = if args.packages || args.layers { 20 * ANSWER } else { ANSWER };
     let said = runtime.block_on(run_on(door, &command, &bytes, longest));
     let said = said.map_err(|why| Fault::blind(format!("{}: {why}", args.node)))?;
     let scan: Value = serde_json::from_slice(&said)
         .map_err(|error| Fault::blind(format!("{} answers in another way ({error})", args.node)))?;
     print(&if args.json { String::from_utf8_lossy(&said).into_owned() } else { people(&scan) });
     // Whatever is not said was not seen.
-    let of_packages = |name: &str| match args.packages {
-        true => scan["packages"][name].as_u64(),
+    let of = |part: &str, is_asked: bool, name: &str| match is_asked {
+        true => scan[part][format!("{name}Count")].as_u64(),
         false => Some(0),
     };
     let count = |name: &str| {
         let own = scan[name].as_array().map(Vec::len);
-        Some(own? as u64 + of_packages(&format!("{name}Count"))?)
+        let (packages, layers) =
+            (of("packages", args.packages, name), of("layers", args.layers, name));
+        Some(own? as u64 + packages? + layers?)
     };
     let is_of_this = scan["baseline"]["counter"].as_u64() == Some(facts.number);
     Ok(ExitCode::from(match (count("findings"), count("unknown")) {
@@ -94,18 +101,21 @@ fn people(scan: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut said = String::new();
-    let packages = &scan["packages"];
-    let both = |name: &str| [list(&packages[name]), list(&scan[name])].concat();
-    for finding in both("findings") {
+    let (packages, layers) = (&scan["packages"], &scan["layers"]);
+    let all = |name: &str| [list(&packages[name]), list(&layers[name]), list(&scan[name])].concat();
+    for finding in all("findings") {
         let of = finding["package"].as_str().map(|of| format!(" of {of}")).unwrap_or_default();
         let (severity, path) = (text(&finding["severity"]), text(&finding["path"]));
         said.push_str(&format!("{severity}: {path}{of}\n"));
+        if let Ok(drift) = serde_json::from_value::<Drift>(finding["drift"].clone()) {
+            said.push_str(&format!("  {}\n", drift.text()));
+        }
         for each in list(&finding["differences"]) {
             let (of, expected) = (text(&each["of"]), text(&each["expected"]));
             said.push_str(&format!("  {of}: should be {expected}, is {}\n", text(&each["found"])));
         }
     }
-    for unknown in both("unknown") {
+    for unknown in all("unknown") {
         said.push_str(&format!(
             "unknown: {}\n  {}\n",
             text(&unknown["path"]),
@@ -119,6 +129,12 @@ fn people(scan: &Value) -> String {
             packages["packages"],
             packages["findingsCount"],
             packages["unknownCount"],
+        ));
+    }
+    if layers.is_object() {
+        said.push_str(&format!(
+            "{} paths that {} containers wrote compared: {} not as their images have them, {} unknown\n",
+            layers["paths"], layers["containers"], layers["findingsCount"], layers["unknownCount"],
         ));
     }
     said.push_str(&format!(
