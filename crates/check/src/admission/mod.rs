@@ -12,6 +12,7 @@ mod policy;
 mod rules;
 mod samples;
 mod security;
+mod trial;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub(crate) use ringfort_expression::matches;
 use rules::Reach;
 use samples::Sample;
 use security::{Security, Way};
+pub use trial::{Heard, Trial, Tried};
 
 /// What has a say about which pods are let in, besides Pod Security admission.
 #[derive(Debug, Default)]
@@ -77,20 +79,31 @@ pub(crate) struct Outcome {
     pub(crate) namespaces: usize,
     /// How many pods were tried in each.
     pub(crate) pods: usize,
-    /// The namespaces that let one in, each with how.
-    pub(crate) open: Vec<(String, String)>,
-    /// The first pod that is let in.
-    pub(crate) example: Option<Value>,
+    /// The namespaces that let one in.
+    pub(crate) open: Vec<Open>,
     /// What is not known.
     pub(crate) gaps: Vec<Gap>,
     /// What refuses them.
     pub(crate) by: BTreeSet<String>,
 }
 
+/// A namespace that lets in a pod that a row wants refused.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// Its name.
+    pub(crate) namespace: String,
+    /// How the pod comes in.
+    pub(crate) how: String,
+    /// The first pod that does.
+    pub(crate) pod: Value,
+    /// Whether whoever may make pods brings it in; otherwise one user does.
+    pub(crate) is_for_anybody: bool,
+}
+
 /// What becomes of a pod.
 enum Answer {
     Refused(String),
-    LetIn { how: String, pod: Value },
+    LetIn(Open),
     Unknown(Gap),
 }
 
@@ -123,18 +136,15 @@ impl Doors {
                     Answer::Refused(by) => {
                         outcome.by.insert(by);
                     }
-                    Answer::LetIn { how, pod } => {
-                        opened = Some((how, pod));
+                    Answer::LetIn(open) => {
+                        opened = Some(open);
                         break;
                     }
                     Answer::Unknown(why) => gap = gap.or(Some(why)),
                 }
             }
             match opened {
-                Some((how, pod)) => {
-                    outcome.open.push((room.name.clone(), how));
-                    outcome.example.get_or_insert(pod);
-                }
+                Some(open) => outcome.open.push(open),
                 None => outcome.gaps.extend(gap),
             }
         }
@@ -212,14 +222,14 @@ impl Asker<'_> {
             match self.by_others(Coming { room, sample, way: &way }) {
                 Answer::Refused(by) => refused = Some(Answer::Refused(by)),
                 Answer::Unknown(gap) => unknown = unknown.or(Some(gap)),
-                let_in @ Answer::LetIn { .. } => return let_in,
+                let_in @ Answer::LetIn(_) => return let_in,
             }
         }
         // What may lead past a refusal is no door only where policies refuse as well.
         for (way, gap) in ways.doubtful {
             match self.by_others(Coming { room, sample, way: &way }) {
                 Answer::Refused(by) => refused = Some(Answer::Refused(by)),
-                Answer::Unknown(_) | Answer::LetIn { .. } => unknown = unknown.or(Some(gap)),
+                Answer::Unknown(_) | Answer::LetIn(_) => unknown = unknown.or(Some(gap)),
             }
         }
         match (unknown, refused) {
@@ -258,7 +268,12 @@ impl Asker<'_> {
         if let Some(gap) = &doors.unlisted {
             return Answer::Unknown(gap.clone());
         }
-        Answer::LetIn { how: way.how.clone(), pod: room.place(&way.change(&sample.pod)) }
+        Answer::LetIn(Open {
+            namespace: room.name.clone(),
+            how: way.how.clone(),
+            pod: room.place(&way.change(&sample.pod)),
+            is_for_anybody: way.user.is_none(),
+        })
     }
 
     /// Says whether a policy refuses a pod for its fault.

@@ -113,6 +113,13 @@ pub(super) fn faultless_seen() -> &'static Value {
     &SEEN
 }
 
+/// Gives the pod without any fault, as somebody would write it for a namespace.
+pub(super) fn faultless_in(namespace: &str) -> Value {
+    let mut pod = faultless();
+    pod["metadata"]["namespace"] = namespace.into();
+    pod
+}
+
 /// Gives the pod without any fault.
 fn faultless() -> Value {
     json!({

@@ -227,7 +227,7 @@ fn a_label_alone_refuses_nothing() {
 #[test]
 fn the_pod_that_is_let_in_is_shown() {
     let outcome = Cluster::of(&privileged()).try_row("5.2.3", &[]);
-    let pod = outcome.example.unwrap();
+    let pod = &outcome.open[0].pod;
     assert_eq!(
         (&pod["metadata"]["namespace"], &pod["spec"]["hostPID"]),
         (&json!("shop"), &json!(true))

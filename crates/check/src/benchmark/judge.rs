@@ -9,7 +9,7 @@ use super::tally::{Tallied, Tally};
 use super::usage::{self, Counting};
 use super::waive::Waived;
 use super::{Ask, Looked, Row, rights, rows, say};
-use crate::admission::Outcome;
+use crate::admission::{Outcome, Trial};
 
 /// What a row comes to.
 #[derive(Debug)]
@@ -97,8 +97,8 @@ fn of_objects(
     let Some(tally) = looked.objects else { return say::no_objects() };
     let judged = |id: &&'static str| match *id {
         ENFORCED | RESTRICTED => {
-            let outcome = tally.doors.try_row(row.id, looked.machines);
-            *example = outcome.example.clone();
+            let outcome = outcome(row, tally, looked);
+            *example = outcome.open.first().map(|open| open.pod.clone());
             admission(outcome)
         }
         id => of_guideline(tally, id),
@@ -124,11 +124,31 @@ pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
     }
 }
 
+/// Gives what becomes of the pods that a row wants refused, as far as an API server said nothing else.
+fn outcome(row: &Row, tally: &Tally, looked: &Looked<'_>) -> Outcome {
+    let mut outcome = tally.doors.try_row(row.id, looked.machines);
+    if let Some(heard) = looked.heard {
+        outcome.hear(row.id, heard);
+    }
+    outcome
+}
+
+/// Gives the pods that are expected to be let in, for whoever can ask an API server about them.
+pub fn trials(looked: &Looked<'_>) -> Vec<Trial> {
+    let Some(tally) = looked.objects else { return Vec::new() };
+    let is_of_pods =
+        |row: &&Row| row.guidelines().iter().any(|id| matches!(*id, ENFORCED | RESTRICTED));
+    let of_row = |row: &'static Row| {
+        let outcome = tally.doors.try_row(row.id, looked.machines);
+        outcome.trials(row.id).collect::<Vec<_>>()
+    };
+    rows().filter(is_of_pods).flat_map(of_row).collect()
+}
+
 /// Names the namespaces in which a guideline of a row is not kept; an empty name for what is in none.
 pub(super) fn failing(row: &Row, id: &str, tally: &Tally, looked: &Looked<'_>) -> Vec<String> {
     if matches!(id, ENFORCED | RESTRICTED) {
-        let outcome = tally.doors.try_row(row.id, looked.machines);
-        return outcome.open.into_iter().map(|(namespace, _)| namespace).collect();
+        return outcome(row, tally, looked).open.into_iter().map(|open| open.namespace).collect();
     }
     let of = tally.of.get(id).into_iter().flat_map(|it| it.namespaces.iter());
     of.cloned().collect()
@@ -141,7 +161,8 @@ const NAMED: usize = 4;
 fn admission(outcome: Outcome) -> Judgement {
     let Outcome { namespaces, pods, open, gaps, by, .. } = outcome;
     if !open.is_empty() {
-        let named = open.iter().take(NAMED).map(|(name, how)| format!("{name} ({how})"));
+        let named = open.iter().take(NAMED);
+        let named = named.map(|it| format!("{} ({})", it.namespace, it.how));
         let named = named.collect::<Vec<_>>().join(", ");
         let said = format!("{} of {namespaces} namespaces let such a pod in: {named}", open.len());
         let fix =

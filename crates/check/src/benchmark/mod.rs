@@ -30,10 +30,11 @@ use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Gap, Judgement};
 use serde::Serialize;
 
+use crate::admission::Heard;
 use usage::Callers;
 
 pub use intent::Intent;
-pub use judge::{Judged, OfMachine, judge};
+pub use judge::{Judged, OfMachine, judge, trials};
 pub use rights::{Holder, Subject};
 pub use tally::{Tallied, Tally};
 pub use waive::{Waived, id, waive};
@@ -143,6 +144,8 @@ pub struct Looked<'a> {
     pub objects: Option<&'a Tally>,
     /// What its `cluster.yaml` and ringfort's profile declare, where ringfort made it.
     pub intent: Option<&'a Intent>,
+    /// What its API server said of pods that are expected to be let in, where it was asked.
+    pub heard: Option<&'a Heard>,
 }
 
 impl Looked<'_> {

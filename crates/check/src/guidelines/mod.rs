@@ -64,6 +64,7 @@ pub static GUIDELINES: &[&Guideline] = &[
     &network::ingress_by_tls::GUIDELINE,
     &network::ingress_names_hosts::GUIDELINE,
     &network::load_balancers_are_limited::GUIDELINE,
+    &network::load_balancers_by_tls::GUIDELINE,
     &network::namespaces_have_policies::GUIDELINE,
     &network::no_egress_to_kubelets::GUIDELINE,
     &network::no_egress_to_metadata::GUIDELINE,

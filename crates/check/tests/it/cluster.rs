@@ -177,8 +177,12 @@ impl Case {
         let facts = facts.read();
         let machines = [Machine::new(&facts, None)];
         let tally = tally(&self.objects, Vec::new());
-        let looked =
-            Looked { machines: &machines, objects: Some(&tally), intent: self.intent.as_ref() };
+        let looked = Looked {
+            machines: &machines,
+            objects: Some(&tally),
+            intent: self.intent.as_ref(),
+            ..Looked::default()
+        };
         let mut judged = judge(&looked);
         waive(&mut judged, &looked, &self.waivers, date(2026, 11, 27));
         judged.iter().map(|one| (one.row.id, (word(one), format!("{:?}", one.whole)))).collect()

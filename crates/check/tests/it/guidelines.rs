@@ -143,3 +143,62 @@ fn what_passes_in_an_open_world_passes_in_a_closed_one() {
         }
     }
 }
+
+/// What a guideline comes to for the last of these documents, in a word.
+fn word(guideline: &str, documents: &[Value]) -> &'static str {
+    let judged = judged(documents, World::Closed, &[]);
+    let of = judged.iter().find(|((at, id), _)| *at == documents.len() - 1 && *id == guideline);
+    match of.map(|it| it.1) {
+        Some(Judgement::Pass(_)) => "pass",
+        Some(Judgement::Fail(_)) => "fail",
+        Some(Judgement::Unknown(_)) => "unknown",
+        Some(Judgement::NotApplicable(_)) => "spared",
+        None => "nothing",
+    }
+}
+
+#[test]
+fn a_tag_is_as_good_as_a_digest_where_its_site_says_so() {
+    let check = |fixed: Value, image: &str, expected: &str| {
+        let site = json!({"apiVersion": "check.ringfort.dev/v1", "kind": "Conventions",
+            "metadata": {"name": "site"}, "spec": {"fixedTags": fixed}});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": image}]}});
+        let found = word("versions/images-by-digest", &[site.clone(), pod]);
+        assert_eq!(found, expected, "{site} {image}");
+    };
+    check(json!(["example.com/fixed"]), "example.com/fixed/a:1", "pass");
+    check(json!(["example.com/fixed"]), "example.com/fixed/a", "fail");
+    check(json!(["example.com/fixed"]), "example.com/fixed-not/a:1", "fail");
+    check(json!(["{{ .Values.registry }}"]), "example.com/fixed/a:1", "unknown");
+    check(json!("example.com/fixed"), "example.com/fixed/a:1", "unknown");
+    check(json!([]), "example.com/fixed/a:1", "fail");
+}
+
+#[test]
+fn a_load_balancer_is_judged_by_what_its_cloud_is_told() {
+    const OF: &str = "service.beta.kubernetes.io/";
+    let check = |guideline: &str, annotations: &[(&str, &str)], expected: &str| {
+        let said = annotations.iter().map(|(key, value)| (format!("{OF}{key}"), json!(value)));
+        let service = json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "s", "annotations": said.collect::<serde_json::Map<_, _>>()},
+            "spec": {"type": "LoadBalancer", "ports": [{"name": "web", "port": 443}, {"port": 80}]}});
+        assert_eq!(word(guideline, &[service]), expected, "{annotations:?}");
+    };
+    let inside = "network/load-balancers-are-limited";
+    check(inside, &[], "fail");
+    check(inside, &[("azure-load-balancer-internal", "true")], "pass");
+    check(inside, &[("azure-load-balancer-internal", "false")], "fail");
+    check(inside, &[("aws-load-balancer-scheme", "internet-facing")], "fail");
+    check(inside, &[("aws-load-balancer-scheme", "${SCHEME}")], "unknown");
+    let by_tls = "network/load-balancers-by-tls";
+    let http = ("aws-load-balancer-backend-protocol", "http");
+    let certificate = ("aws-load-balancer-ssl-cert", "arn");
+    check(by_tls, &[], "spared");
+    check(by_tls, &[("aws-load-balancer-backend-protocol", "ssl")], "spared");
+    check(by_tls, &[http], "fail");
+    check(by_tls, &[http, certificate], "pass");
+    check(by_tls, &[http, certificate, ("aws-load-balancer-ssl-ports", "8443, web")], "pass");
+    check(by_tls, &[http, certificate, ("aws-load-balancer-ssl-ports", "8443")], "fail");
+    check(by_tls, &[http, ("aws-load-balancer-ssl-cert", "{{ .Values.arn }}")], "unknown");
+}

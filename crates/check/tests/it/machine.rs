@@ -205,7 +205,7 @@ impl Facts {
     ) -> BTreeMap<&'static str, Judgement> {
         let facts = self.read();
         let machines = [Machine::new(&facts, None)];
-        let looked = Looked { machines: &machines, objects, intent };
+        let looked = Looked { machines: &machines, objects, intent, ..Looked::default() };
         judge(&looked).into_iter().map(|it| (it.row.id, it.whole)).collect()
     }
 

@@ -137,6 +137,10 @@ impl Kubelet {
             true => (legacy(), Source::Default("kubelet".to_owned())),
             false => (self.document(&file)?, Source::File(file)),
         };
+        // What a kubelet's own file spells in another way is no field: it warns, and goes on without it
+        // (pkg/kubelet/kubeletconfig/util/codec, `DecodeKubeletConfiguration`). What is merged with drop-ins is
+        // read again by a decoder that takes any case.
+        merge::drop_misspelt(&mut merged, field.path);
         find(field, &merged, &source)?;
         for path in self.drop_ins(&directory)? {
             let change = self.document(&path)?;

@@ -44,6 +44,18 @@ pub fn field<'a>(document: &'a Json, path: &str) -> Result<Option<&'a Json>, Unc
     Ok(Some(here))
 }
 
+/// Takes away what spells a field, or what the field is in, in another case: for documents whose decoder takes no
+/// case but its own, and leaves out what it does not know.
+pub fn drop_misspelt(document: &mut Json, path: &str) {
+    let mut here = document;
+    for name in path.split('.') {
+        let Json::Object(fields) = here else { return };
+        fields.retain(|key, _| key == name || !key.eq_ignore_ascii_case(name));
+        let Some(inner) = fields.get_mut(name) else { return };
+        here = inner;
+    }
+}
+
 fn misspelt<'a>(fields: &'a Map<String, Json>, name: &str) -> Option<&'a String> {
     fields.keys().find(|key| key.as_str() != name && key.eq_ignore_ascii_case(name))
 }
@@ -98,7 +110,7 @@ pub fn decode(kind: Kind, found: &Json) -> Option<Value> {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::{Kind, Value, decode, field, patch};
+    use super::{Kind, Value, decode, drop_misspelt, field, patch};
 
     #[test]
     fn patches_are_merged() {
@@ -129,6 +141,17 @@ mod tests {
         check("x", Some(None));
         check("a.b", None);
         check("d.e", None);
+    }
+
+    #[test]
+    fn what_is_spelt_otherwise_is_taken_away_on_the_way_to_a_field() {
+        let check = |mut document: Json, expected: Json| {
+            drop_misspelt(&mut document, "a.b");
+            assert_eq!(document, expected);
+        };
+        check(json!({"A": {"b": 1}, "c": 2}), json!({"c": 2}));
+        check(json!({"a": {"B": 1, "b": 2}, "B": 3}), json!({"a": {"b": 2}, "B": 3}));
+        check(json!({"a": 1}), json!({"a": 1}));
     }
 
     #[test]

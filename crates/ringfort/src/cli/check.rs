@@ -11,6 +11,7 @@ mod manifests;
 mod pods;
 mod table;
 pub(super) mod tree;
+mod trial;
 mod written;
 
 use std::io::IsTerminal as _;
@@ -42,7 +43,8 @@ use written::Format;
 /// With --kubeconfig the objects of a cluster are read through its API, with --cluster its machines are entered
 /// over SSH; both make one report, with facts that are named as paths. What may not be listed is unknown, with
 /// the right that is missing, and so is a machine that cannot be entered. Without either no connection is
-/// opened.
+/// opened. A pod that nothing that is read would refuse is shown; with --try-pods the API server is asked by a dry
+/// run whether it takes it. That it refuses one leaves the recommendation unknown, since it answers who asked alone.
 ///
 /// Exit codes: 0 all that is asked holds, 1 something does not, 2 usage, or a file that was named cannot be
 /// read, 3 something could not be judged, or a file below a directory not read.

@@ -86,7 +86,7 @@ mod tests {
     fn a_machine_that_was_not_entered_passes_nothing() {
         let facts = unseen("cp1".to_owned(), "no answer".to_owned());
         let machines = [Machine::new(&facts, None)];
-        for judged in judge(&Looked { machines: &machines, objects: None, intent: None }) {
+        for judged in judge(&Looked { machines: &machines, ..Looked::default() }) {
             assert_eq!(Verdict::from(&judged.whole), Verdict::Unknown, "{}", judged.row.id);
         }
         let rows = verdicts(&facts, Minor::V1_37);

@@ -48,7 +48,12 @@ fn judged(blueprint: &Blueprint, minor: Minor) -> Words {
     let tally = observed::tally(&documents);
     let names = blueprint.machines.keys().map(ToString::to_string).collect();
     let intent = Intent { machines: names, ..Intent::default() };
-    let looked = Looked { machines: &machines, objects: Some(&tally), intent: Some(&intent) };
+    let looked = Looked {
+        machines: &machines,
+        objects: Some(&tally),
+        intent: Some(&intent),
+        ..Looked::default()
+    };
     let mut judged = judge(&looked);
     waive(&mut judged, &looked, &[], date(2026, 11, 27));
     let word = |one: &ringfort_check::benchmark::Judged| {

@@ -28,6 +28,33 @@ fn judge(service: &Scene<'_>, sheet: &mut Sheet) {
         _ => return sheet.spare("it is no load balancer"),
     }
     let ranges = spec.at("loadBalancerSourceRanges");
-    let is_limited = |it: Option<&[_]>| it.is_some_and(|it| !it.is_empty());
-    sheet.expect(&ranges, ranges.list(), is_limited, Remedy::Do("name the ranges that are let in"));
+    match ranges.list() {
+        Field::Is(list) if !list.is_empty() => return sheet.pass(&ranges),
+        Field::Unreadable => return sheet.unread(&ranges),
+        _ => {}
+    }
+    let annotations = service.metadata.at("annotations");
+    for (key, value) in INTERNAL {
+        let said = annotations.entry(key);
+        match said.word() {
+            Field::Is(word) if word.eq_ignore_ascii_case(value) => return sheet.pass(&said),
+            Field::Is(_) | Field::Absent => {}
+            Field::Unreadable => return sheet.unread(&said),
+        }
+    }
+    sheet.fail(&ranges, Remedy::Do("name the ranges that are let in"));
 }
+
+/// Annotations by which clouds give a balancer an address of their inner network alone
+/// (<https://kubernetes.io/docs/concepts/services-networking/service/#internal-load-balancer>).
+const INTERNAL: [(&str, &str); 9] = [
+    ("networking.gke.io/load-balancer-type", "Internal"),
+    ("service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type", "intranet"),
+    ("service.beta.kubernetes.io/aws-load-balancer-internal", "true"),
+    ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
+    ("service.beta.kubernetes.io/azure-load-balancer-internal", "true"),
+    ("service.beta.kubernetes.io/cce-load-balancer-internal-vpc", "true"),
+    ("service.beta.kubernetes.io/oci-load-balancer-internal", "true"),
+    ("service.beta.kubernetes.io/openstack-internal-load-balancer", "true"),
+    ("service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type", "private"),
+];

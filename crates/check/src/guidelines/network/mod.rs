@@ -6,6 +6,7 @@ pub mod hosts_are_unique;
 pub mod ingress_by_tls;
 pub mod ingress_names_hosts;
 pub mod load_balancers_are_limited;
+pub mod load_balancers_by_tls;
 pub mod namespaces_have_policies;
 pub mod no_egress_to_kubelets;
 pub mod no_egress_to_metadata;

@@ -1,5 +1,6 @@
 //! Images are named by what is in them.
 
+use ringfort_model::image::is_from;
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
@@ -7,6 +8,7 @@ use super::image::Image;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
+use crate::place::Field;
 use crate::scene::{Container, PodScene};
 
 /// The guideline.
@@ -19,12 +21,38 @@ pub static GUIDELINE: Guideline = Guideline {
     judge: Judge::Container(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
+fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
     let place = container.place.at("image");
-    Image::judge(
-        &place,
-        sheet,
-        |image| image.digest.is_some(),
-        Remedy::Do("name the image by its digest"),
-    );
+    let Field::Is(name) = place.word() else { return sheet.unread(&place) };
+    let image = Image::of(name);
+    if image.digest.is_some() {
+        return sheet.pass(&place);
+    }
+    match image.tag.map_or(Some(false), |_| is_fixed(pod, name, sheet)) {
+        Some(true) => sheet.pass(&place),
+        Some(false) => sheet.fail(&place, Remedy::Do("name the image by its digest")),
+        None => {}
+    }
+}
+
+/// Whether the site says of the image's registry that it moves no tag; where that cannot be read, the sheet says so.
+fn is_fixed(pod: &PodScene<'_>, name: &str, sheet: &mut Sheet) -> Option<bool> {
+    let (mut is_fixed, mut is_read) = (false, true);
+    pod.whole.objects.each_agreed(|number, agreed| {
+        let registries = agreed.entry("fixedTags");
+        if registries.list() == Field::Unreadable {
+            sheet.unread_in(number, &registries);
+            is_read = false;
+        }
+        for registry in registries.items() {
+            match registry.word() {
+                Field::Is(word) => is_fixed |= is_from(name, word),
+                Field::Absent | Field::Unreadable => {
+                    sheet.unread_in(number, &registry);
+                    is_read = false;
+                }
+            }
+        }
+    });
+    (is_fixed || is_read).then_some(is_fixed)
 }

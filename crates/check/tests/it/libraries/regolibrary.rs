@@ -1,4 +1,5 @@
-//! The rules of Kubescape's regolibrary: an expected alert is a fault, an empty list none.
+//! The rules of Kubescape's regolibrary: an expected alert is a fault, an empty list none, and an alert that what is
+//! asked could not be looked at is neither.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,26 +23,49 @@ fn its_cases_come_to_the_same_here() {
         for case in entries(&rule.join("test")) {
             let expected = fs::read_to_string(case.join("expected.json")).unwrap_or_default();
             let expected: Value = serde_json::from_str(&expected).unwrap_or_default();
-            let said = match expected.as_array() {
-                Some(alerts) if !alerts.is_empty() => Comes::Fail,
-                _ => Comes::Pass,
-            };
             let mut given = vec![site.clone()];
+            given.extend(exempt(&case));
             let input = case.join("input");
             for file in files(&input) {
                 given.extend(documents(&fs::read_to_string(file).unwrap()));
             }
-            ledger.try_case(name(rule), name(&case), said, &given);
+            ledger.try_case(name(rule), name(&case), said(&expected), &given);
         }
     }
     ledger.close(LEAST, ALIKE);
 }
 
+/// What a case is expected to come to. Where a file could not be read it is told as an alert like any other, whose
+/// message alone says so.
+fn said(expected: &Value) -> Comes {
+    let alerts = expected.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_blind = |alert: &Value| alert["alertMessage"] == "Failed to analyze config file";
+    match alerts {
+        [] => Comes::Pass,
+        alerts if alerts.iter().all(is_blind) => Comes::Unknown,
+        _ => Comes::Fail,
+    }
+}
+
+/// The registries that a case spares from digests, as a site says it. Their names are complete here.
+fn exempt(case: &Path) -> Option<Value> {
+    let parameters = fs::read_to_string(case.join("data.json")).ok()?;
+    let parameters: Value = serde_json::from_str(&parameters).unwrap();
+    let spared = parameters["postureControlInputs"]["imageDigestExemptRepositories"].as_array()?;
+    let spared = spared.iter().filter_map(Value::as_str);
+    let whole = |name: &str| match name.split('/').next().is_some_and(|it| it.contains('.')) {
+        true => name.to_owned(),
+        false => format!("docker.io/{name}"),
+    };
+    Some(json!({"apiVersion": "check.ringfort.dev/v1", "kind": "Conventions",
+        "metadata": {"name": "spared"}, "spec": {"fixedTags": spared.map(whole).collect::<Vec<_>>()}}))
+}
+
 /// So many rules at least have an answer.
-const LEAST: usize = 110;
+const LEAST: usize = 113;
 
 /// So many of a hundred cases at least come to the same.
-const ALIKE: usize = 90;
+const ALIKE: usize = 91;
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let below = if directory.is_dir() { entries(directory) } else { Vec::new() };

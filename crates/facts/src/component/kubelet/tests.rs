@@ -78,7 +78,14 @@ fn a_file_brings_its_own_defaults() {
     check(line, &file, "readOnlyPort", "Number(0) by the default of kubelet");
     check(line, &[("/c", "readOnlyPort: 10255")], "readOnlyPort", "Number(10255) by /c");
     check(line, &[("/c", "readOnlyPort: '0'")], "readOnlyPort", "gap");
-    check(line, &[("/c", "ReadOnlyPort: 10255")], "readOnlyPort", "gap");
+    // A field in another case is none in its own file; what is merged with drop-ins is read in any case.
+    let misspelt = ("/c", "ReadOnlyPort: 10255");
+    check(line, &[misspelt], "readOnlyPort", "Number(0) by the default of kubelet");
+    let with = "--config=/c --config-dir=/d";
+    let other = ("/d/1.conf", "port: 1");
+    check(with, &[misspelt, other], "readOnlyPort", "Number(0) by the default of kubelet");
+    let over = ("/d/1.conf", "ReadOnlyPort: 10255");
+    check(with, &[("/c", ""), over], "readOnlyPort", "gap");
     check(
         line,
         &[("/c", "authentication: {anonymous: {enabled: yes}}")],

@@ -61,6 +61,6 @@ pub(super) fn run(
     let minor = version.map(|version| version.minor).or_else(of_spec);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
-    let looked = Looked { machines: &machines, objects: None, intent };
+    let looked = Looked { machines: &machines, intent, ..Looked::default() };
     benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }

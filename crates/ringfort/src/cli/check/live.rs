@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ringfort_api::{Cluster, Part};
 use ringfort_check::admission::{self, Admitting};
-use ringfort_check::benchmark::{Looked, Tally};
+use ringfort_check::benchmark::{Looked, Tally, trials};
 use ringfort_check::kinds;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::Machine;
@@ -16,7 +16,7 @@ use ringfort_model::version::{KubeVersion, Minor};
 use serde_json::Value;
 
 use super::declared::{Declared, judged};
-use super::{Format, benchmark, cluster, facts};
+use super::{Format, benchmark, cluster, facts, trial};
 use crate::cli::Fault;
 use crate::cli::ways::{first, ways};
 
@@ -29,6 +29,10 @@ pub(super) struct LiveArgs {
     /// Judge the machines that this cluster.yaml names, entered over SSH, by what it declares and waives
     #[arg(long, value_name = "FILE")]
     cluster: Option<PathBuf>,
+    /// Ask the API server, by dry runs, whether it takes the pods that are expected to be let in: nothing is made,
+    /// but the right to create pods is needed
+    #[arg(long, requires = "kubeconfig")]
+    try_pods: bool,
 }
 
 impl LiveArgs {
@@ -60,13 +64,13 @@ pub(super) fn run(
     let instead = "name another with --kubeconfig";
     let ways = args.kubeconfig.as_deref().map(|file| ways(file, instead)).transpose()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
-    let read = runtime.block_on(async {
+    let (read, cluster) = runtime.block_on(async {
         if let Some(file) = &args.cluster {
             bundles.extend(cluster::gather(file).await?);
         }
-        let Some(ways) = &ways else { return Ok(None) };
+        let Some(ways) = &ways else { return Ok((None, None)) };
         let (_, cluster) = first(ways).await?;
-        Ok::<_, Fault>(Some(Read::of(&cluster).await))
+        Ok::<_, Fault>((Some(Read::of(&cluster).await), Some(cluster)))
     })?;
     let minor = version.map(|version| version.minor);
     let minor = minor.or(read.as_ref().and_then(|read| read.minor));
@@ -74,7 +78,13 @@ pub(super) fn run(
     let tally = read.map(Read::tally);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
-    let looked = Looked { machines: &machines, objects: tally.as_ref(), intent };
+    let mut looked =
+        Looked { machines: &machines, objects: tally.as_ref(), intent, ..Looked::default() };
+    let heard = cluster.filter(|_| args.try_pods).map(|cluster| {
+        let trials = trials(&looked);
+        runtime.block_on(trial::try_all(&trials, async |pod| trial::send(&cluster, pod).await))
+    });
+    looked.heard = heard.as_ref();
     benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }
 
