@@ -40,15 +40,7 @@ pub enum Presence {
 impl ApiObject {
     /// Gives the object's name in its API.
     pub fn key(&self) -> ObjectKey {
-        let text = |path: &str| {
-            self.object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        ObjectKey {
-            api_version: text("/apiVersion"),
-            kind: text("/kind"),
-            namespace: Some(text("/metadata/namespace")).filter(|n| !n.is_empty()),
-            name: text("/metadata/name"),
-        }
+        ObjectKey::of(&self.object)
     }
 }
 
@@ -63,6 +55,21 @@ pub struct ObjectKey {
     pub namespace: Option<String>,
     /// Name.
     pub name: String,
+}
+
+impl ObjectKey {
+    /// Reads it from an object; what is not said is empty.
+    pub fn of(object: &Value) -> Self {
+        let text = |path: &str| {
+            object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        Self {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: Some(text("/metadata/namespace")).filter(|n| !n.is_empty()),
+            name: text("/metadata/name"),
+        }
+    }
 }
 
 impl fmt::Display for ObjectKey {

@@ -66,7 +66,7 @@ pub(crate) async fn of_account(
         token = machine::aged(host, site.program, &token, seconds).await?;
     }
     if let Some(made) = &bound {
-        server.delete(&key(made)).await.map_err(|e| e.to_string())?;
+        server.delete(&ObjectKey::of(made)).await.map_err(|e| e.to_string())?;
     }
     let audiences = answer["spec"]["audiences"].as_array().into_iter().flatten();
     let status = match &bound {
@@ -90,16 +90,6 @@ pub(crate) async fn of_account(
         status,
     };
     Ok(Seen::Token(seen))
-}
-
-fn key(object: &Value) -> ObjectKey {
-    let text = |at: &str| object.pointer(at).and_then(Value::as_str).map(str::to_owned);
-    ObjectKey {
-        api_version: text("/apiVersion").unwrap_or_default(),
-        kind: text("/kind").unwrap_or_default(),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name").unwrap_or_default(),
-    }
 }
 
 /// How long a bootstrap token would live that is left behind.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use ringfort_model::act::{Ask, Seen};
+use ringfort_model::api_object::ObjectKey;
 
 use super::{Course, Gaps, Next, Scene, words};
 
@@ -17,7 +18,7 @@ pub(crate) fn differs(
     let look = |object: &Value| scene.ask(compare(object.clone()));
     let looked = course.step(written.iter().map(look).collect())?;
     for (object, (_, seen)) in written.iter().zip(looked) {
-        let which = named(object);
+        let which = ObjectKey::of(object);
         match seen {
             Seen::Lines(paths) if paths.is_empty() => {}
             Seen::Lines(paths) => {
@@ -29,14 +30,4 @@ pub(crate) fn differs(
         }
     }
     Ok(None)
-}
-
-/// Names an object as people do, such as `ConfigMap shop/prices`.
-fn named(object: &Value) -> String {
-    let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
-    let (kind, name) = (text("/kind"), text("/metadata/name"));
-    match text("/metadata/namespace") {
-        "" => format!("{kind} {name}"),
-        namespace => format!("{kind} {namespace}/{name}"),
-    }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::look::{Pace, Root, Stamp};
+use super::scan::note;
 use crate::change::{Finding, Unknown};
 use crate::containerd::{self, CONTAINERS, Containers, SNAPSHOTS, Stack};
 use crate::judge::Kind;
@@ -25,8 +26,6 @@ const TRIES: usize = 3;
 const MOST_BYTES: u64 = 256 << 20;
 /// So many paths of one container's own directory are looked at.
 const MOST_PATHS: usize = 200_000;
-/// So many findings and unknown paths are named; all are counted.
-const MOST_NAMED: usize = 10_000;
 /// Where runtimes that are not read keep their containers, one entry each.
 const OTHERS: [(&str, &str); 2] = [
     ("/var/lib/containers/storage/overlay-containers", "CRI-O or Podman"),
@@ -86,17 +85,12 @@ pub struct LayerScan {
 
 impl LayerScan {
     fn find(&mut self, found: LayerFinding) {
-        self.findings_count += 1;
-        if self.findings.len() < MOST_NAMED {
-            self.findings.push(found);
-        }
+        note(found, &mut self.findings, &mut self.findings_count);
     }
 
     fn miss(&mut self, path: FilePath, why: impl Into<String>) {
-        self.unknown_count += 1;
-        if self.unknown.len() < MOST_NAMED {
-            self.unknown.push(Unknown { path, why: why.into() });
-        }
+        let unknown = Unknown { path, why: why.into() };
+        note(unknown, &mut self.unknown, &mut self.unknown_count);
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::look::{Pace, Root};
+use super::scan::note;
 use crate::baseline::Entries;
 use crate::change::{Finding, Unknown};
 use crate::packages::DATABASE;
@@ -16,8 +17,6 @@ use compare::Compare;
 
 /// How often all is looked at anew because packages were installed meanwhile.
 const TRIES: usize = 3;
-/// So many findings and paths that are unknown are named; all are counted.
-const MOST_NAMED: usize = 10_000;
 
 /// A file that is not as its package brought it, or that no package brought.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -75,17 +74,12 @@ impl PackageScan {
     }
 
     fn find(&mut self, found: PackageFinding) {
-        self.findings_count += 1;
-        if self.findings.len() < MOST_NAMED {
-            self.findings.push(found);
-        }
+        note(found, &mut self.findings, &mut self.findings_count);
     }
 
     fn miss(&mut self, path: FilePath, why: impl Into<String>) {
-        self.unknown_count += 1;
-        if self.unknown.len() < MOST_NAMED {
-            self.unknown.push(Unknown { path, why: why.into() });
-        }
+        let unknown = Unknown { path, why: why.into() };
+        note(unknown, &mut self.unknown, &mut self.unknown_count);
     }
 }
 

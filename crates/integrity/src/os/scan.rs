@@ -12,6 +12,17 @@ use crate::path::FilePath;
 use crate::protected::{Class, Protected};
 use crate::watch::unlisted;
 
+/// So many findings and unknown paths of one look are named; all are counted.
+const MOST_NAMED: usize = 10_000;
+
+/// Counts one more, and names it while there is room.
+pub(super) fn note<T>(one: T, named: &mut Vec<T>, count: &mut u64) {
+    *count += 1;
+    if named.len() < MOST_NAMED {
+        named.push(one);
+    }
+}
+
 /// What a scan came to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Scan {

@@ -12,7 +12,7 @@ const KEPT: usize = 100;
 /// The process whose transaction it was, as the kernel told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Author {
-    /// Its number, in the enforcer's own namespace.
+    /// Its number as the kernel counts from its start: inside a container processes have others.
     pub pid: u32,
     /// Its name, which it may have chosen.
     pub name: String,

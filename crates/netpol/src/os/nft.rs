@@ -65,7 +65,8 @@ impl Nft {
         Self { program: program.into(), last: Arc::default() }
     }
 
-    /// Says whether the last transaction from here was a process's.
+    /// Says whether the last transaction from here was a process's. Inside a container nobody knows, since processes
+    /// have other numbers there.
     pub(super) fn was(&self, process: u32) -> bool {
         self.last.load(Ordering::Relaxed) == process
     }

@@ -170,7 +170,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("evidence has string keys only")
 }
 
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 const DAY_S: i64 = 24 * 3_600;
 /// How long a proof stays fresh that disturbs nobody.
 const FRESH_S: i64 = DAY_S;

@@ -3,6 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
+use super::balancer::is_balancer;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
@@ -20,13 +21,10 @@ pub static GUIDELINE: Guideline = Guideline {
 };
 
 fn judge(service: &Scene<'_>, sheet: &mut Sheet) {
-    let spec = service.root.at("spec");
-    let kind = spec.at("type");
-    match kind.word() {
-        Field::Is("LoadBalancer") => {}
-        Field::Unreadable => return sheet.unread(&kind),
-        _ => return sheet.spare("it is no load balancer"),
+    if !is_balancer(service, sheet) {
+        return;
     }
+    let spec = service.root.at("spec");
     let ranges = spec.at("loadBalancerSourceRanges");
     match ranges.list() {
         Field::Is(list) if !list.is_empty() => return sheet.pass(&ranges),

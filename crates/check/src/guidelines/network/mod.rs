@@ -1,6 +1,7 @@
 //! Who may talk to whom, and what is shown to the outside.
 
 pub mod backends_exist;
+mod balancer;
 mod egress;
 pub mod hosts_are_unique;
 pub mod ingress_by_tls;

@@ -50,12 +50,12 @@ fn in_api(course: &mut Course<'_>, scene: &Scene) -> Result<Next, Next> {
     let Some(first) = policy else {
         return Ok(gap("no guard is known", "ringfort up"));
     };
-    let path = format!("{API}/validatingadmissionpolicies/{}", key(first).name);
+    let path = format!("{API}/validatingadmissionpolicies/{}", ObjectKey::of(first).name);
     let admin = |(what, how)| one(what, Speaker::Admin, how, path.clone(), By::Authorization);
     let mut tries: Vec<Try> =
         [("delete a guard", Sending::Delete), ("change a guard", Sending::Merge)].map(admin).into();
     tries.extend(new_ones(scene, &Speaker::Admin, By::Authorization));
-    refused(course, scene, &[(Speaker::Keeper, Ask::Get(key(first)))], &tries)?;
+    refused(course, scene, &[(Speaker::Keeper, Ask::Get(ObjectKey::of(first)))], &tries)?;
     gaps.close()?;
     let said = format!(
         "{} guards in the API are what was written and nothing more, and the handed-over identity neither changes \
@@ -123,13 +123,14 @@ fn out_of_reach(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
     let mut tries = of_guards();
     tries.extend(of_canaries(scene));
     tries.extend(new_ones(scene, &Speaker::Unbound, GUARD));
-    let there = canaries(scene).map(|(_, object)| (Speaker::Keeper, Ask::Get(key(&object))));
+    let there =
+        canaries(scene).map(|(_, object)| (Speaker::Keeper, Ask::Get(ObjectKey::of(&object))));
     let tried = refused(course, scene, &there, &tries);
     // What is found out does not leave them behind.
     if let Err(Next::Do(_)) = &tried {
         return tried.map(|()| 0);
     }
-    let delete = |(_, object): (&str, Value)| scene.ask(Ask::Delete(key(&object)));
+    let delete = |(_, object): (&str, Value)| scene.ask(Ask::Delete(ObjectKey::of(&object)));
     course.step(canaries(scene).into_iter().map(delete).collect())?;
     tried?;
     gaps.close()?;
@@ -242,16 +243,6 @@ fn webhooks(scene: &Scene, kind: &str) -> Value {
 
 fn name(scene: &Scene) -> String {
     format!("{}.ringfort.dev", scene.namespace)
-}
-
-fn key(object: &Value) -> ObjectKey {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectKey {
-        api_version: text(&object["apiVersion"]),
-        kind: text(&object["kind"]),
-        namespace: None,
-        name: text(&object["metadata"]["name"]),
-    }
 }
 
 /// Reads the digest of what is loaded, by plugin.

@@ -13,7 +13,7 @@ use crate::change::Unknown;
 use crate::containerd::Stack;
 use crate::judge::{Content, Kind, Look};
 use crate::layers::{Meaning, Piece, Traits, directory, inside, judge, removed};
-use crate::os::look::Root;
+use crate::os::look::{Root, kind};
 use crate::path::FilePath;
 use crate::protected::{Expected, Hash};
 use crate::state::State;
@@ -260,14 +260,7 @@ fn glance(root: &mut Root, path: &FilePath) -> Result<Option<Glance>, String> {
 
 fn see(place: &OwnedFd) -> io::Result<Glance> {
     let stat = fstat(place)?;
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        _ => Kind::Device,
-    };
+    let kind = kind(&stat);
     let is_gone = kind == Kind::Device
         && FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
         && stat.st_rdev == 0;

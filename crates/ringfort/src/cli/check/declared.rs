@@ -8,9 +8,9 @@ use ringfort_check::benchmark::{Intent, Judged, Looked, judge, waive};
 use ringfort_check::waivers::{Scope, Waiver};
 use ringfort_forge::addons;
 use ringfort_model::addon::Addon;
+use ringfort_model::api_object::ObjectKey;
 use ringfort_model::version::Minor;
 use ringfort_spec::{Scope as Written, Spec};
-use serde_json::Value;
 
 use super::given::today;
 use crate::cli::session::{beside, home};
@@ -31,7 +31,7 @@ impl Declared {
         let objects = addons.iter().flat_map(|addon| &addon.objects);
         let intent = Intent {
             machines: spec.nodes.keys().map(ToString::to_string).collect(),
-            addons: objects.map(name).collect(),
+            addons: objects.map(|object| ObjectKey::of(object).to_string()).collect(),
             users: users(&spec),
         };
         let all = spec.waivers.iter().chain(&spec.ended);
@@ -103,14 +103,4 @@ fn of(waiver: &ringfort_spec::Waiver, scope: Option<Scope>) -> Waiver {
 fn namespaces(addon: &Addon) -> Vec<String> {
     let own = addon.objects.iter().filter(|object| object["kind"] == "Namespace");
     own.filter_map(|object| object["metadata"]["name"].as_str()).map(str::to_owned).collect()
-}
-
-/// Names an object in full, as rows do.
-fn name(object: &Value) -> String {
-    let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
-    let (kind, name) = (text("/kind"), text("/metadata/name"));
-    match text("/metadata/namespace") {
-        "" => format!("{kind} {name}"),
-        namespace => format!("{kind} {namespace}/{name}"),
-    }
 }
