@@ -23,6 +23,7 @@ mod probe;
 mod processes;
 pub mod programs;
 mod reach;
+pub mod rights;
 mod root;
 pub mod routes;
 mod serve;

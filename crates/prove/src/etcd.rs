@@ -5,9 +5,7 @@ mod seal;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use prost::Message as _;
 
 use ringfort_host::{Host, quote};
 use ringfort_model::act::{Scanned, Seen};
@@ -18,27 +16,34 @@ use crate::secretbox::{self, Raw};
 
 pub use self::seal::{SealError, seal_plain};
 
-/// Keys and values that are read at a time.
-const PAGE: usize = 2_000;
+/// Keys and values that are read at a time, at first.
+const FIRST_PAGE: usize = 500;
+/// The most of them at a time.
+const MOST_PAGE: usize = 8_000;
+/// Where a page would be larger than it, the next has fewer.
+const PAGE_BYTES: usize = 8 << 20;
 /// How many keys of strangers are told.
 const TOLD: usize = 20;
 
-/// What a read gives.
-#[derive(Deserialize)]
+/// What a read gives, as far as it is looked at: etcd's `RangeResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
 struct Page {
-    #[serde(default)]
+    #[prost(message, repeated, tag = "2")]
     kvs: Vec<Pair>,
-    #[serde(default)]
+    #[prost(bool, tag = "3")]
     more: bool,
 }
 
-#[derive(Deserialize)]
+/// etcd's `KeyValue`.
+#[derive(Clone, PartialEq, prost::Message)]
 struct Pair {
-    key: String,
-    #[serde(default)]
-    value: String,
-    #[serde(default)]
-    mod_revision: u64,
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    /// The revision that wrote it.
+    #[prost(int64, tag = "3")]
+    mod_revision: i64,
+    #[prost(bytes = "vec", tag = "5")]
+    value: Vec<u8>,
 }
 
 /// Asks this machine's member.
@@ -57,8 +62,8 @@ pub(crate) fn health() -> String {
 
 /// A serializable read is answered by this member alone.
 async fn read(host: &Host, rest: &str) -> Result<Page, String> {
-    let command = etcdctl(&format!("--consistency=s --write-out=json get {rest}"));
-    serde_json::from_slice(&run(host, &command).await?).map_err(|e| format!("etcdctl: {e}"))
+    let command = etcdctl(&format!("--consistency=s --write-out=protobuf get {rest}"));
+    Page::decode(&run(host, &command).await?[..]).map_err(|e| format!("etcdctl: {e}"))
 }
 
 /// Reads one value and opens it with the keyring.
@@ -69,8 +74,7 @@ pub(crate) async fn sealed(
 ) -> Result<Seen, String> {
     let page = read(host, &quote(key)).await?;
     let Some(pair) = page.kvs.first() else { return Ok(Seen::Absent) };
-    let value = decoded(&pair.value)?;
-    Ok(match secretbox::read(&value) {
+    Ok(match secretbox::read(&pair.value) {
         Raw::Plain => Seen::NotSealed { how: "open".to_owned() },
         Raw::Otherwise { prefix } => {
             Seen::NotSealed { how: format!("as {}", String::from_utf8_lossy(prefix)) }
@@ -96,35 +100,32 @@ pub(crate) async fn scan(
 ) -> Result<Scanned, String> {
     let begin = Instant::now();
     let mut scanned = Scanned::default();
-    let mut pages = Pages::default();
+    let mut pages = Pages::new();
     while let Some(values) = pages.next(host).await? {
-        for value in values {
-            count(&mut scanned, keys, open, &value.key, &value.stored);
+        for pair in values {
+            count(&mut scanned, keys, open, &pair.key, &pair.value);
         }
     }
     scanned.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(scanned)
 }
 
-/// A value as it is stored.
-struct Value {
-    key: Vec<u8>,
-    stored: Vec<u8>,
-    /// The revision that wrote it.
-    revision: u64,
-}
-
 /// Goes through everything that is stored, a page at a time.
-#[derive(Default)]
 struct Pages {
     /// The key that the last page ended with.
     last: Option<Vec<u8>>,
     ended: bool,
+    /// How many keys the next page has.
+    size: usize,
 }
 
 impl Pages {
+    fn new() -> Self {
+        Self { last: None, ended: false, size: FIRST_PAGE }
+    }
+
     /// Gives the next page, or nothing after the last.
-    async fn next(&mut self, host: &Host) -> Result<Option<Vec<Value>>, String> {
+    async fn next(&mut self, host: &Host) -> Result<Option<Vec<Pair>>, String> {
         if self.ended {
             return Ok(None);
         }
@@ -137,25 +138,34 @@ impl Pages {
                 format!("\"$(printf '{octal}')\"")
             }
         };
-        let page = read(host, &format!("{from} --from-key --limit={PAGE}")).await?;
-        let mut values = page.kvs.iter().map(Pair::decoded).collect::<Result<Vec<Value>, _>>()?;
-        let last = values.last().map(|value| value.key.clone());
-        // A page begins with the key that the one before it ended with.
-        values.retain(|value| Some(&value.key) != self.last.as_ref());
+        let page = read(host, &format!("{from} --from-key --limit={}", self.size)).await?;
+        self.turn(page).map(Some)
+    }
+
+    /// Takes a page, without the key that the one before it ended with.
+    fn turn(&mut self, page: Page) -> Result<Vec<Pair>, String> {
+        self.size = sized(self.size, page.kvs.iter().map(|pair| pair.value.len()).sum());
+        let mut pairs = page.kvs;
+        let last = pairs.last().map(|pair| pair.key.clone());
+        pairs.retain(|pair| Some(&pair.key) != self.last.as_ref());
         self.ended = !page.more || last.is_none();
         if !self.ended && last == self.last {
             return Err("etcd gave the same page twice".to_owned());
         }
         self.last = last;
-        Ok(Some(values))
+        Ok(pairs)
     }
 }
 
-impl Pair {
-    fn decoded(&self) -> Result<Value, String> {
-        let (key, stored) = (decoded(&self.key)?, decoded(&self.value)?);
-        Ok(Value { key, stored, revision: self.mod_revision })
+/// How many keys the page after one of so many keys and bytes has: pages are neither many nor large.
+fn sized(keys: usize, bytes: usize) -> usize {
+    match bytes {
+        PAGE_BYTES.. => keys / 4,
+        bytes if bytes < PAGE_BYTES / 4 => keys * 4,
+        _ => keys,
     }
+    // One key of a page is the last one's.
+    .clamp(2, MOST_PAGE)
 }
 
 fn count(
@@ -191,15 +201,13 @@ fn is_listed(listed: &str, key: &[u8]) -> bool {
     }
 }
 
-fn decoded(text: &str) -> Result<Vec<u8>, String> {
-    STANDARD.decode(text).map_err(|e| format!("etcdctl: {e}"))
-}
-
 #[cfg(test)]
 mod tests {
     use ringfort_model::secret::Secret;
 
-    use super::{Scanned, count};
+    use prost::Message as _;
+
+    use super::{MOST_PAGE, PAGE_BYTES, Page, Pages, Pair, Scanned, count, sized};
     use crate::secretbox::seal;
 
     const KEY: [u8; 32] = [7; 32];
@@ -246,5 +254,47 @@ mod tests {
         assert_eq!((scanned.shut, scanned.strange), (3, 0));
         assert!(scanned.sealed.is_empty());
         assert_eq!(scanned.strangers.len(), 3);
+    }
+
+    /// The bytes are those of a server: a header, two values with all their fields, more to come, a count.
+    #[test]
+    fn a_page_is_read_as_etcd_writes_it() {
+        let header = [0x0a, 4, 0x08, 1, 0x18, 9];
+        let first = [0x12, 14, 0x0a, 2, b'/', b'a', 0x10, 2, 0x18, 7, 0x20, 1, 0x2a, 2, 0, 0xff];
+        let second = [0x12, 6, 0x0a, 2, b'/', b'b', 0x18, 8];
+        let rest = [0x18, 1, 0x20, 5];
+        let page = Page::decode(&[&header[..], &first, &second, &rest].concat()[..]).unwrap();
+        let pair = |key: &[u8], mod_revision, value: &[u8]| Pair {
+            key: key.to_owned(),
+            mod_revision,
+            value: value.to_owned(),
+        };
+        assert_eq!(page.kvs, [pair(b"/a", 7, &[0, 0xff]), pair(b"/b", 8, b"")]);
+        assert!(page.more);
+        assert!(Page::decode(&first[..9]).is_err());
+        assert!(Page::decode(&b"Error: context deadline exceeded"[..]).is_err());
+    }
+
+    #[test]
+    fn every_key_comes_once_and_an_answer_that_goes_nowhere_is_an_error() {
+        let page = |keys: &[&str], more| {
+            let pair = |key: &&str| Pair { key: key.as_bytes().to_owned(), ..Pair::default() };
+            Page { kvs: keys.iter().map(pair).collect(), more }
+        };
+        let keys = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| pair.key).collect::<Vec<_>>();
+        let mut pages = Pages::new();
+        assert_eq!(keys(pages.turn(page(&["a", "b"], true)).unwrap()), [b"a", b"b"]);
+        assert!(pages.turn(page(&["b"], true)).is_err());
+        assert_eq!(keys(pages.turn(page(&["b", "c"], false)).unwrap()), [b"c"]);
+        assert!(pages.ended);
+    }
+
+    #[test]
+    fn pages_grow_and_shrink_with_what_they_hold() {
+        assert_eq!(sized(500, 1 << 10), 2_000);
+        assert_eq!(sized(MOST_PAGE, 1 << 10), MOST_PAGE);
+        assert_eq!(sized(2_000, PAGE_BYTES / 2), 2_000);
+        assert_eq!(sized(2_000, 1 << 30), 500);
+        assert_eq!(sized(3, 1 << 30), 2);
     }
 }

@@ -46,12 +46,13 @@ pub(crate) async fn kernel(
     host: &Host,
     names: &[String],
 ) -> Result<BTreeMap<String, String>, String> {
+    // A setting of several values has them on one line, with tabs between.
     let one = |name: &String| {
         let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        format!("[ -r {0} ] && printf '%s\\t%s\\n' {1} \"$(cat {0})\"", quote(&path), quote(name))
+        format!("read -r it <{0} && printf '%s\\t%s\\n' {1} \"$it\"", quote(&path), quote(name))
     };
     let commands: Vec<String> = names.iter().map(one).collect();
-    let said = text(host, &format!("{}; true", commands.join("; "))).await?;
+    let said = text(host, &format!("{{ {}; }} 2>/dev/null; true", commands.join("; "))).await?;
     let pair = |line: &str| {
         let (name, value) = line.split_once('\t')?;
         Some((name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -74,65 +75,15 @@ pub(crate) async fn aged(
     }
 }
 
-/// Tells what running processes may do.
-pub(crate) async fn processes(host: &Host, names: &[String]) -> Result<Vec<ProcessSeen>, String> {
-    // The kernel cuts a process's short name: the program's own is in its command line.
-    let said = text(
-        host,
-        "grep -E '^Seccomp_filters:' /proc/1/status; \
-         for p in /proc/[0-9]*; do \
-           name=$(tr '\\0' '\\n' <$p/cmdline 2>/dev/null | head -n 1); [ -n \"$name\" ] || continue; \
-           printf 'Program:\\t%s\\n' \"${name##*/}\"; \
-           grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp|Seccomp_filters):' $p/status 2>/dev/null; \
-           printf 'AppArmor:\t%s\n' \"$(cat $p/attr/apparmor/current 2>/dev/null)\"; \
-         done; true",
-    )
-    .await?;
-    let mut found = Vec::new();
-    let (machine, blocks) = said.split_once("Program:\t").unwrap_or((&said, ""));
-    for block in blocks.split("Program:\t") {
-        let process = process(block, field(machine, FILTERS))
-            .ok_or_else(|| format!("a process told {block:?}"));
-        match block.lines().next() {
-            Some(name) if names.iter().any(|wanted| wanted == name) => found.push(process?),
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-/// How many filters of system calls a process is under.
-const FILTERS: &str = "Seccomp_filters:";
-
-fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
-    let line = block.lines().find_map(|line| line.strip_prefix(name))?;
-    // Of four users, the second is in force.
-    line.split_whitespace().nth(usize::from(name == "Uid:"))
-}
-
-/// Reads a process. Filters that the whole machine is under, as a machine in a container is, count for
-/// nothing.
-fn process(block: &str, of_machine: Option<&str>) -> Option<ProcessSeen> {
-    let count = |text: Option<&str>| text?.parse::<u32>().ok();
-    let is_own = match (count(field(block, FILTERS)), count(of_machine)) {
-        (Some(own), Some(machine)) => own > machine,
-        // A kernel that does not count them.
-        _ => true,
-    };
-    Some(ProcessSeen {
-        name: block.lines().next()?.to_owned(),
-        user: field(block, "Uid:")?.parse().ok()?,
-        capabilities: field(block, "CapEff:")?.to_owned(),
-        no_new_privileges: field(block, "NoNewPrivs:")? == "1",
-        app_armor: profile(block),
-        seccomp: if is_own { field(block, "Seccomp:")?.parse().ok()? } else { 0 },
-    })
-}
-
-/// Reads the name of an AppArmor profile, which may hold spaces.
-fn profile(block: &str) -> Option<String> {
-    let said = block.lines().find_map(|line| line.strip_prefix("AppArmor:"))?.trim();
-    (!said.is_empty()).then(|| said.to_owned())
+/// Tells what running processes of these names may do.
+pub(crate) async fn processes(
+    host: &Host,
+    program: &str,
+    names: &[String],
+) -> Result<Vec<ProcessSeen>, String> {
+    let words: Vec<String> = names.iter().map(|name| quote(name)).collect();
+    let said = run(host, &format!("exec {program} node processes -- {}", words.join(" "))).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node processes: {e}"))
 }
 
 /// Tells where a machine listens.
@@ -201,7 +152,7 @@ pub(crate) async fn certificates(host: &Host, program: &str) -> Result<Vec<CertF
 mod tests {
     use serde_json::json;
 
-    use super::{FileSeen, file, process, state};
+    use super::{FileSeen, file, state};
 
     #[test]
     fn of_an_enforcer_its_state_is_told_as_far_as_it_is_known() {
@@ -216,23 +167,5 @@ mod tests {
         let seen = FileSeen { mode: "600".to_owned(), user: 0, group: 65532 };
         assert_eq!(file("600 0 65532 /etc/a b"), Ok(("/etc/a b".to_owned(), seen)));
         assert!(file("600 root").is_err());
-    }
-
-    #[test]
-    fn a_process_is_read_as_the_kernel_tells_of_it() {
-        let block = "etcd\nUid:\t998\t997\t997\t997\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
-        let seen = process(block, None).unwrap();
-        assert_eq!((seen.name.as_str(), seen.user, seen.seccomp), ("etcd", 997, 2));
-        assert!(seen.no_new_privileges);
-        assert_eq!(seen.app_armor, None);
-        let confined = format!("{block}AppArmor:\tcri-containerd.apparmor.d (enforce)\n");
-        let profile = process(&confined, None).unwrap().app_armor;
-        assert_eq!(profile.as_deref(), Some("cri-containerd.apparmor.d (enforce)"));
-        assert_eq!(process(&format!("{block}AppArmor:\t\n"), None).unwrap().app_armor, None);
-        assert_eq!(process("etcd\n", None), None);
-        let filtered = format!("{block}Seccomp_filters:\t2\n");
-        for (of_machine, expected) in [(Some("0"), 2), (Some("1"), 2), (Some("2"), 0), (None, 2)] {
-            assert_eq!(process(&filtered, of_machine).unwrap().seccomp, expected);
-        }
     }
 }

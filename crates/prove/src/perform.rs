@@ -167,7 +167,7 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Files { node, paths } => machine::files(host(node)?, paths).await.map(Seen::Files),
         Act::Kernel { node, names } => machine::kernel(host(node)?, names).await.map(Seen::Values),
         Act::Processes { node, names } => {
-            machine::processes(host(node)?, names).await.map(Seen::Processes)
+            machine::processes(host(node)?, site.program, names).await.map(Seen::Processes)
         }
         Act::Listeners { node } => {
             machine::listeners(host(node)?, site.program).await.map(Seen::Listeners)

@@ -179,8 +179,13 @@ impl<'a> Lab<'a> {
 
     /// Runs `ringfort VERB --json` on the cluster and returns when it began and what it told.
     pub(super) fn converge(&self, verb: &str) -> Result<(SystemTime, Story)> {
+        self.converge_with(verb, &[])
+    }
+
+    /// The same with more arguments.
+    pub(super) fn converge_with(&self, verb: &str, and: &[&str]) -> Result<(SystemTime, Story)> {
         let mut command = self.inside(&self.ground.ringfort);
-        command.arg(verb).arg("--file").arg(self.spec());
+        command.arg(verb).args(and).arg("--file").arg(self.spec());
         command.arg("--bundle").arg(&self.ground.bundle).arg("--json");
         let began = SystemTime::now();
         let (status, events) = process::listen(&mut command)?;

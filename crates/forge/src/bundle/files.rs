@@ -80,7 +80,7 @@ pub(super) fn measure(path: &Path) -> Result<Measured, FileFault> {
 }
 
 /// Reads to the end, and gives the digest and the size of what was read.
-pub(super) fn hash(reader: &mut impl Read) -> std::io::Result<(Digest, u64)> {
+pub(crate) fn hash(reader: &mut impl Read) -> std::io::Result<(Digest, u64)> {
     let mut hash = sha2::Sha256::new();
     let mut size = 0;
     let mut piece = vec![0; PIECE_BYTES];

@@ -28,6 +28,7 @@ pub use compiler::CompilerError;
 pub use directory::{Bundle, DirectoryError, Flaw, cache_directory};
 pub use fetch::FetchError;
 pub use files::FileFault;
+pub(crate) use files::hash;
 pub use programs::Programs;
 pub use shelf::MakeError;
 pub use upstream::UpstreamError;

@@ -1,6 +1,7 @@
 //! All machines of a cluster, entered side by side, each with this very binary on it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use ringfort_model::digest::Digest;
 use ringfort_model::name::NodeName;
 
 use super::link::{Link, LinkError};
+use crate::bundle::hash;
 
 /// Where a machine keeps the binary that the operator brings.
 pub const BINARY: &str = "/var/lib/ringfort/bin/ringfort";
@@ -65,22 +67,22 @@ pub struct OwnBinary {
     pub digest: Digest,
     /// Where it lies.
     pub path: PathBuf,
-    bytes: Arc<Vec<u8>>,
 }
 
 impl OwnBinary {
-    /// Reads a binary.
+    /// Reads a binary through, and keeps its digest.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn read(path: &Path) -> Result<Self, FleetError> {
-        let bytes = std::fs::read(path).map_err(|source| FleetError::OwnBinary { source })?;
-        Ok(Self { digest: Digest::of(&bytes), path: path.to_owned(), bytes: Arc::new(bytes) })
+        let hashed = File::open(path).and_then(|mut file| hash(&mut file));
+        let (digest, _) = hashed.map_err(|source| FleetError::OwnBinary { source })?;
+        Ok(Self { digest, path: path.to_owned() })
     }
 
-    /// Gives its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Gives its bytes, which are read where a machine lacks them: it checks the digest.
+    fn bytes(&self) -> Result<Vec<u8>, FleetError> {
+        std::fs::read(&self.path).map_err(|source| FleetError::OwnBinary { source })
     }
 }
 
@@ -148,7 +150,7 @@ async fn bring(node: &NodeName, host: &Host, own: &OwnBinary) -> Result<(), Flee
         "umask 077 && mkdir -p /var/lib/ringfort/bin && cat >{BINARY}.new && chmod 0755 {BINARY}.new \
          && sync {BINARY}.new && mv {BINARY}.new {BINARY} && sha256sum {BINARY}"
     );
-    let done = host.run(&put, own.bytes()).await?;
+    let done = host.run(&put, &own.bytes()?).await?;
     if done.ok() && done.stdout.starts_with(own.digest.as_str().as_bytes()) {
         return Ok(());
     }

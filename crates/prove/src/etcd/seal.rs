@@ -7,7 +7,7 @@ use serde::Deserialize;
 use ringfort_host::Host;
 use ringfort_model::secret::Secret;
 
-use super::{Pages, Value, etcdctl, is_listed};
+use super::{Pages, Pair, etcdctl, is_listed};
 use crate::secretbox::{self, NONCE_BYTES, Raw};
 
 /// What API servers store begins with it; nobody would read anything else sealed.
@@ -60,7 +60,7 @@ pub async fn seal_plain(
         for value in &plain {
             let mut nonce = [0; NONCE_BYTES];
             aws_lc_rs::rand::fill(&mut nonce).map_err(|_| SealError::Randomness)?;
-            let sealed = secretbox::seal(name, key.expose(), nonce, &value.stored);
+            let sealed = secretbox::seal(name, key.expose(), nonce, &value.value);
             if exchange(host, value, &sealed).await? {
                 tell(&String::from_utf8_lossy(&value.key));
             }
@@ -77,23 +77,23 @@ pub async fn seal_plain(
 }
 
 /// Gives what API servers stored in plain and should not have.
-async fn in_plain(host: &Host, open: &[String]) -> Result<Vec<Value>, SealError> {
+async fn in_plain(host: &Host, open: &[String]) -> Result<Vec<Pair>, SealError> {
     let mut plain = Vec::new();
-    let mut pages = Pages::default();
+    let mut pages = Pages::new();
     while let Some(values) = pages.next(host).await.map_err(SealError::Etcd)? {
         plain.extend(values.into_iter().filter(|value| is_to_be_sealed(value, open)));
     }
     Ok(plain)
 }
 
-fn is_to_be_sealed(value: &Value, open: &[String]) -> bool {
+fn is_to_be_sealed(value: &Pair, open: &[String]) -> bool {
     value.key.starts_with(REGISTRY)
-        && secretbox::read(&value.stored) == Raw::Plain
+        && secretbox::read(&value.value) == Raw::Plain
         && !open.iter().any(|listed| is_listed(listed, &value.key))
 }
 
 /// Puts a value in another's place, if that is still as it was read, and says whether it was.
-async fn exchange(host: &Host, value: &Value, sealed: &[u8]) -> Result<bool, SealError> {
+async fn exchange(host: &Host, value: &Pair, sealed: &[u8]) -> Result<bool, SealError> {
     let asked = etcdctl("--write-out=json txn");
     let output = host
         .run(&asked, transaction(value, sealed).as_bytes())
@@ -108,8 +108,8 @@ async fn exchange(host: &Host, value: &Value, sealed: &[u8]) -> Result<bool, Sea
 }
 
 /// Writes what etcdctl reads: a condition, what is done if it holds, and nothing otherwise. A lease stays.
-fn transaction(value: &Value, sealed: &[u8]) -> String {
-    let (key, revision) = (quoted(&value.key), value.revision);
+fn transaction(value: &Pair, sealed: &[u8]) -> String {
+    let (key, revision) = (quoted(&value.key), value.mod_revision);
     let put = format!("put --ignore-lease {key} {}", quoted(sealed));
     format!("mod({key}) = \"{revision}\"\n\n{put}\n\n\n")
 }
@@ -128,10 +128,10 @@ fn quoted(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Value, is_to_be_sealed, transaction};
+    use super::{Pair, is_to_be_sealed, transaction};
 
-    fn value(key: &str, stored: &[u8]) -> Value {
-        Value { key: key.as_bytes().to_owned(), stored: stored.to_owned(), revision: 7 }
+    fn value(key: &str, stored: &[u8]) -> Pair {
+        Pair { key: key.as_bytes().to_owned(), mod_revision: 7, value: stored.to_owned() }
     }
 
     #[test]

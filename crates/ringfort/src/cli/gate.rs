@@ -92,20 +92,35 @@ pub struct Shown {
 }
 
 /// A control's id, with how it is proved.
-type Row = (&'static str, Proof);
+pub type Row = (&'static str, Proof);
 
-/// Makes the proofs that are due and shows a row for each. What is waived for the whole cluster has a row
-/// of its own already.
+/// Gives the proofs of these controls, or of all if none is named.
+///
+/// # Errors
+/// A control is none, or has no proof.
+pub fn rows(named: &[String]) -> Result<Vec<Row>, Fault> {
+    let all = proved().into_iter().map(|(control, proof)| (control.id, proof));
+    if let Some(unknown) = named.iter().find(|name| !all.clone().any(|(id, _)| id == *name)) {
+        let way_out =
+            "`ringfort explain` lists them; those without a proof are judged by `ringfort check`";
+        return Err(Fault::usage(format!("no control `{unknown}` is proved: {way_out}")));
+    }
+    Ok(all.filter(|(id, _)| named.is_empty() || named.iter().any(|name| name == id)).collect())
+}
+
+/// Makes those of the proofs that are due and shows a row for each. What is waived for the whole cluster has
+/// a row of its own already.
 pub async fn prove(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
+    rows: Vec<Row>,
     fresh: Fresh,
     interrupts: &mut Receiver<()>,
 ) -> Result<Shown, Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
-    let rows = proved().into_iter().map(|(control, proof)| (control.id, proof));
-    let rows: Vec<Row> = rows.filter(|(control, _)| !session.spec.waives(control)).collect();
+    let rows: Vec<Row> =
+        rows.into_iter().filter(|(control, _)| !session.spec.waives(control)).collect();
     let is_due =
         |row: &Row, fresh| evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s());
     let (due, rest): (Vec<Row>, Vec<Row>) = rows.iter().partition(|row| is_due(row, fresh));

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use ringfort_model::secret::Secret;
 use ringfort_netpol::Settings;
 use ringfort_node::{
-    HostTools, Root, balance, certificates, gather, keys, listeners, programs, routes, tokens,
+    HostTools, Root, balance, certificates, gather, keys, listeners, programs, rights, routes,
+    tokens,
 };
 
 use super::Fault;
@@ -35,6 +36,11 @@ enum Command {
     Keys,
     /// Tell where this machine listens, and which program does.
     Listeners,
+    /// Tell what the processes of these names may do, as the kernel says.
+    Processes {
+        /// Names of programs.
+        names: Vec<String>,
+    },
     /// Read programs byte by byte, and tell their digests.
     Programs {
         /// Names of processes: what each runs is read as it runs.
@@ -136,6 +142,7 @@ impl NodeArgs {
             | Command::Connect { .. }
             | Command::Keys
             | Command::Listeners
+            | Command::Processes { .. }
             | Command::Programs { .. }
             | Command::Certificates
             | Command::Kept { .. }
@@ -166,6 +173,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         }
         Command::Listeners => {
             let found = listeners::look(&root).map_err(Fault::unable)?;
+            println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
+        }
+        Command::Processes { names } => {
+            let found = rights::look(&root, &names).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
         Command::Programs { names, paths } => {

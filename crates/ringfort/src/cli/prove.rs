@@ -31,6 +31,8 @@ use super::up::keeper;
 /// What stops control planes is not repeated unless --rehearse asks for it: its last evidence counts
 /// for 90 days.
 ///
+/// With --control it proves one control again, such as one that was mended. The evidence of all others stays.
+///
 /// With --kubeconfig it looks at a cluster that ringfort did not make, through its API alone: it proves what
 /// shows there, and says of every other control that it is unknown, and why. No evidence is written then.
 ///
@@ -46,6 +48,9 @@ pub struct ProveArgs {
     /// and lose a worker and give it back
     #[arg(long)]
     rehearse: bool,
+    /// Prove this control and no other, as often as this is given, whatever it stops
+    #[arg(long = "control", value_name = "CONTROL", conflicts_with_all = ["rehearse", "kubeconfig"])]
+    controls: Vec<String>,
     #[command(flatten)]
     foreign: ForeignArgs,
 }
@@ -55,17 +60,19 @@ pub fn run(args: &ProveArgs) -> Result<ExitCode, Fault> {
     if let Some(kubeconfig) = &args.foreign.kubeconfig {
         return foreign::run(kubeconfig, &args.foreign, &args.how);
     }
+    let rows = gate::rows(&args.controls)?;
     play(
         "prove",
         &args.how,
         |voice| Session::open(voice, "prove", &args.place, &args.how, Missing::Refuse),
-        async |session, interrupts| prove(session, args, interrupts).await,
+        async |session, interrupts| prove(session, args, rows.clone(), interrupts).await,
     )
 }
 
 async fn prove(
     session: &mut Session<'_>,
     args: &ProveArgs,
+    rows: Vec<gate::Row>,
     interrupts: &mut Receiver<()>,
 ) -> Result<Outcome, Fault> {
     let held = session.state.hold().map_err(Fault::unable)?;
@@ -80,8 +87,9 @@ async fn prove(
     let memory = Memory { trust: opened.trust, held: Some(&held), known: true };
     let (work, _) = session.work(&site, opened.keyring, memory);
     let scope = Scope::of(work, &site, &ways)?;
-    let fresh = if args.rehearse { Fresh::Everything } else { Fresh::Undisturbing };
-    let made = gate::prove(session, &scope, fresh, interrupts).await;
+    let is_everything = args.rehearse || !args.controls.is_empty();
+    let fresh = if is_everything { Fresh::Everything } else { Fresh::Undisturbing };
+    let made = gate::prove(session, &scope, rows, fresh, interrupts).await;
     if session.voice.told().verdicts.failed > 0 {
         record.doubt()?;
     }

@@ -157,7 +157,7 @@ pub async fn up(
     record.doubt()?;
     let shown = match wish.broken {
         None => {
-            let shown = gate::prove(session, &scope, fresh, interrupts).await?;
+            let shown = gate::prove(session, &scope, gate::rows(&[])?, fresh, interrupts).await?;
             unproved.clear();
             Some(shown)
         }
@@ -188,7 +188,7 @@ async fn prove_broken(
     // What a broken cluster showed is no evidence of the one that is put right.
     let kept = gate::Kept::of(session);
     let proved = match make::break_live(broken, site, &session.spec).await {
-        Ok(()) => gate::prove(session, scope, fresh, interrupts).await.map(drop),
+        Ok(()) => gate::prove(session, scope, gate::rows(&[])?, fresh, interrupts).await.map(drop),
         Err(error) => Err(fault(error)),
     };
     let mended = make::mend_live(broken, site, &session.spec).await.map_err(fault);

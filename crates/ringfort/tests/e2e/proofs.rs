@@ -325,11 +325,9 @@ pub const RESTARTED: &str = "pkill -KILL -x kube-apiserver; \
 /// rest of the ways take longer and are tried in `cargo xtask bench sabotage`.
 pub fn sabotaged(cluster: &Cluster) {
     for name in [
-        "audit/events-are-kept/shortened",
         "audit/policy-is-set/level-none",
         "audit/policy-is-set/no-policy",
         "access/kubelet-authorization/flag-over-file",
-        "node/closed-files/key-for-all",
     ] {
         let command = ["lab", "sabotage", cluster.name(), name];
         let said = cluster.ringfort_with(&cluster.spec(), cluster.bundle(), &command);
