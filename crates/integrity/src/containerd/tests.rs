@@ -17,6 +17,7 @@ fn a_container_has_a_pod_and_a_stack_of_directories() {
             namespace: owned("shop"),
             uid: owned("0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33"),
             image: owned("registry.example/web:1"),
+            layers: owned("sha256:top"),
         }
     );
     assert_eq!(stack.own, 3);
