@@ -64,6 +64,13 @@ pub struct Change {
     pub why: Why,
 }
 
+impl Change {
+    /// Gives what the same drift is known by in every container of the same image; none, where it is none.
+    pub fn drift_key(&self) -> Option<String> {
+        self.drift.as_ref()?.key(self.after.as_ref())
+    }
+}
+
 /// Names a change by what it is and when it was told, with the number of its line.
 pub fn id(at: u64, seq: u64, path: &FilePath) -> String {
     let mut hasher = blake3::Hasher::new();

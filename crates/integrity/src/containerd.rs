@@ -44,6 +44,9 @@ pub struct Container {
     /// The image, as it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The digest of all layers of the image together: of the same files it is the same, whatever it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<String>,
 }
 
 impl Container {
@@ -154,7 +157,10 @@ fn read_namespace(
             continue;
         }
         match names.get(&key).ok_or("its root is not there").and_then(|it| stack(it, snapshots)) {
-            Ok((own, image)) => all.stacks.push(Stack { container, own, image }),
+            Ok((own, image)) => {
+                let container = Container { layers: digest_of(&image), ..container };
+                all.stacks.push(Stack { container, own, image });
+            }
             Err(why) => all.unknown.push((id, why.to_owned())),
         }
     }
@@ -193,7 +199,14 @@ fn read_container(
         namespace: labels.text("io.kubernetes.pod.namespace"),
         uid: labels.text("io.kubernetes.pod.uid"),
         image: fields.text("image").filter(|image| !image.is_empty()),
+        layers: None,
     })
+}
+
+/// Gives what the uppermost layer is known by: its digest with all those below it.
+fn digest_of(image: &[Layer]) -> Option<String> {
+    let (_, digest) = image.first()?.name.rsplit_once('/')?;
+    digest.starts_with("sha256:").then(|| digest.to_owned())
 }
 
 /// Follows what a root is stacked of down to the lowest layer.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Accepted {
     /// The change, by its id.
     pub change: String,
+    /// What is told in this way is accepted with it: the same drift in every container of the same image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<String>,
     /// Who took it.
     pub owner: String,
     /// Why it is well.
@@ -107,6 +110,7 @@ mod tests {
         let (key, other) = (Ed25519Key::make().unwrap(), Ed25519Key::make().unwrap());
         let record = |change: &str| Accepted {
             change: change.to_owned(),
+            drift: (change == "b").then(|| "abc".to_owned()),
             owner: "ops".to_owned(),
             reason: "planned".to_owned(),
             at: "now".to_owned(),
@@ -119,7 +123,8 @@ mod tests {
         }
         let public = key.public().pem();
         let read_all = |text: &str| read(text, &public);
-        assert_eq!(read_all(&history).unwrap().len(), 3);
+        let drifts: Vec<_> = read_all(&history).unwrap().into_iter().map(|it| it.drift).collect();
+        assert_eq!(drifts, [None, Some("abc".to_owned()), None]);
         assert_eq!(read_all("").unwrap(), []);
         let lines: Vec<&str> = history.lines().collect();
         let without = format!("{}\n{}\n", lines[0], lines[2]);

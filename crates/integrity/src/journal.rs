@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Blind, Change, Unknown};
+use crate::path::FilePath;
 use crate::why::Why;
 
 /// The version of lines.
@@ -32,6 +33,16 @@ pub enum Told {
         change: String,
         /// What explains it.
         why: Why,
+    },
+    /// A file that the agent puts back was left as it is.
+    Left {
+        /// Where.
+        path: FilePath,
+        /// The newest change of it that nothing explains, by its id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<String>,
+        /// Why.
+        why: String,
     },
     /// Changes may have been missed.
     Blind(Blind),
@@ -250,6 +261,11 @@ mod tests {
             Told::Change(Box::new(change)),
             Told::Settled { change: "a".to_owned(), why: Why::Explained(Cause::Package) },
             Told::Compared(Compared { told_count: 1, ..Compared::default() }),
+            Told::Left { path: "/a".parse().unwrap(), change: None, why: "up acts".to_owned() },
+            Told::Settled {
+                change: "a".to_owned(),
+                why: Why::Explained(Cause::Repair { change: None, milliseconds: 3 }),
+            },
             Told::Blind(Blind { from: 1, until: 2, why: "deaf".to_owned() }),
         ];
         let (mut tip, mut text) = (Tip::default(), String::new());

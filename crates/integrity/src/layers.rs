@@ -54,6 +54,34 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// Gives a digest that the same drift has in every container of the same image: by the image's layers, the
+    /// path, and what is there now. None where one of these is not known, or is no file.
+    pub fn key(&self, after: Option<&State>) -> Option<String> {
+        let layers = self.container.layers.as_ref()?;
+        let (mode, content) = match (self.what, after) {
+            (What::ImageFileRemoved, None) => (0, ""),
+            (What::NewExecutable | What::ImageFileReplaced, Some(state))
+                if state.kind == Kind::File =>
+            {
+                (state.mode.0, state.digest.as_deref()?)
+            }
+            _ => return None,
+        };
+        let (what, mode) = (format!("{:?}", self.what), format!("{mode:o}"));
+        let mut hasher = blake3::Hasher::new();
+        for part in [
+            layers.as_bytes(),
+            self.path.as_bytes(),
+            what.as_bytes(),
+            mode.as_bytes(),
+            content.as_bytes(),
+        ] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Some(hasher.finalize().to_hex()[..32].to_owned())
+    }
+
     /// Says it on one line: what, where, and whose root it is.
     pub fn text(&self) -> String {
         format!("{}: {} of {}", self.what.text(), self.path, self.container.text())

@@ -17,6 +17,7 @@ pub mod path;
 pub mod process;
 pub mod protected;
 pub mod records;
+pub mod repair;
 pub mod state;
 pub mod volume;
 pub mod watch;

@@ -8,6 +8,9 @@ mod build;
 mod glob;
 mod places;
 mod status;
+pub mod transaction;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::severity::Severity;
 
@@ -15,6 +18,7 @@ use crate::baseline::Entries;
 use crate::change::Unknown;
 use crate::path::FilePath;
 use crate::protected::Protected;
+use transaction::Owner;
 
 pub use alternatives::Alternatives;
 pub use build::{Builder, Names};
@@ -33,8 +37,12 @@ pub struct Packages {
     settings: Entries,
     /// Of which package each of `files` is, by its place in `names`.
     of: Vec<u16>,
+    /// And each of `settings`.
+    of_settings: Vec<u16>,
     /// Names of packages, with their versions.
     names: Vec<String>,
+    /// Those that are half installed.
+    half: BTreeSet<u16>,
     left_out: Vec<(LeftOut, Vec<u8>)>,
     /// Names that stand for one of several programs.
     pub alternatives: Alternatives,
@@ -69,6 +77,19 @@ impl Packages {
     /// Finds what packages say of a path.
     pub fn find(&self, path: &FilePath) -> Option<Protected> {
         self.files.find(path).or_else(|| self.settings.find(path))
+    }
+
+    /// Finds whose some paths are; nothing of one whose package is half installed.
+    pub fn owners(&self, paths: &BTreeSet<FilePath>) -> BTreeMap<FilePath, Option<Owner>> {
+        let files = self.files.iter().zip(&self.of);
+        let all = files.chain(self.settings.iter().zip(&self.of_settings));
+        let wanted = all.filter(|(entry, _)| paths.contains(&entry.path));
+        let owner = |(entry, of): (Protected, &u16)| {
+            let name = self.names.get(usize::from(*of)).filter(|_| !self.half.contains(of));
+            let path = entry.path.clone();
+            (path, name.map(|name| Owner { package: name.clone(), entry }))
+        };
+        wanted.map(owner).collect()
     }
 
     /// Says whether packages name a path or something below it.

@@ -178,6 +178,12 @@ impl Watch {
             .filter(|it| it.is_within(path))
     }
 
+    /// Says whether a file is not as the baseline says, and no step of ringfort's explains it for now.
+    pub fn is_wrong(&self, path: &FilePath) -> bool {
+        let is_wrong = self.known.get(path).is_some_and(|known| known.is_wrong);
+        is_wrong && !self.for_now.contains_key(path)
+    }
+
     /// Gives the changes that nothing explains so far.
     pub fn open(&self) -> impl Iterator<Item = &Change> {
         self.open.values()

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::Aspect;
 use crate::packages::DATABASE;
+use crate::packages::transaction::Transaction;
 use crate::path::FilePath;
 use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
@@ -43,8 +44,18 @@ pub enum Cause {
     },
     /// A package was installed, replaced or removed.
     Package,
+    /// The same, held against dpkg's database and log when it had ended.
+    Transaction(Transaction),
     /// A log that was full was renamed away and begun anew.
     Rotation,
+    /// The agent put it back.
+    Repair {
+        /// The change that it was put back after, by its id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<String>,
+        /// How long after that was heard of, in milliseconds.
+        milliseconds: u64,
+    },
     /// It is what a signed baseline says.
     Baseline {
         /// Its number.

@@ -34,6 +34,7 @@ pub mod tokens;
 mod tools;
 
 pub use connect::connect;
+pub use misread::note_misread;
 pub use notify::{alive, ready};
 pub use probe::ProbeError;
 pub use root::{NotAPath, Root};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::files::{self, Permissions};
@@ -48,7 +48,7 @@ impl Doubts {
     /// Says that every process of a component may have read what is about to be put right.
     pub(crate) fn begin<'a>(&'a self, root: &'a Root, component: &str) -> io::Result<Doubt<'a>> {
         let mut open = self.open();
-        write(root, component, Until::Now)?;
+        write(root, &path(root, component), Until::Now)?;
         open.entry(component.to_owned()).or_default().count += 1;
         Ok(Doubt { doubts: self, root, component: component.to_owned(), has_ended: false })
     }
@@ -93,23 +93,44 @@ impl Drop for Doubt<'_> {
 
 /// Says that only processes which run now may have read what was wrong.
 pub(crate) fn settle(root: &Root, component: &str) -> io::Result<()> {
+    files::remove_if_there(&note(root, component))?;
     match processes::youngest(root, component) {
-        Some((_, ticks)) => write(root, component, Until::Ticks(ticks)),
+        Some((_, ticks)) => write(root, &path(root, component), Until::Ticks(ticks)),
         None => files::remove_if_there(&path(root, component)),
     }
 }
 
 /// Says whether a process that was started then may have read what was wrong.
 pub(crate) fn covers(root: &Root, component: &str, started: u64) -> bool {
-    match read(root, component) {
+    let until = |path: PathBuf| match read(root, &path) {
         Some(Until::Now) => true,
         Some(Until::Ticks(ticks)) => started <= ticks,
         None => false,
-    }
+    };
+    until(path(root, component)) || until(note(root, component))
 }
 
-fn read(root: &Root, component: &str) -> Option<Until> {
-    let text = std::fs::read_to_string(path(root, component)).ok()?;
+/// Says that somebody else than an operator puts a file right which this unit or component may have read: the
+/// agent of a machine, which starts nothing anew. The next run does.
+///
+/// # Errors
+/// It cannot be written down.
+pub fn note_misread(root: &Root, name: &str) -> io::Result<()> {
+    write(root, &note(root, name), Until::Now)
+}
+
+/// Says whether it was noted of a unit since this boot.
+pub(crate) fn is_noted(root: &Root, unit: &str) -> bool {
+    read(root, &note(root, unit)).is_some()
+}
+
+/// Takes a note back: what it was of was started anew.
+pub(crate) fn forget_note(root: &Root, unit: &str) -> io::Result<()> {
+    files::remove_if_there(&note(root, unit))
+}
+
+fn read(root: &Root, path: &Path) -> Option<Until> {
+    let text = std::fs::read_to_string(path).ok()?;
     let (boot, until) = text.trim().split_once(' ')?;
     match until {
         _ if boot != self::boot(root) => None,
@@ -118,15 +139,14 @@ fn read(root: &Root, component: &str) -> Option<Until> {
     }
 }
 
-fn write(root: &Root, component: &str, until: Until) -> io::Result<()> {
-    let path = path(root, component);
+fn write(root: &Root, path: &Path, until: Until) -> io::Result<()> {
     path.parent().map_or(Ok(()), files::private_directory)?;
     let until = match until {
         Until::Now => "now".to_owned(),
         Until::Ticks(ticks) => ticks.to_string(),
     };
     let text = format!("{} {until}\n", boot(root));
-    files::write(&path, text.as_bytes(), Permissions::private())
+    files::write(path, text.as_bytes(), Permissions::private())
 }
 
 fn boot(root: &Root) -> String {
@@ -138,9 +158,14 @@ fn path(root: &Root, component: &str) -> PathBuf {
     root.state("misread").join(component.replace('/', "_"))
 }
 
+/// Where the agent notes it: it can write nowhere else.
+fn note(root: &Root, name: &str) -> PathBuf {
+    root.state("integrity/misread").join(name.replace('/', "_"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Doubts, boot, covers};
+    use super::{Doubts, boot, covers, forget_note, is_noted, note_misread, settle};
     use crate::root::Root;
 
     fn machine() -> (tempfile::TempDir, Root) {
@@ -218,6 +243,23 @@ mod tests {
             });
             assert!(covers(&root, "etcd", 500) && !covers(&root, "etcd", 501));
         }
+    }
+
+    #[test]
+    fn what_an_agent_put_right_is_in_doubt_until_its_reader_was_started_anew() {
+        let (directory, root) = machine();
+        process(&directory, 500);
+        note_misread(&root, "etcd").unwrap();
+        assert!(covers(&root, "etcd", 900) && !covers(&root, "kube-apiserver", 900));
+        settle(&root, "etcd").unwrap();
+        assert!(covers(&root, "etcd", 500) && !covers(&root, "etcd", 501));
+        note_misread(&root, "kubelet.service").unwrap();
+        assert!(is_noted(&root, "kubelet.service") && !is_noted(&root, "containerd.service"));
+        forget_note(&root, "kubelet.service").unwrap();
+        assert!(!is_noted(&root, "kubelet.service"));
+        note_misread(&root, "kubelet.service").unwrap();
+        std::fs::write(directory.path().join("proc/sys/kernel/random/boot_id"), "two\n").unwrap();
+        assert!(!is_noted(&root, "kubelet.service"), "another boot has read everything anew");
     }
 
     #[test]

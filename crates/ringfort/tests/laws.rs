@@ -8,6 +8,8 @@ use std::path::Path;
 
 #[path = "../../../fuzz/laws/audit.rs"]
 mod audit;
+#[path = "../../../fuzz/laws/containerd.rs"]
+mod containerd;
 #[path = "../../../fuzz/laws/fix.rs"]
 mod fix;
 #[path = "../../../fuzz/laws/frames.rs"]
@@ -93,6 +95,11 @@ fn any_manifest_is_fixed_once_or_left_alone() {
 #[test]
 fn any_bytes_are_events_or_faults() {
     check("audit", audit::holds);
+}
+
+#[test]
+fn any_bytes_are_databases_of_containers_or_are_refused() {
+    check("containerd", containerd::holds);
 }
 
 #[test]

@@ -55,6 +55,7 @@ formats! {
     https_url, "https-url", "https://siem.example.com/ringfort", |text| told(text.parse::<HttpsUrl>());
     host_key, "ssh-public-key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…", host_key_check;
     label_key, "label-key", "e2e-framework", label_key_check;
+    machine_path, "machine-path", "/etc/kubernetes", machine_path_check;
     kubernetes, "kubernetes-version", "1.37", |text| told(text.parse::<KubeVersion>());
     namespace_name, "namespace-name", "shop", namespace_name_check;
     node_name, "node-name", "cp1", |text| told(NodeName::new(text));
@@ -124,6 +125,14 @@ fn dns_name_check(text: &str) -> Result<(), String> {
 
 fn words_check(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("an empty text says nothing".to_owned()) } else { Ok(()) }
+}
+
+fn machine_path_check(text: &str) -> Result<(), String> {
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
+    match text.strip_prefix('/') {
+        Some(rest) if rest.split('/').all(is_part) => Ok(()),
+        _ => Err(format!("{text:?} is not a path of a machine: write one such as /etc/kubernetes")),
+    }
 }
 
 /// A label that everything carries, or that components rest on, would open more than anybody meant.
@@ -280,6 +289,9 @@ mod tests {
         check("user-name", "system:masters", "not a name");
         check("user-name", "ringfort:keeper", "not a name");
         check("user-name", "kube-apiserver-kubelet-client", "a component's name");
+        check("machine-path", "etc/kubernetes", "not a path of a machine");
+        check("machine-path", "/etc/../root", "not a path of a machine");
+        check("machine-path", "/", "not a path of a machine");
         check("hours", "8-18", "not a part of a day");
         check("hours", "08:00-08:00", "not a part of a day");
         check("socket-address", "10.0.0.51", "not an address with a port");

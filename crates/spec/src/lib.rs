@@ -12,6 +12,7 @@
 mod audit;
 mod endpoint;
 mod format;
+mod integrity;
 mod known;
 mod parsed;
 mod pod_ranges;
@@ -27,6 +28,7 @@ mod yaml;
 
 pub use crate::audit::{Audit, Change, Day, Over, Syslog, Tell, Webhook};
 pub use crate::endpoint::{Endpoint, EndpointHost, NotAnEndpoint};
+pub use crate::integrity::{Integrity, Repair};
 pub use crate::known::{Known, Limit};
 pub use crate::parsed::{Parsed, check, parse, read, schema};
 pub use crate::pod_ranges::PodRangesError;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use crate::audit;
+use crate::integrity;
 use crate::parsed::Parsed;
 use crate::rules::{Machine, NO_PRIVILEGED_CONTAINERS, machines, scope_of};
 use crate::spec::{Addon, Checked, Node, Spec, Ssh, Waiver};
@@ -30,6 +31,7 @@ pub(crate) fn resolve(parsed: &Parsed, today: Date) -> Option<Spec> {
         operators: written.operators.iter().cloned().collect::<Option<_>>()?,
         admin: written.admin.clone(),
         audit: audit::resolve(&written.audit)?,
+        integrity: integrity::resolve(&written.integrity)?,
         allow_privileged: written.allow_privileged,
         addons: written.addons.iter().map(|a| addon(a.as_ref()?)).collect::<Option<_>>()?,
         waivers,

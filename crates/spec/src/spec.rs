@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::audit::Audit;
 use crate::endpoint::Endpoint;
+use crate::integrity::Integrity;
 use crate::settings::{Admin, Network, Runtime, Transport};
 
 /// A cluster as it should be. Only [`crate::check`] makes one, so one in hand has been checked.
@@ -39,6 +40,8 @@ pub struct Spec {
     pub admin: Admin,
     /// How long what API servers log is kept, what is looked for in it, and where it is told.
     pub audit: Audit,
+    /// How files of machines stay as they are.
+    pub integrity: Integrity,
     /// Whether the API server accepts privileged containers at all. Never without a waiver that
     /// holds.
     pub allow_privileged: bool,

@@ -93,6 +93,11 @@ ssh:
 #     machineLog: false
 #     metrics: false
 
+# Who puts a file back that ringfort wrote and somebody changed: the next up, or the machine's agent at once
+# (automatic). `paths` narrows what the agent puts back.
+# integrity:
+#   repair: up
+
 # How containers meet the kernel. Change it only for machines that are containers themselves; the
 # entry of one machine may have a `runtime` of its own.
 # runtime:

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::audit;
 use crate::endpoint::Endpoint;
 use crate::format;
+use crate::integrity;
 use crate::settings::{Admin, HostRuntime, Network, Runtime, Transport};
 
 /// A list in which an entry is absent where it could not be read.
@@ -79,6 +80,9 @@ pub(crate) struct Written {
     /// How long what API servers log is kept, what is looked for in it, and where it is told.
     #[serde(default)]
     pub audit: audit::Written,
+    /// How files of machines stay as they are.
+    #[serde(default)]
+    pub integrity: integrity::Written,
     /// Whether the API server accepts privileged containers at all. `true` needs a waiver of
     /// `access/no-privileged-containers`; Pod Security still applies.
     #[serde(default)]

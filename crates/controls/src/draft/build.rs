@@ -36,15 +36,21 @@ impl Draft<'_> {
         self.admission_file();
         let mut stamps = BTreeSet::new();
         let mut machines = BTreeMap::new();
+        let mut put_back = self.put_back.take();
         for (node, mut sketch) in std::mem::take(&mut self.sketches) {
             sketch.documents(&mut stamps);
             sketch.static_pods(&mut stamps);
+            let files = put_back.as_mut().map(|wanted| sketch.open_agent(wanted));
             sketch.running_units();
+            files.iter().for_each(|files| sketch.list_put_back(files));
             sketch.tie();
             sketch.check_needs(needs, &mut self.faults);
             let machine =
                 Machine { role: sketch.role, address: sketch.address, items: sketch.items };
             machines.insert(node, machine);
+        }
+        if let Some(wanted) = put_back.filter(|_| needs == Needs::All) {
+            self.unused_paths(&wanted);
         }
         // Nothing that ringfort makes waits for what somebody else does.
         self.objects.sort_by_key(|object| object.presence != Presence::Made);
@@ -263,15 +269,15 @@ fn private(content: Content) -> What {
     What::File { mode: PRIVATE, owner: Owner::ROOT, content, rolling: None }
 }
 
-fn is_below(path: &str, directory: &str) -> bool {
+pub(super) fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Lists the directories above a path, the nearest first.
-fn above(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(parent(path), |path| parent(path))
 }
 
-fn parent(path: &str) -> Option<&str> {
+pub(super) fn parent(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent).filter(|parent| !parent.is_empty())
 }

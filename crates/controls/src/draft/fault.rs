@@ -41,6 +41,14 @@ pub enum DraftFault {
         /// What was to be broken.
         what: String,
     },
+    /// A path is to be put back, and nothing of ringfort's is there.
+    #[error(
+        "integrity.paths names {path}, and ringfort writes nothing there whose content the baseline says: remove it"
+    )]
+    NothingToPutBack {
+        /// The path.
+        path: String,
+    },
     /// A default of pods would open what another control closes.
     #[error(
         "{loosening} may not be on without {guard}: Pod Security accepts root in a user namespace, so that the default alone would let root in"

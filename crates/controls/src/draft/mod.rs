@@ -10,6 +10,7 @@ mod harm;
 mod parts;
 mod place;
 mod pod;
+mod put_back;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,7 @@ pub struct Draft<'a> {
     sketches: BTreeMap<NodeName, Sketch>,
     objects: Vec<ApiObject>,
     plugins: BTreeMap<&'static str, Stamped<Value>>,
+    put_back: Option<put_back::Wanted>,
     faults: Vec<DraftFault>,
 }
 
@@ -128,6 +130,7 @@ impl<'a> Draft<'a> {
             sketches,
             objects: Vec::new(),
             plugins: BTreeMap::new(),
+            put_back: None,
             faults: Vec::new(),
         }
     }

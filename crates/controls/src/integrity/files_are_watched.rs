@@ -3,10 +3,10 @@
 mod proof;
 mod sabotage;
 
-use ringfort_model::integrity::{BASELINE, CANARY, CANARY_TEXT, KEY, STATE};
+use ringfort_model::integrity::{BASELINE, CANARY, CANARY_TEXT, KEY, REPAIR, STATE};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
-use ringfort_spec::{Limit, Spec};
+use ringfort_spec::{Limit, Repair, Spec};
 
 use crate::control::{Control, Ref, Severity};
 use crate::draft::{CLOSED, Draft, PRIVATE, Place, Unit};
@@ -27,13 +27,17 @@ pub static CONTROL: Control = Control {
 
 /// The unit of the agent.
 pub const UNIT: &str = "ringfort-integrity.service";
-/// What stands in the place of a baseline until the blueprint is whole and it can be signed.
+/// What stands in the place of a baseline and of what is put back until the blueprint is whole.
 const UNSIGNED: &str = "ringfort up signs it when it knows everything else\n";
 
-fn make(_: &Spec, draft: &mut Draft<'_>) {
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
     // A keyring of before there were baselines gets its key by the next up.
     let Some(key) = draft.trust().baseline_key.clone() else { return };
     draft.everywhere(|at| agent(&key, at));
+    if let Repair::Automatic { paths } = &spec.integrity.repair {
+        draft.everywhere(|at| at.text(REPAIR, PRIVATE, UNSIGNED));
+        draft.put_back(UNIT, paths);
+    }
 }
 
 fn agent(key: &str, at: &mut Place<'_, '_>) {

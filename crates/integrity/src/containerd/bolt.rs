@@ -18,6 +18,8 @@ const BRANCH: u16 = 1;
 const LEAF: u16 = 2;
 const META: u16 = 4;
 const IS_BUCKET: u32 = 1;
+/// So often is the same read: each of the few buckets that are looked into is gone through for itself.
+const PASSES: usize = 4;
 /// No tree of pages is deeper.
 const DEEPEST: usize = 64;
 
@@ -29,6 +31,8 @@ pub struct Database<'a> {
     root: u64,
     /// How many pages may still be read: a tree has no more than there are, a circle has.
     left: Cell<usize>,
+    /// How many entries may still be read: pages that lie over each other have more than there are.
+    entries_left: Cell<usize>,
 }
 
 /// A bucket of a database.
@@ -68,14 +72,25 @@ impl<'a> Database<'a> {
         let at_start = std::iter::once(0).chain(PAGE_BYTES);
         let found = at_start.filter_map(|at| meta(bytes.get(at..)?)).max_by_key(|it| it.1);
         let (page_bytes, _, root) = found.ok_or(Damaged("nothing in it leads to the rest"))?;
-        // Each page may be passed once for each of the few buckets that are read twice.
-        let left = Cell::new(4 * (bytes.len() / page_bytes + 1));
-        Ok(Self { bytes, page_bytes, root, left })
+        let times = |bytes_each: usize| Cell::new(PASSES * (bytes.len() / bytes_each + 1));
+        let (left, entries_left) = (times(page_bytes), times(ELEMENT_BYTES));
+        Ok(Self { bytes, page_bytes, root, left, entries_left })
     }
 
     /// Gives the outermost bucket.
     pub fn root(&self) -> Bucket<'_, 'a> {
         Bucket { database: self, holds: Holds::Pages(self.root) }
+    }
+
+    /// Gives where the entries of a page begin.
+    fn elements(&self, page: &[u8]) -> Result<impl Iterator<Item = usize> + use<>, Damaged> {
+        let count = usize::from(u16_at(page, 10).ok_or(CUT)?);
+        if HEAD_BYTES + count * ELEMENT_BYTES > page.len() {
+            return Err(CUT);
+        }
+        let left = self.entries_left.get().checked_sub(count);
+        self.entries_left.set(left.ok_or(Damaged("it has more entries than fit into it"))?);
+        Ok((0..count).map(|at| HEAD_BYTES + at * ELEMENT_BYTES))
     }
 
     /// Gives a page, with what it runs over into.
@@ -138,7 +153,7 @@ impl<'d, 'a> Bucket<'d, 'a> {
         match u16_at(page, 8) {
             Some(flags) if flags & LEAF != 0 => self.leaf(page, all),
             Some(flags) if flags & BRANCH != 0 => {
-                for at in elements(page)? {
+                for at in self.database.elements(page)? {
                     let next = u64_at(page, at + 8).ok_or(CUT)?;
                     self.collect(next, depth + 1, all)?;
                 }
@@ -153,7 +168,7 @@ impl<'d, 'a> Bucket<'d, 'a> {
         page: &'a [u8],
         all: &mut Vec<(&'a [u8], Entry<'d, 'a>)>,
     ) -> Result<(), Damaged> {
-        for at in elements(page)? {
+        for at in self.database.elements(page)? {
             let number = |offset| u32_at(page, at + offset).map(|it| it as usize).ok_or(CUT);
             let (flags, from) = (number(0)? as u32, number(4)?);
             let (key_bytes, value_bytes) = (number(8)?, number(12)?);
@@ -197,16 +212,6 @@ impl<'d, 'a> Entry<'d, 'a> {
 }
 
 const CUT: Damaged = Damaged("an entry is cut off");
-
-/// Where the entries of a page begin.
-fn elements(page: &[u8]) -> Result<impl Iterator<Item = usize> + use<>, Damaged> {
-    let count = usize::from(u16_at(page, 10).ok_or(CUT)?);
-    let is_whole = HEAD_BYTES + count * ELEMENT_BYTES <= page.len();
-    if !is_whole {
-        return Err(CUT);
-    }
-    Ok((0..count).map(|at| HEAD_BYTES + at * ELEMENT_BYTES))
-}
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|it| u16::from_le_bytes(*it))

@@ -1,4 +1,4 @@
-use super::made::{bucket, containers, database, value};
+use super::made::{Node, bucket, containers, database, fnv, value};
 use super::*;
 
 #[test]
@@ -17,6 +17,7 @@ fn a_container_has_a_pod_and_a_stack_of_directories() {
             namespace: owned("shop"),
             uid: owned("0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33"),
             image: owned("registry.example/web:1"),
+            layers: owned("sha256:top"),
         }
     );
     assert_eq!(stack.own, 3);
@@ -109,6 +110,30 @@ fn pages_in_a_circle_end() {
     bytes[at + 24] = 2;
     let error = read(&bytes, Some(&database(&bucket([])))).unwrap_err();
     assert!(error.to_string().contains("in a circle"), "{error}");
+}
+
+/// A branch that leads to one leaf again and again has no more entries than the bytes have.
+#[test]
+fn pages_that_are_read_again_and_again_end() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("{number:04}")).collect();
+    let values = names.iter().map(|name| (name.clone(), value(name)));
+    let mut bytes = database(&Node::Bucket(values.collect()));
+    // A page at the end becomes the root: a branch of which all lead to the leaf.
+    let (root, most) = (bytes.len() / 4_096, 200_u16);
+    bytes.resize(bytes.len() + 4_096, 0);
+    let page = &mut bytes[root * 4_096..];
+    page[8] = 1;
+    page[10..12].copy_from_slice(&most.to_le_bytes());
+    for at in (0..usize::from(most)).map(|number| 16 + number * 16) {
+        page[at + 8] = 2;
+    }
+    for meta in [0, 4_096] {
+        bytes[meta + 32..meta + 40].copy_from_slice(&(root as u64).to_le_bytes());
+        let sum = fnv(&bytes[meta + 16..meta + 72]);
+        bytes[meta + 72..meta + 80].copy_from_slice(&sum.to_le_bytes());
+    }
+    let error = read(&bytes, None).unwrap_err().to_string();
+    assert!(error.contains("more entries than fit"), "{error}");
 }
 
 /// Databases that bbolt 1.4.0 itself wrote, with pages of 1 KiB: branches, and values of more than one page.

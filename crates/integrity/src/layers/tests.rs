@@ -128,3 +128,42 @@ fn a_path_is_said_as_the_container_has_it() {
         assert_eq!(inside(other), None, "{other}");
     }
 }
+
+#[test]
+fn the_same_drift_is_known_in_every_container_of_the_same_image_and_no_other_is() {
+    use ringfort_model::mode::{FileMode, Owner};
+    let state = State {
+        kind: Kind::File,
+        mode: FileMode(0o755),
+        owner: Owner::ROOT,
+        size: 2,
+        digest: Some("blake3:aa".to_owned()),
+    };
+    let layers = Some("sha256:top".to_owned());
+    let container = Container { id: "c1".to_owned(), layers, ..Container::default() };
+    let drift = Drift { what: What::NewExecutable, path: "/run.sh".parse().unwrap(), container };
+    let key = drift.key(Some(&state)).unwrap();
+    let mut other = drift.clone();
+    (other.container.id, other.container.pod) = ("c2".to_owned(), Some("web-2".to_owned()));
+    other.container.image = Some("registry.example/web:latest".to_owned());
+    assert_eq!(
+        other.key(Some(&State { size: 3, owner: Owner::ETCD, ..state.clone() })),
+        Some(key.clone())
+    );
+    let check = |change: &dyn Fn(&mut Drift, &mut State)| {
+        let (mut drift, mut state) = (drift.clone(), state.clone());
+        change(&mut drift, &mut state);
+        assert_ne!(drift.key(Some(&state)), Some(key.clone()), "{drift:?} {state:?}");
+    };
+    check(&|_, state| state.digest = Some("blake3:bb".to_owned()));
+    check(&|_, state| state.mode = FileMode(0o4755));
+    check(&|_, state| state.digest = None);
+    check(&|_, state| state.kind = Kind::Device);
+    check(&|drift, _| drift.path = "/run.sh2".parse().unwrap());
+    check(&|drift, _| drift.container.layers = Some("sha256:other".to_owned()));
+    check(&|drift, _| drift.container.layers = None);
+    check(&|drift, _| drift.what = What::ImageFileReplaced);
+    check(&|drift, _| drift.what = What::More);
+    let removed = Drift { what: What::ImageFileRemoved, ..drift };
+    assert!(removed.key(None).is_some() && removed.key(Some(&state)).is_none());
+}

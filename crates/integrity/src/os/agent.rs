@@ -7,7 +7,9 @@
 mod heard;
 mod layers;
 mod packages;
+mod repair;
 mod round;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,12 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfort_model::integrity::CANARY;
+use ringfort_model::item::ItemId;
 
 use super::gate::Gate;
 use super::keep::{Keep, Kept, Status};
 use super::listen::{ListenFault, Listener};
 use super::look::{Pace, Root};
 use super::processes::Digests;
+use super::repair::Contents;
 use crate::baseline::{Baseline, Refused, Trusted, read_text};
 use crate::change::{Blind, Change, Unknown, VERSION, id};
 use crate::journal::Told;
@@ -34,7 +38,10 @@ use crate::why::Around;
 use heard::Dirty;
 use layers::Layers;
 use packages::Comparison;
+use repair::Repair;
+pub use repair::RepairStatus;
 use round::Round;
+use transactions::Transactions;
 
 /// How many intervals, changes and unknown paths a status names.
 const NAMED: usize = 20;
@@ -60,6 +67,10 @@ pub struct Settings {
     pub state: PathBuf,
     /// The journal of ringfort's own steps.
     pub steps: PathBuf,
+    /// What is locked as long as ringfort itself acts here.
+    pub lock: PathBuf,
+    /// What bundles brought, by digest.
+    pub store: PathBuf,
     /// How many bytes a second are read at most when everything is looked at again.
     pub bytes_per_second: u64,
     /// How often everything is looked at again.
@@ -77,6 +88,8 @@ pub struct Hooks<'a> {
     pub alive: fn(),
     /// A line of the journal.
     pub line: &'a dyn Fn(&str),
+    /// These may have read a file that is about to be put back.
+    pub misread: &'a dyn Fn(&BTreeSet<ItemId>) -> io::Result<()>,
 }
 
 /// Says why there is no agent.
@@ -131,8 +144,12 @@ struct Agent<'a> {
     round: Option<Round>,
     comparison: Comparison,
     layers: Layers,
+    repair: Repair,
+    transactions: Transactions,
     around: Around,
     steps_seen: Option<(u64, SystemTime)>,
+    /// Why the journal of ringfort's own steps could not be read.
+    steps_unread: Option<String>,
     status: Status,
     /// What could not be seen in this round.
     unknown: BTreeMap<FilePath, String>,
@@ -158,22 +175,17 @@ impl<'a> Agent<'a> {
         let mut root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
         root.tell(hooks.alive);
         let listener = Listener::begin()?;
-        let programs = settings
-            .programs
-            .as_ref()
-            .map(|all| all.iter().map(PathBuf::as_path).collect::<Vec<_>>());
-        let (gate, limits) = match Gate::begin(programs.as_deref()) {
-            Ok(gate) => (Some(gate), Vec::new()),
-            Err(error) => (None, vec![error.to_string()]),
-        };
+        let (gate, limits) = gate(settings);
         let Kept { known, seq, lines, broken, status: before, compared } = kept;
         let comparison = Comparison::begin(compared, settings.every.as_secs());
         let mut watch = Watch::begin(number, baseline.entries, known);
         lines.iter().for_each(|line| watch.recall(&line.told, line.seq <= seq));
         let mut layers = Layers::default();
+        let mut repair = Repair::new(Contents::at(&settings.state, &settings.store));
         for line in &lines {
             if let Told::Change(change) = &line.told {
                 layers.recall(change);
+                repair.recall(change);
             }
         }
         let now = now();
@@ -198,8 +210,11 @@ impl<'a> Agent<'a> {
             round: None,
             comparison,
             layers,
+            repair,
+            transactions: Transactions::default(),
             around: Around::default(),
             steps_seen: None,
+            steps_unread: None,
             unknown: BTreeMap::new(),
             missed: (Vec::new(), 0),
             mute: BTreeSet::new(),
@@ -220,6 +235,8 @@ impl<'a> Agent<'a> {
                 why: format!("the agent's own journal is damaged: {why}"),
             })?;
         }
+        agent.take_list()?;
+        agent.mark_log();
         agent.keep.sync().map_err(at(&settings.state))?;
         Ok(agent)
     }
@@ -230,14 +247,15 @@ impl<'a> Agent<'a> {
         let longest = Duration::from_millis(if is_busy { 5 } else { 200 });
         self.hear(longest)?;
         self.root.begin_anew();
-        let told = self.see_layers()? | self.look_at_dirty()?;
-        let went = self.go_round()?;
+        let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
+        let went = self.go_round()? | self.see_transactions()?;
         if self.compare_packages()? || told || went {
             self.sync()?;
         }
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
             self.read_baseline()?;
+            self.mark_log();
             (self.hooks.alive)();
             self.say()?;
         }
@@ -264,6 +282,7 @@ impl<'a> Agent<'a> {
                 self.keep.count(number).map_err(fault(&self.settings.state))?;
                 self.watch.rebase(number, baseline.entries);
                 self.tell(Told::Baseline { number })?;
+                self.take_list()?;
                 self.begin_round(Round::at_once());
             }
             Err(error) => {
@@ -277,17 +296,10 @@ impl<'a> Agent<'a> {
 
     /// Looks at one path, and tells what that comes to. Says whether anything was told.
     fn look(&mut self, path: &FilePath, heard: &Heard) -> Result<(bool, Look), WatchFault> {
-        let Some((entry, is_own)) = self.watch.governs(path) else {
+        if self.watch.governs(path).is_none() {
             return Ok((false, Look::Missing));
-        };
-        // Whatever is there is digested, in the form in which it is known.
-        let is_sha256 = is_own && matches!(entry.expected.map(|it| it.hash), Some(Hash::Sha256(_)));
-        let hash = if is_sha256 { Hash::Sha256([0; 32]) } else { Hash::Blake3([0; 32]) };
-        let wanted = match entry.class {
-            Class::Growing => None,
-            _ => Some(Expected { size: None, hash }),
-        };
-        let look = self.root.look(path, wanted);
+        }
+        let look = self.look_only(path);
         if let Who::Process(process) = &heard.who {
             self.read_steps();
             let genuine = self.watch.is_genuine(process).then(|| process.exe.clone());
@@ -304,12 +316,27 @@ impl<'a> Agent<'a> {
                 true
             }
         };
+        self.consider(path)?;
         Ok((told, look))
+    }
+
+    /// Looks at one path. Whatever is there is digested, in the form in which it is known.
+    fn look_only(&mut self, path: &FilePath) -> Look {
+        let Some((entry, is_own)) = self.watch.governs(path) else { return Look::Missing };
+        let is_sha256 = is_own && matches!(entry.expected.map(|it| it.hash), Some(Hash::Sha256(_)));
+        let hash = if is_sha256 { Hash::Sha256([0; 32]) } else { Hash::Blake3([0; 32]) };
+        let wanted = match entry.class {
+            Class::Growing => None,
+            _ => Some(Expected { size: None, hash }),
+        };
+        self.root.look(path, wanted)
     }
 
     fn tell_change(&mut self, mut change: Box<Change>) -> Result<(), WatchFault> {
         change.id = id(now(), self.keep.tip.seq + 1, &change.finding.path);
         self.watch.hold(&change);
+        self.note_told(&change);
+        self.transactions.note(&change);
         self.status.changes += 1;
         self.tell(Told::Change(change))
     }
@@ -321,8 +348,12 @@ impl<'a> Agent<'a> {
             return;
         }
         self.steps_seen = seen;
-        let Ok(bytes) = std::fs::read(&self.settings.steps) else { return };
-        if let Ok(read) = ringfort_engine::journal::read(&bytes) {
+        let bytes = std::fs::read(&self.settings.steps).map_err(|error| error.to_string());
+        let read = bytes.and_then(|bytes| {
+            ringfort_engine::journal::read(&bytes).map_err(|error| error.to_string())
+        });
+        self.steps_unread = read.as_ref().err().cloned();
+        if let Ok(read) = read {
             self.around.add(&read.records, 0);
         }
     }
@@ -360,7 +391,10 @@ impl<'a> Agent<'a> {
     fn say(&mut self) -> Result<(), WatchFault> {
         let canary = CANARY.parse::<FilePath>().ok();
         let open = self.watch.open().filter(|it| Some(&it.finding.path) != canary.as_ref());
-        let unexplained: Vec<String> = open.map(|change| change.id.clone()).collect();
+        let open: Vec<&Change> = open.collect();
+        let drift = |change: &&Change| Some((change.id.clone(), change.drift_key()?));
+        self.status.drifts = open.iter().take(NAMED_CHANGES).filter_map(drift).collect();
+        let unexplained: Vec<String> = open.iter().map(|change| change.id.clone()).collect();
         let asked = self.gate.as_ref().map(Gate::asked).unwrap_or_default();
         let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.status.at = now();
@@ -368,6 +402,7 @@ impl<'a> Agent<'a> {
         self.status.protected = self.watch.entries().len() as u64;
         (self.status.unknown, self.status.unknown_count) = self.unseen();
         self.status.containers = self.layers.count();
+        self.status.repair = self.repair.status();
         self.status.watched = self.watch.known().len() as u64;
         self.status.unexplained_count = unexplained.len() as u64;
         self.status.unexplained = unexplained.into_iter().take(NAMED_CHANGES).collect();
@@ -375,6 +410,16 @@ impl<'a> Agent<'a> {
         self.status.longest_answer_microseconds = microseconds(asked.2);
         (self.status.seq, self.status.tip) = (self.keep.tip.seq, self.keep.tip.digest.clone());
         self.keep.tell(&self.status).map_err(fault(&self.settings.state))
+    }
+}
+
+/// Begins to be asked about programs; that it cannot be is a limit.
+fn gate(settings: &Settings) -> (Option<Gate>, Vec<String>) {
+    let all = settings.programs.as_ref();
+    let programs = all.map(|all| all.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+    match Gate::begin(programs.as_deref()) {
+        Ok(gate) => (Some(gate), Vec::new()),
+        Err(error) => (None, vec![error.to_string()]),
     }
 }
 

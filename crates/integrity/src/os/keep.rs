@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::agent::RepairStatus;
 use crate::change::{Blind, Unknown};
 use crate::journal::{self, Compared, Line, Read, Tip, Told};
 use crate::path::FilePath;
@@ -41,6 +42,9 @@ pub struct Status {
     /// How many containers' roots are held against their images.
     #[serde(default)]
     pub containers: u64,
+    /// How putting files back goes; absent where that is left to `ringfort up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<RepairStatus>,
     /// When everything was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<u64>,
@@ -58,6 +62,9 @@ pub struct Status {
     pub blind: Vec<Blind>,
     /// Ids of changes that nothing explains so far, the last few.
     pub unexplained: Vec<String>,
+    /// Of those that are drift which other containers of the same image may have as well: what that is known by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drifts: BTreeMap<String, String>,
     /// How many there are.
     pub unexplained_count: u64,
     /// How many changes were told since the agent began.

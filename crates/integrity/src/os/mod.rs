@@ -9,9 +9,10 @@ mod listen;
 mod look;
 mod packages;
 mod processes;
+mod repair;
 mod scan;
 
-pub use agent::{Hooks, Settings, WatchFault, watch};
+pub use agent::{Hooks, RepairStatus, Settings, WatchFault, watch};
 pub use canary::canary;
 pub use gate::{Gate, GateFault};
 pub use keep::{Status, read_journals, status};

@@ -2,6 +2,7 @@
 
 mod compare;
 mod database;
+mod transactions;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::change::{Finding, Unknown};
 use crate::packages::DATABASE;
 use crate::path::FilePath;
 use compare::Compare;
+pub(super) use transactions::{LogMark, hold_all, mark};
 
 /// How often all is looked at anew because packages were installed meanwhile.
 const TRIES: usize = 3;

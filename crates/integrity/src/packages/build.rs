@@ -1,6 +1,6 @@
 //! Puts together what packages say: one after the other, in little memory. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::status::{Package, State, md5};
 use super::{Alternatives, DATABASE, Packages, stake};
@@ -75,6 +75,7 @@ impl Names {
 pub struct Builder {
     names: Names,
     packages: Vec<String>,
+    half: BTreeSet<u16>,
     /// All paths, one after the other.
     paths: Vec<u8>,
     rows: Vec<Row>,
@@ -122,6 +123,7 @@ impl Builder {
             _ => HashMap::new(),
         };
         if package.state == State::Torn {
+            self.half.insert(number);
             torn.push("it is half installed, and what of it is there is not known".to_owned());
         }
         let settings: HashSet<&[u8]> =
@@ -211,7 +213,9 @@ impl Builder {
             files: pack(&kept),
             settings: pack(&settings),
             of: kept.iter().map(|row| row.package).collect(),
+            of_settings: settings.iter().map(|row| row.package).collect(),
             names: self.packages,
+            half: self.half,
             left_out: Vec::new(),
             alternatives,
             unknown: self.unknown,

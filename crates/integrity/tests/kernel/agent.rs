@@ -1,5 +1,6 @@
 //! The agent on a root of its own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,15 @@ use ringfort_integrity::protected::{
     Class, Expected, Hash, ModeRule, Presence, Protected, Protection,
 };
 use ringfort_integrity::why::Why;
+use ringfort_model::item::ItemId;
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::severity::Severity;
 use ringfort_pki::Ed25519Key;
 
 use super::{Room, run};
 
-const FILE: &str = "/etc/a";
-const LISTED: &str = "/etc/manifests";
+pub(super) const FILE: &str = "/etc/a";
+pub(super) const LISTED: &str = "/etc/manifests";
 const WATCHED: &str = "/etc/watched";
 /// Whoever hears of this one holds the agent up for a while.
 const STALL: &str = "/etc/watched/stall";
@@ -33,6 +35,10 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// A machine's root, and what an agent of it needs.
 pub(super) struct Site {
     pub settings: Settings,
+    /// Files that the baseline has besides, with what they hold.
+    pub more: Vec<(String, String)>,
+    /// Directories that the baseline has besides.
+    pub watched: Vec<String>,
     key: Ed25519Key,
 }
 
@@ -54,11 +60,13 @@ impl Site {
             key: at("key"),
             state: at("state"),
             steps: at("steps"),
+            lock: at("lock"),
+            store: at("store"),
             bytes_per_second: 1 << 30,
             every: Duration::from_secs(3600),
             programs: Some(vec![at("")]),
         };
-        let site = Self { settings, key };
+        let site = Self { settings, more: Vec::new(), watched: Vec::new(), key };
         site.baseline("w1", 1, "right");
         site
     }
@@ -78,19 +86,29 @@ impl Site {
             owner: None,
             expected: None,
         };
-        let hash = Hash::Blake3(*blake3::hash(text.as_bytes()).as_bytes());
-        let file = Protected {
-            mode: Some(ModeRule::Is(FileMode(0o600))),
-            owner: Some(Owner { uid: own.uid(), gid: own.gid() }),
-            expected: Some(Expected { size: Some(text.len() as u64), hash }),
-            ..entry(FILE, Class::Exact)
+        let file = |path: &str, text: &str| {
+            let hash = Hash::Blake3(*blake3::hash(text.as_bytes()).as_bytes());
+            Protected {
+                mode: Some(ModeRule::Is(FileMode(0o600))),
+                owner: Some(Owner { uid: own.uid(), gid: own.gid() }),
+                expected: Some(Expected { size: Some(text.len() as u64), hash }),
+                ..entry(path, Class::Exact)
+            }
         };
-        let all = [file, entry(LISTED, Class::Listed), entry(WATCHED, Class::Watched)];
-        let entries = Entries::of(&all.into_iter().collect::<Protection>());
+        let all = [entry(LISTED, Class::Listed), entry(WATCHED, Class::Watched), file(FILE, text)];
+        let more = self.more.iter().map(|(path, text)| file(path, text));
+        let more = more.chain(self.watched.iter().map(|path| entry(path, Class::Watched)));
+        let entries = Entries::of(&all.into_iter().chain(more).collect::<Protection>());
         let header = Header { cluster: "c".into(), node: node.into(), counter, entries: 0 };
         let aside = self.settings.baseline.with_extension("new");
         fs::write(&aside, write(&header, &entries, &self.key).unwrap()).unwrap();
         fs::rename(aside, &self.settings.baseline).unwrap();
+    }
+
+    /// Notes who may have read a file that is put back.
+    fn misread(&self, readers: &BTreeSet<ItemId>) -> std::io::Result<()> {
+        let names = readers.iter().map(|reader| format!("{reader}\n")).collect::<String>();
+        fs::write(self.settings.state.join("misread"), names)
     }
 
     pub(super) fn status(&self) -> Status {
@@ -112,8 +130,12 @@ impl Site {
                         std::thread::sleep(Duration::from_secs(5));
                     }
                 };
-                let hooks =
-                    Hooks { ready: &|| ready.send(()).unwrap_or(()), alive: || (), line: &line };
+                let hooks = Hooks {
+                    ready: &|| ready.send(()).unwrap_or(()),
+                    alive: || (),
+                    line: &line,
+                    misread: &|readers| self.misread(readers),
+                };
                 watch(&self.settings, hooks, &stop)
             });
             is_ready.recv_timeout(LONGEST).expect("the agent begins");
@@ -306,7 +328,7 @@ pub(super) fn only_the_right_baseline_is_followed(room: &Room) {
     });
     site.baseline("w1", 5, "right");
     let never = AtomicBool::new(false);
-    let hooks = Hooks { ready: &|| (), alive: || (), line: &|_| () };
+    let hooks = Hooks { ready: &|| (), alive: || (), line: &|_| (), misread: &|_| Ok(()) };
     let refused = watch(&site.settings, hooks, &never).unwrap_err();
     assert!(refused.to_string().contains("number 5"), "{refused}");
 }

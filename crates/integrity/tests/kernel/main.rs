@@ -4,6 +4,8 @@
 
 mod agent;
 mod layers;
+mod packages;
+mod repair;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,13 +20,18 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 14] = [
+const TESTS: [fn(&Room); 19] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
     agent::more_than_the_queue_holds_is_looked_for_and_the_blind_time_told,
     agent::files_of_packages_are_compared_and_told_once,
     agent::changes_in_a_stack_of_file_systems_are_heard,
+    repair::a_file_is_put_back_at_once_and_both_changes_are_told,
+    repair::a_file_is_left_while_ringfort_acts_and_where_it_has_not_signed_yet,
+    repair::who_changes_a_file_again_and_again_is_left_with_it,
+    repair::only_what_the_baseline_has_the_digest_of_is_put_back,
+    packages::what_dpkg_installed_is_explained_by_its_package_and_what_it_was_misused_for_is_not,
     layers::what_a_container_adds_replaces_and_removes_is_told_with_whose_it_is,
     layers::what_is_written_after_a_file_was_made_is_seen,
     layers::a_container_that_begins_later_is_seen_from_its_first_file_on,

@@ -8,6 +8,7 @@ use ringfort_model::digest::Digest;
 use ringfort_model::seen::ItemSeen;
 
 use crate::files::{self, Permissions};
+use crate::misread;
 use crate::root::Root;
 use crate::tools::{ToolError, Tools, run, tell};
 
@@ -111,6 +112,9 @@ fn block(block: &str) -> Unit {
 }
 
 fn inputs(root: &Root, name: &str) -> Option<Digest> {
+    if misread::is_noted(root, name) {
+        return None;
+    }
     std::fs::read_to_string(inputs_path(root, name)).ok()?.trim().parse().ok()
 }
 
@@ -121,7 +125,8 @@ pub(crate) fn remember(root: &Root, name: &str, inputs: Option<&Digest>) -> io::
         None => files::remove_if_there(&path),
         Some(inputs) => {
             path.parent().map_or(Ok(()), files::private_directory)?;
-            files::write(&path, format!("{inputs}\n").as_bytes(), Permissions::private())
+            files::write(&path, format!("{inputs}\n").as_bytes(), Permissions::private())?;
+            misread::forget_note(root, name)
         }
     }
 }

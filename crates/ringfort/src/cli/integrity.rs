@@ -5,6 +5,7 @@ mod accept;
 mod baseline;
 mod canary;
 mod changes;
+mod execs;
 mod key;
 mod machines;
 mod scan;

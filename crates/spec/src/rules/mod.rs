@@ -4,6 +4,7 @@
 mod addons;
 mod audit;
 mod hosts;
+mod integrity;
 mod network;
 mod waivers;
 
@@ -52,6 +53,7 @@ pub(crate) fn look(parsed: &Parsed, known_controls: &[Known], today: Date) -> Ve
     problems.extend(network::look(parsed, &machines));
     problems.extend(addons::look(parsed));
     problems.extend(audit::look(parsed));
+    problems.extend(integrity::look(parsed));
     problems.extend(waivers::look(parsed, &machines, known_controls, today));
     problems
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::civil::date;
 use ringfort_model::name::{ClusterName, NodeName};
-use ringfort_spec::{CgroupDriver, Over, Provider, Runtime, Scope, Spec, Ssh, Transport};
+use ringfort_spec::{CgroupDriver, Over, Provider, Repair, Runtime, Scope, Spec, Ssh, Transport};
 
 use crate::{CONTROLS, SHORT, TODAY, read};
 
@@ -138,6 +138,21 @@ fn what_is_told_where_is_read_as_it_is_used() {
 }
 
 #[test]
+fn an_agent_puts_files_back_only_where_that_is_asked_for() {
+    let repair = |text: &str| with(text).integrity.repair;
+    let automatic = |paths: &[&str]| {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        Repair::Automatic { paths }
+    };
+    assert_eq!(spec(SHORT).integrity.repair, Repair::Up);
+    assert_eq!(repair("integrity: { repair: up }\n"), Repair::Up);
+    assert_eq!(repair("integrity: { repair: automatic }\n"), automatic(&[]));
+    let some =
+        "integrity: { repair: automatic, paths: [/etc/kubernetes, /usr/local/bin/kubelet] }\n";
+    assert_eq!(repair(some), automatic(&["/etc/kubernetes", "/usr/local/bin/kubelet"]));
+}
+
+#[test]
 fn a_single_control_plane_needs_a_waiver_that_still_holds() {
     let text = SHORT.replace("[10.0.0.11, 10.0.0.12, 10.0.0.13]", "[10.0.0.11]");
     let waiver = "waivers:\n  - { control: ha/three-control-planes, reason: a test bed, \
@@ -212,6 +227,7 @@ fn the_comments_of_the_template_are_true() {
     let (spec, short) = (spec(&shown), spec(SHORT));
     assert_eq!(spec.network, short.network);
     assert_eq!(spec.audit, short.audit);
+    assert_eq!(spec.integrity, short.integrity);
     let runtime = |spec: &Spec| spec.nodes.values().next().map(|node| node.runtime.clone());
     assert_eq!(runtime(&spec), runtime(&short));
     assert_eq!(spec.admin, short.admin);

@@ -69,7 +69,7 @@ impl Agent<'_> {
     }
 
     fn notice(&mut self, one: Noticed, known: &mut BTreeMap<i32, Who>) {
-        if self.notice_layer(&one) {
+        if self.notice_layer(&one) || self.repair.is_own(one.process, &one.path) {
             return;
         }
         let is_directory = one.mask & happened::ON_DIRECTORY != 0;
@@ -148,7 +148,9 @@ impl Agent<'_> {
         let mut any = false;
         for path in due {
             let Some(dirty) = self.dirty.remove(&path) else { continue };
+            self.repair.heard = Some(dirty.first);
             any |= self.visit(&path, &dirty.heard)?;
+            self.repair.heard = None;
         }
         Ok(any)
     }

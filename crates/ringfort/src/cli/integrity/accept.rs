@@ -15,7 +15,8 @@ use crate::cli::{Fault, print};
 ///
 /// It is signed with the key of the keyring that signs baselines, and stands for ever in the history beside
 /// cluster.yaml, .ringfort/NAME/accepted.jsonl: a chain in which no line can be changed or left out. The change
-/// itself stays as it is; where the file is ringfort's, `ringfort up` puts it back.
+/// itself stays as it is. A program that containers of an image write whenever they begin is accepted once for all
+/// of them with --image: by the digest of the image's layers, the path, the mode and the content. Where the file is ringfort's, `ringfort up` puts it back.
 ///
 /// Exit codes: 0 it is written down, 2 usage, or no machine told such a change, 3 a machine that may have told
 /// it could not be asked, 4 it could not be written.
@@ -23,6 +24,9 @@ use crate::cli::{Fault, print};
 pub struct AcceptArgs {
     /// The change, by its id
     change: String,
+    /// Accept the same drift in every container of the same image as well: the same content at the same path
+    #[arg(long)]
+    image: bool,
     /// Why it is well
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -34,6 +38,8 @@ pub struct AcceptArgs {
     #[command(flatten)]
     identity: IdentityFile,
 }
+
+const NO_DRIFT: &str = "the change is no file in a container's own root that its image's layers, its path and its content tell: accept it without --image";
 
 /// Writes it down.
 ///
@@ -54,11 +60,16 @@ pub fn run(args: &AcceptArgs) -> Result<ExitCode, Fault> {
             known.change, known.owner
         )));
     }
-    let node = find(&args.whose, &args.change)?;
+    let (node, change) = find(&args.whose, &args.change)?;
+    let drift = match args.image {
+        true => Some(change.drift_key().ok_or_else(|| Fault::usage(NO_DRIFT))?),
+        false => None,
+    };
     let opened = kept.state.open(&args.identity.read()?).map_err(state_fault)?;
     let key = opened.keyring.baseline_key().map_err(Fault::usage)?;
     let record = Accepted {
         change: args.change.clone(),
+        drift,
         owner: args.owner.clone(),
         reason: args.reason.clone(),
         at: Timestamp::now().to_string(),

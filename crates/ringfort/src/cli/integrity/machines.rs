@@ -9,8 +9,10 @@ use ringfort_forge::keyring::StateDirectory;
 use ringfort_forge::make::doors;
 use ringfort_host::{Door, Host};
 use ringfort_integrity::history;
+use ringfort_model::blueprint::Role;
+use ringfort_model::name::NodeName;
 use ringfort_model::trust::TrustFacts;
-use ringfort_spec::{Spec, nearest};
+use ringfort_spec::{Node, Spec, nearest};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -43,12 +45,31 @@ pub const ANSWER: Duration = Duration::from_secs(60);
 /// The specification or the name of the machine is wrong.
 pub fn ask(whose: &Whose, words: &str) -> Result<Vec<Said>, Fault> {
     let spec = specification::read(&whose.spec.file)?;
-    let doors = doors(&spec, &home()?, beside(&whose.spec.file));
     if let Some(node) = &whose.node {
         require(&spec, node)?;
     }
-    let is_asked = |name: &str| whose.node.as_deref().is_none_or(|node| node == name);
-    let asked: Vec<_> = doors.iter().filter(|(name, _)| is_asked(name.as_str())).collect();
+    let is_asked = |node: &Node| whose.node.as_deref().is_none_or(|it| it == node.name.as_str());
+    ask_those(&whose.spec, &spec, words, is_asked)
+}
+
+/// Runs ringfort with these words on each control plane.
+///
+/// # Errors
+/// The specification is wrong.
+pub fn ask_control_planes(file: &SpecFile, words: &str) -> Result<Vec<Said>, Fault> {
+    let spec = specification::read(&file.file)?;
+    ask_those(file, &spec, words, |node| node.role == Role::ControlPlane)
+}
+
+fn ask_those(
+    file: &SpecFile,
+    spec: &Spec,
+    words: &str,
+    is_asked: impl Fn(&Node) -> bool,
+) -> Result<Vec<Said>, Fault> {
+    let doors = doors(spec, &home()?, beside(&file.file));
+    let is_asked = |name: &NodeName| spec.nodes.get(name).is_some_and(&is_asked);
+    let asked: Vec<_> = doors.iter().filter(|(name, _)| is_asked(name)).collect();
     let runtime = Runtime::new().map_err(Fault::blind)?;
     let command = format!("{PROGRAMS}/ringfort {words}");
     runtime.block_on(async {

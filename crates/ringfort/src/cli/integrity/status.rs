@@ -1,6 +1,5 @@
 //! `ringfort integrity status`: how the agents go.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,6 +8,7 @@ use ringfort_integrity::change::VERSION;
 use ringfort_integrity::os::{Status, status};
 use serde::Serialize;
 
+use super::changes::AcceptedSet;
 use super::machines::{Whose, ask, kept};
 use crate::cli::session::now_s;
 use crate::cli::{Fault, print};
@@ -62,11 +62,11 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Fault> {
     if let Some(state) = &args.whose.here {
         let status = status(state);
         let node = status.as_ref().map(|it| it.node.clone()).unwrap_or_default();
-        let machine = judged(node, status, &BTreeSet::new());
+        let machine = judged(node, status, &AcceptedSet::default());
         return told(&Told { version: VERSION, machines: vec![machine] }, args.json);
     }
     let (_, accepted) = kept(&args.whose.spec)?.accepted()?;
-    let accepted: BTreeSet<String> = accepted.into_iter().map(|it| it.change).collect();
+    let accepted = AcceptedSet::of(&accepted);
     let mut machines = Vec::new();
     for (node, said) in ask(&args.whose, "integrity status --here --json")? {
         let read = said.and_then(|bytes| {
@@ -97,11 +97,12 @@ struct HereMachine {
 }
 
 /// The agent's clock and this one need not agree: what the machine itself says was read when it was asked.
-fn judged(node: String, status: Option<Status>, accepted: &BTreeSet<String>) -> Machine {
+fn judged(node: String, status: Option<Status>, accepted: &AcceptedSet) -> Machine {
     let Some(status) = status else {
         return Machine { node, runs: false, unexplained: 0, unseen: None, status: None };
     };
-    let named = status.unexplained.iter().filter(|id| accepted.contains(*id)).count() as u64;
+    let is_accepted = |id: &&String| accepted.has(id, status.drifts.get(*id));
+    let named = status.unexplained.iter().filter(is_accepted).count() as u64;
     let unexplained = status.unexplained_count.saturating_sub(named);
     let now = u64::try_from(now_s()).unwrap_or_default();
     let runs = now.saturating_sub(status.at) <= STALE_SECONDS;
@@ -162,6 +163,13 @@ fn people(machine: &Machine) -> String {
         None => "not everything was looked at yet".to_owned(),
     });
     status.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+    if let Some(repair) = &status.repair {
+        let (files, times) = (repair.listed, repair.put_back);
+        say(format!(
+            "the agent puts {files} files back, and has done so {times} times since it began"
+        ));
+        repair.left.iter().for_each(|it| say(format!("NOT PUT BACK: {}: {}", it.path, it.why)));
+    }
     if status.containers > 0 {
         say(format!("roots of {} containers held against their images", status.containers));
     }
@@ -198,6 +206,7 @@ pub fn when(at: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ringfort_integrity::history::Accepted;
     use ringfort_integrity::journal::Compared;
 
     use super::*;
@@ -212,8 +221,16 @@ mod tests {
         }
     }
 
+    /// The record of a change, or of drift that begins so.
+    fn record(of: &str) -> Accepted {
+        let text = || String::new();
+        let drift = of.starts_with("drift").then(|| of.to_owned());
+        let change = of.to_owned();
+        Accepted { change, drift, owner: text(), reason: text(), at: text(), before: text() }
+    }
+
     fn check(status: Option<Status>, accepted: &[&str], expected: u8) {
-        let accepted = accepted.iter().map(|it| (*it).to_owned()).collect();
+        let accepted = AcceptedSet::of(&accepted.iter().map(|it| record(it)).collect::<Vec<_>>());
         let machine = judged("w1".to_owned(), status, &accepted);
         assert_eq!(code(&Told { version: VERSION, machines: vec![machine] }), expected);
     }
@@ -223,6 +240,11 @@ mod tests {
         let now = u64::try_from(now_s()).unwrap();
         check(Some(status(now)), &["a", "b"], 0);
         check(Some(status(now)), &["a"], 1);
+        let drifts = [("b".to_owned(), "drift of an image".to_owned())].into();
+        let drifted = Status { drifts, ..status(now) };
+        check(Some(drifted.clone()), &["a", "drift of an image"], 0);
+        check(Some(drifted), &["a", "drift of another"], 1);
+        check(Some(status(now)), &["a", "drift of an image"], 1);
         check(Some(status(now - 60)), &["a", "b"], 1);
         check(None, &[], 1);
         let refused = Status { refused: Some("old".to_owned()), ..status(now) };

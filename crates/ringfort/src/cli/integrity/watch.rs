@@ -1,5 +1,7 @@
 //! `ringfort integrity watch`: the agent of one machine.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -7,6 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use ringfort_integrity::os::{Hooks, Settings, WatchFault, watch};
+use ringfort_model::item::ItemId;
+use ringfort_node::{Root, note_misread};
 
 use crate::cli::{Fault, print};
 
@@ -19,6 +23,9 @@ use crate::cli::{Fault, print};
 ///
 /// Each line that it writes is an object, and stands in its journal as well: a chain in which no line can be
 /// changed or left out unnoticed. What files hold is never in it.
+///
+/// Where the baseline has a list of files to put back (`integrity: { repair: automatic }` in cluster.yaml), it puts
+/// these back by itself. It starts nothing anew.
 ///
 /// Exit codes: 2 usage, or the baseline is not to be believed, 3 the kernel does not tell what changes, 4 the
 /// directory cannot be written.
@@ -47,8 +54,18 @@ pub struct WatchArgs {
     every: u64,
 }
 
-/// The journal of ringfort's own steps on a machine.
+/// The journal of ringfort's own steps on a machine, what is locked as long as it acts, and its store.
 const STEPS: &str = "/var/lib/ringfort/journal";
+const LOCK: &str = "/var/lib/ringfort/lock";
+const STORE: &str = "/var/lib/ringfort/store/sha256";
+
+/// Notes for the next `ringfort up` which units and components may have read a file that is put back.
+fn misread(readers: &BTreeSet<ItemId>) -> io::Result<()> {
+    readers.iter().try_for_each(|reader| match reader {
+        ItemId::Unit(name) | ItemId::Serving(name) => note_misread(&Root::new("/"), name),
+        _ => Ok(()),
+    })
+}
 
 /// Watches.
 ///
@@ -62,6 +79,8 @@ pub fn run(args: &WatchArgs) -> Result<ExitCode, Fault> {
         key: args.key.clone(),
         state: args.state.clone(),
         steps: PathBuf::from(STEPS),
+        lock: PathBuf::from(LOCK),
+        store: PathBuf::from(STORE),
         bytes_per_second: args.rate.saturating_mul(1 << 20),
         every: Duration::from_secs(args.every.max(1) * 60),
         programs: None,
@@ -70,6 +89,7 @@ pub fn run(args: &WatchArgs) -> Result<ExitCode, Fault> {
         ready: &ringfort_node::ready,
         alive: ringfort_node::alive,
         line: &|line: &str| print(&format!("{line}\n")),
+        misread: &misread,
     };
     let never = AtomicBool::new(false);
     watch(&settings, hooks, &never).map_err(|fault| match fault {
