@@ -2,7 +2,7 @@
 //! a program calls itself cannot.
 
 use ringfort_model::controllers::CONTROLLERS;
-use ringfort_model::identity::KEEPER;
+use ringfort_model::identity::{CANARY, KEEPER};
 
 use crate::event::{ANONYMOUS, Event, User};
 
@@ -52,6 +52,12 @@ pub fn is_node(user: &User<'_>) -> bool {
 /// as it is somebody else.
 pub(crate) fn is_keeper(event: &Event<'_>) -> bool {
     &*event.user.username == KEEPER
+}
+
+/// Whether somebody of ringfort's asks whose certificate is made for one run and never leaves the operator's memory. What
+/// it asks goes to servers through machines of the cluster.
+pub(crate) fn is_of_a_run(event: &Event<'_>) -> bool {
+    [KEEPER, CANARY].contains(&&*event.user.username)
 }
 
 /// Whether nobody said who asks.

@@ -4,6 +4,7 @@
 mod changes;
 mod ranges;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ringfort_model::image::is_from;
@@ -23,6 +24,8 @@ pub enum Feed {
     ListedAddresses,
     /// Networks in which the cluster's machines and pods are.
     ClusterNetworks,
+    /// The addresses of the cluster's machines.
+    Machines,
     /// Where images may come from.
     Registries,
     /// The namespaces that there should be.
@@ -35,10 +38,11 @@ pub enum Feed {
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TorExits,
         Self::ListedAddresses,
         Self::ClusterNetworks,
+        Self::Machines,
         Self::Registries,
         Self::Namespaces,
         Self::Decoys,
@@ -51,6 +55,7 @@ impl Feed {
             Self::TorExits => "tor-exits.txt",
             Self::ListedAddresses => "listed-addresses.txt",
             Self::ClusterNetworks => "cluster-networks.txt",
+            Self::Machines => "machines.txt",
             Self::Registries => "registries.txt",
             Self::Namespaces => "namespaces.txt",
             Self::Decoys => "decoys.txt",
@@ -64,6 +69,7 @@ impl Feed {
             Self::TorExits | Self::ListedAddresses | Self::ClusterNetworks => {
                 "an address, or a range such as 10.0.0.0/8"
             }
+            Self::Machines => "an address",
             Self::Registries => {
                 "a registry or the beginning of a name, such as registry.example.org/shop"
             }
@@ -103,6 +109,7 @@ pub struct Feeds {
     tor_exits: Option<Ranges>,
     listed_addresses: Option<Ranges>,
     cluster_networks: Option<Ranges>,
+    machines: Option<BTreeSet<IpAddr>>,
     registries: Option<Vec<String>>,
     namespaces: Option<Vec<String>>,
     decoys: Option<Vec<Decoy>>,
@@ -148,6 +155,12 @@ impl Feeds {
             Feed::TorExits => self.tor_exits = ranges()?,
             Feed::ListedAddresses => self.listed_addresses = ranges()?,
             Feed::ClusterNetworks => self.cluster_networks = ranges()?,
+            Feed::Machines => {
+                let one = |at: &(usize, &str)| {
+                    at.1.parse().map(|it: IpAddr| it.to_canonical()).map_err(|_| wrong(*at))
+                };
+                self.machines = Some(lines.iter().map(one).collect::<Result<_, _>>()?);
+            }
             Feed::Registries => self.registries = words()?,
             Feed::Namespaces => self.namespaces = words()?,
             Feed::Decoys => {
@@ -177,6 +190,7 @@ impl Feeds {
             Feed::TorExits => self.tor_exits.is_some(),
             Feed::ListedAddresses => self.listed_addresses.is_some(),
             Feed::ClusterNetworks => self.cluster_networks.is_some(),
+            Feed::Machines => self.machines.is_some(),
             Feed::Registries => self.registries.is_some(),
             Feed::Namespaces => self.namespaces.is_some(),
             Feed::Decoys => self.decoys.is_some(),
@@ -195,6 +209,12 @@ impl Feeds {
     /// Whether an address is known to be outside the cluster.
     pub(crate) fn is_outside(&self, address: IpAddr) -> bool {
         self.cluster_networks.as_ref().is_some_and(|ranges| !ranges.contains(address))
+    }
+
+    /// Whether an address is known to be that of a machine of the cluster.
+    pub(crate) fn is_machine(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.machines.as_ref().is_some_and(|machines| machines.contains(&address))
     }
 
     /// Whether an image is known to be from elsewhere.
@@ -249,7 +269,8 @@ mod tests {
         let feeds = Feeds::default();
         let address = "198.51.100.7".parse().unwrap();
         assert!(!feeds.is_tor_exit(address) && !feeds.is_listed(address));
-        assert!(!feeds.is_outside(address) && !feeds.is_unlisted_image("a"));
+        assert!(!feeds.is_outside(address) && !feeds.is_machine(address));
+        assert!(!feeds.is_unlisted_image("a"));
         assert!(!feeds.is_unlisted_namespace("a") && !feeds.is_decoy("secrets", "a", "b"));
         assert!(Feed::ALL.iter().all(|feed| !feeds.has(*feed)));
     }
@@ -268,6 +289,7 @@ mod tests {
         let wrong = [
             (Feed::TorExits, "198.51.100.7\n198.51.100.300\n", 2),
             (Feed::ClusterNetworks, "10.0.0.1/8", 1),
+            (Feed::Machines, "10.0.0.0/24", 1),
             (Feed::Registries, "# a\na b", 2),
             (Feed::Decoys, "secrets", 1),
             (Feed::Decoys, "secrets a/b/c", 1),

@@ -2,7 +2,7 @@
 
 pub(super) use ringfort_model::severity::Severity;
 
-pub(super) use crate::caller::{self, account, is_keeper, is_node, is_system};
+pub(super) use crate::caller::{self, account, is_keeper, is_node, is_of_a_run, is_system};
 pub(super) use crate::detection::{
     ANSWERED, Burst, Detection, Fed, First, Judge, Need, Of, Reuse, Then, Who,
 };

@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+mod witness;
 
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::item::ItemId;
@@ -46,10 +47,12 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         });
         let read = site.texts.keys().filter(|path| !CERTIFICATES.contains(&path.as_str()));
         read.for_each(|path| at.unit_reads(UNIT, path));
+        at.unit_reads(UNIT, site::MACHINES);
         // What is hidden from it has to be there when it starts.
         for directory in [paths::LOGS, paths::PKI, "/etc/kubernetes/encryption", paths::ETCD_PKI] {
             at.after(ItemId::unit(UNIT), ItemId::directory(directory));
         }
+        witness::witness(spec, at);
         if spec.audit.tell.is_any() {
             teller(&spec.audit.tell, site, at);
         }
@@ -61,13 +64,10 @@ const CERTIFICATES: [&str; 2] = [site::WEBHOOK_CA, site::SYSLOG_CA];
 
 /// Puts what the site adds where its units read it.
 fn put(spec: &Spec, site: &SiteFiles, at: &mut Place<'_, '_>) {
-    if site.texts.is_empty() && site.token.is_none() {
-        return;
-    }
     at.directory(paths::AUDIT_SITE, CLOSED, Owner::ROOT);
-    if site.has_feeds() {
-        at.directory(site::FEEDS, CLOSED, Owner::ROOT);
-    }
+    at.directory(site::FEEDS, CLOSED, Owner::ROOT);
+    let machines: String = spec.nodes.values().map(|node| format!("{}\n", node.address)).collect();
+    at.text(site::MACHINES, PRIVATE, machines);
     for (path, text) in &site.texts {
         at.text(path, PRIVATE, text.as_str());
     }
@@ -81,10 +81,7 @@ fn put(spec: &Spec, site: &SiteFiles, at: &mut Place<'_, '_>) {
 
 /// Gives the arguments by which what the site adds is read.
 fn added(site: &SiteFiles) -> String {
-    let mut added = String::new();
-    if site.has_feeds() {
-        added.push_str(&format!(" --feeds {}", site::FEEDS));
-    }
+    let mut added = format!(" --feeds {}", site::FEEDS);
     for (flag, path) in [("--own", site::OWN), ("--waivers", site::WAIVERS)] {
         if site.texts.contains_key(path) {
             added.push_str(&format!(" {flag} {path}"));
@@ -126,7 +123,7 @@ RestrictAddressFamilies=AF_UNIX
     )
 }
 
-/// What both units are kept from.
+/// What all of the units are kept from.
 const CONFINED: &str = "\
 UMask=0077
 CapabilityBoundingSet=

@@ -22,6 +22,8 @@ pub static NONE: SiteFiles = SiteFiles { texts: BTreeMap::new(), own: Vec::new()
 
 /// The directory of feeds, in [`crate::paths::AUDIT_SITE`].
 pub const FEEDS: &str = "/etc/kubernetes/audit-site/feeds";
+/// The file of the machines' addresses. It follows from the spec.
+pub const MACHINES: &str = "/etc/kubernetes/audit-site/feeds/machines.txt";
 /// The file of own detections.
 pub const OWN: &str = "/etc/kubernetes/audit-site/own.yaml";
 /// The file of waivers of findings.
@@ -30,10 +32,3 @@ pub const WAIVERS: &str = "/etc/kubernetes/audit-site/waivers.yaml";
 pub const WEBHOOK_CA: &str = "/etc/kubernetes/audit-site/webhook-ca.pem";
 /// The file with the authorities of the syslog server's certificate.
 pub const SYSLOG_CA: &str = "/etc/kubernetes/audit-site/syslog-ca.pem";
-
-impl SiteFiles {
-    /// Whether any feed is among them.
-    pub fn has_feeds(&self) -> bool {
-        self.texts.keys().any(|path| path.starts_with(FEEDS))
-    }
-}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api_object::ObjectKey;
-use crate::identity::{ADMIN, KEEPER};
+use crate::identity::{ADMIN, CANARY, KEEPER};
 use crate::name::NodeName;
 
 /// Who asks an API server.
@@ -43,7 +43,7 @@ impl Speaker {
             Self::Account { namespace, name } => {
                 format!("system:serviceaccount:{namespace}:{name}")
             }
-            Self::Unbound => "ringfort:canary".to_owned(),
+            Self::Unbound => CANARY.to_owned(),
             Self::Component(user) => user.clone(),
         }
     }

@@ -1,5 +1,7 @@
 //! One credential was used from two addresses.
 
+use std::net::IpAddr;
+
 use crate::detections::prelude::*;
 
 /// The detection.
@@ -18,6 +20,16 @@ pub static DETECTION: Detection = Detection {
 };
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
-    let credential = scene.event.user.extra.credential()?;
-    Some((number(&[credential]), number(&[scene.event.source()])))
+    let event = scene.event;
+    let credential = event.user.extra.credential()?;
+    let is_of_cluster = |it: IpAddr| it.to_canonical().is_loopback() || scene.feeds.is_machine(it);
+    let source = match is_of_a_run(event) && event.address().is_some_and(is_of_cluster) {
+        true => THROUGH_MACHINES,
+        false => event.source(),
+    };
+    Some((number(&[credential]), number(&[source])))
 }
+
+/// ringfort itself speaks through the machines, and through their balancers: all of them are one place for it. No
+/// address looks like this.
+const THROUGH_MACHINES: &str = "the cluster's machines";

@@ -24,7 +24,7 @@ pub(super) struct Asking {
     pub(super) severity: Severity,
     /// What some detections have to be told: a directory of files
     ///
-    /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `registries.txt`, `namespaces.txt`,
+    /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `machines.txt`, `registries.txt`, `namespaces.txt`,
     /// `decoys.txt` (an entry a line) and `changes.yaml`. A detection whose file is not there is not asked.
     #[arg(long, value_name = "DIR")]
     pub(super) feeds: Option<PathBuf>,

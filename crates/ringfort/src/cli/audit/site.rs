@@ -48,6 +48,10 @@ pub fn read(spec: &Spec, home: &Path, beside: &Path) -> Result<SiteOfLogs, Fault
     asking.read(&[])?;
     if let Some(directory) = &asking.feeds {
         for (feed, file) in feed_files(directory)? {
+            if feed == Feed::Machines {
+                let why = "machines follow from cluster.yaml: remove it";
+                return Err(Fault::usage(Unread::of(&file, &why)));
+            }
             site.put(&format!("{FEEDS}/{}", feed.file()), &file)?;
         }
     }
@@ -202,6 +206,7 @@ mod tests {
         };
         check("feeds/decoys.txt", "secrets", "decoys.txt");
         check("feeds/more.txt", "a", "more.txt is no feed");
+        check("feeds/machines.txt", "10.0.0.99\n", "machines.txt");
         check("feeds/changes.yaml", "changes: [{ who: [a], what: ['*'] }]", "keep one of them");
         check("own.yaml", &OWN.replace("'true'", "'false'"), "finds nothing");
         check("waivers.yaml", &WAIVER.replace("own/a", "own/b"), "own/b");
