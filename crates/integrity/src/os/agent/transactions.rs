@@ -31,18 +31,20 @@ const MARK_EVERY: Duration = Duration::from_secs(60);
 /// So many paths are held against the database; the comparison with packages finds the others.
 const MOST: usize = 20_000;
 
+/// Changes by their paths.
+type Changes = BTreeMap<FilePath, Vec<Change>>;
 type Found = Result<BTreeMap<FilePath, Outcome>, String>;
 
 /// Changes that dpkg made and that wait to be held against what it says of them.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
     marks: VecDeque<(Instant, Option<LogMark>)>,
-    waits: BTreeMap<FilePath, Vec<Change>>,
+    waits: Changes,
     since: Option<LogMark>,
     first: Option<Instant>,
     last: Option<Instant>,
     not_before: Option<Instant>,
-    under_way: Option<(BTreeMap<FilePath, Vec<Change>>, Receiver<Found>)>,
+    under_way: Option<(Changes, Receiver<Found>)>,
 }
 
 impl Transactions {
@@ -140,7 +142,7 @@ impl Agent<'_> {
 
     fn take_outcomes(
         &mut self,
-        changes: BTreeMap<FilePath, Vec<Change>>,
+        changes: Changes,
         mut found: BTreeMap<FilePath, Outcome>,
     ) -> Result<(), WatchFault> {
         for (path, mut all) in changes {

@@ -107,9 +107,9 @@ pub fn run(args: &ChangesArgs) -> Result<ExitCode, Fault> {
             Err(why) => Of { unseen: Some(why), ..Of::default() },
         };
         of.node = node;
-        of.changes.iter_mut().for_each(|one| {
-            one.accepted = accepted.has(&one.change.id, one.change.drift_key().as_ref())
-        });
+        for one in &mut of.changes {
+            one.accepted = accepted.has(&one.change.id, one.change.drift_key().as_ref());
+        }
         machines.push(of);
     }
     name_execs(&mut machines, args)?;
