@@ -37,17 +37,17 @@ pub(crate) struct Port {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refuses {
     /// Servers of Kubernetes let every client in and answer it with a status.
-    ByStatus,
+    Status,
     /// etcd ends the conversation, and asks no more of its clients than who signed for them.
-    ByAlert,
+    Alert,
     /// ringfort's own ends the conversation with alerts of its own library, and answers those it does not hear with a
     /// status.
-    ByOwnAlert,
+    OwnAlert,
 }
 
 const fn of_kubernetes(component: &'static str, number: u16, path: &'static str) -> Port {
     let (server, client) = (Authority::Cluster, Authority::Cluster);
-    let refuses = Refuses::ByStatus;
+    let refuses = Refuses::Status;
     Port { component, number, loopback: false, everywhere: false, server, client, path, refuses }
 }
 
@@ -55,14 +55,14 @@ const fn of_kubernetes(component: &'static str, number: u16, path: &'static str)
 pub(crate) const ETCD_CLIENT: Port = Port {
     server: Authority::EtcdClient,
     client: Authority::EtcdClient,
-    refuses: Refuses::ByAlert,
+    refuses: Refuses::Alert,
     ..of_kubernetes("etcd", 2379, "/version")
 };
 /// etcd, for its members.
 pub(crate) const ETCD_PEER: Port = Port {
     server: Authority::EtcdPeer,
     client: Authority::EtcdPeer,
-    refuses: Refuses::ByAlert,
+    refuses: Refuses::Alert,
     ..of_kubernetes("etcd", 2380, "/members")
 };
 /// The API server.
@@ -79,7 +79,7 @@ pub(crate) const KUBELET: Port =
     Port { everywhere: true, ..of_kubernetes("kubelet", 10250, "/pods") };
 /// Where a control plane hears of another's checkpoints.
 pub(crate) const WITNESS: Port = Port {
-    refuses: Refuses::ByOwnAlert,
+    refuses: Refuses::OwnAlert,
     ..of_kubernetes("ringfort-witness", WITNESS_PORT, "/healthz")
 };
 /// All of them.
@@ -156,7 +156,7 @@ pub(crate) fn knocks(port: Port) -> Vec<Knock> {
         knock("an expired certificate", own(Flaw::Expired), expired),
         knock("a server's certificate", own(Flaw::WrongUsage), server),
     ];
-    if port.refuses != Refuses::ByAlert {
+    if port.refuses != Refuses::Alert {
         let unbound = own(Flaw::Unbound);
         knocks.push(knock("a user whom no role binds", unbound, Refusal::Status(&[403])));
     }
@@ -188,7 +188,7 @@ impl Refuses {
             other: Refusal::Alert("UnknownCA"),
         };
         match self {
-            Self::ByStatus => Refusals {
+            Self::Status => Refusals {
                 plain: Refusal::Status(&[400]),
                 unnamed: Refusal::Status(&[401, 403]),
                 stranger: Refusal::Status(&[401]),
@@ -196,9 +196,9 @@ impl Refuses {
                 server: Refusal::Status(&[401]),
                 other: Refusal::Status(&[401]),
             },
-            Self::ByAlert => by_alert,
+            Self::Alert => by_alert,
             // A stranger's authority has the name of the cluster's, and another key.
-            Self::ByOwnAlert => Refusals {
+            Self::OwnAlert => Refusals {
                 stranger: Refusal::Alert("DecryptError"),
                 server: Refusal::Alert("UnsupportedCertificate"),
                 ..by_alert

@@ -61,7 +61,7 @@ fn neighbours<'s>(
     let place = planes.iter().position(|node| node.name == *own)?;
     let of = |steps: usize| planes[(place + steps) % planes.len()];
     let (before, behind) = (of(planes.len() - 1), of(1));
-    (planes.len() > 1).then(|| (&before.name, (&behind.name, behind.address)))
+    (planes.len() > 1).then_some((&before.name, (&behind.name, behind.address)))
 }
 
 fn unit(own: IpAddr, neighbours: Option<(&NodeName, (&NodeName, IpAddr))>) -> String {
