@@ -1,4 +1,11 @@
-//! Measures what verifying a warm tree costs on one core, and what a baseline takes. Writes one object.
+//! Measures what verifying a warm tree costs on one core, what a baseline takes, and how an agent goes. Writes one
+//! object.
+//!
+//! With `tree DIR` it writes the tree of small files there and measures the processor's time for one look at it, to
+//! be held beside another program on the same tree.
+
+#[path = "figures/agent.rs"]
+mod agent;
 
 use std::fs;
 use std::path::Path;
@@ -17,28 +24,50 @@ const LARGE_BYTES: usize = 64 << 20;
 const MANY: usize = 1_000_000;
 const ROUNDS: usize = 5;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = tempfile::tempdir()?;
-    let small = tree(directory.path(), "small", SMALL_FILES, SMALL_BYTES)?;
-    let files_per_second = SMALL_FILES as f64 / best(directory.path(), &small)?;
-    let large = tree(directory.path(), "large", LARGE_FILES, LARGE_BYTES)?;
-    let bytes_per_second = (LARGE_FILES * LARGE_BYTES) as f64 / best(directory.path(), &large)?;
-    let many = Entries::pack((0..MANY).map(|number| entry("usr", number, 4096, [7; 32])));
-    println!(
-        "{}",
-        serde_json::json!({
-            "small_files": SMALL_FILES, "small_bytes": SMALL_BYTES,
-            "files_per_second": files_per_second,
-            "bytes_per_second": bytes_per_second,
-            "entries": many.len(),
-            "bytes_per_entry": many.memory_bytes() as f64 / many.len() as f64,
-        })
-    );
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let found = match words[..] {
+        [] => all()?,
+        ["tree", directory] => beside(Path::new(directory))?,
+        ["agent", directory] => return agent::run(Path::new(directory)),
+        _ => return Err("it takes no arguments, or `tree DIR`".into()),
+    };
+    println!("{found}");
     Ok(())
 }
 
+fn all() -> Outcome<serde_json::Value> {
+    let directory = tempfile::tempdir()?;
+    let small = tree(directory.path(), "small", SMALL_FILES, SMALL_BYTES)?;
+    let files_per_second = SMALL_FILES as f64 / best(directory.path(), &small)?;
+    let agent = agent::measured(directory.path(), &small)?;
+    let large = tree(directory.path(), "large", LARGE_FILES, LARGE_BYTES)?;
+    let bytes_per_second = (LARGE_FILES * LARGE_BYTES) as f64 / best(directory.path(), &large)?;
+    let many = Entries::pack((0..MANY).map(|number| entry("usr", number, 4096, [7; 32])));
+    Ok(serde_json::json!({
+        "small_files": SMALL_FILES, "small_bytes": SMALL_BYTES,
+        "files_per_second": files_per_second,
+        "bytes_per_second": bytes_per_second,
+        "entries": many.len(),
+        "bytes_per_entry": many.memory_bytes() as f64 / many.len() as f64,
+        "agent": agent,
+    }))
+}
+
+fn beside(directory: &Path) -> Outcome<serde_json::Value> {
+    let small = tree(directory, "small", SMALL_FILES, SMALL_BYTES)?;
+    best(directory, &small)?;
+    let before = agent::cpu_seconds("self")?;
+    best(directory, &small)?;
+    let cpu_seconds = (agent::cpu_seconds("self")? - before) / ROUNDS as f64;
+    Ok(serde_json::json!({ "files": SMALL_FILES, "cpu_seconds": cpu_seconds }))
+}
+
 /// Seconds of the fastest of some rounds; the first one warms the tree.
-fn best(root: &Path, entries: &Entries) -> Result<f64, Box<dyn std::error::Error>> {
+fn best(root: &Path, entries: &Entries) -> Outcome<f64> {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -51,12 +80,7 @@ fn best(root: &Path, entries: &Entries) -> Result<f64, Box<dyn std::error::Error
     Ok(best)
 }
 
-fn tree(
-    root: &Path,
-    name: &str,
-    count: usize,
-    bytes: usize,
-) -> Result<Entries, Box<dyn std::error::Error>> {
+fn tree(root: &Path, name: &str, count: usize, bytes: usize) -> Outcome<Entries> {
     let mut content = vec![0; bytes];
     let mut entries = Vec::new();
     for number in 0..count {
