@@ -28,6 +28,12 @@ pub const LOGS: &str = "/var/log/kubernetes";
 pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
 /// Where what an API server logged is kept.
 pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
+/// Where a control plane keeps what it saw of another's log, and its key.
+pub const WITNESS: &str = "/var/lib/ringfort-witness";
+/// What another control plane signed of its own.
+pub const WITNESSED: &str = "/var/lib/ringfort-witness/witnessed";
+/// With what control planes know each other there.
+pub const WITNESS_PAPERS: &str = "/etc/kubernetes/witness";
 /// What a site adds to what is looked for in it, and where findings are told.
 pub const AUDIT_SITE: &str = "/etc/kubernetes/audit-site";
 /// The token that the receiver of findings asks for.

@@ -123,6 +123,48 @@ fn what_tells_findings_is_there_where_they_are_told_and_has_a_network_where_it_n
     assert!(unit.contains("--syslog-server 10.0.0.51:514 --syslog-udp\n"), "{unit}");
 }
 
+/// Each control plane sees one other and is seen by one other, and following them one comes to all of them.
+#[test]
+fn witnesses_are_one_ring_and_hear_nobody_else() {
+    let blueprint = with_site("", &NONE);
+    let unit = ItemId::file("/etc/systemd/system/ringfort-witness.service");
+    let told = |text: &str, flag: &str| {
+        let (_, rest) = text.split_once(flag).unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    };
+    let mut ring = std::collections::BTreeMap::new();
+    for (name, machine) in &blueprint.machines {
+        let Some(item) = machine.items.get(&unit) else {
+            assert_eq!(machine.role, Role::Worker, "{name}");
+            continue;
+        };
+        let What::File { content: Content::Text(text), .. } = &item.what else { panic!("{name}") };
+        assert_eq!(told(text, " --listen "), format!("{}:6445", machine.address));
+        let (shows, hears) = (told(text, " --shows "), told(text, " --hears "));
+        let (shows, at) = shows.split_once('=').unwrap();
+        let other = &blueprint.machines[&ringfort_model::name::NodeName::new(shows).unwrap()];
+        assert_eq!(at, format!("{}:6445", other.address));
+        ring.insert(name.to_string(), (shows.to_owned(), hears));
+        let request = match &machine.items[&ItemId::file("/etc/kubernetes/witness/own.crt")].what {
+            What::File { content: Content::Issued(request), .. } => request,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(request.subject.to_string(), format!("CN=ringfort:witness:{name}"));
+        assert_eq!(request.names.len(), 1, "its own address and nothing else");
+    }
+    let begin = ring.keys().next().unwrap().clone();
+    let (mut at, mut count) = (begin.clone(), 0);
+    loop {
+        let next = ring[&at].0.clone();
+        assert_eq!(ring[&next].1, at, "{next} hears whoever shows it something");
+        (at, count) = (next, count + 1);
+        if at == begin {
+            break;
+        }
+    }
+    assert_eq!((count, ring.len()), (3, 3));
+}
+
 #[test]
 fn the_policy_feeds_detections_of_a_site() {
     let own = json!({"detections": [{

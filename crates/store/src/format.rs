@@ -9,3 +9,4 @@ pub mod query;
 pub mod sealed;
 pub mod verify;
 mod wire;
+pub mod witness;

@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+mod witness;
 
 use ringfort_model::content::{Content, SecretName};
 use ringfort_model::item::ItemId;
@@ -51,6 +52,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         for directory in [paths::LOGS, paths::PKI, "/etc/kubernetes/encryption", paths::ETCD_PKI] {
             at.after(ItemId::unit(UNIT), ItemId::directory(directory));
         }
+        witness::witness(spec, at);
         if spec.audit.tell.is_any() {
             teller(&spec.audit.tell, site, at);
         }
@@ -121,7 +123,7 @@ RestrictAddressFamilies=AF_UNIX
     )
 }
 
-/// What both units are kept from.
+/// What all of the units are kept from.
 const CONFINED: &str = "\
 UMask=0077
 CapabilityBoundingSet=

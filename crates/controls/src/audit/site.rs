@@ -32,4 +32,3 @@ pub const WAIVERS: &str = "/etc/kubernetes/audit-site/waivers.yaml";
 pub const WEBHOOK_CA: &str = "/etc/kubernetes/audit-site/webhook-ca.pem";
 /// The file with the authorities of the syslog server's certificate.
 pub const SYSLOG_CA: &str = "/etc/kubernetes/audit-site/syslog-ca.pem";
-

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use ringfort_model::act::{Act, Credential, Dial, Dialled, Ended, Flaw, Hello, Next, Seen};
 use ringfort_model::certificate::Authority;
 use ringfort_model::name::NodeName;
+use ringfort_model::reach::WITNESS_PORT;
 
 use super::{Course, Gaps, Scene, fail, words};
 
@@ -28,23 +29,40 @@ pub(crate) struct Port {
     pub(crate) client: Authority,
     /// A path that only those are answered.
     pub(crate) path: &'static str,
+    /// In which way it refuses everybody else.
+    refuses: Refuses,
+}
+
+/// In which way a port refuses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Refuses {
+    /// Servers of Kubernetes let every client in and answer it with a status.
+    Status,
+    /// etcd ends the conversation, and asks no more of its clients than who signed for them.
+    Alert,
+    /// ringfort's own ends the conversation with alerts of its own library, and answers those it does not hear with a
+    /// status.
+    OwnAlert,
 }
 
 const fn of_kubernetes(component: &'static str, number: u16, path: &'static str) -> Port {
     let (server, client) = (Authority::Cluster, Authority::Cluster);
-    Port { component, number, loopback: false, everywhere: false, server, client, path }
+    let refuses = Refuses::Status;
+    Port { component, number, loopback: false, everywhere: false, server, client, path, refuses }
 }
 
 /// etcd, for its clients.
 pub(crate) const ETCD_CLIENT: Port = Port {
     server: Authority::EtcdClient,
     client: Authority::EtcdClient,
+    refuses: Refuses::Alert,
     ..of_kubernetes("etcd", 2379, "/version")
 };
 /// etcd, for its members.
 pub(crate) const ETCD_PEER: Port = Port {
     server: Authority::EtcdPeer,
     client: Authority::EtcdPeer,
+    refuses: Refuses::Alert,
     ..of_kubernetes("etcd", 2380, "/members")
 };
 /// The API server.
@@ -59,9 +77,14 @@ pub(crate) const SCHEDULER: Port =
 /// Each kubelet.
 pub(crate) const KUBELET: Port =
     Port { everywhere: true, ..of_kubernetes("kubelet", 10250, "/pods") };
+/// Where a control plane hears of another's checkpoints.
+pub(crate) const WITNESS: Port = Port {
+    refuses: Refuses::OwnAlert,
+    ..of_kubernetes("ringfort-witness", WITNESS_PORT, "/healthz")
+};
 /// All of them.
-pub(crate) const PORTS: [Port; 6] =
-    [ETCD_CLIENT, ETCD_PEER, API, CONTROLLER_MANAGER, SCHEDULER, KUBELET];
+pub(crate) const PORTS: [Port; 7] =
+    [ETCD_CLIENT, ETCD_PEER, API, CONTROLLER_MANAGER, SCHEDULER, KUBELET, WITNESS];
 
 impl Port {
     /// Where the port is, machine by machine.
@@ -116,43 +139,72 @@ enum Refusal {
     Silence,
 }
 
-/// What is tried at a port. Servers of Kubernetes let every client in and answer it with a status; etcd
-/// ends the conversation.
+/// What is tried at a port, and how it has to refuse it.
 pub(crate) fn knocks(port: Port) -> Vec<Knock> {
-    let tls = Hello::Tls13;
-    let is_etcd = port.client != Authority::Cluster;
-    let by = |alert, status| if is_etcd { Refusal::Alert(alert) } else { Refusal::Status(status) };
     let knock = |what: &str, shows: Shown, refusal| Knock {
         what: what.to_owned(),
-        hello: tls,
+        hello: Hello::Tls13,
         shows,
         refusal,
     };
     let own = |flaw| Some((port.client, flaw));
+    let Refusals { plain, unnamed, stranger, expired, server, other } = port.refuses.refusals();
     let mut knocks = vec![
-        Knock {
-            hello: Hello::Plain,
-            ..knock(
-                "a request without TLS",
-                None,
-                if is_etcd { Refusal::Silence } else { Refusal::Status(&[400]) },
-            )
-        },
-        knock("a client without a certificate", None, by("CertificateRequired", &[401, 403])),
-        knock("a certificate of a stranger", own(Flaw::Stranger), by("UnknownCA", &[401])),
-        knock("an expired certificate", own(Flaw::Expired), by("CertificateExpired", &[401])),
-        knock("a server's certificate", own(Flaw::WrongUsage), by("BadCertificate", &[401])),
+        Knock { hello: Hello::Plain, ..knock("a request without TLS", None, plain) },
+        knock("a client without a certificate", None, unnamed),
+        knock("a certificate of a stranger", own(Flaw::Stranger), stranger),
+        knock("an expired certificate", own(Flaw::Expired), expired),
+        knock("a server's certificate", own(Flaw::WrongUsage), server),
     ];
-    // etcd asks no more of its clients than who signed for them.
-    if !is_etcd {
+    if port.refuses != Refuses::Alert {
         let unbound = own(Flaw::Unbound);
         knocks.push(knock("a user whom no role binds", unbound, Refusal::Status(&[403])));
     }
     knocks.extend(port.others().map(|authority| {
         let what = format!("a certificate of {}", authority.common_name());
-        knock(&what, Some((authority, Flaw::None)), by("UnknownCA", &[401]))
+        knock(&what, Some((authority, Flaw::None)), other)
     }));
     knocks
+}
+
+/// How each thing that is tried has to be refused.
+struct Refusals {
+    plain: Refusal,
+    unnamed: Refusal,
+    stranger: Refusal,
+    expired: Refusal,
+    server: Refusal,
+    other: Refusal,
+}
+
+impl Refuses {
+    fn refusals(self) -> Refusals {
+        let by_alert = Refusals {
+            plain: Refusal::Silence,
+            unnamed: Refusal::Alert("CertificateRequired"),
+            stranger: Refusal::Alert("UnknownCA"),
+            expired: Refusal::Alert("CertificateExpired"),
+            server: Refusal::Alert("BadCertificate"),
+            other: Refusal::Alert("UnknownCA"),
+        };
+        match self {
+            Self::Status => Refusals {
+                plain: Refusal::Status(&[400]),
+                unnamed: Refusal::Status(&[401, 403]),
+                stranger: Refusal::Status(&[401]),
+                expired: Refusal::Status(&[401]),
+                server: Refusal::Status(&[401]),
+                other: Refusal::Status(&[401]),
+            },
+            Self::Alert => by_alert,
+            // A stranger's authority has the name of the cluster's, and another key.
+            Self::OwnAlert => Refusals {
+                stranger: Refusal::Alert("DecryptError"),
+                server: Refusal::Alert("UnsupportedCertificate"),
+                ..by_alert
+            },
+        }
+    }
 }
 
 impl Refusal {
@@ -241,7 +293,7 @@ pub(crate) fn answer(seen: &Seen) -> String {
 mod tests {
     use ringfort_model::act::Ended;
 
-    use super::{API, ETCD_CLIENT, Port, Refusal, knocks};
+    use super::{API, ETCD_CLIENT, Port, Refusal, WITNESS, knocks};
 
     fn refusal(port: Port, what: &str) -> Refusal {
         knocks(port).into_iter().find(|knock| knock.what == what).unwrap().refusal
@@ -267,5 +319,12 @@ mod tests {
         check(ETCD_CLIENT, expired, &status(401), false);
         check(ETCD_CLIENT, plain, &broken("it ended without an answer"), true);
         check(ETCD_CLIENT, plain, &Ended::Closed, false);
+        let (stranger, unbound) = ("a certificate of a stranger", "a user whom no role binds");
+        check(WITNESS, stranger, &broken("alert DecryptError"), true);
+        check(WITNESS, stranger, &broken("alert UnknownCA"), false);
+        check(WITNESS, stranger, &status(401), false);
+        check(WITNESS, unbound, &status(403), true);
+        check(WITNESS, unbound, &status(200), false);
+        check(WITNESS, "a certificate of etcd-peer-ca", &broken("alert UnknownCA"), true);
     }
 }

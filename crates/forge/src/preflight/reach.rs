@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::{Port, Reach, Target, Transport};
+use ringfort_model::reach::{Port, Reach, Target, Transport, WITNESS_PORT};
 use ringfort_model::tunnel::TUNNEL_PORT;
 
 use super::{Candidate, Finding, Terms};
@@ -70,10 +70,10 @@ fn ports(role: Role) -> impl Iterator<Item = Port> {
 /// The ports of one machine that another needs.
 fn needed(from: Role, to: Role) -> impl Iterator<Item = Port> {
     let planes = from == Role::ControlPlane && to == Role::ControlPlane;
-    let etcd = ETCD_PORTS.into_iter().filter(move |_| planes);
+    let among_planes = ETCD_PORTS.into_iter().chain([WITNESS_PORT]).filter(move |_| planes);
     let api = (to == Role::ControlPlane).then_some(API_PORT);
     let kubelet = (from == Role::ControlPlane).then_some(KUBELET_PORT);
-    etcd.chain(api).chain(kubelet).map(Port::tcp)
+    among_planes.chain(api).chain(kubelet).map(Port::tcp)
 }
 
 /// What was found out.
@@ -191,14 +191,20 @@ mod tests {
     #[test]
     fn each_role_opens_and_tries_what_it_needs() {
         let parts = parts(&terms(), &three([None; 3]));
-        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6443, 10250].map(Port::tcp));
+        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6445, 6443, 10250].map(Port::tcp));
         assert_eq!(parts[&name("w1")].opens, [Port::tcp(10250)]);
         let tries = |node: &str| -> Vec<String> {
             parts[&name(node)].tries.iter().map(|to| to.socket().to_string()).collect()
         };
         assert_eq!(tries("w1"), ["10.0.0.1:6443", "10.0.0.2:6443"]);
-        let of_cp2 =
-            ["10.0.0.1:2379", "10.0.0.1:2380", "10.0.0.1:6443", "10.0.0.1:10250", "10.0.0.3:10250"];
+        let of_cp2 = [
+            "10.0.0.1:2379",
+            "10.0.0.1:2380",
+            "10.0.0.1:6445",
+            "10.0.0.1:6443",
+            "10.0.0.1:10250",
+            "10.0.0.3:10250",
+        ];
         assert_eq!(tries("cp2"), of_cp2);
     }
 

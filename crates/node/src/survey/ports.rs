@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ringfort_model::act::{ListenerSeen, Protocol};
+use ringfort_model::reach::WITNESS_PORT;
 
 use crate::listeners;
 use crate::root::Root;
 
-/// Ports of etcd, API server, kubelet, kube-proxy, controller manager, scheduler and balancer.
-const OURS: &[u16] = &[2379, 2380, 2381, 6443, 6444, 10249, 10250, 10256, 10257, 10259];
+/// Ports of etcd, API server, balancer, witness, kube-proxy, kubelet, controller manager and scheduler.
+const OURS: &[u16] =
+    &[2379, 2380, 2381, 6443, 6444, WITNESS_PORT, 10249, 10250, 10256, 10257, 10259];
 
-/// The balancer's port, which ringfort itself serves. On the others it only listens for a test.
-const BALANCER: u16 = 6444;
+/// The ports of balancer and witness, which ringfort itself serves. On the others it only listens for a test.
+const OWN: [u16; 2] = [6444, WITNESS_PORT];
 
 /// A run that was just ended closes the ports of its test within this time.
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -28,7 +30,7 @@ fn busy_after(root: &Root, patience: Duration) -> BTreeMap<u16, String> {
     loop {
         let found = busy_now(root);
         let may_close = |(port, name): (&u16, &Option<String>)| match name {
-            Some(name) => *port != BALANCER && name == "ringfort",
+            Some(name) => !OWN.contains(port) && name == "ringfort",
             None => true,
         };
         if Instant::now() >= end || !found.iter().any(may_close) {

@@ -1,5 +1,5 @@
 //! `ringfort audit`: the policy that API servers log by, what their logs say, and the store that keeps them.
-//! Files only; nothing here speaks to a cluster.
+//! Nothing here speaks to a cluster's API.
 
 mod asked;
 mod collect;
@@ -15,6 +15,7 @@ mod test;
 mod verify;
 mod waivers;
 mod who;
+mod witness;
 mod written;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Command {
     Follow(Box<follow::FollowArgs>),
     Search(search::SearchArgs),
     Verify(verify::VerifyArgs),
+    Witness(Box<witness::WitnessArgs>),
 }
 
 /// Runs the command.
@@ -51,6 +53,7 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
         Command::Follow(args) => follow::run(args),
         Command::Search(args) => search::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Witness(args) => witness::run(args),
     }
 }
 

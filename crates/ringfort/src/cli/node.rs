@@ -56,6 +56,9 @@ enum Command {
         /// The log that it is kept of.
         #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::AUDIT_LOG)]
         log: PathBuf,
+        /// What a witness signed of it.
+        #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::WITNESSED)]
+        witnessed: PathBuf,
     },
     /// Read a token of a service account on standard input, and write one that is older.
     AgedToken {
@@ -176,10 +179,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
-        Command::Kept { holding, store, log } => {
+        Command::Kept { holding, store, log, witnessed } => {
             let now = jiff::Timestamp::now();
-            let seen =
-                ringfort_store::os::held(&store, &log, &holding, now).map_err(Fault::blind)?;
+            let places = ringfort_store::os::Places { log, store, witnessed };
+            let seen = ringfort_store::os::held(&places, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }
         Command::AgedToken { seconds, key } => {

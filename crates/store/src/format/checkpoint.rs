@@ -100,17 +100,23 @@ pub struct Signed {
     pub witnesses: Vec<Countersignature>,
 }
 
-/// Says that somebody saw a statement.
+/// Says that somebody saw a statement, and when.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Countersignature {
     /// The public key of who saw it.
     pub witness: String,
+    /// When it was seen first, by the witness's clock, in seconds of the Unix epoch.
+    pub at: i64,
     /// The signature.
     pub signature: String,
 }
 
-const WITNESS: &str = "ringfort audit witness v1\n";
+const WITNESS: &str = "ringfort audit witness v2\n";
+
+fn seen_at(at: i64, statement: &str) -> Vec<u8> {
+    spoken(WITNESS, &format!("{at}\n{statement}"))
+}
 
 impl Signed {
     /// Signs a statement.
@@ -133,20 +139,21 @@ impl Signed {
     }
 
     /// Adds the signature of a witness, who has looked at it before.
-    pub fn countersign(&mut self, witness: &Ed25519Key) {
-        let signature = STANDARD.encode(witness.sign(&spoken(WITNESS, &self.statement)));
+    pub fn countersign(&mut self, witness: &Ed25519Key, at: i64) {
+        let signature = STANDARD.encode(witness.sign(&seen_at(at, &self.statement)));
         let witness = STANDARD.encode(witness.public().0);
-        self.witnesses.push(Countersignature { witness, signature });
+        self.witnesses.push(Countersignature { witness, at, signature });
     }
 
-    /// Whether a witness has seen it.
-    pub fn was_seen_by(&self, witness: &Ed25519Public) -> bool {
-        let (name, spoken) = (STANDARD.encode(witness.0), spoken(WITNESS, &self.statement));
-        self.witnesses.iter().filter(|one| one.witness == name).any(|one| {
-            STANDARD
-                .decode(&one.signature)
-                .is_ok_and(|signature| witness.has_signed(&spoken, &signature))
-        })
+    /// Says when a witness saw it first, if it did.
+    pub fn seen_by(&self, witness: &Ed25519Public) -> Option<i64> {
+        let name = STANDARD.encode(witness.0);
+        let is_right = |one: &&Countersignature| {
+            let spoken = seen_at(one.at, &self.statement);
+            let signature = STANDARD.decode(&one.signature);
+            one.witness == name && signature.is_ok_and(|it| witness.has_signed(&spoken, &it))
+        };
+        self.witnesses.iter().filter(is_right).map(|one| one.at).min()
     }
 
     /// Reads it from JSON.
@@ -167,6 +174,15 @@ fn spoken(word: &str, statement: &str) -> Vec<u8> {
 }
 
 impl Checkpoint {
+    /// Whether it goes on from the one before it, which has this digest.
+    pub fn follows(&self, before: &Self, digest: &str) -> bool {
+        self.segment == before.segment + 1
+            && self.first == before.last + 1
+            && self.last >= before.last
+            && self.previous == digest
+            && self.before == before.after
+    }
+
     /// Says what a sealed segment is.
     pub fn of(sealed: &Sealed, seconds: i64, previous: &str) -> Self {
         let Sealed { bytes, table, unreadable } = sealed;
@@ -215,14 +231,17 @@ mod tests {
         assert_eq!(signed.verified::<Removal>(&keeper.public()), Some(removal));
         assert_eq!(signed.verified::<Removal>(&witness.public()), None);
         assert_eq!(signed.verified::<Checkpoint>(&keeper.public()), None);
-        assert!(!signed.was_seen_by(&witness.public()));
-        signed.countersign(&witness);
-        assert!(signed.was_seen_by(&witness.public()));
-        assert!(!signed.was_seen_by(&keeper.public()));
+        assert_eq!(signed.seen_by(&witness.public()), None);
+        signed.countersign(&witness, 7);
+        assert_eq!(signed.seen_by(&witness.public()), Some(7));
+        assert_eq!(signed.seen_by(&keeper.public()), None);
+        let mut earlier = signed.clone();
+        earlier.witnesses[0].at = 6;
+        assert_eq!(earlier.seen_by(&witness.public()), None, "the time is signed too");
         assert_eq!(Signed::read(&signed.bytes()), Some(signed.clone()));
         let other = Signed { statement: signed.statement.replace('3', "4"), ..signed };
         assert_eq!(other.verified::<Removal>(&keeper.public()), None);
-        assert!(!other.was_seen_by(&witness.public()));
+        assert_eq!(other.seen_by(&witness.public()), None);
     }
 
     #[test]

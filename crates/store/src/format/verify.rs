@@ -52,8 +52,16 @@ pub enum Wrong {
     #[error("the statement of what was removed is not one of this store")]
     Removal,
     /// A witness has seen something else.
-    #[error("a witness saw another checkpoint of it")]
+    #[error("a witness saw another checkpoint of it: two histories were told")]
     Witness,
+    /// A witness has seen more.
+    #[error(
+        "a witness saw it, and it is not there: the log was shortened, or put back to what it was before"
+    )]
+    RolledBack,
+    /// A witness has seen a store of another key.
+    #[error("a witness saw a log of another key in its place")]
+    Replaced,
     /// A witness's file says nothing.
     #[error("what a witness is said to have seen is not signed by this store and that witness")]
     NoWitness,
@@ -96,9 +104,32 @@ pub struct Report {
     pub torn: u64,
     /// Checkpoints that a witness saw as they are.
     pub witnessed: u64,
+    /// Where a witness is asked: what none has seen, or was seen late.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
     /// What is not as it should be.
     pub wrong: Vec<Interval>,
 }
+
+/// Sealed segments that no witness has seen, or that were seen late: until then who has the key could have written
+/// them otherwise. Who has seen one has seen all before it, since each names the one before.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unseen {
+    /// The first and the last segment.
+    pub segments: (u64, u64),
+    /// The numbers of the first and last entry.
+    pub entries: (u64, u64),
+    /// The earliest and latest of their times, in microseconds of the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<(i64, i64)>,
+    /// When they were seen, in seconds of the Unix epoch; nothing where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<i64>,
+}
+
+/// What was sealed longer ago than this when a witness saw it, in seconds, was seen late.
+const LATE_SECONDS: i64 = 900;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(count: &u64) -> bool {
@@ -122,7 +153,10 @@ pub struct Verifier {
     removed: Option<Removal>,
     /// Number, digest, and the chain behind the checkpoint before.
     last: Option<(Checkpoint, String)>,
-    digests: BTreeMap<u64, String>,
+    /// Every checkpoint of this store, with its digest.
+    checkpoints: BTreeMap<u64, (Checkpoint, String)>,
+    /// When each was seen by a witness, where one is asked.
+    seen: Option<BTreeMap<u64, i64>>,
     mark: Option<Mark>,
     /// The number of the last entry that was looked at.
     reached: u64,
@@ -137,8 +171,8 @@ impl Verifier {
         if removal.is_some() && removed.is_none() {
             report.wrong.push(interval(0, Wrong::Removal));
         }
-        let digests = BTreeMap::new();
-        Self { key, removed, last: None, digests, mark: None, reached: 0, report }
+        let checkpoints = BTreeMap::new();
+        Self { key, removed, last: None, checkpoints, seen: None, mark: None, reached: 0, report }
     }
 
     /// Says how far entries were kept at least, by a mark that was read before all else.
@@ -182,7 +216,7 @@ impl Verifier {
         {
             self.wrong_of(&checkpoint, Wrong::Removal);
         }
-        self.digests.insert(number, digest.clone());
+        self.checkpoints.insert(number, (checkpoint.clone(), digest.clone()));
         self.reached = checkpoint.last;
         self.last = Some((checkpoint, digest));
     }
@@ -195,12 +229,7 @@ impl Verifier {
                     && checkpoint.previous.is_empty()
                     && checkpoint.before == hex(&[0; 32])
             }
-            Some((last, digest)) => {
-                checkpoint.segment == last.segment + 1
-                    && checkpoint.first == last.last + 1
-                    && checkpoint.previous == *digest
-                    && checkpoint.before == last.after
-            }
+            Some((last, digest)) => checkpoint.follows(last, digest),
         }
     }
 
@@ -287,19 +316,75 @@ impl Verifier {
 
     /// Compares with a checkpoint that a witness holds.
     pub fn witnessed(&mut self, seen: &Signed, witness: &Ed25519Public) {
-        let checkpoint = seen.verified::<Checkpoint>(&self.key);
-        let Some(checkpoint) = checkpoint.filter(|_| seen.was_seen_by(witness)) else {
+        let times = self.seen.get_or_insert_default();
+        let Some(at) = seen.seen_by(witness) else {
             return self.wrong(0, Wrong::NoWitness);
         };
-        match self.digests.get(&checkpoint.segment) == Some(&seen.digest()) {
-            true => self.report.witnessed += 1,
-            false => self.wrong_of(&checkpoint, Wrong::Witness),
+        let Some(checkpoint) = seen.verified::<Checkpoint>(&self.key) else {
+            // The witness has seen that it is signed, by whatever key the store had then.
+            return match serde_json::from_str::<Checkpoint>(&seen.statement) {
+                Ok(checkpoint) => self.contradicted(&checkpoint, Wrong::Replaced),
+                Err(_) => self.wrong(0, Wrong::NoWitness),
+            };
+        };
+        let newest = self.checkpoints.keys().next_back().copied().unwrap_or(0);
+        match self.checkpoints.get(&checkpoint.segment) {
+            Some((_, digest)) if *digest == seen.digest() => {
+                times
+                    .entry(checkpoint.segment)
+                    .and_modify(|known| *known = at.min(*known))
+                    .or_insert(at);
+                self.report.witnessed += 1;
+            }
+            None if checkpoint.segment > newest => {
+                self.contradicted(&checkpoint, Wrong::RolledBack);
+            }
+            _ => self.contradicted(&checkpoint, Wrong::Witness),
         }
+    }
+
+    /// Says that a witness saw something else, all of one kind together.
+    fn contradicted(&mut self, checkpoint: &Checkpoint, wrong: Wrong) {
+        let known = self.report.wrong.iter_mut().find(|it| it.wrong == wrong);
+        let Some(known) = known else { return self.wrong_of(checkpoint, wrong) };
+        known.segment = known.segment.min(checkpoint.segment);
+        known.entries = joined(known.entries, Some((checkpoint.first, checkpoint.last)));
+        known.times = joined(known.times, checkpoint.times);
+    }
+
+    /// Gives what no witness has seen, or was seen late.
+    fn unseen(&self) -> Vec<Unseen> {
+        let Some(seen) = &self.seen else { return Vec::new() };
+        let mut unseen: Vec<Unseen> = Vec::new();
+        let mut at: Option<i64> = None;
+        for (segment, (checkpoint, _)) in self.checkpoints.iter().rev() {
+            at = seen.get(segment).copied().into_iter().chain(at).min();
+            if at.is_some_and(|at| at - checkpoint.sealed <= LATE_SECONDS) {
+                continue;
+            }
+            let entries = (checkpoint.first, checkpoint.last);
+            match unseen.last_mut() {
+                Some(after) if after.seen == at && after.segments.0 == segment + 1 => {
+                    after.segments.0 = *segment;
+                    after.entries.0 = checkpoint.first;
+                    after.times = joined(after.times, checkpoint.times);
+                }
+                _ => unseen.push(Unseen {
+                    segments: (*segment, *segment),
+                    entries,
+                    times: checkpoint.times,
+                    seen: at,
+                }),
+            }
+        }
+        unseen.reverse();
+        unseen
     }
 
     /// Ends the look.
     pub fn end(mut self) -> Report {
-        let last = self.digests.keys().next_back().copied().unwrap_or(0);
+        self.report.unseen = self.unseen();
+        let last = self.checkpoints.keys().next_back().copied().unwrap_or(0);
         if self.removed.as_ref().is_some_and(|removed| removed.through > last) {
             self.wrong(last + 1, Wrong::NoCheckpoint);
         }
@@ -323,6 +408,14 @@ impl Verifier {
             times: checkpoint.times,
             wrong,
         });
+    }
+}
+
+/// Gives the range that holds two.
+fn joined<T: Copy + Ord>(one: Option<(T, T)>, other: Option<(T, T)>) -> Option<(T, T)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+        (one, other) => one.or(other),
     }
 }
 

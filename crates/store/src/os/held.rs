@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::event::Event;
@@ -16,23 +16,31 @@ use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
 use crate::format::checkpoint::hex;
 use crate::format::query::Query;
+use crate::format::witness::Note;
 
 /// So far back is looked, in seconds.
 const BACK_SECONDS: i64 = 900;
 /// So much of what was sealed is read whole to be verified: a second or two.
 const READ_BYTES: u64 = 32 << 20;
 
+/// Where a machine keeps things, for a look at all of them.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// What its API server logs.
+    pub log: PathBuf,
+    /// What is kept of that.
+    pub store: PathBuf,
+    /// What a witness signed of that.
+    pub witnessed: PathBuf,
+}
+
 /// Looks at what of requests that hold a text stands in a log and in a store, what was found in them, and whether
-/// the store is as it was written. A store that is not there holds nothing.
+/// the store is as it was written, also by its witness. A store that is not there holds nothing.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn held(
-    store: &Path,
-    log: &Path,
-    text: &str,
-    now: jiff::Timestamp,
-) -> Result<KeptSeen, LookError> {
+pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSeen, LookError> {
+    let Places { log, store, witnessed } = places;
     let since = now.as_microsecond() - BACK_SECONDS * 1_000_000;
     let mut seen = KeptSeen { logged: logged(log, text, since)?, ..KeptSeen::default() };
     let key = match public_key(store) {
@@ -58,8 +66,19 @@ pub fn held(
     (seen.segments, seen.entries) = (report.segments, report.entries + report.open);
     seen.unread = report.unread;
     let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
-    seen.wrong = wrong.collect();
+    seen.wrong = wrong.chain(refused(witnessed)?).collect();
     Ok(seen)
+}
+
+/// Says why the witness did not sign what it was shown last.
+fn refused(witnessed: &Path) -> Result<Option<String>, LookError> {
+    let lines = read(witnessed)?.unwrap_or_default();
+    let last = lines.split_inclusive(|byte| *byte == b'\n').rfind(|line| line.ends_with(b"\n"));
+    let Some(last) = last else { return Ok(None) };
+    let Some(note) = Note::read(last) else {
+        return Ok(Some("what its witness signed cannot be read".to_owned()));
+    };
+    Ok(note.refused.map(|why| format!("{} does not countersign: {why}", note.machine)))
 }
 
 #[derive(Deserialize)]

@@ -4,9 +4,11 @@
 mod collect;
 mod crash;
 mod deliver;
+mod office;
 mod spool;
 mod tail;
 mod tamper;
+mod witness;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

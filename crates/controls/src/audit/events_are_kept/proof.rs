@@ -8,6 +8,7 @@ use ringfort_model::act::{
 };
 use ringfort_model::name::NodeName;
 
+use crate::proof::port::{WITNESS, shut};
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Looks at a store before giving up, and the pause between two: half a minute.
@@ -135,18 +136,21 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             entries += kept.entries;
             keys.push(format!("{} {}", place_of(act), kept.key));
         }
+        let tries = shut(course, scene, &[WITNESS])?;
         gaps.close()?;
-        Ok(pass(said(entries, &keys), course.so_far()))
+        Ok(pass(said(entries, &keys, tries), course.so_far()))
     })
 }
 
-fn said(entries: u64, keys: &[String]) -> String {
+fn said(entries: u64, keys: &[String], tries: usize) -> String {
     format!(
         "{} suspicious things done through each of {} servers were kept by their audit ids and found by their \
-         detections; {entries} entries are as they were written, by the keys {}",
+         detections; {entries} entries are as they were written, by the keys {}; port {} of the witnesses refuses \
+         requests without TLS, and every certificate but the cluster's own ({tries} tries)",
         CANARIES.len(),
         keys.len(),
         keys.join(", "),
+        WITNESS.number,
     )
 }
 

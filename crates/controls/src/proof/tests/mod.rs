@@ -19,6 +19,7 @@ use ringfort_model::act::{
 use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::reach::WITNESS_PORT;
 
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
@@ -279,23 +280,27 @@ fn dialled(dial: &Dial) -> Dialled {
     };
     let (version, exchange) = ("TLSv1_3".to_owned(), "X25519MLKEM768".to_owned());
     let tls = Some(TlsSeen { version, exchange, certificate });
-    let is_etcd = client != Authority::Cluster;
+    let is_witness = dial.to.port() == WITNESS_PORT;
+    let breaks_off = client != Authority::Cluster || is_witness;
     let proper = dial.shows.is_some_and(|s| s.authority == client && s.flaw == Flaw::None);
+    let is_unbound = dial.shows.is_some_and(|it| it.flaw == Flaw::Unbound);
     match (dial.hello, proper) {
         (Hello::Tls12, _) => broken("alert ProtocolVersion"),
-        (Hello::Plain, _) if is_etcd => broken("it ended without an answer"),
+        (Hello::Plain, _) if breaks_off => broken("it ended without an answer"),
         (Hello::Plain, _) => Dialled { tls: None, end: Ended::Answered { status: 400 } },
-        (Hello::Tls13, false) if is_etcd => broken(match dial.shows {
+        (Hello::Tls13, false) if is_unbound && (is_witness || !breaks_off) => {
+            Dialled { tls, end: Ended::Answered { status: 403 } }
+        }
+        (Hello::Tls13, false) if breaks_off => broken(match dial.shows {
             None => "alert CertificateRequired",
             Some(shown) => match shown.flaw {
                 Flaw::Expired => "alert CertificateExpired",
+                Flaw::WrongUsage if is_witness => "alert UnsupportedCertificate",
                 Flaw::WrongUsage => "alert BadCertificate",
+                Flaw::Stranger if is_witness => "alert DecryptError",
                 _ => "alert UnknownCA",
             },
         }),
-        (Hello::Tls13, false) if dial.shows.is_some_and(|it| it.flaw == Flaw::Unbound) => {
-            Dialled { tls, end: Ended::Answered { status: 403 } }
-        }
         (Hello::Tls13, true) if dial.path.starts_with("/debug/") => {
             Dialled { tls, end: Ended::Answered { status: 404 } }
         }

@@ -158,7 +158,7 @@ fn asked(args: &CollectArgs) -> Result<(Asked, bool), Fault> {
 }
 
 /// Hears when it is told to end.
-fn told_to_end() -> Result<Arc<AtomicBool>, Fault> {
+pub(super) fn told_to_end() -> Result<Arc<AtomicBool>, Fault> {
     let is_over = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&is_over);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,6 +1,6 @@
 //! `ringfort audit verify`: whether what was kept is complete and unaltered.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use ringfort_pki::Ed25519Public;
 use ringfort_store::format::checkpoint::{Signed, hex, unhex};
-use ringfort_store::format::verify::{Interval, Report};
+use ringfort_store::format::verify::{Interval, Report, Unseen};
+use ringfort_store::format::witness::Note;
 use ringfort_store::os::{public_key, verify};
 
-use super::json;
+use super::{json, plain};
 use crate::cli::files::Unread;
 use crate::cli::{Fault, print};
 
@@ -19,10 +20,12 @@ use crate::cli::{Fault, print};
 ///
 /// Every entry is chained to the one before it and every sealed segment is signed. Who can write to the store can
 /// exchange all of it with its key: --key says which key is meant, as `ringfort audit collect` told it at its
-/// first start. Who has the key can rewrite the log: --witness compares with what another machine saw of it.
+/// first start. Who has the key can rewrite the log: --witness compares with what another machine saw of it, and says
+/// which intervals no witness has seen, or saw late. The witness's own file (`seen.NAME`) tells a log that was shortened
+/// or rewritten from its start; the file that the machine keeps (`witnessed`) could be shortened as well.
 ///
-/// Exit codes: 0 complete and unaltered, 1 not, 2 usage, 3 it cannot be looked at, or was not compared with
-/// any key.
+/// Exit codes: 0 complete and unaltered, 1 not, 2 usage, 3 it cannot be looked at, was not compared with
+/// any key, or has segments that none of the witnesses has seen.
 #[derive(Args)]
 pub struct VerifyArgs {
     /// Where it is kept
@@ -31,7 +34,7 @@ pub struct VerifyArgs {
     /// The key of who collected it: 64 hexadecimal digits
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Option<Ed25519Public>,
-    /// A witness's key and a file of the checkpoint that it countersigned; may be given more than once
+    /// A witness's key and a file of checkpoints that it countersigned; may be given more than once
     #[arg(long = "witness", value_name = "KEY=FILE", value_parser = witness)]
     witnesses: Vec<(Ed25519Public, PathBuf)>,
     /// Write an object for programs
@@ -71,10 +74,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
     };
     let mut witnesses = Vec::new();
     for (witness, path) in &args.witnesses {
-        let unread = |why: &str| Fault::usage(Unread::of(path, &why));
-        let bytes = std::fs::read(path).map_err(|error| unread(&error.to_string()))?;
-        let signed = Signed::read(&bytes).ok_or_else(|| unread("it is no checkpoint"))?;
-        witnesses.push((signed, *witness));
+        witnesses.extend(seen(path)?.into_iter().map(|signed| (signed, *witness)));
     }
     let report = verify(&args.store, key, &witnesses).map_err(Fault::blind)?;
     let is_key_known = args.key.is_some();
@@ -88,15 +88,38 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
             hex(&key.0)
         );
     }
-    Ok(ExitCode::from(match (report.wrong.is_empty(), is_key_known) {
+    let is_unseen = report.unseen.iter().any(|unseen| unseen.seen.is_none());
+    Ok(ExitCode::from(match (report.wrong.is_empty(), is_key_known && !is_unseen) {
         (false, _) => 1,
         (true, false) => 3,
         (true, true) => 0,
     }))
 }
 
+/// Reads what a witness saw: one checkpoint, or the notes of many. What it refused is told, and proves nothing.
+fn seen(path: &Path) -> Result<Vec<Signed>, Fault> {
+    let unread = |why: &dyn std::fmt::Display| Fault::usage(Unread::of(path, why));
+    let bytes = std::fs::read(path).map_err(|error| unread(&error))?;
+    if let Some(signed) = Signed::read(&bytes) {
+        return Ok(vec![signed]);
+    }
+    let mut all = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let note = Note::read(line).ok_or_else(|| unread(&"a line of it is no checkpoint"))?;
+        match note.refused {
+            Some(why) => eprintln!("{}: {}: {}", path.display(), plain(&note.machine), plain(&why)),
+            None => all.push(note.signed),
+        }
+    }
+    match all.is_empty() {
+        true => Err(Fault::blind(Unread::of(path, &"no witness has signed anything in it"))),
+        false => Ok(all),
+    }
+}
+
 fn text(report: &Report) -> String {
-    let mut text: String = report.wrong.iter().map(interval).collect();
+    let wrong = report.wrong.iter().map(interval);
+    let mut text: String = wrong.chain(report.unseen.iter().map(unseen)).collect();
     text.push_str(&format!(
         "{} sealed segments with {} entries as they were sealed, {} entries not sealed yet; removed {} segments with {} entries",
         report.segments, report.entries, report.open, report.removed, report.removed_entries
@@ -111,14 +134,30 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn interval(wrong: &Interval) -> String {
-    let mut text = format!("segment {}", wrong.segment);
-    if let Some((first, last)) = wrong.entries {
+fn interval(Interval { segment, entries, times, wrong }: &Interval) -> String {
+    format!("segment {segment}{}: {wrong}\n", extent(*entries, *times))
+}
+
+fn unseen(Unseen { segments: (first, last), entries, times, seen }: &Unseen) -> String {
+    let segments = match first == last {
+        true => format!("segment {first}"),
+        false => format!("segments {first} to {last}"),
+    };
+    let seen = match seen.and_then(|at| jiff::Timestamp::from_second(at).ok()) {
+        Some(at) => format!("a witness saw it late, at {at:.0}"),
+        None => "no witness has seen it".to_owned(),
+    };
+    format!("{segments}{}: {seen}\n", extent(Some(*entries), *times))
+}
+
+fn extent(entries: Option<(u64, u64)>, times: Option<(i64, i64)>) -> String {
+    let mut text = String::new();
+    if let Some((first, last)) = entries {
         text.push_str(&format!(", entries {first} to {last}"));
     }
     let time = |time: i64| jiff::Timestamp::from_microsecond(time).ok();
-    if let Some((Some(first), Some(last))) = wrong.times.map(|it| (time(it.0), time(it.1))) {
+    if let Some((Some(first), Some(last))) = times.map(|it| (time(it.0), time(it.1))) {
         text.push_str(&format!(", {first:.0} to {last:.0}"));
     }
-    format!("{text}: {}\n", wrong.wrong)
+    text
 }

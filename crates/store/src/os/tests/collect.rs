@@ -11,7 +11,7 @@ use super::*;
 use crate::format::verify::Wrong;
 use crate::os::collect::{Collector, Settings};
 use crate::os::store::{FINDINGS, MARK};
-use crate::os::{ClaimError, Directory, Follower, claim, held, verify, verify_newest};
+use crate::os::{ClaimError, Directory, Follower, Places, claim, held, verify, verify_newest};
 
 /// 2026-01-05T10:00:00Z.
 const NOW: i64 = 1_767_607_200;
@@ -283,7 +283,9 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
     let (store, path) = (at.path().join("store"), at.path().join("audit.log"));
     let now = jiff::Timestamp::from_second(NOW + 60).unwrap();
     log(&path, (0..10).map(refused));
-    let look = |text: &str| held(&store, &path, text, now).unwrap();
+    let witnessed = at.path().join("witnessed");
+    let places = Places { log: path.clone(), store: store.clone(), witnessed };
+    let look = |text: &str| held(&places, text, now).unwrap();
     let nothing = look("web/pods/p9\"");
     assert_eq!((nothing.key.as_str(), nothing.logged.len(), nothing.kept.len()), ("", 1, 0));
     let claimed = claim(&store).unwrap();

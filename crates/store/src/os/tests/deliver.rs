@@ -14,8 +14,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::os::deliver::{Deliverer, Pace};
 use crate::os::disk::Directory;
-use crate::os::send::{Receiver, Syslog, Tls, Webhook};
+use crate::os::send::{Receiver, Syslog, Webhook};
 use crate::os::spool::{Room, Spool};
+use crate::os::tls::Tls;
 
 /// An authority, with a certificate of it for 127.0.0.1.
 struct Authority {

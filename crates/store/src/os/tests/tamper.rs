@@ -189,7 +189,7 @@ fn a_history_that_the_key_itself_rewrote_is_seen_by_a_witness() {
         report.wrong.iter().map(|it| (it.segment, it.wrong)).collect::<Vec<_>>()
     };
     assert_eq!(wrong(report(&disk, &seen, witness.public())), [(0, Wrong::NoWitness)]);
-    seen.countersign(&witness);
+    seen.countersign(&witness, 360);
     let looked = report(&disk, &seen, witness.public());
     assert_eq!((looked.witnessed, looked.wrong.len()), (1, 0));
     let said: Checkpoint = serde_json::from_str(&seen.statement).unwrap();

@@ -1,0 +1,98 @@
+//! Each control plane sees the next one's log: whoever rewrites the log of a machine would have to rewrite what another
+//! machine saw of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ringfort_model::blueprint::Role;
+use ringfort_model::certificate::{Authority, San, Subject, Usage};
+use ringfort_model::identity::witness_of;
+use ringfort_model::item::ItemId;
+use ringfort_model::mode::Owner;
+use ringfort_model::name::NodeName;
+use ringfort_model::reach::WITNESS_PORT;
+use ringfort_spec::Spec;
+
+use super::CONFINED;
+use crate::draft::{CLOSED, Leaf, Place, Unit};
+use crate::paths;
+
+/// The unit.
+const UNIT: &str = "ringfort-witness.service";
+/// Certificate and key with which control planes know each other, without what they end with.
+const STEM: &str = "/etc/kubernetes/witness/own";
+/// Who signed all of them.
+const CA: &str = "/etc/kubernetes/witness/ca.crt";
+
+/// Adds what sees another's checkpoints and shows its own. Its certificate is for this alone: the API server knows
+/// nobody of that name, and etcd's authorities sign none.
+pub(super) fn witness(spec: &Spec, at: &mut Place<'_, '_>) {
+    at.directory(paths::WITNESS, CLOSED, Owner::ROOT);
+    at.directory(paths::WITNESS_PAPERS, CLOSED, Owner::ROOT);
+    at.authority(CA, Authority::Cluster);
+    at.leaf(Leaf {
+        stem: STEM,
+        owner: Owner::ROOT,
+        authority: Authority::Cluster,
+        subject: Subject::user(witness_of(at.name().as_str())),
+        usages: &[Usage::ServerAuth, Usage::ClientAuth],
+        names: [San::Ip(at.address())].into(),
+    });
+    let papers = [CA.to_owned(), format!("{STEM}.crt"), format!("{STEM}.key")];
+    let mut needs = vec![ItemId::directory(paths::WITNESS), ItemId::directory(paths::AUDIT_STORE)];
+    needs.extend(papers.iter().map(|path| ItemId::file(path.as_str())));
+    let text = unit(at.address(), neighbours(spec, at.name()));
+    at.unit(Unit { name: UNIT, text, reads: &["/usr/local/bin/ringfort"], needs });
+    papers.iter().for_each(|path| at.unit_reads(UNIT, path));
+    // What is hidden from it has to be there when it starts: the collector makes the store's key.
+    at.after(ItemId::unit(UNIT), ItemId::unit(super::UNIT));
+    for directory in [paths::LOGS, paths::PKI, "/etc/kubernetes/encryption", paths::ETCD_PKI] {
+        at.after(ItemId::unit(UNIT), ItemId::directory(directory));
+    }
+}
+
+/// Gives whom a control plane sees and who sees it: those before and behind it, by their names, and the last is before
+/// the first. One alone has nobody.
+fn neighbours<'s>(
+    spec: &'s Spec,
+    own: &NodeName,
+) -> Option<(&'s NodeName, (&'s NodeName, IpAddr))> {
+    let is_plane = |node: &&ringfort_spec::Node| node.role == Role::ControlPlane;
+    let planes: Vec<_> = spec.nodes.values().filter(is_plane).collect();
+    let place = planes.iter().position(|node| node.name == *own)?;
+    let of = |steps: usize| planes[(place + steps) % planes.len()];
+    let (before, behind) = (of(planes.len() - 1), of(1));
+    (planes.len() > 1).then_some((&before.name, (&behind.name, behind.address)))
+}
+
+fn unit(own: IpAddr, neighbours: Option<(&NodeName, (&NodeName, IpAddr))>) -> String {
+    let at = |address| SocketAddr::new(address, WITNESS_PORT);
+    let neighbours = neighbours.map_or_else(String::new, |(hears, (shows, address))| {
+        format!(" --hears {hears} --shows {shows}={}", at(address))
+    });
+    format!(
+        "\
+[Unit]
+Description=Sees the checkpoints of another control plane's audit log, and shows it this one's
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA}{neighbours}
+Restart=always
+RestartSec=1
+WatchdogSec=1min
+TimeoutStopSec=10
+MemoryHigh=256M
+ReadWritePaths={state}
+InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{store}/key -{logs} -{site}
+RestrictAddressFamilies=AF_UNIX AF_INET
+{CONFINED}",
+        store = paths::AUDIT_STORE,
+        state = paths::WITNESS,
+        listen = at(own),
+        logs = paths::LOGS,
+        site = paths::AUDIT_SITE,
+    )
+}

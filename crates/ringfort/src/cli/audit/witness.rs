@@ -1,0 +1,210 @@
+//! `ringfort audit witness`: sees another machine's checkpoints, and shows it one's own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+
+use ringfort_model::identity::witness_of;
+use ringfort_model::name::NodeName;
+use ringfort_model::secret::Secret;
+use ringfort_store::format::checkpoint::hex;
+use ringfort_store::os::{
+    Answering, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE, Papers, Peer,
+    Tls, Witness, claim,
+};
+
+use super::collect::told_to_end;
+use super::{line, now};
+use crate::cli::files::{self, Unread};
+use crate::cli::{Fault, print};
+
+/// Witness the checkpoints of another machine's log, and show one's own to a witness
+///
+/// A checkpoint that goes on from the one that was seen before is noted, countersigned with a key that was made here,
+/// and given back; a log that was rewritten, shortened or put back is refused, and that is noted too. A log of another
+/// key is another log: what was seen of the one before stays noted, and is told. One's own checkpoints are shown to the machine of --shows as they are sealed; while it is away they
+/// wait. Both sides show certificates of the cluster's authority for `ringfort:witness:NAME`; nobody else is heard.
+/// Only TLS 1.3 is spoken. `ringfort audit verify --witness KEY=FILE` compares a store with what was noted: the files
+/// are `seen.NAME` at the witness and `witnessed` at the machine that was seen.
+///
+/// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
+///
+/// Exit codes: 0 told to end, 2 usage, 4 it cannot listen, or its directory cannot be used.
+#[derive(Args)]
+pub struct WitnessArgs {
+    /// The store whose checkpoints are shown, as `ringfort audit collect` keeps it
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// Where the key is and what was seen: a directory that nobody else needs to read
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The own certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The authority that signed the certificates of all, in PEM
+    #[arg(long, value_name = "FILE")]
+    ca: PathBuf,
+    /// A machine whose checkpoints are seen; may be given more than once
+    #[arg(long, value_name = "NAME", value_parser = machine)]
+    hears: Vec<String>,
+    /// The machine that sees this one's
+    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = shows)]
+    shows: Option<(String, SocketAddr)>,
+}
+
+/// A name is a part of a file's name.
+fn machine(text: &str) -> Result<String, String> {
+    let name = NodeName::new(text).map_err(|error| error.to_string())?;
+    Ok(name.to_string())
+}
+
+fn shows(text: &str) -> Result<(String, SocketAddr), String> {
+    let (name, at) = text.split_once('=').ok_or("write NAME=ADDRESS:PORT")?;
+    let at = at.parse().map_err(|_| format!("{at:?} is no address with a port"))?;
+    Ok((machine(name)?, at))
+}
+
+/// A line of what is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+enum Line<'l> {
+    /// The first.
+    Begun { version: u32, key: &'l str, listens: SocketAddr },
+    /// Checkpoints of another were seen.
+    Seen { machine: &'l str, through: u64 },
+    /// Another has begun a log with another key: it was set up anew, or somebody exchanged it.
+    Replaced { machine: &'l str },
+    /// Another's were refused, or could not be noted.
+    Unseen { machine: &'l str, said: String },
+    /// The own ones were seen.
+    Witnessed { by: &'l str, through: u64 },
+    /// The own ones wait.
+    Waiting { by: &'l str, said: &'l str },
+}
+
+const VERSION: u32 = 1;
+/// How often it is looked for a segment that was sealed.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long is waited after a failure at most.
+const MOST_PAUSE: Duration = Duration::from_secs(60);
+/// How often systemd hears that it goes on, and how soon an end is heard.
+const ALIVE: Duration = Duration::from_millis(250);
+
+/// Runs the command.
+pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
+    let read = |file: &PathBuf| files::text(file).map_err(Fault::usage);
+    let papers = Papers {
+        authorities_pem: read(&args.ca)?,
+        certificate_pem: read(&args.certificate)?,
+        key_pem: Secret::new(read(&args.key)?),
+    };
+    let Claim { directory, key, lock } = claim(&args.state).map_err(|error| match error {
+        ClaimError::Taken => Fault::usage(Unread::of(&args.state, &"another witnesses there")),
+        error => Fault::unable(Unread::of(&args.state, &error)),
+    })?;
+    let public = hex(&key.public().0);
+    let unable = |error: &dyn std::fmt::Display| Fault::unable(Unread::of(&args.state, error));
+    let witness = Witness::open(Notes::new(directory), key).map_err(|error| unable(&error))?;
+    let offering = args.shows.as_ref().map(|shows| offering(args, &papers, shows)).transpose()?;
+    let door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
+    let listens = door.at().map_err(Fault::unable)?;
+    say(&Line::Begun { version: VERSION, key: &public, listens })?;
+    let is_over = told_to_end()?;
+    let answering = answering(Office::new(witness, args.hears.clone()));
+    // It lives as long as the process.
+    std::thread::spawn(move || door.serve(&answering));
+    // A witness that is slow must not keep systemd waiting for a sign of life.
+    let shown = Arc::clone(&is_over);
+    let showing = offering.map(|offering| {
+        std::thread::spawn(move || show(offering, &|| shown.load(Ordering::Relaxed)))
+    });
+    ringfort_node::ready();
+    let mut showing = showing;
+    while !is_over.load(Ordering::Relaxed) {
+        ringfort_node::alive();
+        // Who is to show and does not any more is started anew.
+        if let Some(ended) = showing.take_if(|showing| showing.is_finished()) {
+            let _ = ended.join();
+            return Err(Fault::unable("nothing is shown to the witness any more"));
+        }
+        sleep(ALIVE);
+    }
+    drop(lock);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answering(office: Office<Directory>) -> Arc<Answering> {
+    Arc::new(move |caller, request| {
+        office.answer(caller, request, now() / 1_000_000, &mut |machine, came| {
+            // Who does not listen does not keep anything from being noted.
+            let _ = match came {
+                Ok(sight) => {
+                    let replaced = sight.is_another.then(|| say(&Line::Replaced { machine }));
+                    let seen = say(&Line::Seen { machine, through: sight.through });
+                    replaced.unwrap_or(Ok(())).and(seen)
+                }
+                Err(error) => say(&Line::Unseen { machine, said: error.to_string() }),
+            };
+        })
+    })
+}
+
+fn offering(
+    args: &WitnessArgs,
+    papers: &Papers,
+    (name, at): &(String, SocketAddr),
+) -> Result<Offering<Directory>, Fault> {
+    let tls = Tls::between(at.ip(), &witness_of(name), papers, PATIENCE).map_err(Fault::usage)?;
+    let peer = Peer { machine: name.clone(), at: *at, tls };
+    // The files of both are others, and each is written by one.
+    let directory = Directory::new(&args.state)
+        .map_err(|error| Fault::unable(Unread::of(&args.state, &error)))?;
+    Offering::new(&args.store, Notes::new(directory), peer).map_err(Fault::unable)
+}
+
+/// Shows checkpoints for as long as nobody says that it is over.
+fn show(mut offering: Offering<Directory>, is_over: &dyn Fn() -> bool) {
+    let by = offering.peer().machine.clone();
+    let (mut pause, mut told) = (LOOK, None);
+    while !is_over() {
+        let trouble = match offering.offer(now() / 1_000_000) {
+            Ok(through) => {
+                if let Some(through) = through {
+                    let _ = say(&Line::Witnessed { by: &by, through });
+                }
+                pause = LOOK;
+                None
+            }
+            Err(error) => {
+                pause = (pause * 2).min(MOST_PAUSE);
+                Some(error.to_string())
+            }
+        };
+        if let Some(said) = trouble.as_deref().filter(|_| told != trouble) {
+            let _ = say(&Line::Waiting { by: &by, said });
+        }
+        told = trouble;
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !is_over() {
+            sleep(ALIVE);
+        }
+    }
+}
+
+fn say(said: &Line<'_>) -> Result<(), Fault> {
+    print(&line(said)?);
+    Ok(())
+}

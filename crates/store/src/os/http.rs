@@ -1,0 +1,204 @@
+//! As much of HTTP/1.1 as is spoken here: one request of a known length, one answer, and the end.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use super::tls::Tls;
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub method: String,
+    /// To what.
+    pub path: String,
+    /// What was sent with it.
+    pub body: Vec<u8>,
+}
+
+/// What is answered.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What is said.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Answers with a value.
+    pub fn json(status: u16, value: &impl serde::Serialize) -> Self {
+        Self { status, body: serde_json::to_vec(value).expect("an answer is plain data") }
+    }
+
+    /// Answers with words.
+    pub fn said(status: u16, said: &dyn std::fmt::Display) -> Self {
+        Self::json(status, &serde_json::json!({ "said": said.to_string() }))
+    }
+}
+
+/// No head is longer than this.
+const MOST_HEAD: usize = 16 << 10;
+/// No answer is longer than this.
+const MOST_ANSWER: usize = 1 << 20;
+
+fn none() -> io::Error {
+    io::Error::other("it does not answer as HTTP does")
+}
+
+/// Reads the first line of an answer, and gives what it says: three digits and some words.
+pub(super) fn status(stream: &mut impl Read) -> io::Result<String> {
+    let (line, _) = up_to(stream, b"\n")?.ok_or_else(none)?;
+    said(&line)
+}
+
+fn said(line: &str) -> io::Result<String> {
+    let said =
+        line.trim_end().split_once(' ').filter(|(version, _)| version.starts_with("HTTP/1."));
+    let said = said.map(|(_, said)| said.chars().filter(|it| !it.is_control()).take(60).collect());
+    let said: String = said.ok_or_else(none)?;
+    match said.bytes().take_while(u8::is_ascii_digit).count() {
+        3 => Ok(said),
+        _ => Err(none()),
+    }
+}
+
+/// Reads up to some bytes, and gives what came behind them as well. Nothing comes of a stream that ends before, or of
+/// too much.
+fn up_to(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<(String, Vec<u8>)>> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        if let Some(at) = all.windows(end.len()).position(|it| it == end) {
+            let rest = all.split_off(at + end.len());
+            all.truncate(at);
+            return Ok(Some((String::from_utf8_lossy(&all).into_owned(), rest)));
+        }
+        if all.len() > MOST_HEAD {
+            return Ok(None);
+        }
+        match stream.read(&mut buffer)? {
+            0 => return Ok(None),
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Gives the length of what follows a head, which has to say it once.
+fn length(head: &str) -> Option<usize> {
+    let mut lengths = head.lines().skip(1).filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim())
+    });
+    let (one, other) = (lengths.next(), lengths.next());
+    let digits =
+        one.filter(|it| other.is_none() && it.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
+}
+
+/// Reads on until there are so many bytes.
+fn fill(stream: &mut impl Read, body: &mut Vec<u8>, length: usize) -> io::Result<()> {
+    let missing = length.saturating_sub(body.len()) as u64;
+    // More than was announced is nobody's.
+    body.truncate(length);
+    stream.take(missing).read_to_end(body)?;
+    match body.len() == length {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early")),
+    }
+}
+
+/// Asks a server, and gives the status of its answer and what it says.
+pub(super) fn ask(
+    tls: &Tls,
+    at: SocketAddr,
+    (method, path): (&str, &str),
+    body: &[u8],
+) -> io::Result<(String, Vec<u8>)> {
+    let mut stream = tls.connect(at)?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {at}\r\nUser-Agent: ringfort\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    stream.flush()?;
+    let (head, mut rest) = up_to(&mut stream, b"\r\n\r\n")?.ok_or_else(none)?;
+    let said = said(head.lines().next().unwrap_or_default())?;
+    let length = length(&head).filter(|length| *length <= MOST_ANSWER).ok_or_else(none)?;
+    fill(&mut stream, &mut rest, length)?;
+    Ok((said, rest))
+}
+
+/// Reads a request, or gives the status with which it is refused.
+pub(super) fn request(
+    stream: &mut impl Read,
+    most_body: usize,
+) -> io::Result<Result<Request, u16>> {
+    let Some((head, mut body)) = up_to(stream, b"\r\n\r\n")? else { return Ok(Err(400)) };
+    let mut words = head.lines().next().unwrap_or_default().split(' ');
+    let (Some(method), Some(path), Some("HTTP/1.1"), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Ok(Err(400));
+    };
+    let is_said = |name: &str| {
+        let mut names = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        names.any(|(said, _)| said.eq_ignore_ascii_case(name))
+    };
+    if is_said("transfer-encoding") || is_said("content-encoding") {
+        return Ok(Err(411));
+    }
+    let length = match (length(&head), is_said("content-length")) {
+        (Some(length), _) => length,
+        (None, false) if method == "GET" => 0,
+        (None, _) => return Ok(Err(411)),
+    };
+    if length > most_body {
+        return Ok(Err(413));
+    }
+    fill(stream, &mut body, length)?;
+    Ok(Ok(Request { method: method.to_owned(), path: path.to_owned(), body }))
+}
+
+/// Writes an answer.
+pub(super) fn answer(stream: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    let Answer { status, body } = answer;
+    let head = format!(
+        "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        if *status < 300 { "OK" } else { "No" },
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    stream.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::request;
+
+    fn read(text: &str) -> Result<String, u16> {
+        let read = request(&mut text.as_bytes(), 20).unwrap();
+        read.map(|it| format!("{} {} {}", it.method, it.path, String::from_utf8_lossy(&it.body)))
+    }
+
+    #[test]
+    fn a_request_is_one_of_a_known_length() {
+        let post = |head: &str, body: &str| read(&format!("POST /a HTTP/1.1\r\n{head}\r\n{body}"));
+        assert_eq!(post("Content-Length: 2\r\n", "ab"), Ok("POST /a ab".to_owned()));
+        assert_eq!(post("content-length: 2\r\n", "abGET"), Ok("POST /a ab".to_owned()));
+        assert_eq!(read("GET /a HTTP/1.1\r\n\r\n"), Ok("GET /a ".to_owned()));
+        assert_eq!(post("", "ab"), Err(411));
+        assert_eq!(post("Content-Length: 21\r\n", ""), Err(413));
+        assert_eq!(post("Content-Length: +2\r\n", "ab"), Err(411));
+        assert_eq!(post("Content-Length: 2\r\nContent-Length: 1\r\n", "ab"), Err(411));
+        assert_eq!(post("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "ab"), Err(411));
+        assert_eq!(read("POST /a HTTP/1.0\r\n\r\n"), Err(400));
+        assert_eq!(read("POST /a b HTTP/1.1\r\n\r\n"), Err(400));
+        assert_eq!(read("nothing"), Err(400));
+        assert_eq!(read(&"a".repeat(20_000)), Err(400));
+        let half = b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nab";
+        assert!(request(&mut &half[..], 20).is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! Witnesses checkpoints of other machines: what is seen is durable before it is countersigned.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use ringfort_model::identity::{KEEPER, witness_of};
+use ringfort_pki::{Ed25519Key, Ed25519Public};
+use serde::{Deserialize, Serialize};
+
+use super::disk::Disk;
+use super::http::{Answer, Request};
+use super::notes::Notes;
+use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
+use crate::format::witness::{Memory, Note, Refused};
+
+/// What is shown to a witness.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Shown {
+    /// Of this form.
+    pub version: u32,
+    /// The key of the store, in hexadecimal.
+    pub key: String,
+    /// Checkpoints in their order, the newest of the store last.
+    pub checkpoints: Vec<Signed>,
+}
+
+/// What a witness says that it saw last.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Last {
+    /// Of this form.
+    pub version: u32,
+    /// The newest segment, if any.
+    pub segment: Option<u64>,
+}
+
+/// What a witness says of what it was shown.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Saw {
+    /// Of this form.
+    pub version: u32,
+    /// The witness's key, in hexadecimal.
+    pub witness: String,
+    /// A signature for each checkpoint.
+    pub signatures: Vec<Countersignature>,
+}
+
+/// Where it is asked what was seen last of the log with a key, which stands behind it,
+pub const SEEN: &str = "/seen/";
+/// where checkpoints are shown,
+pub const CHECKPOINTS: &str = "/checkpoints";
+/// and whether anybody is there.
+pub const HEALTH: &str = "/healthz";
+/// So many are shown at once.
+pub const MOST_SHOWN: usize = 64;
+/// What the file begins with that a machine's checkpoints are noted in.
+const FILE: &str = "seen.";
+
+/// What was seen.
+pub struct Sight {
+    /// A signature for each checkpoint.
+    pub signatures: Vec<Countersignature>,
+    /// The newest segment.
+    pub through: u64,
+    /// Whether only logs of other keys were seen of the machine before.
+    pub is_another: bool,
+}
+
+/// Why something was not countersigned.
+#[derive(Debug, thiserror::Error)]
+pub enum SeeError {
+    /// It does not go on from what was seen.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It could not be noted.
+    #[error("what is seen cannot be noted: {0}")]
+    Notes(#[from] io::Error),
+}
+
+/// A witness, with what it remembers.
+pub struct Witness<D> {
+    notes: Notes<D>,
+    key: Ed25519Key,
+    memories: BTreeMap<String, Memory>,
+}
+
+impl<D: Disk> Witness<D> {
+    /// Opens what was noted.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is none of this witness's.
+    pub fn open(mut notes: Notes<D>, key: Ed25519Key) -> io::Result<Self> {
+        let mut memories = BTreeMap::new();
+        for file in notes.names(FILE)? {
+            let machine = file.trim_start_matches(FILE).to_owned();
+            let wrong = || io::Error::other(format!("{file} is not by the key of this witness"));
+            let memory = Memory::of(&notes.read(&file)?, &key.public()).ok_or_else(wrong)?;
+            memories.insert(machine, memory);
+        }
+        Ok(Self { notes, key, memories })
+    }
+
+    /// The key that it signs with.
+    pub fn public(&self) -> Ed25519Public {
+        self.key.public()
+    }
+
+    /// The newest segment that it saw of a machine's log with this key.
+    pub fn last(&self, machine: &str, key: &Ed25519Public) -> Option<u64> {
+        self.memories.get(machine)?.last(key)
+    }
+
+    /// Sees checkpoints of a machine, and countersigns them once that is noted. What is refused is noted too, once.
+    ///
+    /// # Errors
+    /// They are refused, or nothing can be noted.
+    pub fn see(
+        &mut self,
+        machine: &str,
+        key: Ed25519Public,
+        row: &[Signed],
+        now: i64,
+    ) -> Result<Sight, SeeError> {
+        let file = format!("{FILE}{machine}");
+        let memory = self.memories.entry(machine.to_owned()).or_default();
+        let checkpoints = match memory.judge(key, row) {
+            Ok(checkpoints) => checkpoints,
+            Err(refused) => {
+                let why = refused.to_string();
+                // Whoever is not even signed could fill the file with anything.
+                if let Some(newest) = row.last().filter(|_| refused.is_by_a_key())
+                    && memory.is_new_refusal(newest, &why)
+                {
+                    let note = Note::new(now, machine, key, newest.clone());
+                    self.notes.add(&file, &[Note { refused: Some(why), ..note }])?;
+                }
+                return Err(refused.into());
+            }
+        };
+        let fresh = memory.countersigned(&key, row, &checkpoints, (&self.key, now));
+        let notes = fresh.checkpoints.iter();
+        let notes: Vec<Note> =
+            notes.map(|(_, signed)| Note::new(now, machine, key, signed.clone())).collect();
+        self.notes.add(&file, &notes)?;
+        for (checkpoint, signed) in fresh.checkpoints {
+            memory.add(key, checkpoint, &signed, now);
+        }
+        let through = memory.last(&key).unwrap_or(0);
+        Ok(Sight { signatures: fresh.signatures, through, is_another: fresh.is_another })
+    }
+}
+
+/// What a witness is told and asked by others: who may speak, and what becomes of it.
+pub struct Office<D> {
+    witness: Mutex<Witness<D>>,
+    /// The machines whose checkpoints are seen.
+    hears: Vec<String>,
+}
+
+/// What came of what a machine showed.
+pub type Heard<'h> = dyn FnMut(&str, Result<&Sight, &SeeError>) + 'h;
+
+impl<D: Disk> Office<D> {
+    /// Opens it for these machines.
+    pub fn new(witness: Witness<D>, hears: Vec<String>) -> Self {
+        Self { witness: Mutex::new(witness), hears }
+    }
+
+    /// Answers whom a certificate speaks for. Which machine that is, the certificate alone says.
+    pub fn answer(
+        &self,
+        caller: &str,
+        request: &Request,
+        now: i64,
+        heard: &mut Heard<'_>,
+    ) -> Answer {
+        let machine = self.hears.iter().find(|machine| witness_of(machine) == caller);
+        match (request.method.as_str(), request.path.as_str(), machine) {
+            // ringfort itself looks whether the door is as it should be.
+            ("GET", HEALTH, None) if caller == KEEPER => Answer::said(200, &"ok"),
+            ("GET", HEALTH, Some(_)) => Answer::said(200, &"ok"),
+            ("GET", path, Some(machine)) if path.starts_with(SEEN) => {
+                let Some(key) = path.strip_prefix(SEEN).and_then(unhex).map(Ed25519Public) else {
+                    return Answer::said(400, &"this is no key");
+                };
+                let segment = self.lock().last(machine, &key);
+                Answer::json(200, &Last { version: VERSION, segment })
+            }
+            ("POST", CHECKPOINTS, Some(machine)) => self.shown(machine, &request.body, now, heard),
+            (.., None) => Answer::said(403, &"this certificate opens nothing here"),
+            _ => Answer::said(404, &"there is nothing of that name"),
+        }
+    }
+
+    fn shown(&self, machine: &str, body: &[u8], now: i64, heard: &mut Heard<'_>) -> Answer {
+        let shown = serde_json::from_slice::<Shown>(body).ok();
+        let shown = shown.filter(|it| it.version == VERSION && it.checkpoints.len() <= MOST_SHOWN);
+        let key = shown.as_ref().and_then(|it| unhex(&it.key)).map(Ed25519Public);
+        let (Some(shown), Some(key)) = (shown, key) else {
+            return Answer::said(400, &"these are no checkpoints");
+        };
+        let mut witness = self.lock();
+        let seen = witness.see(machine, key, &shown.checkpoints, now);
+        let public = hex(&witness.public().0);
+        drop(witness);
+        heard(machine, seen.as_ref());
+        match seen {
+            Ok(Sight { signatures, .. }) => {
+                Answer::json(200, &Saw { version: VERSION, witness: public, signatures })
+            }
+            Err(SeeError::Refused(refused)) => Answer::said(409, &refused),
+            Err(error @ SeeError::Notes(_)) => Answer::said(503, &error),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Witness<D>> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
