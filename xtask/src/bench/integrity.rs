@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::figures;
 use crate::failure::{Failure, Result};
+use crate::packages;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -87,7 +88,7 @@ fn beside(program: &Path) -> Result<Value> {
 }
 
 fn measured(program: &Path, directory: &Path) -> Result<Value> {
-    let aide = installed()?;
+    packages::install(&packages::missing_of(packages::AIDE))?;
     let own = figures::found(Command::new(program).arg("tree").arg(directory))?;
     let own = own["cpu_seconds"].as_f64().unwrap_or(f64::NAN);
     let at = |name: &str| directory.join(name).display().to_string();
@@ -103,7 +104,7 @@ fn measured(program: &Path, directory: &Path) -> Result<Value> {
         // A shell tells what its children took of the processor.
         let script = "\"$1\" --config \"$2\" \"$3\" >/dev/null 2>&1; echo $?; times";
         let mut shell = Command::new("sh");
-        shell.args(["-c", script, "sh", &aide, &at("aide.conf"), what]);
+        shell.args(["-c", script, "sh", "aide", &at("aide.conf"), what]);
         process::capture(&mut shell)
     };
     ended_well(&run("--init")?)?;
@@ -123,18 +124,6 @@ fn ended_well(said: &str) -> Result<()> {
         Some("0") => Ok(()),
         other => Err(Failure::stuck(format!("aide ended with {}", other.unwrap_or("nothing")))),
     }
-}
-
-/// Finds AIDE, and installs it where it is missing.
-fn installed() -> Result<String> {
-    let find = || process::capture(Command::new("sh").args(["-c", "command -v aide"]));
-    if let Ok(path) = find() {
-        return Ok(path.trim().to_owned());
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--quiet", "--no-install-recommends", "aide"]);
-    process::capture(install.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    find().map(|path| path.trim().to_owned())
 }
 
 /// Reads what `times` says of children: the last line, of the user's and of the system's time.
