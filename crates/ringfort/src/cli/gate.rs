@@ -32,6 +32,7 @@ use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 use ringfort_prove::drive::{self, TURNS_EACH};
 use ringfort_prove::silence::Silence;
+use ringfort_spec::nearest;
 
 use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
@@ -100,10 +101,13 @@ pub type Row = (&'static str, Proof);
 /// A control is none, or has no proof.
 pub fn rows(named: &[String]) -> Result<Vec<Row>, Fault> {
     let all = proved().into_iter().map(|(control, proof)| (control.id, proof));
-    if let Some(unknown) = named.iter().find(|name| !all.clone().any(|(id, _)| id == *name)) {
-        let way_out =
-            "`ringfort explain` lists them; those without a proof are judged by `ringfort check`";
-        return Err(Fault::usage(format!("no control `{unknown}` is proved: {way_out}")));
+    if let Some(other) = named.iter().find(|name| !all.clone().any(|(id, _)| id == *name)) {
+        let ids: Vec<&str> = all.map(|(id, _)| id).collect();
+        let way_out = match nearest(other, &ids) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`ringfort explain` lists what there is".to_owned(),
+        };
+        return Err(Fault::usage(format!("no control `{other}` is proved: {way_out}")));
     }
     Ok(all.filter(|(id, _)| named.is_empty() || named.iter().any(|name| name == id)).collect())
 }

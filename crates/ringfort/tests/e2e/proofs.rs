@@ -19,6 +19,10 @@ pub fn again(cluster: &Cluster) {
     println!("     prove: {end}");
     assert!(end["proved"].as_u64() > Some(30) && end["changes"] == 0, "{end}");
     assert_eq!(before, lasting(cluster));
+    // One of them alone leaves the evidence of all others.
+    let one = cluster.ringfort("prove", &["--control", "node/kernel-settings"]);
+    well(&one);
+    assert_eq!(one.end()["proved"], 1, "{}", one.end());
 
     let kept = cluster.kubeconfig().parent().unwrap().join("evidence.tar");
     let verify = |archive: &std::path::Path| {
