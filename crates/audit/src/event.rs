@@ -341,6 +341,13 @@ impl Event<'_> {
         self.request_uri.split('?').next().unwrap_or_default()
     }
 
+    /// Gives the values of a parameter in the query of the address, as the server decodes them.
+    pub fn parameters(&self, name: &str) -> Vec<String> {
+        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+    }
+
     /// Gives the resource, empty where the request is about none.
     pub fn resource(&self) -> &str {
         self.object_ref.as_ref().map_or("", |of| &of.resource)

@@ -69,40 +69,11 @@ pub(super) fn asked(event: &Event<'_>) -> u64 {
 
 /// The command that is to be run, as the address has it, decoded as the server does.
 pub(super) fn command(scene: &Scene<'_>) -> Option<String> {
-    let query = scene.event.request_uri.split_once('?').map_or("", |(_, query)| query);
-    let parts = query.split('&').filter_map(|part| part.split_once('='));
-    let mut words: Vec<String> = parts
-        .filter(|(key, _)| decoded(key) == "command")
-        .map(|(_, value)| decoded(value))
-        .collect();
+    let mut words = scene.event.parameters("command");
     if words.is_empty() {
         words = scene.sent()?.at("command").texts().map(str::to_owned).collect();
     }
     (!words.is_empty()).then(|| words.join(" "))
-}
-
-/// Decodes what an address has in percents.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |of: u8| char::from(of).to_digit(16);
-        let pair = match bytes[at..] {
-            [b'%', high, low, ..] => hex(high).zip(hex(low)),
-            _ => None,
-        };
-        match (bytes[at], pair) {
-            (_, Some((high, low))) => {
-                out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                at += 2;
-            }
-            (b'+', None) => out.push(b' '),
-            (byte, None) => out.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether words are what shells to the outside are made of.

@@ -1,7 +1,10 @@
-//! As much of HTTP/1.1 as is spoken here: one request of a known length, one answer, and the end.
+//! As much of HTTP/1.1 as is spoken here: one request of a known length, one answer, and the end. What heads say is
+//! read by httparse.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+
+use httparse::{EMPTY_HEADER, Header, Status};
 
 use super::tls::Tls;
 
@@ -39,6 +42,7 @@ impl Answer {
 
 /// No head is longer than this.
 const MOST_HEAD: usize = 16 << 10;
+const MOST_FIELDS: usize = 64;
 /// No answer is longer than this.
 const MOST_ANSWER: usize = 1 << 20;
 
@@ -46,32 +50,32 @@ fn none() -> io::Error {
     io::Error::other("it does not answer as HTTP does")
 }
 
-/// Reads the first line of an answer, and gives what it says: three digits and some words.
+/// Reads the head of an answer, and gives its status: three digits and some words.
 pub(super) fn status(stream: &mut impl Read) -> io::Result<String> {
-    let (line, _) = up_to(stream, b"\n")?.ok_or_else(none)?;
-    said(&line)
+    let (head, _) = read_head(stream)?.ok_or_else(none)?;
+    Ok(response(&head)?.0)
 }
 
-fn said(line: &str) -> io::Result<String> {
-    let said =
-        line.trim_end().split_once(' ').filter(|(version, _)| version.starts_with("HTTP/1."));
-    let said = said.map(|(_, said)| said.chars().filter(|it| !it.is_control()).take(60).collect());
-    let said: String = said.ok_or_else(none)?;
-    match said.bytes().take_while(u8::is_ascii_digit).count() {
-        3 => Ok(said),
-        _ => Err(none()),
-    }
+/// Gives what the head of an answer says: its status, and the length of what follows.
+fn response(head: &[u8]) -> io::Result<(String, Option<usize>)> {
+    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let Ok(Status::Complete(_)) = response.parse(head) else { return Err(none()) };
+    let code = response.code.ok_or_else(none)?;
+    let words = response.reason.unwrap_or_default().chars();
+    let words: String = words.filter(|it| !it.is_control()).take(60).collect();
+    Ok((format!("{code} {words}"), length(response.headers)))
 }
 
-/// Reads up to some bytes, and gives what came behind them as well. Nothing comes of a stream that ends before, or of
+/// Reads up to the empty line, and gives what came behind it as well. Nothing comes of a stream that ends before, or of
 /// too much.
-fn up_to(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<(String, Vec<u8>)>> {
+fn read_head(stream: &mut impl Read) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    const END: &[u8] = b"\r\n\r\n";
     let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
-        if let Some(at) = all.windows(end.len()).position(|it| it == end) {
-            let rest = all.split_off(at + end.len());
-            all.truncate(at);
-            return Ok(Some((String::from_utf8_lossy(&all).into_owned(), rest)));
+        if let Some(at) = all.windows(END.len()).position(|it| it == END) {
+            let rest = all.split_off(at + END.len());
+            return Ok(Some((all, rest)));
         }
         if all.len() > MOST_HEAD {
             return Ok(None);
@@ -84,15 +88,11 @@ fn up_to(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<(String, Vec<u
 }
 
 /// Gives the length of what follows a head, which has to say it once.
-fn length(head: &str) -> Option<usize> {
-    let mut lengths = head.lines().skip(1).filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim())
-    });
-    let (one, other) = (lengths.next(), lengths.next());
-    let digits =
-        one.filter(|it| other.is_none() && it.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok()
+fn length(fields: &[Header<'_>]) -> Option<usize> {
+    let mut lengths = fields.iter().filter(|it| it.name.eq_ignore_ascii_case("content-length"));
+    let (one, other) = (lengths.next()?, lengths.next());
+    let digits = std::str::from_utf8(one.value).ok().filter(|_| other.is_none())?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// Reads on until there are so many bytes.
@@ -123,9 +123,9 @@ pub(super) fn ask(
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     stream.flush()?;
-    let (head, mut rest) = up_to(&mut stream, b"\r\n\r\n")?.ok_or_else(none)?;
-    let said = said(head.lines().next().unwrap_or_default())?;
-    let length = length(&head).filter(|length| *length <= MOST_ANSWER).ok_or_else(none)?;
+    let (head, mut rest) = read_head(&mut stream)?.ok_or_else(none)?;
+    let (said, length) = response(&head)?;
+    let length = length.filter(|length| *length <= MOST_ANSWER).ok_or_else(none)?;
     fill(&mut stream, &mut rest, length)?;
     Ok((said, rest))
 }
@@ -135,21 +135,20 @@ pub(super) fn request(
     stream: &mut impl Read,
     most_body: usize,
 ) -> io::Result<Result<Request, u16>> {
-    let Some((head, mut body)) = up_to(stream, b"\r\n\r\n")? else { return Ok(Err(400)) };
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (Some(method), Some(path), Some("HTTP/1.1"), None) =
-        (words.next(), words.next(), words.next(), words.next())
+    let Some((head, mut body)) = read_head(stream)? else { return Ok(Err(400)) };
+    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
+    let mut asked = httparse::Request::new(&mut fields);
+    let is_whole = matches!(asked.parse(&head), Ok(Status::Complete(_)));
+    let (true, Some(method), Some(path), Some(1)) =
+        (is_whole, asked.method, asked.path, asked.version)
     else {
         return Ok(Err(400));
     };
-    let is_said = |name: &str| {
-        let mut names = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        names.any(|(said, _)| said.eq_ignore_ascii_case(name))
-    };
+    let is_said = |name: &str| asked.headers.iter().any(|it| it.name.eq_ignore_ascii_case(name));
     if is_said("transfer-encoding") || is_said("content-encoding") {
         return Ok(Err(411));
     }
-    let length = match (length(&head), is_said("content-length")) {
+    let length = match (length(asked.headers), is_said("content-length")) {
         (Some(length), _) => length,
         (None, false) if method == "GET" => 0,
         (None, _) => return Ok(Err(411)),

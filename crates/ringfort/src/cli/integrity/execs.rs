@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use ringfort_audit::event::{Event, Stage};
 use ringfort_controls::paths::AUDIT_STORE;
 use ringfort_integrity::containerd::Container;
 use serde::{Deserialize, Serialize};
@@ -74,63 +75,26 @@ pub fn ask(spec: &SpecFile, since_seconds: i64) -> Result<(Vec<Exec>, Vec<String
 }
 
 #[derive(Deserialize)]
-struct Line {
-    event: Event,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    #[serde(rename = "auditID", default)]
-    audit_id: String,
-    #[serde(default)]
-    stage: String,
-    #[serde(rename = "requestURI", default)]
-    request_uri: String,
-    user: User,
-    #[serde(default)]
-    impersonated_user: Option<User>,
-    #[serde(rename = "sourceIPs", default)]
-    sources: Vec<String>,
-    object_ref: Object,
-    #[serde(default)]
-    response_status: Status,
-    request_received_timestamp: Timestamp,
-    stage_timestamp: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct User {
-    username: String,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-struct Status {
-    #[serde(default)]
-    code: u32,
+struct Line<'l> {
+    source: String,
+    #[serde(borrow)]
+    event: Event<'l>,
 }
 
 /// Puts together the beginnings and ends of sessions. What is no event of one says nothing here.
+///
+/// A sender may choose an Audit-ID, so that alone names no session: else somebody could hide behind another's.
 fn read(lines: &str) -> Vec<Exec> {
-    let mut sessions: BTreeMap<String, Exec> = BTreeMap::new();
+    let mut sessions: BTreeMap<[String; 5], Exec> = BTreeMap::new();
     for line in lines.lines() {
-        let Ok(Line { event }) = serde_json::from_str::<Line>(line) else { continue };
-        if event.response_status.code >= 400 {
-            continue;
-        }
-        let is_over = event.stage == "ResponseComplete" || event.stage == "Panic";
-        let (id, until) = (event.audit_id.clone(), event.stage_timestamp.as_second());
-        let session = sessions.entry(id).or_insert_with(|| exec(event));
-        if is_over {
-            session.until = until;
+        let Ok(Line { source, event }) = serde_json::from_str::<Line<'_>>(line) else { continue };
+        let Some(exec) = exec(&event).filter(|_| !event.failed()) else { continue };
+        let id = [&source, &*event.audit_id, event.time(), &*event.request_uri, &exec.user];
+        let session = sessions.entry(id.map(str::to_owned)).or_insert(exec);
+        if matches!(event.stage, Stage::ResponseComplete | Stage::Panic)
+            && let Ok(until) = event.stage_timestamp.parse::<Timestamp>()
+        {
+            session.until = until.as_second();
         }
     }
     let mut all: Vec<Exec> = sessions.into_values().collect();
@@ -138,51 +102,21 @@ fn read(lines: &str) -> Vec<Exec> {
     all
 }
 
-fn exec(event: Event) -> Exec {
-    let query = event.request_uri.split_once('?').map_or("", |(_, query)| query);
-    let values = |name: &str| {
-        let named =
-            query.split('&').filter_map(|pair| pair.split_once('=')).filter(|it| it.0 == name);
-        named.map(|(_, value)| decoded(value)).collect::<Vec<String>>()
-    };
-    let mut user = event.user.username;
-    if let Some(other) = event.impersonated_user {
-        user.push_str(&format!(" as {}", other.username));
-    }
-    let at = event.request_received_timestamp.as_second();
-    Exec {
-        user,
-        from: event.sources.join(", "),
-        command: values("command").join(" "),
+/// Gives a session as it begins; nothing where no time can be read.
+fn exec(event: &Event<'_>) -> Option<Exec> {
+    let as_whom = event.impersonated_user.as_ref();
+    let as_whom = as_whom.map_or_else(String::new, |user| format!(" as {}", &*user.username));
+    let at = event.microseconds()?.div_euclid(1_000_000);
+    Some(Exec {
+        user: format!("{}{as_whom}", &*event.user.username),
+        from: event.source().to_owned(),
+        command: event.parameters("command").join(" "),
         at,
-        namespace: event.object_ref.namespace,
-        pod: event.object_ref.name,
-        container: values("container").pop(),
+        namespace: event.namespace().to_owned(),
+        pod: event.name().to_owned(),
+        container: event.parameters("container").pop(),
         until: at + LONGEST_SECONDS,
-    }
-}
-
-/// Reads what a URL writes with percents.
-fn decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(value)) => {
-                bytes.push(value);
-                rest = &after[2..];
-            }
-            (b'+', _) => {
-                bytes.push(b' ');
-                rest = after;
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 #[cfg(test)]
@@ -197,7 +131,8 @@ mod tests {
             );
             let event = serde_json::json!({
                 "auditID": id, "stage": stage, "verb": "get", "requestURI": uri,
-                "user": { "username": "alice" }, "sourceIPs": ["203.0.113.9"],
+                "kind": "Event", "apiVersion": "audit.k8s.io/v1",
+                "user": { "username": "alice" }, "sourceIPs": ["198.51.100.1", "203.0.113.9"],
                 "objectRef": { "resource": "pods", "subresource": "exec", "namespace": "shop", "name": pod },
                 "responseStatus": { "code": code },
                 "requestReceivedTimestamp": "2026-11-28T10:00:00.5Z", "stageTimestamp": at,
@@ -251,6 +186,13 @@ mod tests {
         let all = read(&lines("web-1", "a", 101, false));
         let open = |time: &str| open_in(&all, &container("web-1", "app"), at(time)).len();
         assert_eq!((open("10:30:00"), open("13:59:00"), open("14:30:00")), (1, 1, 0));
-        assert_eq!(decoded("a%2fb%zz%4"), "a/b%zz%4");
+    }
+
+    #[test]
+    fn an_id_that_its_sender_chose_hides_nobody() {
+        let mallory = lines("web-1", "a", 101, false).replace("alice", "mallory");
+        let all = read(&(lines("web-1", "a", 101, true) + &mallory));
+        let users: Vec<&str> = all.iter().map(|exec| exec.user.as_str()).collect();
+        assert_eq!(users, ["alice", "mallory"]);
     }
 }
