@@ -29,10 +29,11 @@ use crate::cli::{Fault, print};
 ///
 /// A checkpoint that goes on from the one that was seen before is noted, countersigned with a key that was made here,
 /// and given back; a log that was rewritten, shortened or put back is refused, and that is noted too. A log of another
-/// key is another log: what was seen of the one before stays noted, and is told. One's own checkpoints are shown to the machine of --shows as they are sealed; while it is away they
-/// wait. Both sides show certificates of the cluster's authority for `ringfort:witness:NAME`; nobody else is heard.
-/// Only TLS 1.3 is spoken. `ringfort audit verify --witness KEY=FILE` compares a store with what was noted: the files
-/// are `seen.NAME` at the witness and `witnessed` at the machine that was seen.
+/// key is another log: what was seen of the one before stays noted, and is told. One's own
+/// checkpoints are shown to the machine of --shows as they are sealed; while it is away they wait. Both sides show
+/// certificates of the cluster's authority for `ringfort:witness:NAME`; nobody else is heard. Only TLS 1.3 is spoken.
+/// `ringfort audit verify --witness KEY=FILE` compares a store with what was noted: the files are `seen.NAME` at the
+/// witness and `witnessed` at the machine that was seen.
 ///
 /// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
 ///
