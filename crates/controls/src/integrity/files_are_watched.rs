@@ -1,6 +1,7 @@
 //! Files of every machine are watched, against a baseline that is signed off it.
 
 mod proof;
+mod report;
 mod sabotage;
 
 use ringfort_model::integrity::{BASELINE, CANARY, CANARY_TEXT, KEY, STATE};
@@ -30,10 +31,13 @@ pub const UNIT: &str = "ringfort-integrity.service";
 /// What stands in the place of a baseline until the blueprint is whole and it can be signed.
 const UNSIGNED: &str = "ringfort up signs it when it knows everything else\n";
 
-fn make(_: &Spec, draft: &mut Draft<'_>) {
+fn make(spec: &Spec, draft: &mut Draft<'_>) {
     // A keyring of before there were baselines gets its key by the next up.
     let Some(key) = draft.trust().baseline_key.clone() else { return };
-    draft.everywhere(|at| agent(&key, at));
+    draft.everywhere(|at| {
+        agent(&key, at);
+        report::report(spec, at);
+    });
 }
 
 fn agent(key: &str, at: &mut Place<'_, '_>) {
