@@ -1,9 +1,12 @@
 //! What is kept of one line, and the chain that goes through all of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::wire::{Reader, put_short, put_signed};
 
 /// What a line is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// A line with events.
     Event,

@@ -232,26 +232,45 @@ impl<D: Disk> Collector<D> {
         let Some(received) = self.received.as_mut().filter(|_| !is_full) else { return Ok(false) };
         let lines = received.next().map_err(CollectError::Received)?;
         let is_more = !lines.is_empty();
-        for Received { source, text } in lines {
-            let entry =
-                Entry { source: &source, time: now, kind: Kind::Finding, text: text.as_bytes() };
+        for Received { source, kind, text } in lines {
+            let entry = Entry { source: &source, time: now, kind, text: text.as_bytes() };
             if !self.recent.is_new(entry.key()) {
                 self.counts.duplicates += 1;
                 continue;
             }
-            let (mut time, mut kind) = (now, Kind::Unreadable);
-            if let Some(reported) = Reported::read(text.as_bytes()) {
-                let told = reported.finding.time.parse::<jiff::Timestamp>();
-                (time, kind) = (told.map_or(now, jiff::Timestamp::as_microsecond), Kind::Finding);
-                self.counts.reported += 1;
-                note(&mut self.noted, &reported.finding);
-                tell(Told::Finding(reported.finding));
-            }
+            let (time, kind) = self.received(kind, text.as_bytes(), now, tell);
             self.counts.unreadable += u64::from(kind == Kind::Unreadable);
             self.waiting += text.len();
             self.batch.push(Waiting { source: Some(source), time, kind, text: text.into_bytes() });
         }
         Ok(is_more)
+    }
+
+    /// Tells what a line is that was delivered. Gives its time, and what it is kept as.
+    fn received(
+        &mut self,
+        kind: Kind,
+        text: &[u8],
+        now: i64,
+        tell: &mut dyn FnMut(Told),
+    ) -> (i64, Kind) {
+        let noted = &mut self.noted;
+        let mut tell = |told: Told| {
+            if let Told::Finding(finding) = &told {
+                note(noted, finding);
+            }
+            tell(told);
+        };
+        match (kind, Reported::read(text)) {
+            (Kind::Event, _) => judge(text, now, &mut self.engine, &mut self.counts, &mut tell),
+            (Kind::Finding, Some(Reported { finding, .. })) => {
+                let told = finding.time.parse::<jiff::Timestamp>();
+                self.counts.reported += 1;
+                tell(Told::Finding(finding));
+                (told.map_or(now, jiff::Timestamp::as_microsecond), kind)
+            }
+            _ => (now, Kind::Unreadable),
+        }
     }
 
     /// Keeps what waits. Seals and removes what it is time for.

@@ -1,12 +1,14 @@
 //! What others delivered, between the process that hears it and the one that keeps it: a file for each delivery, durable
 //! before anybody is told that it was received, and gone when it is kept. There is room for so many.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use super::store::{name, numbers};
+use crate::format::entry::Kind;
 
 /// A line that was received.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -14,6 +16,8 @@ use super::store::{name, numbers};
 pub struct Received {
     /// Whose it is, as the certificate says.
     pub source: String,
+    /// What it is taken for.
+    pub kind: Kind,
     /// The line.
     pub text: String,
 }
@@ -23,10 +27,14 @@ pub struct Intake<D> {
     disk: D,
     /// The number of the next delivery.
     next: u64,
+    /// How long each is that waits.
+    waiting: BTreeMap<u64, usize>,
 }
 
-/// So many deliveries wait at most, each no longer than a request: 64 MiB.
+/// So many deliveries wait at most,
 pub const MOST_DELIVERIES: usize = 64;
+/// and so many bytes of them, or one that is longer.
+pub const MOST_BYTES: usize = 64 << 20;
 const KIND: &str = "received";
 
 impl<D: Disk> Intake<D> {
@@ -39,8 +47,12 @@ impl<D: Disk> Intake<D> {
         for name in names.iter().filter(|name| name.ends_with(".tmp")) {
             disk.remove(name)?;
         }
-        let next = numbers(&names, KIND).pop().unwrap_or(0) + 1;
-        Ok(Self { disk, next })
+        let mut waiting = BTreeMap::new();
+        for number in numbers(&names, KIND) {
+            waiting.insert(number, disk.read(&name(number, KIND)).map_or(0, |bytes| bytes.len()));
+        }
+        let next = waiting.last_key_value().map_or(0, |(number, _)| *number) + 1;
+        Ok(Self { disk, next, waiting })
     }
 
     /// Takes lines. When it returns well they are durable, and will be kept.
@@ -48,20 +60,25 @@ impl<D: Disk> Intake<D> {
     /// # Errors
     /// They are not, and whoever has them keeps them: there is no room while nobody collects.
     pub fn take(&mut self, lines: &[Received]) -> io::Result<()> {
-        if numbers(&self.disk.names()?, KIND).len() >= MOST_DELIVERIES {
-            let full = "what was received before is not kept yet";
-            return Err(io::Error::new(io::ErrorKind::StorageFull, full));
-        }
         let mut bytes = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut bytes, line).map_err(io::Error::other)?;
             bytes.push(b'\n');
+        }
+        let there = numbers(&self.disk.names()?, KIND);
+        self.waiting.retain(|number, _| there.contains(number));
+        let length: usize = self.waiting.values().sum();
+        let is_too_much = !there.is_empty() && length + bytes.len() > MOST_BYTES;
+        if there.len() >= MOST_DELIVERIES || is_too_much {
+            let full = "what was received before is not kept yet";
+            return Err(io::Error::new(io::ErrorKind::StorageFull, full));
         }
         let aside = format!("{KIND}.tmp");
         self.disk.cut(&aside, 0)?;
         self.disk.write_at(&aside, 0, &bytes)?;
         self.disk.sync(&aside)?;
         self.disk.rename(&aside, &name(self.next, KIND))?;
+        self.waiting.insert(self.next, bytes.len());
         self.next += 1;
         self.disk.sync_names()
     }
@@ -96,7 +113,7 @@ impl<D: Disk> Outlet<D> {
         let read = |line: &[u8]| {
             serde_json::from_slice(line).unwrap_or_else(|_| {
                 let (source, text) = (String::new(), String::from_utf8_lossy(line).into_owned());
-                Received { source, text }
+                Received { source, kind: Kind::Unreadable, text }
             })
         };
         let received = lines.map(read).collect();

@@ -16,6 +16,7 @@ use super::http::{Answer, Request};
 use super::notes::Notes;
 use super::received::{Intake, Received};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
+use crate::format::entry::Kind;
 use crate::format::reported::Reported;
 use crate::format::witness::{Memory, Note, Refused};
 
@@ -61,8 +62,12 @@ pub const CHECKPOINTS: &str = "/checkpoints";
 pub const HEALTH: &str = "/healthz";
 /// Where agents deliver what they found.
 pub const FINDINGS: &str = "/findings";
-/// What sources of agents' findings begin with, before the machine.
+/// Where API servers send events, as their webhook backend does.
+pub const EVENTS: &str = "/events";
+/// What sources of agents' findings begin with, before the machine,
 const SOURCE: &str = "agent/";
+/// and those of API servers' events, before whom the certificate speaks for.
+const SERVER: &str = "webhook/";
 /// So many are shown at once.
 pub const MOST_SHOWN: usize = 64;
 /// What the file begins with that a machine's checkpoints are noted in.
@@ -167,7 +172,9 @@ pub struct Office<D> {
     witness: Mutex<Witness<D>>,
     /// The machines whose checkpoints are seen.
     hears: Vec<String>,
-    /// Where goes what agents deliver.
+    /// Whom certificates of API servers speak for that send events.
+    servers: Vec<String>,
+    /// Where goes what is delivered.
     intake: Option<Mutex<Intake<D>>>,
 }
 
@@ -177,6 +184,8 @@ pub enum Came<'c> {
     Shown(Result<&'c Sight, &'c SeeError>),
     /// So many findings of its agent came, and so many it had no room for, ever.
     Delivered(usize, u64),
+    /// So many events came of an API server.
+    Events(usize),
 }
 
 /// Hears of what came, by the machine.
@@ -192,10 +201,24 @@ struct Delivered<'d> {
     findings: Vec<&'d RawValue>,
 }
 
+/// A list of events, as an API server sends it.
+#[derive(Deserialize)]
+struct Sent<'s> {
+    #[serde(borrow)]
+    items: Vec<&'s RawValue>,
+}
+
 impl<D: Disk> Office<D> {
     /// Opens it for these machines, and for agents where what they deliver can be taken.
     pub fn new(witness: Witness<D>, hears: Vec<String>, intake: Option<Intake<D>>) -> Self {
-        Self { witness: Mutex::new(witness), hears, intake: intake.map(Mutex::new) }
+        let intake = intake.map(Mutex::new);
+        Self { witness: Mutex::new(witness), hears, servers: Vec::new(), intake }
+    }
+
+    /// Opens it for API servers as well: for certificates of these names.
+    #[must_use]
+    pub fn for_servers(self, servers: Vec<String>) -> Self {
+        Self { servers, ..self }
     }
 
     /// Answers whom a certificate speaks for. Which machine that is, the certificate alone says.
@@ -207,7 +230,9 @@ impl<D: Disk> Office<D> {
         heard: &mut Heard<'_>,
     ) -> Answer {
         let machine = self.hears.iter().find(|machine| witness_of(machine) == caller);
-        match (request.method.as_str(), request.path.as_str(), machine) {
+        // An API server adds how long it waits.
+        let path = request.path.split('?').next().unwrap_or_default();
+        match (request.method.as_str(), path, machine) {
             // ringfort itself looks whether the door is as it should be.
             ("GET", HEALTH, None) if caller == KEEPER => Answer::said(200, &"ok"),
             ("GET", HEALTH, Some(_)) => Answer::said(200, &"ok"),
@@ -221,6 +246,9 @@ impl<D: Disk> Office<D> {
             ("POST", CHECKPOINTS, Some(machine)) => self.shown(machine, &request.body, now, heard),
             ("POST", FINDINGS, None) if agent(caller).is_some() => {
                 self.delivered(agent(caller).unwrap_or_default(), &request.body, heard)
+            }
+            ("POST", EVENTS, None) if self.servers.iter().any(|server| server == caller) => {
+                self.sent(caller, &request.body, heard)
             }
             (.., None) => Answer::said(403, &"this certificate opens nothing here"),
             _ => Answer::said(404, &"there is nothing of that name"),
@@ -250,21 +278,41 @@ impl<D: Disk> Office<D> {
 
     /// Takes findings. Whose they are, the certificate says, whatever stands in them.
     fn delivered(&self, machine: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
-        let Some(intake) = &self.intake else {
-            return Answer::said(404, &"no findings are taken here");
-        };
         let read = serde_json::from_slice::<Delivered<'_>>(body).ok();
         let Some(Delivered { lost, findings, .. }) = read.filter(|it| it.version == VERSION) else {
             return Answer::said(400, &"these are no findings");
         };
         let lines: Vec<Received> =
             findings.iter().map(|line| received(machine, line.get())).collect();
+        self.take(&lines, &mut || heard(machine, Came::Delivered(lines.len(), lost)))
+    }
+
+    /// Takes events of an API server. What cannot be read is kept as it came: it may be what somebody wanted to be
+    /// unreadable.
+    fn sent(&self, server: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
+        let source = format!("{SERVER}{server}");
+        let line = |text: &str| {
+            let (source, text) = (source.clone(), text.to_owned());
+            Received { source, kind: Kind::Event, text }
+        };
+        let lines: Vec<Received> = match serde_json::from_slice::<Sent<'_>>(body) {
+            Ok(sent) => sent.items.iter().map(|item| line(item.get())).collect(),
+            Err(_) => vec![line(&String::from_utf8_lossy(body))],
+        };
+        self.take(&lines, &mut || heard(server, Came::Events(lines.len())))
+    }
+
+    /// Answers well when lines are durable, and not before.
+    fn take(&self, lines: &[Received], taken: &mut dyn FnMut()) -> Answer {
+        let Some(intake) = &self.intake else {
+            return Answer::said(404, &"nothing is taken here");
+        };
         let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = if lines.is_empty() { Ok(()) } else { intake.take(&lines) };
+        let is_taken = if lines.is_empty() { Ok(()) } else { intake.take(lines) };
         drop(intake);
-        match taken {
+        match is_taken {
             Ok(()) => {
-                heard(machine, Came::Delivered(lines.len(), lost));
+                taken();
                 Answer::said(200, &"received")
             }
             Err(error) => Answer::said(503, &error),
@@ -290,5 +338,5 @@ fn received(machine: &str, line: &str) -> Received {
         reported.finding = reported.finding.by(machine);
         serde_json::to_string(&reported).ok()
     });
-    Received { source, text: text.unwrap_or_else(|| line.to_owned()) }
+    Received { source, kind: Kind::Finding, text: text.unwrap_or_else(|| line.to_owned()) }
 }

@@ -35,7 +35,8 @@ use crate::cli::{Fault, machine_name, peer, print};
 /// witness and `witnessed` at the machine that was seen.
 ///
 /// With --received, what integrity agents of machines deliver is taken at the same door, from certificates for
-/// `ringfort:agent:NAME`.
+/// `ringfort:agent:NAME`; and with --events-from, what webhook backends of API servers send to `/events`: 200 is answered
+/// when it is durable.
 ///
 /// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
 ///
@@ -69,6 +70,9 @@ pub struct WitnessArgs {
     /// Where goes what integrity agents of machines deliver, for `ringfort audit collect --received`: a directory
     #[arg(long, value_name = "DIR")]
     received: Option<PathBuf>,
+    /// Whom an API server's certificate speaks for (its common name) that sends events; may be given more than once
+    #[arg(long, value_name = "NAME", requires = "received")]
+    events_from: Vec<String>,
 }
 
 /// A line of what is told.
@@ -83,6 +87,8 @@ enum Line<'l> {
     Replaced { machine: &'l str },
     /// An agent delivered findings, and there was no room for so many, ever.
     Received { machine: &'l str, findings: usize, lost: u64 },
+    /// An API server sent events.
+    Events { server: &'l str, events: usize },
     /// Another's were refused, or could not be noted.
     Unseen { machine: &'l str, said: String },
     /// The own ones were seen.
@@ -94,6 +100,9 @@ enum Line<'l> {
 const VERSION: u32 = 1;
 /// How often it is looked for a segment that was sealed.
 const LOOK: Duration = Duration::from_secs(5);
+/// So many bytes of events are taken at once: an API server's batch of 400, or of the 10 MiB that it can be told to cut
+/// at.
+const MOST_EVENTS: usize = 16 << 20;
 /// How long is waited after a failure at most.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 /// How often systemd hears that it goes on, and how soon an end is heard.
@@ -116,11 +125,15 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     let witness = Witness::open(Notes::new(directory), key).map_err(|error| unable(&error))?;
     let offering = args.shows.as_ref().map(|shows| offering(args, &papers, shows)).transpose()?;
     let intake = args.received.as_deref().map(intake).transpose()?;
-    let door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
+    let mut door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
+    if !args.events_from.is_empty() {
+        door = door.taking(MOST_EVENTS);
+    }
     let listens = door.at().map_err(Fault::unable)?;
     say(&Line::Begun { version: VERSION, key: &public, listens })?;
     let is_over = told_to_end()?;
-    let answering = answering(Office::new(witness, args.hears.clone(), intake));
+    let office = Office::new(witness, args.hears.clone(), intake);
+    let answering = answering(office.for_servers(args.events_from.clone()));
     // It lives as long as the process.
     std::thread::spawn(move || door.serve(&answering));
     // A witness that is slow must not keep systemd waiting for a sign of life.
@@ -154,6 +167,7 @@ fn answering(office: Office<Directory>) -> Arc<Answering> {
             // Who does not listen does not keep anything from being noted.
             let _ = match came {
                 Came::Delivered(findings, lost) => say(&Line::Received { machine, findings, lost }),
+                Came::Events(events) => say(&Line::Events { server: machine, events }),
                 Came::Shown(Ok(sight)) => {
                     let replaced = sight.is_another.then(|| say(&Line::Replaced { machine }));
                     let seen = say(&Line::Seen { machine, through: sight.through });

@@ -87,12 +87,16 @@ fn begin_as(state: &Path, at: SocketAddr, patience: Duration, papers: &Papers) -
     let received = Directory::new(&state.join("received")).unwrap();
     let intake = Some(Intake::open(received).unwrap());
     let office = Office::new(witness, vec!["cp1".to_owned()], intake);
+    let office = office.for_servers(vec!["kube-apiserver".to_owned()]);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     let answering: Arc<Answering> = Arc::new(move |caller, request| {
         office.answer(caller, request, now(), &mut |machine, came| {
             let came = match came {
                 Came::Shown(came) => came,
+                Came::Events(count) => {
+                    return told.lock().unwrap().push(format!("{machine} sent {count}"));
+                }
                 Came::Delivered(count, lost) => {
                     return told.lock().unwrap().push(format!("{machine} {count} lost {lost}"));
                 }

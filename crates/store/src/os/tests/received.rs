@@ -14,7 +14,7 @@ use crate::format::query::{Hit, Query};
 use crate::os::collect::{Collector, Settings, Told};
 use crate::os::http::{Answer, Request};
 use crate::os::notes::Notes;
-use crate::os::received::{Intake, MOST_DELIVERIES, Outlet, Received};
+use crate::os::received::{Intake, MOST_BYTES, MOST_DELIVERIES, Outlet, Received};
 use crate::os::store::FINDINGS;
 use crate::os::witness::{Came, Office, Witness};
 
@@ -140,7 +140,8 @@ fn what_was_received_is_kept_once_wherever_the_power_goes() {
         if let Ok(mut intake) = Intake::open(received.clone()) {
             for number in 0..6 {
                 let text = reported(&format!("/{number}"));
-                let line = Received { source: "agent/w1".to_owned(), text: text.clone() };
+                let source = "agent/w1".to_owned();
+                let line = Received { source, kind: Kind::Finding, text: text.clone() };
                 if intake.take(&[line]).is_ok() {
                     acknowledged.push(text);
                 }
@@ -168,6 +169,80 @@ fn what_was_received_is_kept_once_wherever_the_power_goes() {
         }
         assert_eq!(waiting(&received), 0);
     }
+}
+
+fn event(number: u64) -> String {
+    json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": format!("id-{number}"), "level": "Metadata",
+        "stage": "ResponseComplete", "verb": "delete", "user": {"username": "eve"},
+        "objectRef": {"resource": "validatingadmissionpolicies", "name": "guard", "apiGroup": "admissionregistration.k8s.io"},
+        "requestURI": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/guard",
+        "responseStatus": {"code": 200}, "requestReceivedTimestamp": "2026-01-05T10:00:00.000001Z",
+        "stageTimestamp": "2026-01-05T10:00:00.000002Z",
+    })
+    .to_string()
+}
+
+fn send(office: &Office<Memory>, caller: &str, body: Vec<u8>) -> u16 {
+    let (method, path) = ("POST".to_owned(), "/events?timeout=30s".to_owned());
+    office.answer(caller, &Request { method, path, body }, 7, &mut |_, _| {}).status
+}
+
+#[test]
+fn what_an_api_server_sends_is_kept_and_judged_once_and_what_cannot_be_read_is_kept_too() {
+    let at = tempfile::tempdir().unwrap();
+    let key = Ed25519Key::make().unwrap().pem().unwrap().expose().clone();
+    let (store, received) = (Memory::new(3), Memory::new(5));
+    let office = office(&Memory::new(7), &received).for_servers(vec!["kube-apiserver".to_owned()]);
+    let list = |events: &[String]| {
+        format!(r#"{{"kind":"EventList","metadata":{{}},"items":[{}]}}"#, events.join(",")).into_bytes()
+    };
+    let both = list(&[event(1), event(2)]);
+    for stranger in ["ringfort:witness:cp1", "ringfort:agent:w1", "kube-apiserver2", ""] {
+        assert_eq!(send(&office, stranger, both.clone()), if stranger.ends_with("cp1") { 404 } else { 403 });
+    }
+    assert_eq!(waiting(&received), 0);
+    assert_eq!(send(&office, "kube-apiserver", both.clone()), 200);
+    // The answer was lost, and the batch comes again, with one more.
+    assert_eq!(send(&office, "kube-apiserver", list(&[event(2), event(1), event(3)])), 200);
+    let odd: [&[u8]; 3] = [b"{\"items\":[{\"kind\"", b"\xff\0", b"{\"items\":[7]}"];
+    for body in odd {
+        assert_eq!(send(&office, "kube-apiserver", body.to_vec()), 200);
+    }
+    assert_eq!(send(&office, "kube-apiserver", list(&[])), 200, "nothing is nothing to keep");
+    assert_eq!(waiting(&received), 5);
+    let mut collector = collector(at.path(), &store, &key, &received);
+    let mut told = 0;
+    while collector.take(9, &mut |it| told += u64::from(matches!(it, Told::Finding(_)))).unwrap() {}
+    collector.keep(0, &mut |_| {}).unwrap();
+    assert_eq!(waiting(&received), 0);
+    let counts = collector.counts();
+    assert_eq!((counts.events, counts.duplicates, counts.unreadable, counts.kept), (3, 2, 3, 6));
+    assert_eq!((counts.findings, told), (counts.findings.max(1), counts.findings), "a guard is gone");
+    assert_eq!(verified(&store, &key).wrong, []);
+    let kept = stored(&store);
+    assert!((1..=3).all(|number| kept.contains(&event(number))), "{kept:?}");
+}
+
+#[test]
+fn what_waits_is_bounded_by_its_bytes_also_after_a_restart() {
+    let received = Memory::new(3);
+    let mut intake = Intake::open(received.clone()).unwrap();
+    let line = |length: usize| {
+        let source = "webhook/kube-apiserver".to_owned();
+        [Received { source, kind: Kind::Event, text: "x".repeat(length) }]
+    };
+    // One that is alone is taken, however long it is.
+    intake.take(&line(MOST_BYTES + 1)).unwrap();
+    assert!(intake.take(&line(1)).is_err());
+    assert!(Intake::open(received.clone()).unwrap().take(&line(1)).is_err());
+    let mut outlet = Outlet::new(received.clone());
+    assert_eq!(outlet.next().unwrap().len(), 1);
+    outlet.kept().unwrap();
+    intake.take(&line(MOST_BYTES / 2)).unwrap();
+    assert!(intake.take(&line(MOST_BYTES / 2)).is_err(), "what is around them counts");
+    intake.take(&line(MOST_BYTES / 4)).unwrap();
+    assert_eq!(waiting(&received), 2);
 }
 
 #[test]
