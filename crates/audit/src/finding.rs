@@ -45,6 +45,25 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Gives what another machine found, as its own: without what a terminal would obey, however it came.
+    #[must_use]
+    pub fn by(self, machine: &str) -> Self {
+        Self {
+            detection: plain(&self.detection).into(),
+            time: plain(&self.time),
+            user: plain(&self.user),
+            impersonated: None,
+            source: machine.to_owned(),
+            credential: None,
+            pod: self.pod.as_deref().map(plain),
+            verb: plain(&self.verb),
+            object: plain(&self.object),
+            said: plain(&self.said),
+            rests: self.rests.map(|rests| plain(&rests).into()),
+            severity: self.severity,
+        }
+    }
+
     pub(crate) fn new(
         detection: &'static Detection,
         event: &Event<'_>,

@@ -32,6 +32,12 @@ pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
 pub const WITNESS: &str = "/var/lib/ringfort-witness";
 /// What another control plane signed of its own.
 pub const WITNESSED: &str = "/var/lib/ringfort-witness/witnessed";
+/// What agents of machines delivered and is not kept yet.
+pub const RECEIVED: &str = "/var/lib/ringfort-received";
+/// What an agent found and nobody has taken yet.
+pub const REPORT: &str = "/var/lib/ringfort-report";
+/// With what a machine's agent is known where it delivers that.
+pub const REPORT_PAPERS: &str = "/etc/ringfort/report";
 /// With what control planes know each other there.
 pub const WITNESS_PAPERS: &str = "/etc/kubernetes/witness";
 /// What a site adds to what is looked for in it, and where findings are told.

@@ -11,5 +11,8 @@ pub fn witness_of(machine: &str) -> String {
     format!("ringfort:witness:{machine}")
 }
 
+/// The integrity agent of a machine, where it delivers what it found; the machine's name stands behind it.
+pub const AGENT: &str = "ringfort:agent:";
+
 /// The administrator of workloads, whose kubeconfig is handed over.
 pub const ADMIN: &str = "ringfort:admin";

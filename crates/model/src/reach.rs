@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-/// The port at which a control plane hears of another's checkpoints, on TCP.
+/// The port at which a control plane hears of another's checkpoints and of what agents found, on TCP.
 pub const WITNESS_PORT: u16 = 6445;
 
 /// How a port is spoken to.

@@ -6,6 +6,7 @@ pub mod entry;
 pub mod index;
 pub mod open;
 pub mod query;
+pub mod reported;
 pub mod sealed;
 pub mod verify;
 mod wire;

@@ -36,6 +36,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let site = draft.site();
     draft.control_planes(|at| {
         at.directory(paths::AUDIT_STORE, CLOSED, Owner::ROOT);
+        at.directory(paths::RECEIVED, CLOSED, Owner::ROOT);
         put(spec, site, at);
         let source = at.name().to_string();
         let added = added(site);
@@ -43,7 +44,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
             name: UNIT,
             text: collector(&spec.audit, &added, &source),
             reads: &["/usr/local/bin/ringfort"],
-            needs: vec![ItemId::directory(paths::AUDIT_STORE)],
+            needs: [paths::AUDIT_STORE, paths::RECEIVED].map(ItemId::directory).into(),
         });
         let read = site.texts.keys().filter(|path| !CERTIFICATES.contains(&path.as_str()));
         read.for_each(|path| at.unit_reads(UNIT, path));
@@ -102,7 +103,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=/usr/local/bin/ringfort audit collect --log {log} --store {store} --source {source} --keep-days {days} --keep-mib {mebibytes}{added}
+ExecStart=/usr/local/bin/ringfort audit collect --log {log} --store {store} --source {source} --received {received} --keep-days {days} --keep-mib {mebibytes}{added}
 Restart=always
 RestartSec=1
 # It says every few seconds that it goes on. What it remembers is read again at its start, for up to a few seconds.
@@ -111,12 +112,13 @@ TimeoutStartSec=5min
 # A write that is under way is ended.
 TimeoutStopSec=30
 MemoryHigh=512M
-ReadWritePaths={store}
+ReadWritePaths={store} {received}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{token}
 RestrictAddressFamilies=AF_UNIX
 {CONFINED}",
         log = paths::AUDIT_LOG,
         store = paths::AUDIT_STORE,
+        received = paths::RECEIVED,
         days = audit.keep_days,
         mebibytes = audit.keep_mebibytes,
         token = paths::FINDINGS_TOKEN,

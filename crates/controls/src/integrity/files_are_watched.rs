@@ -1,6 +1,7 @@
 //! Files of every machine are watched, against a baseline that is signed off it.
 
 mod proof;
+mod report;
 mod sabotage;
 
 use ringfort_model::integrity::{BASELINE, CANARY, CANARY_TEXT, KEY, REPAIR, STATE};
@@ -33,7 +34,10 @@ const UNSIGNED: &str = "ringfort up signs it when it knows everything else\n";
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     // A keyring of before there were baselines gets its key by the next up.
     let Some(key) = draft.trust().baseline_key.clone() else { return };
-    draft.everywhere(|at| agent(&key, at));
+    draft.everywhere(|at| {
+        agent(&key, at);
+        report::report(spec, at);
+    });
     if let Repair::Automatic { paths } = &spec.integrity.repair {
         draft.everywhere(|at| at.text(REPAIR, PRIVATE, UNSIGNED));
         draft.put_back(UNIT, paths);

@@ -70,10 +70,11 @@ fn ports(role: Role) -> impl Iterator<Item = Port> {
 /// The ports of one machine that another needs.
 fn needed(from: Role, to: Role) -> impl Iterator<Item = Port> {
     let planes = from == Role::ControlPlane && to == Role::ControlPlane;
-    let among_planes = ETCD_PORTS.into_iter().chain([WITNESS_PORT]).filter(move |_| planes);
-    let api = (to == Role::ControlPlane).then_some(API_PORT);
+    let etcd = ETCD_PORTS.into_iter().filter(move |_| planes);
+    // Control planes see each other's logs there, and take what agents of all machines found.
+    let api = [API_PORT, WITNESS_PORT].into_iter().filter(move |_| to == Role::ControlPlane);
     let kubelet = (from == Role::ControlPlane).then_some(KUBELET_PORT);
-    among_planes.chain(api).chain(kubelet).map(Port::tcp)
+    etcd.chain(api).chain(kubelet).map(Port::tcp)
 }
 
 /// What was found out.
@@ -191,17 +192,18 @@ mod tests {
     #[test]
     fn each_role_opens_and_tries_what_it_needs() {
         let parts = parts(&terms(), &three([None; 3]));
-        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6445, 6443, 10250].map(Port::tcp));
+        assert_eq!(parts[&name("cp1")].opens, [2379, 2380, 6443, 6445, 10250].map(Port::tcp));
         assert_eq!(parts[&name("w1")].opens, [Port::tcp(10250)]);
         let tries = |node: &str| -> Vec<String> {
             parts[&name(node)].tries.iter().map(|to| to.socket().to_string()).collect()
         };
-        assert_eq!(tries("w1"), ["10.0.0.1:6443", "10.0.0.2:6443"]);
+        let of_w1 = ["10.0.0.1:6443", "10.0.0.1:6445", "10.0.0.2:6443", "10.0.0.2:6445"];
+        assert_eq!(tries("w1"), of_w1);
         let of_cp2 = [
             "10.0.0.1:2379",
             "10.0.0.1:2380",
-            "10.0.0.1:6445",
             "10.0.0.1:6443",
+            "10.0.0.1:6445",
             "10.0.0.1:10250",
             "10.0.0.3:10250",
         ];
@@ -264,7 +266,7 @@ mod tests {
         assert!(parts[&name("cp1")].opens.is_empty());
         assert_eq!(parts[&name("cp1")].tries, [Port::tcp(10250).of([10, 0, 0, 3].into())]);
         assert_eq!(parts[&name("w1")].opens, [Port::tcp(10250)]);
-        assert_eq!(parts[&name("w1")].tries.len(), 2);
+        assert_eq!(parts[&name("w1")].tries.len(), 4);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod changes;
 mod execs;
 mod key;
 mod machines;
+mod report;
 mod scan;
 pub mod signed;
 mod status;
@@ -35,6 +36,7 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     Scan(scan::ScanArgs),
     Watch(watch::WatchArgs),
+    Report(report::ReportArgs),
     Status(status::StatusArgs),
     Changes(changes::ChangesArgs),
     Accept(accept::AcceptArgs),
@@ -53,6 +55,7 @@ pub fn run(args: &IntegrityArgs) -> Result<ExitCode, Fault> {
         Command::Baseline(args) => baseline::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Watch(args) => watch::run(args),
+        Command::Report(args) => report::run(args),
         Command::Status(args) => status::run(args),
         Command::Changes(args) => changes::run(args),
         Command::Accept(args) => accept::run(args),

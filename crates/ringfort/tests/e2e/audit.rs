@@ -6,7 +6,8 @@ use crate::cases::well;
 use crate::cluster::Cluster;
 use crate::proofs::{LOGS, RESTARTED};
 
-const STORE: &str = "/var/lib/ringfort-audit";
+/// Where a control plane keeps its log.
+pub const STORE: &str = "/var/lib/ringfort-audit";
 
 /// The collector is killed while its server is busy, and the log is rotated twice while it is away: everything
 /// that was logged is kept once, what it knew it still knows, and the store is whole.
@@ -40,6 +41,114 @@ pub fn kept(cluster: &Cluster) {
     assert!(end.contains(r#""type":"counts""#), "{end}");
     cluster.on(machine, "systemctl start ringfort-collect");
     well(&cluster.ringfort("prove", &[]));
+}
+
+/// Who is root on a machine writes its log anew, with its own key: the store alone looks whole, and what another
+/// machine saw of it does not fit.
+pub fn rewritten(cluster: &Cluster) {
+    let (machine, witness) = ("cp1", "cp2");
+    let key = whole(cluster, machine);
+    cluster.on(
+        machine,
+        &format!("systemctl stop ringfort-collect && {SEAL} && systemctl start ringfort-collect"),
+    );
+    let sealed = cluster.on(machine, &format!("ls {STORE}/*.checkpoint | wc -l"));
+    let sealed: u64 = sealed.trim().parse().unwrap();
+    let begun = Instant::now();
+    let seen = loop {
+        let seen = cluster.on(witness, &format!("cat {WITNESS}/seen.* 2>/dev/null || true"));
+        let through =
+            cluster.on(machine, &format!("grep -c . {WITNESS}/witnessed 2>/dev/null || true"));
+        if !seen.trim().is_empty() && through.trim() != "" && through.trim() != "0" {
+            break seen;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody sees what was sealed");
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    let signer = cluster.on(witness, &format!("cat {WITNESS}/key.pub")).trim().to_owned();
+    cluster.on(machine, &format!("cat >/tmp/seen <<'END'\n{}\nEND", seen.trim_end()));
+    let verify = format!(
+        "ringfort audit verify --store {STORE} --key {key} --witness {signer}=/tmp/seen 2>&1; echo \"exit $?\""
+    );
+    let said = cluster.on(machine, &verify);
+    assert!(said.contains("exit 0"), "{said}");
+    // Nothing that has to do with secrets was ever asked, it says then, and as many segments as before say so.
+    cluster.on(machine, "systemctl stop ringfort-collect ringfort-witness && cp -a /var/lib/ringfort-audit /tmp/store");
+    let rewrite = format!(
+        "cd {STORE} && find . -type f ! -name key -delete && for of in $(seq {sealed}); do \
+         grep -v secrets {LOGS}/audit.log | head -n $((of * 20)) >/tmp/forged.log; \
+         ringfort audit collect --once --seal-minutes 0 --log /tmp/forged.log --store {STORE} \
+         --source of-$of >/dev/null || true; done"
+    );
+    cluster.on(machine, &rewrite);
+    assert_eq!(whole(cluster, machine), key, "for whoever asks nobody else it is whole");
+    let said = cluster.on(machine, &verify);
+    assert!(said.contains("exit 1") && said.contains("witness"), "{said}");
+    println!("     {}", said.lines().find(|line| line.contains("witness")).unwrap_or_default());
+    cluster.on(
+        machine,
+        &format!(
+            "rm -rf {STORE} /tmp/seen /tmp/forged.log && mv /tmp/store {STORE} && \
+             systemctl start ringfort-collect ringfort-witness"
+        ),
+    );
+    well(&cluster.ringfort("prove", &["--control", "audit/events-are-kept"]));
+}
+
+/// A real API server sends what it logs to a receiver that is killed again and again, and so is the collector behind
+/// it: everything that stands in the server's own log is kept.
+pub fn sent(cluster: &Cluster) {
+    let machine = "cp1";
+    let address = cluster.on(machine, BEGIN_SENDING).trim().to_owned();
+    let server = format!("--server=https://{address}:7443");
+    let begun = Instant::now();
+    while cluster.kubectl(&[&server, "get", "--raw", "/readyz"]).code != Some(0) {
+        assert!(begun.elapsed() < Duration::from_secs(90), "the second server does not start");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            for _ in 0..40 {
+                cluster.kubectl(&[&server, "get", "pods,secrets,nodes", "-A"]);
+            }
+        });
+        while !asking.is_finished() {
+            cluster.on(machine, "systemctl kill --signal=KILL sent-witness || true");
+            std::thread::sleep(Duration::from_secs(1));
+            cluster.on(machine, "systemctl kill --signal=KILL sent-collect || true");
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    // Nothing more is logged, and what is under way comes to its end.
+    let ids = "grep -o '\"auditID\":\"[^\"]*\",\"stage\":\"[^\"]*\"' | sort -u";
+    cluster.on(machine, "sleep 15; systemctl stop sent-server");
+    let logged = cluster.on(
+        machine,
+        &format!("cat /run/sent/audit*.log | {ids} >/run/sent/logged; wc -l </run/sent/logged"),
+    );
+    let logged: u64 = logged.trim().parse().unwrap();
+    assert!(logged > 200, "{logged} events are logged");
+    let search = "ringfort audit search --json --store /run/sent/store since=1d";
+    let missing = format!(
+        "{search} | {ids} >/run/sent/kept; comm -23 /run/sent/logged /run/sent/kept | head -n 3"
+    );
+    let begun = Instant::now();
+    loop {
+        let missing = cluster.on(machine, &missing);
+        if missing.trim().is_empty() {
+            break;
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            panic!("not kept: {missing}{}", cluster.on(machine, SENT_TROUBLE));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let restarts = cluster.on(machine, "systemctl show -P NRestarts sent-witness sent-collect");
+    println!(
+        "     {logged} events sent, all of them kept; started anew: {}",
+        restarts.split_whitespace().collect::<Vec<_>>().join(" and ")
+    );
+    cluster.on(machine, "systemctl stop sent-witness sent-collect; rm -rf /run/sent");
 }
 
 /// Asks one control plane's server for many things.
@@ -93,6 +202,19 @@ fn began(cluster: &Cluster, machine: &str) {
     }
 }
 
+/// Where a control plane keeps what it saw of another's log, and what was seen of its own.
+const WITNESS: &str = "/var/lib/ringfort-witness";
+/// Seals what there is.
+const SEAL: &str = "\
+    { $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ringfort-collect.service) --seal-minutes 0 --once >/dev/null || \
+    [ $? -eq 3 ]; }";
+/// Starts a second API server that sends what it logs, and who receives it.
+const BEGIN_SENDING: &str = include_str!("sending.sh");
+/// What says why something was not kept.
+const SENT_TROUBLE: &str = "\
+    for unit in witness collect server; do journalctl -u sent-$unit -n 400 -o cat --no-pager | \
+    grep -iE 'type|audit|webhook' | tail -n 6 | cut -c1-400; done; ls -l /run/sent/received /run/sent/store; \
+    wc -l /run/sent/kept";
 /// Between two starts there is nothing to kill.
 const KILL: &str = "systemctl kill --signal=KILL ringfort-collect || true";
 /// What the server calls a file that it has rotated. One of another time it might take away for its age.

@@ -49,6 +49,8 @@ pub const ALL: &[Case] = &[
     longer("a_worker_that_dies_meanwhile_is_unknown", proofs::dying),
     usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
     usual("what_is_logged_is_kept_whatever_becomes_of_the_collector", audit::kept),
+    usual("a_log_that_is_written_anew_is_named_by_its_witness", audit::rewritten),
+    longer("what_an_api_server_sends_is_kept_whoever_is_killed", audit::sent),
     usual("who_changes_files_of_machines_is_told", integrity::watched),
     usual("deleted_objects_are_put_back", deleted_objects),
     usual("a_lost_keyring_is_refused", lost_keyring),

@@ -1,5 +1,7 @@
 //! Files of machines are watched, and what changes them is told.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
@@ -48,6 +50,7 @@ pub fn watched(cluster: &Cluster) {
     let [made, removed] = evil[..] else { panic!("{changes:#?}") };
     let exe = |change: &Value| change["who"]["process"]["exe"].as_str().unwrap_or("").to_owned();
     assert!(exe(made).ends_with("/cp") && exe(removed).ends_with("/rm"), "{evil:#?}");
+    delivered(cluster);
     for change in evil {
         let id = change["id"].as_str().unwrap();
         let words = ["accept", id, "--reason", "a test", "--owner", "tests", "--node", "w1"];
@@ -62,4 +65,27 @@ pub fn watched(cluster: &Cluster) {
     let stopped = cluster.integrity(&["status", "--json", "--node", "w2"]);
     assert_eq!(stopped.code, Some(1), "{}", stopped.stdout);
     cluster.on("w2", "systemctl start ringfort-integrity.service");
+}
+
+/// Sees that what was found on a worker is kept on a control plane, by whose it is.
+fn delivered(cluster: &Cluster) {
+    let search = format!(
+        "ringfort audit search --json --store {} since=10m resource=files name=/etc/cron.d/evil source=w1",
+        crate::audit::STORE
+    );
+    let begun = Instant::now();
+    loop {
+        let kept: String =
+            ["cp1", "cp2", "cp3"].map(|machine| cluster.on(machine, &search)).concat();
+        if kept.matches("integrity/unexplained-change").count() >= 2 {
+            assert!(kept.contains("agent/w1"), "{kept}");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "not delivered: {kept}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    println!(
+        "     kept on a control plane {:.1} s after it was looked for",
+        begun.elapsed().as_secs_f64()
+    );
 }

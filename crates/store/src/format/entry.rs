@@ -1,14 +1,19 @@
 //! What is kept of one line, and the chain that goes through all of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::wire::{Reader, put_short, put_signed};
 
 /// What a line is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// A line with events.
     Event,
     /// A line that cannot be read. It is kept: it may be what somebody wanted to be unreadable.
     Unreadable,
+    /// Something that a machine's agent found. Its source is that agent.
+    Finding,
 }
 
 /// A line as it is kept.
@@ -42,7 +47,11 @@ impl Entry<'_> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(head);
         hasher.update(&self.time.to_le_bytes());
-        hasher.update(&[u8::from(self.kind == Kind::Unreadable)]);
+        hasher.update(&[match self.kind {
+            Kind::Event => 0,
+            Kind::Unreadable => 1,
+            Kind::Finding => 2,
+        }]);
         hasher.update(&self.key());
         hasher.finalize().into()
     }
@@ -59,14 +68,17 @@ pub(crate) const MOST_BLOCK: usize = 32 << 20;
 /// Writes entries as a block: first what is said of each, then all texts, which packs better.
 pub(crate) fn block(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut sources: Vec<&str> = Vec::new();
+    for entry in entries {
+        if !sources.contains(&entry.source) {
+            sources.push(entry.source);
+        }
+    }
     let mut said = Vec::new();
     let mut time = 0;
     for entry in entries {
-        let at = sources.iter().position(|known| *known == entry.source);
-        let at = at.unwrap_or_else(|| {
-            sources.push(entry.source);
-            sources.len() - 1
-        });
+        let at = sources.iter().position(|known| *known == entry.source).unwrap_or_default();
+        // What an agent found has a number beyond those of the sources: there were none when blocks had events alone.
+        let at = if entry.kind == Kind::Finding { at + sources.len() } else { at };
         let is_unreadable = u64::from(entry.kind == Kind::Unreadable);
         put_short(&mut said, (at as u64) << 1 | is_unreadable);
         put_signed(&mut said, entry.time.wrapping_sub(time));
@@ -101,8 +113,12 @@ pub fn entries(block: &[u8]) -> Option<Vec<Entry<'_>>> {
     for _ in 0..count {
         let (word, later, length) = (reader.length()?, reader.signed()?, reader.length()?);
         time = time.wrapping_add(later);
-        let kind = if word & 1 == 1 { Kind::Unreadable } else { Kind::Event };
-        said.push((*sources.get(word >> 1)?, time, kind, length));
+        let (kind, at) = match (word & 1, (word >> 1).checked_sub(sources.len())) {
+            (0, Some(at)) => (Kind::Finding, at),
+            (0, None) => (Kind::Event, word >> 1),
+            _ => (Kind::Unreadable, word >> 1),
+        };
+        said.push((*sources.get(at)?, time, kind, length));
     }
     let entries = said.into_iter().map(|(source, time, kind, length)| {
         Some(Entry { source, time, kind, text: reader.take(length)? })
@@ -133,6 +149,7 @@ mod tests {
             Entry { source: "a", time: 5, kind: Kind::Event, text: b"{}" },
             Entry { source: "b", time: -7, kind: Kind::Unreadable, text: b"\0\xff" },
             Entry { source: "a", time: i64::MAX, kind: Kind::Event, text: b"" },
+            Entry { source: "b", time: 9, kind: Kind::Finding, text: b"{\"id\":1}" },
         ]
     }
 
@@ -158,6 +175,7 @@ mod tests {
             Entry { source: "b", ..one },
             Entry { time: 6, ..one },
             Entry { kind: Kind::Unreadable, ..one },
+            Entry { kind: Kind::Finding, ..one },
             Entry { text: b"{} ", ..one },
         ] {
             assert_ne!(other.chained(&[0; 32]), head, "{other:?}");

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::event::Event;
+use ringfort_audit::finding::Finding;
 
+use super::entry::{Entry, Kind};
+use super::reported::Reported;
 use super::wire::{Reader, put_short};
 
 /// What can be searched by.
@@ -59,24 +62,42 @@ pub fn each_value(event: &Event<'_>, visit: &mut dyn FnMut(Field, &str)) {
     }
 }
 
+/// Visits what an agent says of what it found: files are a kind of objects.
+pub fn each_reported(finding: &Finding, visit: &mut dyn FnMut(Field, &str)) {
+    visit(Field::User, &finding.user);
+    visit(Field::Verb, &finding.verb);
+    visit(Field::Source, &finding.source);
+    let (kind, name) = finding.object.split_once(' ').unwrap_or((&finding.object, ""));
+    visit(Field::Resource, kind);
+    visit(Field::Name, name);
+}
+
 /// Terms with the blocks that they are in, while a segment is sealed.
 #[derive(Debug, Default)]
 pub struct Terms(BTreeMap<u32, Vec<u32>>);
 
 impl Terms {
-    /// Adds a line of a block; blocks come in their order.
-    pub fn add(&mut self, block: u32, line: &[u8]) {
-        each(line, &mut |found| {
-            let Found::Event(event) = found else { return };
-            each_value(event, &mut |field, value| {
-                if value.is_empty() {
-                    return;
-                }
-                let blocks = self.0.entry(term(field, value)).or_default();
-                if blocks.last() != Some(&block) {
-                    blocks.push(block);
-                }
-            });
+    /// Adds an entry of a block; blocks come in their order.
+    pub fn add(&mut self, block: u32, entry: &Entry<'_>) {
+        let mut visit = |field, value: &str| {
+            if value.is_empty() {
+                return;
+            }
+            let blocks = self.0.entry(term(field, value)).or_default();
+            if blocks.last() != Some(&block) {
+                blocks.push(block);
+            }
+        };
+        if entry.kind == Kind::Finding {
+            if let Some(reported) = Reported::read(entry.text) {
+                each_reported(&reported.finding, &mut visit);
+            }
+            return;
+        }
+        each(entry.text, &mut |found| {
+            if let Found::Event(event) = found {
+                each_value(event, &mut visit);
+            }
         });
     }
 
@@ -160,9 +181,10 @@ mod tests {
                 r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","user":{{"username":"u{}"}},"objectRef":{{"resource":"pods","subresource":"exec","name":"p{number}"}}}}"#,
                 number % 7
             );
-            terms.add(number / 100, line.as_bytes());
+            let entry = Entry { source: "a", time: 0, kind: Kind::Event, text: line.as_bytes() };
+            terms.add(number / 100, &entry);
         }
-        terms.add(40, b"no event");
+        terms.add(40, &Entry { source: "a", time: 0, kind: Kind::Event, text: b"no event" });
         let bytes = terms.bytes();
         let all: Vec<u32> = (0..40).collect();
         for (field, value) in

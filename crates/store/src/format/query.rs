@@ -2,9 +2,11 @@
 
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::event::Event;
+use ringfort_audit::finding::Finding;
 
 use super::entry::{Entry, Kind};
-use super::index::{FIELDS, Field, each_value, term};
+use super::index::{FIELDS, Field, each_reported, each_value, term};
+use super::reported::Reported;
 
 /// What is searched for: everything in it has to hold.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -72,27 +74,50 @@ impl Query {
             && self.until.is_none_or(|until| times.0 <= until)
     }
 
-    /// Visits the events of an entry that are wanted.
-    pub fn each(&self, entry: &Entry<'_>, visit: &mut dyn FnMut(&Event<'_>)) {
-        if entry.kind != Kind::Event || !self.may_be_at((entry.time, entry.time)) {
+    /// Visits what of an entry is wanted: events, or what an agent found.
+    pub fn each(&self, entry: &Entry<'_>, visit: &mut dyn FnMut(&Hit<'_>)) {
+        if !self.may_be_at((entry.time, entry.time)) {
             return;
         }
-        each(entry.text, &mut |found| {
-            if let Found::Event(event) = found
-                && self.is_met(event)
-            {
-                visit(event);
+        let mut offer = |hit: &Hit<'_>| {
+            if self.is_met(hit) {
+                visit(hit);
             }
-        });
+        };
+        match entry.kind {
+            Kind::Unreadable => {}
+            Kind::Event => each(entry.text, &mut |found| {
+                if let Found::Event(event) = found {
+                    offer(&Hit::Event(event));
+                }
+            }),
+            Kind::Finding => {
+                if let Some(reported) = Reported::read(entry.text) {
+                    offer(&Hit::Finding(&reported.finding));
+                }
+            }
+        }
     }
 
-    fn is_met(&self, event: &Event<'_>) -> bool {
+    fn is_met(&self, hit: &Hit<'_>) -> bool {
         self.wanted.iter().all(|(wanted, value)| {
             let mut is_met = false;
-            each_value(event, &mut |field, said| is_met |= field == *wanted && value.is(said));
+            let mut visit = |field: Field, said: &str| is_met |= field == *wanted && value.is(said);
+            match hit {
+                Hit::Event(event) => each_value(event, &mut visit),
+                Hit::Finding(finding) => each_reported(finding, &mut visit),
+            }
             is_met
         })
     }
+}
+
+/// Something that was searched for.
+pub enum Hit<'h> {
+    /// An event of an API server.
+    Event(&'h Event<'h>),
+    /// Something that an agent found.
+    Finding(&'h Finding),
 }
 
 impl Value {

@@ -101,7 +101,7 @@ impl Writer {
             return Some(());
         };
         for entry in &all {
-            self.terms.add(self.blocks.len() as u32, entry.text);
+            self.terms.add(self.blocks.len() as u32, entry);
             self.unreadable += u64::from(entry.kind == entry::Kind::Unreadable);
         }
         self.head = entry::chained(&self.head, &all);

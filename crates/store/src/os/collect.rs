@@ -12,10 +12,12 @@ use ringfort_pki::Ed25519Key;
 use serde::Serialize;
 
 use super::disk::Disk;
+use super::received::{Outlet, Received};
 use super::store::{AppendError, Limits, Store, StoreError};
 use super::tail::{Cursor, Line, Tail};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, Hash, Kind};
+use crate::format::reported::Reported;
 
 /// What is collected, from where.
 #[derive(Clone, Debug)]
@@ -37,6 +39,9 @@ pub enum CollectError {
     /// The log.
     #[error("the log cannot be read: {0}")]
     Log(#[source] io::Error),
+    /// What others delivered.
+    #[error("what was received cannot be read: {0}")]
+    Received(#[source] io::Error),
     /// What the store says of where the log was read to.
     #[error("the store does not say where the log was read to in a way that is understood")]
     Cursor,
@@ -62,6 +67,8 @@ pub struct Counts {
     pub gaps: u64,
     /// Findings.
     pub findings: u64,
+    /// Findings that agents of machines delivered.
+    pub reported: u64,
     /// Bytes of a write that did not end, before this run.
     pub torn: u64,
     /// Entries that were durable and were cut off the end before this run. What of them the log still has is read
@@ -97,9 +104,13 @@ pub struct Collector<D> {
     waiting: usize,
     /// What was found, and is not written down yet.
     noted: Vec<u8>,
+    /// What others delivered.
+    received: Option<Outlet<D>>,
 }
 
 struct Waiting {
+    /// Who delivered it, where it is no line of the log.
+    source: Option<String>,
     time: i64,
     kind: Kind,
     text: Vec<u8>,
@@ -144,7 +155,13 @@ impl<D: Disk> Collector<D> {
             batch: Vec::new(),
             waiting: 0,
             noted: Vec::new(),
+            received: None,
         })
+    }
+
+    /// Keeps what others delivered as well.
+    pub fn receive(&mut self, received: Outlet<D>) {
+        self.received = Some(received);
     }
 
     /// How much of everything there was.
@@ -177,8 +194,7 @@ impl<D: Disk> Collector<D> {
         let noted = &mut self.noted;
         let mut tell = |told: Told| {
             if let Told::Finding(finding) = &told {
-                serde_json::to_writer(&mut *noted, finding).expect("a finding is plain data");
-                noted.push(b'\n');
+                note(noted, finding);
             }
             tell(told);
         };
@@ -202,9 +218,59 @@ impl<D: Disk> Collector<D> {
             let kind = if is_cut { Kind::Unreadable } else { kind };
             counts.unreadable += u64::from(kind == Kind::Unreadable);
             *waiting += text.len();
-            batch.push(Waiting { time, kind, text: text.to_vec() });
+            batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
         is_more.map_err(CollectError::Log)
+    }
+
+    /// Takes what others delivered, tells what it is, and holds it until it is kept. Says whether there was any.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn take(&mut self, now: i64, tell: &mut dyn FnMut(Told)) -> Result<bool, CollectError> {
+        let is_full = self.is_full();
+        let Some(received) = self.received.as_mut().filter(|_| !is_full) else { return Ok(false) };
+        let lines = received.give().map_err(CollectError::Received)?;
+        let is_more = !lines.is_empty();
+        for Received { source, kind, text } in lines {
+            let entry = Entry { source: &source, time: now, kind, text: text.as_bytes() };
+            if !self.recent.is_new(entry.key()) {
+                self.counts.duplicates += 1;
+                continue;
+            }
+            let (time, kind) = self.received(kind, text.as_bytes(), now, tell);
+            self.counts.unreadable += u64::from(kind == Kind::Unreadable);
+            self.waiting += text.len();
+            self.batch.push(Waiting { source: Some(source), time, kind, text: text.into_bytes() });
+        }
+        Ok(is_more)
+    }
+
+    /// Tells what a line is that was delivered. Gives its time, and what it is kept as.
+    fn received(
+        &mut self,
+        kind: Kind,
+        text: &[u8],
+        now: i64,
+        tell: &mut dyn FnMut(Told),
+    ) -> (i64, Kind) {
+        let noted = &mut self.noted;
+        let mut tell = |told: Told| {
+            if let Told::Finding(finding) = &told {
+                note(noted, finding);
+            }
+            tell(told);
+        };
+        match (kind, Reported::read(text)) {
+            (Kind::Event, _) => judge(text, now, &mut self.engine, &mut self.counts, &mut tell),
+            (Kind::Finding, Some(Reported { finding, .. })) => {
+                let told = finding.time.parse::<jiff::Timestamp>();
+                self.counts.reported += 1;
+                tell(Told::Finding(finding));
+                (told.map_or(now, jiff::Timestamp::as_microsecond), kind)
+            }
+            _ => (now, Kind::Unreadable),
+        }
     }
 
     /// Keeps what waits. Seals and removes what it is time for.
@@ -217,22 +283,19 @@ impl<D: Disk> Collector<D> {
             self.store.note(&self.noted)?;
             self.noted.clear();
         }
-        if let Some(cursor) = self.tail.cursor()
-            && (!self.batch.is_empty() || self.cursors.get(&self.source) != Some(cursor))
-        {
-            self.cursors.insert(self.source.clone(), cursor.clone());
+        let cursor = self.tail.cursor();
+        let is_moved = cursor.is_some() && self.cursors.get(&self.source) != cursor;
+        if is_moved || !self.batch.is_empty() {
+            if let Some(cursor) = cursor {
+                self.cursors.insert(self.source.clone(), cursor.clone());
+            }
             let cursors = serde_json::to_vec(&self.cursors).expect("cursors are plain data");
-            let source = self.source.as_str();
-            let entries: Vec<Entry<'_>> = self
-                .batch
-                .iter()
-                .map(|Waiting { time, kind, text }| Entry {
-                    source,
-                    time: *time,
-                    kind: *kind,
-                    text,
-                })
-                .collect();
+            let own = self.source.as_str();
+            let entries = self.batch.iter().map(|Waiting { source, time, kind, text }| {
+                let source = source.as_deref().unwrap_or(own);
+                Entry { source, time: *time, kind: *kind, text }
+            });
+            let entries: Vec<Entry<'_>> = entries.collect();
             if let Err(error) = self.store.append(&entries, &cursors, seconds) {
                 // Else it would look as if the cursor were durable.
                 self.cursors.remove(&self.source);
@@ -241,6 +304,10 @@ impl<D: Disk> Collector<D> {
             self.counts.kept += entries.len() as u64;
             self.batch.clear();
             self.waiting = 0;
+        }
+        // Only now: what was delivered is nowhere else.
+        if let Some(received) = &mut self.received {
+            received.kept()?;
         }
         if let Some(sealed) = self.store.tend(seconds)? {
             tell(Told::Sealed(sealed));
@@ -275,6 +342,12 @@ fn recall<D: Disk>(store: &Store<D>, engine: &mut Engine, seconds: i64) -> io::R
             }
         });
     })
+}
+
+/// Writes down a finding.
+fn note(noted: &mut Vec<u8>, finding: &Finding) {
+    serde_json::to_writer(&mut *noted, finding).expect("a finding is plain data");
+    noted.push(b'\n');
 }
 
 /// Judges a line. Gives its time and whether it can be read.

@@ -15,7 +15,7 @@ use super::look::{LookError, of, read, search, verify_newest};
 use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
 use crate::format::checkpoint::hex;
-use crate::format::query::Query;
+use crate::format::query::{Hit, Query};
 use crate::format::witness::Note;
 
 /// So far back is looked, in seconds.
@@ -50,8 +50,10 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     };
     seen.key = hex(&key.0);
     let query = Query::read(&format!("since={BACK_SECONDS}s"), now).expect("it is a query");
-    search(store, &query, &mut |entry, event| {
-        if holds(entry.text, text) {
+    search(store, &query, &mut |entry, hit| {
+        if let Hit::Event(event) = hit
+            && holds(entry.text, text)
+        {
             seen.kept.insert(told(event));
         }
         true

@@ -34,6 +34,7 @@ pub struct Door {
     listener: TcpListener,
     config: Arc<ServerConfig>,
     patience: Duration,
+    most_body: usize,
 }
 
 /// Answers a request of whom a certificate speaks for.
@@ -41,7 +42,7 @@ pub type Answering = dyn Fn(&str, &Request) -> Answer + Send + Sync;
 
 /// So many are spoken with at a time.
 const MOST_CONNECTIONS: usize = 32;
-/// The longest that is taken of a request.
+/// The longest that is taken of a request, where nothing else was said.
 const MOST_BODY: usize = 1 << 20;
 
 impl Door {
@@ -52,7 +53,13 @@ impl Door {
     pub fn open(at: SocketAddr, papers: &Papers, patience: Duration) -> Result<Self, DoorError> {
         let config = papers.server()?;
         let listener = TcpListener::bind(at).map_err(|source| DoorError::Listen { at, source })?;
-        Ok(Self { listener, config, patience })
+        Ok(Self { listener, config, patience, most_body: MOST_BODY })
+    }
+
+    /// Takes requests that are as long as this.
+    #[must_use]
+    pub fn taking(self, most_body: usize) -> Self {
+        Self { most_body, ..self }
     }
 
     /// Where it is.
@@ -79,11 +86,11 @@ impl Door {
             }
             let guard = Guard(Arc::clone(&open));
             let (config, answering) = (Arc::clone(&self.config), Arc::clone(answering));
-            let patience = self.patience;
+            let (patience, most_body) = (self.patience, self.most_body);
             let begun = std::thread::Builder::new().spawn(move || {
                 let _guard = guard;
                 // Nobody is there to be told that somebody hung up.
-                let _ = speak(tcp, config, patience, &*answering);
+                let _ = speak(tcp, config, (patience, most_body), &*answering);
             });
             drop(begun);
         }
@@ -101,7 +108,7 @@ impl Drop for Guard {
 fn speak(
     tcp: TcpStream,
     config: Arc<ServerConfig>,
-    patience: Duration,
+    (patience, most_body): (Duration, usize),
     answering: &Answering,
 ) -> io::Result<()> {
     let mut timed = Timed::new(tcp, patience);
@@ -113,7 +120,7 @@ fn speak(
     let shown = tls.peer_certificates().and_then(<[_]>::first);
     let caller = shown.and_then(speaks_for).unwrap_or_default();
     let mut stream = StreamOwned::new(tls, timed);
-    let answer = match http::request(&mut stream, MOST_BODY)? {
+    let answer = match http::request(&mut stream, most_body)? {
         Ok(request) => answering(&caller, &request),
         Err(status) => Answer::said(status, &"this is no request that is understood here"),
     };

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use ringfort_audit::event::Event;
 use ringfort_pki::Ed25519Public;
 
 use super::store::{MARK, REMOVAL, name, numbers};
@@ -13,7 +12,7 @@ use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, entries};
 use crate::format::index;
 use crate::format::open::{START_BYTES, groups};
-use crate::format::query::Query;
+use crate::format::query::{Hit, Query};
 use crate::format::sealed::{Block, END_BYTES, Table, end};
 use crate::format::verify::{File as Sealed, Report, Verifier, Wrong};
 
@@ -134,7 +133,7 @@ fn length(path: &Path) -> Result<Option<u64>, LookError> {
 /// What a search looked at.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Searched {
-    /// Events that were found.
+    /// Events and findings of agents that were found.
     pub found: u64,
     /// Blocks and groups that were unpacked.
     pub unpacked: u64,
@@ -142,10 +141,10 @@ pub struct Searched {
     pub unreadable: u64,
 }
 
-/// What is done with an event that was found: its entry and itself. Says whether to go on.
-pub type Visit<'v> = dyn FnMut(&Entry<'_>, &Event<'_>) -> bool + 'v;
+/// What is done with something that was found: its entry and itself. Says whether to go on.
+pub type Visit<'v> = dyn FnMut(&Entry<'_>, &Hit<'_>) -> bool + 'v;
 
-/// Visits every event that a query asks for, in the order in which they were kept.
+/// Visits everything that a query asks for, in the order in which they were kept.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -200,10 +199,10 @@ fn each_in(
     searched.unpacked += 1;
     let mut is_going = true;
     for entry in entries(block)? {
-        query.each(&entry, &mut |event| {
+        query.each(&entry, &mut |hit| {
             if is_going {
                 searched.found += 1;
-                is_going = visit(&entry, event);
+                is_going = visit(&entry, hit);
             }
         });
         if !is_going {

@@ -29,6 +29,9 @@ pub enum SendError {
         /// The status of the answer.
         said: String,
     },
+    /// There is nobody to send it to.
+    #[error("nobody is named who receives it")]
+    Nobody,
 }
 
 /// Takes batches.

@@ -5,6 +5,7 @@ mod collect;
 mod crash;
 mod deliver;
 mod office;
+mod received;
 mod spool;
 mod tail;
 mod tamper;

@@ -1,17 +1,24 @@
-//! Witnesses checkpoints of other machines: what is seen is durable before it is countersigned.
+//! Witnesses checkpoints of other machines: what is seen is durable before it is countersigned. At the same door agents
+//! deliver what they found.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use ringfort_model::identity::{KEEPER, witness_of};
+use ringfort_model::identity::{AGENT, KEEPER, witness_of};
+use ringfort_model::name::NodeName;
 use ringfort_pki::{Ed25519Key, Ed25519Public};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::disk::Disk;
 use super::http::{Answer, Request};
 use super::notes::Notes;
+use super::received::{Intake, Received};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
+use crate::format::entry::Kind;
+use crate::format::reported::Reported;
 use crate::format::witness::{Memory, Note, Refused};
 
 /// What is shown to a witness.
@@ -54,6 +61,14 @@ pub const SEEN: &str = "/seen/";
 pub const CHECKPOINTS: &str = "/checkpoints";
 /// and whether anybody is there.
 pub const HEALTH: &str = "/healthz";
+/// Where agents deliver what they found.
+pub const FINDINGS: &str = "/findings";
+/// Where API servers send events, as their webhook backend does.
+pub const EVENTS: &str = "/events";
+/// What sources of agents' findings begin with, before the machine,
+const SOURCE: &str = "agent/";
+/// and those of API servers' events, before whom the certificate speaks for.
+const SERVER: &str = "webhook/";
 /// So many are shown at once.
 pub const MOST_SHOWN: usize = 64;
 /// What the file begins with that a machine's checkpoints are noted in.
@@ -158,15 +173,53 @@ pub struct Office<D> {
     witness: Mutex<Witness<D>>,
     /// The machines whose checkpoints are seen.
     hears: Vec<String>,
+    /// Whom certificates of API servers speak for that send events.
+    servers: Vec<String>,
+    /// Where goes what is delivered.
+    intake: Option<Mutex<Intake<D>>>,
 }
 
-/// What came of what a machine showed.
-pub type Heard<'h> = dyn FnMut(&str, Result<&Sight, &SeeError>) + 'h;
+/// What came of what a machine showed or delivered.
+pub enum Came<'c> {
+    /// Its checkpoints were seen, or not.
+    Shown(Result<&'c Sight, &'c SeeError>),
+    /// So many findings of its agent came, and so many it had no room for, ever.
+    Delivered(usize, u64),
+    /// So many events came of an API server.
+    Events(usize),
+}
+
+/// Hears of what came, by the machine.
+pub type Heard<'h> = dyn FnMut(&str, Came<'_>) + 'h;
+
+/// What an agent delivers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Delivered<'d> {
+    version: u32,
+    lost: u64,
+    #[serde(borrow)]
+    findings: Vec<&'d RawValue>,
+}
+
+/// A list of events, as an API server sends it.
+#[derive(Deserialize)]
+struct Sent<'s> {
+    #[serde(borrow)]
+    items: Vec<&'s RawValue>,
+}
 
 impl<D: Disk> Office<D> {
-    /// Opens it for these machines.
-    pub fn new(witness: Witness<D>, hears: Vec<String>) -> Self {
-        Self { witness: Mutex::new(witness), hears }
+    /// Opens it for these machines, and for agents where what they deliver can be taken.
+    pub fn new(witness: Witness<D>, hears: Vec<String>, intake: Option<Intake<D>>) -> Self {
+        let intake = intake.map(Mutex::new);
+        Self { witness: Mutex::new(witness), hears, servers: Vec::new(), intake }
+    }
+
+    /// Opens it for API servers as well: for certificates of these names.
+    #[must_use]
+    pub fn for_servers(self, servers: Vec<String>) -> Self {
+        Self { servers, ..self }
     }
 
     /// Answers whom a certificate speaks for. Which machine that is, the certificate alone says.
@@ -178,7 +231,9 @@ impl<D: Disk> Office<D> {
         heard: &mut Heard<'_>,
     ) -> Answer {
         let machine = self.hears.iter().find(|machine| witness_of(machine) == caller);
-        match (request.method.as_str(), request.path.as_str(), machine) {
+        // An API server adds how long it waits.
+        let path = request.path.split('?').next().unwrap_or_default();
+        match (request.method.as_str(), path, machine) {
             // ringfort itself looks whether the door is as it should be.
             ("GET", HEALTH, None) if caller == KEEPER => Answer::said(200, &"ok"),
             ("GET", HEALTH, Some(_)) => Answer::said(200, &"ok"),
@@ -190,6 +245,12 @@ impl<D: Disk> Office<D> {
                 Answer::json(200, &Last { version: VERSION, segment })
             }
             ("POST", CHECKPOINTS, Some(machine)) => self.shown(machine, &request.body, now, heard),
+            ("POST", FINDINGS, None) if agent(caller).is_some() => {
+                self.delivered(agent(caller).unwrap_or_default(), &request.body, heard)
+            }
+            ("POST", EVENTS, None) if self.servers.iter().any(|server| server == caller) => {
+                self.sent(caller, &request.body, heard)
+            }
             (.., None) => Answer::said(403, &"this certificate opens nothing here"),
             _ => Answer::said(404, &"there is nothing of that name"),
         }
@@ -206,7 +267,7 @@ impl<D: Disk> Office<D> {
         let seen = witness.see(machine, key, &shown.checkpoints, now);
         let public = hex(&witness.public().0);
         drop(witness);
-        heard(machine, seen.as_ref());
+        heard(machine, Came::Shown(seen.as_ref()));
         match seen {
             Ok(Sight { signatures, .. }) => {
                 Answer::json(200, &Saw { version: VERSION, witness: public, signatures })
@@ -216,7 +277,82 @@ impl<D: Disk> Office<D> {
         }
     }
 
+    /// Takes findings. Whose they are, the certificate says, whatever stands in them.
+    fn delivered(&self, machine: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
+        let read = serde_json::from_slice::<Delivered<'_>>(body).ok();
+        let Some(Delivered { lost, findings, .. }) = read.filter(|it| it.version == VERSION) else {
+            return Answer::said(400, &"these are no findings");
+        };
+        let lines: Vec<Received> =
+            findings.iter().map(|line| received(machine, line.get())).collect();
+        self.take(&lines, &mut || heard(machine, Came::Delivered(lines.len(), lost)))
+    }
+
+    /// Takes events of an API server. What cannot be read is kept as it came: it may be what somebody wanted to be
+    /// unreadable.
+    fn sent(&self, server: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
+        let source = format!("{SERVER}{server}");
+        let line = |text: &str| {
+            let (source, text) = (source.clone(), text.to_owned());
+            Received { source, kind: Kind::Event, text }
+        };
+        let lines: Vec<Received> = match serde_json::from_slice::<Sent<'_>>(body) {
+            Ok(sent) => sent.items.iter().map(|item| line(&typed(item.get()))).collect(),
+            Err(_) => vec![line(&String::from_utf8_lossy(body))],
+        };
+        self.take(&lines, &mut || heard(server, Came::Events(lines.len())))
+    }
+
+    /// Answers well when lines are durable, and not before.
+    fn take(&self, lines: &[Received], taken: &mut dyn FnMut()) -> Answer {
+        let Some(intake) = &self.intake else {
+            return Answer::said(404, &"nothing is taken here");
+        };
+        let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_taken = if lines.is_empty() { Ok(()) } else { intake.take(lines) };
+        drop(intake);
+        match is_taken {
+            Ok(()) => {
+                taken();
+                Answer::said(200, &"received")
+            }
+            Err(error) => Answer::said(503, &error),
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Witness<D>> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Gives an item of a list as it stands in a server's own log: in a list it does not say what it is.
+fn typed(item: &str) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Typed<'t> {
+        #[serde(borrow)]
+        kind: Option<&'t RawValue>,
+    }
+    let is_untyped = serde_json::from_str::<Typed<'_>>(item).is_ok_and(|it| it.kind.is_none());
+    let rest = item.trim_start().strip_prefix('{').map(str::trim_start);
+    match rest.filter(|rest| is_untyped && !rest.starts_with('}')) {
+        Some(rest) => format!(r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1",{rest}"#).into(),
+        None => item.into(),
+    }
+}
+
+/// Gives the machine whose agent a certificate speaks for.
+fn agent(caller: &str) -> Option<&str> {
+    let machine = caller.strip_prefix(AGENT)?;
+    NodeName::new(machine).is_ok().then_some(machine)
+}
+
+/// Makes of a line what is kept: by this machine, and without what a terminal would obey. What cannot be read is kept as
+/// it came.
+fn received(machine: &str, line: &str) -> Received {
+    let source = format!("{SOURCE}{machine}");
+    let text = Reported::read(line.as_bytes()).and_then(|mut reported| {
+        reported.finding = reported.finding.by(machine);
+        serde_json::to_string(&reported).ok()
+    });
+    Received { source, kind: Kind::Finding, text: text.unwrap_or_else(|| line.to_owned()) }
 }

@@ -38,7 +38,8 @@ pub(super) fn witness(spec: &Spec, at: &mut Place<'_, '_>) {
         names: [San::Ip(at.address())].into(),
     });
     let papers = [CA.to_owned(), format!("{STEM}.crt"), format!("{STEM}.key")];
-    let mut needs = vec![ItemId::directory(paths::WITNESS), ItemId::directory(paths::AUDIT_STORE)];
+    let directories = [paths::WITNESS, paths::RECEIVED, paths::AUDIT_STORE];
+    let mut needs: Vec<ItemId> = directories.map(ItemId::directory).into();
     needs.extend(papers.iter().map(|path| ItemId::file(path.as_str())));
     let text = unit(at.address(), neighbours(spec, at.name()));
     at.unit(Unit { name: UNIT, text, reads: &["/usr/local/bin/ringfort"], needs });
@@ -72,25 +73,26 @@ fn unit(own: IpAddr, neighbours: Option<(&NodeName, (&NodeName, IpAddr))>) -> St
     format!(
         "\
 [Unit]
-Description=Sees the checkpoints of another control plane's audit log, and shows it this one's
+Description=Sees another control plane's audit log grow, shows it this one's, and takes what agents found
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA}{neighbours}
+ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA} --received {received}{neighbours}
 Restart=always
 RestartSec=1
 WatchdogSec=1min
 TimeoutStopSec=10
 MemoryHigh=256M
-ReadWritePaths={state}
+ReadWritePaths={state} {received}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{store}/key -{logs} -{site}
 RestrictAddressFamilies=AF_UNIX AF_INET
 {CONFINED}",
         store = paths::AUDIT_STORE,
         state = paths::WITNESS,
+        received = paths::RECEIVED,
         listen = at(own),
         logs = paths::LOGS,
         site = paths::AUDIT_SITE,

@@ -16,11 +16,13 @@ use ringfort_audit::finding::Finding;
 use ringfort_audit::waiver::Waivers;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
-    ClaimError, CollectError, Collector, Counts, Directory, Limits, Settings, Told, claim, machine,
+    ClaimError, CollectError, Collector, Counts, Directory, Limits, Outlet, Settings, Told, claim,
+    machine,
 };
 
 use super::asked::{Asked, Asking};
 use super::{line, now, waivers};
+use crate::cli::files::Unread;
 use crate::cli::{Fault, print};
 
 /// Keep what an API server logs, and judge it as it is written
@@ -44,6 +46,10 @@ pub struct CollectArgs {
     /// What this machine's entries are called after; its name if nothing is said
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Where findings of agents and events of API servers are, as `ringfort audit witness --received` takes them: kept and
+    /// told as well
+    #[arg(long, value_name = "DIR")]
+    received: Option<PathBuf>,
     #[command(flatten)]
     asking: Asking,
     /// Remove segments that were sealed so many days ago
@@ -128,6 +134,11 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
     let mut collector =
         Collector::new(claimed.directory, claimed.key, &settings, engine, now() / 1_000_000)
             .map_err(Fault::unable)?;
+    if let Some(received) = &args.received {
+        let directory = Directory::new(received)
+            .map_err(|error| Fault::unable(Unread::of(received, &error)))?;
+        collector.receive(Outlet::new(directory));
+    }
     let counts = collector.counts();
     let last = collector.store().last().0;
     let Counts { torn, cut, damaged, .. } = counts;
@@ -200,7 +211,15 @@ fn follow(
         let is_ending = is_over.load(Ordering::Relaxed);
         let counts = collector.counts();
         let mut tell = |told: Told| tell(&told, counts, waivers);
-        let read = if is_ending { Ok(false) } else { collector.read(now(), &mut tell) };
+        let read = match is_ending {
+            true => Ok(false),
+            // What was delivered does not wait for a log that cannot be read.
+            false => {
+                let read = collector.read(now(), &mut tell);
+                let taken = collector.take(now(), &mut tell);
+                read.and_then(|is_more| taken.map(|is_other| is_more || is_other))
+            }
+        };
         let is_more = *read.as_ref().unwrap_or(&false);
         // Each time costs a sync of the disk, which etcd may be waiting for.
         let is_time = args.once || is_ending || collector.is_full() || kept_at.elapsed() >= GATHER;

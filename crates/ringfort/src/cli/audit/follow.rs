@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
+use ringfort_store::format::entry::{Entry, Kind};
+use ringfort_store::format::reported::Reported;
 use ringfort_store::os::{Follower, FoundFollower};
 
 use super::asked::Asking;
@@ -144,8 +146,15 @@ struct Judged {
 impl Findings for Judged {
     fn look(&mut self, findings: &mut Vec<Finding>) -> Result<u64, Fault> {
         let Self { follower, engine, unjudged } = self;
-        let mut judge = |text: &[u8]| {
-            each(text, &mut |found| match found {
+        let mut judge = |entry: &Entry<'_>| {
+            if entry.kind == Kind::Finding {
+                match Reported::read(entry.text) {
+                    Some(reported) => findings.push(reported.finding),
+                    None => *unjudged += 1,
+                }
+                return;
+            }
+            each(entry.text, &mut |found| match found {
                 Found::Event(event) => {
                     *unjudged += u64::from(engine.judge(event, findings).is_some());
                 }
@@ -153,7 +162,7 @@ impl Findings for Judged {
                 Found::Other => {}
             });
         };
-        follower.look(&mut |entry| judge(entry.text)).map_err(Fault::blind)
+        follower.look(&mut judge).map_err(Fault::blind)
     }
 
     fn blind(&self) -> u64 {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use ringfort_audit::event::Event;
-use ringfort_store::format::query::Query;
+use ringfort_store::format::query::{Hit, Query};
 use ringfort_store::os::search;
 
 use super::{line, plain};
@@ -17,7 +17,8 @@ use crate::cli::{Fault, print};
 /// Search what was kept: user=… verb=… resource=… namespace=… name=… source=… since=2h until=…
 ///
 /// Everything that is said has to hold. A star ends a value of which only the beginning is known; it is slower.
-/// Times are 30m, 2h or 7d ago, or 2026-01-05T10:00:00Z.
+/// Times are 30m, 2h or 7d ago, or 2026-01-05T10:00:00Z. What agents found of files of machines is there as
+/// resource=files, with the path as name=, the machine as source= and the program as user=.
 ///
 /// Exit codes: 0 well, 2 usage, 3 a part of the store cannot be read.
 #[derive(Args)]
@@ -38,20 +39,33 @@ pub struct SearchArgs {
 
 #[derive(Serialize)]
 struct Listed<'l> {
-    /// Whose log it stood in.
+    /// Whose log it stood in, or whose agent found it.
     source: &'l str,
     /// The line, as it stood there.
-    event: &'l RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'l RawValue>,
+    /// What the agent delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<&'l RawValue>,
 }
 
 /// Runs the command.
 pub fn run(args: &SearchArgs) -> Result<ExitCode, Fault> {
     let query = Query::read(&args.query.join(" "), jiff::Timestamp::now()).map_err(Fault::usage)?;
     let (mut count, mut fault) = (0, None);
-    let searched = search(&args.store, &query, &mut |entry, event| {
-        let said = match (args.json, serde_json::from_slice::<&RawValue>(entry.text)) {
-            (true, Ok(event)) => line(&Listed { source: entry.source, event }),
-            _ => Ok(told(entry.source, event)),
+    let searched = search(&args.store, &query, &mut |entry, hit| {
+        let raw = serde_json::from_slice::<&RawValue>(entry.text).ok();
+        let said = match (args.json, hit) {
+            (true, Hit::Event(_)) => {
+                line(&Listed { source: entry.source, event: raw, reported: None })
+            }
+            (true, Hit::Finding(_)) => {
+                line(&Listed { source: entry.source, event: None, reported: raw })
+            }
+            (false, Hit::Event(event)) => Ok(told(entry.source, event)),
+            (false, Hit::Finding(finding)) => {
+                Ok(plain(&format!("{finding} [{}]", entry.source)) + "\n")
+            }
         };
         match said {
             Ok(said) => print(&said),

@@ -1,7 +1,7 @@
 //! `ringfort audit witness`: sees another machine's checkpoints, and shows it one's own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,18 +12,17 @@ use clap::Args;
 use serde::Serialize;
 
 use ringfort_model::identity::witness_of;
-use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
-    Answering, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE, Papers, Peer,
-    Tls, Witness, claim,
+    Answering, Came, Claim, ClaimError, Directory, Door, Intake, Notes, Offering, Office, PATIENCE,
+    Papers, Peer, Tls, Witness, claim,
 };
 
 use super::collect::told_to_end;
 use super::{line, now};
 use crate::cli::files::{self, Unread};
-use crate::cli::{Fault, print};
+use crate::cli::{Fault, machine_name, peer, print};
 
 /// Witness the checkpoints of another machine's log, and show one's own to a witness
 ///
@@ -34,6 +33,10 @@ use crate::cli::{Fault, print};
 /// certificates of the cluster's authority for `ringfort:witness:NAME`; nobody else is heard. Only TLS 1.3 is spoken.
 /// `ringfort audit verify --witness KEY=FILE` compares a store with what was noted: the files are `seen.NAME` at the
 /// witness and `witnessed` at the machine that was seen.
+///
+/// With --received, what integrity agents of machines deliver is taken at the same door, from certificates for
+/// `ringfort:agent:NAME`; and with --events-from, what webhook backends of API servers send to `/events`: 200 is answered
+/// when it is durable.
 ///
 /// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
 ///
@@ -59,23 +62,17 @@ pub struct WitnessArgs {
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
     /// A machine whose checkpoints are seen; may be given more than once
-    #[arg(long, value_name = "NAME", value_parser = machine)]
+    #[arg(long, value_name = "NAME", value_parser = machine_name)]
     hears: Vec<String>,
     /// The machine that sees this one's
-    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = shows)]
+    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = peer)]
     shows: Option<(String, SocketAddr)>,
-}
-
-/// A name is a part of a file's name.
-fn machine(text: &str) -> Result<String, String> {
-    let name = NodeName::new(text).map_err(|error| error.to_string())?;
-    Ok(name.to_string())
-}
-
-fn shows(text: &str) -> Result<(String, SocketAddr), String> {
-    let (name, at) = text.split_once('=').ok_or("write NAME=ADDRESS:PORT")?;
-    let at = at.parse().map_err(|_| format!("{at:?} is no address with a port"))?;
-    Ok((machine(name)?, at))
+    /// Where goes what integrity agents of machines deliver, for `ringfort audit collect --received`: a directory
+    #[arg(long, value_name = "DIR")]
+    received: Option<PathBuf>,
+    /// Whom an API server's certificate speaks for (its common name) that sends events; may be given more than once
+    #[arg(long, value_name = "NAME", requires = "received")]
+    events_from: Vec<String>,
 }
 
 /// A line of what is told.
@@ -88,6 +85,10 @@ enum Line<'l> {
     Seen { machine: &'l str, through: u64 },
     /// Another has begun a log with another key: it was set up anew, or somebody exchanged it.
     Replaced { machine: &'l str },
+    /// An agent delivered findings, and there was no room for so many, ever.
+    Received { machine: &'l str, findings: usize, lost: u64 },
+    /// An API server sent events.
+    Events { server: &'l str, events: usize },
     /// Another's were refused, or could not be noted.
     Unseen { machine: &'l str, said: String },
     /// The own ones were seen.
@@ -99,6 +100,9 @@ enum Line<'l> {
 const VERSION: u32 = 1;
 /// How often it is looked for a segment that was sealed.
 const LOOK: Duration = Duration::from_secs(5);
+/// So many bytes of events are taken at once: an API server's batch of 400, or of the 10 MiB that it can be told to cut
+/// at.
+const MOST_EVENTS: usize = 16 << 20;
 /// How long is waited after a failure at most.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 /// How often systemd hears that it goes on, and how soon an end is heard.
@@ -120,11 +124,16 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     let unable = |error: &dyn std::fmt::Display| Fault::unable(Unread::of(&args.state, error));
     let witness = Witness::open(Notes::new(directory), key).map_err(|error| unable(&error))?;
     let offering = args.shows.as_ref().map(|shows| offering(args, &papers, shows)).transpose()?;
-    let door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
+    let intake = args.received.as_deref().map(intake).transpose()?;
+    let mut door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
+    if !args.events_from.is_empty() {
+        door = door.taking(MOST_EVENTS);
+    }
     let listens = door.at().map_err(Fault::unable)?;
     say(&Line::Begun { version: VERSION, key: &public, listens })?;
     let is_over = told_to_end()?;
-    let answering = answering(Office::new(witness, args.hears.clone()));
+    let office = Office::new(witness, args.hears.clone(), intake);
+    let answering = answering(office.for_servers(args.events_from.clone()));
     // It lives as long as the process.
     std::thread::spawn(move || door.serve(&answering));
     // A witness that is slow must not keep systemd waiting for a sign of life.
@@ -147,17 +156,24 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn intake(at: &Path) -> Result<Intake<Directory>, Fault> {
+    let intake = Directory::new(at).and_then(Intake::open);
+    intake.map_err(|error| Fault::unable(Unread::of(at, &error)))
+}
+
 fn answering(office: Office<Directory>) -> Arc<Answering> {
     Arc::new(move |caller, request| {
         office.answer(caller, request, now() / 1_000_000, &mut |machine, came| {
             // Who does not listen does not keep anything from being noted.
             let _ = match came {
-                Ok(sight) => {
+                Came::Delivered(findings, lost) => say(&Line::Received { machine, findings, lost }),
+                Came::Events(events) => say(&Line::Events { server: machine, events }),
+                Came::Shown(Ok(sight)) => {
                     let replaced = sight.is_another.then(|| say(&Line::Replaced { machine }));
                     let seen = say(&Line::Seen { machine, through: sight.through });
                     replaced.unwrap_or(Ok(())).and(seen)
                 }
-                Err(error) => say(&Line::Unseen { machine, said: error.to_string() }),
+                Came::Shown(Err(error)) => say(&Line::Unseen { machine, said: error.to_string() }),
             };
         })
     })

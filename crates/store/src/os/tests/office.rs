@@ -17,13 +17,17 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use super::*;
 use crate::format::verify::Wrong;
 use crate::format::witness::Note;
+use crate::os::deliver::{Deliverer, Pace};
 use crate::os::http::Answer;
 use crate::os::listen::{Answering, Door};
 use crate::os::notes::Notes;
+use crate::os::offer::Collectors;
 use crate::os::offer::{OfferError, Offering, Peer, WITNESSED};
+use crate::os::received::{Intake, Outlet};
+use crate::os::spool::{Room, Spool};
 use crate::os::tls::{Papers, Tls};
 use crate::os::witness::{HEALTH, Office, Witness};
-use crate::os::{Directory, claim, verify};
+use crate::os::{Came, Directory, claim, verify};
 
 static CAS: LazyLock<[Ca; 2]> =
     LazyLock::new(|| [1, 2].map(|_| Ca::make(Authority::Cluster, now()).unwrap()));
@@ -80,11 +84,23 @@ fn begin(state: &Path, at: SocketAddr, patience: Duration) -> Witnessing {
 fn begin_as(state: &Path, at: SocketAddr, patience: Duration, papers: &Papers) -> Witnessing {
     let claimed = claim(state).unwrap();
     let witness = Witness::open(Notes::new(claimed.directory), claimed.key).unwrap();
-    let office = Office::new(witness, vec!["cp1".to_owned()]);
+    let received = Directory::new(&state.join("received")).unwrap();
+    let intake = Some(Intake::open(received).unwrap());
+    let office = Office::new(witness, vec!["cp1".to_owned()], intake);
+    let office = office.for_servers(vec!["kube-apiserver".to_owned()]);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     let answering: Arc<Answering> = Arc::new(move |caller, request| {
         office.answer(caller, request, now(), &mut |machine, came| {
+            let came = match came {
+                Came::Shown(came) => came,
+                Came::Events(count) => {
+                    return told.lock().unwrap().push(format!("{machine} sent {count}"));
+                }
+                Came::Delivered(count, lost) => {
+                    return told.lock().unwrap().push(format!("{machine} {count} lost {lost}"));
+                }
+            };
             let came = came.map(|sight| (sight.through, sight.is_another));
             let came = came.map_err(|error| error.to_string());
             told.lock().unwrap().push(format!("{machine} {came:?}"));
@@ -374,4 +390,92 @@ fn who_says_nothing_holds_up_nobody() {
         std::thread::sleep(Duration::from_millis(20));
     }
     drop((silent, more));
+}
+
+const FAST: Pace = Pace { first: Duration::from_millis(20), most: Duration::from_millis(80) };
+
+fn agent(spool: &Path, to: &[SocketAddr], papers: &Papers) -> Deliverer {
+    let spool = Spool::open(Directory::new(spool).unwrap(), Room::default()).unwrap();
+    let patience = Duration::from_secs(2);
+    let peers = to.iter().map(|at| {
+        let tls = Tls::between(HERE, "ringfort:witness:cp2", papers, patience).unwrap();
+        Peer { machine: "cp2".to_owned(), at: *at, tls }
+    });
+    Deliverer::new(spool, Box::new(Collectors::new(peers.collect())), FAST)
+}
+
+fn found(number: u32) -> String {
+    format!("{{\"id\":\"{number}\"}}")
+}
+
+fn trouble(deliverer: &Deliverer) -> String {
+    loop {
+        if let Some(trouble) = deliverer.state().trouble {
+            return trouble;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_an_agent_found_waits_until_one_of_several_takes_it() {
+    let at = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind(anywhere()).unwrap();
+    let away = listener.local_addr().unwrap();
+    drop(listener);
+    // Somebody who takes connections and says nothing.
+    let silent = TcpListener::bind(anywhere()).unwrap();
+    let to = [away, silent.local_addr().unwrap()];
+    let papers = of("ringfort:agent:w1");
+    let deliverer = agent(&at.path().join("spool"), &to, &papers);
+    deliverer.push(&[found(1), found(2)]).unwrap();
+    trouble(&deliverer);
+    assert_eq!(deliverer.state().waiting, 2);
+    drop(deliverer);
+    // Also over a restart: what waited comes first, and the one that is well is asked at last.
+    let witnessing = begin(&at.path().join("witness"), away, LONG);
+    let deliverer = agent(&at.path().join("spool"), &[to[1], away], &papers);
+    deliverer.push(&[found(3)]).unwrap();
+    assert!(deliverer.drain(LONG), "{:?}", deliverer.state());
+    let received = Directory::new(&at.path().join("witness/received")).unwrap();
+    let mut outlet = Outlet::new(received);
+    let mut all = Vec::new();
+    loop {
+        let lines = outlet.give().unwrap();
+        if lines.is_empty() {
+            break;
+        }
+        all.extend(lines);
+    }
+    let texts: Vec<&str> = all.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, [found(1), found(2), found(3)]);
+    assert!(all.iter().all(|it| it.source == "agent/w1"), "{all:?}");
+    assert!(witnessing.heard.lock().unwrap().iter().all(|it| it.starts_with("w1 ")));
+}
+
+#[test]
+fn an_impostor_delivers_nothing_and_is_given_nothing() {
+    let at = tempfile::tempdir().unwrap();
+    let witnessing = begin(&at.path().join("witness"), anywhere(), LONG);
+    let stranger = papers(&CAS[1], "ringfort:agent:w1", BOTH, now(), LEAF_LIFE);
+    for (number, papers) in
+        [stranger, of("system:node:w1"), of("ringfort:witness:cp1")].iter().enumerate()
+    {
+        let deliverer = agent(&at.path().join(format!("spool{number}")), &[witnessing.at], papers);
+        deliverer.push(&[found(1)]).unwrap();
+        let why = trouble(&deliverer);
+        assert!(
+            why.contains("403") || why.contains("404") || why.contains("alert"),
+            "{number}: {why}"
+        );
+        assert_eq!(deliverer.state().waiting, 1);
+    }
+    assert!(witnessing.heard.lock().unwrap().is_empty());
+    // Whoever is no control plane is told nothing of what was found.
+    let impostor = of("system:node:w2");
+    let heard = begin_as(&at.path().join("impostor"), anywhere(), LONG, &impostor);
+    let deliverer = agent(&at.path().join("spool"), &[heard.at], &of("ringfort:agent:w1"));
+    deliverer.push(&[found(1)]).unwrap();
+    assert!(trouble(&deliverer).contains("which is not ringfort:witness:cp2"));
+    assert!(heard.heard.lock().unwrap().is_empty());
 }
