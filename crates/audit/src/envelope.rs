@@ -3,6 +3,8 @@
 
 mod gke;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -68,7 +70,12 @@ fn one(text: &str, depth: usize, visit: &mut dyn FnMut(Found<'_>)) {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
-    /// An `EventList`.
+    /// What a list says of what is in it,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    /// and what that is.
     #[serde(borrow, default)]
     items: Option<Vec<&'a RawValue>>,
     /// A batch of CloudWatch Logs.
@@ -106,9 +113,17 @@ impl Envelope<'_> {
             && self.properties.is_none()
     }
 
+    /// Gives the items of a list.
+    fn listed(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let is_of_events =
+            &*self.kind == "EventList" && self.api_version.starts_with("audit.k8s.io/");
+        let items = self.items.iter().flatten().map(|item| item.get());
+        items.map(move |item| if is_of_events { typed(item) } else { item.into() })
+    }
+
     fn open(&self, depth: usize, visit: &mut dyn FnMut(Found<'_>)) {
-        let lists = [&self.items, &self.log_events, &self.records];
-        for item in lists.into_iter().flatten().flatten() {
+        self.listed().for_each(|item| one(&item, depth + 1, visit));
+        for item in [&self.log_events, &self.records].into_iter().flatten().flatten() {
             one(item.get(), depth + 1, visit);
         }
         for message in [self.message, self.queried].into_iter().flatten() {
@@ -130,9 +145,30 @@ impl Envelope<'_> {
     }
 }
 
+/// Gives the events of a list that an API server sent, as they stand in its own log. None of what is no such list.
+pub fn events(list: &[u8]) -> Option<Vec<String>> {
+    let envelope: Envelope<'_> = serde_json::from_slice(list).ok()?;
+    envelope.items.is_some().then(|| envelope.listed().map(Cow::into_owned).collect())
+}
+
+/// Gives an item of a list of events with what it is: there only the list says it.
+fn typed(item: &str) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Typed<'t> {
+        #[serde(borrow)]
+        kind: Option<&'t RawValue>,
+    }
+    let is_untyped = serde_json::from_str::<Typed<'_>>(item).is_ok_and(|it| it.kind.is_none());
+    let rest = item.trim_start().strip_prefix('{').map(str::trim_start);
+    match rest.filter(|rest| is_untyped && !rest.starts_with('}')) {
+        Some(rest) => format!(r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1",{rest}"#).into(),
+        None => item.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Found, each};
+    use super::{Found, each, events};
 
     /// What is found in a line: `user verb resource`, `other`, or why not.
     fn check(line: &[u8], expected: &[&str]) {
@@ -157,6 +193,11 @@ mod tests {
         for line in [
             EVENT.to_owned(),
             format!(r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{EVENT}]}}"#),
+            // As a webhook backend sends it.
+            format!(
+                r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{}]}}"#,
+                bare()
+            ),
             format!("[{EVENT}]"),
             format!("2024-01-19T13:47:19.465Z {EVENT}"),
             format!(r#"{{"logEvents":[{{"id":"1","timestamp":1,"message":{text}}}]}}"#),
@@ -165,6 +206,37 @@ mod tests {
         ] {
             check(line.as_bytes(), &["eve get pods"]);
         }
+    }
+
+    /// An event that does not say that it is one.
+    fn bare() -> String {
+        EVENT.replacen(r#""kind":"Event","apiVersion":"audit.k8s.io/v1","#, "", 1)
+    }
+
+    #[test]
+    fn what_only_a_list_says_is_believed_of_lists_of_audit_events_alone() {
+        let no_event = "it is no audit event in any envelope that is known";
+        check(bare().as_bytes(), &[no_event]);
+        for list in [
+            r#""kind":"EventList","apiVersion":"v1""#,
+            r#""kind":"PodList""#,
+            r#""kind":"EventList""#,
+        ] {
+            check(format!(r#"{{{list},"items":[{}]}}"#, bare()).as_bytes(), &[no_event]);
+        }
+        let list = |items: &str| {
+            let list = format!(
+                r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{items}]}}"#
+            );
+            events(list.as_bytes())
+        };
+        assert_eq!(list(&bare()), Some(vec![EVENT.to_owned()]));
+        assert_eq!(
+            list(&format!("{EVENT}, {{ }},7")),
+            Some([EVENT, "{ }", "7"].map(str::to_owned).into())
+        );
+        assert_eq!(events(EVENT.as_bytes()), None);
+        assert_eq!(events(b"\xff"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ringfort_spec::{Audit, Over, Spec, Syslog, Tell, Webhook};
 
 use super::site::{self, SiteFiles};
 use crate::control::{Control, Ref, Severity};
-use crate::draft::{CLOSED, Draft, PRIVATE, PROGRAM, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Draft, PRIVATE, PROGRAM, Place, Unit};
 use crate::paths;
 use crate::proof::{Phase, Proof};
 
@@ -124,25 +124,6 @@ RestrictAddressFamilies=AF_UNIX
         token = paths::FINDINGS_TOKEN,
     )
 }
-
-/// What all of the units are kept from.
-const CONFINED: &str = "\
-UMask=0077
-CapabilityBoundingSet=
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictNamespaces=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-
-[Install]
-WantedBy=multi-user.target
-";
 
 /// Adds what tells findings. It reads what the collector found, and speaks to the receivers that are named.
 fn teller(tell: &Tell, site: &SiteFiles, at: &mut Place<'_, '_>) {

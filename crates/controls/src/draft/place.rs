@@ -31,6 +31,24 @@ pub const PUBLIC: FileMode = FileMode(0o644);
 pub const PROGRAM: FileMode = FileMode(0o755);
 /// Only the owner enters.
 pub const CLOSED: FileMode = FileMode(0o700);
+/// What units are kept from that need no capability, no device and no home, and what their files end with.
+pub const CONFINED: &str = "\
+UMask=0077
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictNamespaces=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+
+[Install]
+WantedBy=multi-user.target
+";
 
 impl<'d, 'a> Place<'d, 'a> {
     pub(super) fn new(draft: &'d mut Draft<'a>, node: NodeName) -> Self {

@@ -8,6 +8,7 @@ mod canaries;
 mod check;
 mod coverage;
 mod credentials;
+mod cursor;
 mod evidence;
 mod explain;
 mod files;
@@ -26,6 +27,7 @@ mod machines;
 mod netpol;
 mod node;
 mod papers;
+mod peers;
 mod plan;
 mod play;
 mod prove;
@@ -111,19 +113,6 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Completions(args) => Ok(papers::completions(&args)),
         Command::Man(args) => papers::man(&args),
     }
-}
-
-/// Reads the name of a machine, which may be a part of a file's name.
-fn machine_name(text: &str) -> Result<String, String> {
-    let name = ringfort_model::name::NodeName::new(text).map_err(|error| error.to_string())?;
-    Ok(name.to_string())
-}
-
-/// Reads the name of a machine and where it listens.
-fn peer(text: &str) -> Result<(String, std::net::SocketAddr), String> {
-    let (name, at) = text.split_once('=').ok_or("write NAME=ADDRESS:PORT")?;
-    let at = at.parse().map_err(|_| format!("{at:?} is no address with a port"))?;
-    Ok((machine_name(name)?, at))
 }
 
 /// Writes a result to standard output. A reader that has gone, as `head` does, wants no more.

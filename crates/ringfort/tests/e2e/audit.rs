@@ -19,7 +19,7 @@ pub fn kept(cluster: &Cluster) {
         std::thread::scope(|scope| {
             let busy = scope.spawn(|| busy(cluster, machine));
             while !busy.is_finished() {
-                cluster.on(machine, KILL);
+                kill(cluster, machine, "ringfort-collect");
                 began(cluster, machine);
             }
         });
@@ -33,7 +33,8 @@ pub fn kept(cluster: &Cluster) {
         busy(cluster, machine);
     }
     cluster.on(machine, "systemctl start ringfort-collect");
-    caught_up(cluster, machine);
+    let trouble = "journalctl -u ringfort-collect -o cat -n 20 --no-pager";
+    caught_up(cluster, machine, &Place { logs: LOGS, store: STORE, least: 1_000, trouble });
     assert_eq!(whole(cluster, machine), key, "another store was begun");
     // It ends in good order, and says how much there was.
     cluster.on(machine, "systemctl stop ringfort-collect");
@@ -54,31 +55,30 @@ pub fn rewritten(cluster: &Cluster) {
     );
     let sealed = cluster.on(machine, &format!("ls {STORE}/*.checkpoint | wc -l"));
     let sealed: u64 = sealed.trim().parse().unwrap();
-    let begun = Instant::now();
-    let seen = loop {
-        let seen = cluster.on(witness, &format!("cat {WITNESS}/seen.* 2>/dev/null || true"));
-        let through =
-            cluster.on(machine, &format!("grep -c . {WITNESS}/witnessed 2>/dev/null || true"));
-        if !seen.trim().is_empty() && through.trim() != "" && through.trim() != "0" {
-            break seen;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "nobody sees what was sealed");
-        std::thread::sleep(Duration::from_secs(1));
-    };
     let signer = cluster.on(witness, &format!("cat {WITNESS}/key.pub")).trim().to_owned();
-    cluster.on(machine, &format!("cat >/tmp/seen <<'END'\n{}\nEND", seen.trim_end()));
     let verify = format!(
         "ringfort audit verify --store {STORE} --key {key} --witness {signer}=/tmp/seen 2>&1; echo \"exit $?\""
     );
-    let said = cluster.on(machine, &verify);
-    assert!(said.contains("exit 0"), "{said}");
+    let begun = Instant::now();
+    loop {
+        // The first that it sees makes the file.
+        let seen =
+            cluster.on(witness, &format!("! test -e {WITNESS}/seen.* || cat {WITNESS}/seen.*"));
+        cluster.on(machine, &format!("cat >/tmp/seen <<'END'\n{}\nEND", seen.trim_end()));
+        let said = cluster.on(machine, &verify);
+        if !seen.trim().is_empty() && said.contains("exit 0") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody sees what was sealed: {said}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
     // Nothing that has to do with secrets was ever asked, it says then, and as many segments as before say so.
     cluster.on(machine, "systemctl stop ringfort-collect ringfort-witness && cp -a /var/lib/ringfort-audit /tmp/store");
     let rewrite = format!(
         "cd {STORE} && find . -type f ! -name key -delete && for of in $(seq {sealed}); do \
          grep -v secrets {LOGS}/audit.log | head -n $((of * 20)) >/tmp/forged.log; \
          ringfort audit collect --once --seal-minutes 0 --log /tmp/forged.log --store {STORE} \
-         --source of-$of >/dev/null || true; done"
+         --source of-$of >/dev/null || exit; done"
     );
     cluster.on(machine, &rewrite);
     assert_eq!(whole(cluster, machine), key, "for whoever asks nobody else it is whole");
@@ -113,42 +113,22 @@ pub fn sent(cluster: &Cluster) {
             }
         });
         while !asking.is_finished() {
-            cluster.on(machine, "systemctl kill --signal=KILL sent-witness || true");
-            std::thread::sleep(Duration::from_secs(1));
-            cluster.on(machine, "systemctl kill --signal=KILL sent-collect || true");
-            std::thread::sleep(Duration::from_secs(1));
+            for unit in SENT {
+                kill(cluster, machine, unit);
+                std::thread::sleep(Duration::from_secs(1));
+            }
         }
     });
     // Nothing more is logged, and what is under way comes to its end.
-    let ids = "grep -o '\"auditID\":\"[^\"]*\",\"stage\":\"[^\"]*\"' | sort -u";
     cluster.on(machine, "sleep 15; systemctl stop sent-server");
-    let logged = cluster.on(
-        machine,
-        &format!("cat /run/sent/audit*.log | {ids} >/run/sent/logged; wc -l </run/sent/logged"),
-    );
-    let logged: u64 = logged.trim().parse().unwrap();
-    assert!(logged > 200, "{logged} events are logged");
-    let search = "ringfort audit search --json --store /run/sent/store since=1d";
-    let missing = format!(
-        "{search} | {ids} >/run/sent/kept; comm -23 /run/sent/logged /run/sent/kept | head -n 3"
-    );
-    let begun = Instant::now();
-    loop {
-        let missing = cluster.on(machine, &missing);
-        if missing.trim().is_empty() {
-            break;
-        }
-        if begun.elapsed() > Duration::from_secs(60) {
-            panic!("not kept: {missing}{}", cluster.on(machine, SENT_TROUBLE));
-        }
-        std::thread::sleep(Duration::from_secs(1));
+    let place =
+        Place { logs: "/run/sent", store: "/run/sent/store", least: 200, trouble: SENT_TROUBLE };
+    caught_up(cluster, machine, &place);
+    for unit in SENT {
+        let begun = cluster.on(machine, &format!("systemctl show -P NRestarts {unit}"));
+        assert!(begun.trim().parse::<u32>().unwrap() > 2, "{unit} was killed too seldom: {begun}");
     }
-    let restarts = cluster.on(machine, "systemctl show -P NRestarts sent-witness sent-collect");
-    println!(
-        "     {logged} events sent, all of them kept; started anew: {}",
-        restarts.split_whitespace().collect::<Vec<_>>().join(" and ")
-    );
-    cluster.on(machine, "systemctl stop sent-witness sent-collect; rm -rf /run/sent");
+    cluster.on(machine, &format!("systemctl stop {}; rm -rf /run/sent", SENT.join(" ")));
 }
 
 /// Asks one control plane's server for many things.
@@ -161,13 +141,24 @@ fn busy(cluster: &Cluster, machine: &str) {
     }
 }
 
+/// Where something is logged and kept.
+struct Place {
+    logs: &'static str,
+    store: &'static str,
+    /// So much is logged at least, or the case tries nothing.
+    least: u64,
+    /// Says why something is not kept.
+    trouble: &'static str,
+}
+
 /// Waits until all that was logged by now is kept, and sees that nothing of it is kept twice.
-fn caught_up(cluster: &Cluster, machine: &str) {
-    let ids = "grep -o '\"auditID\":\"[^\"]*\"' | sort -u";
-    let logged = format!("cat {LOGS}/audit*.log | {ids} >/tmp/logged; wc -l </tmp/logged");
+fn caught_up(cluster: &Cluster, machine: &str, place: &Place) {
+    let Place { logs, store, least, trouble } = place;
+    let ids = "grep -o '\"auditID\":\"[^\"]*\",\"stage\":\"[^\"]*\"' | sort -u";
+    let logged = format!("cat {logs}/audit*.log | {ids} >/tmp/logged; wc -l </tmp/logged");
     let logged: u64 = cluster.on(machine, &logged).trim().parse().unwrap();
-    assert!(logged > 1_000, "{logged} requests are logged");
-    let search = format!("ringfort audit search --json --store {STORE} since=30d");
+    assert!(logged > *least, "{logged} events are logged");
+    let search = format!("ringfort audit search --json --store {store} since=30d");
     let missing =
         format!("{search} | {ids} >/tmp/kept; comm -23 /tmp/logged /tmp/kept | head -n 3");
     let begun = Instant::now();
@@ -176,10 +167,12 @@ fn caught_up(cluster: &Cluster, machine: &str) {
         if missing.trim().is_empty() {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "not kept: {missing}");
+        if begun.elapsed() > Duration::from_secs(60) {
+            panic!("not kept: {missing}{}", cluster.on(machine, trouble));
+        }
         std::thread::sleep(Duration::from_secs(1));
     }
-    println!("     {logged} requests logged, all of them kept");
+    println!("     {logged} events logged, all of them kept");
     let twice = cluster.on(machine, &format!("{search} | sort | uniq -d | wc -l"));
     assert_eq!(twice.trim(), "0", "lines that are kept twice");
     cluster.on(machine, "rm /tmp/logged /tmp/kept");
@@ -192,6 +185,11 @@ fn whole(cluster: &Cluster, machine: &str) -> String {
     let said = cluster.on(machine, &verify);
     assert!(said.contains("exit 0"), "{said}");
     key
+}
+
+/// Kills a unit, whatever it does. Between two starts there is nothing to kill.
+fn kill(cluster: &Cluster, machine: &str, unit: &str) {
+    cluster.on(machine, &format!("systemctl kill --signal=KILL {unit} || true"));
 }
 
 fn began(cluster: &Cluster, machine: &str) {
@@ -208,14 +206,13 @@ const WITNESS: &str = "/var/lib/ringfort-witness";
 const SEAL: &str = "\
     { $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ringfort-collect.service) --seal-minutes 0 --once >/dev/null || \
     [ $? -eq 3 ]; }";
+/// Who receives and who keeps what a second API server sends.
+const SENT: [&str; 2] = ["sent-witness", "sent-collect"];
 /// Starts a second API server that sends what it logs, and who receives it.
 const BEGIN_SENDING: &str = include_str!("sending.sh");
 /// What says why something was not kept.
 const SENT_TROUBLE: &str = "\
     for unit in witness collect server; do journalctl -u sent-$unit -n 400 -o cat --no-pager | \
-    grep -iE 'type|audit|webhook' | tail -n 6 | cut -c1-400; done; ls -l /run/sent/received /run/sent/store; \
-    wc -l /run/sent/kept";
-/// Between two starts there is nothing to kill.
-const KILL: &str = "systemctl kill --signal=KILL ringfort-collect || true";
+    grep -iE 'type|audit|webhook' | tail -n 6 | cut -c1-400; done; ls -l /run/sent/received /run/sent/store";
 /// What the server calls a file that it has rotated. One of another time it might take away for its age.
 const ROTATED: &str = "audit-$(date -u +%Y-%m-%dT%H-%M-%S.000).log";

@@ -1,7 +1,6 @@
 //! Shows a store's checkpoints to a witness as they are sealed, and keeps what the witness signed. While the witness is
 //! away they wait where they are: in the store.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,11 +15,9 @@ use super::disk::Disk;
 use super::http::ask;
 use super::look::{LookError, names, of, read};
 use super::notes::Notes;
-use super::send::{Receiver, SendError};
-use super::spool::Batch;
 use super::store::{name, numbers};
 use super::tls::Tls;
-use super::witness::{CHECKPOINTS, FINDINGS, Last, MOST_SHOWN, SEEN, Saw, Shown};
+use super::witness::{CHECKPOINTS, Last, MOST_SHOWN, SEEN, Saw, Shown};
 use crate::format::checkpoint::{Signed, VERSION, hex, unhex};
 use crate::format::witness::Note;
 
@@ -32,37 +29,6 @@ pub struct Peer {
     pub at: SocketAddr,
     /// How it is known.
     pub tls: Tls,
-}
-
-/// Control planes that take what an agent found: any of them is enough, and who does not answer is tried last from then
-/// on.
-pub struct Collectors {
-    peers: VecDeque<Peer>,
-}
-
-impl Collectors {
-    /// Delivers to the first of these that takes it.
-    pub fn new(peers: Vec<Peer>) -> Self {
-        Self { peers: peers.into() }
-    }
-}
-
-impl Receiver for Collectors {
-    fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
-        let (lost, lines) = (batch.lost, batch.lines.join(","));
-        let body = format!("{{\"version\":{VERSION},\"lost\":{lost},\"findings\":[{lines}]}}");
-        let mut trouble = None;
-        for _ in 0..self.peers.len() {
-            let Some(Peer { at, tls, .. }) = self.peers.front() else { break };
-            match ask(tls, *at, ("POST", FINDINGS), body.as_bytes()) {
-                Ok((said, _)) if said.starts_with('2') => return Ok(()),
-                Ok((said, _)) => trouble = Some(SendError::Refused { at: *at, said }),
-                Err(source) => trouble = Some(SendError::Reach { at: *at, source }),
-            }
-            self.peers.rotate_left(1);
-        }
-        Err(trouble.unwrap_or(SendError::Nobody))
-    }
 }
 
 /// Why checkpoints were not seen.

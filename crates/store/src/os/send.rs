@@ -1,14 +1,18 @@
-//! Sends batches of what waits: to a webhook, or to a syslog server. What was not received as a whole is sent again.
+//! Sends batches of what waits: to a webhook, a syslog server, or a control plane. What was not received as a whole is sent again.
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use ringfort_model::receiver::HttpsUrl;
 use ringfort_model::secret::Secret;
 
-use super::http::status;
+use super::http::{ask, status};
+use super::offer::Peer;
 use super::spool::Batch;
 use super::tls::Tls;
+use super::witness::FINDINGS;
+use crate::format::checkpoint::VERSION;
 
 /// Why a batch counts as not received. Nothing of the batch or of a token is in it.
 #[derive(Debug, thiserror::Error)]
@@ -157,4 +161,35 @@ fn datagrams(at: SocketAddr, batch: &Batch) -> io::Result<()> {
         socket.send(&message.as_bytes()[..end.unwrap_or(0)])?;
     }
     Ok(())
+}
+
+/// Control planes that take what an agent found: any of them is enough, and who does not answer is tried last from then
+/// on.
+pub struct Collectors {
+    peers: VecDeque<Peer>,
+}
+
+impl Collectors {
+    /// Delivers to the first of these that takes it.
+    pub fn new(peers: Vec<Peer>) -> Self {
+        Self { peers: peers.into() }
+    }
+}
+
+impl Receiver for Collectors {
+    fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
+        let (lost, lines) = (batch.lost, batch.lines.join(","));
+        let body = format!("{{\"version\":{VERSION},\"lost\":{lost},\"findings\":[{lines}]}}");
+        let mut trouble = None;
+        for _ in 0..self.peers.len() {
+            let Some(Peer { at, tls, .. }) = self.peers.front() else { break };
+            match ask(tls, *at, ("POST", FINDINGS), body.as_bytes()) {
+                Ok((said, _)) if said.starts_with('2') => return Ok(()),
+                Ok((said, _)) => trouble = Some(SendError::Refused { at: *at, said }),
+                Err(source) => trouble = Some(SendError::Reach { at: *at, source }),
+            }
+            self.peers.rotate_left(1);
+        }
+        Err(trouble.unwrap_or(SendError::Nobody))
+    }
 }

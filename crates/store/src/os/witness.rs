@@ -1,11 +1,11 @@
 //! Witnesses checkpoints of other machines: what is seen is durable before it is countersigned. At the same door agents
 //! deliver what they found.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use ringfort_audit::envelope::events;
 use ringfort_model::identity::{AGENT, KEEPER, witness_of};
 use ringfort_model::name::NodeName;
 use ringfort_pki::{Ed25519Key, Ed25519Public};
@@ -202,13 +202,6 @@ struct Delivered<'d> {
     findings: Vec<&'d RawValue>,
 }
 
-/// A list of events, as an API server sends it.
-#[derive(Deserialize)]
-struct Sent<'s> {
-    #[serde(borrow)]
-    items: Vec<&'s RawValue>,
-}
-
 impl<D: Disk> Office<D> {
     /// Opens it for these machines, and for agents where what they deliver can be taken.
     pub fn new(witness: Witness<D>, hears: Vec<String>, intake: Option<Intake<D>>) -> Self {
@@ -292,14 +285,10 @@ impl<D: Disk> Office<D> {
     /// unreadable.
     fn sent(&self, server: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
         let source = format!("{SERVER}{server}");
-        let line = |text: &str| {
-            let (source, text) = (source.clone(), text.to_owned());
-            Received { source, kind: Kind::Event, text }
-        };
-        let lines: Vec<Received> = match serde_json::from_slice::<Sent<'_>>(body) {
-            Ok(sent) => sent.items.iter().map(|item| line(&typed(item.get()))).collect(),
-            Err(_) => vec![line(&String::from_utf8_lossy(body))],
-        };
+        let line = |text| Received { source: source.clone(), kind: Kind::Event, text };
+        let texts =
+            events(body).unwrap_or_else(|| vec![String::from_utf8_lossy(body).into_owned()]);
+        let lines: Vec<Received> = texts.into_iter().map(line).collect();
         self.take(&lines, &mut || heard(server, Came::Events(lines.len())))
     }
 
@@ -322,21 +311,6 @@ impl<D: Disk> Office<D> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Witness<D>> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives an item of a list as it stands in a server's own log: in a list it does not say what it is.
-fn typed(item: &str) -> Cow<'_, str> {
-    #[derive(Deserialize)]
-    struct Typed<'t> {
-        #[serde(borrow)]
-        kind: Option<&'t RawValue>,
-    }
-    let is_untyped = serde_json::from_str::<Typed<'_>>(item).is_ok_and(|it| it.kind.is_none());
-    let rest = item.trim_start().strip_prefix('{').map(str::trim_start);
-    match rest.filter(|rest| is_untyped && !rest.starts_with('}')) {
-        Some(rest) => format!(r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1",{rest}"#).into(),
-        None => item.into(),
     }
 }
 

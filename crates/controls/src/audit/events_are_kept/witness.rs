@@ -12,8 +12,7 @@ use ringfort_model::name::NodeName;
 use ringfort_model::reach::WITNESS_PORT;
 use ringfort_spec::Spec;
 
-use super::CONFINED;
-use crate::draft::{CLOSED, Leaf, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Leaf, Place, Unit};
 use crate::paths;
 
 /// The unit.

@@ -13,7 +13,7 @@ use ringfort_model::mode::Owner;
 use ringfort_model::reach::WITNESS_PORT;
 use ringfort_spec::Spec;
 
-use crate::draft::{CLOSED, Leaf, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Leaf, Place, Unit};
 use crate::paths;
 
 /// The unit.
@@ -73,25 +73,10 @@ Restart=always
 RestartSec=5
 TimeoutStopSec=60
 MemoryHigh=128M
-UMask=0077
 ReadWritePaths={spool}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd
-CapabilityBoundingSet=
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
 RestrictAddressFamilies=AF_UNIX AF_INET
-RestrictNamespaces=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-
-[Install]
-WantedBy=multi-user.target
-",
+{CONFINED}",
         spool = paths::REPORT,
     )
 }

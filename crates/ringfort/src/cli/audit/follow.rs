@@ -1,13 +1,11 @@
 //! `ringfort audit follow`: what is suspicious, as it is kept.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
 use clap::Args;
-use serde::de::DeserializeOwned;
 
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
@@ -20,8 +18,7 @@ use super::asked::Asking;
 use super::line;
 use super::receivers::Receivers;
 use super::tell::Teller;
-use crate::cli::Fault;
-use crate::cli::files::Unread;
+use crate::cli::{Fault, cursor};
 
 /// Tell what is suspicious as it is kept
 ///
@@ -81,13 +78,13 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
     let asked = args.asking.read(&[])?;
     let mut source: Box<dyn Findings> = match args.found {
         true => {
-            let from = args.cursor.as_deref().map(read).transpose()?.flatten();
+            let from = args.cursor.as_deref().map(cursor::read).transpose()?.flatten();
             let follower = FoundFollower::new(&args.store, from).map_err(Fault::blind)?;
             Box::new(Kept { follower, asking: &args.asking })
         }
         false => {
             let engine = Engine::fed(&asked.detections, asked.feeds);
-            let from = args.cursor.as_deref().map(read).transpose()?.flatten();
+            let from = args.cursor.as_deref().map(cursor::read).transpose()?.flatten();
             let follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
             Box::new(Judged { follower, engine, unjudged: 0 })
         }
@@ -120,7 +117,7 @@ fn follow(
         if let Some(cursor) = &args.cursor
             && (came > 0 || args.once)
         {
-            write(cursor, &source.cursor()?)?;
+            cursor::write(cursor, &source.cursor()?)?;
         }
         if args.once {
             teller.drain()?;
@@ -199,24 +196,4 @@ impl Findings for Kept<'_> {
     fn cursor(&self) -> Result<String, Fault> {
         line(self.follower.place())
     }
-}
-
-/// Reads a cursor; nothing where it is not there yet.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Fault> {
-    let unread = |why: String| Fault::usage(Unread::of(path, &why));
-    match std::fs::read(path) {
-        Ok(bytes) => {
-            let place = serde_json::from_slice(&bytes);
-            place.map(Some).map_err(|error| unread(format!("it is no cursor: {error}")))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(error.to_string())),
-    }
-}
-
-/// Writes a cursor: it has its name when it is whole.
-fn write(path: &Path, text: &str) -> Result<(), Fault> {
-    let aside = path.with_extension("new");
-    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
-    written.map_err(|error| Fault::unable(Unread::of(path, &error.to_string())))
 }

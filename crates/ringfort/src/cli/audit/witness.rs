@@ -12,7 +12,6 @@ use clap::Args;
 use serde::Serialize;
 
 use ringfort_model::identity::witness_of;
-use ringfort_model::secret::Secret;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
     Answering, Came, Claim, ClaimError, Directory, Door, Intake, Notes, Offering, Office, PATIENCE,
@@ -21,8 +20,9 @@ use ringfort_store::os::{
 
 use super::collect::told_to_end;
 use super::{line, now};
-use crate::cli::files::{self, Unread};
-use crate::cli::{Fault, machine_name, peer, print};
+use crate::cli::files::Unread;
+use crate::cli::peers::{PapersArgs, machine_name, peer};
+use crate::cli::{Fault, print};
 
 /// Witness the checkpoints of another machine's log, and show one's own to a witness
 ///
@@ -52,15 +52,8 @@ pub struct WitnessArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// The own certificate, in PEM
-    #[arg(long, value_name = "FILE")]
-    certificate: PathBuf,
-    /// Its key, in PEM
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-    /// The authority that signed the certificates of all, in PEM
-    #[arg(long, value_name = "FILE")]
-    ca: PathBuf,
+    #[command(flatten)]
+    papers: PapersArgs,
     /// A machine whose checkpoints are seen; may be given more than once
     #[arg(long, value_name = "NAME", value_parser = machine_name)]
     hears: Vec<String>,
@@ -110,12 +103,7 @@ const ALIVE: Duration = Duration::from_millis(250);
 
 /// Runs the command.
 pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
-    let read = |file: &PathBuf| files::text(file).map_err(Fault::usage);
-    let papers = Papers {
-        authorities_pem: read(&args.ca)?,
-        certificate_pem: read(&args.certificate)?,
-        key_pem: Secret::new(read(&args.key)?),
-    };
+    let papers = args.papers.read()?;
     let Claim { directory, key, lock } = claim(&args.state).map_err(|error| match error {
         ClaimError::Taken => Fault::usage(Unread::of(&args.state, &"another witnesses there")),
         error => Fault::unable(Unread::of(&args.state, &error)),

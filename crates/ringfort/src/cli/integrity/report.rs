@@ -16,17 +16,17 @@ use ringfort_integrity::process::Who;
 use ringfort_integrity::why::Why;
 use ringfort_model::identity::witness_of;
 use ringfort_model::integrity::{CANARY, STATE};
-use ringfort_model::secret::Secret;
 use ringfort_model::severity::Severity;
 use ringfort_store::format::reported::{DETECTIONS, Reported};
 use ringfort_store::os::{
-    Collectors, Deliverer, Directory, Pace, Papers, Peer, Room, Spool, Tls, hold, id_of,
+    Collectors, Deliverer, Directory, Pace, Peer, Room, Spool, Tls, hold, id_of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::cli::files::{self, Unread};
-use crate::cli::{Fault, peer};
+use crate::cli::files::Unread;
+use crate::cli::peers::{PapersArgs, peer};
+use crate::cli::{Fault, cursor};
 
 /// Deliver what this machine's agent found to the collectors of control planes
 ///
@@ -48,15 +48,8 @@ pub struct ReportArgs {
     /// Where what is found waits: a directory
     #[arg(long, value_name = "DIR")]
     spool: PathBuf,
-    /// The own certificate, in PEM
-    #[arg(long, value_name = "FILE")]
-    certificate: PathBuf,
-    /// Its key, in PEM
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-    /// The authority that signed the certificates of all, in PEM
-    #[arg(long, value_name = "FILE")]
-    ca: PathBuf,
+    #[command(flatten)]
+    papers: PapersArgs,
     /// A control plane that takes it; may be given more than once, and one of them is enough
     #[arg(long = "to", value_name = "NAME=ADDRESS:PORT", value_parser = peer, required = true)]
     to: Vec<(String, SocketAddr)>,
@@ -77,12 +70,7 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// There is nothing to follow, or no way to deliver.
 pub fn run(args: &ReportArgs) -> Result<ExitCode, Fault> {
-    let read = |file: &PathBuf| files::text(file).map_err(Fault::usage);
-    let papers = Papers {
-        authorities_pem: read(&args.ca)?,
-        certificate_pem: read(&args.certificate)?,
-        key_pem: Secret::new(read(&args.key)?),
-    };
+    let papers = args.papers.read()?;
     let peers = args.to.iter().map(|(machine, at)| {
         let tls = Tls::between(at.ip(), &witness_of(machine), &papers, PATIENCE);
         let tls = tls.map_err(Fault::usage)?;
@@ -95,7 +83,8 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Fault> {
     let lock = held.ok_or_else(|| Fault::usage(Unread::of(&args.spool, &"another delivers it")))?;
     let spool = Spool::open(directory, Room::default()).map_err(unable)?;
     let deliverer = Deliverer::new(spool, Box::new(collectors), Pace::default());
-    let mut journal = Journal::new(&args.state, place(&args.spool)?);
+    let place = args.spool.join(PLACE);
+    let mut journal = Journal::new(&args.state, cursor::read(&place)?.unwrap_or_default());
     let mut told = None;
     loop {
         let lines =
@@ -104,7 +93,8 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Fault> {
         deliverer.push(&findings.collect::<Vec<_>>()).map_err(unable)?;
         // Behind what is durable in the spool.
         if !lines.is_empty() {
-            note(&args.spool, journal.place)?;
+            let text = serde_json::to_string(&journal.place).map_err(Fault::unable)?;
+            cursor::write(&place, &text)?;
         }
         let trouble = deliverer.state().trouble;
         if trouble != told {
@@ -135,25 +125,8 @@ struct Place {
     at: u64,
 }
 
+/// The file of it in the spool.
 const PLACE: &str = "place";
-
-fn place(spool: &Path) -> Result<Place, Fault> {
-    let path = spool.join(PLACE);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map_err(|error| Fault::usage(Unread::of(&path, &error)))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::default()),
-        Err(error) => Err(Fault::unable(Unread::of(&path, &error))),
-    }
-}
-
-fn note(spool: &Path, place: Place) -> Result<(), Fault> {
-    let (aside, path) = (spool.join("place.new"), spool.join(PLACE));
-    let text = serde_json::to_string(&place).map_err(Fault::unable)?;
-    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, &path));
-    written.map_err(|error| Fault::unable(Unread::of(&path, &error)))
-}
 
 /// A journal that is followed over its being begun anew.
 struct Journal {
@@ -292,13 +265,12 @@ fn unexplained(change: &Change, of: &Of<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use ringfort_integrity::journal::{Line, Tip, Told};
     use ringfort_store::format::reported::Reported;
     use serde_json::{Value, json};
 
-    use super::{Journal, Place, delivered, note, place};
+    use super::{Journal, Place, delivered};
 
     fn blind(tip: &mut Tip, from: u64) -> String {
         let told = json!({"from": from, "until": from + 3, "why": "overflow"});
@@ -323,13 +295,13 @@ mod tests {
         assert_eq!(numbers(&mut journal), [1], "half a line is none");
         fs::write(&file, format!("{one}{two}")).unwrap();
         assert_eq!(numbers(&mut journal), [2]);
-        note(at, journal.place).unwrap();
+        let noted = serde_json::to_string(&journal.place).unwrap();
         // The third is written, and then the file is begun anew before anybody looks.
         fs::write(&file, format!("{one}{two}{three}")).unwrap();
         fs::rename(&file, &before).unwrap();
         let (four, five) = (blind(&mut tip, 4), blind(&mut tip, 5));
         fs::write(&file, &four).unwrap();
-        let mut again = Journal::new(at, place(at).unwrap());
+        let mut again = Journal::new(at, serde_json::from_str(&noted).unwrap());
         assert_eq!(numbers(&mut journal), [3, 4]);
         assert_eq!(numbers(&mut again), [3, 4]);
         fs::write(&file, format!("{four}{five}")).unwrap();
@@ -377,7 +349,5 @@ mod tests {
         assert!(told(&settled).unwrap().contains("is explained by now"));
         let (begun, _) = tip.append(6, Told::Baseline { number: 2 });
         assert!(told(&begun).is_none());
-        let missing = Path::new("/nowhere");
-        assert_eq!(place(missing).unwrap(), Place::default());
     }
 }

@@ -114,7 +114,8 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<String> {
     numbers.map(|number| format!("{{\"id\":{number}}}")).collect()
 }
 
-const FAST: Pace = Pace { first: Duration::from_millis(20), most: Duration::from_millis(80) };
+pub(super) const FAST: Pace =
+    Pace { first: Duration::from_millis(20), most: Duration::from_millis(80) };
 const LONG: Duration = Duration::from_secs(20);
 const TOKEN: &str = "hidden-hidden-hidden-hidden-hidden";
 
@@ -143,7 +144,7 @@ fn listen() -> (TcpListener, SocketAddr) {
 }
 
 /// Waits until an attempt has failed, and gives why.
-fn trouble(deliverer: &Deliverer) -> String {
+pub(super) fn trouble(deliverer: &Deliverer) -> String {
     loop {
         if let Some(trouble) = deliverer.state().trouble {
             return trouble;

@@ -200,16 +200,15 @@ fn what_an_api_server_sends_is_kept_and_judged_once_and_what_cannot_be_read_is_k
     };
     let list = |events: &[String]| {
         let events: Vec<String> = events.iter().map(bare).collect();
-        format!(r#"{{"kind":"EventList","metadata":{{}},"items":[{}]}}"#, events.join(","))
-            .into_bytes()
+        let head = r#""kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{}"#;
+        format!(r#"{{{head},"items":[{}]}}"#, events.join(",")).into_bytes()
     };
     let both = list(&[event(1), event(2)]);
-    for stranger in ["ringfort:witness:cp1", "ringfort:agent:w1", "kube-apiserver2", ""] {
-        assert_eq!(
-            send(&office, stranger, both.clone()),
-            if stranger.ends_with("cp1") { 404 } else { 403 }
-        );
+    for stranger in ["ringfort:agent:w1", "kube-apiserver2", ""] {
+        assert_eq!(send(&office, stranger, both.clone()), 403, "{stranger}");
     }
+    // It is heard, of other things.
+    assert_eq!(send(&office, "ringfort:witness:cp1", both.clone()), 404);
     assert_eq!(waiting(&received), 0);
     assert_eq!(send(&office, "kube-apiserver", both.clone()), 200);
     // The answer was lost, and the batch comes again, with one more.
@@ -227,11 +226,7 @@ fn what_an_api_server_sends_is_kept_and_judged_once_and_what_cannot_be_read_is_k
     assert_eq!(waiting(&received), 0);
     let counts = collector.counts();
     assert_eq!((counts.events, counts.duplicates, counts.unreadable, counts.kept), (3, 2, 3, 6));
-    assert_eq!(
-        (counts.findings, told),
-        (counts.findings.max(1), counts.findings),
-        "a guard is gone"
-    );
+    assert!(told > 0 && told == counts.findings, "a guard is gone: {counts:?}");
     assert_eq!(verified(&store, &key).wrong, []);
     let kept = stored(&store);
     let typed = |number| {
