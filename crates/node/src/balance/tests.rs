@@ -9,7 +9,7 @@ use std::time::Duration;
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::backends::{Pool, follow};
 use super::health::{Pace, Standing};
@@ -46,6 +46,13 @@ fn certificates(root: &Path) -> Arc<ServerConfig> {
         .with_single_cert(vec![leaf.der().clone()], key)
         .unwrap();
     Arc::new(config)
+}
+
+/// A port where nobody listens, and which is given to no other test's server while it is held.
+fn refuses() -> TcpSocket {
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    held
 }
 
 /// A server that answers every request with its name, until it is told to die. Connections that
@@ -176,18 +183,21 @@ async fn a_dead_servers_connections_end_and_new_ones_go_elsewhere() {
 async fn a_server_that_refuses_is_passed_over_within_one_connection() {
     let directory = tempfile::tempdir().unwrap();
     let tls = certificates(directory.path());
-    let gone = Listener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let held = refuses();
+    let gone = held.local_addr().unwrap();
     let two = Server::start("two", &tls);
     // Nothing was asked yet: the dead one is still first in the file's order.
     let balanced = Balanced::before(directory, &[gone, two.at]).await;
     balanced.ask().await.unwrap();
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_waits_for_the_first_server_and_not_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let tls = certificates(directory.path());
-    let gone = Listener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let held = refuses();
+    let gone = held.local_addr().unwrap();
     let balanced = Balanced::before(directory, &[gone]).await;
     balanced.until(gone, Standing::Dead).await;
     let (late, asked) = tokio::join!(
@@ -203,6 +213,7 @@ async fn a_client_waits_for_the_first_server_and_not_for_ever() {
     late.die();
     balanced.until(late.at, Standing::Dead).await;
     assert!(balanced.ask().await.is_err(), "a client without a server is sent away in the end");
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
