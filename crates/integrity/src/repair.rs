@@ -106,10 +106,10 @@ impl Repairs {
         self.listed.get(path).cloned().unwrap_or_default()
     }
 
-    /// A file was seen as it should be, when these were the newest steps.
-    pub fn is_right(&mut self, path: &FilePath, steps: &BTreeMap<ItemId, u64>) {
+    /// A file was seen as it should be, when this was the newest step on it.
+    pub fn is_right(&mut self, path: &FilePath, newest: u64) {
         if self.has(path) {
-            self.settled.insert(path.clone(), step(steps, path));
+            self.settled.insert(path.clone(), newest);
         }
     }
 
@@ -159,7 +159,8 @@ pub fn aside(path: &FilePath) -> Option<FilePath> {
     path.parent()?.join(&name).ok()
 }
 
-fn step(steps: &BTreeMap<ItemId, u64>, path: &FilePath) -> u64 {
+/// Gives the newest of ringfort's own steps on a file; 0 where there was none.
+pub fn step(steps: &BTreeMap<ItemId, u64>, path: &FilePath) -> u64 {
     steps.get(&ItemId::file(path.to_string())).copied().unwrap_or_default()
 }
 
@@ -212,7 +213,7 @@ mod tests {
         assert!(is_put_back(&repairs, &BTreeMap::new(), 0));
         assert!(is_put_back(&repairs, &steps(5, 6), 0), "the baseline came after the file");
         assert!(!is_put_back(&repairs, &steps(7, 6), 0), "up was cut off before its baseline");
-        repairs.is_right(&path, &steps(7, 6));
+        repairs.is_right(&path, 7);
         assert!(is_put_back(&repairs, &steps(7, 6), 0), "up put it back, as the baseline says");
         assert!(!is_put_back(&repairs, &steps(8, 6), 0));
         assert!(repairs.has(&path) && repairs.readers(&path).len() == 1);

@@ -299,6 +299,7 @@ impl<'a> Agent<'a> {
         if self.watch.governs(path).is_none() {
             return Ok((false, Look::Missing));
         }
+        let newest = self.newest_step(path);
         let look = self.look_only(path);
         if let Who::Process(process) = &heard.who {
             self.read_steps();
@@ -316,7 +317,7 @@ impl<'a> Agent<'a> {
                 true
             }
         };
-        self.consider(path)?;
+        self.consider(path, newest)?;
         Ok((told, look))
     }
 

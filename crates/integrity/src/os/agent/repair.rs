@@ -16,7 +16,7 @@ use crate::os::repair::{Contents, hold_off, stage, sweep};
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Expected;
-use crate::repair::{Decision, Repairs, Whole};
+use crate::repair::{Decision, Repairs, Whole, step};
 use crate::watch::{Came, Heard};
 use crate::why::{Cause, Why};
 
@@ -120,8 +120,18 @@ impl Agent<'_> {
         Ok(())
     }
 
-    /// Sees after a look whether a file is to be put back, or may be kept as it is for that.
-    pub(super) fn consider(&mut self, path: &FilePath) -> Result<(), WatchFault> {
+    /// Gives the newest step of ringfort's on a file that is put back.
+    pub(super) fn newest_step(&mut self, path: &FilePath) -> u64 {
+        if !self.repair.repairs.has(path) {
+            return 0;
+        }
+        self.read_steps();
+        step(&self.around.steps, path)
+    }
+
+    /// Sees after a look whether a file is to be put back, or may be kept as it is for that. Of a step that came after
+    /// the newest before the look it is not known whether it changes the file.
+    pub(super) fn consider(&mut self, path: &FilePath, newest: u64) -> Result<(), WatchFault> {
         let is_list = *path == list() && self.watch.entries().find(path).is_some();
         if !self.repair.repairs.has(path) && !is_list {
             return Ok(());
@@ -141,8 +151,7 @@ impl Agent<'_> {
         if is_list && self.repair.repairs.count() == 0 {
             self.take_list()?;
         }
-        self.read_steps();
-        self.repair.repairs.is_right(path, &self.around.steps);
+        self.repair.repairs.is_right(path, newest);
         self.repair.left.remove(path);
         // What could not be kept is told when it is missed.
         let _ = self.repair.contents.keep(&mut self.root, path, &expected);
@@ -230,6 +239,8 @@ impl Agent<'_> {
 
     /// Looks at what was put back, and tells it with what it was put back for.
     fn see(&mut self, path: &FilePath, due: &Due) -> Result<bool, WatchFault> {
+        // As it was read while no operator could begin.
+        let newest = step(&self.around.steps, path);
         let milliseconds = u64::try_from(due.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.repair.repairs.note(path, now());
         self.repair.put_back += 1;
@@ -253,7 +264,7 @@ impl Agent<'_> {
             change.who = Who::Unknown(why);
         }
         self.tell_change(change)?;
-        self.consider(path)?;
+        self.consider(path, newest)?;
         Ok(true)
     }
 
