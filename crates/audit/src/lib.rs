@@ -22,6 +22,7 @@ pub mod policy;
 pub mod rbac;
 pub mod repeats;
 mod scene;
+pub mod sigma;
 pub mod summary;
 pub mod waiver;
 pub mod who;

@@ -19,6 +19,8 @@ use crate::written::{self, Unclear, Wrong};
 
 /// What stands before the names of these, so that none is taken for one of the catalogue.
 const OWN: &str = "own/";
+/// What stands for every resource.
+const ANY: &str = "*";
 /// The longest expression, in bytes.
 const LONGEST: usize = 8 << 10;
 
@@ -51,7 +53,7 @@ struct WrittenNeed {
     components: bool,
     #[serde(default)]
     verbs: Vec<String>,
-    /// `RESOURCE.GROUP`, `RESOURCE` of the core group, with `/PART` behind the resource.
+    /// `RESOURCE.GROUP`, `RESOURCE` of the core group, with `/PART` behind the resource; `*` alone for any.
     resources: Vec<String>,
     /// Whether bodies are read.
     #[serde(default)]
@@ -163,6 +165,13 @@ pub fn read(document: &Value) -> Result<Vec<&'static Detection>, Vec<Unclear>> {
 }
 
 fn one(value: &Value) -> Result<&'static Detection, Wrong> {
+    let (detection, examples) = untried(value)?;
+    try_examples(detection, &examples)?;
+    Ok(detection)
+}
+
+/// Reads a detection that was not tried yet.
+fn untried(value: &Value) -> Result<(&'static Detection, Examples), Wrong> {
     let at = |below: &str, why: String| (below.to_owned(), why);
     let written = Written::deserialize(value)
         .map_err(|error| at("", format!("this detection cannot be read: {error}")))?;
@@ -184,6 +193,16 @@ fn one(value: &Value) -> Result<&'static Detection, Wrong> {
     if written.needs.is_empty() || written.needs.iter().any(|need| need.resources.is_empty()) {
         return Err(at("/needs", "it names no resources that it is about".to_owned()));
     }
+    let is_mixed = |need: &WrittenNeed| {
+        need.resources.iter().any(|it| it.contains('*')) && need.resources != [ANY]
+    };
+    if written.needs.iter().any(is_mixed) {
+        return Err(at("/needs", "a * among resources stands alone, for any of them".to_owned()));
+    }
+    // Bodies of everything would be Secrets' as well.
+    if written.needs.iter().any(|need| need.bodies && need.resources == [ANY]) {
+        return Err(at("/needs", "bodies are read of resources that are named".to_owned()));
+    }
     if written.condition.len() > LONGEST {
         return Err(at("/where", format!("the expression is longer than {LONGEST} bytes")));
     }
@@ -194,15 +213,14 @@ fn one(value: &Value) -> Result<&'static Detection, Wrong> {
     let reads_object = written.needs.iter().any(|need| need.bodies);
     let own =
         Own { condition, outcome: written.outcome, reads_object, title: written.title.clone() };
-    let detection = leaked(&written, own);
-    try_examples(detection, &written.examples)?;
-    Ok(detection)
+    Ok((leaked(&written, own), written.examples))
 }
 
 /// Makes what lives as long as the program.
 fn leaked(written: &Written, own: Own) -> &'static Detection {
     let text = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
     let need = |need: &WrittenNeed| {
+        let is_any = need.resources == [ANY];
         let resources: Vec<(&'static str, &'static str)> = need
             .resources
             .iter()
@@ -221,7 +239,7 @@ fn leaked(written: &Written, own: Own) -> &'static Detection {
         Need {
             who: if need.components { Who::Anyone } else { Who::Others },
             verbs: verbs.leak(),
-            of: Of::Resources(resources.leak()),
+            of: if is_any { Of::AnyResource } else { Of::Resources(resources.leak()) },
             level: if need.bodies { Level::RequestResponse } else { Level::Metadata },
             stages: ANSWERED,
         }
@@ -252,34 +270,50 @@ fn try_examples(detection: &'static Detection, all: &Examples) -> Result<(), Wro
         }
         for (index, story) in stories.iter().enumerate() {
             let at = format!("/examples/{kind}/{index}");
-            let (mut engine, mut findings, mut fault) =
-                (Engine::new(&[detection]), Vec::new(), None);
-            for short in story {
-                let lines = examples::whole(&short.to_string()).map_err(|why| (at.clone(), why))?;
-                for line in lines {
-                    each(line.as_bytes(), &mut |found| match found {
-                        Found::Event(event) => {
-                            if let Some(why) = engine.judge(event, &mut findings) {
-                                fault.get_or_insert(why.to_string());
-                            }
-                        }
-                        Found::Fault(why) => {
-                            fault.get_or_insert(why.to_string());
-                        }
-                        Found::Other => {}
-                    });
-                }
-            }
-            if let Some(why) = fault {
-                return Err((at, format!("this example cannot be judged: {why}")));
-            }
-            if findings.is_empty() != (kind == "quiet") {
-                let comes = if findings.is_empty() { "finds nothing" } else { "is found" };
+            let is_found = finds(detection, story).map_err(|why| (at.clone(), why))?;
+            if is_found == (kind == "quiet") {
+                let comes = if is_found { "is found" } else { "finds nothing" };
                 return Err((at, format!("this example under `{kind}` {comes}")));
             }
         }
     }
     Ok(())
+}
+
+/// Says whether a detection finds something in a story.
+fn finds(detection: &'static Detection, story: &[Value]) -> Result<bool, String> {
+    let (mut engine, mut findings, mut fault) = (Engine::new(&[detection]), Vec::new(), None);
+    for short in story {
+        for line in examples::whole(&short.to_string())? {
+            each(line.as_bytes(), &mut |found| match found {
+                Found::Event(event) => {
+                    if let Some(why) = engine.judge(event, &mut findings) {
+                        fault.get_or_insert(why.to_string());
+                    }
+                }
+                Found::Fault(why) => {
+                    fault.get_or_insert(why.to_string());
+                }
+                Found::Other => {}
+            });
+        }
+    }
+    match fault {
+        Some(why) => Err(format!("this example cannot be judged: {why}")),
+        None => Ok(!findings.is_empty()),
+    }
+}
+
+/// Says of events, each by itself, whether a detection as it is written finds them. What cannot be judged is neither.
+///
+/// # Errors
+/// What is wrong with the detection; its own examples are not tried.
+pub(crate) fn found_among(
+    detection: &Value,
+    events: &[Value],
+) -> Result<Vec<Option<bool>>, String> {
+    let (detection, _) = untried(detection).map_err(|(_, why)| why)?;
+    Ok(events.iter().map(|event| finds(detection, std::slice::from_ref(event)).ok()).collect())
 }
 
 #[cfg(test)]
@@ -323,6 +357,19 @@ mod tests {
             },
         }));
         assert!(read(&of_objects).is_ok(), "{:?}", read(&of_objects));
+    }
+
+    #[test]
+    fn any_resource_is_one_star_and_without_bodies() {
+        let change = |resources: &Value, bodies: bool| {
+            written(&json!({
+                "needs": [{"verbs": ["get"], "resources": resources, "bodies": bodies}],
+            }))
+        };
+        assert!(read(&change(&json!(["*"]), false)).is_ok());
+        assert!(read(&change(&json!(["*"]), true)).is_err());
+        assert!(read(&change(&json!(["*", "pods"]), false)).is_err());
+        assert!(read(&change(&json!(["pods/*"]), false)).is_err());
     }
 
     #[test]

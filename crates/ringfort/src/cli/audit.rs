@@ -9,6 +9,7 @@ mod minimal_rbac;
 mod policy;
 mod receivers;
 mod search;
+mod sigma;
 pub mod site;
 mod tell;
 mod test;
@@ -38,6 +39,7 @@ enum Command {
     Collect(collect::CollectArgs),
     Follow(Box<follow::FollowArgs>),
     Search(search::SearchArgs),
+    Sigma(sigma::SigmaArgs),
     Verify(verify::VerifyArgs),
     Witness(Box<witness::WitnessArgs>),
 }
@@ -52,6 +54,7 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
         Command::Collect(args) => collect::run(args),
         Command::Follow(args) => follow::run(args),
         Command::Search(args) => search::run(args),
+        Command::Sigma(args) => sigma::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Witness(args) => witness::run(args),
     }
