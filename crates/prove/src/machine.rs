@@ -8,6 +8,7 @@ use ringfort_host::{Host, quote};
 use ringfort_model::act::{
     CertFile, FileSeen, KeptSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen,
 };
+use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 
 /// Runs a command and gives what it wrote.
@@ -97,6 +98,18 @@ pub(crate) async fn kept(host: &Host, program: &str, holding: &str) -> Result<Ke
     let command = format!("exec {program} node kept --holding={}", quote(holding));
     let said = run(host, &command).await?;
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node kept: {e}"))
+}
+
+/// Looks at which changes are kept that machines' agents told.
+pub(crate) async fn reported(
+    host: &Host,
+    program: &str,
+    changes: &BTreeMap<NodeName, String>,
+) -> Result<BTreeMap<String, String>, String> {
+    let words: Vec<String> =
+        changes.iter().map(|(node, change)| quote(&format!("{node}={change}"))).collect();
+    let said = run(host, &format!("exec {program} node reported -- {}", words.join(" "))).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node reported: {e}"))
 }
 
 /// Reads programs byte by byte.

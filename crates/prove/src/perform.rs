@@ -178,6 +178,9 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Kept { server, holding } => {
             machine::kept(host(server)?, site.program, holding).await.map(Seen::Kept)
         }
+        Act::Reported { server, changes } => {
+            machine::reported(host(server)?, site.program, changes).await.map(Seen::Values)
+        }
         Act::Enforced { node } => {
             machine::enforced(host(node)?, site.program).await.map(Seen::Values)
         }

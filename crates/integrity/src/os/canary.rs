@@ -73,6 +73,7 @@ pub fn canary(state: &Path, file: &Path, text: &str) -> io::Result<BTreeMap<Stri
     if let Some((_, change)) = &changed {
         say("who", names(change, pid).to_owned());
         say("ms", took.as_millis().to_string());
+        say("change", change.id.clone());
     }
     let now = status(state).unwrap_or(before);
     say("unexplained", now.unexplained_count.to_string());

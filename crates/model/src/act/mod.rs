@@ -4,6 +4,7 @@ mod ask;
 mod dial;
 mod seen;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -194,6 +195,14 @@ pub enum Act {
         /// Which machine.
         node: NodeName,
     },
+    /// Looks at which changes that machines' agents told are kept on a control plane, each delivered by the agent
+    /// that told it.
+    Reported {
+        /// Which control plane.
+        server: NodeName,
+        /// The machines, each with what its agent calls the change.
+        changes: BTreeMap<NodeName, String>,
+    },
     /// Lets time pass.
     Wait {
         /// How long, in milliseconds.
@@ -227,6 +236,7 @@ impl Act {
             | Self::ReadSealed { member: node, .. }
             | Self::ReadAudit { server: node, .. }
             | Self::Kept { server: node, .. }
+            | Self::Reported { server: node, .. }
             | Self::Rehearse { stop: node, .. }
             | Self::Listen { node, .. }
             | Self::Hear { node }

@@ -3,9 +3,10 @@
 
 use std::io::{read_to_string, stdin, stdout};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
 use ringfort_netpol::Settings;
 use ringfort_node::{
@@ -65,6 +66,15 @@ enum Command {
         /// What a witness signed of it.
         #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::WITNESSED)]
         witnessed: PathBuf,
+    },
+    /// Tell which changes are kept here that machines' agents told, each with who delivered it.
+    Reported {
+        /// A machine, and what its agent calls the change.
+        #[arg(value_name = "NODE=CHANGE", value_parser = change, required = true)]
+        changes: Vec<(NodeName, String)>,
+        /// Where it is kept.
+        #[arg(long, value_name = "DIR", default_value = ringfort_controls::paths::AUDIT_STORE)]
+        store: PathBuf,
     },
     /// Read a token of a service account on standard input, and write one that is older.
     AgedToken {
@@ -149,12 +159,26 @@ impl NodeArgs {
             | Command::Programs { .. }
             | Command::Certificates
             | Command::Kept { .. }
+            | Command::Reported { .. }
             | Command::AgedToken { .. }
             | Command::Gather
             | Command::PolicyPlugin => Usual::Nothing,
             Command::Balance { .. } | Command::Policy(_) | Command::Routes { .. } => Usual::Changes,
         }
     }
+}
+
+/// Tells which changes are kept.
+fn reported(store: &Path, changes: Vec<(NodeName, String)>) -> Result<String, Fault> {
+    let changes = changes.into_iter().collect();
+    let seen = ringfort_store::os::reported(store, &changes, jiff::Timestamp::now());
+    serde_json::to_string(&seen.map_err(Fault::blind)?).map_err(Fault::unable)
+}
+
+/// Reads a machine and what its agent calls a change.
+fn change(text: &str) -> Result<(NodeName, String), String> {
+    let (node, change) = text.split_once('=').ok_or("write NODE=CHANGE")?;
+    Ok((NodeName::new(node).map_err(|error| error.to_string())?, change.to_owned()))
 }
 
 /// Runs a part of the node.
@@ -195,6 +219,9 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let places = ringfort_store::os::Places { log, store, witnessed };
             let seen = ringfort_store::os::held(&places, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
+        }
+        Command::Reported { changes, store } => {
+            println!("{}", reported(&store, changes)?);
         }
         Command::AgedToken { seconds, key } => {
             let token = Secret::new(read_to_string(stdin()).map_err(Fault::unable)?);

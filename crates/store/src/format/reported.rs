@@ -17,8 +17,12 @@ pub struct Reported<'r> {
     pub line: &'r RawValue,
 }
 
+/// What stands before the name of the machine whose agent delivered something.
+pub const AGENTS: &str = "agent/";
 /// What detections of agents are called.
 pub const DETECTIONS: &str = "integrity/";
+/// That a proof changed a file of its own: kept, to show that what is found arrives, and told to nobody.
+pub const OF_A_PROOF: &str = "integrity/canary";
 
 impl<'r> Reported<'r> {
     /// Reads one; nothing comes of a line that is none.

@@ -17,7 +17,7 @@ use super::store::{AppendError, Limits, Store, StoreError};
 use super::tail::{Cursor, Line, Tail};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, Hash, Kind};
-use crate::format::reported::Reported;
+use crate::format::reported::{OF_A_PROOF, Reported};
 
 /// What is collected, from where.
 #[derive(Clone, Debug)]
@@ -266,7 +266,9 @@ impl<D: Disk> Collector<D> {
             (Kind::Finding, Some(Reported { finding, .. })) => {
                 let told = finding.time.parse::<jiff::Timestamp>();
                 self.counts.reported += 1;
-                tell(Told::Finding(finding));
+                if finding.detection != OF_A_PROOF {
+                    tell(Told::Finding(finding));
+                }
                 (told.map_or(now, jiff::Timestamp::as_microsecond), kind)
             }
             _ => (now, Kind::Unreadable),

@@ -1,6 +1,6 @@
 //! What a machine holds of requests that name something: for a proof that they were kept and judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::event::Event;
 use ringfort_audit::lines::{Lines, MOST_BYTES};
 use ringfort_model::act::{EventSeen, KeptSeen};
+use ringfort_model::name::NodeName;
 use serde::Deserialize;
 
 use super::claim::public_key;
@@ -16,6 +17,7 @@ use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
 use crate::format::checkpoint::hex;
 use crate::format::query::{Hit, Query};
+use crate::format::reported::{AGENTS, Reported};
 use crate::format::witness::Note;
 
 /// So far back is looked, in seconds.
@@ -70,6 +72,42 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
     seen.wrong = wrong.chain(refused(witnessed)?).collect();
     Ok(seen)
+}
+
+/// Tells which changes, by the machines whose agents told them, a store keeps as those very agents delivered them. A
+/// store that is not there keeps none.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn reported(
+    store: &Path,
+    changes: &BTreeMap<NodeName, String>,
+    now: jiff::Timestamp,
+) -> Result<BTreeMap<NodeName, String>, LookError> {
+    let mut kept = BTreeMap::new();
+    let query = Query::read(&format!("since={BACK_SECONDS}s resource=files"), now);
+    let query = query.expect("it is a query");
+    search(store, &query, &mut |entry, hit| {
+        let node = entry.source.strip_prefix(AGENTS).and_then(|node| NodeName::new(node).ok());
+        if let (Hit::Finding(_), Some(node)) = (hit, node)
+            && let Some(change) = changes.get(&node)
+            && Reported::read(entry.text).is_some_and(|it| is_of(&it, change))
+        {
+            kept.insert(node, change.clone());
+        }
+        true
+    })?;
+    Ok(kept)
+}
+
+fn is_of(reported: &Reported<'_>, change: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Line<'l> {
+        told: &'l str,
+        id: Option<&'l str>,
+    }
+    let line = serde_json::from_str::<Line<'_>>(reported.line.get());
+    line.is_ok_and(|line| line.told == "change" && line.id == Some(change))
 }
 
 /// Says why the witness did not sign what it was shown last.

@@ -29,7 +29,7 @@ pub use deliver::{Deliverer, Delivery, Pace};
 pub use disk::{Directory, Disk};
 pub use follow::{Follower, Place};
 pub use found::{FoundFollower, FoundPlace};
-pub use held::{Places, held};
+pub use held::{Places, held, reported};
 pub use http::{Answer, Request};
 pub use listen::{Answering, Door, DoorError};
 pub use look::{LookError, Searched, search, verify, verify_newest};

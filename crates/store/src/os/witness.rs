@@ -18,7 +18,7 @@ use super::notes::Notes;
 use super::received::{Intake, Received};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
 use crate::format::entry::Kind;
-use crate::format::reported::Reported;
+use crate::format::reported::{AGENTS, Reported};
 use crate::format::witness::{Memory, Note, Refused};
 
 /// What is shown to a witness.
@@ -65,9 +65,7 @@ pub const HEALTH: &str = "/healthz";
 pub const FINDINGS: &str = "/findings";
 /// Where API servers send events, as their webhook backend does.
 pub const EVENTS: &str = "/events";
-/// What sources of agents' findings begin with, before the machine,
-const SOURCE: &str = "agent/";
-/// and those of API servers' events, before whom the certificate speaks for.
+/// What sources of API servers' events begin with, before whom the certificate speaks for.
 const SERVER: &str = "webhook/";
 /// So many are shown at once.
 pub const MOST_SHOWN: usize = 64;
@@ -323,7 +321,7 @@ fn agent(caller: &str) -> Option<&str> {
 /// Makes of a line what is kept: by this machine, and without what a terminal would obey. What cannot be read is kept as
 /// it came.
 fn received(machine: &str, line: &str) -> Received {
-    let source = format!("{SOURCE}{machine}");
+    let source = format!("{AGENTS}{machine}");
     let text = Reported::read(line.as_bytes()).and_then(|mut reported| {
         reported.finding = reported.finding.by(machine);
         serde_json::to_string(&reported).ok()

@@ -27,6 +27,18 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
+        name: "rewritten",
+        about: "a sealed log is written anew by root with the machine's own key, without what was asked of Secrets",
+        on: On::OneControlPlane,
+        harms: &[Harm::Live {
+            does: include_str!("rewritten.sh"),
+            undoes: "systemctl stop ringfort-collect ringfort-witness; rm -rf /var/lib/ringfort-audit && \
+                     mv /run/rewritten /var/lib/ringfort-audit && \
+                     systemctl start ringfort-collect ringfort-witness",
+        }],
+        also: &[],
+    },
+    Sabotage {
         name: "elsewhere",
         about: "the collector follows a log that nobody writes",
         on: On::OneControlPlane,

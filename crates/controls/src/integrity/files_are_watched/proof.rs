@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{AGAIN, Gaps, Scene, course, fail, gap, pass, words};
+use crate::proof::{AGAIN, Course, Gaps, Scene, course, fail, gap, pass, words};
 
+/// Looks at the control planes before what is missing counts as lost, and the pause between two.
+const ARRIVAL: (usize, u64) = (20, 1_000);
 const LOOK: &str = "look at the agent there: journalctl -u ringfort-integrity, ringfort integrity status; ringfort up";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
@@ -18,35 +20,75 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let touch = |node: &&NodeName| Act::Canary { node: (*node).clone() };
         let seen = course.step(machines.iter().map(touch).collect())?;
         let (mut gaps, mut slowest, mut unexplained) = (Gaps::default(), 0, 0);
+        let mut changes = BTreeMap::new();
         for (node, (_, seen)) in machines.iter().zip(seen) {
             let Seen::Values(told) = seen else {
                 gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
             match judged(told) {
-                Judged::Well { ms, open } => {
+                Judged::Well { ms, open, change } => {
                     slowest = slowest.max(ms);
                     unexplained += open;
+                    changes.insert((*node).clone(), change);
                 }
                 Judged::Not(said) => return Ok(fail(format!("{node}: {said}"), LOOK)),
                 Judged::Unknown(said) => gaps.add(format!("{node}: {said}")),
             }
         }
         gaps.close()?;
+        arrived(course, scene, &changes)?;
         let open = match unexplained {
             0 => String::new(),
             some => format!("; nothing explains {some} other changes: ringfort integrity changes"),
         };
         let said = format!(
-            "a changed file was told on {} machines with who did it, after {slowest} ms at most{open}",
+            "a changed file was told on {} machines with who did it, after {slowest} ms at most, and each \
+             came from its machine's agent to a control plane{open}",
             machines.len()
         );
         Ok(pass(said, course.so_far()))
     })
 }
 
+/// Waits until every change is kept on some control plane, as its machine's own agent delivered it.
+fn arrived(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    changes: &BTreeMap<NodeName, String>,
+) -> Result<(), Next> {
+    let looks = || {
+        let look =
+            |server: &NodeName| Act::Reported { server: server.clone(), changes: changes.clone() };
+        scene.control_planes.iter().map(look).collect()
+    };
+    let missing = |seen: &[(Act, Seen)]| -> Vec<String> {
+        let is_kept = |node: &NodeName, change: &String| {
+            seen.iter().any(|(_, seen)| match seen {
+                Seen::Values(kept) => kept.get(node.as_str()) == Some(change),
+                _ => false,
+            })
+        };
+        let missing = changes.iter().filter(|(node, change)| !is_kept(node, change));
+        missing.map(|(node, _)| node.to_string()).collect()
+    };
+    let seen = course.until(ARRIVAL, looks, |seen| missing(seen).is_empty())?;
+    let missing = missing(seen);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut gaps = Gaps::default();
+    for (act, seen) in seen.iter().filter(|(_, seen)| !matches!(seen, Seen::Values(_))) {
+        let place = act.node().map_or("", NodeName::as_str);
+        gaps.add(format!("{place}: what agents delivered was not read: {}", words(seen)));
+    }
+    gaps.close()?;
+    let said = format!("what the agents of {} found came to no control plane", missing.join(", "));
+    Err(fail(said, "look at ringfort-report there: journalctl -u ringfort-report; ringfort up"))
+}
+
 enum Judged {
-    Well { ms: u64, open: u64 },
+    Well { ms: u64, open: u64, change: String },
     Not(String),
     Unknown(String),
 }
@@ -84,10 +126,13 @@ fn judged(told: &BTreeMap<String, String>) -> Judged {
         return Judged::Unknown(format!("the agent does not see everything: {limits}"));
     }
     let number = |name: &str| value(name).and_then(|text| text.parse().ok());
-    match (number("ms"), number("unexplained")) {
-        (Some(ms), Some(open)) => Judged::Well { ms, open },
+    match (number("ms"), number("unexplained"), value("change")) {
+        (Some(ms), Some(open), Some(change)) => {
+            Judged::Well { ms, open, change: change.to_owned() }
+        }
         _ => Judged::Unknown(
-            "how long it took, or what else is unexplained, is not known".to_owned(),
+            "how long it took, what it is called, or what else is unexplained, is not known"
+                .to_owned(),
         ),
     }
 }

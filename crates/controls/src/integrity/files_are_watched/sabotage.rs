@@ -36,4 +36,14 @@ pub(super) const ALL: &[Sabotage] = &[
         )],
         also: &[],
     },
+    Sabotage {
+        name: "nothing-leaves",
+        about: "what a worker's agent finds stays on its machine",
+        on: On::OneWorker,
+        harms: &[Harm::Live {
+            does: "systemctl stop ringfort-report.service",
+            undoes: "systemctl start ringfort-report.service",
+        }],
+        also: &[],
+    },
 ];

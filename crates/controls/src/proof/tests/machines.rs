@@ -61,6 +61,7 @@ pub(super) fn canary(other: &[(&str, &str)]) -> BTreeMap<String, String> {
         ("who", "right"),
         ("back", "explained"),
         ("ms", "31"),
+        ("change", "c4a1"),
         ("unexplained", "0"),
     ];
     usual.iter().chain(other).copied().map(pair).collect()

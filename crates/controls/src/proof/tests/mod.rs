@@ -19,6 +19,7 @@ use ringfort_model::act::{
 use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::name::NodeName;
 use ringfort_model::reach::WITNESS_PORT;
 
 use self::audit::{events, lines};
@@ -100,6 +101,10 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
         }),
         Act::ReadAudit { holding, .. } => lines(&events(holding)),
         Act::Kept { .. } => Seen::Kept(audit::kept()),
+        Act::Reported { changes, .. } => {
+            let words = |(node, change): (&NodeName, &String)| (node.to_string(), change.clone());
+            Seen::Values(changes.iter().map(words).collect())
+        }
         Act::Rehearse { .. } => stopped::met(act),
         Act::Dial(dial) => Seen::Dialled(dialled(dial)),
         Act::Sweep { paths, .. } => {
@@ -462,7 +467,7 @@ fn each_thing_that_is_not_seen_is_no_pass() {
 /// What tidies up, what passes time, and what is asked again until it is answered.
 fn may_be_missed(case: &Case, act: &Act) -> bool {
     match act {
-        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Kept { .. } => true,
+        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Kept { .. } | Act::Reported { .. } => true,
         Act::Ask { ask: Ask::Delete(_), .. } => true,
         Act::Ask { ask: Ask::Logs { .. }, .. } => case.control != "network/pod-encryption",
         Act::Ask { ask: Ask::Get(key), .. } => {

@@ -33,7 +33,7 @@ use crate::cli::{Fault, cursor};
 /// Follows the agent's journal: changes that nothing explains, what explains one later, times in which changes may have
 /// been missed, and baselines that are not believed. What is found waits on disk, 64 MiB at most, until one of the
 /// named control planes has taken it, which it does when it is durable there; what there is no more room for is the
-/// oldest, and is counted. What proofs do to a file of their own is left out. Both sides show certificates of the
+/// oldest, and is counted. What proofs do to a file of their own is marked as that, and told to nobody. Both sides show certificates of the
 /// cluster's authority; only TLS 1.3 is spoken.
 ///
 /// Exit codes: 2 usage, 3 the journal cannot be read, 4 what waits cannot be kept; with --once 0 everything was taken.
@@ -243,8 +243,12 @@ type Of<'o> = dyn Fn(&str, Severity, String, String) -> Finding + 'o;
 /// Makes a finding of a change that nothing explains. What files hold is in no line of an agent's.
 fn unexplained(change: &Change, of: &Of<'_>) -> Option<Finding> {
     let path = change.finding.path.to_string();
-    if change.why != Why::Unexplained || path == CANARY {
+    if change.why != Why::Unexplained {
         return None;
+    }
+    if path == CANARY {
+        let said = format!("a proof changed a file of its own (change {})", change.id);
+        return Some(of("canary", Severity::Low, format!("files {path}"), said));
     }
     let aspects = change.finding.differences.iter().map(|each| each.of.to_string());
     let aspects: Vec<String> = aspects.collect();
@@ -267,7 +271,7 @@ mod tests {
     use std::fs;
 
     use ringfort_integrity::journal::{Line, Tip, Told};
-    use ringfort_store::format::reported::Reported;
+    use ringfort_store::format::reported::{OF_A_PROOF, Reported};
     use serde_json::{Value, json};
 
     use super::{Journal, Place, delivered};
@@ -339,7 +343,9 @@ mod tests {
              /etc/passwd: it differs in content, and nothing explains it (change abc)"
         );
         assert!(told(&change("/etc/passwd", &json!({"explained": "package"}))).is_none());
-        assert!(told(&change(super::CANARY, &json!("unexplained"))).is_none());
+        let of_a_proof = told(&change(super::CANARY, &json!("unexplained"))).unwrap();
+        let of_a_proof = Reported::read(of_a_proof.as_bytes()).unwrap().finding;
+        assert_eq!(of_a_proof.detection, OF_A_PROOF);
         // The same line has the same name, whoever delivers it when.
         let again = told(&change("/etc/passwd", &json!("unexplained"))).unwrap();
         assert_eq!(Reported::read(again.as_bytes()).unwrap().id, reported.id);
