@@ -12,7 +12,7 @@ use ringfort_model::name::NodeName;
 use serde::Deserialize;
 
 use super::claim::public_key;
-use super::look::{LookError, of, read, search, verify_newest};
+use super::look::{LookError, newest_checkpoint, of, read, search, verify_newest};
 use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
 use crate::format::checkpoint::hex;
@@ -70,7 +70,7 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     (seen.segments, seen.entries) = (report.segments, report.entries + report.open);
     seen.unread = report.unread;
     let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
-    seen.wrong = wrong.chain(refused(witnessed)?).collect();
+    seen.wrong = wrong.chain(refused(store, witnessed)?).collect();
     Ok(seen)
 }
 
@@ -110,15 +110,21 @@ fn is_of(reported: &Reported<'_>, change: &str) -> bool {
     line.is_ok_and(|line| line.told == "change" && line.id == Some(change))
 }
 
-/// Says why the witness did not sign what it was shown last.
-fn refused(witnessed: &Path) -> Result<Option<String>, LookError> {
+/// Says why the witness did not sign what it was shown last. Where the store ends again with what it signed before
+/// that, it was shown another one meanwhile, and has nothing to sign.
+fn refused(store: &Path, witnessed: &Path) -> Result<Option<String>, LookError> {
     let lines = read(witnessed)?.unwrap_or_default();
-    let last = lines.split_inclusive(|byte| *byte == b'\n').rfind(|line| line.ends_with(b"\n"));
-    let Some(last) = last else { return Ok(None) };
-    let Some(note) = Note::read(last) else {
+    let whole = lines.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let notes: Vec<Option<Note>> = whole.map(Note::read).collect();
+    let Some(last) = notes.last() else { return Ok(None) };
+    let Some(last) = last else {
         return Ok(Some("what its witness signed cannot be read".to_owned()));
     };
-    Ok(note.refused.map(|why| format!("{} does not countersign: {why}", note.machine)))
+    let Some(why) = &last.refused else { return Ok(None) };
+    let signed = notes.iter().rev().flatten().find(|note| note.refused.is_none());
+    let newest = newest_checkpoint(store)?;
+    let is_back = signed.is_some_and(|note| newest == Some(note.signed.statement.clone()));
+    Ok((!is_back).then(|| format!("{} does not countersign: {why}", last.machine)))
 }
 
 #[derive(Deserialize)]

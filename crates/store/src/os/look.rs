@@ -180,6 +180,13 @@ pub fn search(store: &Path, query: &Query, visit: &mut Visit<'_>) -> Result<Sear
     Ok(searched)
 }
 
+/// Gives what was signed of the newest sealed segment.
+pub(super) fn newest_checkpoint(store: &Path) -> Result<Option<String>, LookError> {
+    let Some(number) = numbers(&names(store)?, "checkpoint").pop() else { return Ok(None) };
+    let bytes = read(&store.join(name(number, "checkpoint")))?.unwrap_or_default();
+    Ok(serde_json::from_slice::<Signed>(&bytes).ok().map(|signed| signed.statement))
+}
+
 /// Gives the segments that are sealed: a file whose checkpoint is not there was left by a run that ended meanwhile, and
 /// what it was made of may have grown since.
 pub(super) fn sealed(names: &[String]) -> Vec<u64> {

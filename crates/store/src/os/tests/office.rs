@@ -193,17 +193,19 @@ fn a_store_that_was_rewritten_or_put_back_is_refused_and_both_sides_say_so() {
     let at = tempfile::tempdir().unwrap();
     let (store, state) = (at.path().join("store"), at.path().join("witness"));
     let witnessing = begin(&state, anywhere(), LONG);
-    let refused = |says: &str| {
-        let error = offering(at.path(), witnessing.at).offer(now()).unwrap_err();
-        let OfferError::Refused { said, .. } = error else { panic!("{error}") };
-        assert!(said.contains(says), "{said}");
+    let wrong = || {
         let places = crate::os::Places {
             log: at.path().join("log"),
             store: store.clone(),
             witnessed: at.path().join("own").join(WITNESSED),
         };
-        let held = crate::os::held(&places, "x", jiff::Timestamp::now()).unwrap();
-        assert!(held.wrong.iter().any(|wrong| wrong.contains(says)), "{:?}", held.wrong);
+        crate::os::held(&places, "x", jiff::Timestamp::now()).unwrap().wrong
+    };
+    let refused = |says: &str| {
+        let error = offering(at.path(), witnessing.at).offer(now()).unwrap_err();
+        let OfferError::Refused { said, .. } = error else { panic!("{error}") };
+        assert!(said.contains(says), "{said}");
+        assert!(wrong().iter().any(|wrong| wrong.contains(says)), "{:?}", wrong());
     };
     sealed(&store, 2, "cp1");
     let copy = |from: &str, to: &str| {
@@ -222,6 +224,10 @@ fn a_store_that_was_rewritten_or_put_back_is_refused_and_both_sides_say_so() {
     copy("store", "good");
     copy("old", "store");
     refused("the newest segment is 2, and 4 was seen");
+    copy("good", "store");
+    assert_eq!(wrong(), Vec::<String>::new(), "it is what was signed last again");
+    copy("old", "store");
+    assert_eq!(wrong().len(), 1, "what was signed long ago is not the last");
     // From the beginning, with the same key, and longer than before.
     for file in std::fs::read_dir(&store).unwrap() {
         let file = file.unwrap();
