@@ -15,6 +15,7 @@ mod outage;
 mod prove;
 mod report;
 mod sabotage;
+mod stock;
 mod story;
 
 use crate::failure::{Failure, Result};
@@ -30,6 +31,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench integrity
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
+       cargo xtask bench stock [ARGUMENTS, see bench stock --help]
        cargo xtask bench simulate [ARGUMENTS OF THE SIMULATION]";
 
 /// Runs the benchmark that is named first.
@@ -44,6 +46,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         Some((&"kube-bench", rest)) => kube_bench::task(workspace, rest),
         Some((&"check", rest)) => check::task(workspace, rest),
         Some((&"conformance", rest)) => conformance::task(workspace, rest),
+        Some((&"stock", rest)) => stock::task(workspace, rest),
         Some((&"simulate", rest)) => simulate(workspace, rest),
         _ => Err(Failure::usage(USAGE)),
     }

@@ -14,7 +14,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use self::ledger::LEDGER;
-use super::lab::{Asked, Lab, module};
+use super::lab::{Asked, Ground, Lab, module};
 use crate::failure::{Failure, Result};
 use crate::workspace::Workspace;
 use crate::{packages, process};
@@ -42,9 +42,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     }
     let (asked, out) = read(workspace, arguments)?;
     let ground = asked.prepare(workspace)?;
-    packages::install(&packages::missing_of(packages::JQ))?;
-    let program = ground.program("kube-bench")?;
-    let parts = Parts { module: module(MODULE)?, program };
+    let parts = Parts::build(&ground)?;
     fs::create_dir_all(&out).map_err(|source| Failure::at("make", &out, &source))?;
     let lab = Lab::boot(&ground)?;
     let (_, made) = lab.converge("up")?;
@@ -80,13 +78,20 @@ fn read(workspace: &Workspace, arguments: &[&str]) -> Result<(Asked, PathBuf)> {
 }
 
 /// What kube-bench consists of.
-struct Parts {
+pub(super) struct Parts {
     module: PathBuf,
     program: PathBuf,
 }
 
 impl Parts {
-    fn on_machine(&self, lab: &Lab<'_>, machine: &str, targets: &str) -> Result<String> {
+    /// Builds it.
+    pub(super) fn build(ground: &Ground) -> Result<Self> {
+        packages::install(&packages::missing_of(packages::JQ))?;
+        Ok(Self { program: ground.program("kube-bench")?, module: module(MODULE)? })
+    }
+
+    /// Runs it on a machine, and gives its report.
+    pub(super) fn on_machine(&self, lab: &Lab<'_>, machine: &str, targets: &str) -> Result<String> {
         let mut tar = Command::new("tar");
         tar.arg("-C").arg(self.program.parent().unwrap_or(Path::new("/")));
         tar.arg("-c").arg(self.program.file_name().unwrap_or_default());
@@ -141,15 +146,16 @@ fn keep(out: &Path, name: &str, report: String) -> Result<String> {
 
 /// One test of one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Found {
+pub(super) struct Found {
     id: String,
     about: String,
-    outcome: Outcome,
+    /// What came of it.
+    pub(super) outcome: Outcome,
 }
 
 /// What kube-bench says of a test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// It holds.
     Held,
     /// It does not, or a test that it calls manual looked and is not content.
@@ -159,7 +165,7 @@ enum Outcome {
 }
 
 /// Reads a report; one without a test is none.
-fn results(report: &str) -> Result<Vec<Found>> {
+pub(super) fn results(report: &str) -> Result<Vec<Found>> {
     let report: Value = serde_json::from_str(report)
         .map_err(|_| Failure::stuck("kube-bench wrote no report; see where its output is kept"))?;
     let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();

@@ -61,6 +61,8 @@ const COMMON: [&str; 3] = [
     "etc/containerd/config.toml",
     "etc/systemd/system/containerd.service",
 ];
+/// The plugin by which a pod waits for ringfort's rules.
+const ENFORCER: &str = "ringfort-policy";
 /// Where the first control plane is reached by the others.
 const FIRST: &str = "cp1";
 /// Secrets of machines that live for minutes in a network of their own.
@@ -69,11 +71,26 @@ const CERTIFICATE_KEY: &str = "e6a2eb8581237ab72a4f494f30285ec12a9694d750b978570
 /// How long nodes may take to be Ready after the last join.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// What is installed beside the control plane.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Addons {
+    /// Nothing, to be quick.
+    None,
+    /// The objects of kube-proxy and CoreDNS, as everybody has them; their images are not there, so that no pod of
+    /// theirs runs.
+    Usual,
+}
+
 /// Boots fresh machines and makes a cluster of them.
 pub(super) fn measure(ground: &Ground) -> Result<Took> {
+    make(&Lab::boot(ground)?, Addons::None)
+}
+
+/// Makes a cluster of machines that have booted.
+pub(super) fn make(lab: &Lab<'_>, addons: Addons) -> Result<Took> {
+    let ground = lab.ground;
     let kubeadm = ground.program("kubeadm")?;
-    let lab = Lab::boot(ground)?;
-    let nodes = nodes(&lab)?;
+    let nodes = nodes(lab)?;
     let first = nodes.iter().find(|node| node.name == FIRST);
     let first = first.ok_or_else(|| Failure::stuck(format!("there is no machine {FIRST}")))?;
     let (version, images) = read_lock(&ground.bundle)?;
@@ -88,7 +105,7 @@ pub(super) fn measure(ground: &Ground) -> Result<Took> {
     })?;
     let prepared = clock.elapsed().as_secs_f64();
     let init = "kubeadm init --upload-certs --config /dev/stdin";
-    lab.feed(FIRST, init, &mut init_configuration(first, &version).as_bytes())?;
+    lab.feed(FIRST, init, &mut init_configuration(first, &version, addons).as_bytes())?;
     let initialised = clock.elapsed().as_secs_f64();
     let others: Vec<_> = nodes.iter().filter(|node| node.name != FIRST).cloned().collect();
     side_by_side(&others, |node| {
@@ -96,7 +113,7 @@ pub(super) fn measure(ground: &Ground) -> Result<Took> {
         lab.feed(&node.name, "kubeadm join --config /dev/stdin", &mut configuration.as_bytes())
     })?;
     let joined = clock.elapsed().as_secs_f64();
-    let ready = wait(&lab, began, nodes.len())?;
+    let ready = wait(lab, began, nodes.len())?;
     Ok(Took { prepared, initialised, joined, ready })
 }
 
@@ -130,9 +147,26 @@ fn node(directory: &Path) -> Result<Node> {
     Ok(Node {
         name: text(&routes["self"]["node"]),
         address: text(&routes["self"]["address"]),
-        common: COMMON.iter().map(|path| Ok((*path, read(path)?))).collect::<Result<_>>()?,
+        common: COMMON
+            .iter()
+            .map(|path| Ok((*path, without_enforcer(read(path)?)?)))
+            .collect::<Result<_>>()?,
         routes: peers.iter().map(route).collect::<Vec<_>>().join("\n"),
     })
+}
+
+/// Leaves out of the network's configuration what enforces policies by ringfort; other files stay as they are.
+fn without_enforcer(text: String) -> Result<String> {
+    if !text.contains(ENFORCER) {
+        return Ok(text);
+    }
+    let mut network: Value = serde_json::from_str(&text).map_err(|error| {
+        Failure::stuck(format!("the network is not configured in JSON: {error}"))
+    })?;
+    if let Some(plugins) = network["plugins"].as_array_mut() {
+        plugins.retain(|plugin| plugin["type"] != ENFORCER);
+    }
+    Ok(network.to_string())
 }
 
 /// The release of Kubernetes and the archive of each image, by the image's short name.
@@ -174,8 +208,9 @@ fn prepare(node: &Node, images: &BTreeMap<String, String>) -> String {
     )
 }
 
-fn init_configuration(node: &Node, version: &str) -> String {
+fn init_configuration(node: &Node, version: &str, addons: Addons) -> String {
     let Node { address, .. } = node;
+    let skipped = if addons == Addons::None { "[addon]" } else { "[]" };
     let registration = registration(node);
     format!(
         "apiVersion: kubeadm.k8s.io/v1beta4
@@ -183,7 +218,7 @@ kind: InitConfiguration
 bootstrapTokens: [{{ token: {TOKEN} }}]
 certificateKey: {CERTIFICATE_KEY}
 localAPIEndpoint: {{ advertiseAddress: {address} }}
-skipPhases: [addon]
+skipPhases: {skipped}
 {registration}---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -278,6 +313,14 @@ mod tests {
         let images = images.map(|(name, path)| (name.to_owned(), path.to_owned())).into();
         assert!(prepare(&node("cp1"), &images).contains("images='i/p i/e'\n"));
         assert!(prepare(&node("w1"), &images).contains("images='i/p'\n"));
+    }
+
+    #[test]
+    fn nobody_else_gets_the_plugin_of_the_enforcer() {
+        let network = r#"{"name":"a","plugins":[{"type":"bridge"},{"type":"ringfort-policy"}]}"#;
+        let left = without_enforcer(network.to_owned()).unwrap();
+        assert_eq!(left, r#"{"name":"a","plugins":[{"type":"bridge"}]}"#);
+        assert_eq!(without_enforcer("a = 1".to_owned()).unwrap(), "a = 1");
     }
 
     #[test]
