@@ -18,6 +18,8 @@ const REPORT: &str = "schema/check.json";
 const FIXES: &str = "schema/fix.json";
 /// Where it is kept which control answers for which recommendation.
 const COVERAGE: &str = "docs/cis-2.0.1.md";
+/// The same for requirements of DISA's guide.
+const REQUIREMENTS: &str = "docs/stig-v1r6.md";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -32,7 +34,8 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (SCHEMA, schema(&command, "cluster")?),
         (REPORT, schema(&command, "check")?),
         (FIXES, schema(&command, "fix")?),
-        (COVERAGE, coverage(&command)?),
+        (COVERAGE, coverage(&command, "cis-2.0.1")?),
+        (REQUIREMENTS, coverage(&command, "stig-v1r6")?),
     ];
     let mut stale = Vec::new();
     for (name, text) in derived {
@@ -74,9 +77,9 @@ fn schema(command: &Path, of: &str) -> Result<String> {
     process::capture(Command::new(command).args(["schema", of]))
 }
 
-/// Which control answers for which recommendation of the CIS benchmark.
-fn coverage(command: &Path) -> Result<String> {
-    let page = process::capture(Command::new(command).args(["explain", "cis-2.0.1"]))?;
+/// Which control answers for which recommendation or requirement.
+fn coverage(command: &Path, of: &str) -> Result<String> {
+    let page = process::capture(Command::new(command).args(["explain", of]))?;
     Ok(format!("<!-- Written by `cargo xtask generate`; change the rows instead. -->\n\n{page}"))
 }
 

@@ -21,5 +21,6 @@ pub mod profile;
 pub mod report;
 mod scene;
 mod shape;
+pub mod stig;
 pub mod waivers;
 pub mod world;

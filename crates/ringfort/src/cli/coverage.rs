@@ -1,6 +1,7 @@
 //! Which control answers for which recommendation of a benchmark, as a page of Markdown.
 
 use ringfort_check::benchmark::{self, Assessed, Kept, Row, rows};
+use ringfort_check::stig::{self, REQUIREMENTS};
 
 /// Writes the page.
 pub(super) fn page() -> String {
@@ -31,13 +32,44 @@ pub(super) fn page() -> String {
     page
 }
 
-fn line(row: &Row) -> String {
-    let kept = match row.kept {
+/// Writes the page of DISA's requirements.
+pub(super) fn requirements() -> String {
+    let decided = REQUIREMENTS.iter().filter(|(_, _, answer)| !answer.rows().is_empty()).count();
+    let mut page = format!(
+        "# {}: what is judged, and what ringfort's own clusters keep\n\n\
+         Of the {} requirements of DISA's Kubernetes Security Technical Implementation Guide that its public encoding \
+         has, {decided} are decided by rows of `ringfort check` ([cis-2.0.1](cis-2.0.1.md)); of the rest the last column \
+         says what keeps them on clusters that ringfort made, or why nothing does. Numbers are DISA's, read in {}; \
+         words are ours. Later releases have fewer and other requirements.\n\n\
+         | | what holds | decided by | kept |\n|---|---|---|---|\n",
+        stig::NAME,
+        REQUIREMENTS.len(),
+        stig::SOURCE,
+    );
+    for (id, title, answer) in REQUIREMENTS {
+        let rows: Vec<&str> = answer.rows().iter().map(|row| row.id).collect();
+        let mut said: Vec<String> = answer.kept().iter().map(kept).collect();
+        said.dedup();
+        page.push_str(&format!(
+            "| {id} | {title} | {} | {} |\n",
+            if rows.is_empty() { "no row".to_owned() } else { rows.join(", ") },
+            said.join("; "),
+        ));
+    }
+    page
+}
+
+fn kept(kept: &Kept) -> String {
+    match kept {
         Kept::By(control) => format!("covered: `{control}`"),
         Kept::Partly(control, why) => format!("partly: `{control}`; {why}"),
         Kept::Otherwise(control, why) => format!("otherwise: `{control}`; {why}"),
         Kept::Not(why) => format!("not: {why}"),
-    };
+    }
+}
+
+fn line(row: &Row) -> String {
+    let kept = kept(&row.kept);
     let assessed = match row.assessed {
         Assessed::Automated => "",
         Assessed::Manual => ", left to people by the benchmark",
@@ -50,6 +82,7 @@ fn line(row: &Row) -> String {
 mod tests {
     use ringfort_check::benchmark::{Kept, rows};
     use ringfort_check::guidelines;
+    use ringfort_check::stig::REQUIREMENTS;
     use ringfort_controls::{CATALOGUE, Ref, find};
 
     /// An id that nobody has would promise what is not there.
@@ -61,6 +94,15 @@ mod tests {
             }
             for id in row.guidelines().iter().filter(|id| **id != "restricted") {
                 assert!(guidelines::find(id).is_some(), "{} names {id}", row.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_control_that_a_requirement_names_is_there() {
+        for (id, _, answer) in REQUIREMENTS {
+            for control in answer.kept().iter().filter_map(Kept::control) {
+                assert!(find(control).is_some(), "{id} names {control}");
             }
         }
     }
