@@ -5,3 +5,4 @@ pub(super) mod eviction_wave;
 pub(super) mod mass_deletion;
 pub(super) mod namespace_deleted;
 pub(super) mod storage_deleted;
+pub(super) mod surge;

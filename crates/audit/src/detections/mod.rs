@@ -48,6 +48,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &execution::miner::DETECTION,
     &execution::attack_pod::DETECTION,
     &execution::lookalike::DETECTION,
+    &execution::mirror_pod::DETECTION,
     &execution::first_image::DETECTION,
     &execution::pinned_to_node::DETECTION,
     &execution::tolerates_everything::DETECTION,
@@ -63,6 +64,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &persistence::conversion_webhook::DETECTION,
     &persistence::account_in_system::DETECTION,
     &persistence::token_requested::DETECTION,
+    &persistence::tool_exposed::DETECTION,
     &persistence::long_lived_token::DETECTION,
     &persistence::client_certificate_requested::DETECTION,
     &persistence::privileged_certificate_requested::DETECTION,
@@ -125,6 +127,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &impact::mass_deletion::DETECTION,
     &impact::namespace_deleted::DETECTION,
     &impact::storage_deleted::DETECTION,
+    &impact::surge::DETECTION,
     &impact::eviction_wave::DETECTION,
     &impact::deleted_by_force::DETECTION,
 ];

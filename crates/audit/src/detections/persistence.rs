@@ -16,6 +16,7 @@ pub(super) mod node_port;
 pub(super) mod privileged_certificate_requested;
 pub(super) mod request_deleted;
 pub(super) mod token_requested;
+pub(super) mod tool_exposed;
 pub(super) mod trust_changed;
 pub(super) mod unlisted_namespace;
 pub(super) mod unmeant_change;
