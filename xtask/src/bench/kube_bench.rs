@@ -40,7 +40,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         println!("{USAGE}");
         return Ok(());
     }
-    let (asked, out) = read(workspace, arguments)?;
+    let (asked, out) = Asked::with_out(workspace, arguments, USAGE, "kube-bench")?;
     let ground = asked.prepare(workspace)?;
     let parts = Parts::build(&ground)?;
     fs::create_dir_all(&out).map_err(|source| Failure::at("make", &out, &source))?;
@@ -49,11 +49,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     if !made.handed_over {
         return Err(Failure::findings(format!("not proved: {}", made.not_proved.join("; "))));
     }
-    let mut found = Vec::new();
-    for (machine, targets) in [("cp1", "master,etcd,controlplane,node"), ("w1", "node")] {
-        let report = parts.on_machine(&lab, machine, targets)?;
-        found.extend(results(&keep(&out, machine, report)?)?);
-    }
+    let mut found = parts.on_machines(&lab, &out)?;
     found.extend(results(&keep(&out, "api", parts.on_api(&lab)?)?)?);
     let weighed = Weighed::of(&found);
     println!("{}", weighed.markdown(&ground.kubernetes));
@@ -61,20 +57,6 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         [] => Ok(()),
         complaints => Err(Failure::findings(complaints.join("\n"))),
     }
-}
-
-fn read(workspace: &Workspace, arguments: &[&str]) -> Result<(Asked, PathBuf)> {
-    let (mut asked, mut out) = (Asked::usual(), workspace.target()?.join("kube-bench"));
-    let mut arguments = arguments.iter();
-    while let Some(&argument) = arguments.next() {
-        let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
-        match argument {
-            option if asked.takes(option, value) => {}
-            "--out" => out = PathBuf::from(value),
-            _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
-        }
-    }
-    Ok((asked, out))
 }
 
 /// What kube-bench consists of.
@@ -90,8 +72,17 @@ impl Parts {
         Ok(Self { program: ground.program("kube-bench")?, module: module(MODULE)? })
     }
 
-    /// Runs it on a machine, and gives its report.
-    pub(super) fn on_machine(&self, lab: &Lab<'_>, machine: &str, targets: &str) -> Result<String> {
+    /// Runs it on a control plane and on a worker, keeps its reports, and gives what it found.
+    pub(super) fn on_machines(&self, lab: &Lab<'_>, out: &Path) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for (machine, targets) in [("cp1", "master,etcd,controlplane,node"), ("w1", "node")] {
+            let report = self.on_machine(lab, machine, targets)?;
+            found.extend(results(&keep(out, machine, report)?)?);
+        }
+        Ok(found)
+    }
+
+    fn on_machine(&self, lab: &Lab<'_>, machine: &str, targets: &str) -> Result<String> {
         let mut tar = Command::new("tar");
         tar.arg("-C").arg(self.program.parent().unwrap_or(Path::new("/")));
         tar.arg("-c").arg(self.program.file_name().unwrap_or_default());
@@ -165,7 +156,7 @@ pub(super) enum Outcome {
 }
 
 /// Reads a report; one without a test is none.
-pub(super) fn results(report: &str) -> Result<Vec<Found>> {
+fn results(report: &str) -> Result<Vec<Found>> {
     let report: Value = serde_json::from_str(report)
         .map_err(|_| Failure::stuck("kube-bench wrote no report; see where its output is kept"))?;
     let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();

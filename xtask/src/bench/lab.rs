@@ -60,6 +60,26 @@ impl Asked {
         true
     }
 
+    /// Reads these options and `--out`, the directory for reports, which is below the target directory otherwise.
+    pub(super) fn with_out(
+        workspace: &Workspace,
+        arguments: &[&str],
+        usage: &str,
+        below: &str,
+    ) -> Result<(Self, PathBuf)> {
+        let (mut asked, mut out) = (Self::usual(), workspace.target()?.join(below));
+        let mut arguments = arguments.iter();
+        while let Some(&argument) = arguments.next() {
+            let value = arguments.next().copied().ok_or_else(|| Failure::usage(usage))?;
+            match argument {
+                option if asked.takes(option, value) => {}
+                "--out" => out = PathBuf::from(value),
+                _ => return Err(Failure::usage(format!("{argument} is unknown\n{usage}"))),
+            }
+        }
+        Ok((asked, out))
+    }
+
     /// Installs and builds what is missing.
     pub(super) fn prepare(&self, workspace: &Workspace) -> Result<Ground> {
         let mut missing = packages::missing();

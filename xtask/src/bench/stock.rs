@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::kube_bench::{Found, Outcome, Parts, results};
+use super::kube_bench::{Found, Outcome, Parts};
 use super::kubeadm::{self, Addons};
 use super::lab::{Asked, Lab};
 use crate::failure::{Failure, Result};
@@ -34,7 +34,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         println!("{USAGE}");
         return Ok(());
     }
-    let (asked, out) = read(workspace, arguments)?;
+    let (asked, out) = Asked::with_out(workspace, arguments, USAGE, "stock")?;
     let ground = asked.prepare(workspace)?;
     let parts = Parts::build(&ground)?;
     fs::create_dir_all(&out).map_err(|source| Failure::at("make", &out, &source))?;
@@ -53,12 +53,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     keep("check.json", &said)?;
     let report = Report::read(&said)
         .ok_or_else(|| Failure::stuck(format!("ringfort check ended with {status}: {said}")))?;
-    let mut beside = Vec::new();
-    for (machine, targets) in [("cp1", "master,etcd,controlplane,node"), ("w1", "node")] {
-        let said = parts.on_machine(&lab, machine, targets)?;
-        keep(&format!("kube-bench-{machine}.json"), &said)?;
-        beside.extend(results(&said)?);
-    }
+    let beside = parts.on_machines(&lab, &out)?;
     println!("{}", report.markdown(&ground.kubernetes, &beside));
     match report.decided() {
         enough if enough >= PROMISED => Ok(()),
@@ -73,20 +68,6 @@ fn unwaived(lab: &Lab<'_>) -> Result<PathBuf> {
     let text = text.split_once("runtime:\n").map_or(text.as_str(), |(before, _)| before);
     fs::write(&to, text).map_err(|source| Failure::at("write", &to, &source))?;
     Ok(to)
-}
-
-fn read(workspace: &Workspace, arguments: &[&str]) -> Result<(Asked, PathBuf)> {
-    let (mut asked, mut out) = (Asked::usual(), workspace.target()?.join("stock"));
-    let mut arguments = arguments.iter();
-    while let Some(&argument) = arguments.next() {
-        let value = arguments.next().copied().ok_or_else(|| Failure::usage(USAGE))?;
-        match argument {
-            option if asked.takes(option, value) => {}
-            "--out" => out = PathBuf::from(value),
-            _ => return Err(Failure::usage(format!("{argument} is unknown\n{USAGE}"))),
-        }
-    }
-    Ok((asked, out))
 }
 
 /// What `ringfort check` said.
