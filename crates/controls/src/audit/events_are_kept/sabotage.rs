@@ -32,8 +32,8 @@ pub(super) const ALL: &[Sabotage] = &[
         on: On::OneControlPlane,
         harms: &[Harm::Live {
             does: include_str!("rewritten.sh"),
-            undoes: "systemctl stop ringfort-collect ringfort-witness; rm -rf /var/lib/ringfort-audit && \
-                     mv /run/rewritten /var/lib/ringfort-audit && \
+            undoes: "systemctl stop ringfort-collect ringfort-witness; [ ! -d /run/rewritten ] || \
+                     { rm -rf /var/lib/ringfort-audit && mv /run/rewritten /var/lib/ringfort-audit; }; \
                      systemctl start ringfort-collect ringfort-witness",
         }],
         also: &[],
