@@ -149,6 +149,14 @@ pub struct Looked<'a> {
 }
 
 impl Looked<'_> {
+    /// Whether ringfort made the cluster: its program runs on every machine that was looked at.
+    pub(crate) fn is_of_ringfort(&self) -> bool {
+        let runs = |machine: &Machine<'_>| {
+            machine.started("ringfort").is_ok_and(|started| !started.is_empty())
+        };
+        !self.machines.is_empty() && self.machines.iter().all(runs)
+    }
+
     /// Says that these are all machines of the cluster.
     ///
     /// # Errors

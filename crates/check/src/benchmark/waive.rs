@@ -96,7 +96,8 @@ pub fn waive(
 }
 
 fn of_profile(row: &Row, looked: &Looked<'_>, today: Date) -> Option<Waived> {
-    looked.intent?;
+    // What is declared of a cluster makes it none of ringfort's.
+    looked.intent.filter(|_| looked.is_of_ringfort())?;
     let own = OF_PROFILE.iter().find(|own| own.row == row.id && today <= REVIEW)?;
     let rest = (own.rest)(looked);
     matches!(rest, Ok(Decided::Pass(_) | Decided::NotApplicable { .. })).then(|| Waived {

@@ -154,12 +154,13 @@ fn placed(looked: &Looked<'_>, found: &[String], none: &str, place: &str, fix: &
     }
 }
 
-/// Where secrets are kept is declared: ringfort's profile keeps them in etcd.
+/// Where secrets are kept is declared: ringfort's profile keeps them in etcd. Of other clusters `cluster.yaml` says
+/// nothing of it.
 pub(super) fn secrets_are_outside(looked: &Looked<'_>) -> Judgement {
-    match looked.intent {
+    match looked.intent.filter(|_| looked.is_of_ringfort()) {
         None => say::unknown(
             "where secrets are meant to be kept is declared nowhere",
-            "the cluster.yaml of the cluster, by --cluster or --spec",
+            "the cluster.yaml of a cluster that ringfort made, by --cluster or --spec, with facts of its machines",
         ),
         Some(_) => Ok(say::fail(
             "ringfort's profile keeps secrets in etcd, encrypted, and in no store outside the cluster",

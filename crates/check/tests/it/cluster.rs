@@ -160,12 +160,14 @@ struct Case {
     callers: Vec<Value>,
     intent: Option<Intent>,
     waivers: Vec<Waiver>,
+    /// Whether no program of ringfort's runs on the machines.
+    is_of_others: bool,
 }
 
 impl Default for Case {
     fn default() -> Self {
         let (objects, intent) = (objects(), Some(intent()));
-        Self { objects, callers: Vec::new(), intent, waivers: Vec::new() }
+        Self { objects, callers: Vec::new(), intent, waivers: Vec::new(), is_of_others: false }
     }
 }
 
@@ -174,6 +176,9 @@ impl Case {
     fn words(&self) -> BTreeMap<&'static str, (&'static str, String)> {
         let mut facts = Facts::of_blueprint();
         facts.0["audit"] = json!({"known": audit(&self.callers)});
+        if self.is_of_others {
+            facts.0["components"]["ringfort"]["processes"] = "absent".into();
+        }
         let facts = facts.read();
         let machines = [Machine::new(&facts, None)];
         let tally = tally(&self.objects, Vec::new());
@@ -227,6 +232,15 @@ fn without_a_declaration_nobody_knows_what_is_meant_and_nothing_is_waived() {
     assert_eq!(unknown, intent.chain(["5.1.6"]).collect());
     for id in ["3.1.1", "3.1.2", "5.1.7", "5.5.1"] {
         assert_eq!(words[id].0, "fail", "{id}");
+    }
+}
+
+#[test]
+fn what_ringfort_does_on_purpose_is_nobodys_waiver_on_a_cluster_of_others() {
+    let words = Case { is_of_others: true, ..Case::default() }.words();
+    assert!(words.values().all(|(word, _)| *word != "waived"), "{words:#?}");
+    for (id, expected) in [("5.1.7", "fail"), ("5.4.2", "unknown"), ("5.5.1", "fail")] {
+        assert_eq!(words[id].0, expected, "{id}: {}", words[id].1);
     }
 }
 

@@ -21,10 +21,11 @@ use serde_json::{Value, json};
 
 const ROOT: Owner = Owner { uid: 0, gid: 0 };
 /// Programs that run from units, with what `ringfort gather` calls them.
-const UNITS: [(&str, &str); 4] = [
+const UNITS: [(&str, &str); 5] = [
     ("containerd", "containerd"),
     ("kube-proxy", "kube-proxy"),
     ("kubelet", "kubelet"),
+    ("ringfort-balance", "ringfort"),
     ("ringfort-policy", "ringfort"),
 ];
 const STATIC_PODS: [&str; 4] =
@@ -54,16 +55,20 @@ fn facts(name: &str, machine: &Machine) -> MachineFacts {
     for pod in STATIC_PODS {
         components.insert(pod.to_owned(), static_pod(machine, pod));
     }
+    let mut started: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
     for (unit, program) in UNITS {
         let path = format!("/etc/systemd/system/{unit}.service");
         let line = text(machine, &path).and_then(|text| {
             text.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
         });
         let words = line.map(|line| line.split(' ').map(str::to_owned).collect());
-        components.insert(program.to_owned(), component(machine, words, 0));
+        started.entry(program).or_default().extend::<Option<Vec<String>>>(words);
+    }
+    for (program, started) in started {
+        components.insert(program.to_owned(), component(machine, started, 0));
     }
     for program in OTHERS {
-        components.insert(program.to_owned(), component(machine, None, 0));
+        components.insert(program.to_owned(), component(machine, Vec::new(), 0));
     }
     let fixed = [
         ("ringfort", "/etc/kubernetes/network-policy.json"),
@@ -116,16 +121,16 @@ fn document(machine: &Machine, path: &str) -> Option<String> {
 
 fn static_pod(machine: &Machine, name: &str) -> ComponentFacts {
     let path = format!("/etc/kubernetes/manifests/{name}.yaml");
-    let Some(pod) = document(machine, &path) else { return component(machine, None, 0) };
+    let Some(pod) = document(machine, &path) else { return component(machine, Vec::new(), 0) };
     let pod: Value = serde_json::from_str(&pod).unwrap();
     let words = serde_json::from_value(pod["spec"]["containers"][0]["command"].clone()).unwrap();
     let user = pod["spec"]["securityContext"]["runAsUser"].as_u64().unwrap_or_default();
-    component(machine, Some(words), u32::try_from(user).unwrap())
+    component(machine, vec![words], u32::try_from(user).unwrap())
 }
 
-fn component(machine: &Machine, words: Option<Vec<String>>, user: u32) -> ComponentFacts {
+fn component(machine: &Machine, started: Vec<Vec<String>>, user: u32) -> ComponentFacts {
     let (mut texts, mut places) = (BTreeMap::new(), BTreeMap::new());
-    let mut open: Vec<String> = words.iter().flatten().flat_map(|word| paths(word)).collect();
+    let mut open: Vec<String> = started.iter().flatten().flat_map(|word| paths(word)).collect();
     while let Some(path) = open.pop() {
         let is_there = machine.items.contains_key(&ItemId::file(&path))
             || machine.items.contains_key(&ItemId::directory(&path))
@@ -151,7 +156,10 @@ fn component(machine: &Machine, words: Option<Vec<String>>, user: u32) -> Compon
         user: Observed::Known(user),
     };
     ComponentFacts {
-        processes: words.map_or(Observed::Absent, |words| Observed::Known(vec![process(words)])),
+        processes: match started.is_empty() {
+            true => Observed::Absent,
+            false => Observed::Known(started.into_iter().map(process).collect()),
+        },
         release: Observed::Absent,
         texts,
         below: BTreeMap::new(),
