@@ -1,4 +1,4 @@
-//! Measuring programs: each is the example `figures` of a room, built as it is released, and prints JSON.
+//! Measuring programs: each is the example `ROOM-figures` of a room, built as it is released, and prints JSON.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,8 +24,9 @@ pub(super) fn is_asked(arguments: &[&str], usage: &str) -> Result<bool> {
 /// Builds the measuring program of a room.
 pub(super) fn program(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let mut build = workspace.cargo(&["build", "--release", "--quiet", "--locked"]);
-    process::run(build.args(["--package", package, "--example", "figures"]))?;
-    Ok(workspace.built("release")?.join("examples/figures"))
+    let example = format!("{}-figures", package.trim_start_matches("ringfort-"));
+    process::run(build.args(["--package", package, "--example", &example]))?;
+    Ok(workspace.built("release")?.join("examples").join(example))
 }
 
 /// Runs it, and reads what it found.

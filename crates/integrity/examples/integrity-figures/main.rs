@@ -4,7 +4,6 @@
 //! With `tree DIR` it writes the tree of small files there and measures the processor's time for one look at it, to
 //! be held beside another program on the same tree.
 
-#[path = "figures/agent.rs"]
 mod agent;
 
 use std::fs;
