@@ -20,6 +20,8 @@ const FIXES: &str = "schema/fix.json";
 const COVERAGE: &str = "docs/cis-2.0.1.md";
 /// The same for requirements of DISA's guide.
 const REQUIREMENTS: &str = "docs/stig-v1r6.md";
+/// The same for controls of NIST's catalogue.
+const CONTROLS: &str = "docs/nist-800-53.md";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -36,6 +38,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (FIXES, schema(&command, "fix")?),
         (COVERAGE, coverage(&command, "cis-2.0.1")?),
         (REQUIREMENTS, coverage(&command, "stig-v1r6")?),
+        (CONTROLS, coverage(&command, "nist-800-53")?),
     ];
     let mut stale = Vec::new();
     for (name, text) in derived {

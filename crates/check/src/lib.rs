@@ -13,6 +13,7 @@ pub mod guidelines;
 pub mod judge;
 pub mod judgement;
 pub mod kinds;
+pub mod nist;
 mod objects;
 pub mod outline;
 mod place;

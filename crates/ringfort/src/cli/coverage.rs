@@ -1,6 +1,7 @@
 //! Which control answers for which recommendation of a benchmark, as a page of Markdown.
 
 use ringfort_check::benchmark::{self, Assessed, Kept, Row, rows};
+use ringfort_check::nist::{self, CONTROLS};
 use ringfort_check::stig::{self, REQUIREMENTS};
 
 /// Writes the page.
@@ -54,6 +55,50 @@ pub(super) fn requirements() -> String {
             "| {id} | {title} | {} | {} |\n",
             if rows.is_empty() { "no row".to_owned() } else { rows.join(", ") },
             said.join("; "),
+        ));
+    }
+    page
+}
+
+/// Writes the page of NIST's controls.
+pub(super) fn controls() -> String {
+    let mut page = format!(
+        "# {}: what is judged, and what ringfort's own clusters keep\n\n\
+         NIST SP 800-53 asks organisations; of a cluster it can be said only what DISA's Kubernetes guide puts under its \
+         controls. These are the {} controls and enhancements under which the {} requirements of [{stig}]({stig}.md) stand, \
+         by {}. The other controls of the catalogue are for people, or for what is around a cluster: nothing here speaks \
+         of them. Under CM-6 stands what stands nowhere else.\n\n\
+         | | what it is called | requirements | decided by | kept on clusters that ringfort made |\n|---|---|---|---|---|\n",
+        nist::NAME,
+        CONTROLS.len(),
+        REQUIREMENTS.len(),
+        nist::SOURCE,
+        stig = stig::NAME,
+    );
+    for control in CONTROLS {
+        let under = nist::requirements(control);
+        let mut rows: Vec<&str> = Vec::new();
+        for row in under.iter().flat_map(|(.., answer)| answer.rows()) {
+            if !rows.contains(&row.id) {
+                rows.push(row.id);
+            }
+        }
+        let count = |is_it: fn(&Kept) -> bool| {
+            under.iter().filter(|(.., answer)| answer.kept().iter().all(is_it)).count()
+        };
+        let covered = count(|kept| matches!(kept, Kept::By(_) | Kept::Otherwise(..)));
+        let not = count(|kept| matches!(kept, Kept::Not(_)));
+        let partly = under.len() - covered - not;
+        let said = [(covered, "covered"), (partly, "partly"), (not, "not")];
+        let said = said.iter().filter(|(count, _)| *count > 0);
+        let said: Vec<String> = said.map(|(count, word)| format!("{count} {word}")).collect();
+        page.push_str(&format!(
+            "| {} | {} | {} | {} | {} |\n",
+            control.0,
+            control.1,
+            control.2.join(", "),
+            if rows.is_empty() { "no row".to_owned() } else { rows.join(", ") },
+            said.join(", "),
         ));
     }
     page

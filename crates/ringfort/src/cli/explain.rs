@@ -13,6 +13,7 @@ use ringfort_audit::detections;
 use ringfort_check::benchmark;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
+use ringfort_check::nist;
 use ringfort_check::stig;
 use ringfort_controls::example::Example;
 use ringfort_controls::sabotage::Sabotage;
@@ -25,8 +26,8 @@ use super::{Fault, coverage, print};
 ///
 /// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
 /// `ringfort check` asks of manifests, or what `ringfort audit test` looks for in logs. Without a name it
-/// lists them all; by the names cis-2.0.1 and stig-v1r6 it shows which control answers for which
-/// recommendation of that benchmark, or requirement of DISA's guide.
+/// lists them all; by the names cis-2.0.1, stig-v1r6 and nist-800-53 it shows what answers for which
+/// recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
 #[derive(Args)]
 pub struct ExplainArgs {
     /// The control, such as access/pod-security or detect/exec
@@ -43,6 +44,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
         None => format!("{}\n", table()),
         Some(id) if id == benchmark::NAME && !args.json => coverage::page(),
         Some(id) if id == stig::NAME && !args.json => coverage::requirements(),
+        Some(id) if id == nist::NAME && !args.json => coverage::controls(),
         Some(id) => {
             let known = Known::find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
             if args.json { json(&known.explained())? } else { known.page() }
