@@ -49,6 +49,10 @@ pub(crate) const VIRTUAL: &[Package] =
 /// What kube-bench's scripts call.
 pub(crate) const JQ: &[Package] = &[needs("jq", "reads JSON for kube-bench", Shown::Program("jq"))];
 
+/// What carries entries between machines, in a test of it.
+pub(crate) const NATS: &[Package] =
+    &[needs("nats-server", "carries what collectors keep", Shown::Program("nats-server"))];
+
 /// What ringfort's agent of files is measured beside.
 pub(crate) const AIDE: &[Package] =
     &[needs("aide", "looks at the same files as ringfort's agent", Shown::Program("aide"))];

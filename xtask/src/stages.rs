@@ -17,6 +17,9 @@ use crate::{dist, generate, tidy};
 /// The minor that CI builds; the others are golden files there.
 pub(crate) const KUBERNETES: &str = "1.37";
 
+/// What a release is built without.
+const EXTRA: &str = "ringfort/nats";
+
 /// One stage.
 pub(crate) struct Stage {
     /// What it is called on the command line.
@@ -60,8 +63,8 @@ pub(crate) const STAGES: &[Stage] = &[
         tidy::task(scene.workspace, &[]).map(|()| Outcome::Ran(Tally::PASSED))
     }),
     here("clippy", "cargo clippy, warnings are errors", 15, &[], |scene, end| {
-        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"];
-        scene.cargo(&arguments, end)
+        let every = ["clippy", "--workspace", "--all-targets", "--features", EXTRA, "--locked"];
+        scene.cargo(&[&every[..], &["--", "-Dwarnings"]].concat(), end)
     }),
     here("build", "everything once, tests and command together", 20, &[], |scene, end| {
         scene.cargo(&["build", "--workspace", "--all-targets", "--locked"], end)
@@ -91,6 +94,11 @@ pub(crate) const STAGES: &[Stage] = &[
         &["build"],
         |scene, end| scene.machine_test("kernel", end),
     ),
+    lab("queue", "three servers of NATS, one of which is killed", 10, &["build"], |scene, end| {
+        packages::install(&packages::missing_of(packages::NATS))?;
+        let arguments = ["--features", EXTRA, "--test", "queue"];
+        scene.tests(&arguments, &[], Tally::of_line, end)
+    }),
     lab("lab", "two throwaway machines: boot, cut, power off, take down", 15, &["build"], {
         |scene, end| scene.machine_test("lab", end)
     }),

@@ -28,11 +28,13 @@ const HEIGHTS: &[&[&str]] = &[
         "ringfort-prove",
         "ringfort-store",
     ],
+    &["ringfort-queue"],
     &["ringfort"],
 ];
 
 /// Guests that only some rooms may name.
 const HOSTS: &[(&str, &[&str])] = &[
+    ("async-nats", &["ringfort-queue"]),
     ("cel", &["ringfort-expression"]),
     ("kube", &["ringfort-api"]),
     ("k8s-openapi", &["ringfort-api"]),

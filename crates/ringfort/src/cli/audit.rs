@@ -7,6 +7,8 @@ mod follow;
 mod logs;
 mod minimal_rbac;
 mod policy;
+#[cfg(feature = "nats")]
+mod queue;
 mod receivers;
 mod search;
 mod sigma;
@@ -38,6 +40,8 @@ enum Command {
     MinimalRbac(minimal_rbac::MinimalRbacArgs),
     Collect(collect::CollectArgs),
     Follow(Box<follow::FollowArgs>),
+    #[cfg(feature = "nats")]
+    Queue(queue::QueueArgs),
     Search(search::SearchArgs),
     Sigma(sigma::SigmaArgs),
     Verify(verify::VerifyArgs),
@@ -53,6 +57,8 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
         Command::MinimalRbac(args) => minimal_rbac::run(args),
         Command::Collect(args) => collect::run(args),
         Command::Follow(args) => follow::run(args),
+        #[cfg(feature = "nats")]
+        Command::Queue(args) => queue::run(args),
         Command::Search(args) => search::run(args),
         Command::Sigma(args) => sigma::run(args),
         Command::Verify(args) => verify::run(args),

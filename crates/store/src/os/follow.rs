@@ -51,6 +51,17 @@ impl Follower {
         Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next, unread: 0 })
     }
 
+    /// Follows a store from the oldest that it has.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn from_oldest(store: &Path) -> Result<Self, LookError> {
+        let names = names(store)?;
+        let all = ["seg", "open"].into_iter().flat_map(|kind| numbers(&names, kind));
+        let segment = all.min().unwrap_or(1);
+        Self::new(store, Some(Place { segment, next: 0 }))
+    }
+
     /// Up to where it was followed.
     pub fn place(&self) -> Place {
         Place { segment: self.segment, next: self.next }
@@ -66,11 +77,24 @@ impl Follower {
     /// # Errors
     /// A file cannot be read.
     pub fn look(&mut self, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, LookError> {
+        self.look_at(u64::MAX, visit)
+    }
+
+    /// Visits what was kept since the last look, and ends with what was kept together with the last of so many. Gives how
+    /// many entries that were.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn look_at(
+        &mut self,
+        most: u64,
+        visit: &mut dyn FnMut(&Entry<'_>),
+    ) -> Result<u64, LookError> {
         let mut count = 0;
         loop {
             let open = self.store.join(name(self.segment, "open"));
             if let Some(bytes) = read_from(&open, self.at).map_err(of(&open))? {
-                return Ok(count + self.groups(&bytes, visit));
+                return Ok(count + self.groups(&bytes, most.saturating_sub(count), visit));
             }
             // It was sealed, or is not there yet.
             let sealed = self.store.join(name(self.segment, "seg"));
@@ -83,6 +107,12 @@ impl Follower {
             let table = Table::of(&file);
             self.unread += u64::from(table.is_none());
             for block in table.iter().flat_map(|table| &table.blocks) {
+                if block.first + block.count <= self.next {
+                    continue;
+                }
+                if count >= most {
+                    return Ok(count);
+                }
                 let unpacked = crate::format::sealed::unpacked(&file, block);
                 count += self.visit(block.first, unpacked.as_deref(), visit);
             }
@@ -105,9 +135,12 @@ impl Follower {
         Ok(true)
     }
 
-    fn groups(&mut self, bytes: &[u8], visit: &mut dyn FnMut(&Entry<'_>)) -> u64 {
+    fn groups(&mut self, bytes: &[u8], most: u64, visit: &mut dyn FnMut(&Entry<'_>)) -> u64 {
         let (mut count, mut read) = (0, 0);
         groups(bytes, 0, &mut |group: Group| {
+            if count >= most {
+                return;
+            }
             read += group.bytes().len() as u64;
             count += self.visit(group.first, group.block().as_deref(), visit);
         });

@@ -78,14 +78,7 @@ impl Tls {
         papers: &Papers,
         patience: Duration,
     ) -> Result<Self, TlsError> {
-        let (chain, key) = papers.own()?;
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("the provider speaks TLS 1.3")
-            .with_root_certificates(roots(&papers.authorities_pem)?)
-            .with_client_auth_cert(chain, key)
-            .map_err(|error| TlsError::Own(error.to_string()))?;
-        let (config, name) = (Arc::new(config), ServerName::from(address));
+        let (config, name) = (Arc::new(papers.client()?), ServerName::from(address));
         Ok(Self { config, name, subject: Some(subject.to_owned()), patience })
     }
 
@@ -119,6 +112,20 @@ impl Papers {
         let chain = chain.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error))?;
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.expose().as_bytes());
         Ok((chain, key.map_err(|_| wrong(&"the key cannot be read"))?))
+    }
+
+    /// Speaks to those to whom one of the authorities gave a certificate, by TLS 1.3, and shows the own one.
+    ///
+    /// # Errors
+    /// The papers cannot be used.
+    pub fn client(&self) -> Result<ClientConfig, TlsError> {
+        let (chain, key) = self.own()?;
+        ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("the provider speaks TLS 1.3")
+            .with_root_certificates(roots(&self.authorities_pem)?)
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| TlsError::Own(error.to_string()))
     }
 
     /// Serves those to whom one of the authorities gave a certificate, and nobody else.

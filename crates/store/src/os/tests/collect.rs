@@ -229,11 +229,25 @@ fn who_follows_goes_on_over_what_was_sealed_meanwhile() {
     let mut follower = Follower::new(&store, Some(place)).unwrap();
     assert_eq!(texts(&mut follower), [event(2), event(3)]);
     assert_eq!(texts(&mut Follower::new(&store, None).unwrap()), [""; 0]);
+    // Who takes a few at a time goes on where it was, also in another run.
+    let (mut seen, mut place) = (Vec::new(), beginning);
+    for _ in 0..4 {
+        let mut follower = Follower::new(&store, Some(place)).unwrap();
+        let mut visit = |entry: &Entry<'_>| seen.push(entry.text.to_vec());
+        assert!(follower.look_at(1, &mut visit).unwrap() > 0);
+        place = follower.place();
+        if seen.len() == 4 {
+            break;
+        }
+    }
+    assert_eq!(seen, [event(0), event(1), event(2), event(3)].map(String::into_bytes));
     // What is gone is counted, and what is behind it comes.
     std::fs::remove_file(store.join("0000000001.seg")).unwrap();
     let mut follower = Follower::new(&store, Some(beginning)).unwrap();
     assert_eq!(texts(&mut follower), [event(2), event(3)]);
     assert_eq!(follower.unread(), 1);
+    let mut oldest = Follower::from_oldest(&store).unwrap();
+    assert_eq!((texts(&mut oldest), oldest.unread()), (vec![event(2), event(3)], 0));
     let beyond = crate::os::Place { segment: 40, next: 0 };
     assert!(Follower::new(&store, Some(beyond)).is_err());
 }
