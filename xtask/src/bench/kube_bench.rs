@@ -138,8 +138,10 @@ fn keep(out: &Path, name: &str, report: String) -> Result<String> {
 /// One test of one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Found {
-    id: String,
-    about: String,
+    /// Its number.
+    pub(super) id: String,
+    /// What it asks.
+    pub(super) about: String,
     /// What came of it.
     pub(super) outcome: Outcome,
 }

@@ -1,7 +1,10 @@
 //! `cargo xtask bench stock`: `ringfort check` on a cluster that kubeadm made as it comes, by its administrator's
 //! kubeconfig and over SSH, with kube-bench on the same machines.
 //!
-//! What is not decided is told with the fact that is missing. Fewer decided recommendations than are promised fail the run.
+//! What is not decided is told with the fact that is missing. Where the two do not agree, both are told, with the reason;
+//! fewer decided recommendations than are promised fail the run, and so does a difference without a reason.
+
+mod differences;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +12,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use self::differences::{DIFFERENCES, Difference};
 use super::kube_bench::{Found, Outcome, Parts};
 use super::kubeadm::{self, Addons};
 use super::lab::{Asked, Lab};
@@ -55,9 +59,15 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         .ok_or_else(|| Failure::stuck(format!("ringfort check ended with {status}: {said}")))?;
     let beside = parts.on_machines(&lab, &out)?;
     println!("{}", report.markdown(&ground.kubernetes, &beside));
-    match report.decided() {
-        enough if enough >= PROMISED => Ok(()),
-        few => Err(Failure::findings(format!("{few} are decided, and {PROMISED} are promised"))),
+    let apart = report.apart(&beside);
+    println!("{}", told(&apart));
+    let mut complaints: Vec<String> = apart.iter().filter_map(Apart::complaint).collect();
+    if report.decided() < PROMISED {
+        complaints.push(format!("{} are decided, and {PROMISED} are promised", report.decided()));
+    }
+    match complaints.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::findings(complaints.join("\n"))),
     }
 }
 
@@ -76,6 +86,43 @@ struct Report {
     counts: BTreeMap<String, usize>,
     /// Those that are not decided: number, what is missing, and what would supply it.
     unknown: Vec<[String; 3]>,
+    /// Verdict and what is said, by the number.
+    rows: BTreeMap<String, [String; 2]>,
+}
+
+/// A recommendation of which the two say different things.
+#[derive(Debug, Eq, PartialEq)]
+struct Apart<'a> {
+    id: &'a str,
+    about: &'a str,
+    /// Whether kube-bench is content.
+    is_held: bool,
+    verdict: &'a str,
+    said: &'a str,
+    why: Option<&'static Difference>,
+}
+
+impl Apart<'_> {
+    fn complaint(&self) -> Option<String> {
+        let Self { id, verdict, about, .. } = self;
+        self.why
+            .is_none()
+            .then(|| format!("{id} is {verdict} here, which is not explained: {about}"))
+    }
+}
+
+fn told(apart: &[Apart<'_>]) -> String {
+    let mut text = format!(
+        "Of {} they say different things:\n\n| | what is asked | kube-bench | ringfort | which says | why |\n\
+         |---|---|---|---|---|---|",
+        apart.len()
+    );
+    for Apart { id, about, is_held, verdict, said, why } in apart {
+        let word = if *is_held { "held" } else { "not content" };
+        let why = why.map_or("NOT EXPLAINED", |it| it.why);
+        text.push_str(&format!("\n| {id} | {about} | {word} | {verdict} | {said} | {why} |"));
+    }
+    text
 }
 
 impl Report {
@@ -88,7 +135,30 @@ impl Report {
         let unknown = rows.iter().filter(|row| row["verdict"] == "unknown");
         let unknown =
             unknown.map(|row| ["id", "said", "closes"].map(|name| word(row, name))).collect();
-        Some(Self { counts, unknown })
+        let verdicts = rows
+            .iter()
+            .map(|row| (word(row, "id"), ["verdict", "said"].map(|name| word(row, name))));
+        Some(Self { counts, unknown, rows: verdicts.collect() })
+    }
+
+    /// Those that kube-bench decides otherwise, on any machine.
+    fn apart<'a>(&'a self, beside: &'a [Found]) -> Vec<Apart<'a>> {
+        let mut decided: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+        for Found { id, about, outcome } in
+            beside.iter().filter(|it| it.outcome != Outcome::LeftToPeople)
+        {
+            let is_held = *outcome == Outcome::Held;
+            let (_, all) = decided.entry(id).or_insert((about, true));
+            *all &= is_held;
+        }
+        let apart = decided.into_iter().filter_map(|(id, (about, is_held))| {
+            let [verdict, said] = self.rows.get(id)?;
+            let is_kept = matches!(verdict.as_str(), "pass" | "not-applicable");
+            let is_same = if is_held { is_kept } else { verdict == "fail" };
+            let why = DIFFERENCES.iter().find(|it| it.rows.contains(&id) && it.is_held == is_held);
+            (!is_same).then_some(Apart { id, about, is_held, verdict, said, why })
+        });
+        apart.collect()
     }
 
     fn decided(&self) -> usize {
@@ -119,7 +189,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::{DIFFERENCES, Found, Outcome, Report};
 
     #[test]
     fn what_is_not_decided_is_told_with_what_is_missing() {
@@ -135,5 +205,29 @@ mod tests {
                 && said.contains("| 3.1.1 | who may is not said | cluster.yaml |")
         );
         assert!(Report::read("error").is_none() && Report::read("{}").is_none());
+    }
+
+    #[test]
+    fn where_two_say_different_things_both_are_told() {
+        let text = r#"{"rows": [
+            {"id": "9.1.1", "verdict": "pass", "said": "well"}, {"id": "9.1.2", "verdict": "fail", "said": "badly"},
+            {"id": "9.1.3", "verdict": "unknown", "said": "who knows"}, {"id": "9.1.4", "verdict": "fail", "said": "no"},
+            {"id": "9.1.5", "verdict": "not-applicable", "said": "none"}]}"#;
+        let report = Report::read(text).unwrap();
+        let of = |id: &str, outcome| Found { id: id.to_owned(), about: "a".to_owned(), outcome };
+        let beside = [
+            of("9.1.1", Outcome::Held),
+            of("9.1.1", Outcome::Blamed),
+            of("9.1.2", Outcome::Blamed),
+            of("9.1.3", Outcome::Held),
+            of("9.1.4", Outcome::LeftToPeople),
+            of("9.1.5", Outcome::Held),
+            of("9.9.9", Outcome::Blamed),
+        ];
+        let apart = report.apart(&beside);
+        let found: Vec<_> = apart.iter().map(|it| (it.id, it.is_held, it.verdict)).collect();
+        assert_eq!(found, [("9.1.1", false, "pass"), ("9.1.3", true, "unknown")]);
+        assert!(apart.iter().all(|it| it.complaint().is_some()));
+        assert!(DIFFERENCES.iter().all(|it| !it.why.is_empty() && !it.rows.is_empty()));
     }
 }

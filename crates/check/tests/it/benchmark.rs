@@ -141,6 +141,20 @@ fn whoever_asks_without_a_name_is_seen_however_it_is_written() {
     }
 }
 
+/// Of a log that is not written nothing is kept, though the defaults are large.
+#[test]
+fn how_long_an_audit_log_is_kept_matters_where_there_is_one() {
+    let server = "kube-apiserver";
+    let rows = ["1.2.16", "1.2.17", "1.2.18", "1.2.19"];
+    let mut facts = Facts::of_blueprint();
+    for flag in ["--audit-log-maxage", "--audit-log-maxbackup", "--audit-log-maxsize"] {
+        facts.drop_words(server, flag);
+    }
+    rows.iter().for_each(|id| assert_eq!(facts.verdict(id), Verdict::Proved, "{id}"));
+    facts.drop_words(server, "--audit-log-path");
+    rows.iter().for_each(|id| assert_eq!(facts.verdict(id), Verdict::Failed, "{id}"));
+}
+
 fn settings(command_line: Fact<CommandLine>) -> Settings {
     Settings {
         component: Component::ApiServer,

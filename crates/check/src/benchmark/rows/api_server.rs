@@ -9,7 +9,7 @@ use ringfort_facts::component::api_server::{
 use ringfort_facts::component::authentication::Anonymous;
 use ringfort_facts::component::encryption::Provider;
 use ringfort_facts::component::settings::Settings;
-use ringfort_model::judgement::Judgement;
+use ringfort_model::judgement::{Decided, Judgement};
 
 use super::{Ask, Kept, Needs, Row, automated, manual, second};
 use crate::benchmark::say::{all, decide};
@@ -41,9 +41,9 @@ pub(super) static ROWS: &[Row] = &[
     second(automated("1.2.14", "Kubelets change only what is their own", Kept::By(AUTHORIZE), ask(|s| plugin(s, "NodeRestriction", Runs::Yes)))),
     automated("1.2.15", "API servers are not profiled", Kept::By("access/no-profiling"), ask(|s| off(s, "profiling"))),
     automated("1.2.16", "API servers write an audit log", Kept::By(AUDIT), ask(|s| set(s, &["audit-log-path"]))),
-    automated("1.2.17", "Audit logs are kept for 30 days at least", Kept::By(AUDIT), ask(|s| at_least(s, "audit-log-maxage", 30))),
-    automated("1.2.18", "Ten old audit logs at least are kept", Kept::By(AUDIT), ask(|s| at_least(s, "audit-log-maxbackup", 10))),
-    automated("1.2.19", "Audit logs grow to 100 megabytes at least", Kept::By(AUDIT), ask(|s| at_least(s, "audit-log-maxsize", 100))),
+    automated("1.2.17", "Audit logs are kept for 30 days at least", Kept::By(AUDIT), ask(|s| of_audit_log(s, "audit-log-maxage", 30))),
+    automated("1.2.18", "Ten old audit logs at least are kept", Kept::By(AUDIT), ask(|s| of_audit_log(s, "audit-log-maxbackup", 10))),
+    automated("1.2.19", "Audit logs grow to 100 megabytes at least", Kept::By(AUDIT), ask(|s| of_audit_log(s, "audit-log-maxsize", 100))),
     manual("1.2.20", "Requests end after a time that fits", Kept::Not("the default of a minute stays"), ask(timeout)),
     automated("1.2.21", "Tokens of deleted service accounts are refused", Kept::By(TOKENS), ask(|s| on(s, "service-account-lookup"))),
     automated("1.2.22", "Tokens are checked with keys of their own", Kept::By(TOKENS), ask(token_keys)),
@@ -101,6 +101,14 @@ fn unset(settings: &Settings, flag: &str) -> Judgement {
         false => format!("--{flag} is {}", seen.value),
     };
     decide(&seen, seen.value.is_empty(), &said, &format!("leave --{flag} out"))
+}
+
+/// What is kept of a log that nobody writes is nothing, whatever the flag or its default say.
+fn of_audit_log(server: &Settings, flag: &str, least: i64) -> Judgement {
+    match set(server, &["audit-log-path"])? {
+        Decided::Pass(_) => at_least(server, flag, least),
+        other => Ok(other),
+    }
 }
 
 fn at_least(settings: &Settings, flag: &str, least: i64) -> Judgement {
