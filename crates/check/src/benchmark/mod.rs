@@ -135,6 +135,9 @@ pub(crate) enum Ask {
     Whole(Needs, &'static [&'static str], fn(&Looked<'_>) -> Judgement),
 }
 
+/// What ringfort leaves running on machines of its own clusters, as `ringfort node …`.
+const LASTING: [&str; 3] = ["balance", "policy", "routes"];
+
 /// What was seen of a cluster, and what is declared of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Looked<'a> {
@@ -149,10 +152,15 @@ pub struct Looked<'a> {
 }
 
 impl Looked<'_> {
-    /// Whether ringfort made the cluster: its program runs on every machine that was looked at.
+    /// Whether ringfort made the cluster: what it leaves running runs on every machine that was looked at. The program
+    /// alone is everywhere where somebody gathers facts with it.
     pub(crate) fn is_of_ringfort(&self) -> bool {
+        let lasts = |words: &&[String]| {
+            words.get(1).is_some_and(|word| word == "node")
+                && words.get(2).is_some_and(|word| LASTING.contains(&word.as_str()))
+        };
         let runs = |machine: &Machine<'_>| {
-            machine.started("ringfort").is_ok_and(|started| !started.is_empty())
+            machine.started("ringfort").is_ok_and(|started| started.iter().any(lasts))
         };
         !self.machines.is_empty() && self.machines.iter().all(runs)
     }
