@@ -62,6 +62,9 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     let apart = report.apart(&beside);
     println!("{}", told(&apart));
     let mut complaints: Vec<String> = apart.iter().filter_map(Apart::complaint).collect();
+    let idle = DIFFERENCES.iter().flat_map(|it| it.rows);
+    let idle = idle.filter(|row| apart.iter().all(|it| it.id != **row));
+    complaints.extend(idle.map(|row| format!("{row} is explained, but both say the same")));
     if report.decided() < PROMISED {
         complaints.push(format!("{} are decided, and {PROMISED} are promised", report.decided()));
     }
