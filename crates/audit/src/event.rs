@@ -126,6 +126,9 @@ pub struct Event<'a> {
     /// As whom, where somebody asked as somebody else.
     #[serde(borrow, default)]
     pub impersonated_user: Option<User<'a>>,
+    /// What else is said of how it was known who asked.
+    #[serde(borrow, default)]
+    pub authentication_metadata: Option<AuthenticationMetadata<'a>>,
     /// From where: all that a proxy may have written, and last who was connected.
     #[serde(borrow, default, deserialize_with = "or_default", rename = "sourceIPs")]
     pub source_ips: Vec<Text<'a>>,
@@ -153,6 +156,15 @@ pub struct Event<'a> {
     /// What admission, authentication and authorisation noted.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub annotations: Annotations<'a>,
+}
+
+/// How it was known who asked, beside what the credential says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthenticationMetadata<'a> {
+    /// The verb of constrained impersonation that allowed to ask as somebody else; nothing for the verb without limits.
+    #[serde(borrow, default)]
+    pub impersonation_constraint: Text<'a>,
 }
 
 /// Who asked.
@@ -311,6 +323,11 @@ impl Event<'_> {
     /// Gives as whom the request was judged: whom somebody asked as, or else who asked.
     pub fn actor(&self) -> &User<'_> {
         self.impersonated_user.as_ref().unwrap_or(&self.user)
+    }
+
+    /// Gives the verb of constrained impersonation that allowed to ask as somebody else; none where that was not limited.
+    pub fn impersonation_constraint(&self) -> &str {
+        self.authentication_metadata.as_ref().map_or("", |it| &it.impersonation_constraint)
     }
 
     /// Gives who was connected: the last address, since those before it are what somebody claims.

@@ -30,6 +30,10 @@ pub enum Feed {
     Registries,
     /// The namespaces that there should be.
     Namespaces,
+    /// The namespaces in which only controllers make pods.
+    ControlledNamespaces,
+    /// Who may act as others without a constraint.
+    Impersonators,
     /// Objects that nobody has a reason to touch.
     Decoys,
     /// Who may change what, and when.
@@ -38,13 +42,15 @@ pub enum Feed {
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TorExits,
         Self::ListedAddresses,
         Self::ClusterNetworks,
         Self::Machines,
         Self::Registries,
         Self::Namespaces,
+        Self::ControlledNamespaces,
+        Self::Impersonators,
         Self::Decoys,
         Self::Changes,
     ];
@@ -58,6 +64,8 @@ impl Feed {
             Self::Machines => "machines.txt",
             Self::Registries => "registries.txt",
             Self::Namespaces => "namespaces.txt",
+            Self::ControlledNamespaces => "controlled-namespaces.txt",
+            Self::Impersonators => "impersonators.txt",
             Self::Decoys => "decoys.txt",
             Self::Changes => "changes.yaml",
         }
@@ -73,7 +81,10 @@ impl Feed {
             Self::Registries => {
                 "a registry or the beginning of a name, such as registry.example.org/shop"
             }
-            Self::Namespaces => "a namespace; a * at the end stands for any rest",
+            Self::Namespaces | Self::ControlledNamespaces => {
+                "a namespace; a * at the end stands for any rest"
+            }
+            Self::Impersonators => "a user; a * at the end stands for any rest",
             Self::Decoys => {
                 "a resource and a name, such as `secrets shop/backup-key` or `clusterroles root`"
             }
@@ -112,6 +123,8 @@ pub struct Feeds {
     machines: Option<BTreeSet<IpAddr>>,
     registries: Option<Vec<String>>,
     namespaces: Option<Vec<String>>,
+    controlled_namespaces: Option<Vec<String>>,
+    impersonators: Option<Vec<String>>,
     decoys: Option<Vec<Decoy>>,
     changes: Option<Changes>,
 }
@@ -163,6 +176,8 @@ impl Feeds {
             }
             Feed::Registries => self.registries = words()?,
             Feed::Namespaces => self.namespaces = words()?,
+            Feed::ControlledNamespaces => self.controlled_namespaces = words()?,
+            Feed::Impersonators => self.impersonators = words()?,
             Feed::Decoys => {
                 let one = |at: &(usize, &str)| Decoy::read(at.1).ok_or_else(|| wrong(*at));
                 self.decoys = Some(lines.iter().map(one).collect::<Result<Vec<_>, _>>()?);
@@ -193,6 +208,8 @@ impl Feeds {
             Feed::Machines => self.machines.is_some(),
             Feed::Registries => self.registries.is_some(),
             Feed::Namespaces => self.namespaces.is_some(),
+            Feed::ControlledNamespaces => self.controlled_namespaces.is_some(),
+            Feed::Impersonators => self.impersonators.is_some(),
             Feed::Decoys => self.decoys.is_some(),
             Feed::Changes => self.changes.is_some(),
         }
@@ -226,6 +243,18 @@ impl Feeds {
     pub(crate) fn is_unlisted_namespace(&self, name: &str) -> bool {
         let Some(namespaces) = &self.namespaces else { return false };
         !namespaces.iter().any(|listed| matches(listed, name))
+    }
+
+    /// Whether only controllers are meant to make pods in a namespace.
+    pub(crate) fn is_controlled(&self, namespace: &str) -> bool {
+        let listed = self.controlled_namespaces.iter().flatten();
+        listed.into_iter().any(|listed| matches(listed, namespace))
+    }
+
+    /// Whether a user is known to act as others only within constraints.
+    pub(crate) fn is_constrained(&self, user: &str) -> bool {
+        let Some(impersonators) = &self.impersonators else { return false };
+        !impersonators.iter().any(|listed| matches(listed, user))
     }
 
     pub(crate) fn is_decoy(&self, resource: &str, namespace: &str, name: &str) -> bool {

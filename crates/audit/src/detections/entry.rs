@@ -20,3 +20,4 @@ pub(super) mod refusals;
 pub(super) mod refused_then_allowed;
 pub(super) mod token_outside;
 pub(super) mod tor_exit;
+pub(super) mod unconstrained_impersonation;

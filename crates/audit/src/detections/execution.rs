@@ -18,6 +18,7 @@ pub(super) mod first_image;
 pub(super) mod lookalike;
 pub(super) mod miner;
 pub(super) mod mirror_pod;
+pub(super) mod naked_pod;
 pub(super) mod node_proxy;
 pub(super) mod pinned_to_node;
 pub(super) mod pod_opens_reverse_shell;

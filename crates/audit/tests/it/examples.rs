@@ -100,6 +100,8 @@ fn feeds() -> Feeds {
         (Feed::Machines, "10.0.0.11\n10.0.0.21\n"),
         (Feed::Registries, "registry.example.org/shop\n"),
         (Feed::Namespaces, "web\nteam-*\n"),
+        (Feed::ControlledNamespaces, "shop\n"),
+        (Feed::Impersonators, "system:serviceaccount:tools:*\n"),
         (Feed::Decoys, "secrets web/root-password\n"),
     ] {
         feeds.read(feed, text).unwrap();
