@@ -94,7 +94,7 @@ pub(crate) const STAGES: &[Stage] = &[
         &["build"],
         |scene, end| scene.machine_test("kernel", end),
     ),
-    lab("queue", "three servers of NATS, one of which is killed", 10, &["build"], |scene, end| {
+    lab("queue", "three servers of NATS, each of which is killed", 10, &["build"], |scene, end| {
         packages::install(&packages::missing_of(packages::NATS))?;
         let arguments = ["--features", EXTRA, "--test", "queue"];
         scene.tests(&arguments, &[], Tally::of_line, end)

@@ -9,13 +9,11 @@ use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{Client, ConnectOptions};
 use ringfort_store::os::{Papers, TlsError};
 
-pub use async_nats::ServerAddr;
-
 /// Where it goes through.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Servers of one cluster: the others are learned of them.
-    pub servers: Vec<ServerAddr>,
+    /// Servers of one cluster, as `HOST:PORT`: the others are learned of them.
+    pub servers: Vec<String>,
     /// The stream.
     pub stream: String,
     /// What subjects begin with. A machine's is this, a dot and its name.
@@ -67,6 +65,8 @@ pub struct Link {
 
 /// So long a server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Servers have to take messages that are as long as this, as they do where nothing else is said.
+const LEAST_PAYLOAD: usize = 1 << 20;
 /// For so long the stream knows what comes twice.
 const TWICE: Duration = Duration::from_secs(600);
 
@@ -88,6 +88,17 @@ impl Link {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(PATIENCE);
         Ok(Self { client, context, queue: queue.clone() })
+    }
+
+    /// How long a message may be. A server says it before anybody knows who it is, and one that takes little would have
+    /// entries left out: it is refused.
+    pub(crate) fn most_payload(&self) -> Result<usize, QueueError> {
+        match self.client.max_payload() {
+            small if small < LEAST_PAYLOAD => Err(QueueError::Refused(format!(
+                "the servers take messages of {small} bytes at most, and have to take {LEAST_PAYLOAD} (max_payload)"
+            ))),
+            enough => Ok(enough),
+        }
     }
 
     /// Makes the stream, unless it is there and as it has to be. Says whether it was made.
@@ -167,6 +178,10 @@ fn fault(queue: &Queue, config: &Config) -> Option<String> {
         (config.retention == RetentionPolicy::Limits, "has to keep what somebody has taken"),
         (config.discard == DiscardPolicy::New, "has to take nothing more when it is full"),
         (!config.no_ack, "has to acknowledge what it keeps"),
+        (
+            config.max_messages <= 0 && config.max_messages_per_subject <= 0,
+            "may not have a limit of messages",
+        ),
     ];
     let broken = rules.into_iter().find(|(is_kept, _)| !is_kept);
     broken.map(|(_, rule)| format!("{rule} (retention limits, discard new, storage file)"))
@@ -205,6 +220,7 @@ mod tests {
             Config { retention: RetentionPolicy::WorkQueue, ..wanted() },
             Config { discard: DiscardPolicy::Old, ..wanted() },
             Config { no_ack: true, ..wanted() },
+            Config { max_messages_per_subject: 1, ..wanted() },
             Config { subjects: vec![">".to_owned()], ..wanted() },
         ];
         for config in broken {

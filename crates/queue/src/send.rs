@@ -1,4 +1,4 @@
-//! Sends entries: each is acknowledged when a majority of the stream's servers has it on disk.
+//! Sends entries: each is acknowledged when a majority of the stream's servers has it.
 
 use std::future::IntoFuture as _;
 
@@ -11,9 +11,12 @@ use crate::link::{Link, QueueError, chain};
 /// Sends what a machine keeps.
 pub struct Sender {
     link: Link,
+    machine: String,
     subject: String,
 }
 
+/// So many are on their way together.
+const AT_ONCE: usize = 256;
 /// What servers put around a message of ours.
 const AROUND: usize = 1024;
 
@@ -25,7 +28,7 @@ impl Sender {
     pub async fn new(link: Link, machine: &str) -> Result<Self, QueueError> {
         link.stream().await?;
         let subject = format!("{}.{machine}", link.queue.prefix);
-        Ok(Self { link, subject })
+        Ok(Self { link, machine: machine.to_owned(), subject })
     }
 
     /// Sends entries. When it returns well the stream has all of them, and has had none twice lately. Gives how many were
@@ -34,7 +37,16 @@ impl Sender {
     /// # Errors
     /// It may have some of them: the same are to be sent again.
     pub async fn send(&self, entries: &[Carried]) -> Result<u64, QueueError> {
-        let most = self.link.client.max_payload().saturating_sub(AROUND);
+        let mut too_long = 0;
+        // The client holds back what waits for an answer, and nobody reads answers before all are sent.
+        for entries in entries.chunks(AT_ONCE) {
+            too_long += self.send_some(entries).await?;
+        }
+        Ok(too_long)
+    }
+
+    async fn send_some(&self, entries: &[Carried]) -> Result<u64, QueueError> {
+        let most = self.link.most_payload()? - AROUND;
         let (mut waiting, mut too_long) = (Vec::with_capacity(entries.len()), 0);
         let refused = |error: &dyn std::error::Error| QueueError::Refused(chain(error));
         for entry in entries {
@@ -42,7 +54,7 @@ impl Sender {
             too_long += u64::from(is_replaced);
             let message = PublishMessage::build()
                 .payload(packed.into())
-                .message_id(entry.id())
+                .message_id(format!("{}.{}", self.machine, entry.id()))
                 .expected_stream(&self.link.queue.stream);
             let sent = self.link.context.send_publish(self.subject.clone(), message).await;
             waiting.push(sent.map_err(|error| refused(&error))?.into_future());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::stream::Stream;
 use futures::StreamExt as _;
 use ringfort_store::os::Received;
 use tokio::time::timeout;
@@ -15,11 +16,16 @@ use crate::link::{Link, QueueError, chain};
 
 /// Takes what all machines send.
 pub struct Taker {
+    stream: Stream,
     consumer: PullConsumer,
     messages: Messages,
     prefix: String,
     /// The newest of the stream that was given.
     newest: u64,
+    /// How many the stream removed before they were given, and nobody was told of yet.
+    missed: u64,
+    /// Why nothing more comes, where something came before that.
+    ended: Option<QueueError>,
     // The connection lives as long as what is asked by it.
     _link: Link,
 }
@@ -34,10 +40,17 @@ pub struct Piece {
     messages: Vec<Message>,
 }
 
+/// How many there were behind the newest that is known and are not in the stream any more, by its first.
+fn removed(first: u64, newest: u64) -> u64 {
+    first.saturating_sub(newest + 1)
+}
+
 /// So many are given at once,
 const MOST_MESSAGES: usize = 256;
 /// and as many bytes as go into one delivery.
 const MOST_BYTES: usize = 8 << 20;
+/// So many bytes are asked for at once, which has to be more than a message has.
+const MOST_ASKED: usize = 16 << 20;
 /// For so long what comes is gathered.
 const GATHER: Duration = Duration::from_millis(100);
 /// Who did not say so long that something is durable is given it again.
@@ -65,17 +78,26 @@ impl Taker {
         let stream = link.stream().await?;
         let consumer: PullConsumer =
             stream.get_or_create_consumer(name, config).await.map_err(|error| refused(&error))?;
+        let config = &consumer.cached_info().config;
+        if config.ack_policy != AckPolicy::Explicit {
+            let fault = format!("has a consumer {name} that does not wait for what is durable");
+            return Err(QueueError::Stream { stream: link.queue.stream.clone(), fault });
+        }
         let newest = consumer.cached_info().delivered.stream_sequence;
+        // What was given and is not known to be durable is given again, unless it is not there any more.
+        let durable = consumer.cached_info().ack_floor.stream_sequence;
+        let missed = removed(stream.cached_info().state.first_sequence, durable);
         let messages = consumer
             .stream()
             .max_messages_per_batch(MOST_MESSAGES)
+            .max_bytes_per_batch(MOST_ASKED)
             .expires(HELD)
             .heartbeat(BEAT)
             .messages()
             .await
             .map_err(|error| refused(&error))?;
         let prefix = format!("{}.", link.queue.prefix);
-        Ok(Self { consumer, messages, prefix, newest, _link: link })
+        Ok(Self { stream, consumer, messages, prefix, newest, missed, ended: None, _link: link })
     }
 
     /// Gives what came; nothing where nothing did for a time.
@@ -83,27 +105,51 @@ impl Taker {
     /// # Errors
     /// The servers are away: open another.
     pub async fn next(&mut self, patience: Duration) -> Result<Piece, QueueError> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
         let (mut piece, mut bytes, mut patience) = (Piece::default(), 0, patience);
         while piece.messages.len() < MOST_MESSAGES && bytes < MOST_BYTES {
-            let message = match timeout(patience, self.messages.next()).await {
+            let ended = match timeout(patience, self.messages.next()).await {
                 Err(_) => break,
-                Ok(None) => return Err(QueueError::Refused("the servers hung up".to_owned())),
-                Ok(Some(Err(error))) => return Err(QueueError::Refused(chain(&error))),
-                Ok(Some(Ok(message))) => message,
+                Ok(Some(Ok(message))) => match self.line(&message).await {
+                    Ok(line) => {
+                        bytes += line.text.len() + line.source.len();
+                        piece.lines.push(line);
+                        piece.messages.push(message);
+                        patience = GATHER;
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+                Ok(Some(Err(error))) => QueueError::Refused(chain(&error)),
+                Ok(None) => QueueError::Refused("the servers hung up".to_owned()),
             };
-            patience = GATHER;
-            let info = message.info().map_err(|error| QueueError::Refused(error.to_string()))?;
-            let number = info.stream_sequence;
-            // What is given again is older.
-            piece.missed += number.saturating_sub(self.newest + 1);
-            self.newest = self.newest.max(number);
-            let machine = message.subject.strip_prefix(&self.prefix).unwrap_or(&message.subject);
-            let line = received(machine, &message.payload);
-            bytes += line.text.len();
-            piece.lines.push(line);
-            piece.messages.push(message);
+            // What came before is given first.
+            if piece.messages.is_empty() {
+                return Err(ended);
+            }
+            self.ended = Some(ended);
+            break;
         }
+        piece.missed = std::mem::take(&mut self.missed);
         Ok(piece)
+    }
+
+    /// Gives what a message carries, and looks where others before it went.
+    async fn line(&mut self, message: &Message) -> Result<Received, QueueError> {
+        let info = message.info().map_err(|error| QueueError::Refused(error.to_string()))?;
+        let number = info.stream_sequence;
+        // What is given again is older, and what a server had in hand that died comes later: only what the stream does
+        // not have any more is missed.
+        if number > self.newest + 1 {
+            let stream = self.stream.get_info().await;
+            let stream = stream.map_err(|error| QueueError::Refused(chain(&error)))?;
+            self.missed += removed(stream.state.first_sequence.min(number), self.newest);
+        }
+        self.newest = self.newest.max(number);
+        let machine = message.subject.strip_prefix(&self.prefix).unwrap_or(&message.subject);
+        Ok(received(machine, &message.payload))
     }
 
     /// Says that what was given is durable here.
@@ -128,5 +174,19 @@ impl Taker {
         let info = self.consumer.get_info().await;
         let info = info.map_err(|error| QueueError::Refused(chain(&error)))?;
         Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::removed;
+
+    #[test]
+    fn what_the_stream_has_yet_is_not_missed() {
+        assert_eq!(removed(0, 0), 0);
+        assert_eq!(removed(1, 0), 0);
+        assert_eq!(removed(5, 10), 0);
+        assert_eq!(removed(11, 10), 0);
+        assert_eq!(removed(14, 10), 3);
     }
 }

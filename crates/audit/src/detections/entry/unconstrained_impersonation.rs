@@ -24,8 +24,6 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
     if is_keeper(event) || !scene.feeds.is_constrained(&event.user.username) {
         return None;
     }
-    // A request that was refused was not judged as the other's.
     let is_limited = !event.impersonation_constraint().is_empty();
-    (!is_limited && !event.failed())
-        .then(|| format!("acted as {}, without a constraint", &*other.username))
+    (!is_limited).then(|| format!("acted as {}, without a constraint", &*other.username))
 }

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use ringfort_queue::{Carried, Kept, Link, Piece, Queue, QueueError, Sender, ServerAddr, Taker};
+use ringfort_queue::{Carried, Kept, Link, Piece, Queue, QueueError, Sender, Taker};
 use ringfort_store::format::entry::Entry;
 use ringfort_store::os::{Directory, Follower, Intake, Papers, Place, machine};
 
@@ -24,9 +24,10 @@ use crate::cli::{Fault, cursor, print};
 /// Carry what collectors keep to others, through a stream of NATS JetStream
 ///
 /// On each control plane `send` follows the store and gives the stream what is in it; elsewhere `take` receives what
-/// all send, for `ringfort audit collect --received`. The stream is on three servers or more: what it acknowledges, one
-/// of them may lose. Nothing is lost where a program is killed or servers are away: what was not acknowledged is sent
-/// again, what was not durable is given again, and what comes twice is known by its words.
+/// all send, for `ringfort audit collect --received`. The stream is on three servers or more: what it acknowledges, a
+/// majority of them has. Nothing is lost where a program is killed or servers are away: what was not acknowledged is sent
+/// again, what was not durable is given again, and what comes twice is known by its words, as long as a collector remembers
+/// them: the newest 250,000 at least.
 ///
 /// All speak TLS 1.3 with certificates. Servers are to let each machine publish on its own subject alone, PREFIX.NAME:
 /// whose an entry is, the subject says.
@@ -47,8 +48,8 @@ enum Command {
 #[derive(Args)]
 struct Through {
     /// A server, as HOST:PORT; the others of its cluster are learned of it. May be given more than once
-    #[arg(long = "server", value_name = "HOST:PORT", required = true)]
-    servers: Vec<ServerAddr>,
+    #[arg(long = "server", value_name = "HOST:PORT", required = true, value_parser = server)]
+    servers: Vec<String>,
     /// The stream
     #[arg(long, value_name = "NAME", default_value = "RINGFORT_AUDIT")]
     stream: String,
@@ -108,7 +109,8 @@ struct SendArgs {
 /// stream hears so; while nobody collects, it waits there. Lines of JSON say what happens.
 ///
 /// Exit codes: 0 told to end, or everything was taken (with --once), 2 usage, 3 the stream removed what was not taken yet,
-/// 4 the servers refuse (with --once), or the directory cannot be written.
+/// 4 the servers refuse (with --once), the directory cannot be written, or nobody makes room there for a minute (with
+/// --once).
 #[derive(Args)]
 struct TakeArgs {
     #[command(flatten)]
@@ -146,6 +148,8 @@ const AT_ONCE: u64 = 256;
 const LOOK: Duration = Duration::from_millis(250);
 /// How long is waited after a failure.
 const WAIT: Duration = Duration::from_secs(1);
+/// So long somebody has to make room who takes all that there is.
+const FULL: Duration = Duration::from_secs(60);
 /// How often it is told how much there was.
 const TELL: Duration = Duration::from_secs(60);
 
@@ -155,6 +159,17 @@ pub fn run(args: &QueueArgs) -> Result<ExitCode, Fault> {
         Command::Make(args) => make(args),
         Command::Send(args) => send(args),
         Command::Take(args) => take(args),
+    }
+}
+
+fn server(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| {
+        let plain = |it: char| it.is_ascii_alphanumeric() || "-.:[]".contains(it);
+        !host.is_empty() && host.chars().all(plain)
+    };
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("write HOST:PORT".to_owned()),
     }
 }
 
@@ -317,7 +332,7 @@ fn take(args: &TakeArgs) -> Result<ExitCode, Fault> {
         told.clear();
         (entries, missed) = (entries + piece.lines.len() as u64, missed + piece.missed);
         let is_nothing = piece.lines.is_empty();
-        if !keep(&way, &mut intake, &piece)? {
+        if !keep(&way, &mut intake, &piece, args)? {
             break;
         }
         let Some(open) = &taker else { continue };
@@ -356,10 +371,20 @@ async fn given(way: &Way, collector: &str, taker: &mut Option<Taker>) -> Result<
 }
 
 /// Makes durable what came, as soon as there is room for it. Says whether it is.
-fn keep(way: &Way, intake: &mut Intake<Directory>, piece: &Piece) -> Result<bool, Fault> {
+fn keep(
+    way: &Way,
+    intake: &mut Intake<Directory>,
+    piece: &Piece,
+    args: &TakeArgs,
+) -> Result<bool, Fault> {
+    let begun = Instant::now();
     let mut is_told = false;
     while !piece.lines.is_empty() {
         let Err(error) = intake.take(&piece.lines) else { break };
+        let is_full = error.kind() == std::io::ErrorKind::StorageFull;
+        if !is_full || args.once && begun.elapsed() >= FULL {
+            return Err(Fault::unable(Unread::of(&args.received, &error)));
+        }
         if way.is_over() {
             return Ok(false);
         }
@@ -385,7 +410,17 @@ fn say(said: &Line<'_>) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::subject;
+    use super::{server, subject};
+
+    #[test]
+    fn a_server_is_a_host_and_a_port_and_never_a_password() {
+        for right in ["nats-1.example.org:4222", "10.0.0.1:4222", "[::1]:4222"] {
+            assert_eq!(server(right), Ok(right.to_owned()));
+        }
+        for wrong in ["nats-1", "tls://a:4222", "ann:hidden@nats-1:4222", "a:b", ":4222"] {
+            assert!(server(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_prefix_is_words_with_dots_between_them() {
