@@ -138,7 +138,10 @@ mod tests {
         let came = received("cp2", &packed);
         assert_eq!((came.source.as_str(), came.kind), ("cp2/agent/w1", Kind::Finding));
         let finding = Reported::read(came.text.as_bytes()).unwrap().finding;
-        assert_eq!((finding.source.as_str(), finding.said.as_str()), ("cp2/agent/w1", "[2Jwell"));
+        assert_eq!(
+            (finding.source.as_str(), finding.said.as_str()),
+            ("cp2/agent/w1", r"\u{1b}[2Jwell")
+        );
         for source in ["a\u{1b}b".to_owned(), "a".repeat(MOST_SOURCE + 1)] {
             let (packed, _) = Carried::of(&Entry { source: &source, ..EVENT }).packed(1 << 20);
             let came = received("cp2", &packed);
