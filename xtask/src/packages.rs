@@ -4,11 +4,13 @@
 //! packages are named and nothing is touched.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Failure, Result};
 use crate::process;
+use crate::workspace::cache;
 
 /// A system package and how to see whether it is there.
 pub(crate) struct Package {
@@ -48,10 +50,6 @@ pub(crate) const VIRTUAL: &[Package] =
 
 /// What kube-bench's scripts call.
 pub(crate) const JQ: &[Package] = &[needs("jq", "reads JSON for kube-bench", Shown::Program("jq"))];
-
-/// What carries entries between machines, in a test of it.
-pub(crate) const NATS: &[Package] =
-    &[needs("nats-server", "carries what collectors keep", Shown::Program("nats-server"))];
 
 /// What ringfort's agent of files is measured beside.
 pub(crate) const AIDE: &[Package] =
@@ -126,6 +124,35 @@ pub(crate) fn install(missing: &[&'static Package]) -> Result<Vec<&'static str>>
     arguments.extend(&names);
     apt(&arguments)?;
     Ok(names)
+}
+
+/// Gives a program of a package that is not to be installed, since that would start it: the machine's own, or else what is
+/// in the package, unpacked into the cache.
+pub(crate) fn unpacked(package: &str, path: &str) -> Result<PathBuf> {
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    if let Some(installed) = program(&name) {
+        return Ok(installed);
+    }
+    let there = cache().join("packages").join(package);
+    let file = there.join(path);
+    if file.is_file() {
+        return Ok(file);
+    }
+    fs::create_dir_all(&there).map_err(|source| Failure::at("make", &there, &source))?;
+    apt(&["update"])?;
+    let mut download = Command::new("apt-get");
+    process::run(download.args(["--quiet=2", "download", package]).current_dir(&there))?;
+    let read = |source| Failure::at("read", &there, &source);
+    for entry in fs::read_dir(&there).map_err(read)? {
+        let archive = entry.map_err(read)?.path();
+        if archive.extension().is_some_and(|extension| extension == "deb") {
+            process::run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&there))?;
+        }
+    }
+    match file.is_file() {
+        true => Ok(file),
+        false => Err(Failure::stuck(format!("{path} is not in Debian's package {package}"))),
+    }
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

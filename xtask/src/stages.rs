@@ -95,9 +95,9 @@ pub(crate) const STAGES: &[Stage] = &[
         |scene, end| scene.machine_test("kernel", end),
     ),
     lab("queue", "three servers of NATS, each of which is killed", 10, &["build"], |scene, end| {
-        packages::install(&packages::missing_of(packages::NATS))?;
+        let server = packages::unpacked("nats-server", "usr/sbin/nats-server")?;
         let arguments = ["--features", EXTRA, "--test", "queue"];
-        scene.tests(&arguments, &[], Tally::of_line, end)
+        scene.tests(&arguments, &[("RINGFORT_NATS_SERVER", server)], Tally::of_line, end)
     }),
     lab("lab", "two throwaway machines: boot, cut, power off, take down", 15, &["build"], {
         |scene, end| scene.machine_test("lab", end)

@@ -44,10 +44,12 @@ impl Servers {
 
     fn start(&mut self, number: usize) {
         let log = File::create(self.at.join(format!("n{number}.log"))).unwrap();
-        let mut server = Command::new("nats-server");
+        let program = std::env::var_os("RINGFORT_NATS_SERVER");
+        let mut server = Command::new(program.unwrap_or_else(|| "nats-server".into()));
         server.arg("-c").arg(self.at.join(format!("n{number}.conf")));
         let child = server.stdout(log.try_clone().unwrap()).stderr(log).spawn();
-        self.running[number] = Some(child.expect("nats-server is a package of Debian"));
+        self.running[number] =
+            Some(child.expect("nats-server is there, or RINGFORT_NATS_SERVER says where"));
         let at = (Ipv4Addr::LOCALHOST, self.ports[number]);
         until(&self.at, &format!("server {number}"), || TcpStream::connect(at).is_ok());
     }
