@@ -89,7 +89,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 
 /// Whether this process is root, read from the kernel's view of it.
 pub(crate) fn is_root() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| {
         status
             .lines()
             .find_map(|line| line.strip_prefix("Uid:"))
