@@ -105,21 +105,7 @@ pub(crate) fn install(missing: &[&'static Package]) -> Result<Vec<&'static str>>
         return Ok(names);
     }
     let wanted = names.join(" ");
-    if program("apt-get").is_none() {
-        return Err(Failure::stuck(format!(
-            "this machine has no apt-get; install what corresponds to these Debian packages and run again: {wanted}"
-        )));
-    }
-    if !is_root() {
-        return Err(Failure::stuck(format!(
-            "packages are missing and only root can install them; run: apt-get install {wanted}"
-        )));
-    }
-    apt(&["update"]).map_err(|failure| {
-        Failure::stuck(format!(
-            "{failure}; check the machine's apt sources and its network, or install by hand: {wanted}"
-        ))
-    })?;
+    refresh(&wanted)?;
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(&names);
     apt(&arguments)?;
@@ -138,21 +124,42 @@ pub(crate) fn unpacked(package: &str, path: &str) -> Result<PathBuf> {
     if file.is_file() {
         return Ok(file);
     }
-    fs::create_dir_all(&there).map_err(|source| Failure::at("make", &there, &source))?;
-    apt(&["update"])?;
+    refresh(package)?;
+    // It has its name when it is whole.
+    let aside = there.with_extension("new");
+    let failed = |source| Failure::at("write", &aside, &source);
+    let _ = fs::remove_dir_all(&aside);
+    fs::create_dir_all(&aside).map_err(failed)?;
     let mut download = Command::new("apt-get");
-    process::run(download.args(["--quiet=2", "download", package]).current_dir(&there))?;
-    let read = |source| Failure::at("read", &there, &source);
-    for entry in fs::read_dir(&there).map_err(read)? {
-        let archive = entry.map_err(read)?.path();
-        if archive.extension().is_some_and(|extension| extension == "deb") {
-            process::run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&there))?;
-        }
+    process::run(download.args(["--quiet=2", "download", package]).current_dir(&aside))?;
+    for entry in fs::read_dir(&aside).map_err(failed)? {
+        let archive = entry.map_err(failed)?.path();
+        process::run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&aside))?;
     }
+    fs::rename(&aside, &there).map_err(failed)?;
     match file.is_file() {
         true => Ok(file),
         false => Err(Failure::stuck(format!("{path} is not in Debian's package {package}"))),
     }
+}
+
+/// Asks the machine's apt sources what there is, before packages are taken from them.
+fn refresh(wanted: &str) -> Result<()> {
+    if program("apt-get").is_none() {
+        return Err(Failure::stuck(format!(
+            "this machine has no apt-get; install what corresponds to these Debian packages and run again: {wanted}"
+        )));
+    }
+    if !is_root() {
+        return Err(Failure::stuck(format!(
+            "packages are missing and only root can install them; run: apt-get install {wanted}"
+        )));
+    }
+    apt(&["update"]).map_err(|failure| {
+        Failure::stuck(format!(
+            "{failure}; check the machine's apt sources and its network, or install by hand: {wanted}"
+        ))
+    })
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What an API server answers instead of what was asked for.
 
 use kube::error::DiscoveryError;
+use ringfort_model::causes::with_causes;
 
 /// Says what an API server answered instead of what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -68,20 +69,6 @@ pub(crate) fn fault(source: kube::Error) -> ApiError {
             reason: "NotFound".to_owned(),
             message: error.to_string(),
         },
-        other => ApiError::Unreachable { why: chain(&other) },
+        other => ApiError::Unreachable { why: with_causes(&other) },
     }
-}
-
-/// Writes an error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -9,6 +9,7 @@ pub mod api_object;
 pub mod audit_summary;
 pub mod blueprint;
 pub mod bundle;
+pub mod causes;
 pub mod certificate;
 pub mod content;
 pub mod controllers;

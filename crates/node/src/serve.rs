@@ -17,6 +17,7 @@ use std::thread::Scope;
 use zeroize::Zeroizing;
 
 use ringfort_engine::node::{Effect, Input};
+use ringfort_model::causes::with_causes;
 use ringfort_model::frame::{Answer, Decoder, FrameError, Request, encode};
 use ringfort_model::item::ItemId;
 use ringfort_model::seen::{Look, Seen};
@@ -216,7 +217,7 @@ impl<W: Write + Send> Talk<'_, '_, W> {
         let half = Half::open(self.machine.looker.root, operator)?;
         self.acts = operator.is_some();
         if self.acts {
-            self.machine.actor.tidy(&half.owned()).map_err(|error| crate::act::told(&error))?;
+            self.machine.actor.tidy(&half.owned()).map_err(|error| with_causes(&error))?;
         }
         Ok(Arc::clone(self.half.insert(Arc::new(half))))
     }

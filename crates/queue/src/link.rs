@@ -7,6 +7,7 @@ use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{Client, ConnectOptions};
+use ringfort_model::causes::with_causes;
 use ringfort_store::os::{Papers, TlsError};
 
 /// Where it goes through.
@@ -84,7 +85,7 @@ impl Link {
             .require_tls(true)
             .connection_timeout(PATIENCE);
         let client = options.connect(queue.servers.as_slice()).await;
-        let client = client.map_err(|error| QueueError::Connect(chain(&error)))?;
+        let client = client.map_err(|error| QueueError::Connect(with_causes(&error)))?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(PATIENCE);
         Ok(Self { client, context, queue: queue.clone() })
@@ -114,7 +115,7 @@ impl Link {
         let made = self.context.create_stream(wanted(&self.queue, kept)).await;
         made.map(|_| true).map_err(|error| match error.kind() {
             CreateStreamErrorKind::JetStream(error) => QueueError::Refused(error.to_string()),
-            _ => QueueError::Refused(chain(&error)),
+            _ => QueueError::Refused(with_causes(&error)),
         })
     }
 
@@ -127,7 +128,7 @@ impl Link {
             {
                 QueueError::None(name.clone())
             }
-            _ => QueueError::Refused(chain(&error)),
+            _ => QueueError::Refused(with_causes(&error)),
         })?;
         match fault(&self.queue, &stream.cached_info().config) {
             Some(fault) => Err(QueueError::Stream { stream: name.clone(), fault }),
@@ -185,20 +186,6 @@ fn fault(queue: &Queue, config: &Config) -> Option<String> {
     ];
     let broken = rules.into_iter().find(|(is_kept, _)| !is_kept);
     broken.map(|(_, rule)| format!("{rule} (retention limits, discard new, storage file)"))
-}
-
-/// An error with what caused it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !said.contains(&words) {
-            said = format!("{said}: {words}");
-        }
-        cause = error.source();
-    }
-    said
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::future::IntoFuture as _;
 
 use async_nats::jetstream::message::PublishMessage;
 use futures::future::join_all;
+use ringfort_model::causes::with_causes;
 
 use crate::carried::Carried;
-use crate::link::{Link, QueueError, chain};
+use crate::link::{Link, QueueError};
 
 /// Sends what a machine keeps.
 pub struct Sender {
@@ -48,7 +49,7 @@ impl Sender {
     async fn send_some(&self, entries: &[Carried]) -> Result<u64, QueueError> {
         let most = self.link.most_payload()? - AROUND;
         let (mut waiting, mut too_long) = (Vec::with_capacity(entries.len()), 0);
-        let refused = |error: &dyn std::error::Error| QueueError::Refused(chain(error));
+        let refused = |error: &dyn std::error::Error| QueueError::Refused(with_causes(error));
         for entry in entries {
             let (packed, is_replaced) = entry.packed(most);
             too_long += u64::from(is_replaced);

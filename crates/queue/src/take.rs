@@ -8,11 +8,12 @@ use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
 use async_nats::jetstream::stream::Stream;
 use futures::StreamExt as _;
+use ringfort_model::causes::with_causes;
 use ringfort_store::os::Received;
 use tokio::time::timeout;
 
 use crate::carried::received;
-use crate::link::{Link, QueueError, chain};
+use crate::link::{Link, QueueError};
 
 /// Takes what all machines send.
 pub struct Taker {
@@ -65,7 +66,7 @@ impl Taker {
     /// # Errors
     /// There is no stream, it is not what it has to be, or the servers refuse.
     pub async fn new(link: Link, name: &str) -> Result<Self, QueueError> {
-        let refused = |error: &dyn std::error::Error| QueueError::Refused(chain(error));
+        let refused = |error: &dyn std::error::Error| QueueError::Refused(with_causes(error));
         let config = Config {
             durable_name: Some(name.to_owned()),
             description: Some("a collector of ringfort".to_owned()),
@@ -122,7 +123,7 @@ impl Taker {
                     }
                     Err(error) => error,
                 },
-                Ok(Some(Err(error))) => QueueError::Refused(chain(&error)),
+                Ok(Some(Err(error))) => QueueError::Refused(with_causes(&error)),
                 Ok(None) => QueueError::Refused("the servers hung up".to_owned()),
             };
             // What came before is given first.
@@ -144,7 +145,7 @@ impl Taker {
         // not have any more is missed.
         if number > self.newest + 1 {
             let stream = self.stream.get_info().await;
-            let stream = stream.map_err(|error| QueueError::Refused(chain(&error)))?;
+            let stream = stream.map_err(|error| QueueError::Refused(with_causes(&error)))?;
             self.missed += removed(stream.state.first_sequence.min(number), self.newest);
         }
         self.newest = self.newest.max(number);
@@ -172,7 +173,7 @@ impl Taker {
     /// The servers do not say.
     pub async fn left(&self) -> Result<u64, QueueError> {
         let info = self.consumer.get_info().await;
-        let info = info.map_err(|error| QueueError::Refused(chain(&error)))?;
+        let info = info.map_err(|error| QueueError::Refused(with_causes(&error)))?;
         Ok(info.num_pending + info.num_ack_pending as u64)
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use ringfort_model::causes::with_causes;
 use ringfort_model::digest::Digest;
 use ringfort_model::item::Probe;
 use ringfort_model::seen::ItemSeen;
@@ -41,7 +42,7 @@ impl Actor<'_> {
         let until = Instant::now() + Duration::from_secs(seconds.into());
         loop {
             let why = match probe::ask(probe, self.root, PROBE_LIMIT) {
-                Err(error) => super::told(&error),
+                Err(error) => with_causes(&error),
                 Ok(()) => match processes::inputs(self.root, process) {
                     Some(inputs) if inputs == *wanted => {
                         let seen = ItemSeen::Serving { healthy: true, inputs: Some(inputs) };

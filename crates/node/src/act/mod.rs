@@ -24,6 +24,7 @@ use std::sync::atomic::AtomicBool;
 
 use zeroize::Zeroizing;
 
+use ringfort_model::causes::with_causes;
 use ringfort_model::certificate::CertRequest;
 use ringfort_model::content::SecretName;
 use ringfort_model::item::ItemId;
@@ -125,7 +126,7 @@ impl<'a> Actor<'a> {
             Act::Remove => self.remove(&step.item).map(Outcome::Done),
             _ => self.make(step, secret).map(Outcome::Done),
         };
-        done.unwrap_or_else(|error| Outcome::Failed { why: told(&error) })
+        done.unwrap_or_else(|error| Outcome::Failed { why: with_causes(&error) })
     }
 
     fn make(&self, step: &Step, secret: &[u8]) -> Result<ItemSeen, ActError> {
@@ -246,18 +247,4 @@ fn kind(act: &Act) -> &'static str {
         Act::Remove => "removing",
         Act::Etcd(_) => "a change of etcd's members",
     }
-}
-
-/// Writes an error with its causes on one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        below = cause.source();
-    }
-    text
 }

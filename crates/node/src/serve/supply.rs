@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use ringfort_model::causes::with_causes;
 use ringfort_model::digest::Digest;
 use ringfort_model::frame::{Answer, FRAME_LIMIT};
 
-use crate::act::told;
 use crate::store::Store;
 
 /// Files of which a piece was refused, and why.
@@ -34,7 +34,7 @@ impl Supply {
             (None, _) => Err("epoch 0 only looks: nothing is stored".to_owned()),
             (_, Some(why)) => Err(why.clone()),
             (Some(store), None) => whole(piece, packed).and_then(|piece| {
-                store.receive(digest, offset, last, &piece).map_err(|error| told(&error))
+                store.receive(digest, offset, last, &piece).map_err(|error| with_causes(&error))
             }),
         };
         if let Err(why) = &received {

@@ -21,9 +21,13 @@ mod who;
 mod witness;
 mod written;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use ringfort_store::os::{Directory, Intake};
+
 use super::Fault;
+use super::files::Unread;
 
 /// Audit logs: the policy that feeds the detections, and what is suspicious in what was logged
 #[derive(clap::Args)]
@@ -64,6 +68,12 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Fault> {
         Command::Verify(args) => verify::run(args),
         Command::Witness(args) => witness::run(args),
     }
+}
+
+/// Opens the directory that what others delivered goes through to a collector.
+fn intake(at: &Path) -> Result<Intake<Directory>, Fault> {
+    let intake = Directory::new(at).and_then(Intake::open);
+    intake.map_err(|error| Fault::unable(Unread::of(at, &error)))
 }
 
 /// Writes a value for programs.

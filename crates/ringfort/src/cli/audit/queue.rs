@@ -1,6 +1,6 @@
 //! `ringfort audit queue`: what is kept goes to collectors elsewhere, through a stream of NATS JetStream.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use ringfort_store::format::entry::Entry;
 use ringfort_store::os::{Directory, Follower, Intake, Papers, Place, machine};
 
 use super::collect::told_to_end;
-use super::line;
+use super::{intake, line};
 use crate::cli::files::Unread;
 use crate::cli::peers::{PapersArgs, machine_name};
 use crate::cli::{Fault, cursor, print};
@@ -396,11 +396,6 @@ fn keep(
         sleep(LOOK);
     }
     Ok(true)
-}
-
-fn intake(at: &Path) -> Result<Intake<Directory>, Fault> {
-    let intake = Directory::new(at).and_then(Intake::open);
-    intake.map_err(|error| Fault::unable(Unread::of(at, &error)))
 }
 
 fn say(said: &Line<'_>) -> Result<(), Fault> {

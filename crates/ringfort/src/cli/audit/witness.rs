@@ -1,7 +1,7 @@
 //! `ringfort audit witness`: sees another machine's checkpoints, and shows it one's own.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,12 +14,12 @@ use serde::Serialize;
 use ringfort_model::identity::witness_of;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
-    Answering, Came, Claim, ClaimError, Directory, Door, Intake, Notes, Offering, Office, PATIENCE,
-    Papers, Peer, Tls, Witness, claim,
+    Answering, Came, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE, Papers,
+    Peer, Tls, Witness, claim,
 };
 
 use super::collect::told_to_end;
-use super::{line, now};
+use super::{intake, line, now};
 use crate::cli::files::Unread;
 use crate::cli::peers::{PapersArgs, machine_name, peer};
 use crate::cli::{Fault, print};
@@ -142,11 +142,6 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     }
     drop(lock);
     Ok(ExitCode::SUCCESS)
-}
-
-fn intake(at: &Path) -> Result<Intake<Directory>, Fault> {
-    let intake = Directory::new(at).and_then(Intake::open);
-    intake.map_err(|error| Fault::unable(Unread::of(at, &error)))
 }
 
 fn answering(office: Office<Directory>) -> Arc<Answering> {
