@@ -394,6 +394,27 @@ fn a_unit_is_restarted_only_for_other_inputs() {
 }
 
 #[test]
+fn a_unit_that_never_ran_is_enabled_and_started_by_one_call() {
+    let calls_for = |state: &str| {
+        let (root, tools) = machine();
+        let shown = format!(
+            "LoadState=loaded\nActiveState={state}\nNeedDaemonReload=no\n\
+             FragmentPath=/etc/systemd/system/kubelet.service\n"
+        );
+        tools.answer("systemctl show", &shown);
+        tools.answer("systemctl is-enabled", "enabled\n");
+        let act = Act::RunUnit { inputs: Digest::of(b"one"), anew: false };
+        Operator::greeted(root.path(), &tools, 1).done(ItemId::unit("kubelet.service"), act);
+        ["enable --no-reload --now", "enable --no-reload --", "reset-failed", "restart"]
+            .map(|call| tools.calls_of(&format!("systemctl {call}")).len())
+    };
+    assert_eq!(calls_for("inactive"), [1, 1, 0, 0]);
+    // One that fell over too often would not start, and one that runs would not read what is new.
+    assert_eq!(calls_for("failed"), [0, 1, 1, 1]);
+    assert_eq!(calls_for("active"), [0, 1, 1, 1]);
+}
+
+#[test]
 fn systemd_reads_its_files_anew_only_if_it_must() {
     let run_with = |shown: &str| {
         let (root, tools) = machine();

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_api::Cluster;
 use ringfort_controls::{Proof, Scene};
 use ringfort_host::Host;
-use ringfort_model::act::{Act, Next, Seen};
+use ringfort_model::act::{Act, Ask, Next, Seen};
 use ringfort_model::judgement::{Gap, Judgement};
 use ringfort_model::name::NodeName;
 use ringfort_model::secret::Secret;
@@ -96,8 +96,10 @@ pub async fn prove(
 ) -> Result<(), Interrupted> {
     let (call, halt) = Halt::new();
     site.silence.forget();
+    let mut proofs: Vec<_> = proofs.iter().collect();
+    proofs.sort_by_key(|(_, proof)| !waits_for_pods(proof, scene));
     let mut making: FuturesUnordered<_> =
-        proofs.iter().map(|(control, proof)| make(control, proof, scene, site, &halt)).collect();
+        proofs.into_iter().map(|(id, proof)| make(id, proof, scene, site, &halt)).collect();
     let mut interrupted = false;
     loop {
         tokio::select! {
@@ -114,6 +116,15 @@ pub async fn prove(
         }
     }
     if interrupted { Err(Interrupted) } else { Ok(()) }
+}
+
+/// Whether a proof begins with pods: what is waited for longest is begun first.
+fn waits_for_pods(proof: &Proof, scene: &Scene) -> bool {
+    let makes_pod = |act: &Act| {
+        let Act::Ask { ask: Ask::Create(object), .. } = act else { return false };
+        object["kind"] == "Pod"
+    };
+    matches!((proof.next)(scene, &[]), Next::Do(acts) if acts.iter().any(makes_pod))
 }
 
 async fn make(

@@ -89,7 +89,7 @@ pub(crate) async fn regain(host: &Host) -> Result<(), String> {
 }
 
 /// Writes go on for so long before the stop, and after the recovery.
-const LEAD: Duration = Duration::from_millis(1_500);
+const LEAD: Duration = Duration::from_millis(1_000);
 /// How long writers may take at least to go on after the recovery.
 const AFTER_LIMIT: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether everybody writes on.

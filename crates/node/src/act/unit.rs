@@ -44,19 +44,35 @@ impl Actor<'_> {
     /// something else or has to make something anew, so that a step that was cut off before its end
     /// costs one restart more.
     pub(super) fn run_unit(&self, name: &str, inputs: &Digest, anew: bool) -> Result<(), ActError> {
-        // To read all its files anew, systemd runs a dozen programs: only if it has to.
-        run(self.tools, "systemctl", &["enable", "--no-reload", "--", name])?;
+        const ENABLE: [&str; 2] = ["enable", "--no-reload"];
         let unit = self.unit(name)?;
+        let runs_as_it_should = unit.active && self.inputs(name).as_ref() == Some(inputs);
+        let is_due = anew || !runs_as_it_should;
+        // Each call of a machine's first start is one of hundreds.
+        let at_once = is_due && unit.there && unit.idle && !unit.outdated;
+        if !at_once {
+            run(self.tools, "systemctl", &[&ENABLE[..], &["--", name]].concat())?;
+        }
+        // To read all its files anew, systemd runs a dozen programs: only if it has to.
         if unit.outdated {
             run(self.tools, "systemctl", &["daemon-reload"])?;
         }
-        let runs_as_it_should = unit.active && self.inputs(name).as_ref() == Some(inputs);
-        if anew || !runs_as_it_should {
+        if is_due {
             let path = self.root.state("units");
             remember(self.root, name, None).map_err(ActError::at(&path))?;
-            // A unit that failed too often is not started again before its count is cleared.
-            let _ = self.systemctl("reset-failed", name);
-            self.systemctl("restart", name).map_err(|error| self.with_log(name, &error))?;
+            let started = match at_once {
+                true => {
+                    run(self.tools, "systemctl", &[&ENABLE[..], &["--now", "--", name]].concat())
+                        .map(|_| ())
+                        .map_err(ActError::from)
+                }
+                false => {
+                    // A unit that failed too often is not started again before its count is cleared.
+                    let _ = self.systemctl("reset-failed", name);
+                    self.systemctl("restart", name)
+                }
+            };
+            started.map_err(|error| self.with_log(name, &error))?;
             remember(self.root, name, Some(inputs)).map_err(ActError::at(&path))?;
         }
         Ok(())

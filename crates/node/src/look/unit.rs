@@ -17,6 +17,8 @@ use crate::tools::{ToolError, Tools, run, tell};
 pub(crate) struct Unit {
     pub(crate) there: bool,
     pub(crate) active: bool,
+    /// It never ran since systemd knows it, or ended well.
+    pub(crate) idle: bool,
     /// Systemd has not read its files as they are, or has read those of the machine's own system that
     /// ours take the place of.
     pub(crate) outdated: bool,
@@ -106,6 +108,7 @@ fn block(block: &str) -> Unit {
     Unit {
         there: !matches!(value("LoadState"), "" | "not-found" | "masked"),
         active: matches!(value("ActiveState"), "active" | "reloading"),
+        idle: value("ActiveState") == "inactive",
         outdated: value("NeedDaemonReload") == "yes"
             || !value("FragmentPath").starts_with("/etc/systemd/system/"),
     }
@@ -150,12 +153,10 @@ mod tests {
                     FragmentPath=/etc/systemd/system/c.service\n\n\
                     LoadState=loaded\nActiveState=active\nNeedDaemonReload=no\n\
                     FragmentPath=/lib/systemd/system/containerd.service\n";
-        let unit = |there, active, outdated| Unit { there, active, outdated };
+        let unit = |there, active, outdated| Unit { there, active, idle: false, outdated };
+        let gone = Unit { idle: true, ..unit(false, false, true) };
         let vendors = unit(true, true, true);
-        assert_eq!(
-            read(text),
-            [unit(true, true, true), unit(false, false, true), unit(true, false, false), vendors]
-        );
+        assert_eq!(read(text), [unit(true, true, true), gone, unit(true, false, false), vendors]);
         assert_eq!(read(""), []);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfort_api::{Cluster, Extent};
+use ringfort_api::{ApiError, Cluster, Extent};
 use ringfort_controls::proof::opening;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::digest::Digest;
@@ -56,29 +56,29 @@ pub async fn make_namespace(servers: &Servers, name: &str) -> Result<(), Fault> 
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": name, "labels": {LABEL: "true"}},
     });
-    let account = ObjectKey {
-        api_version: "v1".to_owned(),
-        kind: "ServiceAccount".to_owned(),
-        namespace: Some(name.to_owned()),
-        name: "default".to_owned(),
-    };
+    // No pod is let in without it, and on a new cluster controllers take their time.
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": name},
+    });
     let mut last = String::new();
     for _ in 0..150 {
         for server in servers.values() {
-            match server.apply(&namespace, Extent::Named).await {
-                Ok(_) if server.get(&account).await.is_ok_and(|found| found.is_some()) => {
-                    match server.apply(&opening(name), Extent::Named).await {
-                        Ok(_) => return Ok(()),
-                        Err(error) => last = error.to_string(),
-                    }
-                }
-                Ok(_) => last = "its service account is not there yet".to_owned(),
+            match apply(server, [&namespace, &account, &opening(name)]).await {
+                Ok(()) => return Ok(()),
                 Err(error) => last = error.to_string(),
             }
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Err(Fault::unable(format!("the canaries' namespace {name} could not be made: {last}")))
+}
+
+async fn apply(server: &Cluster, objects: [&Value; 3]) -> Result<(), ApiError> {
+    for object in objects {
+        server.apply(object, Extent::Named).await?;
+    }
+    Ok(())
 }
 
 /// Deletes what canaries left, an interrupted run's included.

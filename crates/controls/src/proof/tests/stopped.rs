@@ -59,11 +59,11 @@ fn check(stopped: Part, change: fn(&mut Writes), fails: bool) {
 fn one_writer_that_loses_a_write_or_waits_too_long_fails_the_proof_of_what_was_stopped() {
     for (_, stopped) in STOPPERS {
         check(stopped, |writes| writes.lost = 1, true);
-        check(stopped, |writes| writes.longest_pause_ms = 10_001, true);
+        check(stopped, |writes| writes.longest_pause_ms = 8_001, true);
         check(stopped, |writes| writes.after = 0, true);
     }
-    check(Part::Etcd, |writes| writes.longest_pause_ms = 10_000, false);
-    check(Part::Balancer, |writes| writes.longest_pause_ms = 7_501, true);
+    check(Part::Etcd, |writes| writes.longest_pause_ms = 8_000, false);
+    check(Part::Balancer, |writes| writes.longest_pause_ms = 5_501, true);
 }
 
 /// With one member of etcd too few, writes wait until it returns, for as long as an election may take.

@@ -6,12 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use ringfort_model::act::{Act, Ask, Next, ProgramSeen, Seen, Speaker, Transcript};
+use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
 use crate::proof::{CONTROL_PLANE_PROGRAMS, Gaps, Scene, course, fail, pass, words};
 
 /// What runs on every machine.
 const EVERYWHERE: [&str; 2] = ["containerd", "kubelet"];
+
+/// Looks before name servers are missed that do not run, and the pause between two: ten seconds.
+const BEGIN: (usize, u64) = (20, 500);
 
 /// What a component says that it is.
 struct Told {
@@ -24,6 +28,11 @@ struct Told {
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
+        // On a new cluster they begin last; what they run would have to be looked at once more.
+        let name_servers = || vec![scene.ask(Ask::Get(NameServers::key()))];
+        course.until(BEGIN, name_servers, |seen| {
+            seen.iter().all(|(_, seen)| NameServers::run(seen))
+        })?;
         let version = |server: &NodeName| Act::Ask {
             server: server.clone(),
             speaker: Speaker::Keeper,
@@ -113,6 +122,22 @@ struct NameServers {
 
 impl NameServers {
     const NAME: &str = "coredns";
+
+    fn key() -> ObjectKey {
+        ObjectKey {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: Some("kube-system".to_owned()),
+            name: Self::NAME.to_owned(),
+        }
+    }
+
+    /// Whether as many are ready as should be.
+    fn run(deployment: &Seen) -> bool {
+        let Seen::Object(deployment) = deployment else { return false };
+        let wanted = deployment["spec"]["replicas"].as_u64();
+        wanted.is_some() && deployment["status"]["readyReplicas"].as_u64() >= wanted
+    }
 
     fn look(&mut self, scene: &Scene, node: &NodeName, found: &[ProgramSeen]) {
         let of_name = found.iter().filter(|it| it.name == Self::NAME);

@@ -3,16 +3,33 @@
 
 use serde_json::json;
 
-use ringfort_model::act::{Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
+use ringfort_model::api_object::ObjectKey;
 use ringfort_model::judgement::Decided;
 
 use crate::proof::tries::{GUARD, Try, refused};
 use crate::proof::{AGAIN, Scene, course, done, fail, gap, pass, words};
 
+/// Looks before an account is missed that controllers make, and the pause between two: a quarter of a minute.
+const LOOKS: (usize, u64) = (30, 500);
+
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
+        let namespace = format!("{}-account", scene.namespace);
+        let made = json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": {"ringfort.dev/canary": "true"}},
+        });
+        if let [(_, seen)] = course.step(vec![scene.ask(Ask::Create(made))])?
+            && !matches!(seen, Seen::Object(_))
+        {
+            return Ok(gap(format!("no namespace was made: {}", words(seen)), AGAIN));
+        }
         let account = scene.key("v1", "ServiceAccount", "default");
-        match course.step(vec![scene.ask(Ask::Get(account.clone()))])? {
+        let account = ObjectKey { namespace: Some(namespace), ..account };
+        let look = || vec![scene.ask(Ask::Get(account.clone()))];
+        let is_there = |seen: &[(Act, Seen)]| matches!(seen, [(_, Seen::Object(_))]);
+        match course.until(LOOKS, look, is_there)? {
             [(_, Seen::Object(found))] if found["automountServiceAccountToken"] == false => {}
             // A stated limit: before 1.36 nothing fills it in.
             [(_, Seen::Object(_))] if !scene.minor.has_mutating_policies() => {
