@@ -5,7 +5,9 @@ mod seal;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use futures::future::join;
 use prost::Message as _;
+use prost::bytes::Bytes;
 
 use ringfort_host::{Host, quote};
 use ringfort_model::act::{Scanned, Seen};
@@ -19,9 +21,11 @@ pub use self::seal::{SealError, seal_plain};
 /// Keys and values that are read at a time, at first.
 const FIRST_PAGE: usize = 500;
 /// The most of them at a time.
-const MOST_PAGE: usize = 8_000;
-/// Where a page would be larger than it, the next has fewer.
+const MOST_PAGE: usize = 32_000;
+/// A page is as large as this, by what the one before it held.
 const PAGE_BYTES: usize = 8 << 20;
+/// No page has more keys than so many times those of the one before: the rest may be larger.
+const GROWTH: usize = 16;
 /// How many keys of strangers are told.
 const TOLD: usize = 20;
 
@@ -34,16 +38,24 @@ struct Page {
     more: bool,
 }
 
-/// etcd's `KeyValue`.
+/// etcd's `KeyValue`. Its bytes stay where they came in.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Pair {
-    #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
     /// The revision that wrote it.
     #[prost(int64, tag = "3")]
     mod_revision: i64,
-    #[prost(bytes = "vec", tag = "5")]
-    value: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "5")]
+    value: Bytes,
+}
+
+impl Pair {
+    /// Lets go of the page that it came in.
+    fn apart(self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Self { key: copy(&self.key), value: copy(&self.value), ..self }
+    }
 }
 
 /// Asks this machine's member.
@@ -63,7 +75,8 @@ pub(crate) fn health() -> String {
 /// A serializable read is answered by this member alone.
 async fn read(host: &Host, rest: &str) -> Result<Page, String> {
     let command = etcdctl(&format!("--consistency=s --write-out=protobuf get {rest}"));
-    Page::decode(&run(host, &command).await?[..]).map_err(|e| format!("etcdctl: {e}"))
+    let said = Bytes::from(run(host, &command).await?);
+    Page::decode(said).map_err(|e| format!("etcdctl: {e}"))
 }
 
 /// Reads one value and opens it with the keyring.
@@ -101,10 +114,16 @@ pub(crate) async fn scan(
     let begin = Instant::now();
     let mut scanned = Scanned::default();
     let mut pages = Pages::new();
-    while let Some(values) = pages.next(host).await? {
-        for pair in values {
-            count(&mut scanned, keys, open, &pair.key, &pair.value);
-        }
+    let mut page = pages.next(host).await?;
+    while let Some(values) = page {
+        // The next is on its way meanwhile.
+        let look = async {
+            for pair in values {
+                count(&mut scanned, keys, open, &pair.key, &pair.value);
+            }
+        };
+        let (next, ()) = join(pages.next(host), look).await;
+        page = next?;
     }
     scanned.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(scanned)
@@ -146,8 +165,8 @@ impl Pages {
     fn turn(&mut self, page: Page) -> Result<Vec<Pair>, String> {
         self.size = sized(self.size, page.kvs.iter().map(|pair| pair.value.len()).sum());
         let mut pairs = page.kvs;
-        let last = pairs.last().map(|pair| pair.key.clone());
-        pairs.retain(|pair| Some(&pair.key) != self.last.as_ref());
+        let last = pairs.last().map(|pair| pair.key.to_vec());
+        pairs.retain(|pair| Some(&pair.key[..]) != self.last.as_deref());
         self.ended = !page.more || last.is_none();
         if !self.ended && last == self.last {
             return Err("etcd gave the same page twice".to_owned());
@@ -159,13 +178,10 @@ impl Pages {
 
 /// How many keys the page after one of so many keys and bytes has: pages are neither many nor large.
 fn sized(keys: usize, bytes: usize) -> usize {
-    match bytes {
-        PAGE_BYTES.. => keys / 4,
-        bytes if bytes < PAGE_BYTES / 4 => keys * 4,
-        _ => keys,
-    }
+    let each = (bytes / keys.max(1)).max(1);
+    let most = (keys * GROWTH).min(MOST_PAGE);
     // One key of a page is the last one's.
-    .clamp(2, MOST_PAGE)
+    (PAGE_BYTES / each).clamp(2, most.max(2))
 }
 
 fn count(
@@ -207,7 +223,7 @@ mod tests {
 
     use prost::Message as _;
 
-    use super::{MOST_PAGE, PAGE_BYTES, Page, Pages, Pair, Scanned, count, sized};
+    use super::{Bytes, GROWTH, MOST_PAGE, PAGE_BYTES, Page, Pages, Pair, Scanned, count, sized};
     use crate::secretbox::seal;
 
     const KEY: [u8; 32] = [7; 32];
@@ -265,9 +281,9 @@ mod tests {
         let rest = [0x18, 1, 0x20, 5];
         let page = Page::decode(&[&header[..], &first, &second, &rest].concat()[..]).unwrap();
         let pair = |key: &[u8], mod_revision, value: &[u8]| Pair {
-            key: key.to_owned(),
+            key: Bytes::copy_from_slice(key),
             mod_revision,
-            value: value.to_owned(),
+            value: Bytes::copy_from_slice(value),
         };
         assert_eq!(page.kvs, [pair(b"/a", 7, &[0, 0xff]), pair(b"/b", 8, b"")]);
         assert!(page.more);
@@ -278,23 +294,25 @@ mod tests {
     #[test]
     fn every_key_comes_once_and_an_answer_that_goes_nowhere_is_an_error() {
         let page = |keys: &[&str], more| {
-            let pair = |key: &&str| Pair { key: key.as_bytes().to_owned(), ..Pair::default() };
+            let pair = |key: &&str| Pair { key: key.to_string().into(), ..Pair::default() };
             Page { kvs: keys.iter().map(pair).collect(), more }
         };
         let keys = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| pair.key).collect::<Vec<_>>();
         let mut pages = Pages::new();
-        assert_eq!(keys(pages.turn(page(&["a", "b"], true)).unwrap()), [b"a", b"b"]);
+        assert_eq!(keys(pages.turn(page(&["a", "b"], true)).unwrap()), ["a", "b"]);
         assert!(pages.turn(page(&["b"], true)).is_err());
-        assert_eq!(keys(pages.turn(page(&["b", "c"], false)).unwrap()), [b"c"]);
+        assert_eq!(keys(pages.turn(page(&["b", "c"], false)).unwrap()), ["c"]);
         assert!(pages.ended);
     }
 
     #[test]
     fn pages_grow_and_shrink_with_what_they_hold() {
-        assert_eq!(sized(500, 1 << 10), 2_000);
+        assert_eq!(sized(500, 500 << 10), 500 * GROWTH);
+        assert_eq!(sized(8_000, 8_000 << 10), 8 << 10);
         assert_eq!(sized(MOST_PAGE, 1 << 10), MOST_PAGE);
-        assert_eq!(sized(2_000, PAGE_BYTES / 2), 2_000);
-        assert_eq!(sized(2_000, 1 << 30), 500);
+        assert_eq!(sized(2_000, PAGE_BYTES / 2), 4_000);
+        assert_eq!(sized(2_000, 1 << 30), 15);
         assert_eq!(sized(3, 1 << 30), 2);
+        assert_eq!(sized(0, 0), 2);
     }
 }

@@ -81,7 +81,8 @@ async fn in_plain(host: &Host, open: &[String]) -> Result<Vec<Pair>, SealError> 
     let mut plain = Vec::new();
     let mut pages = Pages::new();
     while let Some(values) = pages.next(host).await.map_err(SealError::Etcd)? {
-        plain.extend(values.into_iter().filter(|value| is_to_be_sealed(value, open)));
+        let found = values.into_iter().filter(|value| is_to_be_sealed(value, open));
+        plain.extend(found.map(Pair::apart));
     }
     Ok(plain)
 }
@@ -131,7 +132,8 @@ mod tests {
     use super::{Pair, is_to_be_sealed, transaction};
 
     fn value(key: &str, stored: &[u8]) -> Pair {
-        Pair { key: key.as_bytes().to_owned(), mod_revision: 7, value: stored.to_owned() }
+        let key = key.as_bytes().to_owned().into();
+        Pair { key, mod_revision: 7, value: stored.to_owned().into() }
     }
 
     #[test]
