@@ -45,6 +45,7 @@ pub static CATALOGUE: &[&Control] = &[
     &access::system_roles::CONTROL,
     &access::waived_namespaces::CONTROL,
     &audit::events_are_kept::CONTROL,
+    &audit::findings_are_told::CONTROL,
     &audit::policy_is_set::CONTROL,
     &integrity::files_are_watched::CONTROL,
     &workload::default_account::CONTROL,

@@ -6,24 +6,44 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{lock, spec};
+use common::{lock, spec, spec_with};
 use ringfort_controls::audit::site::NONE;
 use ringfort_controls::proved;
 use ringfort_controls::sabotage::{Harm, find, sabotages};
 use ringfort_forge::render::{Broken, Materials, RenderError, render, render_broken, sample_trust};
+use ringfort_model::addon::Addon;
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::digest::Digest;
 use ringfort_model::name::NodeName;
 use ringfort_model::version::Minor;
+use ringfort_spec::Spec;
+use serde_json::json;
+
+/// Somebody who is told findings, and an add-on: what is broken of both has to be there.
+fn whole_spec(minor: Minor) -> Spec {
+    let more =
+        "audit: { tell: { machineLog: true } }\naddons:\n  - { name: addon, files: [a.yaml] }\n";
+    spec_with(minor, more)
+}
 
 fn draw(minor: Minor, broken: Option<Broken>) -> Result<Blueprint, RenderError> {
-    let (spec, lock) = (spec(minor), lock(minor));
-    let trust = sample_trust(&spec).unwrap();
-    let materials =
-        Materials { bundle: &lock, ringfort: Digest::of(b"ringfort"), addons: &[], site: &NONE };
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "addon"}});
+    let addons = [Addon { name: "addon".to_owned(), objects: vec![namespace] }];
+    draw_of(&whole_spec(minor), &addons, broken)
+}
+
+fn draw_of(
+    spec: &Spec,
+    addons: &[Addon],
+    broken: Option<Broken>,
+) -> Result<Blueprint, RenderError> {
+    let lock = lock(spec.kubernetes.minor);
+    let trust = sample_trust(spec).unwrap();
+    let ringfort = Digest::of(b"ringfort");
+    let materials = Materials { bundle: &lock, ringfort, addons, site: &NONE };
     match broken {
-        None => render(&spec, &trust, &materials),
-        Some(broken) => render_broken(broken, &spec, &trust, &materials),
+        None => render(spec, &trust, &materials),
+        Some(broken) => render_broken(broken, spec, &trust, &materials),
     }
 }
 
@@ -56,7 +76,7 @@ fn every_proof_has_a_way_to_fail_and_every_way_a_name() {
 #[test]
 fn every_way_changes_what_it_says_and_nothing_else() {
     for minor in Minor::ALL {
-        let (spec, whole) = (spec(minor), draw(minor, None).unwrap());
+        let (spec, whole) = (whole_spec(minor), draw(minor, None).unwrap());
         for (control, sabotage) in sabotages() {
             let name = format!("{minor} {}/{}", control.id, sabotage.name);
             let broken = match draw(minor, Some((control, sabotage))) {
@@ -78,6 +98,15 @@ fn every_way_changes_what_it_says_and_nothing_else() {
                 assert!(changed.is_subset(&on), "{name} changes {changed:?}");
             }
         }
+    }
+}
+
+/// What a cluster does not have is named as such, and nothing is done.
+#[test]
+fn what_is_not_there_cannot_be_broken() {
+    for name in ["workload/addons/edited", "audit/findings-are-told/unheard"] {
+        let fault = draw_of(&spec(Minor::V1_37), &[], Some(find(name).unwrap())).unwrap_err();
+        assert!(is_absent(&fault), "{name}: {fault}");
     }
 }
 

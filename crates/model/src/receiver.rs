@@ -20,6 +20,69 @@ pub struct HttpsUrl {
     pub path: String,
 }
 
+/// Whom findings are told to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recipient {
+    /// The machine's own log.
+    MachineLog,
+    /// Whoever reads numbers for Prometheus.
+    Metrics,
+    /// A webhook.
+    Webhook,
+    /// A syslog server, by TLS.
+    Syslog,
+    /// A syslog server, by datagrams, which nobody acknowledges.
+    Datagrams,
+}
+
+impl Recipient {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::MachineLog, Self::Metrics, Self::Webhook, Self::Syslog, Self::Datagrams];
+
+    /// Gives its name among files and arguments.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MachineLog => "machine-log",
+            Self::Metrics => "metrics",
+            Self::Webhook => "webhook",
+            Self::Syslog => "syslog",
+            Self::Datagrams => "datagrams",
+        }
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MachineLog => "the machine's log",
+            Self::Metrics => "the numbers for Prometheus",
+            Self::Webhook => "the webhook",
+            Self::Syslog => "the syslog server",
+            Self::Datagrams => "datagrams to the syslog server, which nobody acknowledges",
+        })
+    }
+}
+
+/// Says that a text names nobody who is told findings.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "{text:?} is nobody who is told findings: use machine-log, metrics, webhook, syslog or datagrams"
+)]
+pub struct NotARecipient {
+    text: String,
+}
+
+impl FromStr for Recipient {
+    type Err = NotARecipient;
+
+    fn from_str(text: &str) -> Result<Self, NotARecipient> {
+        let found = Self::ALL.into_iter().find(|one| one.name() == text);
+        found.ok_or_else(|| NotARecipient { text: text.to_owned() })
+    }
+}
+
 /// Says why a text is no such place.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NotAReceiver {

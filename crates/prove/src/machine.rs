@@ -1,14 +1,15 @@
 //! Looks at a machine: files, kernel settings, ports, keys. It changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use ringfort_host::{Host, quote};
 use ringfort_model::act::{
-    CertFile, FileSeen, KeptSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen,
+    CertFile, FileSeen, KeptSeen, KeyFile, ListenerSeen, ProcessSeen, ProgramSeen, ToldSeen,
 };
 use ringfort_model::name::NodeName;
+use ringfort_model::receiver::Recipient;
 use ringfort_model::secret::Secret;
 
 /// Runs a command and gives what it wrote.
@@ -98,6 +99,25 @@ pub(crate) async fn kept(host: &Host, program: &str, holding: &str) -> Result<Ke
     let command = format!("exec {program} node kept --holding={}", quote(holding));
     let said = run(host, &command).await?;
     serde_json::from_slice(&said).map_err(|e| format!("ringfort node kept: {e}"))
+}
+
+/// Looks at who was told what a detection found.
+pub(crate) async fn told(
+    host: &Host,
+    program: &str,
+    holding: &str,
+    detection: &str,
+    to: &BTreeSet<Recipient>,
+) -> Result<ToldSeen, String> {
+    let to: Vec<&str> = to.iter().map(|one| one.name()).collect();
+    let command = format!(
+        "exec {program} node told --holding={} --detection={} -- {}",
+        quote(holding),
+        quote(detection),
+        to.join(" ")
+    );
+    let said = run(host, &command).await?;
+    serde_json::from_slice(&said).map_err(|e| format!("ringfort node told: {e}"))
 }
 
 /// Looks at which changes are kept that machines' agents told.

@@ -181,6 +181,10 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Reported { server, changes } => {
             machine::reported(host(server)?, site.program, changes).await.map(Seen::Values)
         }
+        Act::Told { server, holding, detection, to } => {
+            let seen = machine::told(host(server)?, site.program, holding, detection, to).await;
+            seen.map(Seen::Told)
+        }
         Act::Enforced { node } => {
             machine::enforced(host(node)?, site.program).await.map(Seen::Values)
         }

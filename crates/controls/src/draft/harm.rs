@@ -50,8 +50,17 @@ impl Draft<'_> {
         true
     }
 
+    /// Puts it where its namespace is; one without a namespace is everywhere.
     fn put_object(&mut self, object: Value) -> bool {
         let object = ApiObject { by: self.by.to_owned(), object, presence: Default::default() };
+        let is_there = |namespace: &String| {
+            let known = self.objects.iter().map(ApiObject::key);
+            namespace.starts_with("kube-")
+                || known.into_iter().any(|key| key.kind == "Namespace" && key.name == *namespace)
+        };
+        if object.key().namespace.is_some_and(|namespace| !is_there(&namespace)) {
+            return false;
+        }
         match self.objects.iter_mut().find(|known| known.key() == object.key()) {
             Some(known) => *known = object,
             None => self.objects.push(object),

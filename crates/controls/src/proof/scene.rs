@@ -12,6 +12,7 @@ use ringfort_model::certificate::{Authority, San};
 use ringfort_model::digest::Digest;
 use ringfort_model::name::NodeName;
 use ringfort_model::net::Cidr;
+use ringfort_model::receiver::Recipient;
 use ringfort_model::version::Minor;
 
 /// What proofs know of the cluster.
@@ -42,6 +43,9 @@ pub struct Scene {
     /// The objects of add-ons, as their files say, with the labels of their waivers.
     #[serde(default)]
     pub addons: Vec<Value>,
+    /// Who is told findings.
+    #[serde(default)]
+    pub told: BTreeSet<Recipient>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,
     /// Each machine's address.
@@ -129,6 +133,13 @@ impl Scene {
                 json!({"apiVersion": "v1", "kind": "ConfigMap",
                        "metadata": {"name": "peers", "namespace": "net"}}),
             ],
+            told: [
+                Recipient::MachineLog,
+                Recipient::Metrics,
+                Recipient::Webhook,
+                Recipient::Syslog,
+            ]
+            .into(),
             pod_traffic: PodTraffic::Open { why: "the sample is in one room".to_owned() },
             addresses: addresses
                 .clone()

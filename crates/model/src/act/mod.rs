@@ -4,7 +4,7 @@ mod ask;
 mod dial;
 mod seen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::judgement::Judgement;
 use crate::name::NodeName;
 use crate::net::Cidr;
+use crate::receiver::Recipient;
 
 pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
     CertFile, Counted, EventSeen, FileSeen, Heard, KeptSeen, KeyFile, ListenerSeen, Load,
-    ProcessSeen, ProgramSeen, Protocol, Scanned, Seen, TokenSeen, Writes,
+    ProcessSeen, ProgramSeen, Protocol, Scanned, Seen, TokenSeen, ToldSeen, Writes,
 };
 
 /// What a proof wants next.
@@ -203,6 +204,17 @@ pub enum Act {
         /// The machines, each with what its agent calls the change.
         changes: BTreeMap<NodeName, String>,
     },
+    /// Looks at who was told what a detection found on a control plane.
+    Told {
+        /// Which control plane.
+        server: NodeName,
+        /// What the finding's object holds.
+        holding: String,
+        /// The detection.
+        detection: String,
+        /// Of whom it is asked.
+        to: BTreeSet<Recipient>,
+    },
     /// Lets time pass.
     Wait {
         /// How long, in milliseconds.
@@ -211,7 +223,7 @@ pub enum Act {
 }
 
 /// How long a write of a rehearsal may take, in milliseconds. Then it is given up, and another is sent.
-pub const WRITE_LIMIT_MS: u64 = 5_000;
+pub const WRITE_LIMIT_MS: u64 = 3_000;
 
 /// A part of the cluster that is stopped in a rehearsal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -237,6 +249,7 @@ impl Act {
             | Self::ReadAudit { server: node, .. }
             | Self::Kept { server: node, .. }
             | Self::Reported { server: node, .. }
+            | Self::Told { server: node, .. }
             | Self::Rehearse { stop: node, .. }
             | Self::Listen { node, .. }
             | Self::Hear { node }

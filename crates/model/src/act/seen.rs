@@ -10,6 +10,7 @@ use super::dial::Dialled;
 use crate::certificate::CertSeen;
 use crate::digest::Digest;
 use crate::name::NodeName;
+use crate::receiver::Recipient;
 
 /// What came of an act.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -79,6 +80,8 @@ pub enum Seen {
     Certificates(Vec<CertFile>),
     /// What is kept of what a server logs.
     Kept(KeptSeen),
+    /// Who was told a finding.
+    Told(ToldSeen),
     /// It could not be tried.
     Failed {
         /// Why.
@@ -267,6 +270,15 @@ pub struct KeptSeen {
     pub unread: u64,
     /// What of all that is kept is not as it was written.
     pub wrong: Vec<String>,
+}
+
+/// Who was told a finding, of those of whom it was asked.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ToldSeen {
+    /// Who has it: it stands there, or they acknowledged it.
+    pub has: BTreeSet<Recipient>,
+    /// How many findings there was no room for while they waited, ever.
+    pub lost: BTreeMap<Recipient, u64>,
 }
 
 /// A request as an API server wrote it down.

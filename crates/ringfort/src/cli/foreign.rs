@@ -1,6 +1,6 @@
 //! Proves what it can of a cluster that ringfort did not make, through its API alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,9 +44,10 @@ pub struct ForeignArgs {
 }
 
 /// Controls whose proofs compare with what ringfort wrote, which here it did not.
-const OF_OUR_OWN: [(&str, &str); 6] = [
+const OF_OUR_OWN: [(&str, &str); 7] = [
     ("access/admin-is-narrow", "no kubeconfig of ringfort's was handed over"),
     ("access/admission-objects", "what guards there should be is not known"),
+    ("audit/findings-are-told", "who should be told is not known"),
     ("ha/nodes-are-ready", "which machines there should be is not known"),
     ("network/pod-encryption", "how pods' packets should travel is not known"),
     ("workload/addons", "which add-ons there should be is not known"),
@@ -125,6 +126,7 @@ impl Foreign {
             guards: BTreeMap::new(),
             api_guards: Vec::new(),
             addons: Vec::new(),
+            told: BTreeSet::new(),
             pod_traffic: PodTraffic::Open { why: "it is not known".to_owned() },
             addresses,
             authorities: BTreeMap::new(),

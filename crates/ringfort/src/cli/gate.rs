@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
+use ringfort_controls::audit::findings_are_told;
 use ringfort_controls::proof::{AuthorityMark, PodTraffic};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
@@ -376,6 +377,7 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
         guards: plane.map(admission::digests).unwrap_or_default(),
         api_guards: admission::in_api(&scope.blueprint),
         addons: ringfort_controls::workload::addons::of(&scope.blueprint),
+        told: findings_are_told::told(&spec.audit.tell),
         pod_traffic: match session.encrypted {
             true => PodTraffic::Encrypted { pods: spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },

@@ -38,6 +38,7 @@ mod sealing;
 mod session;
 mod sources;
 mod specification;
+mod told;
 mod up;
 mod verify;
 mod ways;

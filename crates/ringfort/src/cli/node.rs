@@ -16,6 +16,7 @@ use ringfort_node::{
 
 use super::Fault;
 use super::log::Usual;
+use super::told::{self, ToldArgs};
 
 /// What runs on machines of a cluster; started by ringfort itself and by systemd.
 #[derive(clap::Args)]
@@ -76,6 +77,8 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = ringfort_controls::paths::AUDIT_STORE)]
         store: PathBuf,
     },
+    /// Tell who was told what a detection found here: it stands there, or they acknowledged it.
+    Told(ToldArgs),
     /// Read a token of a service account on standard input, and write one that is older.
     AgedToken {
         /// By how much.
@@ -160,6 +163,7 @@ impl NodeArgs {
             | Command::Certificates
             | Command::Kept { .. }
             | Command::Reported { .. }
+            | Command::Told(_)
             | Command::AgedToken { .. }
             | Command::Gather
             | Command::PolicyPlugin => Usual::Nothing,
@@ -222,6 +226,10 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
         }
         Command::Reported { changes, store } => {
             println!("{}", reported(&store, changes)?);
+        }
+        Command::Told(args) => {
+            let seen = told::look(&args, &HostTools)?;
+            println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }
         Command::AgedToken { seconds, key } => {
             let token = Secret::new(read_to_string(stdin()).map_err(Fault::unable)?);

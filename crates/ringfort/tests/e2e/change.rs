@@ -7,6 +7,8 @@ use crate::cluster::Cluster;
 
 /// A change, and every step that it takes.
 struct Change {
+    /// What stands behind its lines.
+    before: &'static str,
     lines: &'static str,
     of_api: &'static [&'static str],
     of_control_planes: &'static [&'static str],
@@ -15,6 +17,7 @@ struct Change {
 
 const CHANGES: [Change; 3] = [
     Change {
+        before: "waivers:\n",
         lines: "dns: { upstream: [9.9.9.9] }\n",
         of_api: &[
             "ConfigMap kube-system/coredns",
@@ -29,7 +32,8 @@ const CHANGES: [Change; 3] = [
         ],
     },
     Change {
-        lines: "audit: { maxBackups: 11 }\n",
+        before: "  tell:\n",
+        lines: "  maxBackups: 11\n",
         of_api: &[],
         of_control_planes: &[
             "file:/etc/kubernetes/manifests/kube-apiserver.yaml",
@@ -38,6 +42,7 @@ const CHANGES: [Change; 3] = [
         of_machines: &[],
     },
     Change {
+        before: "waivers:\n",
         lines: "endpoint: api.example.com:6443\n",
         of_api: &[],
         of_control_planes: &["file:/etc/kubernetes/pki/apiserver.crt"],
@@ -46,11 +51,11 @@ const CHANGES: [Change; 3] = [
 ];
 
 impl Change {
-    /// Gives the specification with its lines, which stand before the waivers.
+    /// Gives the specification with its lines.
     fn of(&self, text: &str) -> String {
-        let (before, after) =
-            text.split_once("waivers:\n").expect("the lab's machines have waivers");
-        format!("{before}{}waivers:\n{after}", self.lines)
+        let Self { before, lines, .. } = self;
+        assert_eq!(text.matches(before).count(), 1, "{before:?} stands in it once");
+        text.replace(before, &format!("{lines}{before}"))
     }
 
     fn steps(&self) -> BTreeSet<String> {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::MACHINES;
+use crate::receiver::Receiver;
 use crate::running::Running;
 
 /// One lab with one cluster.
@@ -19,6 +20,9 @@ pub struct Cluster {
     bundle: PathBuf,
     /// What was on the machines before ringfort was.
     bare: BTreeMap<String, BTreeSet<String>>,
+    /// Who is told what is found.
+    pub receiver: Receiver,
+    receiving: Mutex<Option<Running>>,
     /// Why the case that runs could not look.
     skipped: Mutex<Option<&'static str>>,
 }
@@ -100,7 +104,10 @@ impl Cluster {
         std::fs::create_dir_all(&directory).unwrap();
         let bare = BTreeMap::new();
         let skipped = Mutex::new(None);
-        let mut cluster = Self { directory, lab, bundle: bundle.into(), bare, skipped };
+        let (receiver, told) = Receiver::prepare(&directory);
+        let receiving = Mutex::new(None);
+        let bundle = bundle.into();
+        let mut cluster = Self { directory, lab, bundle, bare, receiver, receiving, skipped };
         let start = Instant::now();
         let bundle = cluster.bundle.display().to_string();
         let counts = ["--control-planes", "4", "--workers", "4"];
@@ -110,8 +117,10 @@ impl Cluster {
         let spec = cluster.lab(&["hosts", &cluster.lab]).stdout;
         let is_spare = |line: &str| SPARE.iter().any(|name| line.contains(&host_end(name)));
         let lines = spec.lines().filter(|line| !is_spare(line));
-        std::fs::write(cluster.spec(), lines.map(|l| format!("{l}\n")).collect::<String>())
-            .unwrap();
+        let spec: String = lines.map(|line| format!("{line}\n")).collect();
+        let spec = spec.replace("waivers:\n", &format!("{told}waivers:\n"));
+        std::fs::write(cluster.spec(), spec).unwrap();
+        cluster.start_receiving();
         cluster.bare = cluster.contents();
         cluster
     }
@@ -124,6 +133,18 @@ impl Cluster {
     /// Gives why the case before could not look, if it said so.
     pub fn skipped(&self) -> Option<&'static str> {
         self.skipped.lock().unwrap().take()
+    }
+
+    /// Lets those be there who are told what is found.
+    pub fn start_receiving(&self) {
+        *self.receiving.lock().unwrap() = Some(self.receiver.start(RINGFORT, &self.lab));
+    }
+
+    /// Lets them be away.
+    pub fn stop_receiving(&self) {
+        if let Some(receiving) = self.receiving.lock().unwrap().take() {
+            receiving.kill();
+        }
     }
 
     /// Puts other machines into the specification in the place of some.
@@ -336,6 +357,7 @@ impl Cluster {
 
     /// Takes the lab down and leaves nothing.
     pub fn end(&self) {
+        self.stop_receiving();
         if is_kept() {
             println!("kept: lab {}, {}", self.lab, self.directory.display());
             return;

@@ -25,8 +25,10 @@ mod objects;
 mod pairs;
 mod proofs;
 mod published;
+mod receiver;
 mod rotation;
 mod running;
+mod told;
 mod traffic;
 mod trouble;
 
@@ -65,6 +67,11 @@ impl Case {
 pub const MACHINES: &[&str] = &["cp1", "cp2", "cp3", "w1", "w2", "w3"];
 
 fn main() -> ExitCode {
+    if let [_, asked, directory] = std::env::args().collect::<Vec<_>>().as_slice()
+        && asked == receiver::RECEIVE
+    {
+        return receiver::receive(directory.as_ref());
+    }
     let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let share = std::env::var_os("RINGFORT_E2E_WHOLE").map_or(Share::Usual, |_| Share::Whole);
     let cases: Vec<&Case> =

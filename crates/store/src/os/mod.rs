@@ -37,7 +37,7 @@ pub use notes::Notes;
 pub use offer::{OfferError, Offering, Peer, WITNESSED};
 pub use received::{Intake, MOST_DELIVERIES, Outlet, Received};
 pub use send::{Collectors, Receiver, SendError, Syslog, Webhook};
-pub use spool::{Batch, Room, Spool, id_of};
+pub use spool::{Batch, Passed, Room, Spool, id_of, passed};
 pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};
 pub use tls::{PATIENCE, Papers, Tls, TlsError};

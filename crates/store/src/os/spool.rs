@@ -2,7 +2,8 @@
 //! room for is a number, and the oldest goes.
 
 use std::collections::VecDeque;
-use std::io;
+use std::path::Path;
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -253,6 +254,40 @@ impl<D: Disk> Spool<D> {
         self.mark = mark;
         Ok(())
     }
+}
+
+/// What a spool's files say of some lines, to somebody who does not send.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Passed {
+    /// Whether one of the lines that are looked for was received.
+    pub is_sent: bool,
+    /// How many lines there was no room for, ever.
+    pub lost: u64,
+}
+
+/// Looks in the directory of a spool that somebody else sends from, and changes nothing. A file that was sent to its
+/// end goes when the next is begun; what stood in it is not found.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn passed(at: &Path, is_it: impl Fn(&str) -> bool) -> io::Result<Passed> {
+    let read = |name: &str| match fs::read(at.join(name)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    let Some(mark) = read(MARK)? else { return Ok(Passed::default()) };
+    let mark: Mark = serde_json::from_slice(&mark).map_err(io::Error::other)?;
+    let names = fs::read_dir(at)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into()));
+    let names: Vec<String> = names.collect::<io::Result<_>>()?;
+    let mut passed = Passed { is_sent: false, lost: mark.lost };
+    for number in numbers(&names, KIND).into_iter().filter(|number| *number <= mark.file) {
+        let Some(text) = read(&name(number, KIND))? else { continue };
+        let sent = if number == mark.file { mark.sent } else { u64::MAX };
+        let sent = usize::try_from(sent).unwrap_or(usize::MAX);
+        passed.is_sent |= String::from_utf8_lossy(&text).lines().take(sent).any(&is_it);
+    }
+    Ok(passed)
 }
 
 /// Names what is told, so that what comes twice is known: the same words of the same machine have the same name.

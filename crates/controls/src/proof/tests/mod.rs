@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use ringfort_model::act::{
     Act, Ask, Dial, Dialled, Ended, FileSeen, Flaw, Heard, Hello, KeyFile, Next, Scanned, Seen,
-    Speaker, TlsSeen, TokenSeen,
+    Speaker, TlsSeen, TokenSeen, ToldSeen,
 };
 use ringfort_model::certificate::{Authority, CertSeen, ECDSA_P256, San, Subject, Usage};
 use ringfort_model::digest::Digest;
@@ -105,6 +105,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             let words = |(node, change): (&NodeName, &String)| (node.to_string(), change.clone());
             Seen::Values(changes.iter().map(words).collect())
         }
+        Act::Told { to, .. } => Seen::Told(ToldSeen { has: to.clone(), ..ToldSeen::default() }),
         Act::Rehearse { .. } => stopped::met(act),
         Act::Dial(dial) => Seen::Dialled(dialled(dial)),
         Act::Sweep { paths, .. } => {
@@ -153,7 +154,10 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
 
 fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
     match ask {
-        Ask::Create(object) if object["kind"] == "Namespace" => refused(case, speaker),
+        // One that opens something.
+        Ask::Create(object) if object["kind"] == "Namespace" && is_labelled(object) => {
+            refused(case, speaker)
+        }
         Ask::Create(object) => Seen::Object(object.clone()),
         Ask::WouldCreate(object) if object["kind"] == REVIEW => reviewed(object, round == 0),
         // What is in order is asked for first.
@@ -178,6 +182,10 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
         Ask::Get(key) if key.kind == "CertificateSigningRequest" => access::approved(),
+        Ask::Get(key) if key.kind == "Deployment" => Seen::Object(json!({
+            "metadata": {"name": key.name},
+            "spec": {"replicas": 2}, "status": {"readyReplicas": 2},
+        })),
         Ask::Get(key) if key.name == "canary-writer" => {
             Seen::Object(json!({"kind": key.kind, "data": {"count": "412"}}))
         }
@@ -464,14 +472,25 @@ fn each_thing_that_is_not_seen_is_no_pass() {
     }
 }
 
+/// Whether a namespace has more labels than that of canaries.
+fn is_labelled(namespace: &Value) -> bool {
+    let labels = namespace["metadata"]["labels"].as_object();
+    labels.is_some_and(|labels| labels.keys().any(|key| key != "ringfort.dev/canary"))
+}
+
 /// What tidies up, what passes time, and what is asked again until it is answered.
 fn may_be_missed(case: &Case, act: &Act) -> bool {
     match act {
-        Act::Wait { .. } | Act::ReadAudit { .. } | Act::Kept { .. } | Act::Reported { .. } => true,
+        Act::Wait { .. }
+        | Act::ReadAudit { .. }
+        | Act::Kept { .. }
+        | Act::Reported { .. }
+        | Act::Told { .. } => true,
         Act::Ask { ask: Ask::Delete(_), .. } => true,
         Act::Ask { ask: Ask::Logs { .. }, .. } => case.control != "network/pod-encryption",
         Act::Ask { ask: Ask::Get(key), .. } => {
-            ["CustomResourceDefinition", "Pod"].contains(&key.kind.as_str())
+            ["CustomResourceDefinition", "Deployment", "Pod"].contains(&key.kind.as_str())
+                || (case.control == "workload/default-account" && key.kind == "ServiceAccount")
         }
         Act::Ask { ask: Ask::Create(object), .. } => object["kind"] == "Canary",
         Act::Ask { ask: Ask::List { .. }, .. } => {

@@ -1,7 +1,8 @@
 //! What waits to be sent is there after any crash, in its order; what there is no room for is counted.
 
 use super::*;
-use crate::os::spool::{Room, Spool};
+use crate::os::Directory;
+use crate::os::spool::{Passed, Room, Spool, passed};
 
 const SMALL: Room = Room { file: 60, all: 240 };
 
@@ -102,4 +103,29 @@ fn check(seed: u64) {
         next = next.max(number + 1);
     }
     assert!(next >= taken, "seed {seed}: {taken} were taken, and {next} came");
+}
+
+/// Who looks from outside sees of each line whether it was received, and how much was lost.
+#[test]
+fn what_was_received_is_seen_from_outside() {
+    let at = tempfile::tempdir().unwrap();
+    let look = |line: u64| passed(at.path(), |text| number(text) == line).unwrap();
+    assert_eq!(look(0), Passed::default(), "nothing was ever sent");
+    let mut spool = Spool::open(Directory::new(at.path()).unwrap(), SMALL).unwrap();
+    spool.push(&lines(0..2)).unwrap();
+    assert!(!look(0).is_sent);
+    let batch = spool.next(1).unwrap();
+    assert_eq!(batch.lines.len(), 1);
+    spool.done(&batch).unwrap();
+    assert_eq!((look(0).is_sent, look(1).is_sent), (true, false));
+    // Over the end of a file, and where the oldest had to go.
+    spool.push(&lines(2..40)).unwrap();
+    let lost = spool.lost();
+    assert!(lost > 0);
+    let batch = spool.next(1_000).unwrap();
+    let last = number(batch.lines.last().unwrap());
+    spool.done(&batch).unwrap();
+    assert_eq!(look(last), Passed { is_sent: true, lost });
+    assert_eq!(look(last + 1), Passed { is_sent: false, lost });
+    assert_eq!(look(1), Passed { is_sent: false, lost }, "it was lost");
 }

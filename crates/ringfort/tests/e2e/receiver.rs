@@ -1,0 +1,168 @@
+//! Those who are told what is found: a webhook and a syslog server outside of the cluster. They run in the lab's network,
+//! as a process of their own that writes down what it takes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write as _};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::Value;
+
+use crate::running::Running;
+
+/// Where the lab's network begins: its machines reach nobody outside of it.
+const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const WEBHOOK: u16 = 7443;
+const SYSLOG: u16 = 6514;
+/// What the webhook asks for.
+pub const TOKEN: &str = "told-only-to-whom-it-is-for-4711";
+/// The argument by which this program becomes the receiver.
+pub const RECEIVE: &str = "receive-what-is-told-in";
+
+/// A directory with all that both need, and that they write into.
+pub struct Receiver {
+    directory: PathBuf,
+}
+
+impl Receiver {
+    /// Makes an authority and a certificate, the token, and the lines of `cluster.yaml` that name all this.
+    pub fn prepare(directory: &Path) -> (Self, String) {
+        let directory = directory.join("told");
+        fs::create_dir_all(&directory).unwrap();
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut leaf = CertificateParams::default();
+        leaf.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(HUB))];
+        let leaf = leaf.signed_by(&key, &authority).unwrap();
+        write(&directory.join("ca.pem"), &authority.pem());
+        write(&directory.join("certificate.pem"), &leaf.pem());
+        write(&directory.join("key.pem"), &key.serialize_pem());
+        write(&directory.join("token"), TOKEN);
+        let lines = format!(
+            "\
+audit:
+  tell:
+    machineLog: true
+    metrics: true
+    webhook: {{ url: https://{HUB}:{WEBHOOK}/ringfort, ca: told/ca.pem, token: told/token }}
+    syslog: {{ address: {HUB}:{SYSLOG}, ca: told/ca.pem }}
+"
+        );
+        (Self { directory }, lines)
+    }
+
+    /// Begins to take what is told.
+    pub fn start(&self, ringfort: &str, lab: &str) -> Running {
+        let mut receiver = Command::new(ringfort);
+        receiver.args(["lab", "run", lab, "--"]).arg(std::env::current_exe().unwrap());
+        receiver.arg(RECEIVE).arg(&self.directory);
+        Running::start(receiver)
+    }
+
+    /// Gives what the webhook took: whose finding it is, and the finding.
+    pub fn taken(&self) -> Vec<(String, Value)> {
+        let text = fs::read_to_string(self.directory.join("webhook")).unwrap_or_default();
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let findings = |line: &str| {
+            let body: Value = serde_json::from_str(line).unwrap();
+            let source = body["source"].as_str().unwrap().to_owned();
+            let findings = body["findings"].as_array().unwrap().clone();
+            findings.into_iter().map(move |finding| (source.clone(), finding))
+        };
+        whole.flat_map(findings).collect()
+    }
+
+    /// Gives what the syslog server took.
+    pub fn messages(&self) -> String {
+        fs::read_to_string(self.directory.join("syslog")).unwrap_or_default()
+    }
+}
+
+fn write(file: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// Takes what is told until it is killed.
+pub fn receive(directory: &Path) -> ExitCode {
+    let certificate = CertificateDer::from_pem_file(directory.join("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(directory.join("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let into = |name: &str| {
+        OpenOptions::new().append(true).create(true).open(directory.join(name)).unwrap()
+    };
+    let (webhook, syslog) = (into("webhook"), into("syslog"));
+    let own = Arc::clone(&config);
+    std::thread::spawn(move || serve(WEBHOOK, &own, webhook, webhook_takes));
+    serve(SYSLOG, &config, syslog, syslog_takes);
+    ExitCode::FAILURE
+}
+
+type Stream = StreamOwned<ServerConnection, TcpStream>;
+
+/// One connection after the other, so that nothing of two is mixed.
+fn serve(
+    port: u16,
+    config: &Arc<ServerConfig>,
+    mut into: File,
+    takes: fn(&mut Stream, &mut File) -> std::io::Result<()>,
+) {
+    for stream in TcpListener::bind((HUB, port)).unwrap().incoming() {
+        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+        let mut stream = StreamOwned::new(connection, stream.unwrap());
+        // Who breaks off comes again.
+        let _ = takes(&mut stream, &mut into);
+    }
+}
+
+fn webhook_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    let (head, body) = loop {
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
+                break (head.to_owned(), body.to_owned());
+            }
+        }
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    };
+    let status = if head.contains(&format!("\r\nAuthorization: Bearer {TOKEN}")) {
+        into.write_all(format!("{body}\n").as_bytes())?;
+        "204 No Content"
+    } else {
+        "401 Unauthorized"
+    };
+    stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
+
+fn syslog_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    into.write_all(format!("{text}\n").as_bytes())?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
