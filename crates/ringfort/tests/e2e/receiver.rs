@@ -47,14 +47,15 @@ impl Receiver {
         write(&directory.join("certificate.pem"), &leaf.pem());
         write(&directory.join("key.pem"), &key.serialize_pem());
         write(&directory.join("token"), TOKEN);
+        let told = directory.display();
         let lines = format!(
             "\
 audit:
   tell:
     machineLog: true
     metrics: true
-    webhook: {{ url: https://{HUB}:{WEBHOOK}/ringfort, ca: told/ca.pem, token: told/token }}
-    syslog: {{ address: {HUB}:{SYSLOG}, ca: told/ca.pem }}
+    webhook: {{ url: https://{HUB}:{WEBHOOK}/ringfort, ca: {told}/ca.pem, token: {told}/token }}
+    syslog: {{ address: {HUB}:{SYSLOG}, ca: {told}/ca.pem }}
 "
         );
         (Self { directory }, lines)

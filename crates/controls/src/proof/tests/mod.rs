@@ -25,7 +25,7 @@ use ringfort_model::reach::WITNESS_PORT;
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
 use self::machines::{canary, enforced, kernel, listener, listening, process, programs};
-use self::refusals::{REVIEW, refused, reviewed, told_no};
+use self::refusals::{REVIEW, opens, refused, reviewed, told_no};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
 
@@ -154,10 +154,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
 
 fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
     match ask {
-        // One that opens something.
-        Ask::Create(object) if object["kind"] == "Namespace" && is_labelled(object) => {
-            refused(case, speaker)
-        }
+        Ask::Create(object) if opens(object) => refused(case, speaker),
         Ask::Create(object) => Seen::Object(object.clone()),
         Ask::WouldCreate(object) if object["kind"] == REVIEW => reviewed(object, round == 0),
         // What is in order is asked for first.
@@ -470,12 +467,6 @@ fn each_thing_that_is_not_seen_is_no_pass() {
             assert!(!passed || may_be_missed(&case, &missed), "{}: {missed:?}", case.control);
         }
     }
-}
-
-/// Whether a namespace has more labels than that of canaries.
-fn is_labelled(namespace: &Value) -> bool {
-    let labels = namespace["metadata"]["labels"].as_object();
-    labels.is_some_and(|labels| labels.keys().any(|key| key != "ringfort.dev/canary"))
 }
 
 /// What tidies up, what passes time, and what is asked again until it is answered.

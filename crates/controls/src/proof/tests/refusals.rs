@@ -38,6 +38,13 @@ fn gives_more() -> Seen {
     Seen::Refused { status: 403, message: message.to_owned() }
 }
 
+/// Whether something is a namespace with more labels than that of canaries.
+pub(super) fn opens(object: &Value) -> bool {
+    let labels = object["metadata"]["labels"].as_object();
+    object["kind"] == "Namespace"
+        && labels.is_some_and(|labels| labels.keys().any(|key| key != "ringfort.dev/canary"))
+}
+
 /// How a server refuses: for want of a right, or by the words of every guard.
 pub(super) fn refused(case: &Case, speaker: &Speaker) -> Seen {
     let lacks_right = match speaker {
