@@ -30,6 +30,8 @@ pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
 pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
 /// Where a control plane keeps what it saw of another's log, and its key.
 pub const WITNESS: &str = "/var/lib/ringfort-witness";
+/// How what the machine's API server counts compares with what is kept of its log.
+pub const COUNT: &str = "/var/lib/ringfort-witness/count";
 /// What another control plane signed of its own.
 pub const WITNESSED: &str = "/var/lib/ringfort-witness/witnessed";
 /// What agents of machines delivered and is not kept yet.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The port at which a control plane hears of another's checkpoints and of what agents found, on TCP.
 pub const WITNESS_PORT: u16 = 6445;
+/// Where API servers listen.
+pub const API_PORT: u16 = 6443;
 
 /// How a port is spoken to.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

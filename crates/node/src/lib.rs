@@ -10,6 +10,7 @@ mod backup;
 pub mod balance;
 pub mod certificates;
 mod connect;
+mod core_files;
 mod files;
 pub mod gather;
 mod journal;
@@ -34,6 +35,7 @@ pub mod tokens;
 mod tools;
 
 pub use connect::connect;
+pub use core_files::leave_no_core_files;
 pub use misread::note_misread;
 pub use notify::{alive, ready};
 pub use probe::ProbeError;

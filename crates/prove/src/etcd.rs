@@ -21,11 +21,11 @@ pub use self::seal::{SealError, seal_plain};
 /// Keys and values that are read at a time, at first.
 const FIRST_PAGE: usize = 500;
 /// The most of them at a time.
-const MOST_PAGE: usize = 32_000;
+const MOST_PAGE: usize = 8_000;
 /// A page is as large as this, by what the one before it held.
 const PAGE_BYTES: usize = 8 << 20;
 /// No page has more keys than so many times those of the one before: the rest may be larger.
-const GROWTH: usize = 16;
+const GROWTH: usize = 4;
 /// How many keys of strangers are told.
 const TOLD: usize = 20;
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    ringfort_node::leave_no_core_files();
     match cli::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(fault) => fault.show(),

@@ -8,6 +8,7 @@ pub mod open;
 pub mod query;
 pub mod reported;
 pub mod sealed;
+pub mod tally;
 pub mod verify;
 mod wire;
 pub mod witness;

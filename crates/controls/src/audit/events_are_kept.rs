@@ -31,6 +31,7 @@ pub(super) const UNIT: &str = "ringfort-collect.service";
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let site = draft.site();
+    witness::rights(spec, draft);
     draft.control_planes(|at| {
         at.directory(paths::AUDIT_STORE, CLOSED, Owner::ROOT);
         at.directory(paths::RECEIVED, CLOSED, Owner::ROOT);

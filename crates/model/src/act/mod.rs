@@ -18,7 +18,7 @@ pub use ask::{Ask, Sending, Speaker, TokenWish};
 pub use dial::{Credential, Dial, Dialled, Ended, Flaw, Hello, TlsSeen};
 pub use seen::{
     CertFile, Counted, EventSeen, FileSeen, Heard, KeptSeen, KeyFile, ListenerSeen, Load,
-    ProcessSeen, ProgramSeen, Protocol, Scanned, Seen, TokenSeen, ToldSeen, Writes,
+    ProcessSeen, ProgramSeen, Protocol, Scanned, Seen, TallySeen, TokenSeen, ToldSeen, Writes,
 };
 
 /// What a proof wants next.

@@ -270,6 +270,25 @@ pub struct KeptSeen {
     pub unread: u64,
     /// What of all that is kept is not as it was written.
     pub wrong: Vec<String>,
+    /// How what the server counts compares with what came; nothing where nobody compares.
+    pub tally: Option<TallySeen>,
+}
+
+/// How what an API server says that it logged compares with what came of it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TallySeen {
+    /// How many seconds ago that was looked at.
+    pub ago_s: u64,
+    /// How often it was looked at since the server began.
+    pub rounds: u64,
+    /// How many events the server counted since then.
+    pub events: u64,
+    /// How many of them, by the last look, did not come.
+    pub missed: u64,
+    /// How many requests in a row were answered and did not come.
+    pub unheard: u32,
+    /// Why the last look came to nothing, if it did.
+    pub trouble: Option<String>,
 }
 
 /// Who was told a finding, of those of whom it was asked.

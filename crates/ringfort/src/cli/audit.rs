@@ -3,6 +3,7 @@
 
 mod asked;
 mod collect;
+mod count;
 mod follow;
 mod logs;
 mod minimal_rbac;

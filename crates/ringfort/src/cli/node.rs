@@ -67,6 +67,9 @@ enum Command {
         /// What a witness signed of it.
         #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::WITNESSED)]
         witnessed: PathBuf,
+        /// How it compares with what the server counts.
+        #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::COUNT)]
+        count: PathBuf,
     },
     /// Tell which changes are kept here that machines' agents told, each with who delivered it.
     Reported {
@@ -218,9 +221,9 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
-        Command::Kept { holding, store, log, witnessed } => {
+        Command::Kept { holding, store, log, witnessed, count } => {
             let now = jiff::Timestamp::now();
-            let places = ringfort_store::os::Places { log, store, witnessed };
+            let places = ringfort_store::os::Places { log, store, witnessed, count };
             let seen = ringfort_store::os::held(&places, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }

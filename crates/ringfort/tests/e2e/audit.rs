@@ -131,6 +131,36 @@ pub fn sent(cluster: &Cluster) {
     cluster.on(machine, &format!("systemctl stop {}; rm -rf /run/sent", SENT.join(" ")));
 }
 
+/// A server counts what it cannot write, and a collector that stands still is missed: the machine that witnesses each says
+/// so, and the proof does not pass meanwhile.
+pub fn counted(cluster: &Cluster) {
+    // Its disk fails for a moment.
+    cluster.on("cp2", &format!("chattr +i {LOGS}/audit.log"));
+    busy(cluster, "cp2");
+    cluster.on("cp2", &format!("chattr -i {LOGS}/audit.log"));
+    cluster.on("cp3", "systemctl stop ringfort-collect");
+    let search = format!("ringfort audit search --store {STORE} --json resource=audit-log");
+    let told = |of: &str, by: &str, name: &str| {
+        let found = cluster.on(by, &search);
+        found.lines().any(|line| line.contains(name) && line.contains(&format!("witness/{of}")))
+    };
+    let begun = Instant::now();
+    while !told("cp2", "cp3", "audit/events-lost") || !told("cp3", "cp1", "audit/nothing-comes") {
+        let said = || cluster.on("cp2", "journalctl -o cat -u ringfort-witness -n 20");
+        assert!(
+            begun.elapsed() < Duration::from_secs(150),
+            "nobody tells what is missing: {}",
+            said()
+        );
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    println!("     what does not come was told after {:.0} s", begun.elapsed().as_secs_f64());
+    let proved = cluster.ringfort("prove", &["--control", "audit/events-are-kept"]);
+    assert_eq!(proved.code, Some(1), "{}{}", proved.stdout, proved.stderr);
+    cluster.on("cp3", "systemctl start ringfort-collect");
+    well(&cluster.ringfort("prove", &["--control", "audit/events-are-kept"]));
+}
+
 /// Asks one control plane's server for many things.
 fn busy(cluster: &Cluster, machine: &str) {
     let contexts = cluster.kubectl(&["config", "get-contexts", "-o", "name"]).stdout;

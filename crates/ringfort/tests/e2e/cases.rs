@@ -50,6 +50,7 @@ pub const ALL: &[Case] = &[
     usual("what_is_sabotaged_is_not_handed_over", proofs::sabotaged),
     usual("what_is_logged_is_kept_whatever_becomes_of_the_collector", audit::kept),
     usual("a_log_that_is_written_anew_is_named_by_its_witness", audit::rewritten),
+    usual("what_a_server_counts_and_nobody_has_is_told_elsewhere", audit::counted),
     usual("what_is_found_reaches_those_who_are_to_be_told", told::reached),
     longer("what_an_api_server_sends_is_kept_whoever_is_killed", audit::sent),
     usual("who_changes_files_of_machines_is_told", integrity::watched),

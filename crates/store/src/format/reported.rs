@@ -1,18 +1,19 @@
-//! What a machine's agent found, as it is delivered and kept.
+//! What was found on machines beside what their servers log, as it is delivered and kept.
 
 use ringfort_audit::finding::Finding;
+use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Something that an agent found.
+/// Something that an agent found, or a witness that counts what an API server logs.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Reported<'r> {
     /// Names it, so that what comes twice is known.
     pub id: String,
-    /// What is told of it. Where it comes from is what the agent's certificate says, not this.
+    /// What is told of it. Where it comes from is what the certificate says, not this.
     pub finding: Finding,
-    /// What the agent itself wrote.
+    /// What was written by whoever found it.
     #[serde(borrow)]
     pub line: &'r RawValue,
 }
@@ -21,13 +22,37 @@ pub struct Reported<'r> {
 pub const AGENTS: &str = "agent/";
 /// What detections of agents are called.
 pub const DETECTIONS: &str = "integrity/";
+/// What stands before the name of the machine whose witness counted something.
+pub const WITNESSES: &str = "witness/";
+/// What is found of an audit log itself is called.
+pub const LOGS: &str = "audit/";
 /// That a proof changed a file of its own: kept, to show that what is found arrives, and told to nobody.
 pub const OF_A_PROOF: &str = "integrity/canary";
+
+/// Finds something of a machine's audit log itself, at a time in microseconds of the Unix epoch.
+pub fn of_log(machine: &str, name: &str, now: i64, said: String) -> Finding {
+    let time = jiff::Timestamp::from_microsecond(now);
+    Finding {
+        detection: format!("{LOGS}{name}").into(),
+        severity: Severity::High,
+        time: time.map_or_else(|_| String::new(), |time| time.to_string()),
+        user: String::new(),
+        impersonated: None,
+        source: machine.to_owned(),
+        credential: None,
+        pod: None,
+        verb: "log".to_owned(),
+        object: format!("audit-log {machine}"),
+        said,
+        rests: None,
+    }
+}
 
 impl<'r> Reported<'r> {
     /// Reads one; nothing comes of a line that is none.
     pub fn read(line: &'r [u8]) -> Option<Self> {
         let read: Self = serde_json::from_slice(line).ok()?;
-        read.finding.detection.starts_with(DETECTIONS).then_some(read)
+        let detection = &read.finding.detection;
+        (detection.starts_with(DETECTIONS) || detection.starts_with(LOGS)).then_some(read)
     }
 }

@@ -17,7 +17,7 @@ use super::store::{AppendError, Limits, Store, StoreError};
 use super::tail::{Cursor, Line, Tail};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, Hash, Kind};
-use crate::format::reported::{OF_A_PROOF, Reported};
+use crate::format::reported::{OF_A_PROOF, Reported, of_log};
 
 /// What is collected, from where.
 #[derive(Clone, Debug)]
@@ -106,6 +106,8 @@ pub struct Collector<D> {
     noted: Vec<u8>,
     /// What others delivered.
     received: Option<Outlet<D>>,
+    /// Of how many events without bodies somebody was told, and when.
+    starved: (u64, i64),
 }
 
 struct Waiting {
@@ -144,7 +146,9 @@ impl<D: Disk> Collector<D> {
             let name = "a sealed segment".to_owned();
             StoreError::File { name, source }
         })?;
+        let starved = (engine.starved(), 0);
         Ok(Self {
+            starved,
             store,
             tail,
             source: settings.source.clone(),
@@ -192,11 +196,12 @@ impl<D: Disk> Collector<D> {
         let waiting = &mut self.waiting;
         let (engine, source) = (&mut self.engine, self.source.as_str());
         let noted = &mut self.noted;
+        let tell_of = tell;
         let mut tell = |told: Told| {
             if let Told::Finding(finding) = &told {
                 note(noted, finding);
             }
-            tell(told);
+            tell_of(told);
         };
         let is_more = self.tail.look(&mut |line| {
             let (text, is_cut) = match line {
@@ -220,7 +225,29 @@ impl<D: Disk> Collector<D> {
             *waiting += text.len();
             batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
-        is_more.map_err(CollectError::Log)
+        let is_more = is_more.map_err(CollectError::Log)?;
+        if let Some(finding) = self.starved(now) {
+            note(&mut self.noted, &finding);
+            tell_of(Told::Finding(finding));
+        }
+        Ok(is_more)
+    }
+
+    /// Finds that events come without the bodies that detections ask for: once, and again in an hour if it goes on.
+    fn starved(&mut self, now: i64) -> Option<Finding> {
+        let (told, at) = self.starved;
+        let starved = self.engine.starved();
+        if starved == told || now - at < AGAIN {
+            return None;
+        }
+        self.starved = (starved, now);
+        self.counts.findings += 1;
+        let said = format!(
+            "{} events were logged without the bodies that detections ask for: the server does not log by the policy \
+             that feeds them",
+            starved - told
+        );
+        Some(of_log(&self.source, "bodies-missing", now, said))
     }
 
     /// Takes what others delivered, tells what it is, and holds it until it is kept. Says whether there was any.
@@ -326,6 +353,8 @@ impl<D: Disk> Collector<D> {
     }
 }
 
+/// How long what goes on is not told again, in microseconds.
+const AGAIN: i64 = 3_600_000_000;
 /// So much is held at most before it is kept, and a piece of the log more.
 const MOST_WAITING: usize = 4 << 20;
 /// What was kept within this many seconds is judged once more at the start, since detections count and compare with

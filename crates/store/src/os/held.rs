@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::event::Event;
 use ringfort_audit::lines::{Lines, MOST_BYTES};
-use ringfort_model::act::{EventSeen, KeptSeen};
+use ringfort_model::act::{EventSeen, KeptSeen, TallySeen};
 use ringfort_model::name::NodeName;
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use super::claim::public_key;
 use super::look::{LookError, newest_checkpoint, of, read, search, verify_newest};
 use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
+use super::tally::Count;
 use crate::format::checkpoint::hex;
 use crate::format::query::{Hit, Query};
 use crate::format::reported::{AGENTS, Reported};
@@ -34,6 +35,8 @@ pub struct Places {
     pub store: PathBuf,
     /// What a witness signed of that.
     pub witnessed: PathBuf,
+    /// How that compares with what the server counts.
+    pub count: PathBuf,
 }
 
 /// Looks at what of requests that hold a text stands in a log and in a store, what was found in them, and whether
@@ -42,9 +45,10 @@ pub struct Places {
 /// # Errors
 /// A file cannot be read.
 pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSeen, LookError> {
-    let Places { log, store, witnessed } = places;
+    let Places { log, store, witnessed, count } = places;
     let since = now.as_microsecond() - BACK_SECONDS * 1_000_000;
-    let mut seen = KeptSeen { logged: logged(log, text, since)?, ..KeptSeen::default() };
+    let tally = read(count)?.and_then(|bytes| Count::read(&bytes)).map(|it| compared(&it, now));
+    let mut seen = KeptSeen { logged: logged(log, text, since)?, tally, ..KeptSeen::default() };
     let key = match public_key(store) {
         Ok(key) => key,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(seen),
@@ -72,6 +76,17 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
     seen.wrong = wrong.chain(refused(store, witnessed)?).collect();
     Ok(seen)
+}
+
+fn compared(count: &Count, now: jiff::Timestamp) -> TallySeen {
+    TallySeen {
+        ago_s: now.as_second().abs_diff(count.at),
+        rounds: count.tally.rounds,
+        events: count.tally.events,
+        missed: count.missed,
+        unheard: count.unheard,
+        trouble: count.trouble.clone(),
+    }
 }
 
 /// Tells which changes, by the machines whose agents told them, a store keeps as those very agents delivered them. A

@@ -1,7 +1,7 @@
 //! As much of HTTP/1.1 as is spoken here: one request of a known length, one answer, and the end. What heads say is
 //! read by httparse.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::SocketAddr;
 
 use httparse::{EMPTY_HEADER, Header, Status};
@@ -45,6 +45,8 @@ const MOST_HEAD: usize = 16 << 10;
 const MOST_FIELDS: usize = 64;
 /// No answer is longer than this.
 const MOST_ANSWER: usize = 1 << 20;
+/// So much of a text is read at most.
+const MOST_TEXT: u64 = 64 << 20;
 
 fn none() -> io::Error {
     io::Error::other("it does not answer as HTTP does")
@@ -130,6 +132,32 @@ pub(super) fn ask(
     Ok((said, rest))
 }
 
+/// Asks for a text whose length no server says beforehand, and visits its lines. Gives the status. By HTTP/1.0 the end of
+/// the text is that of the connection, and TLS says whether that is the end.
+pub(super) fn lines(
+    tls: &Tls,
+    at: SocketAddr,
+    path: &str,
+    visit: &mut dyn FnMut(&str),
+) -> io::Result<String> {
+    let mut stream = tls.connect(at)?;
+    let head = format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nUser-Agent: ringfort\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.flush()?;
+    answered(&mut stream, visit)
+}
+
+/// Reads an answer that ends with its connection.
+fn answered(stream: &mut impl Read, visit: &mut dyn FnMut(&str)) -> io::Result<String> {
+    let (head, rest) = read_head(stream)?.ok_or_else(none)?;
+    let said = response(&head)?.0;
+    let text = BufReader::new(rest.as_slice().chain(stream).take(MOST_TEXT));
+    for line in text.lines() {
+        visit(&line?);
+    }
+    Ok(said)
+}
+
 /// Reads a request, or gives the status with which it is refused.
 pub(super) fn request(
     stream: &mut impl Read,
@@ -175,7 +203,9 @@ pub(super) fn answer(stream: &mut impl Write, answer: &Answer) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use super::request;
+    use std::io::{self, Read};
+
+    use super::{answered, request};
 
     fn read(text: &str) -> Result<String, u16> {
         let read = request(&mut text.as_bytes(), 20).unwrap();
@@ -199,5 +229,25 @@ mod tests {
         assert_eq!(read(&"a".repeat(20_000)), Err(400));
         let half = b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nab";
         assert!(request(&mut &half[..], 20).is_err());
+    }
+    #[test]
+    fn an_answer_of_unknown_length_is_read_to_its_end_line_by_line() {
+        let said = |mut stream: &mut dyn Read| {
+            let mut lines = Vec::new();
+            let status = answered(&mut stream, &mut |line| lines.push(line.to_owned()));
+            status.map(|status| format!("{status}: {}", lines.join("|")))
+        };
+        let text = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\na 1\nb 2\nc 3";
+        assert_eq!(said(&mut &text[..]).unwrap(), "200 OK: a 1|b 2|c 3");
+        assert_eq!(said(&mut &b"HTTP/1.0 403 Forbidden\r\n\r\n"[..]).unwrap(), "403 Forbidden: ");
+        assert!(said(&mut &b"nothing"[..]).is_err());
+        // A connection that is cut is no end.
+        struct Cut;
+        impl Read for Cut {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+        }
+        assert!(said(&mut (&text[..]).chain(Cut)).is_err());
     }
 }

@@ -17,6 +17,7 @@ mod send;
 mod spool;
 mod store;
 mod tail;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod timed;
@@ -40,5 +41,6 @@ pub use send::{Collectors, Receiver, SendError, Syslog, Webhook};
 pub use spool::{Batch, Passed, Room, Spool, id_of, passed};
 pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};
+pub use tally::{ApiServer, Asked, COUNT, Count, CountError, Counting, Missed};
 pub use tls::{PATIENCE, Papers, Tls, TlsError};
 pub use witness::{Came, Office, SeeError, Sight, Witness};

@@ -178,18 +178,31 @@ impl Collectors {
 
 impl Receiver for Collectors {
     fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
-        let (lost, lines) = (batch.lost, batch.lines.join(","));
-        let body = format!("{{\"version\":{VERSION},\"lost\":{lost},\"findings\":[{lines}]}}");
         let mut trouble = None;
         for _ in 0..self.peers.len() {
-            let Some(Peer { at, tls, .. }) = self.peers.front() else { break };
-            match ask(tls, *at, ("POST", FINDINGS), body.as_bytes()) {
-                Ok((said, _)) if said.starts_with('2') => return Ok(()),
-                Ok((said, _)) => trouble = Some(SendError::Refused { at: *at, said }),
-                Err(source) => trouble = Some(SendError::Reach { at: *at, source }),
+            let Some(peer) = self.peers.front() else { break };
+            match peer.deliver(&batch.lines, batch.lost) {
+                Ok(()) => return Ok(()),
+                Err(error) => trouble = Some(error),
             }
             self.peers.rotate_left(1);
         }
         Err(trouble.unwrap_or(SendError::Nobody))
+    }
+}
+
+impl Peer {
+    /// Delivers findings, with how many there was no room for. When it returns well they are durable there.
+    ///
+    /// # Errors
+    /// They are not, or nobody knows.
+    pub fn deliver(&self, lines: &[String], lost: u64) -> Result<(), SendError> {
+        let (at, lines) = (self.at, lines.join(","));
+        let body = format!("{{\"version\":{VERSION},\"lost\":{lost},\"findings\":[{lines}]}}");
+        match ask(&self.tls, at, ("POST", FINDINGS), body.as_bytes()) {
+            Ok((said, _)) if said.starts_with('2') => Ok(()),
+            Ok((said, _)) => Err(SendError::Refused { at, said }),
+            Err(source) => Err(SendError::Reach { at, source }),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod office;
 mod received;
 mod spool;
 mod tail;
+mod tally;
 mod tamper;
 mod witness;
 

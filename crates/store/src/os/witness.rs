@@ -1,5 +1,5 @@
 //! Witnesses checkpoints of other machines: what is seen is durable before it is countersigned. At the same door agents
-//! deliver what they found.
+//! deliver what they found, and witnesses what their own machine's server counts and nobody has.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use super::notes::Notes;
 use super::received::{Intake, Received};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
 use crate::format::entry::Kind;
-use crate::format::reported::{AGENTS, Reported};
+use crate::format::reported::{AGENTS, DETECTIONS, LOGS, Reported, WITNESSES};
 use crate::format::witness::{Memory, Note, Refused};
 
 /// What is shown to a witness.
@@ -236,8 +236,12 @@ impl<D: Disk> Office<D> {
                 Answer::json(200, &Last { version: VERSION, segment })
             }
             ("POST", CHECKPOINTS, Some(machine)) => self.shown(machine, &request.body, now, heard),
+            ("POST", FINDINGS, Some(machine)) => {
+                self.delivered((WITNESSES, machine), &request.body, heard)
+            }
             ("POST", FINDINGS, None) if agent(caller).is_some() => {
-                self.delivered(agent(caller).unwrap_or_default(), &request.body, heard)
+                let machine = agent(caller).unwrap_or_default();
+                self.delivered((AGENTS, machine), &request.body, heard)
             }
             ("POST", EVENTS, None) if self.servers.iter().any(|server| server == caller) => {
                 self.sent(caller, &request.body, heard)
@@ -269,13 +273,13 @@ impl<D: Disk> Office<D> {
     }
 
     /// Takes findings. Whose they are, the certificate says, whatever stands in them.
-    fn delivered(&self, machine: &str, body: &[u8], heard: &mut Heard<'_>) -> Answer {
+    fn delivered(&self, (of, machine): (&str, &str), body: &[u8], heard: &mut Heard<'_>) -> Answer {
         let read = serde_json::from_slice::<Delivered<'_>>(body).ok();
         let Some(Delivered { lost, findings, .. }) = read.filter(|it| it.version == VERSION) else {
             return Answer::said(400, &"these are no findings");
         };
         let lines: Vec<Received> =
-            findings.iter().map(|line| received(machine, line.get())).collect();
+            findings.iter().map(|line| received(of, machine, line.get())).collect();
         self.take(&lines, &mut || heard(machine, Came::Delivered(lines.len(), lost)))
     }
 
@@ -288,6 +292,18 @@ impl<D: Disk> Office<D> {
             events(body).unwrap_or_else(|| vec![String::from_utf8_lossy(body).into_owned()]);
         let lines: Vec<Received> = texts.into_iter().map(line).collect();
         self.take(&lines, &mut || heard(server, Came::Events(lines.len())))
+    }
+
+    /// Takes what this machine's own witness found.
+    ///
+    /// # Errors
+    /// It is not durable: there is no room, or nothing is taken here.
+    pub fn find(&self, machine: &str, line: &str) -> io::Result<()> {
+        let Some(intake) = &self.intake else {
+            return Err(io::Error::other("nothing is taken here"));
+        };
+        let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
+        intake.take(&[received(WITNESSES, machine, line)])
     }
 
     /// Answers well when lines are durable, and not before.
@@ -319,12 +335,18 @@ fn agent(caller: &str) -> Option<&str> {
 }
 
 /// Makes of a line what is kept: by this machine, and without what a terminal would obey. What cannot be read is kept as
-/// it came.
-fn received(machine: &str, line: &str) -> Received {
-    let source = format!("{AGENTS}{machine}");
-    let text = Reported::read(line.as_bytes()).and_then(|mut reported| {
+/// it came, and so is what is not for whoever delivers it to find.
+fn received(of: &str, machine: &str, line: &str) -> Received {
+    let source = format!("{of}{machine}");
+    let found = if of == AGENTS { DETECTIONS } else { LOGS };
+    let read = Reported::read(line.as_bytes());
+    let is_its_own = |it: &Reported<'_>| it.finding.detection.starts_with(found);
+    let text = read.filter(is_its_own).and_then(|mut reported| {
         reported.finding = reported.finding.by(machine);
         serde_json::to_string(&reported).ok()
     });
-    Received { source, kind: Kind::Finding, text: text.unwrap_or_else(|| line.to_owned()) }
+    match text {
+        Some(text) => Received { source, kind: Kind::Finding, text },
+        None => Received { source, kind: Kind::Unreadable, text: line.to_owned() },
+    }
 }

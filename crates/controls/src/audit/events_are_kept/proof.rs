@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use ringfort_model::act::{
-    Act, Ask, EventSeen, KeptSeen, Next, Seen, Speaker, TokenWish, Transcript,
+    Act, Ask, EventSeen, KeptSeen, Next, Seen, Speaker, TallySeen, TokenWish, Transcript,
 };
 use ringfort_model::name::NodeName;
 
@@ -117,7 +117,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 _ => false,
             })
         })?;
-        let (mut entries, mut keys) = (0, Vec::new());
+        let (mut entries, mut counted, mut keys) = (0, 0, Vec::new());
         for (place, (act, seen)) in seen.iter().enumerate() {
             let Seen::Kept(kept) = seen else {
                 gaps.add(format!("{}: its store was not read: {}", place_of(act), words(seen)));
@@ -134,19 +134,21 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 return Ok(fail(said, "look at ringfort-collect there: ringfort up"));
             }
             entries += kept.entries;
+            counted += kept.tally.as_ref().map_or(0, |tally| tally.events);
             keys.push(format!("{} {}", place_of(act), kept.key));
         }
         let tries = shut(course, scene, &[WITNESS])?;
         gaps.close()?;
-        Ok(pass(said(entries, &keys, tries), course.so_far()))
+        Ok(pass(said((entries, counted), &keys, tries), course.so_far()))
     })
 }
 
-fn said(entries: u64, keys: &[String], tries: usize) -> String {
+fn said((entries, counted): (u64, u64), keys: &[String], tries: usize) -> String {
     format!(
         "{} suspicious things done through each of {} servers were kept by their audit ids and found by their \
-         detections; {entries} entries are as they were written, by the keys {}; port {} of the witnesses refuses \
-         requests without TLS, and every certificate but the cluster's own ({tries} tries)",
+         detections; {entries} entries are as they were written, by the keys {}; of {counted} events that the servers \
+         counted while they were counted here too, none is missing; port {} of the witnesses refuses requests without \
+         TLS, and every certificate but the cluster's own ({tries} tries)",
         CANARIES.len(),
         keys.len(),
         keys.join(", "),
@@ -175,7 +177,30 @@ fn judge(kept: &KeptSeen) -> Result<(), String> {
             return Err(format!("that somebody {what} was not found by {detection}"));
         }
     }
-    Ok(())
+    compared(kept.tally.as_ref())
+}
+
+/// What was looked at longer ago than this, in seconds, says nothing of now: it is looked at twice a minute.
+const STALE_S: u64 = 120;
+
+/// Judges how what a server counts compares with what came. One look shows where counting begins, the second compares.
+fn compared(tally: Option<&TallySeen>) -> Result<(), String> {
+    let Some(tally) = tally else {
+        return Err("nobody counts what its server logs".to_owned());
+    };
+    let TallySeen { ago_s, rounds, missed, unheard, trouble, .. } = tally;
+    match trouble {
+        _ if *ago_s > STALE_S => {
+            Err(format!("what its server logs was counted {ago_s} seconds ago, and not since"))
+        }
+        _ if *unheard > 0 => {
+            Err("its server answers, and what it is asked does not come to what is kept".to_owned())
+        }
+        Some(why) => Err(format!("what its server logs is not counted: {why}")),
+        None if *missed > 0 => Err(format!("{missed} events that its server counts did not come")),
+        None if *rounds < 2 => Err("what its server logs was not compared yet".to_owned()),
+        None => Ok(()),
+    }
 }
 
 /// What has to be there for the canaries: an account without rights, and a budget that no pod is under.

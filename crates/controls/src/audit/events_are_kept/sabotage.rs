@@ -50,6 +50,17 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
+        name: "uncounted",
+        about: "nobody compares any more what the API server counts with what comes",
+        on: On::OneControlPlane,
+        harms: &[Harm::Text(
+            "/etc/systemd/system/ringfort-witness.service",
+            " --counts ",
+            " --events-from ",
+        )],
+        also: &[],
+    },
+    Sabotage {
         name: "no-key",
         about: "the key that what is kept is signed with is taken away",
         on: On::OneControlPlane,

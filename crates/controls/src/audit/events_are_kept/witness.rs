@@ -1,5 +1,5 @@
 //! Each control plane sees the next one's log: whoever rewrites the log of a machine would have to rewrite what another
-//! machine saw of it.
+//! machine saw of it. What a server counts and its own machine has not is told there as well.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,10 +9,11 @@ use ringfort_model::identity::witness_of;
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::WITNESS_PORT;
+use ringfort_model::reach::{API_PORT, WITNESS_PORT};
 use ringfort_spec::Spec;
+use serde_json::{Value, json};
 
-use crate::draft::{CLOSED, CONFINED, Leaf, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Draft, Leaf, Place, Unit};
 use crate::paths;
 
 /// The unit.
@@ -22,8 +23,33 @@ const STEM: &str = "/etc/kubernetes/witness/own";
 /// Who signed all of them.
 const CA: &str = "/etc/kubernetes/witness/ca.crt";
 
-/// Adds what sees another's checkpoints and shows its own. Its certificate is for this alone: the API server knows
-/// nobody of that name, and etcd's authorities sign none.
+/// What witnesses may do in the API, by their own name.
+const ROLE: &str = "ringfort:witness";
+
+/// Lets witnesses ask their servers what these measure, in which stands how many events they logged. They may do nothing
+/// else.
+pub(super) fn rights(spec: &Spec, draft: &mut Draft<'_>) {
+    let group = "rbac.authorization.k8s.io";
+    let planes = spec.nodes.values().filter(|node| node.role == Role::ControlPlane);
+    let subject = |node: &ringfort_spec::Node| json!({"apiGroup": group, "kind": "User", "name": witness_of(node.name.as_str())});
+    let subjects: Vec<Value> = planes.map(subject).collect();
+    draft.object(json!({
+        "apiVersion": format!("{group}/v1"),
+        "kind": "ClusterRole",
+        "metadata": {"name": ROLE},
+        "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}],
+    }));
+    draft.object(json!({
+        "apiVersion": format!("{group}/v1"),
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": ROLE},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": ROLE},
+        "subjects": subjects,
+    }));
+}
+
+/// Adds what sees another's checkpoints and shows its own. By its certificate the API server lets it read what it measures,
+/// and etcd's authorities sign none.
 pub(super) fn witness(spec: &Spec, at: &mut Place<'_, '_>) {
     at.directory(paths::WITNESS, CLOSED, Owner::ROOT);
     at.directory(paths::WITNESS_PAPERS, CLOSED, Owner::ROOT);
@@ -40,7 +66,7 @@ pub(super) fn witness(spec: &Spec, at: &mut Place<'_, '_>) {
     let directories = [paths::WITNESS, paths::RECEIVED, paths::AUDIT_STORE];
     let mut needs: Vec<ItemId> = directories.map(ItemId::directory).into();
     needs.extend(papers.iter().map(|path| ItemId::file(path.as_str())));
-    let text = unit(at.address(), neighbours(spec, at.name()));
+    let text = unit((at.name(), at.address()), neighbours(spec, at.name()));
     at.unit(Unit { name: UNIT, text, reads: &["/usr/local/bin/ringfort"], needs });
     papers.iter().for_each(|path| at.unit_reads(UNIT, path));
     // What is hidden from it has to be there when it starts: the collector makes the store's key.
@@ -64,22 +90,26 @@ fn neighbours<'s>(
     (planes.len() > 1).then_some((&before.name, (&behind.name, behind.address)))
 }
 
-fn unit(own: IpAddr, neighbours: Option<(&NodeName, (&NodeName, IpAddr))>) -> String {
+fn unit(
+    (name, own): (&NodeName, IpAddr),
+    neighbours: Option<(&NodeName, (&NodeName, IpAddr))>,
+) -> String {
     let at = |address| SocketAddr::new(address, WITNESS_PORT);
+    let server = SocketAddr::new(own, API_PORT);
     let neighbours = neighbours.map_or_else(String::new, |(hears, (shows, address))| {
         format!(" --hears {hears} --shows {shows}={}", at(address))
     });
     format!(
         "\
 [Unit]
-Description=Sees another control plane's audit log grow, shows it this one's, and takes what agents found
+Description=Sees another control plane's audit log grow, shows it this one's, counts it, and takes what agents found
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA} --received {received}{neighbours}
+ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA} --received {received} --counts {name}={server}{neighbours}
 Restart=always
 RestartSec=1
 WatchdogSec=1min

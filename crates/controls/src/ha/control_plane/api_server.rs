@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ringfort_model::certificate::{Authority, San, Subject, Usage};
 use ringfort_model::mode::Owner;
+use ringfort_model::reach::API_PORT;
 use ringfort_spec::{EndpointHost, Spec};
 
 use super::image;
 use crate::draft::{Component, Leaf, Mount, Place, Scheme, Shape};
 use crate::paths;
-
-const PORT: u16 = 6443;
 
 pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     let api = Component::ApiServer;
@@ -19,7 +18,7 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     let shape = Shape {
         image: image(at, api),
         scheme: Scheme::Https(paths::CA),
-        health: SocketAddr::new(address, PORT),
+        health: SocketAddr::new(address, API_PORT),
         lives: "/livez",
         serves: "/readyz",
         cpu: "100m",
@@ -29,7 +28,7 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     at.mount(api, paths::PKI, Mount::Reads);
     at.authority(paths::CA, Authority::Cluster);
     at.flag(api, "--advertise-address", address);
-    at.flag(api, "--secure-port", PORT);
+    at.flag(api, "--secure-port", API_PORT);
     at.flag(api, "--service-cluster-ip-range", spec.network.services);
     at.flag(api, "--client-ca-file", paths::CA);
     serving(spec, at);

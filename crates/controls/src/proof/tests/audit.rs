@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Seen};
+use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Seen, TallySeen};
 use ringfort_model::judgement::Decided;
 use serde_json::{Value, json};
 
@@ -96,6 +96,7 @@ pub(super) fn kept() -> KeptSeen {
         findings: found.map(|name| format!("detect/{name}")).into(),
         segments: 3,
         entries: 9_000,
+        tally: Some(TallySeen { ago_s: 20, rounds: 4, events: 700, ..TallySeen::default() }),
         ..KeptSeen::default()
     }
 }
@@ -130,6 +131,35 @@ fn each_thing_that_is_not_kept_or_not_found_is_missed() {
             let detection = kept.findings.iter().nth(place - 1).cloned().unwrap();
             kept.findings.remove(&detection);
         }));
+    }
+}
+
+/// What a server counts has to have come, and somebody has to have looked lately.
+#[test]
+fn what_a_server_counts_and_nobody_has_is_missed() {
+    let spoils: [fn(&mut TallySeen); 5] = [
+        |tally| tally.missed = 1,
+        |tally| tally.unheard = 1,
+        |tally| tally.rounds = 1,
+        |tally| tally.ago_s = 121,
+        |tally| tally.trouble = Some("the API server does not answer".to_owned()),
+    ];
+    let judged = |spoil: Option<fn(&mut TallySeen)>| {
+        judge(&case("audit/events-are-kept"), |act| match act {
+            Act::Kept { server, .. } if server.as_str() == "cp3" => {
+                let mut kept = kept();
+                match spoil {
+                    Some(spoil) => spoil(kept.tally.as_mut().unwrap()),
+                    None => kept.tally = None,
+                }
+                Some(Seen::Kept(kept))
+            }
+            _ => None,
+        })
+    };
+    for spoil in spoils.into_iter().map(Some).chain([None]) {
+        let judgement = judged(spoil);
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
     }
 }
 

@@ -17,6 +17,8 @@ use crate::why::Why;
 
 /// So many findings of a comparison become changes that somebody has to answer for; all are counted.
 const MOST_TOLD: usize = 100;
+/// After a start, one that did not end is begun again no sooner than this.
+const AGAIN_SECONDS: u64 = 600;
 
 /// A comparison under way, and when the next one is due.
 #[derive(Debug)]
@@ -35,12 +37,18 @@ impl Comparison {
     }
 }
 
+/// When a comparison that begins now, and does not end, counts as made.
+fn begun(now: u64, every: u64) -> u64 {
+    (now + AGAIN_SECONDS.min(every)).saturating_sub(every)
+}
+
 impl Agent<'_> {
     /// Begins to compare when it is due, and tells what came of it when it is over. Says whether anything
     /// was told.
     pub(super) fn compare_packages(&mut self) -> Result<bool, WatchFault> {
         let Some(under_way) = &self.comparison.under_way else {
             if now() >= self.comparison.due {
+                self.keep_begun()?;
                 self.comparison.under_way = Some(self.begin_comparing());
             }
             return Ok(false);
@@ -55,6 +63,13 @@ impl Agent<'_> {
         let scan = scan.unwrap_or_else(|why| PackageScan::unseen(&why));
         self.take(&scan)?;
         Ok(true)
+    }
+
+    /// Writes down that it is begun: an agent that ends by what it reads there does not begin with it again, but watches.
+    fn keep_begun(&self) -> Result<(), WatchFault> {
+        let at = begun(now(), self.settings.every.as_secs());
+        let kept = ComparedFiles { at, told: self.comparison.told.clone() };
+        self.keep.compared(&kept).map_err(fault(&self.settings.state))
     }
 
     fn begin_comparing(&self) -> Receiver<Result<PackageScan, String>> {
@@ -134,5 +149,20 @@ fn changed(it: &PackageFinding) -> Change {
         drift: None,
         who: Who::Unknown(why),
         why: Why::Unexplained,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AGAIN_SECONDS, ComparedFiles, Comparison, begun, now};
+
+    #[test]
+    fn what_did_not_end_is_not_begun_again_at_once() {
+        for (every, pause) in [(86_400, AGAIN_SECONDS), (60, 60)] {
+            let at = begun(now(), every);
+            let kept = ComparedFiles { at, told: std::collections::BTreeMap::new() };
+            let due = Comparison::begin(Some(kept), every).due;
+            assert!((now() + pause).abs_diff(due) <= 2, "every {every} seconds");
+        }
     }
 }

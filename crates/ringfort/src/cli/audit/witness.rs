@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
+use ringfort_audit::finding::Finding;
 use ringfort_model::identity::witness_of;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
@@ -19,7 +20,7 @@ use ringfort_store::os::{
 };
 
 use super::collect::told_to_end;
-use super::{intake, line, now};
+use super::{count, intake, line, now};
 use crate::cli::files::Unread;
 use crate::cli::peers::{PapersArgs, machine_name, peer};
 use crate::cli::{Fault, print};
@@ -38,6 +39,10 @@ use crate::cli::{Fault, print};
 /// `ringfort:agent:NAME`; and with --events-from, what webhook backends of API servers send to `/events`: 200 is answered
 /// when it is durable.
 ///
+/// With --counts, an API server is asked every half minute how many events it logged (`/metrics`), and what of them is not
+/// in the store is a finding, as is that nothing of what is asked comes there. It goes to the machine of --shows, and is
+/// kept here where that one is away.
+///
 /// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
 ///
 /// Exit codes: 0 told to end, 2 usage, 4 it cannot listen, or its directory cannot be used.
@@ -45,10 +50,10 @@ use crate::cli::{Fault, print};
 pub struct WitnessArgs {
     /// The store whose checkpoints are shown, as `ringfort audit collect` keeps it
     #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    pub(super) store: PathBuf,
     /// Where the key is and what was seen: a directory that nobody else needs to read
     #[arg(long, value_name = "DIR")]
-    state: PathBuf,
+    pub(super) state: PathBuf,
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
@@ -59,19 +64,22 @@ pub struct WitnessArgs {
     hears: Vec<String>,
     /// The machine that sees this one's
     #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = peer)]
-    shows: Option<(String, SocketAddr)>,
+    pub(super) shows: Option<(String, SocketAddr)>,
     /// Where goes what integrity agents of machines deliver, for `ringfort audit collect --received`: a directory
     #[arg(long, value_name = "DIR")]
     received: Option<PathBuf>,
     /// Whom an API server's certificate speaks for (its common name) that sends events; may be given more than once
     #[arg(long, value_name = "NAME", requires = "received")]
     events_from: Vec<String>,
+    /// The API server whose log the store keeps, under the name that its entries have there
+    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = peer, requires = "received")]
+    counts: Option<(String, SocketAddr)>,
 }
 
 /// A line of what is told.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
-enum Line<'l> {
+pub(super) enum Line<'l> {
     /// The first.
     Begun { version: u32, key: &'l str, listens: SocketAddr },
     /// Checkpoints of another were seen.
@@ -88,6 +96,12 @@ enum Line<'l> {
     Witnessed { by: &'l str, through: u64 },
     /// The own ones wait.
     Waiting { by: &'l str, said: &'l str },
+    /// What the own API server logged did not come.
+    Finding(&'l Finding),
+    /// Nothing is compared with what the API server counts.
+    Uncounted { said: &'l str },
+    /// It is again: so many events since the server began, or since counting did.
+    Counted { events: u64, lost: u64 },
 }
 
 const VERSION: u32 = 1;
@@ -99,7 +113,7 @@ const MOST_EVENTS: usize = 16 << 20;
 /// How long is waited after a failure at most.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 /// How often systemd hears that it goes on, and how soon an end is heard.
-const ALIVE: Duration = Duration::from_millis(250);
+pub(super) const ALIVE: Duration = Duration::from_millis(250);
 
 /// Runs the command.
 pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
@@ -112,6 +126,8 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     let unable = |error: &dyn std::fmt::Display| Fault::unable(Unread::of(&args.state, error));
     let witness = Witness::open(Notes::new(directory), key).map_err(|error| unable(&error))?;
     let offering = args.shows.as_ref().map(|shows| offering(args, &papers, shows)).transpose()?;
+    let counting = args.counts.as_ref().map(|counts| count::counting(args, &papers, counts));
+    let counting = counting.transpose()?;
     let intake = args.received.as_deref().map(intake).transpose()?;
     let mut door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
     if !args.events_from.is_empty() {
@@ -121,22 +137,27 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     say(&Line::Begun { version: VERSION, key: &public, listens })?;
     let is_over = told_to_end()?;
     let office = Office::new(witness, args.hears.clone(), intake);
-    let answering = answering(office.for_servers(args.events_from.clone()));
+    let office = Arc::new(office.for_servers(args.events_from.clone()));
+    let answering = answering(Arc::clone(&office));
     // It lives as long as the process.
     std::thread::spawn(move || door.serve(&answering));
     // A witness that is slow must not keep systemd waiting for a sign of life.
-    let shown = Arc::clone(&is_over);
-    let showing = offering.map(|offering| {
-        std::thread::spawn(move || show(offering, &|| shown.load(Ordering::Relaxed)))
-    });
+    let over = || {
+        let is_over = Arc::clone(&is_over);
+        move || is_over.load(Ordering::Relaxed)
+    };
+    let (shown, counted) = (over(), over());
+    let showing = offering.map(|offering| std::thread::spawn(move || show(offering, &shown)));
+    let counting = counting
+        .map(|counting| std::thread::spawn(move || count::go_on(counting, &office, &counted)));
+    let mut workers: Vec<_> = showing.into_iter().chain(counting).collect();
     ringfort_node::ready();
-    let mut showing = showing;
     while !is_over.load(Ordering::Relaxed) {
         ringfort_node::alive();
-        // Who is to show and does not any more is started anew.
-        if let Some(ended) = showing.take_if(|showing| showing.is_finished()) {
-            let _ = ended.join();
-            return Err(Fault::unable("nothing is shown to the witness any more"));
+        // Who is to show or to count and does not any more is started anew.
+        if let Some(ended) = workers.iter().position(|worker| worker.is_finished()) {
+            let _ = workers.swap_remove(ended).join();
+            return Err(Fault::unable("nothing is shown to the witness, or counted, any more"));
         }
         sleep(ALIVE);
     }
@@ -144,7 +165,7 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn answering(office: Office<Directory>) -> Arc<Answering> {
+fn answering(office: Arc<Office<Directory>>) -> Arc<Answering> {
     Arc::new(move |caller, request| {
         office.answer(caller, request, now() / 1_000_000, &mut |machine, came| {
             // Who does not listen does not keep anything from being noted.
@@ -165,14 +186,19 @@ fn answering(office: Office<Directory>) -> Arc<Answering> {
 fn offering(
     args: &WitnessArgs,
     papers: &Papers,
-    (name, at): &(String, SocketAddr),
+    shows: &(String, SocketAddr),
 ) -> Result<Offering<Directory>, Fault> {
-    let tls = Tls::between(at.ip(), &witness_of(name), papers, PATIENCE).map_err(Fault::usage)?;
-    let peer = Peer { machine: name.clone(), at: *at, tls };
+    let peer = shown(papers, shows)?;
     // The files of both are others, and each is written by one.
     let directory = Directory::new(&args.state)
         .map_err(|error| Fault::unable(Unread::of(&args.state, &error)))?;
     Offering::new(&args.store, Notes::new(directory), peer).map_err(Fault::unable)
+}
+
+/// The machine that sees this one's log, and how it is reached.
+pub(super) fn shown(papers: &Papers, (name, at): &(String, SocketAddr)) -> Result<Peer, Fault> {
+    let tls = Tls::between(at.ip(), &witness_of(name), papers, PATIENCE).map_err(Fault::usage)?;
+    Ok(Peer { machine: name.clone(), at: *at, tls })
 }
 
 /// Shows checkpoints for as long as nobody says that it is over.
@@ -204,7 +230,7 @@ fn show(mut offering: Offering<Directory>, is_over: &dyn Fn() -> bool) {
     }
 }
 
-fn say(said: &Line<'_>) -> Result<(), Fault> {
+pub(super) fn say(said: &Line<'_>) -> Result<(), Fault> {
     print(&line(said)?);
     Ok(())
 }

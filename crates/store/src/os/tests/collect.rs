@@ -50,12 +50,12 @@ impl Kept {
     }
 }
 
-fn log(path: &Path, lines: impl IntoIterator<Item = String>) {
+pub(super) fn log(path: &Path, lines: impl IntoIterator<Item = String>) {
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
     lines.into_iter().for_each(|line| writeln!(file, "{line}").unwrap());
 }
 
-fn go_on<D: Disk>(collector: &mut Collector<D>, seconds: i64) {
+pub(super) fn go_on<D: Disk>(collector: &mut Collector<D>, seconds: i64) {
     while collector.read(seconds * 1_000_000, &mut |_| ()).unwrap() {
         collector.keep(seconds, &mut |_| ()).unwrap();
     }
@@ -298,7 +298,12 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
     let now = jiff::Timestamp::from_second(NOW + 60).unwrap();
     log(&path, (0..10).map(refused));
     let witnessed = at.path().join("witnessed");
-    let places = Places { log: path.clone(), store: store.clone(), witnessed };
+    let places = Places {
+        log: path.clone(),
+        store: store.clone(),
+        witnessed,
+        count: at.path().join("count"),
+    };
     let look = |text: &str| held(&places, text, now).unwrap();
     let nothing = look("web/pods/p9\"");
     assert_eq!((nothing.key.as_str(), nothing.logged.len(), nothing.kept.len()), ("", 1, 0));
@@ -319,4 +324,34 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
     file.set_len(file.metadata().unwrap().len() - 3).unwrap();
     collector.end(NOW + 60).unwrap();
     assert_eq!(look("web p9").wrong.len(), 1);
+}
+
+/// Somebody changes the policy of the server, so that bodies are not written any more.
+#[test]
+fn events_without_the_bodies_that_are_asked_for_are_a_finding() {
+    let kept = Kept::new();
+    let mut collector = kept.begin(ALL);
+    let pod = |number: u64, body: &str| {
+        format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"id-{number}","stage":"ResponseComplete","verb":"create","user":{{"username":"eve"}},"objectRef":{{"resource":"pods","namespace":"web","name":"p{number}","apiVersion":"v1"}},"requestURI":"/api/v1/namespaces/web/pods","responseStatus":{{"code":201}},"requestReceivedTimestamp":"2026-01-05T10:00:{number:02}.000001Z"{body}}}"#
+        )
+    };
+    let missing = || {
+        let findings = kept.findings();
+        findings.into_iter().filter(|it| it.contains("audit/bodies-missing")).collect::<Vec<_>>()
+    };
+    kept.log([pod(1, r#","responseObject":{"kind":"Pod","metadata":{"name":"p1"}}"#)]);
+    go_on(&mut collector, NOW);
+    assert_eq!(missing(), Vec::<String>::new());
+    kept.log([pod(2, ""), pod(3, "")]);
+    go_on(&mut collector, NOW + 1);
+    assert!(missing()[0].contains("2 events were logged without"), "{:?}", missing());
+    // It goes on, and is told again in an hour.
+    kept.log([pod(4, "")]);
+    go_on(&mut collector, NOW + 2);
+    assert_eq!(missing().len(), 1);
+    kept.log([pod(5, "")]);
+    go_on(&mut collector, NOW + 3_602);
+    assert_eq!(missing().len(), 2);
+    assert!(missing()[1].contains("2 events were logged without"), "{:?}", missing());
 }

@@ -16,6 +16,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::deliver::{FAST, trouble};
 use super::*;
+use crate::format::reported::Reported;
 use crate::format::verify::Wrong;
 use crate::format::witness::Note;
 use crate::os::deliver::Deliverer;
@@ -23,9 +24,10 @@ use crate::os::http::Answer;
 use crate::os::listen::{Answering, Door};
 use crate::os::notes::Notes;
 use crate::os::offer::{OfferError, Offering, Peer, WITNESSED};
-use crate::os::received::{Intake, Outlet};
+use crate::os::received::{Intake, Outlet, Received};
 use crate::os::send::Collectors;
 use crate::os::spool::{Room, Spool};
+use crate::os::tally::COUNT;
 use crate::os::tls::{Papers, Tls};
 use crate::os::witness::{HEALTH, Office, Witness};
 use crate::os::{Came, Directory, claim, verify};
@@ -198,6 +200,7 @@ fn a_store_that_was_rewritten_or_put_back_is_refused_and_both_sides_say_so() {
             log: at.path().join("log"),
             store: store.clone(),
             witnessed: at.path().join("own").join(WITNESSED),
+            count: at.path().join("own").join(COUNT),
         };
         crate::os::held(&places, "x", jiff::Timestamp::now()).unwrap().wrong
     };
@@ -454,12 +457,8 @@ fn an_impostor_delivers_nothing_and_is_given_nothing() {
     let at = tempfile::tempdir().unwrap();
     let witnessing = begin(&at.path().join("witness"), anywhere(), LONG);
     let stranger = papers(&CAS[1], "ringfort:agent:w1", BOTH, now(), LEAF_LIFE);
-    let callers = [
-        (stranger, "alert"),
-        (of("system:node:w1"), "403"),
-        // It is heard there, of other things.
-        (of("ringfort:witness:cp1"), "404"),
-    ];
+    let callers =
+        [(stranger, "alert"), (of("system:node:w1"), "403"), (of("ringfort:witness:cp3"), "403")];
     for (number, (papers, expected)) in callers.iter().enumerate() {
         let deliverer = agent(&at.path().join(format!("spool{number}")), &[witnessing.at], papers);
         deliverer.push(&[found(1)]).unwrap();
@@ -475,4 +474,38 @@ fn an_impostor_delivers_nothing_and_is_given_nothing() {
     deliverer.push(&[found(1)]).unwrap();
     assert!(trouble(&deliverer).contains("which is not ringfort:witness:cp2"));
     assert!(heard.heard.lock().unwrap().is_empty());
+}
+
+/// A witness tells what its own machine's server counts and nobody has; what agents find is not for it to say, nor the
+/// other way round.
+#[test]
+fn each_finds_what_is_its_own_to_find() {
+    let at = tempfile::tempdir().unwrap();
+    let witnessing = begin(&at.path().join("witness"), anywhere(), LONG);
+    let found = |name: &str| {
+        format!(
+            r#"{{"id":"a","finding":{{"detection":"{name}","severity":"high","time":"T","user":"","source":"elsewhere","verb":"log","object":"audit-log cp1","said":"s"}},"line":{{}}}}"#
+        )
+    };
+    for caller in ["ringfort:witness:cp1", "ringfort:agent:cp1"] {
+        let peer = peer(witnessing.at, &of(caller));
+        let lines = ["audit/events-lost", "integrity/blind"].map(found);
+        peer.deliver(&lines, 0).unwrap();
+    }
+    let mut outlet = Outlet::new(Directory::new(&at.path().join("witness/received")).unwrap());
+    let lines = std::iter::from_fn(|| Some(outlet.give().unwrap()).filter(|it| !it.is_empty()));
+    let lines: Vec<Received> = lines.flatten().collect();
+    let kept = lines.iter().map(|it| {
+        let found = Reported::read(it.text.as_bytes()).unwrap().finding;
+        format!("{} {:?} {} by {}", it.source, it.kind, found.detection, found.source)
+    });
+    assert_eq!(
+        kept.collect::<Vec<_>>(),
+        [
+            "witness/cp1 Finding audit/events-lost by cp1",
+            "witness/cp1 Unreadable integrity/blind by elsewhere",
+            "agent/cp1 Unreadable audit/events-lost by elsewhere",
+            "agent/cp1 Finding integrity/blind by cp1",
+        ]
+    );
 }

@@ -71,7 +71,7 @@ fn what_was_received_is_kept_and_told_by_whom_the_certificate_names() {
     let office = office(&Memory::new(7), &received);
     let lines = ["/etc/passwd", "/etc/shadow"].map(reported);
     for stranger in
-        ["ringfort:witness:cp1", "ringfort:keeper", "ringfort:agent:", "ringfort:agent:../x"]
+        ["ringfort:witness:cp3", "ringfort:keeper", "ringfort:agent:", "ringfort:agent:../x"]
     {
         assert_ne!(deliver(&office, stranger, &lines).status, 200, "{stranger}");
     }
