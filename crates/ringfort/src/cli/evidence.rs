@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use ringfort_controls::{Phase, Scene};
+use ringfort_controls::{Phase, Scene, find};
 use ringfort_model::act::{Act, Seen};
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::digest::Digest;
@@ -17,7 +17,7 @@ use ringfort_model::trust::{ServiceAccountKey, TrustFacts};
 use ringfort_model::version::Minor;
 use ringfort_pki::{KeyError, PrivateKey};
 use ringfort_prove::archive::{self, Files};
-use ringfort_prove::drive::Made;
+use ringfort_prove::drive::{Made, replay};
 use ringfort_spec::{Node, Spec};
 
 use super::machines::verdicts;
@@ -185,6 +185,20 @@ impl Evidence {
         let kept: Option<Self> = serde_json::from_str(&text).ok();
         let is_known = |kept: &Self| kept.version == VERSION && kept.authority == authority;
         kept.filter(is_known).unwrap_or_else(|| Self::none(authority))
+    }
+
+    /// Lets go of what this program would judge otherwise: an earlier one has proved it, and `ringfort verify` would
+    /// believe neither.
+    #[must_use]
+    pub fn standing(mut self) -> Self {
+        let Self { scenes, controls, .. } = &mut self;
+        controls.retain(|control, shown| {
+            let proof = find(control).and_then(|control| control.prove);
+            let again = proof.zip(scenes.get(&shown.scene));
+            let again = again.map(|(proof, scene)| replay(&proof, scene, &shown.transcript));
+            again.is_some_and(|again| again.as_ref() == Ok(&shown.judgement))
+        });
+        self
     }
 
     fn none(authority: &str) -> Self {
@@ -407,5 +421,21 @@ mod tests {
         Evidence { version: 1, ..evidence }.write(&path).unwrap();
         assert!(Evidence::read(&path, "a").controls.is_empty());
         assert!(Evidence::read(&directory.path().join("none"), "a").controls.is_empty());
+    }
+
+    #[test]
+    fn what_this_program_judges_otherwise_is_proved_anew() {
+        let (control, scene) = ("audit/findings-are-told", Scene::sample());
+        let scene = Scene { told: BTreeSet::new(), ..scene };
+        let proof = find(control).and_then(|control| control.prove).unwrap();
+        let judgement = replay(&proof, &scene, &[]).unwrap();
+        for (judgement, stands) in [(judgement, true), (passed(), false)] {
+            let mut evidence = shown(0, &passed());
+            let (transcript, times_ms) = (Vec::new(), Vec::new());
+            let made = Made { control, judgement, transcript, times_ms };
+            evidence.take(made, &scene, &now());
+            let left: Vec<String> = evidence.standing().controls.into_keys().collect();
+            assert_eq!(left, if stands { vec![control.to_owned()] } else { Vec::new() });
+        }
     }
 }

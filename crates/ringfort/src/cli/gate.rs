@@ -489,7 +489,7 @@ fn path(session: &Session<'_>) -> PathBuf {
 fn read(session: &Session<'_>, scope: &Scope<'_>) -> Evidence {
     let authorities = scope.keyring.authorities().ok();
     let cluster = authorities.as_ref().and_then(|all| all.get(&Authority::Cluster));
-    Evidence::read(&path(session), cluster.map_or("", |authority| &authority.key_id))
+    Evidence::read(&path(session), cluster.map_or("", |authority| &authority.key_id)).standing()
 }
 
 fn store(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {

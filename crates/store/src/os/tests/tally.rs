@@ -64,7 +64,7 @@ impl Server {
         if self.writes.get() {
             let number = self.lines.get();
             self.lines.set(number + 1);
-            log(&self.at.join("audit.log"), [super::event(number).replace("pods", path)]);
+            log(&self.at.join("audit.log"), [event(number).replace("pods", path)]);
         }
     }
 
