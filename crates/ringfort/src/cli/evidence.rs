@@ -314,7 +314,9 @@ mod tests {
     use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
     use ringfort_model::name::NodeName;
 
-    use super::{DAY_S, Digest, Evidence, Fresh, Made, Phase, Scene, Setting, Unproved};
+    use super::{
+        DAY_S, Digest, Evidence, Fresh, Made, Phase, Scene, Setting, Unproved, find, replay,
+    };
 
     #[test]
     fn a_change_is_proved_by_whichever_run_comes_to_it() {
@@ -426,7 +428,7 @@ mod tests {
     #[test]
     fn what_this_program_judges_otherwise_is_proved_anew() {
         let (control, scene) = ("audit/findings-are-told", Scene::sample());
-        let scene = Scene { told: BTreeSet::new(), ..scene };
+        let scene = Scene { told: std::collections::BTreeSet::new(), ..scene };
         let proof = find(control).and_then(|control| control.prove).unwrap();
         let judgement = replay(&proof, &scene, &[]).unwrap();
         for (judgement, stands) in [(judgement, true), (passed(), false)] {

@@ -181,7 +181,7 @@ fn judge(kept: &KeptSeen) -> Result<(), String> {
 }
 
 /// What was looked at longer ago than this, in seconds, says nothing of now: it is looked at twice a minute.
-const STALE_S: u64 = 120;
+const STALE_S: u64 = 60;
 
 /// Judges how what a server counts compares with what came. One look shows where counting begins, the second compares.
 fn compared(tally: Option<&TallySeen>) -> Result<(), String> {

@@ -141,7 +141,7 @@ fn what_a_server_counts_and_nobody_has_is_missed() {
         |tally| tally.missed = 1,
         |tally| tally.unheard = 1,
         |tally| tally.rounds = 1,
-        |tally| tally.ago_s = 121,
+        |tally| tally.ago_s = 61,
         |tally| tally.trouble = Some("the API server does not answer".to_owned()),
     ];
     let judged = |spoil: Option<fn(&mut TallySeen)>| {

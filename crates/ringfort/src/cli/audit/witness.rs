@@ -15,8 +15,8 @@ use ringfort_audit::finding::Finding;
 use ringfort_model::identity::witness_of;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
-    Answering, Came, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE, Papers,
-    Peer, Tls, Witness, claim,
+    Answering, COUNT, Came, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE,
+    Papers, Peer, Tls, Witness, claim,
 };
 
 use super::collect::told_to_end;
@@ -128,6 +128,10 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     let offering = args.shows.as_ref().map(|shows| offering(args, &papers, shows)).transpose()?;
     let counting = args.counts.as_ref().map(|counts| count::counting(args, &papers, counts));
     let counting = counting.transpose()?;
+    if counting.is_none() {
+        // What was known once says nothing of now.
+        let _ = std::fs::remove_file(args.state.join(COUNT));
+    }
     let intake = args.received.as_deref().map(intake).transpose()?;
     let mut door = Door::open(args.listen, &papers, PATIENCE).map_err(Fault::unable)?;
     if !args.events_from.is_empty() {
