@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::Timestamp;
+use ringfort_model::identity::{CANARIES, CANARY, KEEPER, TO_BE_TOLD, is_of_canaries};
 use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -45,12 +47,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Gives what another machine found, as its own: without what a terminal would obey, however it came.
+    /// Gives what another machine found, as its own: without what a terminal would obey, however it came, and with words
+    /// of its own only where words are looked for.
     #[must_use]
     pub fn by(self, machine: &str) -> Self {
         Self {
             detection: plain(&self.detection).into(),
-            time: plain(&self.time),
+            time: self.time.parse::<Timestamp>().map_or_else(|_| String::new(), |_| self.time),
             user: plain(&self.user),
             impersonated: None,
             source: machine.to_owned(),
@@ -62,6 +65,21 @@ impl Finding {
             rests: self.rests.map(|rests| plain(&rests).into()),
             severity: self.severity,
         }
+    }
+
+    /// Whether a proof of ringfort's did it: under a name of which only the operator's keyring makes certificates, each
+    /// for one run, and in that run's own namespace. What another machine says that it found is none.
+    pub fn is_canary(&self) -> bool {
+        [KEEPER, CANARY].contains(&self.user.as_str())
+            && !self.detection.starts_with(REPORTED)
+            && self.object.split(' ').nth(1).is_some_and(is_of_canaries)
+    }
+
+    /// Whether a proof did it to see who is told of it: what covers it with others would only hide whether anybody is.
+    pub fn is_to_be_told(&self) -> bool {
+        let name = self.object.split(' ').nth(2);
+        self.is_canary()
+            && name.is_some_and(|it| it.starts_with(CANARIES) && it.contains(TO_BE_TOLD))
     }
 
     pub(crate) fn new(
@@ -120,6 +138,8 @@ fn plain(text: &str) -> String {
 }
 
 const MOST: usize = 200;
+/// What agents of machines found is called so: whose it is, they say themselves.
+const REPORTED: &str = "integrity/";
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,6 +162,74 @@ impl fmt::Display for Finding {
         match &self.rests {
             Some(rests) => write!(f, " ({rests})"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::severity::Severity;
+
+    use super::Finding;
+
+    const RUN: &str = "ringfort-canary-0123abcd";
+
+    fn check(change: impl FnOnce(&mut Finding), expected: (bool, bool)) {
+        let mut finding = Finding {
+            detection: "detect/secrets-role".into(),
+            severity: Severity::Medium,
+            time: String::new(),
+            user: "ringfort:keeper".to_owned(),
+            impersonated: None,
+            source: "10.0.0.1".to_owned(),
+            credential: None,
+            pod: None,
+            verb: "create".to_owned(),
+            object: format!("roles {RUN} {RUN}-told-1"),
+            said: String::new(),
+            rests: None,
+        };
+        change(&mut finding);
+        assert_eq!((finding.is_canary(), finding.is_to_be_told()), expected, "{finding:?}");
+    }
+
+    /// Nobody else is taken for a proof, whatever they call what they do and in whose name they do it.
+    #[test]
+    fn only_what_a_proof_does_in_its_own_namespace_is_a_canary() {
+        check(|_| (), (true, true));
+        check(|it| it.object = format!("roles {RUN} {RUN}-kept-1"), (true, false));
+        check(|it| it.object = format!("namespaces {RUN}"), (true, false));
+        check(|it| it.user = "ringfort:canary".to_owned(), (true, true));
+        check(|it| it.detection = "integrity/unexplained-change".into(), (false, false));
+        check(
+            |it| {
+                it.user = "ringfort:break-glass".to_owned();
+                it.impersonated = Some("ringfort:keeper".to_owned());
+            },
+            (false, false),
+        );
+        for user in ["eve", "ringfort:admin", "ringfort:keeper2", ""] {
+            check(|it| it.user = user.to_owned(), (false, false));
+        }
+        // What a line begins with is no place for another machine's words.
+        check(
+            |it| {
+                it.detection = "integrity/unexplained-change".into();
+                it.time = "canary: now".to_owned();
+                *it = it.clone().by("agent/w1");
+                assert!(it.to_string().starts_with("(no time) medium "), "{it}");
+            },
+            (false, false),
+        );
+        for object in [
+            format!("roles shop {RUN}-told-1"),
+            format!("roles {RUN}0 {RUN}-told-1"),
+            "roles ringfort-canary-0123ABCD x-told-1".to_owned(),
+            "roles ringfort-canary- x-told-1".to_owned(),
+            format!("/api/{RUN}"),
+            String::new(),
+        ] {
+            check(|it| it.object = object, (false, false));
         }
     }
 }

@@ -65,8 +65,9 @@ fn what_a_site_adds_is_on_control_planes_alone_and_its_units_are_told() {
     assert!(collects.ends_with(&format!("--keep-days 30 --keep-mib 4096 {asks}")), "{collects}");
     let tells = started(&blueprint, "ringfort-tell");
     for argument in [
-        " audit follow --found --store /var/lib/ringfort-audit --cursor /var/lib/ringfort-tell/cursor --source cp-",
-        " --syslog --metrics /var/lib/ringfort-metrics/ringfort.prom --spool /var/lib/ringfort-tell",
+        " audit follow --found --store /var/lib/ringfort-audit --cursor /var/lib/ringfort-tell/cursor --syslog \
+         --source cp-",
+        " --metrics /var/lib/ringfort-metrics/ringfort.prom --spool /var/lib/ringfort-tell",
         " --webhook https://siem.example.com/a%%20b --webhook-address 10.0.0.50 --webhook-ca",
         " --webhook-token /etc/kubernetes/audit-site/webhook-token",
         " --syslog-server 10.0.0.51:6514 --syslog-name logs.example.com --syslog-ca",
@@ -121,6 +122,17 @@ fn what_tells_findings_is_there_where_they_are_told_and_has_a_network_where_it_n
     let unit = text(&unit, path);
     assert!(unit.contains("RestrictAddressFamilies=AF_UNIX AF_INET\n"), "{unit}");
     assert!(unit.contains("--syslog-server 10.0.0.51:514 --syslog-udp\n"), "{unit}");
+}
+
+/// Where a receiver is away for longer, clusters are handed over without it, and everybody else goes on being told.
+#[test]
+fn a_waiver_of_being_told_takes_nothing_away() {
+    let waiver = "waivers:\n  - { control: audit/findings-are-told, reason: r, owner: o, expires: 2027-01-31 }\n";
+    let waived = with_site(&format!("{SITE}{waiver}"), &NONE);
+    assert_eq!(
+        started(&waived, "ringfort-tell"),
+        started(&with_site(SITE, &NONE), "ringfort-tell")
+    );
 }
 
 /// Each control plane sees one other and is seen by one other, and following them one comes to all of them.

@@ -12,8 +12,10 @@ use ringfort_controls::proved;
 use ringfort_controls::sabotage::{Harm, find, sabotages};
 use ringfort_forge::render::{Broken, Materials, RenderError, render, render_broken, sample_trust};
 use ringfort_model::addon::Addon;
-use ringfort_model::blueprint::Blueprint;
+use ringfort_model::blueprint::{Blueprint, Role};
+use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
+use ringfort_model::item::{ItemId, What};
 use ringfort_model::name::NodeName;
 use ringfort_model::version::Minor;
 use ringfort_spec::Spec;
@@ -108,6 +110,28 @@ fn what_is_not_there_cannot_be_broken() {
         let fault = draw_of(&spec(Minor::V1_37), &[], Some(find(name).unwrap())).unwrap_err();
         assert!(is_absent(&fault), "{name}: {fault}");
     }
+}
+
+/// Who is told beside the machine's log goes on being told.
+#[test]
+fn only_the_machines_log_is_left_out_where_somebody_left_it_out() {
+    let more = "audit: { tell: { machineLog: true, syslog: { address: 10.0.0.51:514, transport: udp } } }\n";
+    let spec = spec_with(Minor::V1_37, more);
+    let told = |broken: Option<Broken>| {
+        let blueprint = draw_of(&spec, &[], broken).unwrap();
+        let machine =
+            blueprint.machines.values().rfind(|it| it.role == Role::ControlPlane).unwrap();
+        let unit = ItemId::file("/etc/systemd/system/ringfort-tell.service");
+        let What::File { content: Content::Text(text), .. } = &machine.items[&unit].what else {
+            panic!("{unit} is no text")
+        };
+        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut whole = told(None);
+    let broken = told(find("audit/findings-are-told/unheard"));
+    assert!(broken.iter().any(|word| word == "--syslog-server"));
+    whole.retain(|word| word != "--syslog");
+    assert_eq!(broken, whole);
 }
 
 fn is_absent(fault: &RenderError) -> bool {

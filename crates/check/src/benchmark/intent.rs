@@ -5,14 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use ringfort_model::identity::{CANARIES, CANARY};
+
 /// The identity that is handed over to people.
 pub const ADMIN: &str = "ringfort:admin";
 /// The identity that ringfort works as: made for each run, for an hour at most, and never written down.
 pub const KEEPER: &str = "ringfort:keeper";
-/// The identity that proofs try doors with.
-const CANARY: &str = "ringfort:canary";
-/// How namespaces of proofs begin.
-const CANARIES: &str = "ringfort-canary-";
 /// The identity of what enforces network policies on machines.
 const ENFORCER: &str = "ringfort:network-policy";
 /// The user that API servers are to kubelets.

@@ -9,7 +9,7 @@ use ringfort_model::content::{Content, SecretName};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
 use ringfort_model::receiver::Recipient;
-use ringfort_spec::{Over, Spec, Syslog, Tell, Webhook};
+use ringfort_spec::{Limit, Over, Spec, Syslog, Tell, Webhook};
 
 use super::events_are_kept::UNIT;
 use super::site::{self, SiteFiles};
@@ -21,10 +21,10 @@ use crate::proof::{Phase, Proof};
 /// The control.
 pub static CONTROL: Control = Control {
     id: "audit/findings-are-told",
-    title: "What is found in logs and on machines reaches those who are to be told",
+    title: "What is found in logs reaches those who are to be told",
     severity: Severity::High,
     refs: &[Ref::Docs("tasks/debug/debug-cluster/audit/")],
-    limits: &[],
+    limits: &[Limit::Cluster],
     doc: include_str!("findings_are_told.md"),
     make: Some(make),
     prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
@@ -92,6 +92,7 @@ fn telling(tell: &Tell, site: &SiteFiles, source: &str) -> String {
         false => ("", "AF_UNIX"),
     };
     let metrics = if tell.metrics { format!(" {}", paths::METRICS) } else { String::new() };
+    let log = if tell.machine_log { " --syslog" } else { "" };
     format!(
         "\
 [Unit]
@@ -101,7 +102,7 @@ After={UNIT}
 
 [Service]
 Type=exec
-ExecStart=/usr/local/bin/ringfort audit follow --found --store {store} --cursor {spool}/cursor --source {source}{to}
+ExecStart=/usr/local/bin/ringfort audit follow --found --store {store} --cursor {spool}/cursor{log} --source {source}{to}
 # The collector's journal has them already.
 StandardOutput=null
 Restart=always
@@ -125,9 +126,6 @@ fn receivers(tell: &Tell, site: &SiteFiles) -> String {
     let mut add = |text: String| all.push_str(&format!(" {text}"));
     if site.texts.contains_key(site::WAIVERS) {
         add(format!("--waivers {}", site::WAIVERS));
-    }
-    if tell.machine_log {
-        add("--syslog".to_owned());
     }
     if tell.metrics {
         add(format!("--metrics {}/ringfort.prom", paths::METRICS));

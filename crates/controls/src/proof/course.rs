@@ -34,20 +34,33 @@ impl<'a> Course<'a> {
     /// was seen last.
     pub(crate) fn until(
         &mut self,
-        (looks, pause_ms): (usize, u64),
+        looks: (usize, u64),
         acts: impl Fn() -> Vec<Act>,
         is_well: impl Fn(&[(Act, Seen)]) -> bool,
     ) -> Result<&'a [(Act, Seen)], Next> {
-        let mut seen = self.step(acts())?;
+        let count = acts().len();
+        let last = |all: &'a [(Act, Seen)]| &all[all.len() - count..];
+        self.until_all(looks, acts, |all| is_well(last(all))).map(last)
+    }
+
+    /// As [`Self::until`], with all that was seen in all looks, from the first on.
+    pub(crate) fn until_all(
+        &mut self,
+        (looks, pause_ms): (usize, u64),
+        acts: impl Fn() -> Vec<Act>,
+        is_well: impl Fn(&'a [(Act, Seen)]) -> bool,
+    ) -> Result<&'a [(Act, Seen)], Next> {
+        let begin = self.at;
+        self.step(acts())?;
         for _ in 1..looks {
-            if is_well(seen) {
+            if is_well(&self.transcript[begin..self.at]) {
                 break;
             }
             let mut again = vec![Act::Wait { ms: pause_ms }];
             again.extend(acts());
-            seen = &self.step(again)?[1..];
+            self.step(again)?;
         }
-        Ok(seen)
+        Ok(&self.transcript[begin..self.at])
     }
 
     /// Gives all that was done and seen up to here.

@@ -44,7 +44,6 @@ pub struct Scene {
     #[serde(default)]
     pub addons: Vec<Value>,
     /// Who is told findings.
-    #[serde(default)]
     pub told: BTreeSet<Recipient>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,

@@ -157,10 +157,15 @@ fn is_waived(spec: &Spec, control: &Control) -> bool {
     spec.waives(control.id) && !KEPT.contains(&control.id)
 }
 
-/// Controls without which there is no cluster: their waivers are about numbers or about settings of
-/// the spec.
-const KEPT: [&str; 3] =
-    ["ha/three-control-planes", "ha/nodes-are-ready", "access/no-privileged-containers"];
+/// Controls that stay whatever is waived. Without most of them there is no cluster: their waivers are about numbers or
+/// about settings of the spec. Findings go on being told to all who take them: a waiver hands over without waiting for the
+/// others.
+const KEPT: [&str; 4] = [
+    "ha/three-control-planes",
+    "ha/nodes-are-ready",
+    "access/no-privileged-containers",
+    "audit/findings-are-told",
+];
 
 fn draw(
     spec: &Spec,

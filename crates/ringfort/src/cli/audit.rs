@@ -30,6 +30,8 @@ use ringfort_store::os::{Directory, Intake};
 use super::Fault;
 use super::files::Unread;
 
+pub(super) use tell::COUNTED;
+
 /// Audit logs: the policy that feeds the detections, and what is suspicious in what was logged
 #[derive(clap::Args)]
 pub struct AuditArgs {

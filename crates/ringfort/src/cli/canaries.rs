@@ -8,6 +8,7 @@ use ringfort_api::{ApiError, Cluster, Extent};
 use ringfort_controls::proof::opening;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::digest::Digest;
+use ringfort_model::identity::CANARIES;
 use ringfort_model::name::NodeName;
 use serde_json::{Value, json};
 
@@ -44,7 +45,7 @@ impl Nonce {
         aws_lc_rs::rand::fill(&mut bytes)
             .map_err(|_| Fault::unable("the machine gives no randomness"))?;
         let word = Digest::of(&bytes).as_str()[..24].to_owned();
-        let namespace = format!("ringfort-canary-{}", &word[..8]);
+        let namespace = format!("{CANARIES}{}", &word[..8]);
         Ok(Self { word, namespace })
     }
 }

@@ -24,7 +24,8 @@ use super::up::keeper;
 /// with what was tried and seen. Nothing that is there is changed. Canaries are made and taken away again,
 /// those of an interrupted run too: in a namespace of their own, a kind of object, requests for
 /// certificates, and a bootstrap token of a few minutes in kube-system, all labelled ringfort.dev/canary. The signed evidence is written to
-/// .ringfort/NAME/evidence.tar.
+/// .ringfort/NAME/evidence.tar. What is suspicious in it is found in audit logs, and told to whom audit.tell names, marked as
+/// a canary.
 ///
 /// Where a proof fails, `ringfort kubeconfig` renews nothing until `ringfort up` has proved the cluster again.
 ///

@@ -12,6 +12,7 @@ use ringfort_node::Tools;
 use ringfort_store::os::{Passed, passed};
 
 use super::Fault;
+use super::audit::COUNTED;
 use super::files::Unread;
 
 /// What is asked.
@@ -34,7 +35,7 @@ pub(super) struct ToldArgs {
     metrics: PathBuf,
 }
 
-/// Looks at everybody of whom it is asked. Of numbers it is known only that the detection is counted in them.
+/// Looks at everybody of whom it is asked.
 pub(super) fn look(args: &ToldArgs, tools: &dyn Tools) -> Result<ToldSeen, Fault> {
     let is_it = |line: &str| line.contains(&args.holding) && line.contains(&args.detection);
     let (mut has, mut lost) = (BTreeSet::new(), BTreeMap::new());
@@ -44,6 +45,7 @@ pub(super) fn look(args: &ToldArgs, tools: &dyn Tools) -> Result<ToldSeen, Fault
             Recipient::Metrics => {
                 let text = text(&args.metrics.join("ringfort.prom"))?;
                 text.lines().any(|line| counts(line, &args.detection))
+                    && text.lines().any(|line| is_last(line, &args.holding))
             }
             Recipient::Webhook | Recipient::Syslog | Recipient::Datagrams => {
                 let spool = args.spool.join(spool_of(*recipient));
@@ -70,8 +72,18 @@ fn spool_of(recipient: Recipient) -> &'static str {
 
 /// Reads what stands in the machine's log of findings, of the last quarter of an hour.
 fn log(tools: &dyn Tools) -> Result<String, Fault> {
-    const WHOSE: &str = "--identifier=ringfort-audit";
-    let arguments = [WHOSE, "--since=-15min", "--output=cat", "--no-pager", "--quiet"];
+    let findings = journal(tools, "--identifier=ringfort-audit")?;
+    // Whoever looks has just come in by SSH, if by nothing else: a journal that has no word at all keeps none.
+    if findings.is_empty() && journal(tools, "--lines=1")?.is_empty() {
+        let why = "the machine's journal keeps nothing, so that what is written to the machine's log is not seen: \
+                   look at Storage= in journald.conf";
+        return Err(Fault::blind(why));
+    }
+    Ok(findings)
+}
+
+fn journal(tools: &dyn Tools, of: &str) -> Result<String, Fault> {
+    let arguments = [of, "--since=-15min", "--output=cat", "--no-pager", "--quiet"];
     let said = tools.run("journalctl", &arguments);
     let said = said.map_err(|error| Fault::blind(format!("journalctl: {error}")))?;
     // It ends with 1 where there is nothing.
@@ -87,6 +99,11 @@ fn text(file: &Path) -> Result<String, Fault> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Fault::blind(Unread::of(file, &error))),
     }
+}
+
+/// Whether a line says that numbers count what is looked for: numbers that stand there from before do not.
+fn is_last(line: &str, holding: &str) -> bool {
+    line.strip_prefix(COUNTED).is_some_and(|canary| canary.contains(holding))
 }
 
 /// Whether a line of numbers says that a detection found something.
@@ -105,17 +122,24 @@ mod tests {
     use ringfort_model::receiver::Recipient;
     use ringfort_node::{Said, Tools};
 
-    use super::{ToldArgs, counts, look};
+    use super::{COUNTED, ToldArgs, counts, look};
 
-    struct Journal(&'static str);
+    /// What a journal has of findings, and of anything.
+    struct Journal(&'static str, &'static str);
 
     impl Tools for Journal {
         fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Said> {
-            assert_eq!((program, arguments[0]), ("journalctl", "--identifier=ringfort-audit"));
-            let stdout = self.0.to_owned();
+            assert_eq!(program, "journalctl");
+            let stdout = match arguments[0] {
+                "--identifier=ringfort-audit" => self.0.to_owned(),
+                "--lines=1" => self.1.to_owned(),
+                other => panic!("nobody asks for {other}"),
+            };
             Ok(Said { well: !stdout.is_empty(), stdout, stderr: String::new() })
         }
     }
+
+    const OTHERS: &str = "Accepted publickey for root\n";
 
     fn args(at: &Path, to: &[Recipient]) -> ToldArgs {
         ToldArgs {
@@ -136,12 +160,12 @@ T high detect/token-requested: eve from 10.0.0.1: create roles canary/canary-tol
     fn only_who_has_this_very_finding_was_told() {
         let at = tempfile::tempdir().unwrap();
         let all = args(at.path(), &Recipient::ALL);
-        let told = look(&all, &Journal("")).unwrap();
+        let told = look(&all, &Journal("", OTHERS)).unwrap();
         assert!(told.has.is_empty(), "{told:?}");
-        let told = look(&all, &Journal(LOG)).unwrap();
+        let told = look(&all, &Journal(LOG, OTHERS)).unwrap();
         assert!(told.has.is_empty(), "another finding, and of another detection: {told:?}");
         let line = LOG.lines().next().unwrap().replace("told-0", "told-1");
-        let told = look(&all, &Journal(line.leak())).unwrap();
+        let told = look(&all, &Journal(line.leak(), OTHERS)).unwrap();
         assert_eq!(told.has, [Recipient::MachineLog].into());
         // What waits was not told; what was received was, in whichever way it went.
         let syslog = at.path().join("tell/syslog");
@@ -154,14 +178,36 @@ T high detect/token-requested: eve from 10.0.0.1: create roles canary/canary-tol
         let mark = |sent: u64| {
             let mark = format!("{{\"file\":1,\"sent\":{sent},\"lost\":7}}");
             std::fs::write(syslog.join("sent"), mark).unwrap();
-            look(&args(at.path(), &[Recipient::Datagrams]), &Journal("")).unwrap()
+            look(&args(at.path(), &[Recipient::Datagrams]), &Journal("", "")).unwrap()
         };
         assert_eq!((mark(1).has.len(), mark(1).lost[&Recipient::Datagrams]), (0, 7));
         assert_eq!(mark(2).has, [Recipient::Datagrams].into());
-        let numbers = "ringfort_audit_findings_total{detection=\"detect/secrets-role\",severity=\"high\"} 2\n";
-        std::fs::write(at.path().join("ringfort.prom"), numbers).unwrap();
-        let told = look(&args(at.path(), &[Recipient::Metrics]), &Journal("")).unwrap();
-        assert_eq!(told.has, [Recipient::Metrics].into());
+    }
+
+    /// Whoever tells may have stopped long ago, and its numbers stay.
+    #[test]
+    fn numbers_that_stand_there_from_before_tell_nobody_anything() {
+        let at = tempfile::tempdir().unwrap();
+        let counted = |canary: &str| {
+            let numbers = "ringfort_audit_findings_total{detection=\"detect/secrets-role\",severity=\"high\"} 2\n";
+            let file = at.path().join("ringfort.prom");
+            std::fs::write(file, format!("{numbers}{canary}\n")).unwrap();
+            let all = args(at.path(), &[Recipient::Metrics]);
+            !look(&all, &Journal("", "")).unwrap().has.is_empty()
+        };
+        assert!(!counted(""));
+        assert!(!counted(&format!("{COUNTED}roles canary canary-told-0")));
+        assert!(!counted("# roles canary canary-told-1"));
+        assert!(counted(&format!("{COUNTED}roles canary canary-told-1")));
+    }
+
+    #[test]
+    fn a_journal_that_keeps_nothing_is_no_answer() {
+        let at = tempfile::tempdir().unwrap();
+        let all = args(at.path(), &[Recipient::MachineLog]);
+        let fault = look(&all, &Journal("", "")).unwrap_err();
+        assert!(fault.to_string().contains("keeps nothing"), "{fault}");
+        assert!(look(&all, &Journal("", OTHERS)).unwrap().has.is_empty());
     }
 
     #[test]

@@ -29,6 +29,7 @@ use super::{Fault, kubeconfig};
 /// Brings six or more machines to what cluster.yaml says: makes what is missing, mends what
 /// differs, and changes nothing else. Then every required control is shown by behaviour; if one is
 /// not, no kubeconfig is issued, and the row says what to do. Running it again is always safe.
+/// What proofs do is found in audit logs, and told to whom audit.tell names, marked as a canary.
 ///
 /// Exit codes: 0 well, 1 a proof failed, 2 usage or bad input, 3 a proof could not be made,
 /// 4 something could not be done (run it again), 130 interrupted.

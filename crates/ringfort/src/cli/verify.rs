@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use jiff::Zoned;
+use ringfort_controls::audit::findings_are_told::{self, told};
 use ringfort_controls::{Phase, Scene, find, proved};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::digest::Digest;
@@ -31,9 +32,10 @@ use super::{Fault, print};
 ///
 /// Sees that evidence.tar is as it was signed, to the byte, and judges each transcript in it anew: what
 /// was asked must be what this ringfort asks for, and what was seen must come to the same verdict. Each has
-/// to be about the control planes of the cluster.yaml and about the lock that lie in the archive, and none
-/// may be missing. The rows of the CIS benchmark that are about machines are judged anew as well, by the facts of
-/// each machine that lie there. No machine is spoken to.
+/// to be about the control planes of the cluster.yaml and about the lock that lie in the archive, that of
+/// findings about all who are told them by that cluster.yaml, and none may be missing. The rows of the CIS
+/// benchmark that are about machines are judged anew as well, by the facts of each machine that lie there.
+/// No machine is spoken to.
 ///
 /// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
 /// evidence. A key that came together with the evidence proves nothing.
@@ -170,15 +172,17 @@ impl About {
         required.filter(|id| !is_there(id) && !was_waived(id)).collect()
     }
 
-    /// Says what something shown is about instead.
-    fn strays(&self, shown: &Shown, scene: &Scene) -> Option<String> {
+    /// Says what something shown of a control is about instead.
+    fn strays(&self, control: &str, bundle: &Digest, scene: &Scene) -> Option<&'static str> {
         let place = |name: &NodeName| Some((name.clone(), *scene.addresses.get(name)?));
         let planes: Option<BTreeMap<_, _>> = scene.control_planes.iter().map(place).collect();
         if planes.as_ref() != Some(&self.control_planes) {
-            return Some("it is about other control planes than the cluster.yaml beside it".into());
+            return Some("it is about other control planes than the cluster.yaml beside it");
         }
-        (shown.of.bundle != self.lock)
-            .then(|| "it is about another bundle than the lock beside it".to_owned())
+        if control == findings_are_told::CONTROL.id && scene.told != told(&self.spec.audit.tell) {
+            return Some("it is about others who are told than the cluster.yaml beside it names");
+        }
+        (*bundle != self.lock).then_some("it is about another bundle than the lock beside it")
     }
 }
 
@@ -199,7 +203,9 @@ fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result
         None => Some("this ringfort has no such proof".to_owned()),
         Some(proof) => match replay(&proof, &scene, &shown.transcript) {
             Err(why) => Some(why),
-            Ok(again) if again == shown.judgement => about.strays(&shown, &scene),
+            Ok(again) if again == shown.judgement => {
+                about.strays(control, &shown.of.bundle, &scene).map(str::to_owned)
+            }
             Ok(again) => Some(format!("judged again it comes to: {}", words(&again))),
         },
     };
@@ -295,4 +301,84 @@ fn people(statement: &Value, controls: &[Row], missing: &[&str]) -> String {
         text("kubernetes"),
         controls.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ringfort_controls::audit::findings_are_told::CONTROL;
+    use ringfort_controls::{Scene, find};
+    use ringfort_model::act::{Act, Next, Seen, ToldSeen};
+    use ringfort_model::digest::Digest;
+    use ringfort_model::receiver::Recipient;
+    use ringfort_prove::archive::Files;
+    use serde_json::json;
+
+    use super::{About, LOCK, Row, SPEC, judged, proof_file, scene_file};
+
+    const TEXT: &str = "\
+apiVersion: ringfort.dev/v1
+kind: Cluster
+name: harbour
+kubernetes: \"1.37\"
+controlPlanes:
+  - { address: 10.0.0.11, name: cp1 }
+  - { address: 10.0.0.12, name: cp2 }
+  - { address: 10.0.0.13, name: cp3 }
+workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]
+ssh: { user: root }
+audit: { tell: { machineLog: true, metrics: true } }
+";
+
+    /// What comes of a proof that was made for these who are told, and passed for all of them.
+    fn row(told: &[Recipient]) -> Row {
+        let told: BTreeSet<Recipient> = told.iter().copied().collect();
+        let scene = Scene { told: told.clone(), ..Scene::sample() };
+        let proof = find(CONTROL.id).unwrap().prove.unwrap();
+        let mut transcript = Vec::new();
+        let judgement = loop {
+            match (proof.next)(&scene, &transcript) {
+                Next::Done(judgement) => break judgement,
+                Next::Do(acts) => transcript.extend(acts.into_iter().map(|act| {
+                    let seen = match &act {
+                        Act::Told { to, .. } => {
+                            Seen::Told(ToldSeen { has: to.clone(), ..ToldSeen::default() })
+                        }
+                        _ => Seen::Object(json!({})),
+                    };
+                    (act, seen)
+                })),
+            }
+        };
+        let digest = Digest::of(b"scene");
+        let times: Vec<(u64, u64)> = transcript.iter().map(|_| (0, 1)).collect();
+        let shown = json!({
+            "at_s": 0, "scene": digest, "judgement": judgement, "transcript": transcript, "times_ms": times,
+            "of": {"kubernetes": "v1.37.2", "bundle": Digest::of(b"lock"), "control_planes": {}},
+        });
+        let files: Files = [
+            (SPEC.to_owned(), TEXT.as_bytes().to_vec()),
+            (LOCK.to_owned(), b"lock".to_vec()),
+            (proof_file(CONTROL.id), serde_json::to_vec(&shown).unwrap()),
+            (scene_file(&digest), serde_json::to_vec(&scene).unwrap()),
+        ]
+        .into();
+        let about = About::read(&files).unwrap();
+        let said = if told.is_empty() { "not applicable" } else { "proved" };
+        judged(CONTROL.id, &said.into(), &files, &about).unwrap()
+    }
+
+    #[test]
+    fn what_was_proved_for_others_than_the_specification_names_is_refused() {
+        use Recipient::{MachineLog, Metrics, Webhook};
+        let good = row(&[MachineLog, Metrics]);
+        assert_eq!(good.differs, None);
+        for others in
+            [&[][..], &[MachineLog], &[MachineLog, Webhook], &[MachineLog, Metrics, Webhook]]
+        {
+            let differs = row(others).differs.unwrap_or_default();
+            assert!(differs.contains("others who are told"), "{others:?}: {differs}");
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::io::{Read, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject as _;
@@ -61,31 +62,49 @@ audit:
         (Self { directory }, lines)
     }
 
-    /// Begins to take what is told.
+    /// Begins to take what is told, and waits until both take it.
     pub fn start(&self, ringfort: &str, lab: &str) -> Running {
         let mut receiver = Command::new(ringfort);
         receiver.args(["lab", "run", lab, "--"]).arg(std::env::current_exe().unwrap());
         receiver.arg(RECEIVE).arg(&self.directory);
-        Running::start(receiver)
+        let mut running = Running::start(receiver);
+        assert!(running.until(|event| *event == LISTENING), "those who are told do not listen");
+        running
     }
 
     /// Gives what the webhook took: whose finding it is, and the finding.
     pub fn taken(&self) -> Vec<(String, Value)> {
         let text = fs::read_to_string(self.directory.join("webhook")).unwrap_or_default();
-        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let findings = |line: &str| {
             let body: Value = serde_json::from_str(line).unwrap();
             let source = body["source"].as_str().unwrap().to_owned();
             let findings = body["findings"].as_array().unwrap().clone();
             findings.into_iter().map(move |finding| (source.clone(), finding))
         };
-        whole.flat_map(findings).collect()
+        whole(&text).flat_map(findings).collect()
     }
 
-    /// Gives what the syslog server took.
-    pub fn messages(&self) -> String {
-        fs::read_to_string(self.directory.join("syslog")).unwrap_or_default()
+    /// Gives the messages that the syslog server took.
+    pub fn messages(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.directory.join("syslog")).unwrap_or_default();
+        whole(&text).flat_map(|line| by_lengths(line.trim_end_matches('\n'))).collect()
     }
+}
+
+/// Gives the lines that are written to their end.
+fn whole(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').filter(|line| line.ends_with('\n'))
+}
+
+/// Takes messages by their lengths.
+fn by_lengths(mut rest: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some((length, more)) = rest.split_once(' ') {
+        let (message, more) = more.split_at(length.parse().unwrap());
+        all.push(message.to_owned());
+        rest = more;
+    }
+    all
 }
 
 fn write(file: &Path, text: &str) {
@@ -110,31 +129,44 @@ pub fn receive(directory: &Path) -> ExitCode {
     let into = |name: &str| {
         OpenOptions::new().append(true).create(true).open(directory.join(name)).unwrap()
     };
-    let (webhook, syslog) = (into("webhook"), into("syslog"));
-    let own = Arc::clone(&config);
-    std::thread::spawn(move || serve(WEBHOOK, &own, webhook, webhook_takes));
-    serve(SYSLOG, &config, syslog, syslog_takes);
+    let bind = |port| TcpListener::bind((HUB, port)).unwrap();
+    let (webhook, syslog) = (bind(WEBHOOK), bind(SYSLOG));
+    println!("{LISTENING:?}");
+    let (own, taken) = (Arc::clone(&config), into("webhook"));
+    std::thread::spawn(move || serve(&webhook, &own, taken, webhook_takes));
+    serve(&syslog, &config, into("syslog"), syslog_takes);
     ExitCode::FAILURE
 }
 
-type Stream = StreamOwned<ServerConnection, TcpStream>;
+/// What is said when both listen.
+const LISTENING: &str = "listening";
+/// A machine that stands still holds up its own connection, and not for ever.
+const PATIENCE: Duration = Duration::from_secs(15);
 
-/// One connection after the other, so that nothing of two is mixed.
+type Stream = StreamOwned<ServerConnection, TcpStream>;
+/// Where what is taken is written, each as a whole.
+type Taken = Mutex<File>;
+
+/// A thread for each connection.
 fn serve(
-    port: u16,
+    listener: &TcpListener,
     config: &Arc<ServerConfig>,
-    mut into: File,
-    takes: fn(&mut Stream, &mut File) -> std::io::Result<()>,
+    into: File,
+    takes: fn(&mut Stream, &Taken) -> std::io::Result<()>,
 ) {
-    for stream in TcpListener::bind((HUB, port)).unwrap().incoming() {
+    let into = Arc::new(Mutex::new(into));
+    for stream in listener.incoming() {
+        let (stream, into) = (stream.unwrap(), Arc::clone(&into));
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let connection = ServerConnection::new(Arc::clone(config)).unwrap();
-        let mut stream = StreamOwned::new(connection, stream.unwrap());
+        let mut stream = StreamOwned::new(connection, stream);
         // Who breaks off comes again.
-        let _ = takes(&mut stream, &mut into);
+        std::thread::spawn(move || takes(&mut stream, &into));
     }
 }
 
-fn webhook_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
+fn webhook_takes(stream: &mut Stream, into: &Taken) -> std::io::Result<()> {
     let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
     let (head, body) = loop {
         let text = String::from_utf8_lossy(&all).into_owned();
@@ -150,7 +182,7 @@ fn webhook_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
         }
     };
     let status = if head.contains(&format!("\r\nAuthorization: Bearer {TOKEN}")) {
-        into.write_all(format!("{body}\n").as_bytes())?;
+        into.lock().unwrap().write_all(format!("{body}\n").as_bytes())?;
         "204 No Content"
     } else {
         "401 Unauthorized"
@@ -160,10 +192,10 @@ fn webhook_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
     stream.flush()
 }
 
-fn syslog_takes(stream: &mut Stream, into: &mut File) -> std::io::Result<()> {
+fn syslog_takes(stream: &mut Stream, into: &Taken) -> std::io::Result<()> {
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
-    into.write_all(format!("{text}\n").as_bytes())?;
+    into.lock().unwrap().write_all(format!("{text}\n").as_bytes())?;
     stream.conn.send_close_notify();
     stream.flush()
 }

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::disk::Directory;
 use super::send::Receiver;
-use super::spool::Spool;
+use super::spool::{Batch, Spool};
 
-/// How long is waited after a failure: the first time, and at most.
+/// How long is waited after a failure: the first time, and at most. What comes meanwhile cuts it short, to no less than
+/// the first time: whoever is back is told of what is new at once, and of all that was before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The first time; each time twice as long,
+    /// The first time, and between two attempts in any case; each time twice as long,
     pub first: Duration,
     /// up to this.
     pub most: Duration,
@@ -53,6 +54,8 @@ struct Shared {
 struct State {
     spool: Spool<Directory>,
     trouble: Option<String>,
+    /// Whether something came since the last attempt began.
+    is_fresh: bool,
 }
 
 /// So much goes at once.
@@ -61,7 +64,7 @@ const MOST_BYTES: usize = 256 << 10;
 impl Deliverer {
     /// Begins to send what waits already.
     pub fn new(spool: Spool<Directory>, receiver: Box<dyn Receiver>, pace: Pace) -> Self {
-        let state = Mutex::new(State { spool, trouble: None });
+        let state = Mutex::new(State { spool, trouble: None, is_fresh: false });
         let shared =
             Arc::new(Shared { state, woken: Condvar::new(), is_over: AtomicBool::new(false) });
         let own = Arc::clone(&shared);
@@ -74,7 +77,10 @@ impl Deliverer {
     /// # Errors
     /// They cannot be written.
     pub fn push(&self, lines: &[String]) -> io::Result<()> {
-        self.shared.lock().spool.push(lines)?;
+        let mut state = self.shared.lock();
+        state.spool.push(lines)?;
+        state.is_fresh |= !lines.is_empty();
+        drop(state);
         self.shared.woken.notify_all();
         Ok(())
     }
@@ -116,21 +122,30 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes what is sent next.
+    fn next(&self) -> io::Result<Batch> {
+        let mut state = self.lock();
+        state.is_fresh = false;
+        state.spool.next(MOST_BYTES)
+    }
+
     /// Waits for something to come, or for a time to be over.
     fn wait(&self, time: Duration) {
         let state = self.lock();
         drop(self.woken.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Waits for a time, whatever comes.
-    fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.is_over.load(Ordering::Relaxed) {
+    /// Waits for a time, or for less where something comes.
+    fn pause(&self, time: Duration, least: Duration) {
+        let begun = Instant::now();
+        while !self.is_over.load(Ordering::Relaxed) {
+            let state = self.lock();
+            let time = if state.is_fresh { least.min(time) } else { time };
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
                 return;
             }
-            self.wait(left);
+            drop(self.woken.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -141,7 +156,7 @@ const LOOK: Duration = Duration::from_millis(500);
 fn work(shared: &Shared, mut receiver: Box<dyn Receiver>, pace: Pace) {
     let mut pause = pace.first;
     while !shared.is_over.load(Ordering::Relaxed) {
-        let next = shared.lock().spool.next(MOST_BYTES);
+        let next = shared.next();
         if next.as_ref().is_ok_and(|batch| batch.lines.is_empty()) {
             shared.wait(LOOK);
             continue;
@@ -159,7 +174,7 @@ fn work(shared: &Shared, mut receiver: Box<dyn Receiver>, pace: Pace) {
         match is_well {
             true => pause = pace.first,
             false => {
-                shared.pause(pause);
+                shared.pause(pause, pace.first);
                 pause = (pause * 2).min(pace.most);
             }
         }

@@ -129,8 +129,9 @@ impl Receiver for Syslog {
     }
 }
 
-/// Sends messages by their lengths (RFC 5425, section 4.3). The server acknowledges none of them: it has them when
-/// it has read up to our end, and ends as well.
+/// Sends messages by their lengths (RFC 5425, section 4.3). The server acknowledges none of them. All that is known is
+/// that whoever answers TLS there ended the connection in good order: an end without a word of TLS anybody on the way can
+/// make.
 fn stream(tls: &Tls, at: SocketAddr, batch: &Batch) -> io::Result<()> {
     let mut stream = tls.connect(at)?;
     for message in &batch.lines {
@@ -145,8 +146,6 @@ fn stream(tls: &Tls, at: SocketAddr, batch: &Batch) -> io::Result<()> {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
-            // Who leaves without a word of TLS has read all the same, unless the connection was broken off.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         }
     }

@@ -63,8 +63,11 @@ struct Mark {
     file: u64,
     /// how many lines of it were sent,
     sent: u64,
-    /// and how many lines there was no room for, ever.
+    /// how many lines there was no room for, ever,
     lost: u64,
+    /// and the file that was sent to its end last: it stays until the next was, for who looks whether a line was sent.
+    #[serde(default)]
+    whole: Option<u64>,
 }
 
 const MARK: &str = "sent";
@@ -84,7 +87,9 @@ impl<D: Disk> Spool<D> {
         let mut files = VecDeque::new();
         for number in numbers(&names, KIND) {
             if number < mark.file {
-                disk.remove(&name(number, KIND))?;
+                if mark.whole != Some(number) {
+                    disk.remove(&name(number, KIND))?;
+                }
                 continue;
             }
             let bytes = disk.read(&name(number, KIND))?;
@@ -156,21 +161,20 @@ impl<D: Disk> Spool<D> {
         {
             let Some(oldest) = self.files.front() else { break };
             let sent = if oldest.number == self.mark.file { self.mark.sent } else { 0 };
-            let lost = self.mark.lost + oldest.lines.saturating_sub(sent);
-            self.pass(lost)?;
+            let (number, left) = (oldest.number, oldest.lines.saturating_sub(sent));
+            let lost = self.mark.lost + left;
+            self.pass(Mark { file: number + 1, sent: 0, lost, ..self.mark }, Some(number))?;
         }
         Ok(())
     }
 
-    /// Goes on at the file behind the oldest.
-    fn pass(&mut self, lost: u64) -> io::Result<()> {
-        let Some(oldest) = self.files.front() else { return Ok(()) };
-        let (number, next) = (oldest.number, oldest.number + 1);
-        self.note(Mark { file: next, sent: 0, lost })?;
-        self.disk.remove(&name(number, KIND))?;
+    /// Goes on behind the oldest file, and removes one that nobody needs any more.
+    fn pass(&mut self, mark: Mark, gone: Option<u64>) -> io::Result<()> {
+        self.note(mark)?;
         self.files.pop_front();
         self.lines.clear();
-        Ok(())
+        // What is left of it goes when the spool is opened again.
+        gone.map_or(Ok(()), |gone| self.disk.remove(&name(gone, KIND)))
     }
 
     /// Gives the lines that are sent next: as many as there are of one file, at most so many bytes, and one in any
@@ -207,7 +211,9 @@ impl<D: Disk> Spool<D> {
             if self.files.len() == 1 {
                 return Ok(());
             }
-            self.pass(self.mark.lost)?;
+            let (number, before) = (oldest.number, self.mark.whole);
+            let mark = Mark { file: number + 1, sent: 0, whole: Some(number), ..self.mark };
+            self.pass(mark, before)?;
         }
         Ok(())
     }
@@ -221,7 +227,8 @@ impl<D: Disk> Spool<D> {
         match self.files.front() {
             Some(oldest) if oldest.number == batch.file => {
                 let sent = if batch.file == self.mark.file { self.mark.sent } else { 0 };
-                self.note(Mark { file: batch.file, sent: sent + count as u64, lost })?;
+                let sent = sent + count as u64;
+                self.note(Mark { file: batch.file, sent, ..self.mark })?;
                 self.lines.drain(..count.min(self.lines.len()));
                 Ok(())
             }
@@ -265,8 +272,8 @@ pub struct Passed {
     pub lost: u64,
 }
 
-/// Looks in the directory of a spool that somebody else sends from, and changes nothing. A file that was sent to its
-/// end goes when the next is begun; what stood in it is not found.
+/// Looks in the directory of a spool that somebody else sends from, and changes nothing. It sees the file that is being
+/// sent and the one that was sent before it. A file that was given up tells nothing, whether or not it is still there.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -278,12 +285,10 @@ pub fn passed(at: &Path, is_it: impl Fn(&str) -> bool) -> io::Result<Passed> {
     };
     let Some(mark) = read(MARK)? else { return Ok(Passed::default()) };
     let mark: Mark = serde_json::from_slice(&mark).map_err(io::Error::other)?;
-    let names = fs::read_dir(at)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into()));
-    let names: Vec<String> = names.collect::<io::Result<_>>()?;
     let mut passed = Passed { is_sent: false, lost: mark.lost };
-    for number in numbers(&names, KIND).into_iter().filter(|number| *number <= mark.file) {
+    let whole = mark.whole.map(|number| (number, u64::MAX));
+    for (number, sent) in whole.into_iter().chain([(mark.file, mark.sent)]) {
         let Some(text) = read(&name(number, KIND))? else { continue };
-        let sent = if number == mark.file { mark.sent } else { u64::MAX };
         let sent = usize::try_from(sent).unwrap_or(usize::MAX);
         passed.is_sent |= String::from_utf8_lossy(&text).lines().take(sent).any(&is_it);
     }

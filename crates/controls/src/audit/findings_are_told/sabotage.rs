@@ -27,7 +27,11 @@ pub(super) const ALL: &[Sabotage] = &[
         name: "unheard",
         about: "the machine's log is left out of those who are told, since it fills up",
         on: On::OneControlPlane,
-        harms: &[Harm::Text("/etc/systemd/system/ringfort-tell.service", " --syslog", "")],
+        harms: &[Harm::Text(
+            "/etc/systemd/system/ringfort-tell.service",
+            " --syslog --source ",
+            " --source ",
+        )],
         also: &[],
     },
 ];

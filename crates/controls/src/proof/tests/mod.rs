@@ -8,6 +8,7 @@ mod machines;
 mod placed;
 mod refusals;
 mod stopped;
+mod told;
 mod watched;
 
 use serde_json::{Value, json};

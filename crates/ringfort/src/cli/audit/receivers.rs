@@ -29,8 +29,8 @@ pub(super) struct Receivers {
     /// Send findings to a webhook, by TLS 1.3: POST of JSON, in their order
     ///
     /// An object with `version`, `source`, `lost` (how many findings there was no room for, ever) and `findings`, each
-    /// with an `id` by which what comes twice is known. Any status but 2xx is tried again, after a second and up to a
-    /// minute.
+    /// with an `id` by which what comes twice is known, and `canary` where a proof of ringfort's did it. Any status but
+    /// 2xx is tried again, after a second and up to a minute, or when something more is found.
     #[arg(long, value_name = "URL", requires_all = ["webhook_ca", "spool"])]
     webhook: Option<HttpsUrl>,
     /// The address that is connected to; needed where the URL has a name
@@ -217,15 +217,16 @@ fn webhook_line(source: &str, told: &Told<'_>) -> Result<String, Fault> {
     Ok(sent.trim_end().to_owned())
 }
 
-/// A message as RFC 5424 has it, with the id at the beginning of its words.
+/// A message as RFC 5424 has it, with what it is as its MSGID, and the id at the beginning of its words.
 fn syslog_line(source: &str, told: &Told<'_>) -> Result<String, Fault> {
     let Finding { severity, time, .. } = told.finding;
     let is_time = time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z');
     let time = if is_time { time.as_str() } else { "-" };
     let host: String = source.chars().filter(char::is_ascii_graphic).take(255).collect();
     let host = if host.is_empty() { "-" } else { &host };
-    let words = plain(&format!("{} {}{}", id(source, told)?, told.finding, told.times()));
-    Ok(format!("<{}>1 {time} {host} ringfort-audit - finding - {words}", priority(*severity)))
+    let kind = if told.canary { "canary" } else { "finding" };
+    let words = plain(&format!("{} {told}", id(source, told)?));
+    Ok(format!("<{}>1 {time} {host} ringfort-audit - {kind} - {words}", priority(*severity)))
 }
 
 #[cfg(test)]
@@ -234,31 +235,34 @@ mod tests {
 
     use ringfort_model::severity::Severity;
 
-    use super::super::tell::tests::finding;
+    use super::super::tell::tests::{canary, finding};
     use super::{Told, syslog_line, token, webhook_line};
 
     #[test]
     fn a_message_is_as_rfc_5424_has_it() {
         let mut finding = finding(Severity::Critical);
         finding.time = "2026-05-31T10:00:00.123456Z".to_owned();
-        let told = Told { finding: &finding, again: Some(2) };
+        let told = Told::new(&finding, Some(2));
         let message = syslog_line("cp 1", &told).unwrap();
         let head = "<106>1 2026-05-31T10:00:00.123456Z cp1 ringfort-audit - finding - ";
         let words = message.strip_prefix(head).unwrap();
         assert!(words.ends_with("(2 times more)") && !words.contains('\n'), "{words}");
         assert_eq!(words.split(' ').next().unwrap().len(), 32);
         finding.time = "soon] x".to_owned();
-        let told = Told { finding: &finding, again: None };
+        let told = Told::new(&finding, None);
         assert!(
             syslog_line("", &told).unwrap().starts_with("<106>1 - - ringfort-audit - finding - ")
         );
+        let message = syslog_line("", &Told::new(&canary(), None)).unwrap();
+        let words = message.strip_prefix("<108>1 - - ringfort-audit - canary - ").unwrap();
+        assert!(words[33..].starts_with("canary: T medium "), "{words}");
     }
 
     #[test]
     fn the_same_finding_has_the_same_id_and_another_has_another() {
         let finding = finding(Severity::High);
         let id = |source: &str, again| {
-            let sent = webhook_line(source, &Told { finding: &finding, again }).unwrap();
+            let sent = webhook_line(source, &Told::new(&finding, again)).unwrap();
             let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
             assert_eq!(sent["detection"], "secrets/all-read");
             sent["id"].as_str().unwrap().to_owned()

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
@@ -51,25 +52,42 @@ struct Metrics {
     file: PathBuf,
     written: Option<Instant>,
     findings: BTreeMap<(Cow<'static, str>, Severity), u64>,
+    /// The last that a proof did to see that it is counted.
+    canary: Option<String>,
 }
+
+/// What stands in the file of numbers before the last that a proof did to see that it is counted: a comment, so that no
+/// series is made of it.
+pub(in crate::cli) const COUNTED: &str = "# The last canary that was counted: ";
 
 /// What is told of a finding, for programs.
 #[derive(Serialize)]
 pub(super) struct Told<'f> {
     #[serde(flatten)]
     pub(super) finding: &'f Finding,
+    /// Whether a proof of ringfort's did it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) canary: bool,
     /// How often it came again, where this is about that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) again: Option<u64>,
+    again: Option<u64>,
 }
 
-impl Told<'_> {
-    /// Says how often it came again, behind what is told of it.
-    pub(super) fn times(&self) -> String {
+impl<'f> Told<'f> {
+    pub(super) fn new(finding: &'f Finding, again: Option<u64>) -> Self {
+        Self { finding, canary: finding.is_canary(), again }
+    }
+}
+
+/// In words: the mark of a canary first, where nothing stands that somebody else chose.
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.canary { "canary: " } else { "" };
+        write!(f, "{mark}{}", self.finding)?;
         match self.again {
-            None => String::new(),
-            Some(1) => " (once more)".to_owned(),
-            Some(times) => format!(" ({times} times more)"),
+            None => Ok(()),
+            Some(1) => write!(f, " (once more)"),
+            Some(times) => write!(f, " ({times} times more)"),
         }
     }
 }
@@ -88,16 +106,21 @@ impl Teller {
             file: file.to_owned(),
             written: None,
             findings: BTreeMap::new(),
+            canary: None,
         });
         let (repeats, began) = (Repeats::default(), Instant::now());
         let troubles = vec![None; sinks.len()];
         Ok(Self { json, log, metrics, sinks, troubles, waivers, repeats, began, count: 0 })
     }
 
-    /// Tells a finding.
+    /// Tells a finding. What a proof does to see who is told of it no waiver covers.
     pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Fault> {
         waivers::end(&mut self.waivers);
-        if let Some(at) = self.waivers.cover(finding) {
+        let covered = match finding.is_to_be_told() {
+            true => None,
+            false => self.waivers.cover(finding),
+        };
+        if let Some(at) = covered {
             // The first time; how often it was is told at the end.
             if let (waiver, 1) = &self.waivers.all()[at] {
                 anstream::eprintln!("{}", Used::of(waiver, 1));
@@ -106,8 +129,7 @@ impl Teller {
         }
         self.count += 1;
         if let Some(metrics) = &mut self.metrics {
-            *metrics.findings.entry((finding.detection.clone(), finding.severity)).or_default() +=
-                1;
+            metrics.add(finding);
         }
         match self.repeats.is_new(finding, self.began.elapsed()) {
             true => self.say(finding, None),
@@ -174,10 +196,10 @@ impl Teller {
     }
 
     fn say(&mut self, finding: &Finding, again: Option<u64>) -> Result<(), Fault> {
-        let told = Told { finding, again };
+        let told = Told::new(finding, again);
         print(&match self.json {
             true => line(&told)?,
-            false => format!("{finding}{}\n", told.times()),
+            false => format!("{told}\n"),
         });
         self.sinks.iter_mut().try_for_each(|sink| sink.take(&told))?;
         self.log.as_ref().map_or(Ok(()), |log| log.write(&message(&told)))
@@ -213,7 +235,7 @@ impl Log {
 
 /// A message as local daemons take it: a priority, a name, and a line.
 fn message(told: &Told<'_>) -> String {
-    let words = plain(&format!("{}{}", told.finding, told.times()));
+    let words = plain(&told.to_string());
     format!("<{}>ringfort-audit: {words}", priority(told.finding.severity))
 }
 
@@ -229,6 +251,14 @@ pub(super) fn priority(severity: Severity) -> u8 {
 }
 
 impl Metrics {
+    fn add(&mut self, finding: &Finding) {
+        let kind = (finding.detection.clone(), finding.severity);
+        *self.findings.entry(kind).or_default() += 1;
+        if finding.is_to_be_told() {
+            self.canary = Some(plain(&finding.object));
+        }
+    }
+
     /// Writes numbers as Prometheus reads them (text format 0.0.4).
     fn text(&self, waived: u64, unjudged: u64) -> String {
         let mut text = "# HELP ringfort_audit_findings_total Findings that nobody answers for.\n\
@@ -248,6 +278,9 @@ impl Metrics {
                 "# HELP ringfort_audit_{name}_total {help}\n# TYPE ringfort_audit_{name}_total counter\n\
                  ringfort_audit_{name}_total {value}\n"
             ));
+        }
+        if let Some(canary) = &self.canary {
+            text.push_str(&format!("{COUNTED}{canary}\n"));
         }
         text
     }
@@ -281,8 +314,9 @@ fn deliveries(all: &[(&str, Delivery)]) -> String {
 pub(super) mod tests {
     use std::os::unix::net::UnixDatagram;
 
-    use super::{Delivery, Log, Metrics, Told, deliveries, message};
+    use super::{COUNTED, Delivery, Log, Metrics, Teller, Told, deliveries, message};
     use ringfort_audit::finding::Finding;
+    use ringfort_audit::waiver::Waivers;
     use ringfort_model::severity::Severity;
 
     pub(in crate::cli::audit) fn finding(severity: Severity) -> Finding {
@@ -306,7 +340,7 @@ pub(super) mod tests {
     fn a_finding_is_one_line_of_the_log_of_its_gravity() {
         let finding = finding(Severity::Critical);
         assert_eq!(
-            message(&Told { finding: &finding, again: Some(2) }),
+            message(&Told::new(&finding, Some(2))),
             "<106>ringfort-audit: T critical secrets/all-read: eve from 10.0.0.1: list secretsshop: all Secrets were \
              read (2 times more)"
         );
@@ -333,11 +367,13 @@ pub(super) mod tests {
 
     #[test]
     fn numbers_are_as_prometheus_reads_them() {
-        let metrics = Metrics {
+        let mut metrics = Metrics {
             file: "m".into(),
             written: None,
-            findings: [(("secrets/all-read".into(), Severity::High), 3)].into(),
+            findings: [(("secrets/all-read".into(), Severity::High), 2)].into(),
+            canary: None,
         };
+        metrics.add(&finding(Severity::High));
         let text = metrics.text(1, 2);
         let wanted = [
             "ringfort_audit_findings_total{detection=\"secrets/all-read\",severity=\"high\"} 3",
@@ -347,6 +383,53 @@ pub(super) mod tests {
         let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(values, wanted);
         assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 3);
+        assert!(!text.contains(COUNTED));
+    }
+
+    /// What a proof does in the namespace of a run.
+    pub(in crate::cli::audit) fn canary() -> Finding {
+        let run = "ringfort-canary-0123abcd";
+        let (user, object) = ("ringfort:keeper".to_owned(), format!("roles {run} {run}-told-0"));
+        Finding { user, object, ..finding(Severity::Medium) }
+    }
+
+    #[test]
+    fn a_canary_is_marked_where_nobody_else_could_write() {
+        let told = message(&Told::new(&canary(), None));
+        assert!(told.starts_with("<108>ringfort-audit: canary: T medium "), "{told}");
+        let json = super::line(&Told::new(&canary(), None)).unwrap();
+        assert!(json.contains("\"canary\":true"), "{json}");
+        let mut forged = finding(Severity::Medium);
+        forged.object = "canary: ringfort-canary-0123abcd".to_owned();
+        let told = message(&Told::new(&forged, None));
+        assert!(told.starts_with("<108>ringfort-audit: T medium "), "{told}");
+        assert!(!super::line(&Told::new(&forged, None)).unwrap().contains("\"canary\""));
+    }
+
+    fn waived(finding: &Finding) -> Waivers {
+        let document = serde_json::json!({"waivers": [{"detection": finding.detection, "user": finding.user,
+            "reason": "r", "owner": "o", "expires": "2999-12-31"}]});
+        let all = ringfort_audit::waiver::read(&document, &[&*finding.detection]).unwrap();
+        Waivers::new(all, jiff::civil::date(2026, 1, 1)).0
+    }
+
+    /// Who waives what ringfort itself does still learns from its proof whether anybody is told.
+    #[test]
+    fn no_waiver_keeps_a_canary_from_those_who_are_to_be_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ringfort.prom");
+        let mut teller =
+            Teller::new(true, false, Some(&file), Vec::new(), waived(&canary())).unwrap();
+        let other = Finding { object: "roles shop reader".to_owned(), ..canary() };
+        teller.tell(&other).unwrap();
+        assert_eq!(teller.count, 0);
+        teller.tell(&canary()).unwrap();
+        assert_eq!(teller.count, 1);
+        teller.count(0, true).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let line = format!("{COUNTED}{}", canary().object);
+        assert!(text.lines().any(|it| it == line), "{text}");
+        assert!(text.contains("ringfort_audit_waived_total 1\n"), "{text}");
     }
 
     #[test]

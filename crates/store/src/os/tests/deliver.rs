@@ -3,9 +3,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::mpsc::{Receiver as Heard, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver as Heard, Sender, channel};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use ringfort_model::secret::Secret;
@@ -14,8 +15,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::os::deliver::{Deliverer, Pace};
 use crate::os::disk::Directory;
-use crate::os::send::{Receiver, Syslog, Webhook};
-use crate::os::spool::{Room, Spool};
+use crate::os::send::{Receiver, SendError, Syslog, Webhook};
+use crate::os::spool::{Batch, Room, Spool};
 use crate::os::tls::Tls;
 
 /// An authority, with a certificate of it for 127.0.0.1.
@@ -232,6 +233,45 @@ fn a_receiver_that_is_slow_holds_up_nobody_for_longer_than_it_may() {
     assert!(ids(&whole.collect::<Vec<_>>()).ends_with(&[0, 1]));
 }
 
+/// Takes nothing until it is back, and tells when it was tried.
+struct Away {
+    tried: Sender<Instant>,
+    is_back: Arc<AtomicBool>,
+}
+
+impl Receiver for Away {
+    fn send(&mut self, _: &Batch) -> Result<(), SendError> {
+        let _ = self.tried.send(Instant::now());
+        self.is_back.load(Ordering::Relaxed).then_some(()).ok_or(SendError::Nobody)
+    }
+}
+
+/// An outage that is over is over for the next finding, however long it was, and not only when the pause ends.
+#[test]
+fn what_comes_cuts_a_long_pause_short() {
+    let directory = tempfile::tempdir().unwrap();
+    let (tried, attempts) = channel();
+    let is_back = Arc::new(AtomicBool::new(false));
+    let receiver = Away { tried, is_back: Arc::clone(&is_back) };
+    let first = Duration::from_millis(5);
+    let pace = Pace { first, most: Duration::from_secs(7200) };
+    let deliverer = Deliverer::new(spool(&directory), Box::new(receiver), pace);
+    let mut last = None;
+    // Twenty failures make the pause longer than an hour.
+    for number in 0..20 {
+        deliverer.push(&lines(number..number + 1)).unwrap();
+        let now = attempts.recv_timeout(LONG).expect("what came was tried");
+        let since = last.map(|last| now - last);
+        assert!(since.is_none_or(|since| since >= first), "{since:?}");
+        last = Some(now);
+    }
+    let idle = attempts.recv_timeout(Duration::from_millis(200));
+    assert!(idle.is_err(), "without anything new the pause is kept");
+    is_back.store(true, Ordering::Relaxed);
+    deliverer.push(&lines(20..21)).unwrap();
+    assert!(deliverer.drain(LONG), "{:?}", deliverer.state());
+}
+
 #[test]
 fn an_impostor_and_an_old_tls_hear_nothing() {
     for (config, why) in [(&OTHER.config, "certificate"), (&OURS.old, "")] {
@@ -269,8 +309,11 @@ fn a_syslog_server_gets_messages_by_their_lengths_until_it_has_read_them() {
         }
         let mut text = String::new();
         let _ = stream.read_to_string(&mut text);
-        stream.conn.send_close_notify();
-        let _ = stream.flush();
+        // An end that TLS does not say may be anybody's on the way, whatever was read before it.
+        if number > 1 {
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
         text
     });
     let receiver = Syslog { address: at, tls: Some(tls(&OURS.pem, LONG)) };
@@ -279,7 +322,9 @@ fn a_syslog_server_gets_messages_by_their_lengths_until_it_has_read_them() {
     assert!(deliverer.drain(LONG), "{:?}", deliverer.state());
     assert_eq!(heard.recv_timeout(LONG).unwrap(), "");
     let wanted = ["<106>1 - ä", "<106>1 - two words"];
-    assert_eq!(messages(&heard.recv_timeout(LONG).unwrap()), wanted);
+    for time in ["without a word of TLS at its end", "in good order"] {
+        assert_eq!(messages(&heard.recv_timeout(LONG).unwrap()), wanted, "{time}");
+    }
 }
 
 #[test]
