@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn pages_grow_and_shrink_with_what_they_hold() {
         assert_eq!(sized(500, 500 << 10), 500 * GROWTH);
-        assert_eq!(sized(8_000, 8_000 << 10), 8 << 10);
+        assert_eq!(sized(4_000, 4_000 << 11), 4 << 10);
         assert_eq!(sized(MOST_PAGE, 1 << 10), MOST_PAGE);
         assert_eq!(sized(2_000, PAGE_BYTES / 2), 4_000);
         assert_eq!(sized(2_000, 1 << 30), 15);
