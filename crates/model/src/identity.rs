@@ -19,9 +19,13 @@ pub fn is_of_canaries(namespace: &str) -> bool {
     word.is_some_and(|word| word.len() == 8 && word.bytes().all(is_digit))
 }
 
-/// A control plane, where it shows checkpoints of its log to another that witnesses them.
+/// A control plane, where it shows checkpoints of its log to another that witnesses them, and where it asks its own API
+/// server how much it logged; the machine's name stands behind it.
+pub const WITNESS: &str = "ringfort:witness:";
+
+/// Names a control plane's witness.
 pub fn witness_of(machine: &str) -> String {
-    format!("ringfort:witness:{machine}")
+    format!("{WITNESS}{machine}")
 }
 
 /// The integrity agent of a machine, where it delivers what it found; the machine's name stands behind it.

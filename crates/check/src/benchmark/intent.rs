@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfort_model::identity::{CANARIES, CANARY};
+use ringfort_model::identity::{CANARIES, CANARY, WITNESS};
 
 /// The identity that is handed over to people.
 pub const ADMIN: &str = "ringfort:admin";
@@ -45,7 +45,7 @@ impl Intent {
 
     /// Whether somebody who signs in by a certificate is a part of the cluster, and nobody.
     pub(super) fn is_part(user: &str) -> bool {
-        [ENFORCER, TO_KUBELETS].contains(&user)
+        [ENFORCER, TO_KUBELETS].contains(&user) || user.starts_with(WITNESS)
     }
 
     /// Whether a user is one that ringfort's own proofs try.

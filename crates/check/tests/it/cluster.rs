@@ -135,6 +135,7 @@ fn audit(more: &[Value]) -> Value {
         caller("system:kube-controller-manager", &json!({})),
         caller("system:node:cp1", &json!({})),
         caller("ringfort:network-policy", &json!({})),
+        caller("ringfort:witness:cp1", &json!({})),
         caller("ringfort:keeper", &json!({"masters": true})),
         caller("ringfort:admin", &json!({"agent": "kubectl"})),
         caller(
