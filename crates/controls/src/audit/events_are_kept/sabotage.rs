@@ -11,7 +11,7 @@ pub(super) const ALL: &[Sabotage] = &[
             does: "systemctl stop ringfort-collect",
             undoes: "systemctl start ringfort-collect",
         }],
-        also: &[],
+        also: &["audit/findings-are-told"],
     },
     Sabotage {
         name: "shortened",
@@ -47,7 +47,7 @@ pub(super) const ALL: &[Sabotage] = &[
             "--log /var/log/kubernetes/audit.log",
             "--log /var/log/kubernetes/other.log",
         )],
-        also: &[],
+        also: &["audit/findings-are-told"],
     },
     Sabotage {
         name: "uncounted",
@@ -68,6 +68,6 @@ pub(super) const ALL: &[Sabotage] = &[
             does: "mv /var/lib/ringfort-audit/key /run/key.aside && systemctl restart --no-block ringfort-collect",
             undoes: "mv /run/key.aside /var/lib/ringfort-audit/key && systemctl restart ringfort-collect",
         }],
-        also: &[],
+        also: &["audit/findings-are-told"],
     },
 ];

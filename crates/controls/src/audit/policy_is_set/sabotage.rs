@@ -12,21 +12,21 @@ pub(super) const ALL: &[Sabotage] = &[
             "/etc/kubernetes/audit/policy.yaml",
             "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n",
         )],
-        also: &["audit/events-are-kept"],
+        also: &["audit/events-are-kept", "audit/findings-are-told"],
     },
     Sabotage {
         name: "no-policy",
         about: "the log has a path and no policy says what goes into it",
         on: On::OneControlPlane,
         harms: &[Harm::NoFlag(Component::ApiServer, "--audit-policy-file")],
-        also: &["audit/events-are-kept"],
+        also: &["audit/events-are-kept", "audit/findings-are-told"],
     },
     Sabotage {
         name: "no-log",
         about: "there is a policy and no log",
         on: On::OneControlPlane,
         harms: &[Harm::NoFlag(Component::ApiServer, "--audit-log-path")],
-        also: &["audit/events-are-kept"],
+        also: &["audit/events-are-kept", "audit/findings-are-told"],
     },
     Sabotage {
         name: "bodies",
@@ -56,7 +56,7 @@ pub(super) const ALL: &[Sabotage] = &[
             "/etc/kubernetes/audit/policy.yaml",
             "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n  verbs: [get, list, watch]\n- level: Metadata\n",
         )],
-        also: &[],
+        also: &["audit/events-are-kept", "audit/findings-are-told"],
     },
     Sabotage {
         name: "no-secrets",
