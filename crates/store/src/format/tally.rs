@@ -44,7 +44,7 @@ impl Measured {
 /// Reads a number as Prometheus writes it, such as `1.25e+06`.
 fn count(value: &str) -> Option<u64> {
     let value: f64 = value.parse().ok()?;
-    (value >= 0.0 && value < 9e15).then_some(value as u64)
+    (0.0..9e15).contains(&value).then_some(value as u64)
 }
 
 /// A comparison of what a server counts with what came.

@@ -96,7 +96,7 @@ impl Asked for &Server {
     }
 }
 
-fn counting<'s>(server: &'s Server) -> Counting<&'s Server> {
+fn counting(server: &Server) -> Counting<&Server> {
     let (store, file) = (server.at.join("store"), server.at.join("count"));
     let mut counting = Counting::new(store, "cp1".to_owned(), file, server);
     counting.patience = Duration::ZERO;
