@@ -67,11 +67,40 @@ impl Finding {
         }
     }
 
+    /// Whether it was found beside what servers log: whose it is, and what it is about, whoever reported it says.
+    pub fn is_reported(&self) -> bool {
+        [OF_FILES, OF_LOGS].iter().any(|of| self.detection.starts_with(of))
+    }
+
+    /// Begins one that no request made, of a machine: what it is about and what was found are to be added.
+    #[must_use]
+    pub fn on_machine(
+        machine: &str,
+        detection: String,
+        severity: Severity,
+        time: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            detection: detection.into(),
+            severity,
+            time: time.map_or_else(String::new, |time| time.to_string()),
+            user: String::new(),
+            impersonated: None,
+            source: machine.to_owned(),
+            credential: None,
+            pod: None,
+            verb: String::new(),
+            object: String::new(),
+            said: String::new(),
+            rests: None,
+        }
+    }
+
     /// Whether a proof of ringfort's did it: under a name of which only the operator's keyring makes certificates, each
     /// for one run, and in that run's own namespace. What another machine says that it found is none.
     pub fn is_canary(&self) -> bool {
         [KEEPER, CANARY].contains(&self.user.as_str())
-            && !self.detection.starts_with(REPORTED)
+            && !self.is_reported()
             && self.object.split(' ').nth(1).is_some_and(is_of_canaries)
     }
 
@@ -138,8 +167,10 @@ fn plain(text: &str) -> String {
 }
 
 const MOST: usize = 200;
-/// What agents of machines found is called so: whose it is, they say themselves.
-const REPORTED: &str = "integrity/";
+/// What agents of machines find is called so,
+pub const OF_FILES: &str = "integrity/";
+/// and what is found of an audit log itself.
+pub const OF_LOGS: &str = "audit/";
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +232,7 @@ mod tests {
         check(|it| it.object = format!("namespaces {RUN}"), (true, false));
         check(|it| it.user = "ringfort:canary".to_owned(), (true, true));
         check(|it| it.detection = "integrity/unexplained-change".into(), (false, false));
+        check(|it| it.detection = "audit/events-lost".into(), (false, false));
         check(
             |it| {
                 it.user = "ringfort:break-glass".to_owned();

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::item::ItemId;
+use ringfort_model::reach::API_PORT;
 use ringfort_spec::Spec;
 
 use crate::control::{Control, Ref, Severity};
@@ -54,7 +55,7 @@ fn balancer(at: &mut Place<'_, '_>, servers: &[IpAddr]) {
     let in_turn = sooner.iter().chain(later);
     let first = in_turn.clone().filter(is_own);
     let others = in_turn.clone().filter(|server| !is_own(server));
-    let backends: String = first.chain(others).map(|s| format!("{s}:6443\n")).collect();
+    let backends: String = first.chain(others).map(|s| format!("{s}:{API_PORT}\n")).collect();
     at.text(paths::BALANCER, PUBLIC, backends);
     at.unit(Unit {
         name: "ringfort-balance.service",

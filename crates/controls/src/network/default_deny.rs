@@ -6,6 +6,7 @@ mod sabotage;
 use std::collections::BTreeSet;
 
 use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_model::reach::API_PORT;
 use ringfort_spec::{Limit, Provider, Scope, Spec};
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ fn name_servers(spec: &Spec) -> Value {
     };
     let servers = spec.control_planes().map(|node| block(&node.address)).collect::<Vec<_>>();
     let upstream = spec.dns_upstream.iter().map(block).collect::<Vec<_>>();
-    let mut egress = vec![json!({"to": servers, "ports": [{"protocol": "TCP", "port": 6443}]})];
+    let mut egress = vec![json!({"to": servers, "ports": [{"protocol": "TCP", "port": API_PORT}]})];
     if !upstream.is_empty() {
         egress.push(json!({"to": upstream, "ports": ports}));
     }

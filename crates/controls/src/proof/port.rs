@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use ringfort_model::act::{Act, Credential, Dial, Dialled, Ended, Flaw, Hello, Next, Seen};
 use ringfort_model::certificate::Authority;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::WITNESS_PORT;
+use ringfort_model::reach::{API_PORT, WITNESS_PORT};
 
 use super::{Course, Gaps, Scene, fail, words};
 
@@ -67,7 +67,7 @@ pub(crate) const ETCD_PEER: Port = Port {
 };
 /// The API server.
 pub(crate) const API: Port =
-    of_kubernetes("kube-apiserver", 6443, "/api/v1/namespaces/kube-system/secrets");
+    of_kubernetes("kube-apiserver", API_PORT, "/api/v1/namespaces/kube-system/secrets");
 /// The controller manager.
 pub(crate) const CONTROLLER_MANAGER: Port =
     Port { loopback: true, ..of_kubernetes("kube-controller-manager", 10257, "/metrics") };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ringfort_model::act::{ListenerSeen, Protocol};
-use ringfort_model::reach::WITNESS_PORT;
+use ringfort_model::reach::{API_PORT, WITNESS_PORT};
 
 use crate::listeners;
 use crate::root::Root;
 
 /// Ports of etcd, API server, balancer, witness, kube-proxy, kubelet, controller manager and scheduler.
 const OURS: &[u16] =
-    &[2379, 2380, 2381, 6443, 6444, WITNESS_PORT, 10249, 10250, 10256, 10257, 10259];
+    &[2379, 2380, 2381, API_PORT, 6444, WITNESS_PORT, 10249, 10250, 10256, 10257, 10259];
 
 /// The ports of balancer and witness, which ringfort itself serves. On the others it only listens for a test.
 const OWN: [u16; 2] = [6444, WITNESS_PORT];

@@ -1,6 +1,6 @@
 //! What was found on machines beside what their servers log, as it is delivered and kept.
 
-use ringfort_audit::finding::Finding;
+use ringfort_audit::finding::{Finding, OF_LOGS};
 use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,31 +20,19 @@ pub struct Reported<'r> {
 
 /// What stands before the name of the machine whose agent delivered something.
 pub const AGENTS: &str = "agent/";
-/// What detections of agents are called.
-pub const DETECTIONS: &str = "integrity/";
 /// What stands before the name of the machine whose witness counted something.
 pub const WITNESSES: &str = "witness/";
-/// What is found of an audit log itself is called.
-pub const LOGS: &str = "audit/";
 /// That a proof changed a file of its own: kept, to show that what is found arrives, and told to nobody.
 pub const OF_A_PROOF: &str = "integrity/canary";
 
 /// Finds something of a machine's audit log itself, at a time in microseconds of the Unix epoch.
 pub fn of_log(machine: &str, name: &str, now: i64, said: String) -> Finding {
-    let time = jiff::Timestamp::from_microsecond(now);
+    let time = jiff::Timestamp::from_microsecond(now).ok();
     Finding {
-        detection: format!("{LOGS}{name}").into(),
-        severity: Severity::High,
-        time: time.map_or_else(|_| String::new(), |time| time.to_string()),
-        user: String::new(),
-        impersonated: None,
-        source: machine.to_owned(),
-        credential: None,
-        pod: None,
         verb: "log".to_owned(),
         object: format!("audit-log {machine}"),
         said,
-        rests: None,
+        ..Finding::on_machine(machine, format!("{OF_LOGS}{name}"), Severity::High, time)
     }
 }
 
@@ -52,7 +40,6 @@ impl<'r> Reported<'r> {
     /// Reads one; nothing comes of a line that is none.
     pub fn read(line: &'r [u8]) -> Option<Self> {
         let read: Self = serde_json::from_slice(line).ok()?;
-        let detection = &read.finding.detection;
-        (detection.starts_with(DETECTIONS) || detection.starts_with(LOGS)).then_some(read)
+        read.finding.is_reported().then_some(read)
     }
 }

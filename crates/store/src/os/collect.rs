@@ -196,12 +196,11 @@ impl<D: Disk> Collector<D> {
         let waiting = &mut self.waiting;
         let (engine, source) = (&mut self.engine, self.source.as_str());
         let noted = &mut self.noted;
-        let tell_of = tell;
-        let mut tell = |told: Told| {
+        let mut found = |told: Told| {
             if let Told::Finding(finding) = &told {
                 note(noted, finding);
             }
-            tell_of(told);
+            tell(told);
         };
         let is_more = self.tail.look(&mut |line| {
             let (text, is_cut) = match line {
@@ -210,7 +209,7 @@ impl<D: Disk> Collector<D> {
                 Line::TooLong => return counts.too_long += 1,
                 Line::Gap => {
                     counts.gaps += 1;
-                    return tell(Told::Gap);
+                    return found(Told::Gap);
                 }
             };
             counts.lines += 1;
@@ -219,7 +218,7 @@ impl<D: Disk> Collector<D> {
                 counts.duplicates += 1;
                 return;
             }
-            let (time, kind) = judge(text, now, engine, counts, &mut tell);
+            let (time, kind) = judge(text, now, engine, counts, &mut found);
             let kind = if is_cut { Kind::Unreadable } else { kind };
             counts.unreadable += u64::from(kind == Kind::Unreadable);
             *waiting += text.len();
@@ -228,7 +227,7 @@ impl<D: Disk> Collector<D> {
         let is_more = is_more.map_err(CollectError::Log)?;
         if let Some(finding) = self.starved(now) {
             note(&mut self.noted, &finding);
-            tell_of(Told::Finding(finding));
+            tell(Told::Finding(finding));
         }
         Ok(is_more)
     }

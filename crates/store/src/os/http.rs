@@ -230,6 +230,7 @@ mod tests {
         let half = b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nab";
         assert!(request(&mut &half[..], 20).is_err());
     }
+
     #[test]
     fn an_answer_of_unknown_length_is_read_to_its_end_line_by_line() {
         let said = |mut stream: &mut dyn Read| {

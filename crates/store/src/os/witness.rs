@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use ringfort_audit::envelope::events;
+use ringfort_audit::finding::{OF_FILES, OF_LOGS};
 use ringfort_model::identity::{AGENT, KEEPER, witness_of};
 use ringfort_model::name::NodeName;
 use ringfort_pki::{Ed25519Key, Ed25519Public};
@@ -18,7 +19,7 @@ use super::notes::Notes;
 use super::received::{Intake, Received};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
 use crate::format::entry::Kind;
-use crate::format::reported::{AGENTS, DETECTIONS, LOGS, Reported, WITNESSES};
+use crate::format::reported::{AGENTS, Reported, WITNESSES};
 use crate::format::witness::{Memory, Note, Refused};
 
 /// What is shown to a witness.
@@ -338,7 +339,7 @@ fn agent(caller: &str) -> Option<&str> {
 /// it came, and so is what is not for whoever delivers it to find.
 fn received(of: &str, machine: &str, line: &str) -> Received {
     let source = format!("{of}{machine}");
-    let found = if of == AGENTS { DETECTIONS } else { LOGS };
+    let found = if of == AGENTS { OF_FILES } else { OF_LOGS };
     let read = Reported::read(line.as_bytes());
     let is_its_own = |it: &Reported<'_>| it.finding.detection.starts_with(found);
     let text = read.filter(is_its_own).and_then(|mut reported| {

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ringfort_model::act::{Act, Next, Seen, Transcript};
+use ringfort_model::reach::API_PORT;
 
 use super::super::network_policy::held::LOOK;
 use super::super::network_policy::wider::is_enforced_by_ringfort;
@@ -42,7 +43,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         forbidden.extend(refused.clone());
         forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT)));
         forbidden.extend(all().map(|node| dial(&address(node), 10250)));
-        for port in [2379, 6443] {
+        for port in [2379, API_PORT] {
             forbidden.extend(scene.control_planes.iter().map(|node| dial(&address(node), port)));
         }
         let asks: Vec<[String; 2]> = [name.clone()].into_iter().chain(forbidden.clone()).collect();

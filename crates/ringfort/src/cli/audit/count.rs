@@ -1,7 +1,6 @@
 //! What a witness does beside: it counts what its own machine's API server logs, and tells what did not come.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -52,11 +51,7 @@ pub(super) fn counting(
 }
 
 /// Counts for as long as nobody says that it is over.
-pub(super) fn go_on(
-    mut counts: Counts,
-    office: &Arc<Office<Directory>>,
-    is_over: &dyn Fn() -> bool,
-) {
+pub(super) fn go_on(mut counts: Counts, office: &Office<Directory>, is_over: &dyn Fn() -> bool) {
     let mut told = None;
     while !is_over() {
         let trouble = match counts.counting.round(&|| now() / 1_000_000, is_over) {

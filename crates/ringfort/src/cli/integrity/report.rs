@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use ringfort_audit::finding::Finding;
+use ringfort_audit::finding::{Finding, OF_FILES};
 use ringfort_integrity::change::{Blind, Change};
 use ringfort_integrity::journal::{Line, Told};
 use ringfort_integrity::process::Who;
@@ -17,7 +17,7 @@ use ringfort_integrity::why::Why;
 use ringfort_model::identity::witness_of;
 use ringfort_model::integrity::{CANARY, STATE};
 use ringfort_model::severity::Severity;
-use ringfort_store::format::reported::{DETECTIONS, Reported};
+use ringfort_store::format::reported::Reported;
 use ringfort_store::os::{
     Collectors, Deliverer, Directory, Pace, Peer, Room, Spool, Tls, hold, id_of,
 };
@@ -203,22 +203,12 @@ fn delivered(node: &str, line: &Line, text: &str) -> Option<String> {
 }
 
 fn finding(node: &str, line: &Line) -> Option<Finding> {
+    let at = i64::try_from(line.at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     let of = |name: &str, severity, object: String, said: String| Finding {
-        detection: format!("{DETECTIONS}{name}").into(),
-        severity,
-        time: i64::try_from(line.at)
-            .ok()
-            .and_then(|at| jiff::Timestamp::from_second(at).ok())
-            .map_or_else(String::new, |at| at.to_string()),
-        user: String::new(),
-        impersonated: None,
-        source: node.to_owned(),
-        credential: None,
-        pod: None,
         verb: "change".to_owned(),
         object,
         said,
-        rests: None,
+        ..Finding::on_machine(node, format!("{OF_FILES}{name}"), severity, at)
     };
     match &line.told {
         Told::Change(change) => unexplained(change, &of),
