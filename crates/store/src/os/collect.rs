@@ -119,7 +119,8 @@ struct Waiting {
 }
 
 impl<D: Disk> Collector<D> {
-    /// Opens the store and goes on where it was left. What was kept lately is judged once more, and not told.
+    /// Opens the store and goes on where it was left. What was kept lately is known again, so that it is not kept twice,
+    /// and judged once more, and not told.
     ///
     /// # Errors
     /// The store cannot be opened, or says something of the log that is not understood.
@@ -139,10 +140,7 @@ impl<D: Disk> Collector<D> {
         let (torn, cut, damaged) = (found.torn, found.cut, found.is_damaged);
         let counts = Counts { torn, cut, damaged, ..Counts::default() };
         let mut recent = Recent::default();
-        for key in found.keys {
-            recent.is_new(key);
-        }
-        recall(&store, &mut engine, seconds).map_err(|source| {
+        recall(&store, &mut engine, &mut recent, seconds).map_err(|source| {
             let name = "a sealed segment".to_owned();
             StoreError::File { name, source }
         })?;
@@ -356,15 +354,21 @@ impl<D: Disk> Collector<D> {
 const AGAIN: i64 = 3_600_000_000;
 /// So much is held at most before it is kept, and a piece of the log more.
 const MOST_WAITING: usize = 4 << 20;
-/// What was kept within this many seconds is judged once more at the start, since detections count and compare with
-/// what was before,
+/// What was kept within this many seconds is recalled at the start, since detections count and compare with what was
+/// before, and a log that changed is read again from its beginning,
 const RECALLED_SECONDS: i64 = 86_400;
 /// as far as it is no longer than this, packed: nobody waits for long until the collector goes on.
 const RECALLED_BYTES: u64 = 32 << 20;
 
-fn recall<D: Disk>(store: &Store<D>, engine: &mut Engine, seconds: i64) -> io::Result<()> {
+fn recall<D: Disk>(
+    store: &Store<D>,
+    engine: &mut Engine,
+    recent: &mut Recent,
+    seconds: i64,
+) -> io::Result<()> {
     let mut told_before = Vec::new();
     store.replay(seconds - RECALLED_SECONDS, RECALLED_BYTES, &mut |entry| {
+        recent.is_new(entry.key());
         each(entry.text, &mut |found| {
             if let Found::Event(event) = found {
                 let _ = engine.judge(event, &mut told_before);

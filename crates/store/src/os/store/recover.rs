@@ -7,7 +7,7 @@ use ringfort_pki::Ed25519Key;
 
 use super::{FINDINGS, Kept, Limits, MARK, Store, StoreError, name, numbers};
 use crate::format::checkpoint::{Checkpoint, Mark, Removal, Signed, unhex};
-use crate::format::entry::{self, Entry, Hash, entries};
+use crate::format::entry::{self, Entry, entries};
 use crate::format::open::{Group, Rest, START_BYTES, Start, groups};
 use crate::os::disk::Disk;
 
@@ -20,8 +20,6 @@ pub struct Found {
     pub is_damaged: bool,
     /// How many entries were durable and were cut off the end since.
     pub cut: u64,
-    /// What tells the entries of the segment that is written to from others.
-    pub keys: Vec<Hash>,
 }
 
 impl<D: Disk> Store<D> {
@@ -173,7 +171,7 @@ impl<D: Disk> Store<D> {
         }
         self.start = expected;
         self.is_closed = false;
-        let (end, scattered) = self.walk(&bytes, seconds, found);
+        let (end, scattered) = self.walk(&bytes, seconds);
         self.length = end as u64;
         let done = match scattered {
             None if end < bytes.len() => self.cut_torn(&file, bytes.len() - end, found),
@@ -191,17 +189,12 @@ impl<D: Disk> Store<D> {
 
     /// Takes the groups that go on from each other. Gives where they end and, where that is not the end of all
     /// that is whole, what stands behind.
-    fn walk(
-        &mut self,
-        bytes: &[u8],
-        seconds: i64,
-        found: &mut Found,
-    ) -> (usize, Option<Vec<Group>>) {
+    fn walk(&mut self, bytes: &[u8], seconds: i64) -> (usize, Option<Vec<Group>>) {
         let (mut end, mut scattered) = (START_BYTES, None);
         let mut from = START_BYTES;
         loop {
             let rest = groups(bytes, from, &mut |group| match &mut scattered {
-                None if self.take(&group, seconds, found) => end += group.bytes().len(),
+                None if self.take(&group, seconds) => end += group.bytes().len(),
                 None => scattered = Some(vec![group]),
                 Some(others) => others.push(group),
             });
@@ -215,7 +208,7 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    fn take(&mut self, group: &Group, seconds: i64, found: &mut Found) -> bool {
+    fn take(&mut self, group: &Group, seconds: i64) -> bool {
         let block = group.block();
         let Some(entries) = block.as_deref().and_then(entries) else { return false };
         let is_right = group.first == self.next
@@ -224,7 +217,6 @@ impl<D: Disk> Store<D> {
             && group.is_signed(self.start.segment, &self.key.public());
         if is_right {
             self.count(&entries, seconds);
-            found.keys.extend(entries.iter().map(Entry::key));
             self.next += u64::from(group.count);
             self.head = group.head;
             self.cursors.clone_from(&group.cursors);

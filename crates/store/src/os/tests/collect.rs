@@ -89,6 +89,26 @@ fn what_was_counted_before_a_restart_counts_after_it() {
 }
 
 #[test]
+fn a_log_that_changed_is_read_again_and_kept_once() {
+    // As far as it is in the segment that is written to, and in one that was sealed.
+    for limits in [ALL, Limits { seal_bytes: 1, ..ALL }] {
+        let kept = Kept::new();
+        kept.log((0..8).map(refused));
+        go_on(&mut kept.begin(limits), NOW);
+        // Somebody takes lines out of it, in place, while nobody collects.
+        let path = kept.at.path().join("audit.log");
+        let log = std::fs::read_to_string(&path).unwrap();
+        let less: Vec<&str> = log.lines().filter(|line| !line.contains("id-5")).collect();
+        std::fs::write(&path, less.join("\n") + "\n").unwrap();
+        kept.log((8..11).map(refused));
+        let mut collector = kept.begin(limits);
+        go_on(&mut collector, NOW);
+        let counts = collector.counts();
+        assert_eq!((counts.gaps, counts.duplicates, counts.kept), (1, 7, 3), "{counts:?}");
+    }
+}
+
+#[test]
 fn a_finding_is_written_down_before_its_event_is_kept() {
     let kept = Kept::new();
     kept.log((0..10).map(refused));
