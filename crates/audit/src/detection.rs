@@ -94,6 +94,8 @@ pub(crate) enum Judge {
     Then(Then),
     /// A name that stands for two things.
     Reuse(Reuse),
+    /// Roles and bindings together: says for whom they open a way to every right.
+    Paths,
     /// By an expression of somebody's own.
     Own(&'static Own),
 }

@@ -42,7 +42,8 @@ impl Engine {
 
     /// Begins, with the detections that are asked and what they are told beside events.
     pub fn fed(detections: &[&'static Detection], feeds: Feeds) -> Self {
-        let states = detections.iter().map(|detection| State::new(&detection.judge)).collect();
+        let states =
+            detections.iter().map(|detection| State::new(&detection.judge, &feeds)).collect();
         Self {
             detections: detections.to_vec(),
             feeds,
@@ -81,7 +82,7 @@ impl Engine {
             let detection = self.detections[number];
             scene.asked.set(false);
             let said = match &detection.judge {
-                Judge::Each(_) if failed || dry => None,
+                Judge::Each(_) | Judge::Paths if failed || dry => None,
                 Judge::Each(judge) => judge(&scene),
                 Judge::Own(_) if dry => None,
                 // What an expression says of an error may hold what it read.
@@ -112,7 +113,8 @@ impl Engine {
 
     /// How often something was forgotten since there was no room for it.
     pub fn forgotten(&self) -> u64 {
-        self.given.up + self.objects.forgotten()
+        let of_states: u64 = self.states.iter().map(State::forgotten).sum();
+        self.given.up + self.objects.forgotten() + of_states
     }
 
     /// A request whose answer goes on has two events that say the same. They are told to be of one request

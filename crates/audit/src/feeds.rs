@@ -14,6 +14,7 @@ pub use self::changes::{Change, read as read_changes};
 pub(crate) use self::changes::{Made, Unmeant};
 use self::ranges::Ranges;
 use crate::engine::matches;
+use crate::paths::Access;
 
 /// A file that some detection has to be told.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,13 +37,15 @@ pub enum Feed {
     Impersonators,
     /// Objects that nobody has a reason to touch.
     Decoys,
+    /// Roles and bindings that there are.
+    Access,
     /// Who may change what, and when.
     Changes,
 }
 
 impl Feed {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TorExits,
         Self::ListedAddresses,
         Self::ClusterNetworks,
@@ -52,6 +55,7 @@ impl Feed {
         Self::ControlledNamespaces,
         Self::Impersonators,
         Self::Decoys,
+        Self::Access,
         Self::Changes,
     ];
 
@@ -67,6 +71,7 @@ impl Feed {
             Self::ControlledNamespaces => "controlled-namespaces.txt",
             Self::Impersonators => "impersonators.txt",
             Self::Decoys => "decoys.txt",
+            Self::Access => "access.json",
             Self::Changes => "changes.yaml",
         }
     }
@@ -87,6 +92,9 @@ impl Feed {
             Self::Impersonators => "a user; a * at the end stands for any rest",
             Self::Decoys => {
                 "a resource and a name, such as `secrets shop/backup-key` or `clusterroles root`"
+            }
+            Self::Access => {
+                "what `kubectl get clusterroles,roles,clusterrolebindings,rolebindings -A -o json` prints"
             }
             Self::Changes => "a list of changes, which are read apart",
         }
@@ -126,6 +134,7 @@ pub struct Feeds {
     controlled_namespaces: Option<Vec<String>>,
     impersonators: Option<Vec<String>>,
     decoys: Option<Vec<Decoy>>,
+    access: Option<Access>,
     changes: Option<Changes>,
 }
 
@@ -143,6 +152,9 @@ impl Feeds {
     /// A line is not what it should be, or there is none.
     pub fn read(&mut self, feed: Feed, text: &str) -> Result<(), WrongLine> {
         let wanted = feed.line();
+        if feed == Feed::Access {
+            return self.read_access(text);
+        }
         let lines = text.lines().enumerate().filter_map(|(number, line)| {
             let said = line.split('#').next().unwrap_or_default().trim();
             (!said.is_empty()).then_some((number + 1, said))
@@ -182,8 +194,25 @@ impl Feeds {
                 let one = |at: &(usize, &str)| Decoy::read(at.1).ok_or_else(|| wrong(*at));
                 self.decoys = Some(lines.iter().map(one).collect::<Result<Vec<_>, _>>()?);
             }
-            Feed::Changes => return Err(WrongLine::Nothing { wanted }),
+            Feed::Access | Feed::Changes => return Err(WrongLine::Nothing { wanted }),
         }
+        Ok(())
+    }
+
+    fn read_access(&mut self, text: &str) -> Result<(), WrongLine> {
+        let wanted = Feed::Access.line();
+        let read = Access::read(text).map_err(|error| WrongLine::Shape {
+            line: error.line(),
+            text: text
+                .lines()
+                .nth(error.line().saturating_sub(1))
+                .unwrap_or_default()
+                .chars()
+                .take(100)
+                .collect(),
+            wanted,
+        })?;
+        self.access = Some(read.ok_or(WrongLine::Nothing { wanted })?);
         Ok(())
     }
 
@@ -211,6 +240,7 @@ impl Feeds {
             Feed::ControlledNamespaces => self.controlled_namespaces.is_some(),
             Feed::Impersonators => self.impersonators.is_some(),
             Feed::Decoys => self.decoys.is_some(),
+            Feed::Access => self.access.is_some(),
             Feed::Changes => self.changes.is_some(),
         }
     }
@@ -261,6 +291,11 @@ impl Feeds {
         let is =
             |it: &Decoy| it.resource == resource && it.namespace == namespace && it.name == name;
         self.decoys.as_ref().is_some_and(|decoys| decoys.iter().any(is))
+    }
+
+    /// Gives the roles and bindings that there are.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.access.as_ref()
     }
 
     pub(crate) fn changes(&self) -> Option<&Changes> {
@@ -323,6 +358,7 @@ mod tests {
             (Feed::Decoys, "secrets", 1),
             (Feed::Decoys, "secrets a/b/c", 1),
             (Feed::Decoys, "secrets /b", 1),
+            (Feed::Access, "{\n\"items\": [}", 2),
         ];
         for (feed, text, at) in wrong {
             let mut feeds = Feeds::default();
@@ -335,5 +371,8 @@ mod tests {
         }
         let nothing = Feeds::default().read(Feed::Namespaces, "# none\n\n");
         assert!(matches!(nothing, Err(WrongLine::Nothing { .. })));
+        // A list of something else is no mistake of one line.
+        let pods = Feeds::default().read(Feed::Access, r#"{"items":[{"kind":"Pod"}]}"#);
+        assert!(matches!(pods, Err(WrongLine::Nothing { .. })));
     }
 }

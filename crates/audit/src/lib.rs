@@ -17,6 +17,7 @@ pub mod lines;
 pub mod node;
 pub mod own;
 mod patch;
+mod paths;
 mod pod;
 pub mod policy;
 pub mod rbac;

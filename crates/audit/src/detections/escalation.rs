@@ -16,6 +16,7 @@ pub(super) mod host_path;
 pub(super) mod host_path_volume;
 pub(super) mod host_processes;
 pub(super) mod node_proxy_role;
+pub(super) mod path_to_admin;
 pub(super) mod privileged_container;
 pub(super) mod rights_by_account;
 pub(super) mod rights_then_workload;

@@ -102,6 +102,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &escalation::rights_by_account::DETECTION,
     &escalation::rights_then_workload::DETECTION,
     &escalation::first_rights::DETECTION,
+    &escalation::path_to_admin::DETECTION,
     &evasion::pod_security_lowered::DETECTION,
     &evasion::network_policy_deleted::DETECTION,
     &evasion::limits_deleted::DETECTION,

@@ -79,7 +79,7 @@ impl Index {
                     who: need.who,
                     reads_body: need.level >= Level::Request,
                     number: u8::try_from(number).expect("there are fewer detections"),
-                    hears_failures: !matches!(detection.judge, Judge::Each(_)),
+                    hears_failures: !matches!(detection.judge, Judge::Each(_) | Judge::Paths),
                 };
                 let entry =
                     if entry.verbs == 0 { Entry { verbs: u16::MAX, ..entry } } else { entry };

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::detection::{Burst, First, Judge, Reuse, Then};
+use crate::feeds::Feeds;
+use crate::paths::Paths;
 use crate::scene::Scene;
 
 /// How many callers or things a detection keeps apart.
@@ -27,6 +29,7 @@ pub(super) enum State {
     First(BTreeMap<u64, Known>),
     Then(BTreeMap<u64, i64>),
     Reuse(Table),
+    Paths(Box<Paths>),
 }
 
 /// What is known of one caller.
@@ -39,13 +42,14 @@ pub(super) struct Known {
 const SECOND: i64 = 1_000_000;
 
 impl State {
-    pub(super) fn new(judge: &Judge) -> Self {
+    pub(super) fn new(judge: &Judge, feeds: &Feeds) -> Self {
         match judge {
             Judge::Each(_) | Judge::Own(_) => Self::Nothing,
             Judge::Burst(_) => Self::Burst(BTreeMap::new()),
             Judge::First(_) => Self::First(BTreeMap::new()),
             Judge::Then(_) => Self::Then(BTreeMap::new()),
             Judge::Reuse(_) => Self::Reuse(Table::new(NAMES)),
+            Judge::Paths => Self::Paths(Box::new(Paths::new(feeds.access()))),
         }
     }
 
@@ -60,7 +64,16 @@ impl State {
             (Self::First(of), Judge::First(first)) => new(of, first, scene, given),
             (Self::Then(of), Judge::Then(then)) => followed(of, then, scene, given),
             (Self::Reuse(of), Judge::Reuse(reuse)) => reused(of, reuse, scene),
+            (Self::Paths(of), Judge::Paths) => of.learn(scene),
             _ => None,
+        }
+    }
+
+    /// How often it forgot something that it counts itself.
+    pub(super) fn forgotten(&self) -> u64 {
+        match self {
+            Self::Paths(of) => of.forgotten(),
+            _ => 0,
         }
     }
 }

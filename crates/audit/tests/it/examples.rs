@@ -90,6 +90,9 @@ fn who_was_told_nothing_says_nothing_and_names_the_file() {
     }
 }
 
+/// An account that was bound long ago.
+const ACCESS: &str = r#"{"kind":"List","items":[{"kind":"ClusterRoleBinding","metadata":{"name":"old"},"roleRef":{"kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"kind":"ServiceAccount","namespace":"old","name":"installer"}]}]}"#;
+
 /// What the examples are told.
 fn feeds() -> Feeds {
     let mut feeds = Feeds::default();
@@ -103,6 +106,7 @@ fn feeds() -> Feeds {
         (Feed::ControlledNamespaces, "shop\n"),
         (Feed::Impersonators, "system:serviceaccount:tools:*\n"),
         (Feed::Decoys, "secrets web/root-password\n"),
+        (Feed::Access, ACCESS),
     ] {
         feeds.read(feed, text).unwrap();
     }

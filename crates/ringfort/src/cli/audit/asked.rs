@@ -25,7 +25,7 @@ pub(super) struct Asking {
     /// What some detections have to be told: a directory of files
     ///
     /// `tor-exits.txt`, `listed-addresses.txt`, `cluster-networks.txt`, `machines.txt`, `registries.txt`, `namespaces.txt`,
-    /// `controlled-namespaces.txt`, `impersonators.txt`, `decoys.txt` (an entry a line) and `changes.yaml`. A detection whose file is not there is not asked.
+    /// `controlled-namespaces.txt`, `impersonators.txt`, `decoys.txt` (an entry a line), `access.json` and `changes.yaml`. A detection whose file is not there is not asked.
     #[arg(long, value_name = "DIR")]
     pub(super) feeds: Option<PathBuf>,
     /// Detections of your own, in a file; each is tried with its examples before it is asked

@@ -1,0 +1,138 @@
+//! Ways that open, close and open again, and what they cost.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn write(paths: &mut Paths, kind: &str, place: &str, object: &Value) -> Option<String> {
+    let (space, name) = place.split_once('/').unwrap_or(("", place));
+    let is_binding = kind == "binding";
+    let key = Key { is_binding, ..Key::role(space, name) };
+    let text = object.to_string();
+    let object: Node<'_> = serde_json::from_str(&text).unwrap();
+    paths.write(key, Object::read(&object, is_binding, space, false).unwrap())
+}
+
+fn bind(paths: &mut Paths, place: &str, role: &str, subject: &Value) -> Option<String> {
+    let kind = if role.contains('/') { "Role" } else { "ClusterRole" };
+    let name = role.rsplit('/').next();
+    let binding = json!({"roleRef": {"kind": kind, "name": name}, "subjects": [subject]});
+    write(paths, "binding", place, &binding)
+}
+
+fn account(space: &str, name: &str) -> Value {
+    json!({"kind": "ServiceAccount", "namespace": space, "name": name})
+}
+
+fn dev() -> Value {
+    json!({"kind": "User", "name": "dev"})
+}
+
+fn rule(group: &str, resource: &str, verb: &str) -> Value {
+    json!({"rules": [{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]})
+}
+
+#[test]
+fn each_step_of_a_way_is_said() {
+    let mut paths = Paths::new(None);
+    assert_eq!(bind(&mut paths, "a/dev", "edit", &dev()), None);
+    let mut takes = rule("", "serviceaccounts/token", "create");
+    takes["rules"][0]["resourceNames"] = json!(["y"]);
+    assert_eq!(write(&mut paths, "role", "b/takes", &takes), None);
+    assert_eq!(bind(&mut paths, "b/takes", "b/takes", &account("a", "x")), None);
+    // Another of that namespace is nobody that x becomes.
+    assert_eq!(bind(&mut paths, "z", ALL, &account("b", "z")), None);
+    let said = bind(&mut paths, "y", ALL, &account("b", "y")).unwrap();
+    assert_eq!(
+        said,
+        "account a/x takes a token of account b/y, which holds every right; user dev runs pods as account a/x, which \
+         takes a token of account b/y, which holds every right"
+    );
+}
+
+#[test]
+fn a_way_that_was_closed_is_told_when_it_opens_again() {
+    let mut paths = Paths::new(None);
+    assert_eq!(bind(&mut paths, "a/dev", "edit", &dev()), None);
+    let opens = |paths: &mut Paths| bind(paths, "x", ALL, &account("a", "x"));
+    assert!(opens(&mut paths).is_some());
+    // The same once more opens nothing.
+    assert_eq!(opens(&mut paths), None);
+    paths.forget(&Key::binding("", "x"));
+    assert!(opens(&mut paths).is_some());
+    // A role that is exchanged closes it too.
+    assert_eq!(bind(&mut paths, "x", "view", &account("a", "x")), None);
+    assert!(opens(&mut paths).is_some());
+}
+
+#[test]
+fn rights_of_several_roles_are_every_right_together_and_not_alone() {
+    let alone = |roles: &[(&str, &str, &str)]| {
+        let mut paths = Paths::new(None);
+        let said = roles.iter().enumerate().map(|(at, (group, resource, verb))| {
+            let name = format!("r{at}");
+            write(&mut paths, "role", &name, &rule(group, resource, verb));
+            bind(&mut paths, &name, &name, &dev())
+        });
+        said.collect::<Vec<_>>()
+    };
+    const RBAC: &str = "rbac.authorization.k8s.io";
+    const CERTIFICATES: &str = "certificates.k8s.io";
+    let together: [(&[(&str, &str, &str)], &str); 5] = [
+        (
+            &[(RBAC, "clusterroles", "bind"), (RBAC, "clusterrolebindings", "create")],
+            "user dev binds any role",
+        ),
+        (
+            &[(RBAC, "clusterroles", "escalate"), (RBAC, "clusterroles", "patch")],
+            "user dev writes any right into a role",
+        ),
+        (
+            &[("", "groups", "impersonate"), ("", "serviceaccounts", "impersonate")],
+            "user dev acts as anybody",
+        ),
+        (
+            &[
+                (CERTIFICATES, "certificatesigningrequests", "create"),
+                (CERTIFICATES, "signers", "approve"),
+                (CERTIFICATES, "certificatesigningrequests/approval", "update"),
+            ],
+            "user dev makes certificates of anybody",
+        ),
+        (
+            &[("", "secrets", "list"), ("", "secrets", "create")],
+            "user dev makes a Secret with a token of account \
+             kube-system/clusterrole-aggregation-controller, which writes any right into a role",
+        ),
+    ];
+    for (roles, wanted) in together {
+        let said = alone(roles);
+        let (last, before) = said.split_last().unwrap();
+        assert_eq!(last.as_deref(), Some(wanted));
+        assert!(before.iter().all(Option::is_none), "{said:?}");
+    }
+    // One that gives all of it by itself is what other detections look for.
+    assert_eq!(alone(&[("*", "*", "*")]), [None]);
+    assert_eq!(
+        alone(&[(RBAC, "clusterroles", "bind"), (RBAC, "rolebindings", "get")]),
+        [None, None]
+    );
+}
+
+#[test]
+fn what_there_is_no_room_for_is_the_oldest_and_is_counted() {
+    let mut paths = Paths::new(None);
+    let own = paths.objects.len();
+    for number in 0..MOST {
+        bind(&mut paths, &format!("s/b{number}"), "view", &dev());
+    }
+    assert!(paths.held <= MOST && paths.forgotten() > 0, "{}", paths.held);
+    assert_eq!(paths.objects.len(), own + paths.order.len());
+    assert!(paths.objects.contains_key(&Key::role("", ALL)));
+    assert!(!paths.objects.contains_key(&Key::binding("s", "b0")));
+    // One object larger than all the room is not kept either.
+    let subjects: Vec<Value> = (0..MOST).map(|at| account("s", &format!("a{at}"))).collect();
+    let large = json!({"roleRef": {"kind": "ClusterRole", "name": "view"}, "subjects": subjects});
+    write(&mut paths, "binding", "large", &large);
+    assert_eq!((paths.held, paths.objects.len()), (0, own));
+}
