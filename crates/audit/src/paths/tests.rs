@@ -65,9 +65,12 @@ fn a_way_that_was_closed_is_told_when_it_opens_again() {
     assert!(opens(&mut paths).is_some());
 }
 
+/// A group, a resource and a verb.
+type Right = (&'static str, &'static str, &'static str);
+
 #[test]
 fn rights_of_several_roles_are_every_right_together_and_not_alone() {
-    let alone = |roles: &[(&str, &str, &str)]| {
+    let alone = |roles: &[Right]| {
         let mut paths = Paths::new(None);
         let said = roles.iter().enumerate().map(|(at, (group, resource, verb))| {
             let name = format!("r{at}");
@@ -78,7 +81,7 @@ fn rights_of_several_roles_are_every_right_together_and_not_alone() {
     };
     const RBAC: &str = "rbac.authorization.k8s.io";
     const CERTIFICATES: &str = "certificates.k8s.io";
-    let together: [(&[(&str, &str, &str)], &str); 5] = [
+    let together: [(&[Right], &str); 5] = [
         (
             &[(RBAC, "clusterroles", "bind"), (RBAC, "clusterrolebindings", "create")],
             "user dev binds any role",

@@ -41,6 +41,6 @@ pub use send::{Collectors, Receiver, SendError, Syslog, Webhook};
 pub use spool::{Batch, Passed, Room, Spool, id_of, passed};
 pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};
-pub use tally::{ApiServer, Asked, COUNT, Count, CountError, Counting, Missed};
+pub use tally::{ApiServer, Asked, COUNT, Count, CountError, Counting, Missed, Missing};
 pub use tls::{PATIENCE, Papers, Tls, TlsError};
 pub use witness::{Came, Office, SeeError, Sight, Witness};

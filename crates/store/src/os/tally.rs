@@ -4,16 +4,18 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::follow::{Follower, Place};
 use super::http;
-use super::look::LookError;
+use super::look::{LookError, search};
 use super::tls::Tls;
 use crate::format::entry::Kind;
+use crate::format::query::{Hit, Query};
+use crate::format::reported::{Reported, WITNESSES};
 use crate::format::tally::{Counter, Measured, Tally};
 
 /// A server that says how much it logged.
@@ -60,13 +62,15 @@ pub struct Count {
     pub unheard: u32,
     /// When one came last, in seconds of the Unix epoch.
     pub heard: Option<i64>,
-    /// When the last round was, in seconds of the Unix epoch.
+    /// When the last round was, in seconds of the Unix epoch,
     pub at: i64,
+    /// and the one before it.
+    before: i64,
     /// Why nothing was compared in the last round, if nothing was.
     pub trouble: Option<String>,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The file of what counting knows, where a witness keeps what it saw.
 pub const COUNT: &str = "count";
 
@@ -79,7 +83,7 @@ impl Count {
 }
 
 /// What a round shows.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missed {
     /// All that is sure to be missing is known already.
@@ -90,6 +94,8 @@ pub enum Missed {
         more: u64,
         /// So many of all its backends failed to write.
         failed: u64,
+        /// When none of these was missing, in seconds of the Unix epoch.
+        since: i64,
     },
     /// The server answers, and what was asked does not come.
     Everything {
@@ -156,7 +162,7 @@ impl<A: Asked> Counting<A> {
         is_over: &dyn Fn() -> bool,
     ) -> Result<Missed, CountError> {
         let compared = self.compare(now, is_over);
-        self.count.at = now();
+        (self.count.before, self.count.at) = (self.count.at, now());
         self.count.trouble = compared.as_ref().err().map(ToString::to_string);
         self.write().map_err(CountError::File)?;
         compared
@@ -198,7 +204,11 @@ impl<A: Asked> Counting<A> {
         self.count.missed = more;
         match more {
             0 => Missed::Nothing,
-            more => Missed::Events { more, failed: self.count.tally.failed },
+            // Two rounds show it, this one and the last.
+            more => {
+                let (failed, since) = (self.count.tally.failed, self.count.before);
+                Missed::Events { more, failed, since }
+            }
         }
     }
 
@@ -247,5 +257,51 @@ impl Count {
     /// Pieces of the store are gone that nobody counted.
     fn begin_anew(&mut self) {
         (self.tally, self.came) = (Tally::default(), 0);
+    }
+}
+
+/// What of a machine's audit log was missed, as its witness counted it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Missing {
+    /// The machine whose log it is.
+    pub machine: String,
+    /// From when to when, in seconds of the Unix epoch; where nothing ever came before, there is no beginning.
+    pub times: (Option<i64>, i64),
+    /// How many events, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// What was told of it.
+    pub said: String,
+}
+
+impl Missing {
+    /// Gives what a store holds of that, of whatever machines it keeps findings.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn of(store: &Path) -> Result<Vec<Self>, LookError> {
+        let query = Query::read("resource=audit-log", jiff::Timestamp::UNIX_EPOCH);
+        let query = query.expect("it is a query");
+        let mut all = Vec::new();
+        search(store, &query, &mut |entry, hit| {
+            let machine = entry.source.strip_prefix(WITNESSES);
+            if let (Hit::Finding(_), Some(machine)) = (hit, machine) {
+                all.extend(Reported::read(entry.text).and_then(|it| Self::read(machine, it)));
+            }
+            true
+        })?;
+        Ok(all)
+    }
+
+    fn read(machine: &str, reported: Reported<'_>) -> Option<Self> {
+        let told = reported.finding.time.parse::<jiff::Timestamp>().ok()?.as_second();
+        let (since, events) = match serde_json::from_str(reported.line.get()).ok()? {
+            Missed::Nothing => return None,
+            Missed::Events { more, since, .. } => (Some(since), Some(more)),
+            Missed::Everything { since } => (since, None),
+        };
+        let said = reported.finding.said;
+        Some(Self { machine: machine.to_owned(), times: (since, told), events, said })
     }
 }

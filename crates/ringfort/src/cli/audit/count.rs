@@ -111,12 +111,14 @@ impl Counts {
 fn finding(machine: &str, missed: &Missed, now: i64) -> Option<Finding> {
     let (name, said) = match missed {
         Missed::Nothing => return None,
-        Missed::Events { more, failed: 0 } => {
-            ("events-lost", format!("{more} events that the API server counts did not come"))
-        }
-        Missed::Events { more, failed } => {
-            let failed = format!("its backends failed to write {failed} since they are counted");
-            let said = format!("{more} events that the API server counts did not come; {failed}");
+        Missed::Events { more, failed, since } => {
+            let since = jiff::Timestamp::from_second(*since).unwrap_or_default();
+            let mut said =
+                format!("{more} events that the API server counted after {since} did not come");
+            if *failed > 0 {
+                said.push_str("; its backends failed to write ");
+                said.push_str(&format!("{failed} since they are counted"));
+            }
             ("events-lost", said)
         }
         Missed::Everything { since } => {
@@ -142,16 +144,16 @@ mod tests {
     fn what_is_missed_is_said() {
         let said = |missed| finding("cp1", &missed, 1_796_000_000_000_000);
         assert_eq!(said(Missed::Nothing), None);
-        let lost = said(Missed::Events { more: 3, failed: 0 }).unwrap();
+        let lost = said(Missed::Events { more: 3, failed: 0, since: 1_795_999_940 }).unwrap();
         assert_eq!(
             (&*lost.detection, lost.object.as_str(), lost.said.as_str()),
             (
                 "audit/events-lost",
                 "audit-log cp1",
-                "3 events that the API server counts did not come"
+                "3 events that the API server counted after 2026-11-30T00:52:20Z did not come"
             )
         );
-        let failed = said(Missed::Events { more: 3, failed: 2 }).unwrap();
+        let failed = said(Missed::Events { more: 3, failed: 2, since: 0 }).unwrap();
         assert!(failed.said.ends_with("failed to write 2 since they are counted"), "{failed:?}");
         let silent = said(Missed::Everything { since: Some(1_796_000_000) }).unwrap();
         assert_eq!(&*silent.detection, "audit/nothing-comes");

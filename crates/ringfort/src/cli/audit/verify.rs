@@ -10,7 +10,7 @@ use ringfort_pki::Ed25519Public;
 use ringfort_store::format::checkpoint::{Signed, hex, unhex};
 use ringfort_store::format::verify::{Interval, Report, Unseen};
 use ringfort_store::format::witness::Note;
-use ringfort_store::os::{public_key, verify};
+use ringfort_store::os::{Missing, public_key, verify};
 
 use super::{json, plain};
 use crate::cli::files::Unread;
@@ -23,6 +23,9 @@ use crate::cli::{Fault, print};
 /// first start. Who has the key can rewrite the log: --witness compares with what another machine saw of it, and says
 /// which intervals no witness has seen, or saw late. The witness's own file (`seen.NAME`) tells a log that was shortened
 /// or rewritten from its start; the file that the machine keeps (`witnessed`) could be shortened as well.
+///
+/// What a witness that counts told to this store is said as well: from when to when events of a machine's log did not
+/// come. What is missing of one control plane's log is kept at the one that witnesses it, so verify all of them.
 ///
 /// Exit codes: 0 complete and unaltered, 1 not, 2 usage, 3 it cannot be looked at, was not compared with
 /// any key, or has segments that none of the witnesses has seen.
@@ -60,6 +63,8 @@ struct Told<'t> {
     is_key_known: bool,
     #[serde(flatten)]
     report: &'t Report,
+    /// What witnesses that count said did not come.
+    missing: &'t [Missing],
 }
 
 const VERSION: u32 = 1;
@@ -77,19 +82,24 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
         witnesses.extend(seen(path)?.into_iter().map(|signed| (signed, *witness)));
     }
     let report = verify(&args.store, key, &witnesses).map_err(Fault::blind)?;
+    let missing = Missing::of(&args.store).map_err(Fault::blind)?;
     let is_key_known = args.key.is_some();
+    let (key, missing) = (hex(&key.0), missing.as_slice());
     print(&match args.json {
-        true => json(&Told { version: VERSION, key: hex(&key.0), is_key_known, report: &report })?,
-        false => text(&report),
+        true => {
+            let (version, key, report) = (VERSION, key.clone(), &report);
+            json(&Told { version, key, is_key_known, report, missing })?
+        }
+        false => text(&report, missing),
     });
     if !is_key_known {
         eprintln!(
-            "error: nobody said which key is meant, so that all may have been exchanged; the store says --key {}",
-            hex(&key.0)
+            "error: nobody said which key is meant, so that all may have been exchanged; the store says --key {key}"
         );
     }
     let is_unseen = report.unseen.iter().any(|unseen| unseen.seen.is_none());
-    Ok(ExitCode::from(match (report.wrong.is_empty(), is_key_known && !is_unseen) {
+    let is_complete = report.wrong.is_empty() && missing.is_empty();
+    Ok(ExitCode::from(match (is_complete, is_key_known && !is_unseen) {
         (false, _) => 1,
         (true, false) => 3,
         (true, true) => 0,
@@ -117,9 +127,9 @@ fn seen(path: &Path) -> Result<Vec<Signed>, Fault> {
     }
 }
 
-fn text(report: &Report) -> String {
-    let wrong = report.wrong.iter().map(interval);
-    let mut text: String = wrong.chain(report.unseen.iter().map(unseen)).collect();
+fn text(report: &Report, missing: &[Missing]) -> String {
+    let wrong = report.wrong.iter().map(interval).chain(report.unseen.iter().map(unseen));
+    let mut text: String = wrong.chain(missing.iter().map(missed)).collect();
     text.push_str(&format!(
         "{} sealed segments with {} entries as they were sealed, {} entries not sealed yet; removed {} segments with {} entries",
         report.segments, report.entries, report.open, report.removed, report.removed_entries
@@ -136,6 +146,13 @@ fn text(report: &Report) -> String {
 
 fn interval(Interval { segment, entries, times, wrong }: &Interval) -> String {
     format!("segment {segment}{}: {wrong}\n", extent(*entries, *times))
+}
+
+fn missed(Missing { machine, times: (since, told), said, .. }: &Missing) -> String {
+    let time = |second| jiff::Timestamp::from_second(second).map(|it| it.to_string());
+    let since = since.and_then(|since| time(since).ok()).unwrap_or_default();
+    let told = time(*told).unwrap_or_default();
+    format!("log of {}, {since} to {told}: {}\n", plain(machine), plain(said))
 }
 
 fn unseen(Unseen { segments: (first, last), entries, times, seen }: &Unseen) -> String {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use ringfort_audit::detections::DETECTIONS;
 use ringfort_audit::engine::Engine;
+use serde_json::value::RawValue;
 
 use super::collect::{go_on, log};
 use super::*;
+use crate::format::reported::{Reported, of_log};
 use crate::format::tally::Measured;
 use crate::os::collect::{Collector, Settings};
-use crate::os::tally::{Asked, Count, CountError, Counting, Missed};
+use crate::os::tally::{Asked, Count, CountError, Counting, Missed, Missing};
 use crate::os::{Directory, claim};
 
 /// 2026-01-05T10:00:00Z.
@@ -125,8 +127,10 @@ fn what_a_server_counts_and_does_not_write_is_missed() {
     server.events(4);
     server.failed.set(4);
     server.writes.set(true);
-    nothing_missed(&mut counter);
-    assert_eq!(round(&mut counter).unwrap(), Missed::Events { more: 4, failed: 4 });
+    // It was not missing yet in the round before these two.
+    let mut round_at = |now| counter.round(&move || now, &|| false).unwrap();
+    assert_eq!(round_at(NOW + 30), Missed::Nothing);
+    assert_eq!(round_at(NOW + 60), Missed::Events { more: 4, failed: 4, since: NOW });
     assert_eq!((counter.count().missed, counter.count().tally.lost), (4, 4));
     nothing_missed(&mut counter);
     assert_eq!((counter.count().missed, counter.count().tally.lost), (0, 4));
@@ -140,7 +144,7 @@ fn what_a_server_counts_and_does_not_write_is_missed() {
     server.writes.set(true);
     nothing_missed(&mut counter);
     let mut counter = counting(&server);
-    assert_eq!(round(&mut counter).unwrap(), Missed::Events { more: 2, failed: 4 });
+    assert_eq!(round(&mut counter).unwrap(), Missed::Events { more: 2, failed: 4, since: NOW });
     server.began.set(2);
     server.counted.set(0);
     nothing_missed(&mut counter);
@@ -215,4 +219,36 @@ fn a_store_that_is_another_is_counted_from_there_on() {
     assert_eq!(counter.count().tally.lost, 0);
     std::fs::write(at.path().join("count"), "{").unwrap();
     nothing_missed(&mut counting(&server));
+}
+
+/// What witnesses told to a store is read as times in which something did not come, and nothing else of it is.
+#[test]
+fn what_a_witness_missed_is_told_with_its_times() {
+    let at = tempfile::tempdir().unwrap();
+    let store = at.path().join("store");
+    let claimed = claim(&store).unwrap();
+    let (mut kept, _) = Store::open(claimed.directory, claimed.key, ALL, NOW).unwrap();
+    let line = |missed: &Missed| {
+        let finding = of_log("cp1", "events-lost", (NOW + 60) * 1_000_000, "said".to_owned());
+        let line = RawValue::from_string(serde_json::to_string(missed).unwrap()).unwrap();
+        serde_json::to_string(&Reported { id: "x".to_owned(), finding, line: &line }).unwrap()
+    };
+    let lines = [
+        ("witness/cp1", line(&Missed::Events { more: 6, failed: 1, since: NOW })),
+        ("witness/cp3", line(&Missed::Everything { since: None })),
+        ("witness/cp3", line(&Missed::Nothing)),
+        // An agent counts nothing.
+        ("agent/cp1", line(&Missed::Everything { since: None })),
+    ];
+    let (time, kind) = (NOW * 1_000_000, Kind::Finding);
+    let entries =
+        lines.iter().map(|(source, text)| Entry { source, time, kind, text: text.as_bytes() });
+    let entries: Vec<Entry<'_>> = entries.collect();
+    kept.append(&entries, b"", NOW).unwrap();
+    let missing = Missing::of(&store).unwrap();
+    let seen = missing.iter().map(|it| (it.machine.as_str(), it.times, it.events));
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [("cp1", (Some(NOW), NOW + 60), Some(6)), ("cp3", (None, NOW + 60), None)]
+    );
 }
