@@ -11,7 +11,8 @@ pub(super) const ALL: &[Sabotage] = &[
             does: "systemctl stop ringfort-collect",
             undoes: "systemctl start ringfort-collect",
         }],
-        also: &["audit/findings-are-told"],
+        // Agents of some machines deliver here, and nobody keeps what they do.
+        also: &["audit/findings-are-told", "integrity/files-are-watched"],
     },
     Sabotage {
         name: "shortened",
@@ -68,6 +69,7 @@ pub(super) const ALL: &[Sabotage] = &[
             does: "mv /var/lib/ringfort-audit/key /run/key.aside && systemctl restart --no-block ringfort-collect",
             undoes: "mv /run/key.aside /var/lib/ringfort-audit/key && systemctl restart ringfort-collect",
         }],
-        also: &["audit/findings-are-told"],
+        // Agents of some machines deliver here, and nobody keeps what they do.
+        also: &["audit/findings-are-told", "integrity/files-are-watched"],
     },
 ];
