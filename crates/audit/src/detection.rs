@@ -146,6 +146,13 @@ pub(crate) struct Reuse {
     pub(crate) what: &'static str,
 }
 
+impl Judge {
+    /// Whether what failed, or stores nothing, says something to it as well.
+    pub(crate) fn hears_failures(&self) -> bool {
+        !matches!(self, Self::Each(_) | Self::Paths)
+    }
+}
+
 impl Detection {
     /// Whether it reads bodies.
     pub fn reads_bodies(&self) -> bool {

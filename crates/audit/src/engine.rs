@@ -82,7 +82,7 @@ impl Engine {
             let detection = self.detections[number];
             scene.asked.set(false);
             let said = match &detection.judge {
-                Judge::Each(_) | Judge::Paths if failed || dry => None,
+                judge if (failed || dry) && !judge.hears_failures() => None,
                 Judge::Each(judge) => judge(&scene),
                 Judge::Own(_) if dry => None,
                 // What an expression says of an error may hold what it read.
@@ -113,8 +113,7 @@ impl Engine {
 
     /// How often something was forgotten since there was no room for it.
     pub fn forgotten(&self) -> u64 {
-        let of_states: u64 = self.states.iter().map(State::forgotten).sum();
-        self.given.up + self.objects.forgotten() + of_states
+        self.given.up + self.objects.forgotten()
     }
 
     /// A request whose answer goes on has two events that say the same. They are told to be of one request

@@ -122,6 +122,12 @@ pub enum WrongLine {
     },
 }
 
+impl WrongLine {
+    fn of(line: usize, text: &str, wanted: &'static str) -> Self {
+        Self::Shape { line, text: text.chars().take(100).collect(), wanted }
+    }
+}
+
 /// What detections were told.
 #[derive(Debug, Default)]
 pub struct Feeds {
@@ -163,11 +169,7 @@ impl Feeds {
         if lines.is_empty() {
             return Err(WrongLine::Nothing { wanted });
         }
-        let wrong = |(line, text): (usize, &str)| WrongLine::Shape {
-            line,
-            text: text.chars().take(100).collect(),
-            wanted,
-        };
+        let wrong = |(line, text): (usize, &str)| WrongLine::of(line, text, wanted);
         let ranges = || Ranges::read(&lines).map_err(wrong).map(Some);
         let words = || {
             let one = |at: &(usize, &str)| match at.1.contains(char::is_whitespace) {
@@ -201,16 +203,9 @@ impl Feeds {
 
     fn read_access(&mut self, text: &str) -> Result<(), WrongLine> {
         let wanted = Feed::Access.line();
-        let read = Access::read(text).map_err(|error| WrongLine::Shape {
-            line: error.line(),
-            text: text
-                .lines()
-                .nth(error.line().saturating_sub(1))
-                .unwrap_or_default()
-                .chars()
-                .take(100)
-                .collect(),
-            wanted,
+        let read = Access::read(text).map_err(|error| {
+            let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+            WrongLine::of(error.line(), line, wanted)
         })?;
         self.access = Some(read.ok_or(WrongLine::Nothing { wanted })?);
         Ok(())

@@ -77,7 +77,6 @@ pub(crate) struct Paths {
     held: usize,
     /// Who has a way, where that is known for what there is now.
     known: Option<BTreeSet<Who>>,
-    forgotten: u64,
 }
 
 /// So many powers and subjects are held at most.
@@ -112,16 +111,12 @@ impl Paths {
         let known = access.iter().flat_map(|access| &access.0);
         known.for_each(|(key, object)| put(key.clone(), object.clone()));
         let order = BTreeMap::new();
-        Self { objects, order, seen: 0, held: 0, known: None, forgotten: 0 }
+        Self { objects, order, seen: 0, held: 0, known: None }
     }
 
-    /// How often something was forgotten since there was no room for it.
-    pub(crate) fn forgotten(&self) -> u64 {
-        self.forgotten
-    }
-
-    /// Learns what a request wrote or deleted, and says for whom that opens a way to every right.
-    pub(crate) fn learn(&mut self, scene: &Scene<'_>) -> Option<String> {
+    /// Learns what a request wrote or deleted, and says for whom that opens a way to every right. Counts what is forgotten
+    /// for want of room.
+    pub(crate) fn learn(&mut self, scene: &Scene<'_>, forgotten: &mut u64) -> Option<String> {
         let event = scene.event;
         let (space, is_binding) = (event.namespace(), event.resource().ends_with("bindings"));
         let key = |name: &str| Key { is_binding, ..Key::role(space, name) };
@@ -142,7 +137,8 @@ impl Paths {
                     name => name,
                 };
                 let is_part = scene.stored().is_none();
-                let said = self.write(key(name), Object::read(object, is_binding, space, is_part)?);
+                let object = Object::read(object, is_binding, space, is_part)?;
+                let said = self.write(key(name), object, forgotten);
                 // What a run of ringfort gives is what it is meant to give.
                 return said.filter(|_| !caller::is_keeper(event));
             }
@@ -151,7 +147,7 @@ impl Paths {
     }
 
     /// Writes down an object, and says for whom that opens a way.
-    fn write(&mut self, key: Key, object: Object) -> Option<String> {
+    fn write(&mut self, key: Key, object: Object, forgotten: &mut u64) -> Option<String> {
         if self.objects.get(&key).is_some_and(|(_, before)| *before == object) {
             return None;
         }
@@ -160,11 +156,11 @@ impl Paths {
             Object::Binding { role, .. } => !way::powers(&self.objects, role).is_empty(),
         };
         if !gives {
-            self.keep(key, object);
+            self.keep(key, object, forgotten);
             return None;
         }
         let known = self.known.take().unwrap_or_else(|| Ways::of(&self.objects).who());
-        self.keep(key, object);
+        self.keep(key, object, forgotten);
         let ways = Ways::of(&self.objects);
         let new: Vec<String> =
             ways.told().filter_map(|(who, said)| (!known.contains(who)).then_some(said)).collect();
@@ -177,7 +173,7 @@ impl Paths {
         (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
     }
 
-    fn keep(&mut self, key: Key, object: Object) {
+    fn keep(&mut self, key: Key, object: Object, forgotten: &mut u64) {
         self.forget(&key);
         self.seen += 1;
         self.held += object.weight();
@@ -187,7 +183,7 @@ impl Paths {
             let Some((_, oldest)) = self.order.first_key_value() else { break };
             let oldest = oldest.clone();
             self.forget(&oldest);
-            self.forgotten += 1;
+            *forgotten += 1;
         }
     }
 

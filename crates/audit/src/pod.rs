@@ -3,6 +3,19 @@
 
 use crate::node::Node;
 
+/// Groups and resources that hold pods, or parts of them.
+pub(crate) const RESOURCES: &[(&str, &str)] = &[
+    ("", "pods"),
+    ("", "pods/ephemeralcontainers"),
+    ("", "podtemplates"),
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+];
 /// Resources that hold pods, with what leads to metadata and spec of the pod.
 const TEMPLATES: [(&str, &[&str]); 9] = [
     ("pods", &[]),

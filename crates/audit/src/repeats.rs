@@ -97,20 +97,9 @@ mod tests {
     use crate::finding::Finding;
 
     fn finding(user: &str, time: &str) -> Finding {
-        Finding {
-            detection: "secrets/all-read".into(),
-            severity: Severity::High,
-            time: time.to_owned(),
-            user: user.to_owned(),
-            impersonated: None,
-            source: String::new(),
-            credential: None,
-            pod: None,
-            verb: String::new(),
-            object: String::new(),
-            said: String::new(),
-            rests: None,
-        }
+        let (time, user) = (time.to_owned(), user.to_owned());
+        let detection = "secrets/all-read".to_owned();
+        Finding { time, user, ..Finding::on_machine("", detection, Severity::High, None) }
     }
 
     #[test]

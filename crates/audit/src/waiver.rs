@@ -132,18 +132,11 @@ mod tests {
 
     fn finding() -> Finding {
         Finding {
-            detection: ID.into(),
-            severity: Severity::High,
-            time: String::new(),
             user: "system:serviceaccount:backup:velero".to_owned(),
-            impersonated: None,
-            source: "10.0.3.4".to_owned(),
-            credential: None,
-            pod: None,
             verb: "list".to_owned(),
             object: "secrets shop".to_owned(),
             said: "all Secrets were read".to_owned(),
-            rests: None,
+            ..Finding::on_machine("10.0.3.4", ID.to_owned(), Severity::High, None)
         }
     }
 

@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::event::Event;
+use crate::pod;
 
 /// What stores an object.
 pub(super) const WRITES: &[&str] = &["create", "update", "patch"];
@@ -39,19 +40,15 @@ pub(super) const fn anonymous(verbs: &'static [&'static str], of: Of, level: Lev
     Need { who: Who::Anonymous, ..others(verbs, of, level) }
 }
 
-/// Everything that holds a pod.
-pub(super) const POD_RESOURCES: Of = Of::Resources(&[
-    ("", "pods"),
-    ("", "pods/ephemeralcontainers"),
-    ("", "podtemplates"),
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
+/// Everything by which rights are given.
+pub(super) const RIGHTS: Of = Of::Resources(&[
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
 ]);
+/// Everything that holds a pod.
+pub(super) const POD_RESOURCES: Of = Of::Resources(pod::RESOURCES);
 /// A need to see pods and templates as they are written.
 pub(super) const POD_WRITTEN: Need = others(WRITES, POD_RESOURCES, Level::RequestResponse);
 /// A need to see who runs commands: the address says which.

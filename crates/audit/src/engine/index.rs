@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::caller;
-use crate::detection::{Detection, Judge, Of, Who};
+use crate::detection::{Detection, Of, Who};
 use crate::event::{Event, Level, Stage};
 
 /// One need of a detection.
@@ -79,7 +79,7 @@ impl Index {
                     who: need.who,
                     reads_body: need.level >= Level::Request,
                     number: u8::try_from(number).expect("there are fewer detections"),
-                    hears_failures: !matches!(detection.judge, Judge::Each(_) | Judge::Paths),
+                    hears_failures: detection.judge.hears_failures(),
                 };
                 let entry =
                     if entry.verbs == 0 { Entry { verbs: u16::MAX, ..entry } } else { entry };

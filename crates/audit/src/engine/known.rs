@@ -64,16 +64,8 @@ impl State {
             (Self::First(of), Judge::First(first)) => new(of, first, scene, given),
             (Self::Then(of), Judge::Then(then)) => followed(of, then, scene, given),
             (Self::Reuse(of), Judge::Reuse(reuse)) => reused(of, reuse, scene),
-            (Self::Paths(of), Judge::Paths) => of.learn(scene),
+            (Self::Paths(of), Judge::Paths) => of.learn(scene, &mut given.up),
             _ => None,
-        }
-    }
-
-    /// How often it forgot something that it counts itself.
-    pub(super) fn forgotten(&self) -> u64 {
-        match self {
-            Self::Paths(of) => of.forgotten(),
-            _ => 0,
         }
     }
 }

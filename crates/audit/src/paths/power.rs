@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::node::Node;
+use crate::pod;
 
 /// How somebody comes by the rights of an account of a namespace.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -27,6 +28,7 @@ pub(super) enum Power {
     /// Rights of a role that its giver does not hold.
     Bind(Option<String>),
     /// Rights in a role that its writer does not hold.
+    EscalateCluster,
     Escalate,
     WriteClusterBindings,
     WriteBindings,
@@ -36,6 +38,8 @@ pub(super) enum Power {
     Account(Means, Option<String>),
     CreateSecrets,
     ReadSecrets,
+    /// What API servers ask of kubelets, such as to enter pods.
+    AskKubelets,
     /// The name of a user, or of a group.
     User(Option<String>),
     Group(Option<String>),
@@ -71,7 +75,7 @@ pub(super) fn of_every_cluster() -> [Own; 5] {
         Power::Account(Means::AskTokens, None),
         Power::Account(Means::Impersonate, None),
     ];
-    const AGGREGATE: &[Power] = &[Power::Escalate, Power::WriteClusterRoles];
+    const AGGREGATE: &[Power] = &[Power::EscalateCluster, Power::WriteClusterRoles];
     let own = |name, gathers, into, powers| Own { name, gathers, into, powers };
     [
         own(ALL, false, None, ALL_POWERS),
@@ -99,17 +103,6 @@ const WRITE: &[&str] = &["create", "update", "patch"];
 const CHANGE: &[&str] = &["update", "patch"];
 const READ: &[&str] = &["get", "list", "watch"];
 
-/// What makes pods.
-const TEMPLATES: [(&str, &str); 7] = [
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-];
-
 impl Rule<'_> {
     fn give(&self, powers: &mut BTreeSet<Power>) {
         let mut give = |is: bool, power: Power| {
@@ -125,22 +118,23 @@ impl Rule<'_> {
         );
         let may = |verbs: &[&str], group, resource| self.may(verbs, group, resource);
         let every = |verbs: &[&str], group, resource| is_unnamed && may(verbs, group, resource);
-        give(every(&["escalate"], RBAC, "clusterroles"), Power::Escalate);
+        give(every(&["escalate"], RBAC, "clusterroles"), Power::EscalateCluster);
         give(every(&["escalate"], RBAC, "roles"), Power::Escalate);
-        // To make a binding it is enough to name it.
         give(every(WRITE, RBAC, "clusterrolebindings"), Power::WriteClusterBindings);
         give(every(WRITE, RBAC, "rolebindings"), Power::WriteBindings);
         give(every(CHANGE, RBAC, "clusterroles"), Power::WriteClusterRoles);
         give(every(CHANGE, RBAC, "roles"), Power::WriteRoles);
-        let runs = every(&["create"], "", "pods")
-            || TEMPLATES.iter().any(|(group, of)| every(WRITE, group, of));
+        // A template by itself makes none, and a part of a pod does not say as whom it runs.
+        let mut makers = pod::RESOURCES.iter().filter(|(_, of)| !of.starts_with("pod"));
+        let runs =
+            every(&["create"], "", "pods") || makers.any(|(group, of)| every(WRITE, group, of));
         give(runs, Power::Account(Means::RunPods, None));
         let enters = every(&["create", "get"], "", "pods/exec")
             || every(&["create", "get"], "", "pods/attach")
             || every(CHANGE, "", "pods/ephemeralcontainers")
-            || every(CHANGE, "", "pods")
-            || may(&["create", "get"], "", "nodes/proxy");
+            || every(CHANGE, "", "pods");
         give(enters, Power::Account(Means::EnterPods, None));
+        give(may(&["create", "get"], "", "nodes/proxy"), Power::AskKubelets);
         give(every(&["create"], "", "secrets"), Power::CreateSecrets);
         give(every(READ, "", "secrets"), Power::ReadSecrets);
         give(

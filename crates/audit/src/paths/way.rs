@@ -9,7 +9,6 @@ type Objects = BTreeMap<Key, (Option<u64>, Object)>;
 
 /// Who has a way to every right.
 pub(super) struct Ways<'o> {
-    objects: &'o Objects,
     /// What is given to whom, everywhere or in a namespace.
     given: BTreeMap<&'o Who, BTreeMap<&'o str, BTreeSet<Power>>>,
     steps: BTreeMap<Who, Step>,
@@ -18,7 +17,7 @@ pub(super) struct Ways<'o> {
 /// The next step on a way.
 struct Step {
     /// What is done,
-    said: String,
+    said: &'static str,
     /// and who it makes one, if that is not the end.
     to: Option<Who>,
     /// Whether nothing has to be said of it: one role shows all of it, or all of a group have it.
@@ -34,17 +33,21 @@ const ACCOUNTS: &str = "system:serviceaccounts";
 impl<'o> Ways<'o> {
     /// Finds everybody's.
     pub(super) fn of(objects: &'o Objects) -> Self {
-        let mut ways = Self { objects, given: BTreeMap::new(), steps: BTreeMap::new() };
+        let mut ways = Self { given: BTreeMap::new(), steps: BTreeMap::new() };
+        let mut alone: BTreeSet<&Who> = BTreeSet::new();
         let mut of_roles: BTreeMap<&Key, BTreeSet<Power>> = BTreeMap::new();
         for (key, (_, object)) in objects {
             let Object::Binding { role, subjects } = object else { continue };
             let powers = of_roles.entry(role).or_insert_with(|| powers(objects, role));
+            if key.space == EVERYWHERE && end(powers).is_some() {
+                alone.extend(subjects);
+            }
             for who in subjects.iter().filter(|_| !powers.is_empty()) {
                 let given = ways.given.entry(who).or_default();
                 given.entry(key.space.as_str()).or_default().extend(powers.iter().cloned());
             }
         }
-        ways.begin();
+        ways.begin(&alone);
         while ways.go_on() {}
         // What a group has, each of it has.
         let of_groups = ways.steps.keys().filter(|who| ways.is_of_group(who));
@@ -87,52 +90,14 @@ impl<'o> Ways<'o> {
             .collect()
     }
 
-    /// Finds those who need nobody else.
-    fn begin(&mut self) {
-        let all: Vec<&Who> = self.given.keys().copied().collect();
-        for who in all {
-            let everywhere = self.powers(who).remove(EVERYWHERE).unwrap_or_default();
-            let Some(said) = self.end(&everywhere) else { continue };
-            let of_one_role = |object: &Object| match object {
-                Object::Binding { role, subjects } => {
-                    subjects.contains(who) && self.end(&powers(self.objects, role)).is_some()
-                }
-                Object::Role(_) => false,
-            };
-            let bound = self.objects.iter().filter(|(key, _)| key.space == EVERYWHERE);
-            let is_plain = bound.map(|(_, (_, object))| object).any(of_one_role);
-            self.steps.insert(who.clone(), Step { said: said.to_owned(), to: None, is_plain });
-        }
-    }
-
-    /// Says how such rights are every right.
-    fn end(&self, powers: &BTreeSet<Power>) -> Option<&'static str> {
-        let has = |power: Power| powers.contains(&power);
-        let binds = |role: &Option<String>| match role {
-            None => true,
-            Some(name) => name == ALL,
-        };
-        let acts = powers
-            .iter()
-            .any(|it| matches!(it, Power::User(_) | Power::Account(Means::Impersonate, _)));
-        let masters =
-            has(Power::Group(None)) || has(Power::Group(Some("system:masters".to_owned())));
-        let signs = [Power::RequestCertificates, Power::ApproveCertificates, Power::Sign];
-        if has(Power::Everything) {
-            Some("holds every right")
-        } else if has(Power::WriteClusterBindings)
-            && powers.iter().any(|it| matches!(it, Power::Bind(role) if binds(role)))
-        {
-            Some("binds any role")
-        } else if has(Power::Escalate) && has(Power::WriteClusterRoles) {
-            Some("writes any right into a role")
-        } else if has(Power::User(None)) || (masters && acts) {
-            Some("acts as anybody")
-        } else if signs.into_iter().all(has) {
-            Some("makes certificates of anybody")
-        } else {
-            None
-        }
+    /// Finds those who need nobody else. Others look for those who need one role alone.
+    fn begin(&mut self, alone: &BTreeSet<&Who>) {
+        let everywhere = |who| self.powers(who).remove(EVERYWHERE).unwrap_or_default();
+        let all = self.given.keys().filter_map(|who| Some((*who, end(&everywhere(who))?)));
+        let steps = all.map(|(who, said)| {
+            (who.clone(), Step { said, to: None, is_plain: alone.contains(who) })
+        });
+        self.steps = steps.collect();
     }
 
     /// Finds those who reach somebody who has a way. Says whether there were any.
@@ -154,11 +119,13 @@ impl<'o> Ways<'o> {
                 Power::Account(means, name) => {
                     (means.said(), self.account(space, name.as_deref())?)
                 }
+                // They are of no namespace, and nobody is given them within one.
+                _ if space != EVERYWHERE => return None,
                 Power::User(Some(name)) => ("acts as", self.known(Who::User(name.clone()))?),
                 Power::Group(Some(name)) => ("acts as", self.known(Who::Group(name.clone()))?),
                 _ => return None,
             };
-            Some(Step { said: said.to_owned(), to: Some(to), is_plain: false })
+            Some(Step { said, to: Some(to), is_plain: false })
         })
     }
 
@@ -186,6 +153,35 @@ impl<'o> Ways<'o> {
                 Who::User(_) => false,
             })
             .cloned()
+    }
+}
+
+/// Says how such rights are every right.
+fn end(powers: &BTreeSet<Power>) -> Option<&'static str> {
+    let has = |power: Power| powers.contains(&power);
+    let binds = |role: &Option<String>| match role {
+        None => true,
+        Some(name) => name == ALL,
+    };
+    let acts = powers
+        .iter()
+        .any(|it| matches!(it, Power::User(_) | Power::Account(Means::Impersonate, _)));
+    let masters = has(Power::Group(None)) || has(Power::Group(Some("system:masters".to_owned())));
+    let signs = [Power::RequestCertificates, Power::ApproveCertificates, Power::Sign];
+    if has(Power::Everything) {
+        Some("holds every right")
+    } else if has(Power::WriteClusterBindings)
+        && powers.iter().any(|it| matches!(it, Power::Bind(role) if binds(role)))
+    {
+        Some("binds any role")
+    } else if has(Power::EscalateCluster) && has(Power::WriteClusterRoles) {
+        Some("writes any right into a role")
+    } else if has(Power::User(None)) || (masters && acts) {
+        Some("acts as anybody")
+    } else if signs.into_iter().all(has) {
+        Some("makes certificates of anybody")
+    } else {
+        None
     }
 }
 
@@ -224,8 +220,8 @@ fn with_all_of(space: &str, mut powers: BTreeSet<Power>) -> BTreeSet<Power> {
             matches!(it, Power::Bind(None)) || matches!(it, Power::Bind(Some(name)) if name == ALL)
         });
     let escalates = powers.contains(&Power::Escalate) && powers.contains(&Power::WriteRoles);
-    if space != EVERYWHERE && (binds || escalates) {
-        powers.insert(Power::Everything);
+    if space == EVERYWHERE && powers.contains(&Power::AskKubelets) {
+        powers.insert(Power::Account(Means::EnterPods, None));
     }
     if powers.contains(&Power::CreateSecrets) && powers.contains(&Power::ReadSecrets) {
         powers.insert(Power::Account(Means::MakeSecrets, None));

@@ -13,7 +13,7 @@ use super::follow::{Follower, Place};
 use super::http;
 use super::look::{LookError, search};
 use super::tls::Tls;
-use crate::format::entry::Kind;
+use crate::format::entry::{Entry, Kind};
 use crate::format::query::{Hit, Query};
 use crate::format::reported::{Reported, WITNESSES};
 use crate::format::tally::{Counter, Measured, Tally};
@@ -94,8 +94,9 @@ pub enum Missed {
         more: u64,
         /// So many of all its backends failed to write.
         failed: u64,
-        /// When none of these was missing, in seconds of the Unix epoch.
-        since: i64,
+        /// When none of these was missing, in seconds of the Unix epoch. Earlier versions do not say.
+        #[serde(default)]
+        since: Option<i64>,
     },
     /// The server answers, and what was asked does not come.
     Everything {
@@ -206,7 +207,7 @@ impl<A: Asked> Counting<A> {
             0 => Missed::Nothing,
             // Two rounds show it, this one and the last.
             more => {
-                let (failed, since) = (self.count.tally.failed, self.count.before);
+                let (failed, since) = (self.count.tally.failed, Some(self.count.before));
                 Missed::Events { more, failed, since }
             }
         }
@@ -266,7 +267,7 @@ impl Count {
 pub struct Missing {
     /// The machine whose log it is.
     pub machine: String,
-    /// From when to when, in seconds of the Unix epoch; where nothing ever came before, there is no beginning.
+    /// From when, where that is known, to when: in seconds of the Unix epoch.
     pub times: (Option<i64>, i64),
     /// How many events, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,20 +288,24 @@ impl Missing {
         search(store, &query, &mut |entry, hit| {
             let machine = entry.source.strip_prefix(WITNESSES);
             if let (Hit::Finding(_), Some(machine)) = (hit, machine) {
-                all.extend(Reported::read(entry.text).and_then(|it| Self::read(machine, it)));
+                all.extend(Self::read(machine, entry));
             }
             true
         })?;
         Ok(all)
     }
 
-    fn read(machine: &str, reported: Reported<'_>) -> Option<Self> {
-        let told = reported.finding.time.parse::<jiff::Timestamp>().ok()?.as_second();
-        let (since, events) = match serde_json::from_str(reported.line.get()).ok()? {
-            Missed::Nothing => return None,
-            Missed::Events { more, since, .. } => (Some(since), Some(more)),
-            Missed::Everything { since } => (since, None),
+    fn read(machine: &str, entry: &Entry<'_>) -> Option<Self> {
+        let reported = Reported::read(entry.text)?;
+        let (since, events) = match serde_json::from_str(reported.line.get()) {
+            Ok(Missed::Nothing) => return None,
+            Ok(Missed::Events { more, since, .. }) => (since, Some(more)),
+            Ok(Missed::Everything { since }) => (since, None),
+            // It was told as missing, whatever else it says.
+            Err(_) => (None, None),
         };
+        let told = reported.finding.time.parse::<jiff::Timestamp>();
+        let told = told.map_or(entry.time / 1_000_000, jiff::Timestamp::as_second);
         let said = reported.finding.said;
         Some(Self { machine: machine.to_owned(), times: (since, told), events, said })
     }

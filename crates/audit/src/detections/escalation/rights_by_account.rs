@@ -9,16 +9,7 @@ pub static DETECTION: Detection = Detection {
     severity: Severity::Medium,
     because: "programs that give rights are worth more than the rights",
     attack: &["T1098.006"],
-    needs: &[others(
-        CHANGES,
-        Of::Resources(&[
-            ("rbac.authorization.k8s.io", "roles"),
-            ("rbac.authorization.k8s.io", "clusterroles"),
-            ("rbac.authorization.k8s.io", "rolebindings"),
-            ("rbac.authorization.k8s.io", "clusterrolebindings"),
-        ]),
-        Level::Metadata,
-    )],
+    needs: &[others(CHANGES, RIGHTS, Level::Metadata)],
     doc: include_str!("rights_by_account.md"),
     judge: Judge::Each(judge),
 };

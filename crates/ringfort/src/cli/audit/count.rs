@@ -112,18 +112,16 @@ fn finding(machine: &str, missed: &Missed, now: i64) -> Option<Finding> {
     let (name, said) = match missed {
         Missed::Nothing => return None,
         Missed::Events { more, failed, since } => {
-            let since = jiff::Timestamp::from_second(*since).unwrap_or_default();
-            let mut said =
-                format!("{more} events that the API server counted after {since} did not come");
-            if *failed > 0 {
-                said.push_str("; its backends failed to write ");
-                said.push_str(&format!("{failed} since they are counted"));
-            }
-            ("events-lost", said)
+            let failed = match failed {
+                0 => String::new(),
+                _ => format!("; its backends failed to write {failed} since they are counted"),
+            };
+            let after = said_of(" after ", *since);
+            let said = format!("{more} events that the API server counted{after} did not come");
+            ("events-lost", said + &failed)
         }
         Missed::Everything { since } => {
-            let since = since.and_then(|it| jiff::Timestamp::from_second(it).ok());
-            let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+            let since = said_of(" since ", *since);
             let said = format!(
                 "the API server answers, and nothing of what it is asked comes to its store{since}: it does not log, \
                  it logs elsewhere, or nobody collects"
@@ -132,6 +130,12 @@ fn finding(machine: &str, missed: &Missed, now: i64) -> Option<Finding> {
         }
     };
     Some(of_log(machine, name, now, said))
+}
+
+/// Says a time, where there is one.
+fn said_of(word: &str, second: Option<i64>) -> String {
+    let time = second.and_then(|it| jiff::Timestamp::from_second(it).ok());
+    time.map_or_else(String::new, |time| format!("{word}{time}"))
 }
 
 #[cfg(test)]
@@ -144,7 +148,7 @@ mod tests {
     fn what_is_missed_is_said() {
         let said = |missed| finding("cp1", &missed, 1_796_000_000_000_000);
         assert_eq!(said(Missed::Nothing), None);
-        let lost = said(Missed::Events { more: 3, failed: 0, since: 1_795_999_940 }).unwrap();
+        let lost = said(Missed::Events { more: 3, failed: 0, since: Some(1_795_999_940) }).unwrap();
         assert_eq!(
             (&*lost.detection, lost.object.as_str(), lost.said.as_str()),
             (
@@ -153,7 +157,7 @@ mod tests {
                 "3 events that the API server counted after 2026-11-30T00:52:20Z did not come"
             )
         );
-        let failed = said(Missed::Events { more: 3, failed: 2, since: 0 }).unwrap();
+        let failed = said(Missed::Events { more: 3, failed: 2, since: None }).unwrap();
         assert!(failed.said.ends_with("failed to write 2 since they are counted"), "{failed:?}");
         let silent = said(Missed::Everything { since: Some(1_796_000_000) }).unwrap();
         assert_eq!(&*silent.detection, "audit/nothing-comes");

@@ -321,18 +321,12 @@ pub(super) mod tests {
 
     pub(in crate::cli::audit) fn finding(severity: Severity) -> Finding {
         Finding {
-            detection: "secrets/all-read".into(),
-            severity,
             time: "T".to_owned(),
             user: "eve".to_owned(),
-            impersonated: None,
-            source: "10.0.0.1".to_owned(),
-            credential: None,
-            pod: None,
             verb: "list".to_owned(),
             object: "secrets\nshop".to_owned(),
             said: "all Secrets were read".to_owned(),
-            rests: None,
+            ..Finding::on_machine("10.0.0.1", "secrets/all-read".to_owned(), severity, None)
         }
     }
 

@@ -149,10 +149,9 @@ fn interval(Interval { segment, entries, times, wrong }: &Interval) -> String {
 }
 
 fn missed(Missing { machine, times: (since, told), said, .. }: &Missing) -> String {
-    let time = |second| jiff::Timestamp::from_second(second).map(|it| it.to_string());
-    let since = since.and_then(|since| time(since).ok()).unwrap_or_default();
-    let told = time(*told).unwrap_or_default();
-    format!("log of {}, {since} to {told}: {}\n", plain(machine), plain(said))
+    let time = |second| jiff::Timestamp::from_second(second).unwrap_or_default();
+    let since = since.map(|since| format!("{} ", time(since))).unwrap_or_default();
+    format!("log of {}, {since}to {}: {}\n", plain(machine), time(*told), plain(said))
 }
 
 fn unseen(Unseen { segments: (first, last), entries, times, seen }: &Unseen) -> String {

@@ -19,19 +19,14 @@ use crate::os::store::FINDINGS;
 use crate::os::witness::{Came, Office, Witness};
 
 fn reported(path: &str) -> String {
+    let detection = "integrity/unexplained-change".to_owned();
     let finding = Finding {
-        detection: "integrity/unexplained-change".into(),
-        severity: Severity::High,
         time: "2026-01-05T10:00:00Z".to_owned(),
         user: "/usr/bin/vim\u{1b}[2J".to_owned(),
-        impersonated: None,
-        source: "another machine".to_owned(),
-        credential: None,
-        pod: None,
         verb: "change".to_owned(),
         object: format!("files {path}"),
         said: "it differs in content".to_owned(),
-        rests: None,
+        ..Finding::on_machine("another machine", detection, Severity::High, None)
     };
     json!({"id": path, "finding": finding, "line": {"seq": 1}}).to_string()
 }

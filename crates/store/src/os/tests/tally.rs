@@ -130,7 +130,7 @@ fn what_a_server_counts_and_does_not_write_is_missed() {
     // It was not missing yet in the round before these two.
     let mut round_at = |now| counter.round(&move || now, &|| false).unwrap();
     assert_eq!(round_at(NOW + 30), Missed::Nothing);
-    assert_eq!(round_at(NOW + 60), Missed::Events { more: 4, failed: 4, since: NOW });
+    assert_eq!(round_at(NOW + 60), Missed::Events { more: 4, failed: 4, since: Some(NOW) });
     assert_eq!((counter.count().missed, counter.count().tally.lost), (4, 4));
     nothing_missed(&mut counter);
     assert_eq!((counter.count().missed, counter.count().tally.lost), (0, 4));
@@ -144,7 +144,10 @@ fn what_a_server_counts_and_does_not_write_is_missed() {
     server.writes.set(true);
     nothing_missed(&mut counter);
     let mut counter = counting(&server);
-    assert_eq!(round(&mut counter).unwrap(), Missed::Events { more: 2, failed: 4, since: NOW });
+    assert_eq!(
+        round(&mut counter).unwrap(),
+        Missed::Events { more: 2, failed: 4, since: Some(NOW) }
+    );
     server.began.set(2);
     server.counted.set(0);
     nothing_missed(&mut counter);
@@ -228,17 +231,21 @@ fn what_a_witness_missed_is_told_with_its_times() {
     let store = at.path().join("store");
     let claimed = claim(&store).unwrap();
     let (mut kept, _) = Store::open(claimed.directory, claimed.key, ALL, NOW).unwrap();
-    let line = |missed: &Missed| {
+    let line = |line: &str| {
         let finding = of_log("cp1", "events-lost", (NOW + 60) * 1_000_000, "said".to_owned());
-        let line = RawValue::from_string(serde_json::to_string(missed).unwrap()).unwrap();
-        serde_json::to_string(&Reported { id: "x".to_owned(), finding, line: &line }).unwrap()
+        let line = &RawValue::from_string(line.to_owned()).unwrap();
+        serde_json::to_string(&Reported { id: "x".to_owned(), finding, line }).unwrap()
     };
+    let missed = |missed| line(&serde_json::to_string(&missed).unwrap());
     let lines = [
-        ("witness/cp1", line(&Missed::Events { more: 6, failed: 1, since: NOW })),
-        ("witness/cp3", line(&Missed::Everything { since: None })),
-        ("witness/cp3", line(&Missed::Nothing)),
+        ("witness/cp1", missed(Missed::Events { more: 6, failed: 1, since: Some(NOW) })),
+        ("witness/cp3", missed(Missed::Everything { since: None })),
+        ("witness/cp3", missed(Missed::Nothing)),
+        // Of an earlier version, and of a later one.
+        ("witness/cp2", line(r#"{"events":{"more":5,"failed":0}}"#)),
+        ("witness/cp2", line(r#"{"backends":2}"#)),
         // An agent counts nothing.
-        ("agent/cp1", line(&Missed::Everything { since: None })),
+        ("agent/cp1", missed(Missed::Everything { since: None })),
     ];
     let (time, kind) = (NOW * 1_000_000, Kind::Finding);
     let entries =
@@ -249,6 +256,11 @@ fn what_a_witness_missed_is_told_with_its_times() {
     let seen = missing.iter().map(|it| (it.machine.as_str(), it.times, it.events));
     assert_eq!(
         seen.collect::<Vec<_>>(),
-        [("cp1", (Some(NOW), NOW + 60), Some(6)), ("cp3", (None, NOW + 60), None)]
+        [
+            ("cp1", (Some(NOW), NOW + 60), Some(6)),
+            ("cp3", (None, NOW + 60), None),
+            ("cp2", (None, NOW + 60), Some(5)),
+            ("cp2", (None, NOW + 60), None),
+        ]
     );
 }
