@@ -116,6 +116,7 @@ After=network.target local-fs.target ringfort-modules.service
 [Service]
 Type=notify
 ExecStart=/usr/local/bin/containerd --config /etc/containerd/config.toml
+Environment=GOGC=50
 Delegate=yes
 KillMode=process
 Restart=always
@@ -197,6 +198,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/usr/local/bin/kubelet --config={config} --kubeconfig={conf} --node-ip={address} --hostname-override={node}
+Environment=GOGC=50
 Restart=always
 RestartSec=2
 

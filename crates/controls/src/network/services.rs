@@ -89,6 +89,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/usr/local/bin/kube-proxy --config=/etc/kubernetes/kube-proxy.yaml
+Environment=GOGC=50
 Restart=always
 RestartSec=2
 NoNewPrivileges=yes

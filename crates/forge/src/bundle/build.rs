@@ -140,7 +140,7 @@ pub fn build(
     cache: &Path,
     watch: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PathBuf, BuildError> {
-    let release = release(order)?;
+    let release = release(order.kubernetes)?;
     let maker = maker(order, release, cache)?;
     build_with(&*maker, order, cache, watch)
 }
@@ -150,7 +150,7 @@ pub fn build(
 /// # Errors
 /// There is no such program, or it cannot be made.
 pub fn build_program(order: &Order, name: &str, cache: &Path) -> Result<PathBuf, BuildError> {
-    let release = release(order)?;
+    let release = release(order.kubernetes)?;
     let names = || PROGRAMS.iter().map(|program| program.name).collect::<Vec<_>>().join(", ");
     let unknown = || BuildError::UnknownProgram { name: name.to_owned(), known: names() };
     let program = PROGRAMS.iter().find(|program| program.name == name).ok_or_else(unknown)?;
@@ -185,14 +185,14 @@ pub fn again(
     Ok(differing)
 }
 
-fn release(order: &Order) -> Result<&'static Release, BuildError> {
+/// Finds the release that is asked for.
+pub(super) fn release(asked: KubeVersion) -> Result<&'static Release, BuildError> {
     let known = || {
         let all: Vec<String> =
             RELEASES.iter().map(|release| release.kubernetes().to_string()).collect();
         all.join(", ")
     };
-    let unknown = || BuildError::UnknownRelease { asked: order.kubernetes, known: known() };
-    Release::find(order.kubernetes).ok_or_else(unknown)
+    Release::find(asked).ok_or_else(|| BuildError::UnknownRelease { asked, known: known() })
 }
 
 fn maker(order: &Order, release: &Release, cache: &Path) -> Result<Box<dyn Maker>, BuildError> {
@@ -211,7 +211,7 @@ fn build_with(
     cache: &Path,
     watch: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PathBuf, BuildError> {
-    let release = release(order)?;
+    let release = release(order.kubernetes)?;
     let _held = hold(cache)?;
     let recipe = bundle_recipe(maker, order, release)?;
     let place = cache.join("bundles").join(recipe.as_str());

@@ -114,6 +114,23 @@ impl Fetcher {
         Ok(path)
     }
 
+    /// Reads a small text, of which nothing is known beforehand.
+    ///
+    /// # Errors
+    /// The server does not give it, or it is no text or a long one.
+    pub(super) fn text(&self, url: &str) -> Result<String, FetchError> {
+        let unreachable =
+            |source| FetchError::Unreachable { url: url.to_owned(), source: Box::new(source) };
+        let answer = self.agent.get(url).call().map_err(unreachable)?;
+        match answer.status() {
+            StatusCode::OK => {
+                let body = answer.into_body().into_with_config().limit(LIMIT_TEXT_BYTES);
+                body.read_to_string().map_err(unreachable)
+            }
+            status => Err(FetchError::Refused { url: url.to_owned(), status: status.as_u16() }),
+        }
+    }
+
     /// Brings a file to its end, however often the transfer breaks off, within limits.
     fn complete(&self, url: &str, partial: &Path) -> Result<Digest, FetchError> {
         for _ in 0..ATTEMPTS {
@@ -164,6 +181,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 3;
 /// The largest release file is a fifth of this.
 const LIMIT_BYTES: u64 = 1 << 30;
+/// Lists of digests are a tenth of this.
+const LIMIT_TEXT_BYTES: u64 = 1 << 16;
 const PIECE_BYTES: usize = 1 << 16;
 
 fn receive_to(partial: &Path, options: &OpenOptions, body: Body) -> Result<Ended, FetchError> {

@@ -16,6 +16,7 @@ mod files;
 mod image;
 mod pins;
 mod programs;
+mod published;
 #[cfg(test)]
 mod server;
 mod shelf;
@@ -30,5 +31,6 @@ pub use fetch::FetchError;
 pub use files::FileFault;
 pub(crate) use files::hash;
 pub use programs::Programs;
+pub use published::{PublishedError, published};
 pub use shelf::MakeError;
 pub use upstream::UpstreamError;

@@ -111,16 +111,13 @@ pub(super) enum Compile {
 
 /// A file of upstream's release.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ReleaseFile {
-    /// The program itself, at this address.
-    Plain(&'static str),
-    /// A packed archive.
-    Archive {
-        /// Its address.
-        url: &'static str,
-        /// The program's path in it.
-        inside: &'static str,
-    },
+pub(super) struct ReleaseFile {
+    /// Its address.
+    pub url: &'static str,
+    /// Where upstream publishes its SHA-256 digest, alone or as a line of several.
+    pub sums: &'static str,
+    /// The program's path in it, if it is a packed archive and not the program itself.
+    pub inside: Option<&'static str>,
 }
 
 /// One binary.
@@ -257,9 +254,11 @@ static KUBERNETES: Project = Project {
         "k8s.io/component-base/version.gitMinor={minor}",
         "k8s.io/client-go/pkg/version.gitVersion=v{version}",
     ],
-    release: Some(ReleaseFile::Plain(
-        "https://dl.k8s.io/release/v{version}/bin/linux/amd64/{name}",
-    )),
+    release: Some(ReleaseFile {
+        url: "https://dl.k8s.io/release/v{version}/bin/linux/amd64/{name}",
+        sums: "https://dl.k8s.io/release/v{version}/bin/linux/amd64/{name}.sha256",
+        inside: None,
+    }),
     ..PLAIN
 };
 
@@ -269,9 +268,10 @@ static ETCDUTL: Project = Project { module: Some("go.etcd.io/etcd/etcdutl/v3"), 
 
 const ETCD_LINE: Project = Project {
     line: Line::Etcd,
-    release: Some(ReleaseFile::Archive {
+    release: Some(ReleaseFile {
         url: "https://github.com/etcd-io/etcd/releases/download/v{version}/etcd-v{version}-linux-amd64.tar.gz",
-        inside: "etcd-v{version}-linux-amd64/{name}",
+        sums: "https://github.com/etcd-io/etcd/releases/download/v{version}/SHA256SUMS",
+        inside: Some("etcd-v{version}-linux-amd64/{name}"),
     }),
     ..PLAIN
 };
@@ -280,9 +280,10 @@ static COREDNS: Project = Project {
     line: Line::CoreDns,
     module: Some("github.com/coredns/coredns"),
     main: Some(include_str!("go/coredns.go")),
-    release: Some(ReleaseFile::Archive {
+    release: Some(ReleaseFile {
         url: "https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_amd64.tgz",
-        inside: "coredns",
+        sums: "https://github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_amd64.tgz.sha256",
+        inside: Some("coredns"),
     }),
     ..PLAIN
 };
@@ -291,9 +292,10 @@ static CONTAINERD: Project = Project {
     line: Line::Fixed("2.4.2"),
     module: Some("github.com/containerd/containerd/v2"),
     variables: &["github.com/containerd/containerd/v2/version.Version=v{version}"],
-    release: Some(ReleaseFile::Archive {
+    release: Some(ReleaseFile {
         url: "https://github.com/containerd/containerd/releases/download/v{version}/containerd-static-{version}-linux-amd64.tar.gz",
-        inside: "bin/{name}",
+        sums: "https://github.com/containerd/containerd/releases/download/v{version}/containerd-static-{version}-linux-amd64.tar.gz.sha256sum",
+        inside: Some("bin/{name}"),
     }),
     ..PLAIN
 };
@@ -303,9 +305,11 @@ static RUNC: Project = Project {
     line: Line::Fixed("1.5.2"),
     module: Some("github.com/opencontainers/runc"),
     compile: Compile::Seccomp,
-    release: Some(ReleaseFile::Plain(
-        "https://github.com/opencontainers/runc/releases/download/v{version}/runc.amd64",
-    )),
+    release: Some(ReleaseFile {
+        url: "https://github.com/opencontainers/runc/releases/download/v{version}/runc.amd64",
+        sums: "https://github.com/opencontainers/runc/releases/download/v{version}/runc.sha256sum",
+        inside: None,
+    }),
     licence: "Apache-2.0 AND LGPL-2.1-only",
     ..PLAIN
 };
@@ -316,9 +320,10 @@ static CNI: Project = Project {
     variables: &[
         "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v{version}",
     ],
-    release: Some(ReleaseFile::Archive {
+    release: Some(ReleaseFile {
         url: "https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-amd64-v{version}.tgz",
-        inside: "{name}",
+        sums: "https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-linux-amd64-v{version}.tgz.sha256",
+        inside: Some("{name}"),
     }),
     ..PLAIN
 };
@@ -327,9 +332,10 @@ static KUBE_BENCH: Project = Project {
     line: Line::Fixed("0.8.0"),
     module: Some("github.com/aquasecurity/kube-bench"),
     variables: &["github.com/aquasecurity/kube-bench/cmd.KubeBenchVersion=v{version}"],
-    release: Some(ReleaseFile::Archive {
+    release: Some(ReleaseFile {
         url: "https://github.com/aquasecurity/kube-bench/releases/download/v{version}/kube-bench_{version}_linux_amd64.tar.gz",
-        inside: "kube-bench",
+        sums: "https://github.com/aquasecurity/kube-bench/releases/download/v{version}/kube-bench_{version}_checksums.txt",
+        inside: Some("kube-bench"),
     }),
     ..PLAIN
 };

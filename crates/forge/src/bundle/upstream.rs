@@ -3,6 +3,7 @@
 //! Upstream releases no file of pause and none of ringfort's own probe: those two are compiled here
 //! from Go's standard library, which fetches nothing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use super::checksums::Checksums;
 use super::compiler::{Compiler, CompilerError};
 use super::fetch::{FetchError, Fetcher};
 use super::files::FileFault;
-use super::pins::{PROGRAMS, Program, Release, ReleaseFile};
+use super::pins::{PROGRAMS, Program, Release};
 use super::shelf::{MakeError, Maker};
 
 /// Upstream's release files.
@@ -31,7 +32,7 @@ pub(super) struct Upstream {
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// Some files have no checksum.
-    #[error("no checksum is pinned for\n  {}\nadd a line for each to the file of checksums", addresses.join("\n  "))]
+    #[error("no checksum is pinned for\n  {}\nadd a line for each to the file of checksums: `ringfort bundle pins` asks upstream for them", addresses.join("\n  "))]
     Unpinned {
         /// The addresses.
         addresses: Vec<String>,
@@ -66,12 +67,8 @@ impl Upstream {
         mirror: Option<String>,
         downloads: PathBuf,
     ) -> Result<Self, UpstreamError> {
-        let shipped = PROGRAMS.iter().filter(|program| program.ships());
-        let addresses = shipped.filter_map(|program| address(release, program));
-        let mut unpinned: Vec<String> =
-            addresses.filter(|url| checksums.of(url).is_none()).collect();
-        unpinned.sort();
-        unpinned.dedup();
+        let addresses = published(release).into_keys();
+        let unpinned: Vec<String> = addresses.filter(|url| checksums.of(url).is_none()).collect();
         if !unpinned.is_empty() {
             return Err(UpstreamError::Unpinned { addresses: unpinned });
         }
@@ -93,24 +90,24 @@ impl Upstream {
             return Ok(Compiler::find()?.build(release, program, out)?);
         };
         let pinned = self.pinned(&url)?;
-        let fetched = self.fetcher.fetch(&self.mirrored(&url), pinned)?;
-        match program.project.release {
-            Some(ReleaseFile::Archive { inside, .. }) => {
+        let fetched = self.fetcher.fetch(&mirrored(self.mirror.as_deref(), &url), pinned)?;
+        match program.project.release.and_then(|file| file.inside) {
+            Some(inside) => {
                 let inside = release.fill(program, inside);
                 let lacks = || UpstreamError::Lacks { url: url.clone(), inside: inside.clone() };
                 extract(&fetched, &inside, out).map_err(FileFault::of(out))?.ok_or_else(lacks)?;
             }
-            _ => _ = std::fs::copy(&fetched, out).map_err(FileFault::of(out))?,
+            None => _ = std::fs::copy(&fetched, out).map_err(FileFault::of(out))?,
         }
         Ok(format!("release {url} sha256:{pinned}"))
     }
+}
 
-    /// A mirror has every host as a directory.
-    fn mirrored(&self, url: &str) -> String {
-        let Some(mirror) = &self.mirror else { return url.to_owned() };
-        let address = url.split_once("://").map_or(url, |(_, address)| address);
-        format!("{}/{address}", mirror.trim_end_matches('/'))
-    }
+/// A mirror has every host as a directory.
+pub(super) fn mirrored(mirror: Option<&str>, url: &str) -> String {
+    let Some(mirror) = mirror else { return url.to_owned() };
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    format!("{}/{address}", mirror.trim_end_matches('/'))
 }
 
 impl Maker for Upstream {
@@ -135,10 +132,18 @@ impl Maker for Upstream {
     }
 }
 
+/// The addresses of a release's files, each with the one at which upstream publishes its digest.
+pub(super) fn published(release: &Release) -> BTreeMap<String, String> {
+    let shipped = PROGRAMS.iter().filter(|program| program.ships());
+    let both = |program: &Program| {
+        let file = program.project.release?;
+        Some((release.fill(program, file.url), release.fill(program, file.sums)))
+    };
+    shipped.filter_map(both).collect()
+}
+
 fn address(release: &Release, program: &Program) -> Option<String> {
-    program.project.release.map(|file| match file {
-        ReleaseFile::Plain(url) | ReleaseFile::Archive { url, .. } => release.fill(program, url),
-    })
+    program.project.release.map(|file| release.fill(program, file.url))
 }
 
 /// Unpacks one file of a packed archive; nothing if it is not in there.
@@ -192,8 +197,7 @@ mod tests {
 
     /// Pins every file of the release, those that are served truly and the others to nothing.
     fn pins(served: &[(&'static str, Vec<u8>)]) -> Checksums {
-        let shipped = PROGRAMS.iter().filter(|program| program.ships());
-        let addresses = shipped.filter_map(|program| super::address(&RELEASES[0], program));
+        let addresses = super::published(&RELEASES[0]).into_keys();
         let line = |url: String| {
             let is_it = |(path, _): &&(&str, Vec<u8>)| url.ends_with(path);
             let bytes = served.iter().find(is_it).map_or(&[][..], |(_, bytes)| bytes);

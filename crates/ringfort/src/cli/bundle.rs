@@ -14,8 +14,8 @@ use comfy_table::presets::NOTHING;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use ringfort_forge::bundle::{
-    BuildError, Bundle, Checksums, DirectoryError, Order, Progress, Sourcing, again, build,
-    build_program, cache_directory,
+    BuildError, Bundle, Checksums, DirectoryError, Order, Progress, PublishedError, Sourcing,
+    again, build, build_program, cache_directory, published,
 };
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::version::KubeVersion;
@@ -37,6 +37,12 @@ pub struct BundleArgs {
 enum Verb {
     /// Make a bundle and print its directory; what is finished is kept, so run again after a fault
     Build(Build),
+    /// Ask upstream for the digests of a release's files and print them as a file of checksums
+    ///
+    /// They are as true as the sites that they come from: compare them with a second source, keep them
+    /// beside cluster.yaml, sign them with minisign, and build by them:
+    /// `ringfort bundle build --source upstream --checksums FILE --checksums-key KEY`.
+    Pins(Pins),
     /// Read every file and say which are not what the lock says
     Verify {
         /// The bundle's directory
@@ -63,7 +69,7 @@ struct Build {
     /// Copy the bundle to this directory, which must not exist yet
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// For upstream: a file of checksums, with addresses of release files for names
+    /// For upstream: a file of checksums, as `ringfort bundle pins` prints it
     #[arg(long, value_name = "FILE", required_if_eq("source", "upstream"))]
     checksums: Option<PathBuf>,
     /// For upstream: a minisign public key; the checksums' signature is in FILE.minisig
@@ -83,6 +89,16 @@ struct Build {
     only: Option<String>,
 }
 
+#[derive(Args)]
+struct Pins {
+    /// The release of Kubernetes: a minor, or with the patch that is pinned for it
+    #[arg(long, default_value = "1.37", value_name = "VERSION")]
+    kubernetes: KubeVersion,
+    /// A server that has every host as a directory
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum From {
     /// Go modules, checked by Go's checksum database
@@ -95,6 +111,7 @@ enum From {
 pub fn run(args: BundleArgs) -> Result<ExitCode, Fault> {
     match args.verb {
         Verb::Build(args) => make(&args),
+        Verb::Pins(args) => pins(&args),
         Verb::Verify { directory } => verify(&directory),
         Verb::Show { directory, json } => show(&directory, json),
     }
@@ -128,6 +145,15 @@ fn make(args: &Build) -> Result<ExitCode, Fault> {
     }
     println!("{}", directory.display());
     Ok(if differing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn pins(args: &Pins) -> Result<ExitCode, Fault> {
+    match published(args.kubernetes, args.mirror.as_deref()) {
+        Ok(checksums) => print(&checksums),
+        Err(PublishedError::Release(error)) => return Err(not_built(error)),
+        Err(error) => return Err(Fault::unable(error)),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn verify(directory: &Path) -> Result<ExitCode, Fault> {
