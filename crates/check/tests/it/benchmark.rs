@@ -287,18 +287,6 @@ fn what_flags_name_is_asked_as_what_it_is() {
             assert_eq!(of(program, &[&word], path, mode, "1.1.20"), expected, "{word} {mode:o}");
         }
     }
-    let foreign = |owner: u32| {
-        let mut facts = Facts::of_blueprint();
-        let path = "/etc/etcd/server.pem";
-        facts.add_words("etcd", &["--key-file=/etc/etcd/server.pem"]);
-        facts.0["components"]["etcd"]["places"][path] = json!({"known": path});
-        facts.0["files"][path] = file("file", 0o600, owner, owner);
-        facts.verdict("1.1.19")
-    };
-    assert_eq!(
-        [foreign(2379), foreign(0), foreign(1000)].map(|it| it == Verdict::Failed),
-        [false, false, true]
-    );
     // Which files that names cannot be said.
     let mut facts = Facts::of_blueprint();
     facts.add_words(server, &["--tls-sni-cert-key=/x.crt,/x.key:example.org"]);

@@ -1,6 +1,6 @@
 //! Section 1.1: files of control planes, who may read them and whose they are.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use ringfort_facts::component::Component;
 use ringfort_facts::component::settings::Settings;
@@ -43,9 +43,9 @@ pub(super) static ROWS: &[Row] = &[
     automated("1.1.16", "The scheduler's kubeconfig belongs to root", UNPRIVILEGED, Ask::Machine(|m| kubeconfig(m, Component::Scheduler, Asks::Owner))),
     automated("1.1.17", "The controller manager's kubeconfig is its own to read alone", PLANES, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Mode))),
     automated("1.1.18", "The controller manager's kubeconfig belongs to root", UNPRIVILEGED, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Owner))),
-    automated("1.1.19", "Certificates and keys belong to root", CLOSED, Ask::Machine(|m| papers(m, None, of_its_owner))),
-    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Certificate), |m, _, path| at_most(m, path, 0o644)))),
-    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Key), |m, _, path| at_most(m, path, 0o600)))),
+    automated("1.1.19", "Certificates and keys belong to root", CLOSED, Ask::Machine(|m| papers(m, None, of_root))),
+    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Certificate), |m, path| at_most(m, path, 0o644)))),
+    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Key), |m, path| at_most(m, path, 0o600)))),
 ];
 
 /// What is asked of a file.
@@ -204,7 +204,7 @@ const PAPERS: [(Component, Paper, &[&str]); 4] = [
             "peer-ca-file",
             "proxy-client-cert-file",
             "requestheader-client-ca-file",
-            "service-account-key-file",
+            SIGNERS,
             "tls-cert-file",
         ],
     ),
@@ -238,60 +238,67 @@ const PAPERS: [(Component, Paper, &[&str]); 4] = [
     ),
 ];
 
+/// The flag that names public halves of keys, as often as it is given.
+const SIGNERS: &str = "service-account-key-file";
 /// The flag that names several pairs of files in words of its own.
 const PAIRS: &str = "tls-sni-cert-key";
 
-/// Whose a file is: of a component that alone reads it, or of the directory for all of them.
-type Reader = Option<Component>;
-
 /// Asks something of every certificate and key: of those in the directory, which their endings tell apart, and of
-/// those that API servers and etcd name.
+/// those that flags name. What etcd's flags name may be its own user's, and is asked for its mode alone.
 fn papers(
     machine: &Machine<'_>,
     wanted: Option<Paper>,
-    asks: impl Fn(&Machine<'_>, Reader, &str) -> Judgement,
+    asks: impl Fn(&Machine<'_>, &str) -> Judgement,
 ) -> Judgement {
-    let servers = machine.running(Component::ApiServer)?;
-    if servers.is_empty() && machine.running(Component::Etcd)?.is_empty() {
-        return not_here(machine, Component::ApiServer);
-    }
-    let (mut found, mut gaps) = (BTreeMap::<String, Reader>::new(), Vec::new());
-    let is_wanted = |paper: Paper| wanted.is_none_or(|wanted| wanted == paper);
-    for (component, _, flags) in PAPERS.iter().filter(|(_, paper, _)| is_wanted(*paper)) {
-        let running = machine.running(*component).unwrap_or_else(|gap| {
-            gaps.push(gap);
-            Vec::new()
-        });
-        for settings in running {
-            for flag in *flags {
-                match named(machine, &settings, flag) {
-                    Ok(paths) => {
-                        for path in paths {
-                            found.entry(path).or_insert(Some(*component));
-                        }
-                    }
+    let components: &[Component] = match wanted {
+        None => &[Component::ApiServer],
+        Some(_) => &[Component::ApiServer, Component::Etcd],
+    };
+    let (mut paths, mut gaps) = (BTreeSet::new(), Vec::new());
+    let mut runs = false;
+    for component in components {
+        for settings in machine.running(*component)? {
+            runs = true;
+            for read in told(machine, &settings, wanted) {
+                match read {
+                    Ok(found) => paths.extend(found),
                     Err(gap) => gaps.push(gap),
                 }
             }
-            gaps.extend(in_pairs(&settings).err());
         }
+    }
+    if !runs {
+        return not_here(machine, Component::ApiServer);
     }
     match machine.below(PKI) {
         Ok(Some(names)) => {
             let inner = names.value.iter().map(|name| format!("{PKI}/{name}"));
-            let all = inner.chain([PKI.to_owned()]);
             let ends = |path: &String| match wanted {
                 None => true,
                 Some(Certificate) => path.ends_with(".crt"),
                 Some(Key) => path.ends_with(".key"),
             };
-            found.extend(all.filter(ends).map(|path| (path, None)));
+            paths.extend(inner.chain([PKI.to_owned()]).filter(ends));
         }
         Ok(None) => {}
         Err(gap) => gaps.push(gap),
     }
-    let asked = found.iter().map(|(path, reader)| asks(machine, *reader, path));
+    let asked = paths.iter().map(|path| asks(machine, path));
     all(asked.chain(gaps.into_iter().map(Err)))
+}
+
+/// Finds the certificates or keys that a process was told of, flag by flag.
+fn told(
+    machine: &Machine<'_>,
+    settings: &Settings,
+    wanted: Option<Paper>,
+) -> Vec<Result<Vec<String>, Gap>> {
+    let is_asked = |of: Component, paper: Paper| {
+        of == settings.component && wanted.is_none_or(|wanted| wanted == paper)
+    };
+    let rows = PAPERS.iter().filter(|(of, paper, _)| is_asked(*of, *paper));
+    let flags = rows.flat_map(|(_, _, flags)| flags.iter());
+    flags.map(|flag| named(machine, settings, flag)).chain([in_pairs(settings)]).collect()
 }
 
 /// Finds the files that a flag names.
@@ -301,28 +308,20 @@ fn named(machine: &Machine<'_>, settings: &Settings, flag: &str) -> Result<Vec<S
     let is_given = component == Component::Etcd || settings.is_given(flag)?;
     let paths = match (is_given, flag) {
         (false, _) => Vec::new(),
-        (true, "service-account-key-file") => settings.texts(flag).known()?.value.clone(),
+        (true, SIGNERS) => settings.texts(flag).known()?.value.clone(),
         (true, _) => vec![settings.text(flag).known()?.value.clone()],
     };
     let paths = paths.iter().filter(|path| !path.is_empty());
     paths.map(|path| machine.place(component, path).map(str::to_owned)).collect()
 }
 
-/// Says that no pairs of files are named whose names are not read here.
-fn in_pairs(settings: &Settings) -> Result<(), Gap> {
+/// Says that no pairs of files are named, whose names are not read here.
+fn in_pairs(settings: &Settings) -> Result<Vec<String>, Gap> {
     match settings.component == Component::ApiServer && settings.is_given(PAIRS)? {
-        false => Ok(()),
+        false => Ok(Vec::new()),
         true => unknown(
             format!("the files that --{PAIRS} names are not looked at"),
             "--tls-cert-file and --tls-private-key-file alone",
         ),
-    }
-}
-
-/// etcd runs as a user of its own, to whom its files belong.
-fn of_its_owner(machine: &Machine<'_>, reader: Reader, path: &str) -> Judgement {
-    match reader {
-        Some(Component::Etcd) => of_its_reader(machine, Component::Etcd, path),
-        _ => of_root(machine, path),
     }
 }
