@@ -37,6 +37,8 @@ pub struct Objects<'a> {
     unjudged: Vec<Unjudged<'a>>,
     /// What could not be read, so that anything may be in it.
     unread: Vec<String>,
+    /// Kinds of which not all could be listed, and why not.
+    unlisted: Vec<(&'static str, Gap)>,
     /// Objects that Kubernetes could not read, by kind: nothing rests on them.
     broken: Vec<(&'static str, String)>,
 }
@@ -106,6 +108,7 @@ impl<'a> Objects<'a> {
             policies: BTreeMap::new(),
             unjudged: Vec::new(),
             unread: Vec::new(),
+            unlisted: Vec::new(),
             broken: Vec::new(),
         }
     }
@@ -128,6 +131,11 @@ impl<'a> Objects<'a> {
     /// Takes down that something could not be read.
     pub fn add_unread(&mut self, name: String) {
         self.unread.push(name);
+    }
+
+    /// Takes down that there may be more of a kind, and why they were not listed.
+    pub fn add_unlisted(&mut self, kind: &'static str, gap: Gap) {
+        self.unlisted.push((kind, gap));
     }
 
     /// Gives the objects, in the order in which they came.
@@ -333,6 +341,9 @@ impl<'a> Objects<'a> {
                 said: format!("a {kind} may be in {name}, which cannot be read"),
                 closes: format!("put {name} right"),
             });
+        }
+        if let Some((_, gap)) = self.unlisted.iter().find(|(unlisted, _)| *unlisted == kind) {
+            return Err(gap.clone());
         }
         if let Some((_, name)) = self.broken.iter().find(|(broken, _)| *broken == kind) {
             return Err(Gap {

@@ -36,6 +36,18 @@ pub fn read(pem: &[u8]) -> Result<CertSeen, NotACertificate> {
     read_der(block.contents())
 }
 
+/// Reads every certificate of a PEM file: whom all of them sign for is trusted where the file names authorities.
+///
+/// # Errors
+/// The file holds none, or one that cannot be read.
+pub fn read_all(pem: &[u8]) -> Result<Vec<CertSeen>, NotACertificate> {
+    let blocks = pem::parse_many(pem).map_err(|_| NotACertificate::NoPem)?;
+    let certificates = blocks.iter().filter(|block| block.tag() == "CERTIFICATE");
+    let read: Vec<_> =
+        certificates.map(|block| read_der(block.contents())).collect::<Result<_, _>>()?;
+    if read.is_empty() { Err(NotACertificate::NoPem) } else { Ok(read) }
+}
+
 /// Reads a certificate in DER.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 //!
 //! Never here: whether that is good. What was not looked at is a gap, also where a bundle just says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::audit_summary::AuditSummary;
 use ringfort_model::certificate::CertSeen;
+use ringfort_model::digest::Digest;
 use ringfort_model::judgement::Gap;
 use ringfort_model::machine::{
     ComponentFacts, FileFacts, MachineFacts, Observed, ProcessFacts, Unseen,
@@ -17,20 +18,54 @@ use crate::component::Component;
 use crate::component::command_line::CommandLine;
 use crate::component::files::{FileSeen, Files};
 use crate::component::kubelet::Kubelet;
-use crate::component::settings::Settings;
+use crate::component::settings::{Release, Settings};
 use crate::fact::{Fact, Seen, Source};
 
 /// A machine's facts, to be asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine<'a> {
     facts: &'a MachineFacts,
-    minor: Option<Minor>,
+    told: Told<'a>,
+}
+
+/// What is known of a cluster's version from elsewhere than the component that is asked about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Told<'a> {
+    /// Nothing.
+    Nothing,
+    /// It is of this minor.
+    Minor(Minor),
+    /// It was seen to be of this release, which is not known here.
+    Foreign(&'a str),
+}
+
+impl<'a> Told<'a> {
+    /// Takes what is told of a cluster together with what images of its machines say: a release that was seen on one
+    /// of them and is not known here goes before all that is told.
+    pub fn among(self, all: impl IntoIterator<Item = &'a MachineFacts>) -> Self {
+        let of_machine = |facts: &'a MachineFacts| facts.components.iter();
+        let is_foreign = |(name, facts): (&String, &'a ComponentFacts)| foreign(name, facts);
+        all.into_iter().flat_map(of_machine).find_map(is_foreign).map_or(self, Self::Foreign)
+    }
+}
+
+/// Gives the release of a component of Kubernetes, if it is none that is known here.
+fn foreign<'a>(name: &str, facts: &'a ComponentFacts) -> Option<&'a str> {
+    let Observed::Known(release) = &facts.release else { return None };
+    let is_foreign = name != Component::Etcd.program() && KubeVersion::of_release(release).is_err();
+    is_foreign.then_some(release.as_str())
 }
 
 impl<'a> Machine<'a> {
-    /// Takes facts. A minor that is known from elsewhere, as from the API, goes before what images say.
+    /// Takes facts. A minor that is known from elsewhere, as from the API, goes before what images say, if they do
+    /// not say one that is not known here.
     pub fn new(facts: &'a MachineFacts, minor: Option<Minor>) -> Self {
-        Self { facts, minor }
+        Self::of(facts, minor.map_or(Told::Nothing, Told::Minor))
+    }
+
+    /// Takes facts of a machine of a cluster of which something is told.
+    pub fn of(facts: &'a MachineFacts, told: Told<'a>) -> Self {
+        Self { facts, told: told.among([facts]) }
     }
 
     /// Gives the machine's name; a machine that does not tell it has none.
@@ -112,25 +147,37 @@ impl<'a> Machine<'a> {
     }
 
     /// The minor of a component: as told from elsewhere, or else by the image of its static pod.
-    fn minor(&self, component: Component, facts: &ComponentFacts) -> Fact<Minor> {
-        if let Some(minor) = self.minor {
-            return Fact::seen(minor, Source::Default("the cluster's version".to_owned()));
+    fn minor(&self, component: Component, facts: &ComponentFacts) -> Release {
+        match self.told {
+            Told::Foreign(release) => {
+                return Release::Foreign(Gap {
+                    said: format!(
+                        "the cluster is of {release}, and what {component} takes there by default is not known here"
+                    ),
+                    closes: "a cluster of Kubernetes 1.35, 1.36 or 1.37".to_owned(),
+                });
+            }
+            Told::Minor(minor) => {
+                let source = Source::Default("the cluster's version".to_owned());
+                return Release::Of(Seen { value: minor, source });
+            }
+            Told::Nothing => {}
         }
         let release = match &facts.release {
             Observed::Known(release) if component != Component::Etcd => {
-                release.parse::<KubeVersion>().ok()
+                KubeVersion::of_release(release).ok().flatten()
             }
             _ => None,
         };
-        match release {
-            Some(version) => {
-                Fact::seen(version.minor, Source::File("the image of its static pod".to_owned()))
-            }
-            None => Fact::gap(
-                format!("the version of {component} is not known, or not known here"),
-                "--kubernetes with the cluster's version",
-            ),
-        }
+        let of_image = |version: KubeVersion| {
+            let source = Source::File("the image of its static pod".to_owned());
+            Release::Of(Seen { value: version.minor, source })
+        };
+        let unseen = Gap {
+            said: format!("the version of {component} is not known"),
+            closes: "--kubernetes with the cluster's version".to_owned(),
+        };
+        release.map_or(Release::Unseen(unseen), of_image)
     }
 
     /// Tells of a file on the machine; none where it is not there.
@@ -211,6 +258,14 @@ impl<'a> Machine<'a> {
     /// Nobody looked, or could.
     pub fn certificate(&self, path: &str) -> Result<Option<Seen<CertSeen>>, Gap> {
         self.look(&self.facts.certificates, path)
+    }
+
+    /// Tells of the public keys of all certificates in a file of the machine.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn public_keys(&self, path: &str) -> Result<Option<Seen<BTreeSet<Digest>>>, Gap> {
+        self.look(&self.facts.public_keys, path)
     }
 
     fn look<T: Clone>(

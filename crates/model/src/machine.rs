@@ -4,7 +4,7 @@
 //! A bundle of such facts is taken on the machine and judged anywhere. No secret is in it: of keys there are
 //! modes and owners, of an encryption configuration the providers' names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit_summary::AuditSummary;
 use crate::certificate::CertSeen;
+use crate::digest::Digest;
 use crate::mode::{FileMode, Owner};
 
 /// What a bundle says it is, first of all.
@@ -42,6 +43,9 @@ pub struct MachineFacts {
     /// First certificates of files.
     #[serde(deserialize_with = "distinct")]
     pub certificates: BTreeMap<String, Observed<CertSeen>>,
+    /// The public keys of all certificates in files, each by its digest.
+    #[serde(default, deserialize_with = "distinct", skip_serializing_if = "BTreeMap::is_empty")]
+    pub public_keys: BTreeMap<String, Observed<BTreeSet<Digest>>>,
     /// Kernel settings by their names.
     #[serde(deserialize_with = "distinct")]
     pub kernel: BTreeMap<String, Observed<String>>,

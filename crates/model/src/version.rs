@@ -100,6 +100,28 @@ impl KubeVersion {
     pub fn is_met_by(self, release: Self) -> bool {
         self.minor == release.minor && self.patch.is_none_or(|patch| release.patch == Some(patch))
     }
+
+    /// Reads what a server or an image says of its release: behind the patch stands who built it, as in
+    /// `v1.36.2+k3s1` or `v1.36.2-eks-1a2b3c4`. None is what says no version at all.
+    ///
+    /// # Errors
+    /// The version is not known here.
+    pub fn of_release(text: &str) -> Result<Option<Self>, UnsupportedVersion> {
+        let mut parts = text.strip_prefix('v').unwrap_or(text).splitn(3, '.').map(leading_number);
+        let (Some(Some(major)), Some(Some(minor))) = (parts.next(), parts.next()) else {
+            return Ok(None);
+        };
+        let minor: Minor = format!("{major}.{minor}")
+            .parse()
+            .map_err(|_| UnsupportedVersion { text: text.to_owned() })?;
+        Ok(Some(Self { minor, patch: parts.next().flatten() }))
+    }
+}
+
+/// Reads the digits with which a text begins.
+fn leading_number(text: &str) -> Option<u32> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok()
 }
 
 impl FromStr for KubeVersion {
@@ -155,6 +177,33 @@ mod tests {
         check("v1.36.3", Some((Minor::V1_36, Some(3))));
         for bad in ["", "1", "1.34", "2.37", "1.37.x", "1.37.2.1", "1.37-rc1", " 1.37"] {
             check(bad, None);
+        }
+    }
+
+    #[test]
+    fn a_release_is_read_whoever_built_it() {
+        let check = |text: &str, expected: Result<Option<(Minor, Option<u32>)>, ()>| {
+            let read = KubeVersion::of_release(text);
+            let read = read.map(|it| it.map(|v| (v.minor, v.patch))).map_err(drop);
+            assert_eq!(read, expected, "{text}");
+        };
+        for text in [
+            "v1.35.3",
+            "v1.35.3+k3s1",
+            "v1.35.3-eks-1a2b3c4",
+            "v1.35.3-gke.1234000",
+            "v1.35.3+rke2r1",
+            "v1.35.3-rke2r1-build20260101",
+        ] {
+            check(text, Ok(Some((Minor::V1_35, Some(3)))));
+        }
+        check("v1.37", Ok(Some((Minor::V1_37, None))));
+        for foreign in ["v1.33.1", "v1.38.0-alpha.1", "v2.36.0", "v1.99999999999.1"] {
+            let expected = if foreign.contains("999") { Ok(None) } else { Err(()) };
+            check(foreign, expected);
+        }
+        for none in ["", "latest", "main-1.36", "v1"] {
+            check(none, Ok(None));
         }
     }
 

@@ -11,6 +11,7 @@ mod redact;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_facts::certificate;
+use ringfort_model::certificate::CertSeen;
 use ringfort_model::machine::{
     Accounts, FACTS_API_VERSION, FACTS_KIND, FileKind, MachineFacts, Observed, Unseen,
 };
@@ -87,6 +88,8 @@ pub fn take(root: &Root) -> MachineFacts {
         below.insert(tree.to_owned(), listed);
     }
     let certificates = certificates(&machine, &paths);
+    let key = |certificate: CertSeen| certificate.public_key;
+    let keys = |all: Vec<CertSeen>| all.into_iter().map(key).collect();
     let audit = audit::newest(root, &components);
     MachineFacts {
         api_version: FACTS_API_VERSION.to_owned(),
@@ -95,7 +98,8 @@ pub fn take(root: &Root) -> MachineFacts {
         components,
         files: files(&machine, &paths),
         below,
-        certificates,
+        public_keys: each(&certificates, keys),
+        certificates: each(&certificates, |mut all| all.swap_remove(0)),
         kernel: KERNEL.iter().map(|name| ((*name).to_owned(), setting(&machine, name))).collect(),
         accounts: accounts(&machine),
         audit: Some(audit),
@@ -166,16 +170,16 @@ fn too_much(tree: &str) -> Unseen {
     }
 }
 
-/// Reads the first certificate of every file that ends like one.
+/// Reads the certificates of every file that ends like one; there is one in each at least.
 fn certificates(
     machine: &Door,
     paths: &BTreeSet<String>,
-) -> BTreeMap<String, Observed<ringfort_model::certificate::CertSeen>> {
+) -> BTreeMap<String, Observed<Vec<CertSeen>>> {
     let is_one = |path: &&String| path.ends_with(".crt") || path.ends_with(".pem");
     let read = |path: &String| {
         let seen = match machine.text(path) {
-            Observed::Known(text) => match certificate::read(text.as_bytes()) {
-                Ok(certificate) => Observed::Known(certificate),
+            Observed::Known(text) => match certificate::read_all(text.as_bytes()) {
+                Ok(certificates) => Observed::Known(certificates),
                 Err(error) => Observed::Gap(Unseen {
                     at: path.clone(),
                     why: error.to_string(),
@@ -188,6 +192,14 @@ fn certificates(
         (path.clone(), seen)
     };
     paths.iter().filter(is_one).map(read).collect()
+}
+
+/// Reads what was seen of each file as something else.
+fn each<T: Clone, U>(
+    all: &BTreeMap<String, Observed<T>>,
+    read: impl Fn(T) -> U,
+) -> BTreeMap<String, Observed<U>> {
+    all.iter().map(|(path, seen)| (path.clone(), seen.clone().map(&read))).collect()
 }
 
 fn setting(machine: &Door, name: &str) -> Observed<String> {

@@ -17,7 +17,6 @@ mod trial;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::Gap;
 use ringfort_policy::Labels;
 use serde_json::Value;
@@ -26,8 +25,9 @@ use crate::world::Objects;
 use policy::{Bound, Hook, Request, Said};
 pub(crate) use ringfort_expression::matches;
 use rules::Reach;
-use samples::Sample;
-use security::{Security, Way};
+use samples::{Entry, Sample};
+pub(crate) use security::Security;
+use security::Way;
 pub use trial::{Heard, Trial, Tried};
 
 /// What has a say about which pods are let in, besides Pod Security admission.
@@ -122,12 +122,11 @@ impl Doors {
     }
 
     /// Tries every pod that a row wants refused in every namespace.
-    pub(crate) fn try_row(&self, row: &str, machines: &[Machine<'_>]) -> Outcome {
-        let security = Security::of(machines);
+    pub(crate) fn try_row(&self, row: &str, security: &Security) -> Outcome {
         let samples = samples::of_row(row);
         let mut outcome =
             Outcome { namespaces: self.rooms.len(), pods: samples.len(), ..Outcome::default() };
-        let asker = Asker { doors: self, security: &security };
+        let asker = Asker { doors: self, security };
         for room in &self.rooms {
             let mut opened = None;
             let mut gap = None;
@@ -166,8 +165,8 @@ impl Room {
         Self { name, object, labels }
     }
 
-    fn request<'a>(&'a self, user: &'a str) -> Request<'a> {
-        Request { namespace: &self.object, labels: &self.labels, user }
+    fn request<'a>(&'a self, user: &'a str, entry: Entry) -> Request<'a> {
+        Request { namespace: &self.object, labels: &self.labels, user, entry }
     }
 
     /// Gives a pod as somebody would write it for this namespace.
@@ -194,8 +193,8 @@ enum Shape {
     Faulty(usize),
     /// A sample without what whoever makes a pod chooses beside the fault.
     Bare(usize),
-    /// The pod without a fault.
-    Faultless,
+    /// The pod without a fault, as it comes on a way.
+    Faultless(Entry),
 }
 
 /// A sample that is on its way to a namespace.
@@ -208,7 +207,7 @@ struct Coming<'a> {
 
 impl<'a> Coming<'a> {
     fn request(&self) -> Request<'a> {
-        self.room.request(self.way.user.as_deref().unwrap_or(ANYBODY))
+        self.room.request(self.way.user.as_deref().unwrap_or(ANYBODY), self.sample.entry)
     }
 }
 
@@ -247,12 +246,26 @@ impl Asker<'_> {
         let Coming { room, sample, way, .. } = coming;
         let doors = self.doors;
         let mut unsure = None;
-        for (at, policy) in doors.policies.iter().enumerate() {
+        let asked = |(_, policy): &(usize, &Bound)| policy.is_about(sample.entry);
+        for (at, policy) in doors.policies.iter().enumerate().filter(asked) {
             match self.by_policy(at, policy, coming) {
                 Ok(true) => return Answer::Refused(policy.name.clone()),
                 Ok(false) => {}
                 Err(why) => unsure = unsure.or_else(|| Some(format!("{} {why}", policy.name))),
             }
+        }
+        if sample.entry == Entry::Added {
+            let added =
+                "a container that is added to a pod that runs may be what no new pod may be";
+            let said = unsure.unwrap_or_else(|| added.to_owned());
+            return Answer::Unknown(Gap {
+                said: format!("{}: {said}", room.name),
+                closes: format!(
+                    "a label of Pod Security on {}, or a policy that looks at ephemeralContainers on UPDATE of \
+                     pods/ephemeralcontainers as well",
+                    room.name
+                ),
+            });
         }
         let seen = way.change(&sample.seen);
         let asked = doors.webhooks.iter().find(|it| it.may_be_asked(coming.request(), &seen));
@@ -298,7 +311,7 @@ impl Asker<'_> {
         }
         let (bare, without) = (
             self.say(at, Shape::Bare(coming.sample.number), coming),
-            self.say(at, Shape::Faultless, coming),
+            self.say(at, Shape::Faultless(coming.sample.entry), coming),
         );
         let of_fault: BTreeSet<_> = said.refused.difference(&without.refused).collect();
         if of_fault.is_empty() || without.unsure.is_some() {
@@ -323,7 +336,7 @@ impl Asker<'_> {
         let pod = match shape {
             Shape::Faulty(_) => &coming.sample.seen,
             Shape::Bare(_) => &coming.sample.bare,
-            Shape::Faultless => samples::faultless_seen(),
+            Shape::Faultless(_) => samples::faultless_seen(),
         };
         let said = policy.say(coming.request(), &coming.way.change(pod), &self.doors.params);
         self.doors.said.borrow_mut().insert(key, said.clone());

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use ringfort_policy::Labels;
 use serde_json::{Value, json};
 
-use super::rules::{About, Reach, about_pods, reach};
+use super::rules::{About, Reach, about, reach};
+use super::samples::{Entry, faultless_seen};
 use ringfort_expression::{Expression, Scope};
 
 /// A policy about new pods, as one binding puts it in force.
@@ -20,6 +21,8 @@ pub(super) struct Bound {
     conditions: Vec<Expression>,
     variables: Vec<(String, Expression)>,
     validations: Vec<Expression>,
+    /// The ways on which it is asked.
+    entries: Vec<Entry>,
     /// Whether its expressions may come to something else in another namespace.
     pub(super) is_of_namespace: bool,
 }
@@ -30,6 +33,7 @@ pub(super) struct Request<'a> {
     pub(super) namespace: &'a Value,
     pub(super) labels: &'a Labels,
     pub(super) user: &'a str,
+    pub(super) entry: Entry,
 }
 
 /// What a policy says of a pod.
@@ -48,26 +52,34 @@ impl Said {
 }
 
 impl Bound {
-    /// Gives the policies that refuse new pods, each with each of its bindings.
+    /// Gives the policies that refuse pods, each with each of its bindings.
     pub(super) fn all(objects: &[Value]) -> Vec<Self> {
         let of = |kind: &'static str| objects.iter().filter(move |it| it["kind"] == kind);
         let mut all = Vec::new();
-        for policy in
-            of("ValidatingAdmissionPolicy").filter(|it| binds_pods(&it["spec"]["matchConstraints"]))
-        {
+        for policy in of("ValidatingAdmissionPolicy") {
             let name = &policy["metadata"]["name"];
-            let is_in_force = |it: &&Value| {
-                let narrowed = &it["spec"]["matchResources"];
-                let is_within = narrowed["resourceRules"].is_null() || binds_pods(narrowed);
-                it["spec"]["policyName"] == *name
-                    && denies(it)
-                    && is_within
-                    && spares_none(narrowed)
-            };
-            let bindings = of("ValidatingAdmissionPolicyBinding").filter(is_in_force);
-            all.extend(bindings.map(|binding| Self::of(policy, binding)));
+            let is_in_force = |it: &&Value| it["spec"]["policyName"] == *name && denies(it);
+            for binding in of("ValidatingAdmissionPolicyBinding").filter(is_in_force) {
+                let narrowed = &binding["spec"]["matchResources"];
+                let is_asked = |entry: &Entry| {
+                    let is_within = narrowed["resourceRules"].is_null() || binds(narrowed, *entry);
+                    binds(&policy["spec"]["matchConstraints"], *entry)
+                        && is_within
+                        && spares_none(narrowed, *entry)
+                };
+                let entries: Vec<_> =
+                    [Entry::New, Entry::Added].into_iter().filter(is_asked).collect();
+                if !entries.is_empty() {
+                    all.push(Self { entries, ..Self::of(policy, binding) });
+                }
+            }
         }
         all
+    }
+
+    /// Whether it is asked about what comes in on a way.
+    pub(super) fn is_about(&self, entry: Entry) -> bool {
+        self.entries.contains(&entry)
     }
 
     fn of(policy: &Value, binding: &Value) -> Self {
@@ -91,6 +103,7 @@ impl Bound {
             conditions: list("matchConditions").map(expression).collect(),
             variables: list("variables").map(variable).collect(),
             validations: list("validations").map(expression).collect(),
+            entries: Vec::new(),
             is_of_namespace: words.contains("amespace") || !spec["paramKind"].is_null(),
             policy: policy.clone(),
             binding: binding.clone(),
@@ -184,13 +197,13 @@ impl Bound {
     }
 }
 
-/// Whether no new pod gets around what is written of a policy.
-fn binds_pods(written: &Value) -> bool {
-    about_pods(&written["resourceRules"]) == About::All && spares_none(written)
+/// Whether no pod gets around what is written of a policy.
+fn binds(written: &Value, entry: Entry) -> bool {
+    about(&written["resourceRules"], entry) == About::All && spares_none(written, entry)
 }
 
-fn spares_none(written: &Value) -> bool {
-    about_pods(&written["excludeResourceRules"]) == About::None
+fn spares_none(written: &Value, entry: Entry) -> bool {
+    about(&written["excludeResourceRules"], entry) == About::None
 }
 
 fn denies(binding: &Value) -> bool {
@@ -198,29 +211,41 @@ fn denies(binding: &Value) -> bool {
     actions.any(|action| action == "Deny")
 }
 
-/// Gives what expressions may name: the request that would make the pod.
+/// Gives what expressions may name: the request that would make the pod, or add to it.
 fn scope(request: Request<'_>, pod: &Value, param: &Value) -> Scope {
     let namespace = &request.namespace["metadata"]["name"];
     let resource = json!({"group": "", "version": "v1", "resource": "pods"});
     let kind = json!({"group": "", "version": "v1", "kind": "Pod"});
+    let (operation, part, before) = match request.entry {
+        Entry::New => ("CREATE", "", Value::Null),
+        Entry::Added => ("UPDATE", "ephemeralcontainers", within(faultless_seen(), namespace)),
+    };
+    let object = within(pod, namespace);
     let mut asked = json!({
         "kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
-        "subResource": "", "requestSubResource": "",
-        "namespace": namespace, "operation": "CREATE", "dryRun": false, "options": {},
+        "subResource": part, "requestSubResource": part,
+        "namespace": namespace, "operation": operation, "dryRun": false, "options": {},
         "userInfo": {"username": request.user, "uid": "", "groups": ["system:authenticated"], "extra": {}},
     });
-    let mut object = pod.clone();
-    if let Some(metadata) = object.get_mut("metadata") {
-        metadata["namespace"] = namespace.clone();
+    if let Some(metadata) = object.get("metadata") {
         asked["name"] = metadata["name"].clone();
     }
     let mut scope = Scope::default();
     scope.bind("object", &object);
-    scope.bind("oldObject", &Value::Null);
+    scope.bind("oldObject", &before);
     scope.bind("request", &asked);
     scope.bind("namespaceObject", request.namespace);
     scope.bind("params", param);
     scope
+}
+
+/// Gives a pod as it is in a namespace, if it says what it is called.
+fn within(pod: &Value, namespace: &Value) -> Value {
+    let mut pod = pod.clone();
+    if let Some(metadata) = pod.get_mut("metadata") {
+        metadata["namespace"] = namespace.clone();
+    }
+    pod
 }
 
 /// A webhook that may have a say about new pods.
@@ -240,7 +265,7 @@ impl Hook {
         let mut all = Vec::new();
         for object in objects.iter().filter(is_one) {
             let webhooks = object["webhooks"].as_array().into_iter().flatten();
-            for webhook in webhooks.filter(|it| about_pods(&it["rules"]) != About::None) {
+            for webhook in webhooks.filter(|it| about(&it["rules"], Entry::New) != About::None) {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let conditions = webhook["matchConditions"].as_array().into_iter().flatten();
                 all.push(Self {

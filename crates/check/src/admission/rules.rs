@@ -3,22 +3,24 @@
 use ringfort_policy::{Labels, Selector};
 use serde_json::Value;
 
-/// Whether rules are about new pods.
+use super::samples::Entry;
+
+/// Whether rules are about what comes in on a way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum About {
-    /// One is about every new pod.
+    /// One is about all of it.
     All,
-    /// One may be about some: it goes by their names, which whoever makes a pod chooses, or cannot be read.
+    /// One may be about some: it goes by names of pods, which whoever makes a pod chooses, or cannot be read.
     Some,
     /// None is.
     None,
 }
 
-/// Says whether the rules of a list are about new pods.
-pub(super) fn about_pods(rules: &Value) -> About {
+/// Says whether the rules of a list are about what comes in on a way.
+pub(super) fn about(rules: &Value, entry: Entry) -> About {
     let mut about = About::None;
     for rule in rules.as_array().into_iter().flatten() {
-        match one(rule) {
+        match one(rule, entry) {
             About::All => return About::All,
             About::Some => about = About::Some,
             About::None => {}
@@ -27,7 +29,13 @@ pub(super) fn about_pods(rules: &Value) -> About {
     about
 }
 
-fn one(rule: &Value) -> About {
+fn one(rule: &Value, entry: Entry) -> About {
+    let (operation, resources): (&str, &[&str]) = match entry {
+        Entry::New => ("CREATE", &["pods", "*", "*/*"]),
+        Entry::Added => {
+            ("UPDATE", &["pods/ephemeralcontainers", "pods/*", "*/ephemeralcontainers", "*/*"])
+        }
+    };
     let says = |field: &str, wanted: &[&str]| match &rule[field] {
         Value::Null => Some(false),
         Value::Array(words) if words.iter().all(Value::is_string) => {
@@ -38,8 +46,8 @@ fn one(rule: &Value) -> About {
     let parts = [
         says("apiGroups", &["", "*"]),
         says("apiVersions", &["v1", "*"]),
-        says("operations", &["CREATE", "*"]),
-        says("resources", &["pods", "*", "*/*"]),
+        says("operations", &[operation, "*"]),
+        says("resources", resources),
         Some(rule["scope"] != "Cluster"),
     ];
     let names = &rule["resourceNames"];
@@ -102,7 +110,7 @@ mod tests {
     use ringfort_policy::Labels;
     use serde_json::{Value, json};
 
-    use super::{About, Reach, about_pods, reach};
+    use super::{About, Entry, Reach, about, reach};
 
     #[test]
     fn only_rules_about_new_pods_count() {
@@ -110,7 +118,7 @@ mod tests {
             let mut rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
                 "resources": ["pods"]});
             rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            assert_eq!(about_pods(&json!([{}, rule])), expected, "{more}");
+            assert_eq!(about(&json!([{}, rule]), Entry::New), expected, "{more}");
         };
         check(json!({}), About::All);
         check(json!({"resources": ["*/*"], "operations": ["*"]}), About::All);
@@ -123,7 +131,24 @@ mod tests {
         check(json!({"resourceNames": ["a"]}), About::Some);
         check(json!({"operations": [7]}), About::Some);
         check(json!({"apiGroups": "apps"}), About::Some);
-        assert_eq!(about_pods(&Value::Null), About::None);
+        assert_eq!(about(&Value::Null, Entry::New), About::None);
+    }
+
+    #[test]
+    fn what_is_added_to_a_pod_is_a_part_of_it_and_no_new_pod() {
+        let check = |resource: &str, operation: &str, expected: About| {
+            let rule = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": [operation],
+                "resources": [resource]}]);
+            assert_eq!(about(&rule, Entry::Added), expected, "{resource} {operation}");
+        };
+        for named in ["pods/ephemeralcontainers", "pods/*", "*/ephemeralcontainers", "*/*"] {
+            check(named, "UPDATE", About::All);
+        }
+        check("pods/ephemeralcontainers", "*", About::All);
+        check("pods/ephemeralcontainers", "CREATE", About::None);
+        // It names all resources, and nothing that is below one.
+        check("*", "*", About::None);
+        check("pods", "UPDATE", About::None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Pods that do what a row is about and nothing else that is wrong: each is a pod of the restricted level, changed
 //! in one thing.
 //!
-//! A fault of a container stands in the only one, in a second one and in one that runs first, since what refuses
-//! pods may look at some of them alone.
+//! A fault of a container stands in the only one, in a second one, in one that runs first and in one that is added
+//! to a pod that runs, since what refuses pods may look at some of them alone.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,9 +12,20 @@ use serde_json::{Value, json};
 
 use crate::pods::pods;
 
+/// How a container comes to run.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Entry {
+    /// With a new pod.
+    New,
+    /// In a pod that runs already, through `pods/ephemeralcontainers`.
+    Added,
+}
+
 /// A pod, as somebody would write it.
 #[derive(Debug)]
 pub(super) struct Sample {
+    /// How what is wrong with it comes to run.
+    pub(super) entry: Entry,
     /// Tells it from all others.
     pub(super) number: usize,
     pub(super) pod: Value,
@@ -27,12 +38,12 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    fn of(number: usize, pod: Value) -> Self {
+    fn of(number: usize, (entry, pod): (Entry, Value)) -> Self {
         let is_refused =
             |level: &Level| judges(Policy { level: *level, version: Version::Latest }, &pod);
         let refused_by = Level::ALL.into_iter().filter(is_refused).collect();
         let seen = defaulted(&pod);
-        Self { number, bare: bare(&seen), seen, pod, refused_by }
+        Self { entry, number, bare: bare(&seen), seen, pod, refused_by }
     }
 
     /// Whether a policy of Pod Security refuses it.
@@ -52,9 +63,11 @@ fn judges(policy: Policy, pod: &Value) -> bool {
 enum Fault {
     OfPod(&'static str),
     OfContainer(&'static str),
+    /// Of a container that is there from the first: none that is added has such a field.
+    OfFirst(&'static str),
 }
 
-use Fault::{OfContainer, OfPod};
+use Fault::{OfContainer, OfFirst, OfPod};
 
 /// The faults that a row is about.
 struct Faults(&'static str, &'static [Fault]);
@@ -89,7 +102,7 @@ static FAULTS: [Faults; 12] = [
     // Kubernetes takes such a process on the machine's network alone.
     Faults("5.2.10", &[OfPod(r#"{"hostNetwork": true, "securityContext": {"windowsOptions": {"hostProcess": true}}}"#)]),
     Faults("5.2.11", &[OfPod(r#"{"volumes": [{"name": "machine", "hostPath": {"path": "/"}}]}"#)]),
-    Faults("5.2.12", &[OfContainer(r#"{"ports": [{"containerPort": 8080, "hostPort": 8080}]}"#)]),
+    Faults("5.2.12", &[OfFirst(r#"{"ports": [{"containerPort": 8080, "hostPort": 8080}]}"#)]),
 ];
 
 /// Gives the pods that a row wants refused.
@@ -153,33 +166,36 @@ fn container(name: &str) -> Value {
     })
 }
 
-fn faulty(fault: &Fault) -> Vec<Value> {
-    let patch =
-        |text: &str| -> Value { serde_json::from_str(text).expect("a test reads every patch") };
-    match fault {
-        OfPod(text) => {
-            let mut pod = faultless();
-            merge(&mut pod["spec"], &patch(text));
-            vec![pod]
-        }
-        OfContainer(text) => {
-            let bad = |name: &str| {
-                let mut container = container(name);
-                merge(&mut container, &patch(text));
-                container
-            };
-            let placed = |list: &str, containers: Vec<Value>| {
-                let mut pod = faultless();
-                pod["spec"][list] = containers.into();
-                pod
-            };
-            vec![
-                placed("containers", vec![bad("main")]),
-                placed("containers", vec![container("main"), bad("second")]),
-                placed("initContainers", vec![bad("first")]),
-            ]
-        }
+fn faulty(fault: &Fault) -> Vec<(Entry, Value)> {
+    let (OfPod(text) | OfContainer(text) | OfFirst(text)) = fault;
+    let patch: Value = serde_json::from_str(text).expect("a test reads every patch");
+    let mut pod = faultless();
+    if matches!(fault, OfPod(_)) {
+        merge(&mut pod["spec"], &patch);
+        return vec![(Entry::New, pod)];
     }
+    let bad = |name: &str| {
+        let mut container = container(name);
+        merge(&mut container, &patch);
+        container
+    };
+    let placed = |list: &str, containers: Vec<Value>| {
+        let mut pod = pod.clone();
+        pod["spec"][list] = containers.into();
+        pod
+    };
+    let mut all = vec![
+        (Entry::New, placed("containers", vec![bad("main")])),
+        (Entry::New, placed("containers", vec![container("main"), bad("second")])),
+        (Entry::New, placed("initContainers", vec![bad("first")])),
+    ];
+    if matches!(fault, OfContainer(_)) {
+        let mut added = bad("added");
+        // It takes what the pod has.
+        added.as_object_mut().and_then(|map| map.shift_remove("resources"));
+        all.push((Entry::Added, placed("ephemeralContainers", vec![added])));
+    }
+    all
 }
 
 fn merge(into: &mut Value, patch: &Value) {
@@ -219,7 +235,7 @@ fn defaulted(pod: &Value) -> Value {
         "imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
     });
-    for list in ["initContainers", "containers"] {
+    for list in LISTS {
         for one in pod["spec"][list].as_array_mut().into_iter().flatten() {
             fill(one, &container);
             for port in one["ports"].as_array_mut().into_iter().flatten() {
@@ -256,13 +272,16 @@ fn bare(pod: &Value) -> Value {
     };
     without("", &["metadata"]);
     without("/spec", &["serviceAccount", "serviceAccountName", "schedulerName", "tolerations"]);
-    for list in ["initContainers", "containers"] {
+    for list in LISTS {
         for number in 0..MOST {
             without(&format!("/spec/{list}/{number}"), &["name", "image", "resources"]);
         }
     }
     pod
 }
+
+/// Where containers stand.
+const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// So many containers a sample has at most in a list.
 const MOST: usize = 2;

@@ -18,7 +18,11 @@ use super::samples::Sample;
 
 /// What every API server asks of pods, or why that is not known.
 #[derive(Debug)]
-pub(super) struct Security(Result<Vec<Server>, Gap>);
+pub(crate) struct Security {
+    seen: Result<Vec<Server>, Gap>,
+    /// Why there may be others, which ask for less.
+    unseen: Option<Gap>,
+}
 
 /// What one API server asks of pods; nothing where it does not ask at all.
 type Server = Option<PodSecurity>;
@@ -60,18 +64,21 @@ impl Way {
 }
 
 impl Security {
-    pub(super) fn of(machines: &[Machine<'_>]) -> Self {
-        Self(servers(machines))
+    /// Takes what the servers of machines ask, and why these may not be all.
+    pub(crate) fn of(machines: &[Machine<'_>], unseen: Option<Gap>) -> Self {
+        Self { seen: servers(machines), unseen }
     }
 
     /// Gives every way of a pod into a namespace.
     pub(super) fn ways(&self, namespace: &str, labels: &Labels, pod: &Sample) -> Ways {
         let mut ways = Ways::default();
-        match &self.0 {
+        match &self.seen {
             Ok(servers) => {
                 for server in servers {
                     ways.add(server.as_ref(), namespace, labels, pod);
                 }
+                let how = || "another API server may let it through".to_owned();
+                ways.doubtful.extend(self.unseen.clone().map(|gap| (Way::of(how()), gap)));
             }
             Err(gap) => {
                 let how = "Pod Security admission may let it through".to_owned();

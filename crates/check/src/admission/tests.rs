@@ -1,7 +1,6 @@
-use ringfort_facts::machine::Machine;
 use serde_json::{Value, json};
 
-use super::{Admitting, Doors, Outcome};
+use super::{Admitting, Doors, Outcome, Security};
 use crate::world::{Objects, Origin, World};
 
 /// What is in a cluster besides machines.
@@ -23,17 +22,18 @@ impl Cluster {
         self
     }
 
-    fn try_row(&self, row: &str, machines: &[Machine<'_>]) -> Outcome {
+    /// No machine was looked at, so that only policies can refuse.
+    fn try_row(&self, row: &str) -> Outcome {
         let mut objects = Objects::new(World::Closed, None);
         for (document, object) in self.namespaces.iter().enumerate() {
             objects.add(Origin { file: 0, document }, object);
         }
-        Doors::of(&objects, &self.admitting).try_row(row, machines)
+        Doors::of(&objects, &self.admitting).try_row(row, &Security::of(&[], None))
     }
 
-    /// What comes of a row in a word. No machine was looked at, so that only policies can refuse.
+    /// What comes of a row in a word.
     fn word(&self, row: &str) -> &'static str {
-        let outcome = self.try_row(row, &[]);
+        let outcome = self.try_row(row);
         match (outcome.open.is_empty(), outcome.gaps.is_empty()) {
             (false, _) => "let in",
             (true, false) => "unknown",
@@ -93,9 +93,54 @@ fn a_policy_refuses_what_it_is_about_and_nothing_else() {
     let running = "object.spec.containers.all(c, !has(c.securityContext.privileged))";
     let all = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))\
                .all(c, !has(c.securityContext.privileged))";
-    for (expression, expected) in [(first, "let in"), (running, "let in"), (all, "refused")] {
+    for (expression, expected) in [(first, "let in"), (running, "let in"), (all, "unknown")] {
         check(expression, &none, &none, "5.2.2", expected);
     }
+}
+
+/// Whoever may add a container to a pod that runs has to be refused as well.
+#[test]
+fn a_policy_closes_the_door_to_pods_that_run_only_if_it_is_asked_there_and_looks() {
+    let none = json!({});
+    let new = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))\
+               .all(c, !has(c.securityContext.privileged))";
+    let added = "(!has(object.spec.ephemeralContainers) || \
+                 object.spec.ephemeralContainers.all(c, !has(c.securityContext.privileged)))";
+    let both = format!("{new} && {added}");
+    let rules = |resources: &[&str], operations: &[&str]| {
+        json!({"matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
+            "operations": operations, "resources": resources}]}})
+    };
+    let asked = rules(&["pods", "pods/ephemeralcontainers"], &["CREATE", "UPDATE"]);
+    check(&both, &asked, &none, "5.2.2", "refused");
+    check(new, &asked, &none, "5.2.2", "unknown");
+    check(&both, &rules(&["pods"], &["CREATE", "UPDATE"]), &none, "5.2.2", "unknown");
+    check(
+        &both,
+        &rules(&["pods", "pods/ephemeralcontainers"], &["CREATE"]),
+        &none,
+        "5.2.2",
+        "unknown",
+    );
+    // Nobody adds anything, or two policies do it together.
+    let nothing = format!("{new} && !has(object.spec.ephemeralContainers)");
+    check(&nothing, &asked, &none, "5.2.2", "refused");
+    let mut second = policy(
+        "request.subResource == 'ephemeralcontainers' && oldObject.metadata.name != '' ? false : true",
+        &rules(&["pods/ephemeralcontainers"], &["UPDATE"]),
+        &json!({"policyName": "q"}),
+    );
+    second[0]["metadata"]["name"] = "q".into();
+    let cluster = Cluster::of(&privileged()).with(&policy(new, &none, &none)).with(&second);
+    // It refuses every change, with the fault and without: of the fault it says nothing.
+    assert_eq!(cluster.word("5.2.2"), "unknown");
+    second[0]["spec"]["validations"] = json!([{"expression": added}]);
+    let cluster = Cluster::of(&privileged()).with(&policy(new, &none, &none)).with(&second);
+    assert_eq!(cluster.word("5.2.2"), "refused");
+    // What is no container's cannot be added.
+    let ports = "object.spec.containers.all(c, !has(c.ports)) && \
+                 (!has(object.spec.initContainers) || object.spec.initContainers.all(c, !has(c.ports)))";
+    check(ports, &none, &none, "5.2.12", "refused");
 }
 
 #[test]
@@ -194,7 +239,7 @@ fn a_webhook_that_may_be_asked_is_named() {
             "webhooks": [webhook]});
         Cluster::of(&privileged()).with(&[hook])
     };
-    let asked = webhook(&json!({})).try_row("5.2.3", &[]);
+    let asked = webhook(&json!({})).try_row("5.2.3");
     assert!(asked.gaps[0].said.contains("ValidatingWebhookConfiguration gate"), "{asked:?}");
     let other = json!({"namespaceSelector": {"matchLabels": {"a": "b"}}});
     assert_eq!(webhook(&other).word("5.2.3"), "let in");
@@ -226,7 +271,7 @@ fn a_label_alone_refuses_nothing() {
 
 #[test]
 fn the_pod_that_is_let_in_is_shown() {
-    let outcome = Cluster::of(&privileged()).try_row("5.2.3", &[]);
+    let outcome = Cluster::of(&privileged()).try_row("5.2.3");
     let pod = &outcome.open[0].pod;
     assert_eq!(
         (&pod["metadata"]["namespace"], &pod["spec"]["hostPID"]),

@@ -72,7 +72,23 @@ struct Whole {
     _omit_managed_fields: bool,
 }
 
-/// A request that matters, by somebody whom no policy names.
+/// Somebody who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    /// As whom.
+    pub(super) user: String,
+    /// The groups that count for them.
+    pub(super) groups: Vec<String>,
+}
+
+impl Who {
+    /// Somebody who signed in and whom no policy names.
+    fn stranger() -> Self {
+        Self { user: String::new(), groups: vec![EVERYBODY.to_owned()] }
+    }
+}
+
+/// A request that matters.
 struct Request {
     verb: &'static str,
     group: &'static str,
@@ -86,11 +102,36 @@ impl Request {
     /// Whether what is asked for lives beside all namespaces.
     fn is_beside_namespaces(&self) -> bool {
         let kind = self.resource.split('/').next().unwrap_or_default();
-        matches!(kind, "nodes" | "namespaces" | "clusterrolebindings" | "tokenreviews")
+        matches!(kind, "nodes" | "namespaces" | "tokenreviews")
+            || kind.starts_with("clusterrole")
             || kind.starts_with("validatingwebhook")
             || kind.starts_with("certificatesigning")
     }
+
+    /// Names the namespaces in which it is tried; an empty name where it is in none.
+    fn places(&self) -> &'static [&'static str] {
+        if self.is_beside_namespaces() { &[""] } else { &NAMESPACES }
+    }
+
+    /// Whether it goes on for as long as somebody wants: only of such an API server says that it has begun to
+    /// answer (cmd/kube-apiserver, `BasicLongRunningRequestCheck`).
+    fn goes_on(&self) -> bool {
+        let part = self.resource.split_once('/').map_or("", |(_, part)| part);
+        self.verb == "watch" || LASTING.contains(&part)
+    }
+
+    /// Names the stages of which one is enough to know of it.
+    fn stages(&self) -> &'static [&'static str] {
+        if self.goes_on() {
+            &["ResponseComplete", "ResponseStarted"]
+        } else {
+            &["ResponseComplete"]
+        }
+    }
 }
+
+/// What goes on below pods, services and nodes.
+const LASTING: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];
 
 const fn request(verb: &'static str, group: &'static str, resource: &'static str) -> Request {
     Request { verb, group, resource, levels: (Level::Metadata, Level::RequestResponse) }
@@ -100,6 +141,8 @@ const fn request(verb: &'static str, group: &'static str, resource: &'static str
 const fn secret(verb: &'static str, group: &'static str, resource: &'static str) -> Request {
     Request { levels: (Level::Metadata, Level::Metadata), ..request(verb, group, resource) }
 }
+
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What the benchmark calls key concerns: secrets, pods and what is done in them, rights, and who passes
 /// through to other servers.
@@ -116,10 +159,22 @@ const REQUESTS: &[Request] = &[
         levels: (Level::Metadata, Level::Request),
         ..request("create", "", "serviceaccounts/token")
     },
+    secret("patch", "", "secrets"),
+    // What was deleted is in the answer.
+    Request {
+        levels: (Level::Metadata, Level::Request),
+        ..request("deletecollection", "", "secrets")
+    },
     request("create", "", "configmaps"),
     request("update", "", "configmaps"),
+    request("patch", "", "configmaps"),
     request("create", "", "pods"),
+    request("update", "", "pods"),
+    request("patch", "", "pods"),
     request("delete", "", "pods"),
+    request("deletecollection", "", "pods"),
+    request("update", "", "pods/ephemeralcontainers"),
+    request("patch", "", "pods/ephemeralcontainers"),
     request("create", "", "pods/exec"),
     request("get", "", "pods/exec"),
     request("create", "", "pods/attach"),
@@ -129,19 +184,32 @@ const REQUESTS: &[Request] = &[
     request("get", "", "nodes/proxy"),
     request("create", "apps", "deployments"),
     request("update", "apps", "deployments"),
+    request("patch", "apps", "deployments"),
     request("create", "apps", "daemonsets"),
-    request("create", "rbac.authorization.k8s.io", "roles"),
-    request("create", "rbac.authorization.k8s.io", "clusterrolebindings"),
+    request("patch", "apps", "daemonsets"),
+    request("create", RBAC, "roles"),
+    request("update", RBAC, "roles"),
+    request("patch", RBAC, "roles"),
+    request("create", RBAC, "rolebindings"),
+    request("update", RBAC, "rolebindings"),
+    request("patch", RBAC, "rolebindings"),
+    request("deletecollection", RBAC, "rolebindings"),
+    request("create", RBAC, "clusterroles"),
+    request("update", RBAC, "clusterroles"),
+    request("patch", RBAC, "clusterroles"),
+    request("create", RBAC, "clusterrolebindings"),
+    request("update", RBAC, "clusterrolebindings"),
+    request("patch", RBAC, "clusterrolebindings"),
+    request("delete", RBAC, "clusterrolebindings"),
     request("update", "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    request("patch", "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    request("delete", "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
     request("create", "certificates.k8s.io", "certificatesigningrequests"),
     request("delete", "", "namespaces"),
 ];
 
 /// Where requests are made: in the namespace that rules spare most, and in another.
 const NAMESPACES: [&str; 2] = ["default", "kube-system"];
-
-/// Stages of which one is enough to know of a request.
-const STAGES: [&str; 2] = ["ResponseComplete", "ResponseStarted"];
 
 impl Policy {
     /// Reads a policy.
@@ -167,11 +235,31 @@ impl Policy {
         REQUESTS.iter().filter_map(|request| self.fault(request)).collect()
     }
 
+    /// Names a request that matters and is not written down where somebody makes it.
+    pub(super) fn hides(&self, who: &Who) -> Option<String> {
+        REQUESTS.iter().find_map(|request| {
+            let is_hidden = |place: &&&str| self.level(request, place, who) == Level::None;
+            request.places().iter().find(is_hidden).map(|_| {
+                let Request { verb, resource, .. } = request;
+                format!("{verb} {resource}")
+            })
+        })
+    }
+
+    /// Names the users for whom it has rules.
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(|rule| &rule.users).map(String::as_str)
+    }
+
+    /// Names the groups for which it has rules.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(|rule| &rule.user_groups).map(String::as_str)
+    }
+
     fn fault(&self, request: &Request) -> Option<String> {
         let Request { verb, resource, levels: (least, most), .. } = request;
-        let places = if request.is_beside_namespaces() { &[""][..] } else { &NAMESPACES[..] };
-        places.iter().find_map(|namespace| {
-            let fault = match self.level(request, namespace) {
+        request.places().iter().find_map(|namespace| {
+            let fault = match self.level(request, namespace, &Who::stranger()) {
                 level if level < *least => "is not written down",
                 level if level > *most => "is written down with the secret in it",
                 _ => return None,
@@ -182,15 +270,14 @@ impl Policy {
         })
     }
 
-    /// A rule that names users, groups or objects fits somebody else than the one who matters: whom and what
-    /// it does not name. No rule, and nothing is written.
-    fn level(&self, request: &Request, namespace: &str) -> Level {
-        let Some(rule) = self.rules.iter().find(|rule| rule.fits(request, namespace)) else {
+    /// A rule that names objects fits others than those that matter. No rule, and nothing is written.
+    fn level(&self, request: &Request, namespace: &str, who: &Who) -> Level {
+        let Some(rule) = self.rules.iter().find(|rule| rule.fits(request, namespace, who)) else {
             return Level::None;
         };
         let omitted =
             |stage: &str| self.omitted.iter().chain(&rule.omit_stages).any(|it| it == stage);
-        match STAGES.iter().all(|stage| omitted(stage)) {
+        match request.stages().iter().all(|stage| omitted(stage)) {
             true => Level::None,
             false => rule.level,
         }
@@ -198,15 +285,16 @@ impl Policy {
 }
 
 /// The group that everybody who signed in is of.
-const EVERYBODY: &str = "system:authenticated";
+pub(super) const EVERYBODY: &str = "system:authenticated";
 
 impl Rule {
-    fn fits(&self, request: &Request, namespace: &str) -> bool {
-        let is_for_all = self.users.is_empty()
-            && (self.user_groups.is_empty() || self.user_groups.iter().any(|it| it == EVERYBODY));
+    fn fits(&self, request: &Request, namespace: &str, who: &Who) -> bool {
+        let is_for_them = (self.users.is_empty() || self.users.contains(&who.user))
+            && (self.user_groups.is_empty()
+                || self.user_groups.iter().any(|it| who.groups.contains(it)));
         // What is not said in a rule about paths is about no resource.
         let is_about_paths = !self.paths.is_empty() && self.resources.is_empty();
-        is_for_all
+        is_for_them
             && !is_about_paths
             && (self.namespaces.is_empty() || self.namespaces.iter().any(|it| it == namespace))
             && (self.verbs.is_empty()
@@ -289,10 +377,38 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_change_what_matters_is_tried() {
+        let all = json!({"level": "Metadata"});
+        let check = |verb: &str, group: &str, resource: &str| {
+            let spared = json!({"level": "None", "verbs": [verb],
+                "resources": [{"group": group, "resources": [resource]}]});
+            let found = faults(&json!([spared, all])).unwrap().join("; ");
+            assert!(found.contains(&format!("{verb} {resource}")), "{verb} {resource}: {found}");
+        };
+        for verb in ["patch", "deletecollection"] {
+            for resource in ["pods", "secrets"] {
+                check(verb, "", resource);
+            }
+        }
+        for verb in ["create", "update", "patch"] {
+            for resource in ["roles", "rolebindings", "clusterroles", "clusterrolebindings"] {
+                check(verb, "rbac.authorization.k8s.io", resource);
+            }
+        }
+    }
+
+    #[test]
     fn a_policy_that_writes_no_stage_or_is_not_understood_covers_nothing() {
         let stages =
             json!({"level": "Metadata", "omitStages": ["ResponseStarted", "ResponseComplete"]});
         assert!(!faults(&json!([stages])).unwrap().is_empty());
+        // Of what is over at once, the answer's end is all that is ever written.
+        let ends = json!({"level": "Metadata", "omitStages": ["ResponseComplete"]});
+        let found = faults(&json!([ends])).unwrap();
+        assert!(found.contains(&"create pods in default is not written down".to_owned()));
+        assert!(!found.iter().any(|it| it.contains("pods/exec")), "{found:?}");
+        let begins = json!({"level": "Metadata", "omitStages": ["ResponseStarted"]});
+        assert_eq!(faults(&json!([begins])), Some(vec![]));
         assert_eq!(faults(&json!([{"level": "Everything"}])), None);
         assert_eq!(faults(&json!([{"level": "None", "user": ["a"]}])), None);
         assert_eq!(faults(&json!({})), None);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::own::is_mirror;
+use super::own::{is_mirror, is_of_control_plane};
 use super::rights::full_name;
 use crate::guidelines::workload::namespace_of_its_own::{SHARED, WORKLOADS, is_made};
 use crate::world::Object;
@@ -44,7 +44,7 @@ impl Census {
         }
         let Some(namespace) = object.namespace() else { return };
         *self.namespaces.entry(namespace.to_owned()).or_default() += 1;
-        if is_mirror(value) {
+        if is_of_control_plane(value) {
             return;
         }
         if kind == "Pod" && has_token(value) {
@@ -55,7 +55,8 @@ impl Census {
                 since: text("/metadata/creationTimestamp").to_owned(),
             });
         }
-        if is_made_by_another(value) {
+        // A machine makes none: somebody put a file there.
+        if is_made_by_another(value) && !is_mirror(value) {
             return;
         }
         let name = full_name(object);

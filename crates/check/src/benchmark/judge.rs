@@ -9,7 +9,7 @@ use super::tally::{Tallied, Tally};
 use super::usage::{self, Counting};
 use super::waive::Waived;
 use super::{Ask, Looked, Row, rights, rows, say};
-use crate::admission::{Outcome, Trial};
+use crate::admission::{Outcome, Security, Trial};
 
 /// What a row comes to.
 #[derive(Debug)]
@@ -48,11 +48,16 @@ fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
     let of: Vec<OfMachine> = looked.machines.iter().filter_map(of_machine).collect();
     let mut example = None;
     let whole = match row.ask {
-        Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => of_all(&of),
+        Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => {
+            say::unless(of_all(&of), looked.every_known_machine())
+        }
         Ask::Guidelines(guidelines) => of_objects(row, guidelines, looked, &mut example),
-        Ask::Rights(guidelines) => rights::judge(guidelines, looked),
+        Ask::Rights(guidelines) => rights::judge(row, guidelines, looked),
         Ask::Callers(callers, _) => usage::judge(callers, looked, Counting::Everybody),
-        Ask::Whole(_, _, judge) => judge(looked),
+        Ask::Whole(_, _, _, judge) => {
+            let seen = looked.objects.map_or(Ok(()), |tally| tally.sees(&row.kinds()));
+            say::unless(judge(looked), seen)
+        }
     };
     Judged { row, whole, machines: of, waived: None, example }
 }
@@ -103,7 +108,7 @@ fn of_objects(
         }
         id => of_guideline(tally, id),
     };
-    say::all(guidelines.iter().map(judged).chain(tally.blind.iter().cloned().map(Err)))
+    say::unless(say::all(guidelines.iter().map(judged)), tally.sees(&row.kinds()))
 }
 
 pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
@@ -124,9 +129,14 @@ pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
     }
 }
 
+/// Gives what API servers ask of pods. Of one that was not looked at, nobody knows whom it exempts.
+fn security(looked: &Looked<'_>) -> Security {
+    Security::of(looked.machines, looked.every_server().err())
+}
+
 /// Gives what becomes of the pods that a row wants refused, as far as an API server said nothing else.
 fn outcome(row: &Row, tally: &Tally, looked: &Looked<'_>) -> Outcome {
-    let mut outcome = tally.doors.try_row(row.id, looked.machines);
+    let mut outcome = tally.doors.try_row(row.id, &security(looked));
     if let Some(heard) = looked.heard {
         outcome.hear(row.id, heard);
     }
@@ -138,8 +148,9 @@ pub fn trials(looked: &Looked<'_>) -> Vec<Trial> {
     let Some(tally) = looked.objects else { return Vec::new() };
     let is_of_pods =
         |row: &&Row| row.guidelines().iter().any(|id| matches!(*id, ENFORCED | RESTRICTED));
+    let security = security(looked);
     let of_row = |row: &'static Row| {
-        let outcome = tally.doors.try_row(row.id, looked.machines);
+        let outcome = tally.doors.try_row(row.id, &security);
         outcome.trials(row.id).collect::<Vec<_>>()
     };
     rows().filter(is_of_pods).flat_map(of_row).collect()
@@ -152,6 +163,19 @@ pub(super) fn failing(row: &Row, id: &str, tally: &Tally, looked: &Looked<'_>) -
     }
     let of = tally.of.get(id).into_iter().flat_map(|it| it.namespaces.iter());
     of.cloned().collect()
+}
+
+/// Says what is not known of the objects that a row is about, whatever fails of others.
+pub(super) fn unknown(row: &Row, tally: &Tally, looked: &Looked<'_>) -> Option<Gap> {
+    let of_guideline = |id: &&'static str| match *id {
+        ENFORCED | RESTRICTED => outcome(row, tally, looked).gaps.into_iter().next(),
+        id => tally.of.get(id).and_then(|it| it.gap.clone()),
+    };
+    let of_objects = || match row.ask {
+        Ask::Guidelines(ids) => ids.iter().find_map(of_guideline),
+        _ => None,
+    };
+    tally.sees(&row.kinds()).err().or_else(of_objects)
 }
 
 /// How many namespaces are named before the rest is counted.

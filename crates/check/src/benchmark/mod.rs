@@ -11,6 +11,7 @@ mod audit_policy;
 mod census;
 mod intent;
 mod judge;
+mod members;
 mod network;
 mod own;
 mod rights;
@@ -27,16 +28,20 @@ use ringfort_facts::component::Component;
 use ringfort_facts::component::kubelet::Kubelet;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::machine::Machine;
-use ringfort_model::judgement::{Gap, Judgement};
+use ringfort_model::judgement::Judgement;
 use serde::Serialize;
 
 use crate::admission::Heard;
+use crate::guideline::Judge;
+use crate::guidelines::find;
+use crate::kinds::KINDS;
 use usage::Callers;
 
 pub use intent::Intent;
 pub use judge::{Judged, OfMachine, judge, trials};
+pub use members::Members;
 pub use rights::{Holder, Subject};
-pub use tally::{Tallied, Tally};
+pub use tally::{Blind, Tallied, Tally};
 pub use waive::{Waived, id, waive};
 
 /// What the benchmark is called here.
@@ -131,8 +136,51 @@ pub(crate) enum Ask {
     Rights(&'static [&'static str]),
     /// Of audit logs: no caller is one of these. The same is asked of manifests by these guidelines.
     Callers(Callers, &'static [&'static str]),
-    /// Of all of it together: what it rests on, what asks the same of manifests, and how it is judged.
-    Whole(Needs, &'static [&'static str], fn(&Looked<'_>) -> Judgement),
+    /// Of all of it together: what it rests on, what asks the same of manifests, of which objects, and how it is
+    /// judged.
+    Whole(Needs, &'static [&'static str], Of, fn(&Looked<'_>) -> Judgement),
+}
+
+/// Which objects a row is about that asks several things together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    /// None.
+    Nothing,
+    /// Those of these kinds.
+    Kinds(&'static [&'static str]),
+    /// Namespaces, and all that makes pods.
+    Workloads,
+}
+
+impl Of {
+    fn all(self) -> Vec<&'static str> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Kinds(kinds) => kinds.to_vec(),
+            Self::Workloads => making_pods().chain(["Namespace"]).collect(),
+        }
+    }
+}
+
+/// The kinds that give rights.
+const RIGHTS: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+
+/// Names the kinds of pods and of what makes them.
+fn making_pods() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().filter(|kind| kind.template.is_some()).map(|kind| kind.name)
+}
+
+/// Names the kinds that a guideline is asked of. What it looks up besides is its own to miss.
+fn kinds_of(id: &str) -> Vec<&'static str> {
+    if matches!(id, rows::ENFORCED | rows::RESTRICTED) {
+        return vec!["Namespace"];
+    }
+    match find(id).map(|guideline| &guideline.judge) {
+        Some(Judge::Standard(_) | Judge::Pod(_) | Judge::Container(_)) => making_pods().collect(),
+        Some(Judge::Grants(_)) => vec!["ClusterRole", "Role"],
+        Some(Judge::Object(kinds, _)) => kinds.to_vec(),
+        Some(Judge::Waiver) | None => Vec::new(),
+    }
 }
 
 /// What ringfort leaves running on machines of its own clusters, as `ringfort node …`.
@@ -164,35 +212,6 @@ impl Looked<'_> {
         };
         !self.machines.is_empty() && self.machines.iter().all(runs)
     }
-
-    /// Says that these are all machines of the cluster.
-    ///
-    /// # Errors
-    /// Nobody can say it, or one is not there.
-    pub(crate) fn every_machine(&self) -> Result<(), Gap> {
-        let gap = |said: String| Gap {
-            said,
-            closes: "facts of every machine, and the cluster.yaml that names them".to_owned(),
-        };
-        let Some(intent) = self.intent else {
-            return Err(gap(
-                "whether these are all machines of the cluster is not known".to_owned()
-            ));
-        };
-        let is_seen = |name: &&String| self.machines.iter().any(|it| is_called(it, name));
-        match intent.machines.iter().find(|name| !is_seen(name)) {
-            Some(name) => Err(gap(format!("{name} was not looked at"))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether a machine goes by a name: its own, or the one that its kubelet is told.
-fn is_called(machine: &Machine<'_>, name: &str) -> bool {
-    let is_told = |kubelet: &Kubelet| {
-        kubelet.settings.text("hostname-override").known().is_ok_and(|seen| seen.value == name)
-    };
-    machine.name() == name || machine.kubelets().is_ok_and(|all| all.iter().any(is_told))
 }
 
 impl Row {
@@ -213,7 +232,7 @@ impl Row {
             Ask::Guidelines(ids)
             | Ask::Rights(ids)
             | Ask::Callers(_, ids)
-            | Ask::Whole(_, ids, _) => ids,
+            | Ask::Whole(_, ids, ..) => ids,
             Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => &[],
         }
     }
@@ -225,6 +244,16 @@ impl Row {
         let is_one =
             move |id: &&str| *id != rows::RESTRICTED && (*id != rows::ENFORCED || ids.len() == 1);
         ids.iter().copied().filter(is_one)
+    }
+
+    /// Names the kinds of objects that it rests on: of one that could not be listed nothing passes.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        match self.ask {
+            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) | Ask::Callers(..) => Vec::new(),
+            Ask::Rights(_) => RIGHTS.to_vec(),
+            Ask::Guidelines(ids) => ids.iter().flat_map(|id| kinds_of(id)).collect(),
+            Ask::Whole(_, _, kinds, _) => kinds.all(),
+        }
     }
 
     /// Names the guidelines that look for the right which it is about, if it is about one.

@@ -66,11 +66,30 @@ pub(super) fn is_mirror(pod: &Value) -> bool {
         && owners.is_some_and(|owners| owners.iter().any(of_node))
 }
 
+/// Whether a pod stands for a static pod of a control plane, which is judged by what it runs, on its machine. All
+/// others are judged as what they are: pods.
+pub(super) fn is_of_control_plane(pod: &Value) -> bool {
+    let (name, namespace) = (&pod["metadata"]["name"], &pod["metadata"]["namespace"]);
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let mut nodes =
+        owners.into_iter().flatten().filter(|it| it["kind"] == "Node").map(|it| &it["name"]);
+    // The kubelet calls it by its manifest and the machine.
+    let stands = |node: &Value, component: &&str| {
+        node.as_str().is_some_and(|node| *name == format!("{component}-{node}"))
+    };
+    is_mirror(pod)
+        && namespace == "kube-system"
+        && nodes.any(|node| STATIC.iter().any(|component| stands(node, component)))
+}
+
+/// The components that run as static pods and are judged as components.
+const STATIC: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Subject, has_own_wildcards, is_mirror, is_own_binding};
+    use super::{Subject, has_own_wildcards, is_mirror, is_of_control_plane, is_own_binding};
 
     fn made(kind: &str, name: &str) -> Value {
         json!({"kind": kind, "metadata": {
@@ -126,5 +145,20 @@ mod tests {
         assert!(is_mirror(&mirror(&json!({"kind": "Node", "controller": true}))));
         assert!(!is_mirror(&mirror(&json!({"kind": "ReplicaSet", "controller": true}))));
         assert!(!is_mirror(&json!({"kind": "Pod", "metadata": {}})));
+    }
+
+    #[test]
+    fn only_static_pods_of_components_are_judged_as_components() {
+        let check = |namespace: &str, name: &str, expected: bool| {
+            let pod = json!({"kind": "Pod", "metadata": {"name": name, "namespace": namespace,
+                "annotations": {"kubernetes.io/config.mirror": "a"},
+                "ownerReferences": [{"kind": "Node", "name": "cp1", "controller": true}]}});
+            assert_eq!(is_of_control_plane(&pod), expected, "{namespace}/{name}");
+        };
+        check("kube-system", "kube-apiserver-cp1", true);
+        check("kube-system", "etcd-cp1", true);
+        check("kube-system", "etcd-cp2", false);
+        check("kube-system", "kube-vip-cp1", false);
+        check("default", "etcd-cp1", false);
     }
 }

@@ -7,7 +7,7 @@ use ringfort_model::judgement::{Evidence, Gap, Judgement};
 use serde_json::Value;
 
 use super::own;
-use super::{Looked, say};
+use super::{Looked, Row, say};
 use crate::grants;
 use crate::guideline::Judge;
 use crate::guidelines::find;
@@ -20,6 +20,8 @@ pub struct Holder {
     pub subject: Subject,
     /// The binding that gives it, as `KIND NAMESPACE/NAME` or `KIND NAME`.
     pub by: String,
+    /// The role that it gives, written in the same way.
+    pub role: String,
     /// Whether Kubernetes itself gives it to a part of itself.
     pub own: bool,
 }
@@ -48,6 +50,8 @@ impl fmt::Display for Subject {
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     of: BTreeMap<&'static str, BTreeSet<Holder>>,
+    /// What the rules of the roles are that they hold.
+    rules: BTreeMap<String, Value>,
     gap: BTreeMap<&'static str, Gap>,
 }
 
@@ -94,15 +98,17 @@ impl Holders {
                     .unread(guideline, format!("the rules of {kind} {name} cannot be read"));
             }
         }
-        let subjects = binding.value["subjects"].as_array().into_iter().flatten();
-        for subject in subjects.map(subject) {
+        let role_name = role_of(binding.value);
+        self.rules.entry(role_name.clone()).or_insert_with(|| role["rules"].clone());
+        for subject in subjects_of(binding.value) {
             let Some(subject) = subject else {
                 self.unread(guideline, format!("{} names somebody unreadable", full_name(binding)));
                 continue;
             };
             let own = own::is_own_binding(binding.value, role, &subject);
             let by = full_name(binding);
-            self.of.entry(guideline).or_default().insert(Holder { subject, by, own });
+            let holder = Holder { subject, by, role: role_name.clone(), own };
+            self.of.entry(guideline).or_default().insert(holder);
         }
     }
 
@@ -110,6 +116,35 @@ impl Holders {
         let closes = "a role and a binding that can be read".to_owned();
         self.gap.entry(guideline).or_insert(Gap { said, closes });
     }
+}
+
+/// Names the role that a binding gives, as [`full_name`] does.
+pub(super) fn role_of(binding: &Value) -> String {
+    let text = |at: &str| binding.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    let (kind, name) = (text("/roleRef/kind"), text("/roleRef/name"));
+    match (kind, text("/metadata/namespace")) {
+        ("Role", namespace) => format!("{kind} {namespace}/{name}"),
+        _ => format!("{kind} {name}"),
+    }
+}
+
+/// Gives whom a binding names; nothing for somebody who cannot be read.
+pub(super) fn subjects_of(binding: &Value) -> impl Iterator<Item = Option<Subject>> {
+    binding["subjects"].as_array().into_iter().flatten().map(subject)
+}
+
+/// Gives the rules of a role without the fields that say nothing.
+pub(super) fn rules_of(rules: &Value) -> impl Iterator<Item = Value> {
+    let is_said =
+        |value: &Value| !value.is_null() && value.as_array().is_none_or(|words| !words.is_empty());
+    let plain = move |rule: &Value| match rule {
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(_, value)| is_said(value));
+            said.map(|(key, value)| (key.clone(), value.clone())).collect()
+        }
+        rule => rule.clone(),
+    };
+    rules.as_array().into_iter().flatten().map(plain)
 }
 
 fn subject(value: &Value) -> Option<Subject> {
@@ -141,7 +176,7 @@ pub(super) fn full_name(object: &Object<'_>) -> String {
 const NAMED: usize = 3;
 
 /// Asks that everybody who holds a right is meant to.
-pub(super) fn judge(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
+pub(super) fn judge(row: &Row, guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
     let Some(tally) = looked.objects else { return say::no_objects() };
     let Some(intent) = looked.intent else {
         return say::unknown(
@@ -154,7 +189,7 @@ pub(super) fn judge(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgeme
         for holder in tally.holders.of.get(guideline).into_iter().flatten() {
             count += 1;
             let is_meant = holder.own
-                || intent.addons.contains(&holder.by)
+                || intent.brings(holder, &tally.holders.rules[&holder.role])
                 || holder.subject.kind == "User" && intent.means(guideline, &holder.subject.name);
             if !is_meant {
                 strangers.push(format!("{} by {}", holder.subject, holder.by));
@@ -172,7 +207,7 @@ pub(super) fn judge(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgeme
         ));
     }
     let gaps = guidelines.iter().filter_map(|id| tally.holders.gap.get(id)).cloned();
-    if let Some(gap) = gaps.chain(tally.blind.iter().cloned()).next() {
+    if let Some(gap) = gaps.chain(tally.sees(&row.kinds()).err()).next() {
         return Err(gap);
     }
     let said = format!(

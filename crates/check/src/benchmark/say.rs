@@ -62,6 +62,14 @@ pub(super) fn not_here(machine: &Machine<'_>, component: Component) -> Judgement
     spared(format!("{component} does not run on this machine"))
 }
 
+/// Leaves what fails as it is, and takes nothing else for known where something was not looked at.
+pub(super) fn unless(judgement: Judgement, looked: Result<(), Gap>) -> Judgement {
+    match (judgement, looked) {
+        (Ok(Decided::Pass(_) | Decided::NotApplicable { .. }), Err(gap)) => Err(gap),
+        (judgement, _) => judgement,
+    }
+}
+
 /// How many things of one kind are told before the rest is counted.
 const TOLD: usize = 4;
 

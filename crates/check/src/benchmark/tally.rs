@@ -6,7 +6,8 @@ use ringfort_model::judgement::Gap;
 use serde_json::Value;
 
 use super::census::Census;
-use super::own::{has_own_wildcards, is_mirror};
+use super::members::Members;
+use super::own::{has_own_wildcards, is_of_control_plane};
 use super::rights::{Holders, full_name};
 use super::rows;
 use crate::admission::{Admitting, Doors};
@@ -21,13 +22,24 @@ pub struct Tally {
     /// By guideline.
     pub of: BTreeMap<&'static str, Tallied>,
     /// What could not be listed.
-    pub blind: Vec<Gap>,
+    pub blind: Vec<Blind>,
+    /// What it tells of its machines.
+    pub members: Members,
     /// How many bindings were seen.
     pub(super) bindings: usize,
     pub(super) holders: Holders,
     pub(super) census: Census,
     /// Which pods are let in.
     pub(super) doors: Doors,
+}
+
+/// A kind of which not all objects were seen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Blind {
+    /// The kind; none where it may be any.
+    pub kind: Option<&'static str>,
+    /// Why not, and what would show them.
+    pub gap: Gap,
 }
 
 /// What one guideline came to.
@@ -51,7 +63,7 @@ const WILDCARDS: &str = "access/no-wildcards";
 
 impl Tally {
     /// Judges all objects by the guidelines that rows rest on.
-    pub fn of(objects: &Objects<'_>, admitting: &Admitting, blind: Vec<Gap>) -> Self {
+    pub fn of(objects: &Objects<'_>, admitting: &Admitting, blind: Vec<Blind>) -> Self {
         let mut asked: Vec<_> =
             rows().flat_map(|row| row.guidelines()).filter_map(|id| find(id)).collect();
         asked.sort_by_key(|guideline| guideline.id);
@@ -60,13 +72,14 @@ impl Tally {
         let judges = admitting.objects.iter().filter(|it| judges_pods(it));
         judges.for_each(|it| tally.census.add_judge(it));
         tally.doors = Doors::of(objects, admitting);
-        tally.blind.extend(objects.unjudged().iter().map(|it| it.gap.clone()));
+        let unjudged = objects.unjudged().iter().map(|it| it.gap.clone());
+        tally.blind.extend(unjudged.map(|gap| Blind { kind: None, gap }));
         tally.holders = Holders::among(objects.iter());
         for (number, object) in objects.iter().enumerate() {
             tally.bindings += usize::from(object.kind.name.ends_with("RoleBinding"));
             tally.census.add(object);
-            // A static pod comes from a file of its machine, where it is judged.
-            if is_mirror(object.value) {
+            // It is judged by what it runs, where it runs.
+            if is_of_control_plane(object.value) {
                 continue;
             }
             for (guideline, judgement) in judge(objects, number, &asked).judgements {
@@ -77,6 +90,16 @@ impl Tally {
             }
         }
         tally
+    }
+
+    /// Says that all objects of these kinds were seen.
+    ///
+    /// # Errors
+    /// Some were not: why.
+    pub(super) fn sees(&self, kinds: &[&str]) -> Result<(), Gap> {
+        let hides =
+            |it: &&Blind| !kinds.is_empty() && it.kind.is_none_or(|kind| kinds.contains(&kind));
+        self.blind.iter().find(hides).map_or(Ok(()), |it| Err(it.gap.clone()))
     }
 }
 

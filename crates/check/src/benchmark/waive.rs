@@ -8,7 +8,7 @@ use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 
 use super::judge::Judged;
 use super::usage::{self, Counting};
-use super::{Looked, NAME, Row, say};
+use super::{Looked, NAME, Needs, Row, say};
 use crate::waivers::Waiver;
 
 /// Who answers for a row that fails.
@@ -144,9 +144,12 @@ fn failing_namespaces(row: &Row, looked: &Looked<'_>) -> BTreeSet<String> {
 /// What is unknown of a row beside its failure, which alone is waived.
 fn unknown_beside(judged: &Judged, looked: &Looked<'_>) -> Option<Gap> {
     let of_machines = judged.machines.iter().find_map(|it| it.judgement.clone().err());
-    let of_objects = || match judged.row.guidelines() {
-        [] => None,
-        _ => looked.objects.and_then(|tally| tally.blind.first().cloned()),
+    let of_others = || match judged.row.needs() {
+        Needs::Machines => looked.every_known_machine().err(),
+        Needs::AuditLog => looked.every_server().err(),
+        Needs::Objects | Needs::Intent => None,
     };
-    of_machines.or_else(of_objects)
+    let of_objects =
+        || looked.objects.and_then(|tally| super::judge::unknown(judged.row, tally, looked));
+    of_machines.or_else(of_others).or_else(of_objects)
 }

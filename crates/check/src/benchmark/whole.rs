@@ -19,7 +19,10 @@ pub(super) fn images_need_credentials(looked: &Looked<'_>) -> Judgement {
     let servers = by_machine(looked, |machine| {
         say::each(machine, Component::ApiServer, || machine.running(Component::ApiServer), pulls)
     });
-    if !matches!(servers, Ok(Decided::Fail(_))) || looked.every_machine().is_err() {
+    if !matches!(servers, Ok(Decided::Fail(_))) {
+        return say::unless(servers, looked.every_known_machine());
+    }
+    if looked.every_machine().is_err() {
         return servers;
     }
     let kubelets = by_machine(looked, |machine| {
@@ -64,6 +67,9 @@ fn verifies(kubelet: &Kubelet) -> Judgement {
     )
 }
 
+/// The kinds of what may refuse pods.
+const JUDGES: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingWebhookConfiguration"];
+
 /// Asks that something judges where images come from.
 pub(super) fn images_are_judged(looked: &Looked<'_>) -> Judgement {
     let plugin = by_machine(looked, |machine| {
@@ -84,16 +90,16 @@ pub(super) fn images_are_judged(looked: &Looked<'_>) -> Judgement {
         say::each(machine, Component::ApiServer, || machine.running(Component::ApiServer), judge)
     });
     if !matches!(plugin, Ok(Decided::Fail(_))) {
-        return plugin;
+        return say::unless(plugin, looked.every_known_machine());
     }
     let Some(tally) = looked.objects else { return say::no_objects() };
-    match (&tally.census.judges_images, tally.blind.first()) {
-        (Some(name), _) => say::unknown(
+    match &tally.census.judges_images {
+        Some(name) => say::unknown(
             format!("whether {name} checks where images come from is not evaluated"),
             "a pod of an image without a signature, tried by hand",
         ),
-        (None, Some(gap)) => Err(gap.clone()),
-        (None, None) => plugin,
+        // What was not listed may check them.
+        None => tally.sees(&JUDGES).and(plugin),
     }
 }
 
@@ -123,7 +129,7 @@ pub(super) fn namespaces_part(looked: &Looked<'_>) -> Judgement {
         .census
         .among_others
         .iter()
-        .filter(|name| !intent.addons.contains(*name))
+        .filter(|name| !intent.addons.contains_key(*name))
         .cloned()
         .collect();
     let said = "in namespaces of the system runs only what Kubernetes, ringfort and declared add-ons bring";
@@ -141,9 +147,6 @@ fn placed(looked: &Looked<'_>, found: &[String], none: &str, place: &str, fix: &
     if !found.is_empty() {
         let named = found.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
         return Ok(say::fail(format!("{} {place}: {named}", found.len()), fix));
-    }
-    if let Some(gap) = tally.blind.first() {
-        return Err(gap.clone());
     }
     match tally.census.namespaces.len() {
         0 => say::unknown("no namespace was listed", "the right to list namespaces"),

@@ -10,7 +10,9 @@ use ringfort_facts::component::command_line::CommandLine;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::component::{Component, files::Files};
 use ringfort_facts::fact::Fact;
+use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::Verdict;
+use ringfort_model::version::Minor;
 use serde_json::{Value, json};
 
 use crate::machine::{Facts, file};
@@ -158,7 +160,7 @@ fn how_long_an_audit_log_is_kept_matters_where_there_is_one() {
 fn settings(command_line: Fact<CommandLine>) -> Settings {
     Settings {
         component: Component::ApiServer,
-        minor: Fact::gap("not asked", "asking"),
+        minor: Fact::gap("not asked", "asking").into(),
         command_line,
         environment: Fact::gap("not asked", "asking"),
         files: Files::default(),
@@ -207,6 +209,88 @@ fn the_first_provider_for_secrets_writes_them() {
         facts.text("kube-apiserver", "/etc/kubernetes/encryption/config.yaml", &document);
         assert_eq!(facts.verdict("1.2.28"), expected, "{document}");
     }
+}
+
+/// What a release that is not known here takes for default nobody knows, whatever is asked for.
+#[test]
+fn a_release_that_is_not_known_here_has_no_defaults() {
+    let of = |release: &str, minor: Option<Minor>, id: &str| {
+        let mut facts = Facts::of_blueprint();
+        facts.0["components"]["kube-apiserver"]["release"] = json!({"known": release});
+        let facts = facts.read();
+        let machine = Machine::new(&facts, minor);
+        let row = rows().find(|row| row.id == id).unwrap();
+        Verdict::from(&row.of(&machine).unwrap())
+    };
+    // The plugin ServiceAccount runs by default.
+    for release in ["v1.36.2", "v1.35.3+k3s1", "v1.36.2-eks-1a2b3c4", "latest"] {
+        assert_eq!(of(release, None, "1.2.12"), Verdict::Proved, "{release}");
+    }
+    for minor in [None, Some(Minor::V1_36)] {
+        assert_eq!(of("v1.33.1", minor, "1.2.12"), Verdict::Unknown, "{minor:?}");
+        // What is given holds, whatever the release.
+        assert_eq!(of("v1.33.1", minor, "1.2.15"), Verdict::Proved, "{minor:?}");
+    }
+}
+
+/// Whoever any authority in a file signs for is trusted, not only the first one's.
+#[test]
+fn an_authority_that_stands_second_in_a_file_is_trusted_as_well() {
+    let (etcd, cluster) = ("a".repeat(64), "b".repeat(64));
+    let of = |of_etcd: Value, of_cluster: Value| {
+        let mut facts = Facts::of_blueprint();
+        facts.0["publicKeys"]["/etc/etcd/etcd-client-ca.crt"] = of_etcd;
+        facts.0["publicKeys"]["/etc/kubernetes/pki/ca.crt"] = of_cluster;
+        facts.verdict("2.7")
+    };
+    let known = |keys: &[&str]| json!({"known": keys});
+    assert_eq!(of(known(&[&etcd]), known(&[&cluster])), Verdict::Proved);
+    assert_eq!(of(known(&[&etcd, &cluster]), known(&[&cluster])), Verdict::Failed);
+    assert_eq!(of(known(&[&etcd]), known(&[&cluster, &etcd])), Verdict::Failed);
+    let gap = json!({"gap": {"at": "/x", "why": "cut off", "closes": "a whole file"}});
+    assert_eq!(of(gap, known(&[&cluster])), Verdict::Unknown);
+}
+
+/// What a flag names is a key or a certificate, whatever it is called.
+#[test]
+fn what_flags_name_is_asked_as_what_it_is() {
+    let of = |program: &str, words: &[&str], path: &str, mode: u32, id: &str| {
+        let mut facts = Facts::of_blueprint();
+        facts.add_words(program, words);
+        facts.0["components"][program]["places"][path] = json!({"known": path});
+        let owner = if program == "etcd" { 2379 } else { 0 };
+        facts.0["files"][path] = file("file", mode, owner, owner);
+        facts.verdict(id)
+    };
+    let server = "kube-apiserver";
+    for (program, flag, path) in [
+        (server, "tls-private-key-file", "/etc/kubernetes/apiserver-key.pem"),
+        (server, "proxy-client-key-file", "/etc/kubernetes/front.pem"),
+        (server, "service-account-signing-key-file", "/etc/kubernetes/signer"),
+        ("etcd", "key-file", "/etc/etcd/server.pem"),
+        ("etcd", "peer-key-file", "/etc/etcd/peer.pem"),
+    ] {
+        let word = format!("--{flag}={path}");
+        for (mode, expected) in [(0o600, Verdict::Proved), (0o644, Verdict::Failed)] {
+            assert_eq!(of(program, &[&word], path, mode, "1.1.21"), expected, "{word} {mode:o}");
+        }
+    }
+    for (program, flag, path) in [
+        (server, "proxy-client-cert-file", "/etc/kubernetes/front-certificate"),
+        (server, "service-account-key-file", "/etc/kubernetes/sa.pub"),
+        (server, "tls-cert-file", "/etc/kubernetes/apiserver.pem"),
+        ("etcd", "trusted-ca-file", "/etc/etcd/authority"),
+        ("etcd", "peer-trusted-ca-file", "/etc/etcd/peers.pem"),
+    ] {
+        let word = format!("--{flag}={path}");
+        for (mode, expected) in [(0o644, Verdict::Proved), (0o666, Verdict::Failed)] {
+            assert_eq!(of(program, &[&word], path, mode, "1.1.20"), expected, "{word} {mode:o}");
+        }
+    }
+    // Which files that names cannot be said.
+    let mut facts = Facts::of_blueprint();
+    facts.add_words(server, &["--tls-sni-cert-key=/x.crt,/x.key:example.org"]);
+    assert_eq!(facts.verdict("1.1.21"), Verdict::Unknown);
 }
 
 #[test]

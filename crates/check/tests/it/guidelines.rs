@@ -157,6 +157,36 @@ fn word(guideline: &str, documents: &[Value]) -> &'static str {
     }
 }
 
+/// One role, group or account is enough, if it is the right one.
+#[test]
+fn a_right_to_one_object_by_name_takes_over_where_one_is_enough() {
+    let check = |group: &str, resource: &str, verb: &str, name: &str, expected: &str| {
+        let version = "rbac.authorization.k8s.io/v1";
+        let rule = json!({"apiGroups": [group], "resources": [resource], "verbs": [verb], "resourceNames": [name]});
+        let all = [
+            json!({"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": "r"}, "rules": [rule]}),
+            json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "r"},
+                "subjects": [{"kind": "ServiceAccount", "name": "a", "namespace": "shop"}]}),
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "shop"}}),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+                "spec": {"serviceAccountName": "a", "containers": [{"name": "c", "image": "i"}]}}),
+        ];
+        assert_eq!(
+            word("access/pods-cannot-take-over", &all),
+            expected,
+            "{verb} {resource} {name}"
+        );
+    };
+    let rbac = "rbac.authorization.k8s.io";
+    check(rbac, "clusterroles", "bind", "cluster-admin", "fail");
+    check(rbac, "clusterroles", "escalate", "own", "fail");
+    check("", "groups", "impersonate", "system:masters", "fail");
+    check("", "serviceaccounts/token", "create", "generic-garbage-collector", "fail");
+    // Of these the one that is named is one of many.
+    check("", "secrets", "get", "own", "pass");
+}
+
 #[test]
 fn a_tag_is_as_good_as_a_digest_where_its_site_says_so() {
     let check = |fixed: Value, image: &str, expected: &str| {

@@ -34,7 +34,7 @@ impl Facts {
     pub(crate) fn of_blueprint() -> Self {
         let mut facts = Self(json!({
             "apiVersion": "facts.ringfort.dev/v1", "kind": "MachineFacts", "name": known("cp1"),
-            "components": {}, "files": {}, "below": {}, "certificates": {}, "kernel": {},
+            "components": {}, "files": {}, "below": {}, "certificates": {}, "publicKeys": {}, "kernel": {},
             "accounts": known(json!({"users": {"0": "root", "2379": "etcd"}, "groups": {"0": "root", "2379": "etcd"}})),
         }));
         let items = fs::read_to_string(blueprint().join("ITEMS")).unwrap();
@@ -184,6 +184,7 @@ impl Facts {
             "names": [], "public_key": key.repeat(64), "key_kind": "",
             "not_before": 0, "not_after": 1,
         }));
+        self.0["publicKeys"][path] = known(json!([key.repeat(64)]));
     }
 
     pub(crate) fn read(&self) -> MachineFacts {

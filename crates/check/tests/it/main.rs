@@ -6,6 +6,7 @@ mod cluster;
 mod fixes;
 mod guidelines;
 mod kalm;
+mod lacking;
 mod laws;
 mod libraries;
 mod machine;

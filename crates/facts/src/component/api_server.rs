@@ -13,7 +13,7 @@ use super::admission::{self, PodSecurity};
 use super::authentication::{self, Anonymous};
 use super::encryption::Encryption;
 use super::files::unseen;
-use super::settings::Settings;
+use super::settings::{Release, Settings};
 use super::value::Value;
 use crate::fact::{Fact, Seen, Source};
 
@@ -159,13 +159,12 @@ fn read_plugins(server: &Settings) -> Result<Seen<BTreeSet<String>>, Gap> {
 }
 
 fn read_runs(server: &Settings, name: &str) -> Result<Seen<bool>, Gap> {
+    server.minor.is_not_foreign()?;
     let mut found: Option<Seen<bool>> = None;
     for minor in Minor::ALL {
-        let minor = match &server.minor {
-            Fact::Known(seen) => seen.clone(),
-            Fact::Missing(_) => Seen { value: minor, source: Source::CommandLine },
-        };
-        let of_minor = Settings { minor: Fact::Known(minor), ..server.clone() };
+        let known = server.minor.known().ok().cloned();
+        let minor = known.unwrap_or(Seen { value: minor, source: Source::CommandLine });
+        let of_minor = Settings { minor: Release::Of(minor), ..server.clone() };
         let Seen { value, source } = read_plugins(&of_minor)?;
         let runs = value.contains(name);
         if found.as_ref().is_some_and(|before| before.value != runs) {

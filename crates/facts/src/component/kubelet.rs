@@ -131,7 +131,7 @@ impl Kubelet {
         let directory = self.settings.text("config-dir").known()?.value.clone();
         if file.is_empty() && directory.is_empty() {
             let text = field.legacy.unwrap_or(field.default);
-            return by_default(field, text);
+            return self.by_default(field, text);
         }
         let (mut merged, mut source) = match file.is_empty() {
             true => (legacy(), Source::Default("kubelet".to_owned())),
@@ -152,8 +152,13 @@ impl Kubelet {
         }
         match find(field, &merged, &source)? {
             Some(value) => Ok(Seen { value, source }),
-            None => by_default(field, field.default),
+            None => self.by_default(field, field.default),
         }
+    }
+
+    fn by_default(&self, field: &Field, text: &str) -> Result<Seen<Value>, Gap> {
+        self.settings.minor.is_not_foreign()?;
+        by_default(field, text)
     }
 
     /// Names the drop-ins that are laid over its file.

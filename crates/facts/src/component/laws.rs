@@ -54,9 +54,12 @@ impl Scene {
         let gap = || Fact::gap("it was not seen", "to see it");
         Settings {
             component: self.component,
-            minor: self.minor.map_or(Fact::gap("it was not seen", "to see it"), |minor| {
-                Fact::seen(minor, Source::Configz)
-            }),
+            minor: self
+                .minor
+                .map_or(Fact::gap("it was not seen", "to see it"), |minor| {
+                    Fact::seen(minor, Source::Configz)
+                })
+                .into(),
             command_line: self.line.as_ref().map_or(gap(), |line| {
                 let words = format!("{} {line}", self.component);
                 let words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();

@@ -18,13 +18,57 @@ use super::merge;
 use super::value::{COVERED, Kind, Value};
 use crate::fact::{Fact, Seen, Source};
 
+/// The minor of a component, as far as it is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Release {
+    /// This one.
+    Of(Seen<Minor>),
+    /// Nothing tells of it. It may be any that is known here.
+    Unseen(Gap),
+    /// It was seen, and is none that is known here: neither is what it takes where nothing is set.
+    Foreign(Gap),
+}
+
+impl From<Fact<Minor>> for Release {
+    fn from(minor: Fact<Minor>) -> Self {
+        match minor {
+            Fact::Known(seen) => Self::Of(seen),
+            Fact::Missing(gap) => Self::Unseen(gap),
+        }
+    }
+}
+
+impl Release {
+    /// Gives the minor.
+    ///
+    /// # Errors
+    /// It is not known.
+    pub fn known(&self) -> Result<&Seen<Minor>, Gap> {
+        match self {
+            Self::Of(seen) => Ok(seen),
+            Self::Unseen(gap) | Self::Foreign(gap) => Err(gap.clone()),
+        }
+    }
+
+    /// Says that what is the same in every minor that is known here is so of this one.
+    ///
+    /// # Errors
+    /// It is of none of them.
+    pub(super) fn is_not_foreign(&self) -> Result<(), Gap> {
+        match self {
+            Self::Of(_) | Self::Unseen(_) => Ok(()),
+            Self::Foreign(gap) => Err(gap.clone()),
+        }
+    }
+}
+
 /// What was observed of a component that runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// Which it is.
     pub component: Component,
     /// The minor of Kubernetes that it is of.
-    pub minor: Fact<Minor>,
+    pub minor: Release,
     /// Its command line.
     pub command_line: Fact<CommandLine>,
     /// Its environment; only etcd takes settings from there.
@@ -160,6 +204,7 @@ impl Settings {
     }
 
     fn default(&self, name: &str) -> Result<Seen<Value>, Gap> {
+        self.minor.is_not_foreign()?;
         let minor = match flag::default_is_one(self.component, name) {
             true => Minor::V1_37,
             false => self.minor.known()?.value,
@@ -310,6 +355,8 @@ const PLACES: &[(Component, &str, &str)] = &[
     (Component::Etcd, "auto-tls", "client-transport-security.auto-tls"),
     (Component::Etcd, "cert-file", "client-transport-security.cert-file"),
     (Component::Etcd, "client-cert-auth", "client-transport-security.client-cert-auth"),
+    (Component::Etcd, "client-cert-file", "client-transport-security.client-cert-file"),
+    (Component::Etcd, "client-key-file", "client-transport-security.client-key-file"),
     (Component::Etcd, "enable-pprof", "enable-pprof"),
     (Component::Etcd, "key-file", "client-transport-security.key-file"),
     (Component::Etcd, "listen-client-urls", "listen-client-urls"),
@@ -318,6 +365,8 @@ const PLACES: &[(Component, &str, &str)] = &[
     (Component::Etcd, "peer-auto-tls", "peer-transport-security.auto-tls"),
     (Component::Etcd, "peer-cert-file", "peer-transport-security.cert-file"),
     (Component::Etcd, "peer-client-cert-auth", "peer-transport-security.client-cert-auth"),
+    (Component::Etcd, "peer-client-cert-file", "peer-transport-security.client-cert-file"),
+    (Component::Etcd, "peer-client-key-file", "peer-transport-security.client-key-file"),
     (Component::Etcd, "peer-key-file", "peer-transport-security.key-file"),
     (Component::Etcd, "peer-trusted-ca-file", "peer-transport-security.trusted-ca-file"),
     (Component::Etcd, "trusted-ca-file", "client-transport-security.trusted-ca-file"),

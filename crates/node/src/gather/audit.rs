@@ -10,6 +10,7 @@ use ringfort_facts::component::command_line::CommandLine;
 use ringfort_model::audit_summary::AuditSummary;
 use ringfort_model::machine::{ComponentFacts, Observed, Unseen};
 
+use super::MOST_BELOW;
 use super::door::Door;
 use crate::root::Root;
 
@@ -77,17 +78,46 @@ fn read(view: &Door, path: &str) -> Observed<AuditSummary> {
         }
         Observed::Gap(unseen) => return Observed::Gap(unseen),
     };
-    // What was begun before, or is still being written, is no whole line.
+    let mut summary = Summary::default();
+    let left = MOST_BYTES.saturating_sub(bytes.len() as u64);
+    if is_whole && let Some((older, is_whole)) = rotated(view, path, left) {
+        whole_lines(&older, is_whole).for_each(|line| summary.add(line));
+    }
+    whole_lines(&bytes, is_whole).for_each(|line| summary.add(line));
+    match summary.told(path) {
+        Ok(told) => Observed::Known(told),
+        Err(why) => gap(path, &why.to_string(), "a log that holds events of who uses the API"),
+    }
+}
+
+/// Gives the lines of the end of a log. What was begun before, or is still being written, is none.
+fn whole_lines(bytes: &[u8], is_whole: bool) -> impl Iterator<Item = &[u8]> {
     let begin = match is_whole {
         true => 0,
         false => bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1),
     };
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(begin, |at| at + 1);
-    let mut summary = Summary::default();
-    bytes[begin..end.max(begin)].split(|byte| *byte == b'\n').for_each(|line| summary.add(line));
-    match summary.told(path) {
-        Ok(told) => Observed::Known(told),
-        Err(why) => gap(path, &why.to_string(), "a log that holds events of who uses the API"),
+    bytes[begin..end.max(begin)].split(|byte| *byte == b'\n')
+}
+
+/// Reads the end of what the log was until it was rotated last: just after that it is nearly empty itself. The server
+/// puts the time into its name, before the ending.
+fn rotated(view: &Door, path: &str, most: u64) -> Option<(Vec<u8>, bool)> {
+    let (directory, name) = path.rsplit_once('/')?;
+    let (stem, ending) = match name.rsplit_once('.') {
+        Some((stem, ending)) => (format!("{stem}-"), format!(".{ending}")),
+        None => (format!("{name}-"), String::new()),
+    };
+    let Observed::Known(names) = view.names(directory, MOST_BELOW) else { return None };
+    let is_one = |name: &&String| {
+        name.strip_prefix(&stem)
+            .is_some_and(|rest| rest.starts_with(|it: char| it.is_ascii_digit()))
+    };
+    // One that is packed is not read, and what is older than that would leave a hole.
+    let newest = names.iter().filter(is_one).max().filter(|name| name.ends_with(&ending))?;
+    match view.end(&format!("{directory}/{newest}"), most) {
+        Observed::Known(end) => Some(end),
+        Observed::Absent | Observed::Gap(_) => None,
     }
 }
 

@@ -183,6 +183,18 @@ fn the_newest_part_of_an_audit_log_is_summed_up() {
     assert!(summary.events < 250_000, "{}", summary.events);
     put(at, "var/log/audit.log", "nothing that is an event\n");
     gap("no event");
+    // What was rotated last is a part of it as long as there is room.
+    put(at, "var/log/audit.log", &event("now"));
+    put(at, "var/log/audit-2026-11-26T10-00-00.000.log", &event("long-ago"));
+    put(at, "var/log/audit-2026-11-27T09-00-00.000.log", &event("before"));
+    put(at, "var/log/audit-policy.log", &event("other"));
+    put(at, "var/log/other-2026-11-27T09-30-00.000.log", &event("other"));
+    let Some(Observed::Known(summary)) = take(&Root::new(at)).audit else { panic!() };
+    let users: Vec<&str> = summary.callers.iter().map(|it| it.user.as_str()).collect();
+    assert_eq!(users, ["before", "now"]);
+    put(at, "var/log/audit-2026-11-27T09-30-00.000.log.gz", "packed");
+    let Some(Observed::Known(summary)) = take(&Root::new(at)).audit else { panic!() };
+    assert_eq!(summary.callers.len(), 1);
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub fn unseen(name: String, why: String) -> MachineFacts {
         files: BTreeMap::new(),
         below: BTreeMap::new(),
         certificates: BTreeMap::new(),
+        public_keys: BTreeMap::new(),
         kernel: BTreeMap::new(),
         audit: None,
     }

@@ -88,12 +88,18 @@ fn facts(name: &str, machine: &Machine) -> MachineFacts {
         files.entry(path.to_owned()).or_insert(Observed::Absent);
     }
     below.retain(|_, seen| !matches!(seen, Observed::Gap(_)));
+    let certificates = certificates(machine);
+    let keys = |seen: Observed<CertSeen>| seen.map(|it| BTreeSet::from([it.public_key]));
     MachineFacts {
         api_version: FACTS_API_VERSION.to_owned(),
         kind: FACTS_KIND.to_owned(),
         name: Observed::Known(name.to_owned()),
         components,
-        certificates: certificates(machine),
+        public_keys: certificates
+            .iter()
+            .map(|(path, seen)| (path.clone(), keys(seen.clone())))
+            .collect(),
+        certificates,
         files,
         below,
         kernel: BTreeMap::new(),

@@ -11,7 +11,7 @@ use ringfort_facts::component::encryption::Provider;
 use ringfort_facts::component::settings::Settings;
 use ringfort_model::judgement::{Decided, Judgement};
 
-use super::{Ask, Kept, Needs, Row, automated, manual, second};
+use super::{Ask, Kept, Needs, Of, Row, automated, manual, second};
 use crate::benchmark::say::{all, decide};
 use crate::benchmark::whole;
 
@@ -35,7 +35,7 @@ pub(super) static ROWS: &[Row] = &[
     automated("1.2.8", "Roles decide who may do what", Kept::By(AUTHORIZE), ask(|s| authorizer(s, "RBAC", Runs::Yes))),
     manual("1.2.9", "Nobody floods API servers with events", Kept::By("access/event-rate-limit"), ask(|s| plugin(s, "EventRateLimit", Runs::Yes))),
     automated("1.2.10", "Admission does not let everything through", Kept::By("access/pod-security"), ask(|s| plugin(s, "AlwaysAdmit", Runs::No))),
-    manual("1.2.11", "Private images need their credentials on every start", Kept::Otherwise("access/image-credentials", "kubelets ask for credentials themselves, so that pods start while a registry is away"), Ask::Whole(Needs::Machines, &[], whole::images_need_credentials)),
+    manual("1.2.11", "Private images need their credentials on every start", Kept::Otherwise("access/image-credentials", "kubelets ask for credentials themselves, so that pods start while a registry is away"), Ask::Whole(Needs::Machines, &[], Of::Nothing, whole::images_need_credentials)),
     second(automated("1.2.12", "Pods get their service accounts", Kept::Not("on by default; nothing switches it off"), ask(|s| plugin(s, "ServiceAccount", Runs::Yes)))),
     second(automated("1.2.13", "Nothing is made in namespaces that are not there or going away", Kept::Not("on by default; nothing switches it off"), ask(|s| plugin(s, "NamespaceLifecycle", Runs::Yes)))),
     second(automated("1.2.14", "Kubelets change only what is their own", Kept::By(AUTHORIZE), ask(|s| plugin(s, "NodeRestriction", Runs::Yes)))),

@@ -27,7 +27,9 @@ pub(super) static LOGGING: &[Row] = &[
 ];
 
 /// Reads the policy that an API server has; `None` where it has none.
-fn policy(server: &Settings) -> Result<Option<(String, Policy)>, ringfort_model::judgement::Gap> {
+pub(in crate::benchmark) fn policy(
+    server: &Settings,
+) -> Result<Option<(String, Policy)>, ringfort_model::judgement::Gap> {
     let path = server.text("audit-policy-file").known()?.value.clone();
     if path.is_empty() {
         return Ok(None);

@@ -1,8 +1,11 @@
 //! Section 2: how etcd is started.
 
+use std::collections::BTreeSet;
+
 use ringfort_facts::component::Component;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::machine::Machine;
+use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Gap, Judgement};
 
 use super::api_server::{off, on, set};
@@ -45,7 +48,7 @@ fn own_authority(machine: &Machine<'_>) -> Judgement {
                 return decide(&seen, false, &said, "make an authority for etcd alone");
             }
         }
-        let own = key(machine, Component::Etcd, &seen.value)?;
+        let own = keys(machine, Component::Etcd, &seen.value)?;
         if servers.is_empty() {
             return unknown(
                 "no API server runs here whose authority could be compared",
@@ -57,8 +60,8 @@ fn own_authority(machine: &Machine<'_>) -> Judgement {
             if path.is_empty() {
                 return unknown("API servers name no authority", "set --client-ca-file");
             }
-            if key(machine, Component::ApiServer, &path)? == own {
-                let said = format!("{} and {path} are the same authority", seen.value);
+            if !keys(machine, Component::ApiServer, &path)?.is_disjoint(&own) {
+                let said = format!("{} and {path} have an authority in common", seen.value);
                 return decide(&seen, false, &said, "make an authority for etcd alone");
             }
         }
@@ -70,11 +73,11 @@ fn own_authority(machine: &Machine<'_>) -> Judgement {
     }
 }
 
-/// Names the key of the certificate in a file that a component names.
-fn key(machine: &Machine<'_>, component: Component, path: &str) -> Result<String, Gap> {
+/// Names the keys of all certificates in a file that a component names: each is an authority of its own.
+fn keys(machine: &Machine<'_>, component: Component, path: &str) -> Result<BTreeSet<Digest>, Gap> {
     let place = machine.place(component, path)?;
-    match machine.certificate(place)? {
-        Some(seen) => Ok(seen.value.public_key.as_str().to_owned()),
+    match machine.public_keys(place)? {
+        Some(seen) => Ok(seen.value),
         None => unknown(format!("{place} is not there"), format!("{place} as it was read")),
     }
 }

@@ -1,5 +1,7 @@
 //! Section 1.1: files of control planes, who may read them and whose they are.
 
+use std::collections::BTreeSet;
+
 use ringfort_facts::component::Component;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::machine::Machine;
@@ -41,9 +43,9 @@ pub(super) static ROWS: &[Row] = &[
     automated("1.1.16", "The scheduler's kubeconfig belongs to root", UNPRIVILEGED, Ask::Machine(|m| kubeconfig(m, Component::Scheduler, Asks::Owner))),
     automated("1.1.17", "The controller manager's kubeconfig is its own to read alone", PLANES, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Mode))),
     automated("1.1.18", "The controller manager's kubeconfig belongs to root", UNPRIVILEGED, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Owner))),
-    automated("1.1.19", "Certificates and keys belong to root", CLOSED, Ask::Machine(|m| papers(m, "", of_root))),
-    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, ".crt", |m, path| at_most(m, path, 0o644)))),
-    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, ".key", |m, path| at_most(m, path, 0o600)))),
+    automated("1.1.19", "Certificates and keys belong to root", CLOSED, Ask::Machine(|m| papers(m, None, of_root))),
+    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Certificate), |m, path| at_most(m, path, 0o644)))),
+    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Key), |m, path| at_most(m, path, 0o600)))),
 ];
 
 /// What is asked of a file.
@@ -176,53 +178,150 @@ fn kubeconfig(machine: &Machine<'_>, component: Component, asks: Asks) -> Judgem
 /// Where kubeadm's layout has certificates and keys.
 const PKI: &str = "/etc/kubernetes/pki";
 
-/// Flags of API servers that name certificates and keys.
-const PAPERS: [&str; 11] = [
-    "client-ca-file",
-    "etcd-cafile",
-    "etcd-certfile",
-    "etcd-keyfile",
-    "kubelet-certificate-authority",
-    "kubelet-client-certificate",
-    "kubelet-client-key",
-    "requestheader-client-ca-file",
-    "service-account-signing-key-file",
-    "tls-cert-file",
-    "tls-private-key-file",
+/// What a file holds.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Paper {
+    /// A certificate, or the public half of a key.
+    Certificate,
+    /// A key.
+    Key,
+}
+
+use Paper::{Certificate, Key};
+
+/// Flags that name certificates and keys, whatever those are called.
+const PAPERS: [(Component, Paper, &[&str]); 4] = [
+    (
+        Component::ApiServer,
+        Certificate,
+        &[
+            "client-ca-file",
+            "etcd-cafile",
+            "etcd-certfile",
+            "kubelet-certificate-authority",
+            "kubelet-client-certificate",
+            "oidc-ca-file",
+            "peer-ca-file",
+            "proxy-client-cert-file",
+            "requestheader-client-ca-file",
+            SIGNERS,
+            "tls-cert-file",
+        ],
+    ),
+    (
+        Component::ApiServer,
+        Key,
+        &[
+            "etcd-keyfile",
+            "kubelet-client-key",
+            "proxy-client-key-file",
+            "service-account-signing-key-file",
+            "tls-private-key-file",
+        ],
+    ),
+    (
+        Component::Etcd,
+        Certificate,
+        &[
+            "cert-file",
+            "client-cert-file",
+            "peer-cert-file",
+            "peer-client-cert-file",
+            "peer-trusted-ca-file",
+            "trusted-ca-file",
+        ],
+    ),
+    (
+        Component::Etcd,
+        Key,
+        &["client-key-file", "key-file", "peer-client-key-file", "peer-key-file"],
+    ),
 ];
 
-/// Asks something of every certificate and key: of those in the directory, and those that API servers name.
+/// The flag that names public halves of keys, as often as it is given.
+const SIGNERS: &str = "service-account-key-file";
+/// The flag that names several pairs of files in words of its own.
+const PAIRS: &str = "tls-sni-cert-key";
+
+/// Asks something of every certificate and key: of those in the directory, which their endings tell apart, and of
+/// those that flags name. What etcd's flags name may be its own user's, and is asked for its mode alone.
 fn papers(
     machine: &Machine<'_>,
-    end: &str,
+    wanted: Option<Paper>,
     asks: impl Fn(&Machine<'_>, &str) -> Judgement,
 ) -> Judgement {
-    if machine.running(Component::ApiServer)?.is_empty() {
-        return not_here(machine, Component::ApiServer);
-    }
-    let mut paths = Vec::new();
-    let mut gaps: Vec<Gap> = Vec::new();
-    for server in machine.running(Component::ApiServer)? {
-        for path in PAPERS.iter().map(|flag| server.text(flag)) {
-            match path.known().and_then(|seen| match seen.value.as_str() {
-                "" => Ok(None),
-                path => machine.place(Component::ApiServer, path).map(|it| Some(it.to_owned())),
-            }) {
-                Ok(path) => paths.extend(path),
-                Err(gap) => gaps.push(gap),
+    let components: &[Component] = match wanted {
+        None => &[Component::ApiServer],
+        Some(_) => &[Component::ApiServer, Component::Etcd],
+    };
+    let (mut paths, mut gaps) = (BTreeSet::new(), Vec::new());
+    let mut runs = false;
+    for component in components {
+        for settings in machine.running(*component)? {
+            runs = true;
+            for read in told(machine, &settings, wanted) {
+                match read {
+                    Ok(found) => paths.extend(found),
+                    Err(gap) => gaps.push(gap),
+                }
             }
         }
     }
+    if !runs {
+        return not_here(machine, Component::ApiServer);
+    }
     match machine.below(PKI) {
         Ok(Some(names)) => {
-            paths.push(PKI.to_owned());
-            paths.extend(names.value.iter().map(|name| format!("{PKI}/{name}")));
+            let inner = names.value.iter().map(|name| format!("{PKI}/{name}"));
+            let ends = |path: &String| match wanted {
+                None => true,
+                Some(Certificate) => path.ends_with(".crt"),
+                Some(Key) => path.ends_with(".key"),
+            };
+            paths.extend(inner.chain([PKI.to_owned()]).filter(ends));
         }
         Ok(None) => {}
         Err(gap) => gaps.push(gap),
     }
-    paths.sort();
-    paths.dedup();
-    let asked = paths.iter().filter(|path| path.ends_with(end)).map(|path| asks(machine, path));
+    let asked = paths.iter().map(|path| asks(machine, path));
     all(asked.chain(gaps.into_iter().map(Err)))
+}
+
+/// Finds the certificates or keys that a process was told of, flag by flag.
+fn told(
+    machine: &Machine<'_>,
+    settings: &Settings,
+    wanted: Option<Paper>,
+) -> Vec<Result<Vec<String>, Gap>> {
+    let is_asked = |of: Component, paper: Paper| {
+        of == settings.component && wanted.is_none_or(|wanted| wanted == paper)
+    };
+    let rows = PAPERS.iter().filter(|(of, paper, _)| is_asked(*of, *paper));
+    let flags = rows.flat_map(|(_, _, flags)| flags.iter());
+    flags.map(|flag| named(machine, settings, flag)).chain([in_pairs(settings)]).collect()
+}
+
+/// Finds the files that a flag names.
+fn named(machine: &Machine<'_>, settings: &Settings, flag: &str) -> Result<Vec<String>, Gap> {
+    let component = settings.component;
+    // What is not given names nothing, whether its default is known or not.
+    let is_given = component == Component::Etcd || settings.is_given(flag)?;
+    let paths = match (is_given, flag) {
+        (false, _) => Vec::new(),
+        (true, SIGNERS) => settings.texts(flag).known()?.value.clone(),
+        (true, _) => vec![settings.text(flag).known()?.value.clone()],
+    };
+    let paths = paths.iter().filter(|path| !path.is_empty());
+    paths.map(|path| machine.place(component, path).map(str::to_owned)).collect()
+}
+
+/// Says that no pairs of files are named, whose names are not read here.
+fn in_pairs(settings: &Settings) -> Result<Vec<String>, Gap> {
+    match settings.component == Component::ApiServer && settings.is_given(PAIRS)? {
+        false => Ok(Vec::new()),
+        true => unknown(
+            format!("the files that --{PAIRS} names are not looked at"),
+            "--tls-cert-file and --tls-private-key-file alone",
+        ),
+    }
 }

@@ -9,7 +9,8 @@ mod kubelet;
 mod policies;
 mod worker_files;
 
-use super::{Ask, Assessed, Kept, Needs, Row};
+use super::{Ask, Assessed, Kept, Needs, Of, Row};
+pub(super) use audit::policy as audit_policy;
 pub(super) use policies::{ENFORCED, RESTRICTED};
 
 /// A section of the benchmark.

@@ -1,7 +1,8 @@
 //! Section 5: what objects of the API say.
 
-use super::{Ask, Kept, Needs, Row, manual, second};
+use super::{Ask, Kept, Needs, Of, Row, manual, second};
 use crate::benchmark::{network, usage, whole};
+use crate::guidelines::workload::namespace_of_its_own::WORKLOADS;
 
 /// The guideline that every namespace asks for a level.
 pub(in crate::benchmark) const ENFORCED: &str = "workload/pod-security-is-enforced";
@@ -17,7 +18,7 @@ pub(super) static RIGHTS: &[Row] = &[
     manual("5.1.3", "Rights name what they are for", ROLES, Ask::Guidelines(&["access/no-wildcards"])),
     manual("5.1.4", "Pods are made by those who need it", NARROW, Ask::Rights(&["access/no-pod-writing"])),
     manual("5.1.5", "The service account `default` is used by nobody", Kept::By("workload/default-account"), Ask::Guidelines(&["access/default-account-unbound", "workload/own-account"])),
-    manual("5.1.6", "Tokens are mounted where they are used", Kept::By("workload/default-account"), Ask::Whole(Needs::AuditLog, &["workload/no-token-mount"], usage::tokens_are_used)),
+    manual("5.1.6", "Tokens are mounted where they are used", Kept::By("workload/default-account"), Ask::Whole(Needs::AuditLog, &["workload/no-token-mount"], Of::Kinds(&["Pod"]), usage::tokens_are_used)),
     manual("5.1.7", "Nobody uses the group system:masters", Kept::By("access/admin-is-narrow"), Ask::Callers(usage::AS_MASTER, &["access/no-masters"])),
     manual("5.1.8", "Nobody can take more rights than were given", ROLES, Ask::Rights(&["access/no-escalating", "access/no-impersonation"])),
     manual("5.1.9", "PersistentVolumes are made by those who need it", Kept::By("access/no-host-volumes"), Ask::Rights(&["access/no-volume-writing"])),
@@ -51,27 +52,27 @@ pub(in crate::benchmark) const RESTRICTED: &str = "restricted";
 #[rustfmt::skip]
 pub(super) static NETWORK: &[Row] = &[
     manual("5.3.1", "The network plugin enforces NetworkPolicies", Kept::By("network/network-policy"), Ask::Machine(network::is_enforced)),
-    second(manual("5.3.2", "NetworkPolicies hold in every namespace", Kept::By("network/default-deny"), Ask::Whole(Needs::Objects, &["network/pods-are-isolated"], network::is_isolated))),
+    second(manual("5.3.2", "NetworkPolicies hold in every namespace", Kept::By("network/default-deny"), Ask::Whole(Needs::Objects, &["network/pods-are-isolated"], Of::Workloads, network::is_isolated))),
 ];
 
 /// Rows about secrets.
 #[rustfmt::skip]
 pub(super) static SECRETS: &[Row] = &[
     second(manual("5.4.1", "Pods get secrets as files", Kept::Not("what workloads do is theirs"), Ask::Guidelines(&["data/secrets-as-files"]))),
-    second(manual("5.4.2", "Secrets are kept outside the cluster", Kept::Not("they are encrypted in etcd"), Ask::Whole(Needs::Intent, &[], whole::secrets_are_outside))),
+    second(manual("5.4.2", "Secrets are kept outside the cluster", Kept::Not("they are encrypted in etcd"), Ask::Whole(Needs::Intent, &[], Of::Nothing, whole::secrets_are_outside))),
 ];
 
 /// Rows about images.
 #[rustfmt::skip]
 pub(super) static IMAGES: &[Row] = &[
-    second(manual("5.5.1", "Images come from where they should", Kept::Not("what ringfort itself brings is pinned by digest; workloads' images are theirs"), Ask::Whole(Needs::Objects, &[], whole::images_are_judged))),
+    second(manual("5.5.1", "Images come from where they should", Kept::Not("what ringfort itself brings is pinned by digest; workloads' images are theirs"), Ask::Whole(Needs::Objects, &[], Of::Nothing, whole::images_are_judged))),
 ];
 
 /// Rows about namespaces and contexts.
 #[rustfmt::skip]
 pub(super) static CONTEXTS: &[Row] = &[
-    manual("5.6.1", "Namespaces part what does not belong together", Kept::Not("what belongs together is for users to say"), Ask::Whole(Needs::Intent, &["workload/namespace-of-its-own"], whole::namespaces_part)),
+    manual("5.6.1", "Namespaces part what does not belong together", Kept::Not("what belongs together is for users to say"), Ask::Whole(Needs::Intent, &["workload/namespace-of-its-own"], Of::Workloads, whole::namespaces_part)),
     second(manual("5.6.2", "Pods have a seccomp profile", Kept::By("workload/seccomp"), Ask::Guidelines(&["workload/seccomp-is-set"]))),
     second(manual("5.6.3", "Pods say what they may", POD_SECURITY, Ask::Guidelines(&["workload/security-context"]))),
-    second(manual("5.6.4", "Nothing runs in the namespace `default`", Kept::Not("what workloads do is theirs"), Ask::Whole(Needs::Objects, &["workload/namespace-of-its-own"], whole::default_is_empty))),
+    second(manual("5.6.4", "Nothing runs in the namespace `default`", Kept::Not("what workloads do is theirs"), Ask::Whole(Needs::Objects, &["workload/namespace-of-its-own"], Of::Kinds(WORKLOADS), whole::default_is_empty))),
 ];

@@ -17,6 +17,6 @@ pub static GUIDELINE: Guideline = Guideline {
         groups: &[""],
         resources: &["serviceaccounts/token"],
         verbs: &["create"],
-        named: Named::Spared,
+        named: Named::Counts,
     }]),
 };

@@ -114,6 +114,16 @@ const fn right(
     Grant { groups, resources, verbs, named: Named::Spared }
 }
 
+/// A right of which one object is enough, if it is the right one: the role `cluster-admin`, the group
+/// `system:masters`, an account of the system.
+const fn even_of_one(
+    groups: &'static [&'static str],
+    resources: &'static [&'static str],
+    verbs: &'static [&'static str],
+) -> Grant {
+    Grant { named: Named::Counts, ..right(groups, resources, verbs) }
+}
+
 const WRITING: &[&str] = &["create", "update", "patch"];
 const RBAC: &[&str] = &["rbac.authorization.k8s.io"];
 
@@ -125,9 +135,9 @@ const TAKEOVER: &[Grant] = &[
     right(&["apps"], &["daemonsets", "deployments", "replicasets", "statefulsets"], WRITING),
     right(&["batch"], &["cronjobs", "jobs"], WRITING),
     right(&[""], &["pods/exec", "pods/attach", "nodes/proxy"], &["create", "get"]),
-    right(&[""], &["serviceaccounts/token"], &["create"]),
-    right(&[""], &["users", "groups", "serviceaccounts"], &["impersonate"]),
-    right(RBAC, &["roles", "clusterroles"], &["bind", "escalate"]),
+    even_of_one(&[""], &["serviceaccounts/token"], &["create"]),
+    even_of_one(&[""], &["users", "groups", "serviceaccounts"], &["impersonate"]),
+    even_of_one(RBAC, &["roles", "clusterroles"], &["bind", "escalate"]),
     right(&["certificates.k8s.io"], &["certificatesigningrequests/approval"], &["update", "patch"]),
     right(
         &["admissionregistration.k8s.io"],

@@ -24,7 +24,7 @@ fn server(line: &str, files: &[(&str, &str, &str)]) -> Settings {
     }
     Settings {
         component: Component::ApiServer,
-        minor: Fact::seen(Minor::V1_37, Source::Configz),
+        minor: Fact::seen(Minor::V1_37, Source::Configz).into(),
         command_line: CommandLine::of_process(Component::ApiServer, &words),
         environment: Fact::seen(BTreeMap::new(), Source::CommandLine),
         files: seen,

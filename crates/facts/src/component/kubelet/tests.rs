@@ -27,7 +27,7 @@ fn kubelet(line: &str, files: &[(&str, &str)]) -> Kubelet {
     }
     let settings = Settings {
         component: Component::Kubelet,
-        minor: Fact::seen(Minor::V1_37, Source::Configz),
+        minor: Fact::seen(Minor::V1_37, Source::Configz).into(),
         command_line: CommandLine::of_process(Component::Kubelet, &words),
         environment: Fact::seen(BTreeMap::new(), Source::CommandLine),
         files: seen,

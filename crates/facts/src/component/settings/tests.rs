@@ -12,7 +12,7 @@ fn settings(component: Component, line: &str) -> Settings {
     let words: Vec<_> = words.into_iter().map(str::to_owned).collect();
     Settings {
         component,
-        minor: Fact::seen(Minor::V1_37, Source::Configz),
+        minor: Fact::seen(Minor::V1_37, Source::Configz).into(),
         command_line: CommandLine::of_process(component, &words),
         environment: Fact::seen(BTreeMap::new(), Source::CommandLine),
         files: Files::default(),
@@ -65,7 +65,7 @@ fn flags_are_given_or_by_default_or_gaps() {
 #[test]
 fn a_default_that_differs_needs_the_minor() {
     let mut unknown = settings(Component::ApiServer, "");
-    unknown.minor = Fact::gap("the version was not seen", "the version");
+    unknown.minor = Fact::gap("the version was not seen", "the version").into();
     assert_eq!(shown(unknown.value("audit-log-maxage")), "gap");
     assert_ne!(shown(unknown.value("profiling")), "gap");
 }

@@ -31,7 +31,9 @@ impl Declared {
         let objects = addons.iter().flat_map(|addon| &addon.objects);
         let intent = Intent {
             machines: spec.nodes.keys().map(ToString::to_string).collect(),
-            addons: objects.map(|object| ObjectKey::of(object).to_string()).collect(),
+            addons: objects
+                .map(|object| (ObjectKey::of(object).to_string(), object.clone()))
+                .collect(),
             users: users(&spec),
         };
         let all = spec.waivers.iter().chain(&spec.ended);

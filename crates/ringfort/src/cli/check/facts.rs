@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ringfort_check::benchmark::Looked;
-use ringfort_facts::machine::Machine;
+use ringfort_facts::machine::{Machine, Told};
 use ringfort_model::machine::MachineFacts;
 use ringfort_model::version::KubeVersion;
 
@@ -59,7 +59,8 @@ pub(super) fn run(
     let declared = spec.map(Declared::read).transpose()?;
     let of_spec = || declared.as_ref().map(|declared| declared.minor);
     let minor = version.map(|version| version.minor).or_else(of_spec);
-    let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
+    let told = minor.map_or(Told::Nothing, Told::Minor).among(&bundles);
+    let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
     let looked = Looked { machines: &machines, intent, ..Looked::default() };
     benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)

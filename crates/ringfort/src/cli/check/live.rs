@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ringfort_api::{Cluster, Part};
+use ringfort_api::{ApiError, Cluster, Part};
 use ringfort_check::admission::{self, Admitting};
-use ringfort_check::benchmark::{Looked, Tally, trials};
+use ringfort_check::benchmark::{Blind, Looked, Members, Tally, trials};
 use ringfort_check::kinds;
 use ringfort_check::world::{Objects, Origin, World};
-use ringfort_facts::machine::Machine;
+use ringfort_facts::machine::{Machine, Told};
 use ringfort_model::judgement::Gap;
 use ringfort_model::machine::MachineFacts;
 use ringfort_model::version::{KubeVersion, Minor};
@@ -43,12 +43,23 @@ impl LiveArgs {
 }
 
 /// What was read of a cluster.
-#[derive(Default)]
 struct Read {
     objects: Vec<Value>,
     admitting: Admitting,
-    blind: Vec<Gap>,
-    minor: Option<Minor>,
+    blind: Vec<Blind>,
+    members: Members,
+    release: Released,
+}
+
+/// What a server says of its release.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Released {
+    /// It is of this minor.
+    Of(Minor),
+    /// It is of this one, which is not known here.
+    Foreign(String),
+    /// It could not be asked.
+    Untold,
 }
 
 /// Judges a cluster by what its API and its machines tell, and by facts that were taken before.
@@ -72,11 +83,11 @@ pub(super) fn run(
         let (_, cluster) = first(ways).await?;
         Ok::<_, Fault>((Some(Read::of(&cluster).await), Some(cluster)))
     })?;
+    let release = read.as_ref().map(|read| read.release.clone());
     let minor = version.map(|version| version.minor);
-    let minor = minor.or(read.as_ref().and_then(|read| read.minor));
-    let minor = minor.or(declared.as_ref().map(|declared| declared.minor));
+    let told = told(release.as_ref(), minor, declared.as_ref().map(|it| it.minor)).among(&bundles);
     let tally = read.map(Read::tally);
-    let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::new(it, minor)).collect();
+    let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
     let mut looked =
         Looked { machines: &machines, objects: tally.as_ref(), intent, ..Looked::default() };
@@ -88,25 +99,44 @@ pub(super) fn run(
     benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }
 
+/// Gives by whose defaults machines are judged. A release that was seen and is not known here goes before what is
+/// asked for; and where a server could not be asked, a declaration does not say what it is.
+fn told(seen: Option<&Released>, asked: Option<Minor>, declared: Option<Minor>) -> Told<'_> {
+    match (seen, asked) {
+        (Some(Released::Foreign(release)), _) => Told::Foreign(release),
+        (_, Some(minor)) => Told::Minor(minor),
+        (Some(Released::Of(minor)), None) => Told::Minor(*minor),
+        (Some(Released::Untold), None) => Told::Foreign("a release that /version does not tell"),
+        (None, None) => declared.map_or(Told::Nothing, Told::Minor),
+    }
+}
+
 impl Read {
-    /// Lists every kind that is judged. One that cannot be listed is a gap.
+    /// Lists every kind that is judged. One that cannot be listed is a gap, and one that is not served has no objects.
     async fn of(cluster: &Cluster) -> Self {
-        let mut read = Self { minor: minor(cluster).await, ..Self::default() };
+        let mut read = Self {
+            objects: Vec::new(),
+            admitting: Admitting::default(),
+            blind: Vec::new(),
+            members: members(cluster).await,
+            release: release(cluster).await,
+        };
         for (api_version, kind) in kinds::served() {
             // Of a secret nothing is needed but that it is there.
             let part = if kind == "Secret" { Part::Metadata } else { Part::Whole };
             let objects = &mut read.objects;
             let listed =
                 cluster.each_of(api_version, kind, part, |it| objects.push(lean(it))).await;
-            read.blind.extend(listed.err().map(|error| unlisted(api_version, kind, &error)));
+            let gap = missing(api_version, kind, listed);
+            read.blind.extend(gap.map(|gap| Blind { kind: Some(kind), gap }));
         }
         for (api_version, kind) in admission::KINDS {
             let objects = &mut read.admitting.objects;
             let listed =
                 cluster.each_of(api_version, kind, Part::Whole, |it| objects.push(it)).await;
-            let gap = listed.err().map(|error| unlisted(api_version, kind, &error));
+            let gap = missing(api_version, kind, listed);
             read.admitting.unlisted.extend(gap.clone());
-            read.blind.extend(gap);
+            read.blind.extend(gap.map(|gap| Blind { kind: Some(kind), gap }));
         }
         // A template that a Deployment or a CronJob made is judged with that.
         read.objects.retain(|object| !is_made(object));
@@ -119,10 +149,40 @@ impl Read {
         for (document, object) in self.objects.iter().enumerate() {
             objects.add(Origin { file: 0, document }, object);
         }
-        self.blind.iter().for_each(|gap| objects.add_unread(gap.said.clone()));
-        Tally::of(&objects, &self.admitting, self.blind)
+        for Blind { kind, gap } in &self.blind {
+            kind.into_iter().for_each(|kind| objects.add_unlisted(kind, gap.clone()));
+        }
+        let mut tally = Tally::of(&objects, &self.admitting, self.blind);
+        tally.members = self.members;
+        tally
     }
 }
+
+/// Says why not all objects of a kind were listed. Of one that a server does not serve there are none; the oldest
+/// kinds are served by all that are any.
+fn missing(api_version: &str, kind: &str, listed: Result<(), ApiError>) -> Option<Gap> {
+    let error = listed.err()?;
+    let is_unserved = error.status() == Some(404) && api_version.contains('/');
+    (!is_unserved).then(|| unlisted(api_version, kind, &error))
+}
+
+/// Asks for nodes, and for what API servers publish of themselves.
+async fn members(cluster: &Cluster) -> Members {
+    let mut nodes = Vec::new();
+    let listed = cluster.each_of("v1", "Node", Part::Metadata, |it| nodes.push(it)).await;
+    let nodes = listed.map(|()| nodes).map_err(|error| unlisted("v1", "Node", &error));
+    let said = cluster.text(SERVERS).await;
+    let slices = said.map_err(|error| unlisted("discovery.k8s.io/v1", "EndpointSlice", &error));
+    let slices = slices.map(|text| {
+        let list: Value = serde_json::from_str(&text).unwrap_or_default();
+        list["items"].as_array().cloned().unwrap_or_default()
+    });
+    Members::of(nodes, slices)
+}
+
+/// Where the addresses of API servers stand.
+const SERVERS: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices\
+                       ?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes";
 
 /// Leaves out what no judge looks at.
 fn lean(mut object: Value) -> Value {
@@ -158,16 +218,64 @@ fn unlisted(api_version: &str, kind: &str, error: &dyn std::error::Error) -> Gap
     }
 }
 
-async fn minor(cluster: &Cluster) -> Option<Minor> {
-    let said: Value = serde_json::from_str(&cluster.text("/version").await.ok()?).ok()?;
-    said["gitVersion"].as_str()?.parse::<KubeVersion>().ok().map(|version| version.minor)
+async fn release(cluster: &Cluster) -> Released {
+    match cluster.text("/version").await {
+        Ok(text) => released(&text),
+        Err(_) => Released::Untold,
+    }
+}
+
+fn released(text: &str) -> Released {
+    let said: Value = serde_json::from_str(text).unwrap_or_default();
+    let Some(text) = said["gitVersion"].as_str() else { return Released::Untold };
+    match KubeVersion::of_release(text) {
+        Ok(Some(version)) => Released::Of(version.minor),
+        Ok(None) | Err(_) => Released::Foreign(text.to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ringfort_api::ApiError;
+    use ringfort_facts::machine::Told;
+    use ringfort_model::version::Minor;
     use serde_json::json;
 
-    use super::{is_made, unlisted};
+    use super::{Released, is_made, missing, released, told, unlisted};
+
+    #[test]
+    fn a_release_that_is_not_known_here_is_not_taken_for_another() {
+        let said = |release: &str| released(&json!({"gitVersion": release}).to_string());
+        let (old, new) = (said("v1.33.1"), said("v1.36.2+k3s1"));
+        assert_eq!(new, Released::Of(Minor::V1_36));
+        assert_eq!(released("nothing"), Released::Untold);
+        let spec = Some(Minor::V1_37);
+        assert_eq!(told(Some(&new), None, spec), Told::Minor(Minor::V1_36));
+        assert_eq!(told(None, None, spec), Told::Minor(Minor::V1_37));
+        for asked in [None, Some(Minor::V1_35)] {
+            assert_eq!(told(Some(&old), asked, spec), Told::Foreign("v1.33.1"));
+        }
+        assert!(matches!(told(Some(&Released::Untold), None, spec), Told::Foreign(_)));
+        let asked = told(Some(&Released::Untold), spec, None);
+        assert_eq!(asked, Told::Minor(Minor::V1_37));
+    }
+
+    #[test]
+    fn what_is_not_served_is_not_there_and_what_is_refused_is_not_known() {
+        let answer = |status: u16| {
+            let (reason, message) = (String::new(), String::new());
+            Err(ApiError::Refused { status, reason, message })
+        };
+        let check = |version: &str, status: u16, is_known: bool| {
+            let gap = missing(version, "Job", answer(status));
+            assert_eq!(gap.is_none(), is_known, "{version} {status}: {gap:?}");
+        };
+        check("batch/v1", 404, true);
+        check("batch/v1", 403, false);
+        check("batch/v1", 503, false);
+        check("v1", 404, false);
+        assert_eq!(missing("v1", "Pod", Ok(())), None);
+    }
 
     #[test]
     fn a_refusal_names_the_right_that_was_missing() {
