@@ -13,10 +13,11 @@ use self::known::{Given, State, Table};
 use self::objects::Objects;
 use crate::caller;
 use crate::detection::{Detection, Judge};
-use crate::event::{Event, Stage};
+use crate::event::{Event, Level, Stage};
 use crate::fault::Why;
 use crate::feeds::Feeds;
 use crate::finding::Finding;
+use crate::node::Node;
 use crate::policy;
 use crate::scene::{Basis, Scene, number};
 
@@ -72,12 +73,12 @@ impl Engine {
             true => self.objects.resulting(event),
             false => objects::Resulting::default(),
         };
-        let scene = Scene::new(event, &self.feeds, resulting.texts());
+        let before = asked.body.then(|| self.objects.before(event).cloned()).flatten();
+        let scene = Scene::new(event, &self.feeds, resulting.texts(), before);
         let (failed, dry) = (event.failed(), is_dry(event));
-        let is_bare = event.request_object.is_none() && event.response_object.is_none();
-        let is_starved = asked.body && !failed && !dry && is_bare && !policy::is_capped(event);
+        let is_starved = asked.body && !failed && !dry && lacks_bodies(event);
         self.starved += u64::from(is_starved);
-        let mut broken = None;
+        let (mut broken, timeless) = (None, self.given.timeless);
         for number in asked.numbers() {
             let detection = self.detections[number];
             scene.asked.set(false);
@@ -96,6 +97,8 @@ impl Engine {
                 found.push(Finding::new(detection, event, &said, scene.rests()));
             }
         }
+        // However many wanted its time, it is one event.
+        self.given.timeless = self.given.timeless.min(timeless + 1);
         let fault = scene.fault().map(|why| Why::Body(Box::new(why)));
         let misfit = resulting.misfit.then_some(Why::Patch);
         if asked.body && !failed && !dry {
@@ -109,6 +112,12 @@ impl Engine {
     /// that hold secrets do not count: no policy of ours writes them down.
     pub fn starved(&self) -> u64 {
         self.starved
+    }
+
+    /// How many events had no time that can be read, so that what takes many of them, or one after another, could
+    /// not be judged.
+    pub fn timeless(&self) -> u64 {
+        self.given.timeless
     }
 
     /// How often something was forgotten since there was no room for it.
@@ -141,16 +150,35 @@ impl Engine {
     }
 }
 
+/// Whether bodies that belong to an event were not written down. A deletion need not have any, and those that hold
+/// secrets no policy of ours writes.
+fn lacks_bodies(event: &Event<'_>) -> bool {
+    let may_have_none = matches!(&*event.verb, "delete" | "deletecollection");
+    let is_bare = event.request_object.is_none() && event.response_object.is_none();
+    is_bare && !policy::is_capped(event) && !(may_have_none && event.level >= Level::Request)
+}
+
 /// How many requests are remembered whose answers go on.
 const BEGUN: usize = 1 << 12;
 
 /// Whether nothing is stored. Only writes of whole objects are asked so; elsewhere the server does not
-/// listen to the word.
+/// listen to the word. Of a deletion it listens to the address only where no body came, and a body need not have been
+/// written down: then the deletion counts.
 fn is_dry(event: &Event<'_>) -> bool {
-    let writes =
-        matches!(&*event.verb, "create" | "update" | "patch" | "delete" | "deletecollection");
-    let query = event.request_uri.split_once('?').map_or("", |(_, query)| query);
-    writes && event.subresource().is_empty() && query.split('&').any(|part| part == "dryRun=All")
+    if !event.subresource().is_empty() {
+        return false;
+    }
+    match &*event.verb {
+        "create" | "update" | "patch" => {
+            let query = event.request_uri.split_once('?').map_or("", |(_, query)| query);
+            query.split('&').any(|part| part == "dryRun=All")
+        }
+        "delete" | "deletecollection" => event.request_object.is_some_and(|options| {
+            let options = serde_json::from_str::<Node<'_>>(options.get());
+            options.is_ok_and(|it| it.at("dryRun").texts().any(|which| which == "All"))
+        }),
+        _ => false,
+    }
 }
 
 /// Everything that one file or one server brings, judged line after line.

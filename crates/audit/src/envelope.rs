@@ -96,6 +96,11 @@ struct Envelope<'a> {
     /// An entry of Google's Cloud Audit Logs.
     #[serde(borrow, default)]
     proto_payload: Option<&'a RawValue>,
+    /// When that was, and when it came; what others call so is of any type.
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    receive_timestamp: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,8 +145,15 @@ impl Envelope<'_> {
             }
         }
         if let Some(entry) = self.proto_payload {
-            gke::open(entry, visit);
+            gke::open(entry, &self.time(), visit);
         }
+    }
+
+    /// Gives the time that stands beside an entry, empty where none is written.
+    fn time(&self) -> Text<'_> {
+        let times = [self.timestamp, self.receive_timestamp].into_iter().flatten();
+        let mut texts = times.filter_map(|time| serde_json::from_str(time.get()).ok());
+        texts.find(|time: &Text<'_>| !time.is_empty()).unwrap_or_default()
     }
 }
 
@@ -248,6 +260,28 @@ mod tests {
         };
         check(entry("k8s.io").as_bytes(), &["eve create pods"]);
         check(entry("compute.googleapis.com").as_bytes(), &["other"]);
+    }
+
+    /// The time of an entry stands beside it; what others call so need be no text.
+    #[test]
+    fn an_entry_of_google_has_the_time_that_stands_beside_it() {
+        let payload = r#""protoPayload":{"serviceName":"k8s.io","methodName":"io.k8s.core.v1.pods.list","resourceName":"core/v1/pods"}"#;
+        for (beside, expected) in [
+            (
+                r#","timestamp":"2026-01-05T00:00:00.5Z","receiveTimestamp":"x""#,
+                "2026-01-05T00:00:00.5Z",
+            ),
+            (r#","receiveTimestamp":"2026-01-05T00:00:01Z""#, "2026-01-05T00:00:01Z"),
+            (r#","timestamp":17"#, ""),
+            ("", ""),
+        ] {
+            let mut times = Vec::new();
+            each(format!("{{{payload}{beside}}}").as_bytes(), &mut |found| {
+                let Found::Event(event) = found else { panic!("{found:?}") };
+                times.push(event.time().to_owned());
+            });
+            assert_eq!(times, [expected]);
+        }
     }
 
     #[test]

@@ -220,6 +220,11 @@ impl Extra<'_> {
     pub fn pod(&self) -> Option<&str> {
         self.pod_name.first().map(|name| &**name)
     }
+
+    /// Gives the node that this pod was on.
+    pub fn node(&self) -> Option<&str> {
+        self.node_name.first().map(|name| &**name)
+    }
 }
 
 /// What a request is about.
@@ -351,6 +356,12 @@ impl Event<'_> {
     /// Gives it in microseconds of the Unix epoch; nothing where no time can be read.
     pub fn microseconds(&self) -> Option<i64> {
         self.time().parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+    }
+
+    /// Gives when this was written, or else when the request came, in microseconds of the Unix epoch.
+    pub fn written(&self) -> Option<i64> {
+        let written = self.stage_timestamp.parse::<jiff::Timestamp>().ok();
+        written.map(jiff::Timestamp::as_microsecond).or_else(|| self.microseconds())
     }
 
     /// Gives the path that was asked for, without its query.

@@ -55,7 +55,9 @@ pub enum Why {
     #[error("its body could not be judged: {0}")]
     Body(Box<Why>),
     /// Patches that could not be applied to what was there before.
-    #[error("its patch does not fit what was there before, so only the patch was judged")]
+    #[error(
+        "its patch does not fit what is known of what was there before, so only the patch was judged"
+    )]
     Patch,
     /// An expression of somebody's own cannot be evaluated.
     #[error(

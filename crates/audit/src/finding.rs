@@ -18,8 +18,14 @@ use crate::event::Event;
 pub struct Finding {
     /// The detection.
     pub detection: Cow<'static, str>,
-    /// How grave it is.
+    /// How grave it is,
     pub severity: Severity,
+    /// and why.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub because: Cow<'static, str>,
+    /// The techniques of MITRE ATT&CK that it is a sign of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attack: Vec<Cow<'static, str>>,
     /// When the request came, as the server wrote it.
     pub time: String,
     /// Who asked.
@@ -35,6 +41,9 @@ pub struct Finding {
     /// The pod whose token it is, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+    /// The node that this pod was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// What was done.
     pub verb: String,
     /// To what.
@@ -59,6 +68,9 @@ impl Finding {
             source: machine.to_owned(),
             credential: None,
             pod: self.pod.as_deref().map(plain),
+            node: self.node.as_deref().map(plain),
+            because: plain(&self.because).into(),
+            attack: self.attack.iter().take(MOST).map(|it| plain(it).into()).collect(),
             verb: plain(&self.verb),
             object: plain(&self.object),
             said: plain(&self.said),
@@ -83,12 +95,15 @@ impl Finding {
         Self {
             detection: detection.into(),
             severity,
+            because: Cow::default(),
+            attack: Vec::new(),
             time: time.map_or_else(String::new, |time| time.to_string()),
             user: String::new(),
             impersonated: None,
             source: machine.to_owned(),
             credential: None,
             pod: None,
+            node: None,
             verb: String::new(),
             object: String::new(),
             said: String::new(),
@@ -121,12 +136,15 @@ impl Finding {
         Self {
             detection: detection.id.into(),
             severity: detection.severity,
+            because: detection.because.into(),
+            attack: detection.attack.iter().map(|it| Cow::Borrowed(*it)).collect(),
             time: plain(event.time()),
             user: plain(&event.user.username),
             impersonated: event.impersonated_user.as_ref().map(|user| plain(&user.username)),
             source: plain(event.source()),
             credential: extra.credential().map(plain),
             pod: extra.pod().map(plain),
+            node: extra.node().map(plain),
             verb: plain(&event.verb),
             object: plain(&object(event)),
             said: plain(said),
@@ -186,6 +204,12 @@ impl fmt::Display for Finding {
         if let Some(pod) = &self.pod {
             write!(f, " with the token of pod {pod}")?;
         }
+        if let Some(node) = &self.node {
+            write!(f, " on {node}")?;
+        }
+        if let Some(credential) = &self.credential {
+            write!(f, " ({credential})")?;
+        }
         if !self.source.is_empty() {
             write!(f, " from {}", self.source)?;
         }
@@ -202,6 +226,9 @@ mod tests {
     use ringfort_model::severity::Severity;
 
     use super::Finding;
+    use crate::detections;
+    use crate::engine::Engine;
+    use crate::envelope::{Found, each};
 
     const RUN: &str = "ringfort-canary-0123abcd";
 
@@ -209,12 +236,15 @@ mod tests {
         let mut finding = Finding {
             detection: "detect/secrets-role".into(),
             severity: Severity::Medium,
+            because: "".into(),
+            attack: Vec::new(),
             time: String::new(),
             user: "ringfort:keeper".to_owned(),
             impersonated: None,
             source: "10.0.0.1".to_owned(),
             credential: None,
             pod: None,
+            node: None,
             verb: "create".to_owned(),
             object: format!("roles {RUN} {RUN}-told-1"),
             said: String::new(),
@@ -222,6 +252,31 @@ mod tests {
         };
         change(&mut finding);
         assert_eq!((finding.is_canary(), finding.is_to_be_told()), expected, "{finding:?}");
+    }
+
+    /// Who reads the line learns whose credential it was; who reads JSON as well why it matters, and what is written of
+    /// older findings is still read.
+    #[test]
+    fn a_finding_says_whose_credential_it_was_and_why_it_matters() {
+        let line = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"get","objectRef":{"resource":"pods","subresource":"exec","namespace":"web","name":"p"},"user":{"username":"eve","extra":{"authentication.kubernetes.io/credential-id":["JTI=7"],"authentication.kubernetes.io/pod-name":["shop"],"authentication.kubernetes.io/node-name":["n1"]}},"sourceIPs":["10.0.0.9"],"responseStatus":{"code":101}}"#;
+        let (mut engine, mut found) =
+            (Engine::new(&[detections::find("detect/exec").unwrap()]), Vec::new());
+        each(line.as_bytes(), &mut |it| {
+            let Found::Event(event) = it else { panic!("{it:?}") };
+            engine.judge(event, &mut found);
+        });
+        let finding = found.pop().unwrap();
+        let who =
+            "eve with the token of pod shop on n1 (JTI=7) from 10.0.0.9: get pods/exec web p: ";
+        assert!(finding.to_string().contains(who), "{finding}");
+        let mut json = serde_json::to_value(&finding).unwrap();
+        assert_eq!((&json["attack"][0], &json["node"]), (&"T1609".into(), &"n1".into()));
+        assert!(!json["because"].as_str().unwrap().is_empty());
+        assert_eq!(serde_json::from_value::<Finding>(json.clone()).unwrap(), finding);
+        for new in ["attack", "because", "node"] {
+            json.as_object_mut().unwrap().remove(new);
+        }
+        assert_eq!(serde_json::from_value::<Finding>(json).unwrap().said, finding.said);
     }
 
     /// Nobody else is taken for a proof, whatever they call what they do and in whose name they do it.

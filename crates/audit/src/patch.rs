@@ -27,6 +27,23 @@ pub(crate) fn apply(before: Option<Value>, patch: &Value) -> Result<Value, DoesN
     }
 }
 
+/// Whether a patch moves or copies what it did not bring itself, so that only who knows the object knows what it does.
+pub(crate) fn takes_from_before(patch: &Value) -> bool {
+    let mut object = Value::Null;
+    for step in patch.as_array().into_iter().flatten() {
+        let takes = matches!(step["op"].as_str(), Some("move" | "copy"));
+        let from = step["from"].as_str().unwrap_or_default();
+        if takes && object.pointer(from).is_none_or(Value::is_null) {
+            return true;
+        }
+        match one(object, step, Missing::Made) {
+            Ok(after) => object = after,
+            Err(DoesNotFit) => return false,
+        }
+    }
+    false
+}
+
 /// What becomes of a place that is not there.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Missing {
@@ -41,8 +58,14 @@ fn one(mut object: Value, step: &Value, missing: Missing) -> Result<Value, DoesN
     match (text("op")?, missing) {
         ("add", _) => put(&mut object, path, step["value"].clone(), Put::Insert, missing)?,
         ("replace", _) => put(&mut object, path, step["value"].clone(), Put::Replace, missing)?,
+        // What a patch brought it may lay elsewhere.
+        ("move" | "copy", Missing::Made) => {
+            if let Ok(brought) = found(&object, text("from")?) {
+                put(&mut object, path, brought, Put::Insert, missing)?;
+            }
+        }
         // What a patch takes away or looks at says nothing of what it brings.
-        ("remove" | "test" | "move" | "copy", Missing::Made) => {}
+        ("remove" | "test", Missing::Made) => {}
         ("remove", _) => drop(take(&mut object, path)?),
         ("test", _) => {}
         ("move", _) => {
@@ -184,7 +207,7 @@ fn lay(object: &mut Value, patch: &Value) {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{DoesNotFit, apply};
+    use super::{DoesNotFit, apply, takes_from_before};
 
     #[test]
     fn patches_of_both_kinds_are_applied() {
@@ -221,6 +244,25 @@ mod tests {
         ]);
         let expected = json!({"spec": {"containers": [{"securityContext": {"privileged": true}, "tty": true}]}});
         assert_eq!(apply(None, &patch), Ok(expected));
+    }
+
+    /// What a patch lays aside and then moves to where it counts is seen; what it takes from an object that nobody
+    /// knows is told.
+    #[test]
+    fn what_a_patch_moves_is_what_it_brought_or_is_unknown() {
+        let check = |patch: Value, expected: Value, is_unknown: bool| {
+            assert_eq!(apply(None, &patch), Ok(expected), "{patch}");
+            assert_eq!(takes_from_before(&patch), is_unknown, "{patch}");
+        };
+        let add = |path: &str| json!({"op": "add", "path": path, "value": true});
+        let take = |op: &str, from: &str| json!({"op": op, "from": from, "path": "/spec/hostPID"});
+        let brought = json!({"aside": true, "spec": {"hostPID": true}});
+        check(json!([add("/aside"), take("move", "/aside")]), brought.clone(), false);
+        check(json!([add("/aside"), take("copy", "/aside")]), brought, false);
+        check(json!([take("copy", "/spec/other")]), Value::Null, true);
+        check(json!([take("move", "/spec/other"), add("/a")]), json!({"a": true}), true);
+        check(json!([add("/a")]), json!({"a": true}), false);
+        check(json!({"op": "move"}), json!({"op": "move"}), false);
     }
 
     #[test]

@@ -121,6 +121,8 @@ impl Paths {
         let (space, is_binding) = (event.namespace(), event.resource().ends_with("bindings"));
         let key = |name: &str| Key { is_binding, ..Key::role(space, name) };
         match &*event.verb {
+            // Whether it was only tried, a body says that is not written down: then all is taken for still there.
+            "delete" | "deletecollection" if !event.parameters("dryRun").is_empty() => {}
             "delete" => self.forget(&key(event.name())),
             "deletecollection" => {
                 // Which of them go, a selector says: then all are taken for still there.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::caller;
-use crate::event::Event;
+use crate::event::{Event, User};
 
 /// One thing that somebody did, as RBAC is asked about it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -77,9 +77,17 @@ pub enum Refused {
 }
 
 impl Used {
-    /// Adds an event, if it is the user's: what somebody did as another is the other's.
+    /// Adds an event, if it is the user's: what somebody did as another is the other's, and that he acted so is his.
     pub fn add(&mut self, user: &str, event: &Event<'_>) {
-        if &*event.actor().username != user || event.response_status.code == 401 {
+        if event.response_status.code == 401 {
+            return;
+        }
+        if &*event.user.username == user
+            && let Some(other) = &event.impersonated_user
+        {
+            self.accesses.extend(acting(event, other));
+        }
+        if &*event.actor().username != user {
             return;
         }
         let is_refused = event.response_status.code == 403
@@ -98,6 +106,50 @@ impl Used {
     pub fn refusals(&self) -> usize {
         self.refused.len()
     }
+}
+
+const AUTHENTICATION: &str = "authentication.k8s.io";
+
+/// What somebody needs to act as another as an event shows it: the other's name, and groups that the server does not add
+/// by itself. What else is said of the other, the event does not tell apart from what the server says of him.
+fn acting(event: &Event<'_>, other: &User<'_>) -> Vec<Access> {
+    let constraint = event.impersonation_constraint();
+    // By constrained impersonation the kinds are of another group, and what is done is asked for besides.
+    let (group, verb) = match constraint {
+        "" => ("", "impersonate"),
+        constraint => (AUTHENTICATION, constraint),
+    };
+    let object = |namespace: &str, resource: &str, name: &str| {
+        let [namespace, group, resource, name, verb] =
+            [namespace, group, resource, name, verb].map(str::to_owned);
+        Access::Object { namespace, group, resource, name, verb }
+    };
+    let account = caller::account(&other.username);
+    let node = other.username.strip_prefix("system:node:").filter(|_| !constraint.is_empty());
+    let mut needed = vec![match (account, node) {
+        (Some((namespace, name)), _) => object(namespace, "serviceaccounts", name),
+        (_, Some(node)) => object("", "nodes", node),
+        _ => object("", "users", &other.username),
+    }];
+    let of_accounts = account.map(|(namespace, _)| format!("system:serviceaccounts:{namespace}"));
+    let is_added = |name: &str| {
+        matches!(name, "system:authenticated" | "system:unauthenticated")
+            || (account.is_some() && name == "system:serviceaccounts")
+            || of_accounts.as_deref() == Some(name)
+            || (node.is_some() && name == "system:nodes")
+    };
+    let groups = other.groups.iter().filter(|name| !is_added(name));
+    needed.extend(groups.map(|name| object("", "groups", name)));
+    if let Some(mode) = constraint.strip_prefix("impersonate:") {
+        let on = |verb: &str| format!("impersonate-on:{mode}:{verb}");
+        needed.push(match Access::of(event) {
+            Access::Object { namespace, group, resource, name, verb } => {
+                Access::Object { namespace, group, resource, name, verb: on(&verb) }
+            }
+            Access::Path { path, verb } => Access::Path { path, verb: on(&verb) },
+        });
+    }
+    needed
 }
 
 /// Roles with their bindings, and what they give.

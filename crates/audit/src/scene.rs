@@ -1,11 +1,13 @@
 //! What a detection is asked about: an event, and what became of the object that it is about.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
 
 use crate::event::Event;
 use crate::fault::Why;
 use crate::feeds::Feeds;
 use crate::node::Node;
+use crate::patch;
 use crate::pod::{self, Pod};
 
 /// What a judgement of an object rests on.
@@ -27,6 +29,7 @@ pub(crate) struct Scene<'e> {
     pub(crate) event: &'e Event<'e>,
     pub(crate) feeds: &'e Feeds,
     texts: [Option<(&'e str, Basis)>; 2],
+    before: Option<Arc<str>>,
     object: OnceCell<Option<(Node<'e>, &'e str, Basis)>>,
     sent: OnceCell<Option<Node<'e>>>,
     user: OnceCell<u64>,
@@ -36,15 +39,17 @@ pub(crate) struct Scene<'e> {
 }
 
 impl<'e> Scene<'e> {
-    /// Begins with the texts that the resulting object may be read from, the best first.
+    /// Begins with the texts that the resulting object may be read from, the best first, and with the object as it
+    /// was before.
     pub(crate) fn new(
         event: &'e Event<'e>,
         feeds: &'e Feeds,
         texts: [Option<(&'e str, Basis)>; 2],
+        before: Option<Arc<str>>,
     ) -> Self {
         let (object, sent) = (OnceCell::new(), OnceCell::new());
         let (asked, fault) = (Cell::new(false), RefCell::new(None));
-        Self { event, feeds, texts, object, sent, user: OnceCell::new(), asked, fault }
+        Self { event, feeds, texts, before, object, sent, user: OnceCell::new(), asked, fault }
     }
 
     /// Gives the object as it is after the request, as far as it was written down.
@@ -53,10 +58,26 @@ impl<'e> Scene<'e> {
         self.read_object().as_ref().map(|(node, ..)| node)
     }
 
-    /// Gives the text of the whole object, if it was read.
-    pub(crate) fn stored(&self) -> Option<&'e str> {
+    /// Gives the text of the whole object, if it was read, and what it rests on.
+    pub(crate) fn stored(&self) -> Option<(&'e str, Basis)> {
         let (_, text, basis) = self.object.get()?.as_ref()?;
-        basis.is_whole().then_some(*text)
+        basis.is_whole().then_some((*text, *basis))
+    }
+
+    /// Reads the object as it was before the request, where it is known.
+    pub(crate) fn before<T>(&self, read: impl FnOnce(&Node<'_>) -> T) -> Option<T> {
+        let node = serde_json::from_str(self.before.as_deref()?).ok()?;
+        Some(read(&node))
+    }
+
+    /// Reads what a patch brings by itself. Nothing, where it is a whole configuration: that says what should be, and
+    /// not what is new.
+    pub(crate) fn brought<T>(&self, read: impl FnOnce(&Node<'_>) -> T) -> Option<T> {
+        let sent = self.event.request_object.filter(|_| &*self.event.verb == "patch")?;
+        let sent = serde_json::from_str(sent.get()).ok()?;
+        let brought = patch::apply(None, &sent).ok().filter(|it| it["kind"].is_null())?.to_string();
+        let node = serde_json::from_str(&brought).ok()?;
+        Some(read(&node))
     }
 
     fn read_object(&self) -> &Option<(Node<'e>, &'e str, Basis)> {
@@ -114,7 +135,8 @@ impl<'e> Scene<'e> {
 }
 
 /// Answers that are no objects.
-const FORMS: [&str; 4] = ["Status", "PartialObjectMetadata", "PartialObjectMetadataList", "Table"];
+pub(crate) const FORMS: [&str; 4] =
+    ["Status", "PartialObjectMetadata", "PartialObjectMetadataList", "Table"];
 
 /// Makes one number of texts, to tell them apart in little room.
 pub(crate) fn number(texts: &[&str]) -> u64 {

@@ -50,6 +50,8 @@ pub static DETECTIONS: &[&Detection] = &[
     &execution::lookalike::DETECTION,
     &execution::mirror_pod::DETECTION,
     &execution::first_image::DETECTION,
+    &execution::first_change::DETECTION,
+    &execution::program_changed::DETECTION,
     &execution::pinned_to_node::DETECTION,
     &execution::tolerates_everything::DETECTION,
     &execution::bound_by_hand::DETECTION,
@@ -104,7 +106,10 @@ pub static DETECTIONS: &[&Detection] = &[
     &escalation::first_rights::DETECTION,
     &escalation::path_to_admin::DETECTION,
     &evasion::pod_security_lowered::DETECTION,
+    &evasion::pod_security_exempt::DETECTION,
+    &evasion::pod_security_violations::DETECTION,
     &evasion::network_policy_deleted::DETECTION,
+    &evasion::network_policy_opened::DETECTION,
     &evasion::limits_deleted::DETECTION,
     &evasion::guard_removed::DETECTION,
     &evasion::kept_object_changed::DETECTION,
@@ -131,6 +136,7 @@ pub static DETECTIONS: &[&Detection] = &[
     &impact::surge::DETECTION,
     &impact::eviction_wave::DETECTION,
     &impact::deleted_by_force::DETECTION,
+    &impact::finalizers_removed::DETECTION,
 ];
 
 /// The detections that have to be told something beside events.

@@ -73,6 +73,54 @@ pub(super) fn command(scene: &Scene<'_>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
+/// Says what a workload runs that it did not run before. Where it is not known, a patch says it that brings it.
+pub(super) fn changed_program(scene: &Scene<'_>) -> Option<String> {
+    let resource = scene.event.resource();
+    let now = programs(resource, scene.object()?);
+    let Some(before) = scene.before(|object| programs(resource, object)) else {
+        let brought = scene.brought(|patch| programs(resource, patch))?;
+        let is_brought = |it: &Program| !it.image.is_empty() || !it.command.is_empty();
+        return brought
+            .iter()
+            .any(is_brought)
+            .then(|| "a container runs something else".to_owned());
+    };
+    now.iter().find_map(|program| {
+        let known = before.iter().find(|it| (it.kind, &it.name) == (program.kind, &program.name));
+        let what = match known {
+            None => "is new",
+            Some(known) if known.image != program.image => "has another image",
+            Some(known) if known.command != program.command => "runs another command",
+            Some(_) => return None,
+        };
+        Some(format!("container {} {what}", program.name))
+    })
+}
+
+/// What a container runs.
+struct Program {
+    kind: &'static str,
+    name: String,
+    image: String,
+    command: Vec<String>,
+}
+
+fn programs(resource: &str, object: &Node<'_>) -> Vec<Program> {
+    let Some(pod) = pod::pod(resource, object) else { return Vec::new() };
+    let of_kind = |kind: &'static str| {
+        pod.spec.at(kind).items().iter().map(move |container| Program {
+            kind,
+            name: container.at("name").text().to_owned(),
+            image: container.at("image").text().to_owned(),
+            command: ["command", "args"]
+                .iter()
+                .flat_map(|part| container.at(part).texts().map(str::to_owned))
+                .collect(),
+        })
+    };
+    ["initContainers", "containers"].into_iter().flat_map(of_kind).collect()
+}
+
 /// Whether words are what shells to the outside are made of.
 pub(super) fn is_reverse_shell(words: &str) -> bool {
     let words = words.to_ascii_lowercase();

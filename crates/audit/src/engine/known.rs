@@ -1,7 +1,7 @@
 //! What detections remember from event to event. All of it is bounded: where there is no room, the oldest is
 //! forgotten, and counted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::detection::{Burst, First, Judge, Reuse, Then};
 use crate::feeds::Feeds;
@@ -15,10 +15,22 @@ const THINGS: usize = 1 << 10;
 /// How many names are known that must not stand for two things.
 const NAMES: usize = 1 << 16;
 
-/// What was forgotten.
+/// What was given up.
 #[derive(Debug, Default)]
 pub(super) struct Given {
+    /// How often something was forgotten,
     pub(super) up: u64,
+    /// and how often a time was wanted that was not there.
+    pub(super) timeless: u64,
+}
+
+impl Given {
+    /// Gives the time of an event; one without is counted.
+    fn time(&mut self, scene: &Scene<'_>) -> Option<i64> {
+        let time = scene.event.microseconds();
+        self.timeless += u64::from(time.is_none());
+        time
+    }
 }
 
 /// What one detection remembers.
@@ -77,11 +89,11 @@ fn many(
     given: &mut Given,
 ) -> Option<String> {
     let (whose, which) = (burst.counts)(scene)?;
-    let now = scene.event.microseconds()?;
-    let since = now - burst.seconds * SECOND;
+    let now = given.time(scene)?;
+    let window = burst.seconds * SECOND;
     if of.len() >= MOST && !of.contains_key(&whose) {
         let before = of.len();
-        of.retain(|_, counted| counted.back().is_some_and(|(time, _)| *time >= since));
+        of.retain(|_, counted| counted.back().is_some_and(|(time, _)| now - *time <= window));
         // All of them may be going on: then all begin anew, and that is said.
         if of.len() >= MOST {
             of.clear();
@@ -89,14 +101,48 @@ fn many(
         given.up += (before - of.len()) as u64;
     }
     let counted = of.entry(whose).or_default();
-    // Events may come out of order, so the window is looked for in all.
-    counted.retain(|(time, thing)| *time >= since && *thing != which);
-    counted.push_back((now, which));
-    if counted.len() < burst.many {
+    if !count(counted, (now, which), window, burst.many) {
         return None;
     }
     counted.clear();
     Some(format!("{} {} within {} seconds", burst.many, burst.what, burst.seconds))
+}
+
+/// Adds one thing to those that were counted, and says whether there are now as many as that within the window, the
+/// new one among them. Things come out of order: late, or from servers whose clocks differ, so the window is looked
+/// for on both sides of the new one.
+fn count(
+    counted: &mut VecDeque<(i64, u64)>,
+    (now, which): (i64, u64),
+    window: i64,
+    many: usize,
+) -> bool {
+    let is_near = |time: i64, within: i64| (now - time).abs() <= within;
+    let mut latest = now;
+    counted.retain(|(time, thing)| {
+        let is_same = *thing == which && is_near(*time, window);
+        if is_same {
+            latest = latest.max(*time);
+        }
+        !is_same
+    });
+    counted.push_back((latest, which));
+    // What is far goes when there is much of it, and not before: a clock may be wrong.
+    if counted.len() > 2 * many {
+        let far = counted.iter().position(|(time, _)| !is_near(*time, window));
+        counted.remove(far.unwrap_or(0));
+    }
+    let near = counted.iter().copied().filter(|(time, _)| is_near(*time, window));
+    if near.clone().count() < many {
+        return false;
+    }
+    let near: Vec<(i64, u64)> = near.collect();
+    let begins = near.iter().filter(|(time, _)| *time <= now).map(|(time, _)| *time);
+    let mut within = begins.map(|begin| {
+        let things = near.iter().filter(|(time, _)| (begin..=begin + window).contains(time));
+        things.map(|(_, thing)| thing).collect::<BTreeSet<_>>().len()
+    });
+    within.any(|things| things >= many)
 }
 
 fn new(
@@ -111,7 +157,7 @@ fn new(
     {
         return None;
     }
-    let now = scene.event.microseconds()?;
+    let now = given.time(scene)?;
     if of.len() >= MOST && !of.contains_key(&whose) {
         given.up += of.len() as u64;
         of.clear();
@@ -122,6 +168,7 @@ fn new(
         given.up += 1;
     }
     known.things.push(which);
+    known.since = known.since.min(now);
     (now - known.since >= first.known_seconds * SECOND).then(|| first.said.to_owned())
 }
 
@@ -136,7 +183,7 @@ fn followed(
         && let Some(whose) = (then.second)(scene)
         && let Some(time) = of.get(&whose)
     {
-        let now = scene.event.microseconds()?;
+        let now = given.time(scene)?;
         let is_soon = (0..=then.seconds * SECOND).contains(&(now - time));
         said = is_soon.then(|| then.said.to_owned());
         if said.is_some() {
@@ -144,7 +191,7 @@ fn followed(
         }
     }
     if let Some(whose) = (then.first)(scene) {
-        let now = scene.event.microseconds()?;
+        let now = given.time(scene)?;
         if of.len() >= MOST {
             let before = of.len();
             of.retain(|_, time| now - *time <= then.seconds * SECOND);
@@ -153,7 +200,8 @@ fn followed(
             }
             given.up += (before - of.len()) as u64;
         }
-        of.insert(whose, now);
+        let last = of.entry(whose).or_insert(now);
+        *last = now.max(*last);
     }
     said
 }

@@ -2,10 +2,13 @@
 //! it was known with a patch laid over it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::event::Event;
+use serde::Deserialize;
+
+use crate::event::{Event, Text};
 use crate::patch;
-use crate::scene::{Basis, number};
+use crate::scene::{Basis, FORMS, number};
 
 /// How much is remembered of objects.
 const MOST_BYTES: usize = 64 << 20;
@@ -15,7 +18,7 @@ const LARGEST: usize = 1 << 20;
 /// Objects as they were seen last.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    known: BTreeMap<u64, Box<str>>,
+    known: BTreeMap<u64, Arc<str>>,
     order: VecDeque<u64>,
     bytes: usize,
     forgotten: u64,
@@ -51,20 +54,20 @@ impl Objects {
             resulting.sent = Some((sent, Basis::Sent));
             return resulting;
         }
-        // An answer may hold no object: its sender chooses its form.
-        let is_answered =
-            resulting.answered.is_some_and(|text| !text.contains("PartialObjectMetadata"));
-        if is_answered {
+        // An answer may hold no object: who asks chooses its form.
+        if resulting.answered.is_some_and(|text| !is_form(text)) {
             return resulting;
         }
         let Ok(patch) = serde_json::from_str(sent) else {
             resulting.sent = Some((sent, Basis::Patch));
             return resulting;
         };
-        let before = self.known.get(&name(event)).and_then(|text| serde_json::from_str(text).ok());
+        let before = self.before(event).and_then(|text| serde_json::from_str(text).ok());
         let basis = if before.is_some() { Basis::Patched } else { Basis::Patch };
+        // What is copied from an object that nobody knows stays unknown.
+        resulting.misfit = basis == Basis::Patch && patch::takes_from_before(&patch);
         let patched = patch::apply(before, &patch).map(|object| (object, basis)).or_else(|_| {
-            resulting.misfit = basis == Basis::Patched;
+            resulting.misfit |= basis == Basis::Patched;
             patch::apply(None, &patch).map(|object| (object, Basis::Patch))
         });
         match patched {
@@ -80,13 +83,21 @@ impl Objects {
         resulting
     }
 
+    /// Gives the object as it was before a request that changes it, where it is known.
+    pub(super) fn before(&self, event: &Event<'_>) -> Option<&Arc<str>> {
+        let changes = matches!(&*event.verb, "update" | "patch");
+        (changes && is_whole(event)).then(|| self.known.get(&name(event)))?
+    }
+
     /// Remembers an object as it is now.
-    pub(super) fn keep(&mut self, event: &Event<'_>, text: Option<&str>) {
-        let is_written = matches!(&*event.verb, "create" | "update" | "patch");
-        let Some(text) = text.filter(|text| is_written && text.len() <= LARGEST) else { return };
-        if event.name().is_empty() {
+    pub(super) fn keep(&mut self, event: &Event<'_>, kept: Option<(&str, Basis)>) {
+        let is_written = matches!(&*event.verb, "create" | "update" | "patch") && is_whole(event);
+        // Of what is sent to a part of an object the server takes that part alone.
+        let is_told = |basis| event.subresource().is_empty() || basis == Basis::Stored;
+        let kept = kept.filter(|(text, basis)| is_told(*basis) && text.len() <= LARGEST);
+        let Some((text, _)) = kept.filter(|_| is_written && !event.name().is_empty()) else {
             return;
-        }
+        };
         let key = name(event);
         match self.known.insert(key, text.into()) {
             Some(before) => self.bytes -= before.len(),
@@ -103,6 +114,24 @@ impl Objects {
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
+}
+
+/// Parts of objects that are written and answered as the whole object.
+const WHOLE: [&str; 6] = ["", "approval", "ephemeralcontainers", "finalize", "resize", "status"];
+
+/// Whether a request is about a whole object, and not about another that is called like it, such as its scale.
+fn is_whole(event: &Event<'_>) -> bool {
+    WHOLE.contains(&event.subresource())
+}
+
+/// Whether an answer has a form that holds no object.
+fn is_form(answer: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow, default)]
+        kind: Text<'a>,
+    }
+    serde_json::from_str::<Answer<'_>>(answer).is_ok_and(|it| FORMS.contains(&&*it.kind))
 }
 
 /// A part of an object that holds the whole one is the same object.

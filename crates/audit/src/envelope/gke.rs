@@ -67,10 +67,13 @@ struct Ended {
     code: Option<i64>,
 }
 
-/// Reads an entry.
-pub(super) fn open(entry: &RawValue, visit: &mut dyn FnMut(Found<'_>)) {
+/// Reads an entry, with the time that stands beside it.
+pub(super) fn open(entry: &RawValue, time: &str, visit: &mut dyn FnMut(Found<'_>)) {
     match serde_json::from_str::<Entry<'_>>(entry.get()) {
-        Ok(entry) if entry.is_kubernetes() => visit(Found::Event(&entry.event())),
+        Ok(entry) if entry.is_kubernetes() => {
+            let event = Event { request_received_timestamp: time.into(), ..entry.event() };
+            visit(Found::Event(&event));
+        }
         Ok(_) => visit(Found::Other),
         Err(error) => visit(Found::Fault(Why::of(&error, entry.get().len()))),
     }

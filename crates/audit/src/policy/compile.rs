@@ -271,6 +271,23 @@ mod tests {
         assert!(looked > 1_000_000);
     }
 
+    /// A patch alone says little of what became of an object, so who judges it has to be given the answer. Bodies that
+    /// are never written down are no answer either.
+    #[test]
+    fn who_judges_what_a_patch_makes_is_given_the_answer() {
+        for detection in detections::all() {
+            for need in detection.needs.iter().filter(|need| need.level >= Level::Request) {
+                let judges_patches = need.verbs.is_empty() || need.verbs.contains(&"patch");
+                let is_capped = match need.of {
+                    Of::Resources(all) => all.iter().all(|of| CAPPED.contains(of)),
+                    _ => false,
+                };
+                let is_answered = need.level == Level::RequestResponse;
+                assert!(!judges_patches || is_capped || is_answered, "{}", detection.id);
+            }
+        }
+    }
+
     /// What has to be told something else is not asked on machines, but events that are kept are enough for it.
     #[test]
     fn what_fed_detections_need_is_written_down_for_others() {

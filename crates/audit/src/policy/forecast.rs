@@ -26,8 +26,12 @@ pub struct Forecast {
 }
 
 impl Sample {
-    /// Adds an event; `bytes` is its length as it stands in the log.
+    /// Adds an event, unless it is of a stage that the policy omits; `bytes` is its length as it stands in the log.
     pub fn add(&mut self, policy: &Policy, event: &Event<'_>, bytes: usize) {
+        // Other policies write every request twice.
+        if policy.omitted.contains(&event.stage) {
+            return;
+        }
         self.rules.resize(policy.rules.len(), (0, 0));
         let groups: Vec<&str> = event.user.groups.iter().map(|group| &**group).collect();
         let resource = match event.subresource() {
@@ -71,5 +75,35 @@ impl Sample {
             bare: self.bare,
             seconds,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::DETECTIONS;
+    use crate::envelope::{Found, each};
+    use crate::policy::compile;
+
+    /// A policy that omits no stage writes of every request that it came, and that it was answered.
+    #[test]
+    fn what_the_policy_omits_is_not_counted() {
+        let policy = compile(DETECTIONS);
+        let mut sample = Sample::default();
+        for second in 0..=10 {
+            for stage in ["RequestReceived", "ResponseComplete"] {
+                let line = format!(
+                    r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","stage":"{stage}","verb":"list","user":{{"username":"eve"}},"objectRef":{{"resource":"pods"}},"requestReceivedTimestamp":"2026-01-05T00:00:{second:02}.0Z"}}"#
+                );
+                each(line.as_bytes(), &mut |found| {
+                    let Found::Event(event) = found else { panic!("{found:?}") };
+                    sample.add(&policy, event, 1_000);
+                });
+            }
+        }
+        let forecast = sample.forecast().unwrap();
+        let (events, bytes) =
+            forecast.rules.iter().fold((0.0, 0.0), |all, of| (all.0 + of.0, all.1 + of.1));
+        assert_eq!((events.round(), bytes.round()), (11.0 * 8_640.0, 11_000.0 * 8_640.0));
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
+mod bursts;
 mod examples;
 mod hostile;
+mod ledger;
 mod oracles;
 mod panther;
 mod pods;

@@ -81,3 +81,61 @@ fn what_is_given_everywhere_is_not_given_again_for_one() {
     ]);
     assert_eq!(least(&wanted).given(), [object("", "pods", "", "get")]);
 }
+
+/// Who acted as others needs to be allowed to, by their names, and nothing of what they may do.
+#[test]
+fn acting_as_another_is_given_by_name_and_what_was_done_so_is_not() {
+    let of = |user: &str, other: &str| {
+        format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"list","user":{{"username":"{user}"}},"objectRef":{{"resource":"pods","namespace":"web"}},"responseStatus":{{"code":200}}{other}}}"#
+        )
+    };
+    let mut used = Used::default();
+    for line in [
+        of(
+            "eve",
+            r#","impersonatedUser":{"username":"bob","groups":["dev","system:authenticated"]}"#,
+        ),
+        of(
+            "eve",
+            r#","impersonatedUser":{"username":"system:serviceaccount:shop:till","groups":["system:serviceaccounts","system:serviceaccounts:shop","system:authenticated"]}"#,
+        ),
+        of(
+            "eve",
+            r#","impersonatedUser":{"username":"ann"},"authenticationMetadata":{"impersonationConstraint":"impersonate:user-info"}"#,
+        ),
+        of("eve", "").replace("200", "403"),
+        of("ann", r#","impersonatedUser":{"username":"carl"}"#),
+    ] {
+        each(line.as_bytes(), &mut |found| {
+            let Found::Event(event) = found else { panic!("{found:?}") };
+            used.add("eve", event);
+        });
+    }
+    let act = |namespace: &str, resource: &str, name: &str| {
+        object(namespace, resource, name, "impersonate")
+    };
+    let constrained = |group: &str, namespace: &str, resource: &str, name: &str, verb: &str| {
+        let [namespace, group, resource, name, verb] =
+            [namespace, group, resource, name, verb].map(str::to_owned);
+        Access::Object { namespace, group, resource, name, verb }
+    };
+    let wanted = BTreeSet::from([
+        act("", "users", "bob"),
+        act("", "groups", "dev"),
+        act("shop", "serviceaccounts", "till"),
+        constrained("authentication.k8s.io", "", "users", "ann", "impersonate:user-info"),
+        constrained("", "web", "pods", "", "impersonate-on:user-info:list"),
+    ]);
+    assert_eq!(used.wanted(Refused::Spared), wanted);
+    let roles = least(&wanted);
+    assert!(wanted.iter().all(|it| roles.allow(it)));
+    for other in [
+        act("", "users", "carl"),
+        act("web", "serviceaccounts", "till"),
+        act("", "groups", "system:masters"),
+        object("web", "pods", "", "list"),
+    ] {
+        assert!(!roles.allow(&other), "{other:?}");
+    }
+}

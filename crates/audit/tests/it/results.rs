@@ -80,6 +80,52 @@ fn what_was_known_is_a_part_of_what_became() {
     assert!(fine.0.iter().all(|it| it.detection != "detect/privileged-container"));
 }
 
+/// Who asks chooses the form of the answer: where it holds no object, the patch is judged in its place.
+#[test]
+fn an_answer_of_another_form_hides_no_patch() {
+    let replace = json!([{"op": "replace", "path": PATH, "value": true}]);
+    let create = write("create", &deployment(false), &Value::Null);
+    let before = Some("judged by its patch of what was there before");
+    for kind in ["Table", "PartialObjectMetadata", "Status"] {
+        let answer = json!({"kind": kind, "rows": []});
+        check(&[create.clone(), write("patch", &replace, &answer)], before, None);
+    }
+}
+
+/// What is called like an object and is none of its kind is not taken for it, nor is more taken of what is sent to a part
+/// than the server takes.
+#[test]
+fn a_part_of_an_object_does_not_stand_for_all_of_it() {
+    let image =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "x"}]}}}});
+    let none = Value::Null;
+    let create = write("create", &deployment(true), &none);
+    let part = |part: &str, mut event: Value| {
+        event["objectRef"]["subresource"] = part.into();
+        event
+    };
+    let scale = json!({"kind": "Scale", "spec": {"replicas": 2}});
+    let before = Some("judged by its patch of what was there before");
+    let count = json!({"spec": {"replicas": 2}});
+    for between in [
+        part("scale", write("patch", &count, &scale)),
+        part("scale", write("update", &scale, &none)),
+        part("scale", write("patch", &count, &none)),
+        part("status", write("update", &deployment(false), &none)),
+    ] {
+        check(&[create.clone(), between, write("patch", &image, &none)], before, None);
+    }
+}
+
+/// What a patch takes from an object that nobody knows, nobody knows either.
+#[test]
+fn a_patch_that_copies_what_is_not_known_is_told() {
+    let copy = json!([{"op": "copy", "from": "/spec/other", "path": PATH}]);
+    let table = json!({"kind": "Table", "rows": []});
+    assert_eq!(judge(&[write("patch", &copy, &table)]).1, Some(Why::Patch));
+    assert_eq!(judge(&[write("patch", &copy, &deployment(false))]).1, None);
+}
+
 /// A log that leaves bodies out is not a log in which nothing is wrong.
 #[test]
 fn events_without_the_bodies_that_detections_ask_for_are_counted() {

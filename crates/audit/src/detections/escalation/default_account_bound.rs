@@ -23,8 +23,12 @@ pub static DETECTION: Detection = Detection {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let subjects = scene.object()?.at("subjects").items();
-    let is_default = |subject: &Node<'_>| {
-        subject.at("kind").text() == "ServiceAccount" && subject.at("name").text() == "default"
-    };
+    // An account is a user as well, by its long name.
+    let is_default =
+        |subject: &Node<'_>| match (subject.at("kind").text(), subject.at("name").text()) {
+            ("ServiceAccount", name) => name == "default",
+            ("User", name) => account(name).is_some_and(|(_, name)| name == "default"),
+            _ => false,
+        };
     subjects.iter().any(is_default).then(|| "bound to an account named default".to_owned())
 }

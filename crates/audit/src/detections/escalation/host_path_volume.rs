@@ -9,7 +9,7 @@ pub static DETECTION: Detection = Detection {
     severity: Severity::High,
     because: "a pod that claims it has the path, and says nothing of it",
     attack: &["T1611"],
-    needs: &[others(WRITES, Of::Resources(&[("", "persistentvolumes")]), Level::Request)],
+    needs: &[others(WRITES, Of::Resources(&[("", "persistentvolumes")]), Level::RequestResponse)],
     doc: include_str!("host_path_volume.md"),
     judge: Judge::Each(judge),
 };

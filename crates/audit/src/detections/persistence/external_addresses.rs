@@ -12,7 +12,7 @@ pub static DETECTION: Detection = Detection {
     needs: &[others(
         WRITES,
         Of::Resources(&[("", "services"), ("", "services/status")]),
-        Level::Request,
+        Level::RequestResponse,
     )],
     doc: include_str!("external_addresses.md"),
     judge: Judge::Each(judge),

@@ -9,7 +9,11 @@ pub static DETECTION: Detection = Detection {
     severity: Severity::Medium,
     because: "it runs in the proxy of all",
     attack: &["T1557"],
-    needs: &[others(WRITES, Of::Resources(&[("networking.k8s.io", "ingresses")]), Level::Request)],
+    needs: &[others(
+        WRITES,
+        Of::Resources(&[("networking.k8s.io", "ingresses")]),
+        Level::RequestResponse,
+    )],
     doc: include_str!("ingress_snippet.md"),
     judge: Judge::Each(judge),
 };

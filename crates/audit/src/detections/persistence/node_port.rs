@@ -9,7 +9,7 @@ pub static DETECTION: Detection = Detection {
     severity: Severity::Low,
     because: "it is reached from wherever the machines are",
     attack: &["T1133"],
-    needs: &[others(WRITES, Of::Resources(&[("", "services")]), Level::Request)],
+    needs: &[others(WRITES, Of::Resources(&[("", "services")]), Level::RequestResponse)],
     doc: include_str!("node_port.md"),
     judge: Judge::Each(judge),
 };

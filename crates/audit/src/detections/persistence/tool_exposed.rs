@@ -9,7 +9,7 @@ pub static DETECTION: Detection = Detection {
     severity: Severity::High,
     because: "many of its kind ask nobody who he is, and are looked for all over the internet",
     attack: &["T1133"],
-    needs: &[others(WRITES, Of::Resources(&[("", "services")]), Level::Request)],
+    needs: &[others(WRITES, Of::Resources(&[("", "services")]), Level::RequestResponse)],
     doc: include_str!("tool_exposed.md"),
     judge: Judge::Each(judge),
 };

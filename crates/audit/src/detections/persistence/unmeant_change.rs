@@ -20,8 +20,8 @@ pub static DETECTION: Fed = Fed {
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let event = scene.event;
     let group = event.object_ref.as_ref().map_or("", |of| of.group());
-    // Asking is written as creating, and stores nothing.
-    if matches!(group, "authentication.k8s.io" | "authorization.k8s.io") {
+    // Asking is written as creating, and stores nothing; what ringfort itself does, its file says.
+    if is_keeper(event) || matches!(group, "authentication.k8s.io" | "authorization.k8s.io") {
         return None;
     }
     let changes = scene.feeds.changes()?;

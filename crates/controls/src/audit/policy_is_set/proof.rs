@@ -123,7 +123,7 @@ const KINDS: [Kind; 8] = [
         verb: "deletecollection",
         resource: "pods",
         subresource: None,
-        level: "Metadata",
+        level: "Request",
         status: None,
     },
     Kind {

@@ -15,7 +15,7 @@ pub(super) const LOGGED: [&str; 9] = [
     "token create serviceaccounts/token Metadata 404",
     "exec get pods/exec Metadata 404",
     "role create roles RequestResponse 201",
-    "many deletecollection pods Metadata 200",
+    "many deletecollection pods Request 200",
     "anonymous get configmaps Metadata 401",
     "refused get configmaps Metadata 403",
     "node get secrets Metadata 403",

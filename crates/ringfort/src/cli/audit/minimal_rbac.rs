@@ -13,8 +13,8 @@ use crate::cli::{Fault, print};
 
 /// Print the least Role and ClusterRole that a log justifies for a user
 ///
-/// Objects that were named are named; what was done as somebody else is theirs. Before it is printed,
-/// everything that was done is tried against the roles again.
+/// Objects that were named are named; what was done as somebody else is theirs, and acting as them, by name and groups,
+/// is the user's. Before it is printed, everything that was done is tried against the roles again.
 ///
 /// Exit codes: 0 well, 2 usage, or a log cannot be read, 3 something could not be judged, or the user did
 /// nothing.
@@ -28,9 +28,9 @@ pub struct MinimalRbacArgs {
     /// Give also what was refused: for software that is being set up
     #[arg(long)]
     with_refused: bool,
-    /// The name of the roles and bindings
-    #[arg(long, value_name = "NAME", default_value = "minimal")]
-    name: String,
+    /// The name of the roles and bindings, instead of minimal-USER
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 /// Runs the command.
@@ -53,6 +53,37 @@ pub fn run(args: &MinimalRbacArgs) -> Result<ExitCode, Fault> {
     if let Some(missing) = wanted.iter().find(|access| !roles.allow(access)) {
         return Err(Fault::unable(format!("the roles would not allow {missing:?}")));
     }
-    print(&yaml::documents(&roles.objects(&args.user, &args.name)));
+    let name = args.name.clone().unwrap_or_else(|| name(&args.user));
+    print(&yaml::documents(&roles.objects(&args.user, &name)));
     Ok(ExitCode::from(if read.is_blind() { 3 } else { 0 }))
+}
+
+/// Names the roles of a user, so that those of another do not take their place. Roles may be named like most users;
+/// what a name of an object cannot hold is written as its number.
+fn name(user: &str) -> String {
+    let letter = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | ':' | '@' => letter.to_string(),
+        other => format!("_{:x}_", u32::from(other)),
+    };
+    format!("minimal-{}", user.chars().map(letter).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::name;
+
+    #[test]
+    fn roles_of_two_users_have_two_names_that_objects_may_have() {
+        assert_eq!(name("bob"), "minimal-bob");
+        assert_eq!(
+            name("system:serviceaccount:web:shop"),
+            "minimal-system:serviceaccount:web:shop"
+        );
+        let users = ["a/b", "a%b", "a b", "a-b", "a_b", "A-b", "a:b"];
+        let names: BTreeSet<String> = users.iter().map(|user| name(user)).collect();
+        assert_eq!(names.len(), users.len());
+        assert!(names.iter().all(|name| !name.contains(['/', '%', ' '])), "{names:?}");
+    }
 }

@@ -22,8 +22,9 @@ use crate::cli::{Fault, print};
 /// Judge recorded audit logs: name what is suspicious in them
 ///
 /// Reads what API servers write, and what EKS (CloudWatch), GKE and AKS make of it, plain or compressed by
-/// gzip. A line that cannot be judged is counted and told with its place, and so are events that were logged
-/// without the bodies that detections ask for. `ringfort explain detect/DETECTION` says of each finding why it
+/// gzip or zstd; several logs together, in the order of time. A line that cannot be judged is counted and told with
+/// its place, and so are events that were logged without the bodies that detections ask for, or without a time.
+/// `ringfort explain detect/DETECTION` says of each finding why it
 /// is one and what to do.
 ///
 /// Exit codes: 0 nothing was found that nobody answers for, 1 something was, 2 usage, or a log cannot be read, 3
@@ -64,7 +65,7 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
     let mut asked = args.asking.read(&args.detections)?;
     let mut engine = Engine::fed(&asked.detections, asked.feeds);
     let (mut found, mut findings) = (Vec::new(), Vec::new());
-    let read = logs::read(&args.files, &mut |log, place, event, _| {
+    let read = logs::read_by_time(&args.files, &mut |log, place, event, _| {
         let why = engine.judge(event, &mut findings);
         let open = findings.drain(..).filter(|finding| asked.waivers.cover(finding).is_none());
         found.extend(open.map(|finding| (log, place, finding)));
@@ -92,13 +93,14 @@ pub fn run(args: &TestArgs) -> Result<ExitCode, Fault> {
         unjudged: read.unjudged,
         first_unjudged: &read.first,
         starved: engine.starved(),
+        timeless: engine.timeless(),
         forgotten: engine.forgotten(),
     };
     print(&match args.format {
         Format::Json => json(&report)?,
         Format::Text => report.text(),
     });
-    let is_blind = read.is_blind() || report.starved > 0;
+    let is_blind = read.is_blind() || report.starved > 0 || report.timeless > 0;
     Ok(ExitCode::from(match (report.findings.is_empty(), is_blind) {
         (false, _) => 1,
         (true, true) => 3,
@@ -128,6 +130,8 @@ struct Report<'r> {
     first_unjudged: &'r [Unjudged],
     /// Events without the bodies that detections asked for.
     starved: u64,
+    /// Events without a time, which what takes many of them, or one after another, could not judge.
+    timeless: u64,
     /// How often something was forgotten for want of room, so that something that takes many events may have
     /// been missed.
     forgotten: u64,
@@ -178,6 +182,9 @@ impl Report<'_> {
                 "; without the bodies that detections ask for {}",
                 self.starved
             ));
+        }
+        if self.timeless > 0 {
+            text.push_str(&format!("; without a time {}", self.timeless));
         }
         if self.forgotten > 0 {
             text.push_str(&format!("; forgotten for want of room {}", self.forgotten));

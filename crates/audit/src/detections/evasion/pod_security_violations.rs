@@ -1,0 +1,36 @@
+//! Somebody tries many pods that Pod Security objects to.
+
+use crate::detections::prelude::*;
+
+/// The detection.
+pub static DETECTION: Detection = Detection {
+    id: "detect/pod-security-violations",
+    title: "Somebody tries many pods that Pod Security objects to",
+    severity: Severity::Medium,
+    because: "who looks for the way out of a container begins with what is let in",
+    attack: &["T1611"],
+    needs: &[others(WRITES, POD_RESOURCES, Level::Metadata)],
+    doc: include_str!("pod_security_violations.md"),
+    judge: Judge::Burst(Burst {
+        counts,
+        many: 10,
+        seconds: 600,
+        what: "pods or templates were objected to",
+    }),
+};
+
+fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
+    let event = scene.event;
+    let noted = |what: &str| event.annotations.value(&format!("pod-security.kubernetes.io/{what}"));
+    // What is refused after it was allowed to ask, admission refused.
+    let is_refused = event.response_status.code == 403
+        && !noted("enforce-policy").is_empty()
+        && event.annotations.value("authorization.k8s.io/decision") == "allow";
+    (is_refused || !noted("audit-violations").is_empty()).then(|| {
+        let who = number(&[&event.actor().username]);
+        let (resource, namespace) = (event.resource(), event.namespace());
+        // A name that the server makes is not known here, so that the time tells such pods apart.
+        let name = if event.name().is_empty() { event.time() } else { event.name() };
+        (who, number(&[resource, namespace, name]))
+    })
+}
