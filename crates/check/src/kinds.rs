@@ -58,6 +58,11 @@ pub(crate) fn is_plain(kind: &str, version: &str) -> bool {
     PLAIN.iter().any(|(of, kinds)| *of == group(version) && kinds.contains(&kind))
 }
 
+/// Whether a group is one of Kubernetes' own: no site makes kinds in it.
+pub(crate) fn is_own_group(group: &str) -> bool {
+    !group.contains('.') || PLAIN.iter().any(|(of, _)| *of == group)
+}
+
 const OBJECT: Kind = Kind {
     name: "",
     versions: &[],
