@@ -11,13 +11,15 @@ pub fn holds(bytes: &[u8]) {
     let words = rest.split(|byte| *byte == 0).map(|it| String::from_utf8_lossy(it).into_owned());
     let words: Vec<String> = words.collect();
     let line = read(component, &words);
-    if !words.iter().any(|word| word.contains("$(")) {
+    // What is filled in when a container starts, its process has got already.
+    if !words.iter().any(|word| word.contains('$')) {
         let command = [component.program().to_owned()];
         let of_pod = CommandLine::of_pod(component, &command, &words);
         assert_eq!(of_pod.known().ok().map(|seen| &seen.value), Some(&line), "{words:?}");
     }
     let (flag, value) = FLAGS[usize::from(*first) % FLAGS.len()];
-    let longer = [&[format!("--{flag}={value}")], words.as_slice()].concat();
+    let first = format!("--{flag}={value}");
+    let longer: Vec<String> = std::iter::once(first).chain(words.iter().cloned()).collect();
     let after = read(component, &longer);
     for name in NAMES.iter().filter(|name| **name != flag) {
         assert_eq!(line.given(name), after.given(name), "{name} in {words:?}");
@@ -32,7 +34,8 @@ pub fn holds(bytes: &[u8]) {
 }
 
 fn read(component: Component, words: &[String]) -> CommandLine {
-    let words = [&[component.program().to_owned()], words].concat();
+    let program = component.program().to_owned();
+    let words: Vec<String> = std::iter::once(program).chain(words.iter().cloned()).collect();
     let line = CommandLine::of_process(component, &words);
     line.known().expect("a program with any words has a command line").value.clone()
 }
