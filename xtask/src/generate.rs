@@ -22,6 +22,10 @@ const COVERAGE: &str = "docs/cis-2.0.1.md";
 const REQUIREMENTS: &str = "docs/stig-v1r6.md";
 /// The same for controls of NIST's catalogue.
 const CONTROLS: &str = "docs/nist-800-53.md";
+/// The same for the guidance of NSA and CISA.
+const GUIDANCE: &str = "docs/nsa-cisa.md";
+/// The same for the ten of OWASP.
+const TEN: &str = "docs/owasp-2025.md";
 
 /// Writes every derived file, or, with `--check`, says which ones are out of date.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -39,6 +43,8 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (COVERAGE, coverage(&command, "cis-2.0.1")?),
         (REQUIREMENTS, coverage(&command, "stig-v1r6")?),
         (CONTROLS, coverage(&command, "nist-800-53")?),
+        (GUIDANCE, coverage(&command, "nsa")?),
+        (TEN, coverage(&command, "owasp-2025")?),
     ];
     let mut stale = Vec::new();
     for (name, text) in derived {

@@ -47,6 +47,8 @@ pub(crate) enum Judge {
     Standard(&'static str),
     /// Pods.
     Pod(fn(&PodScene<'_>, &mut Sheet)),
+    /// Pods, and PersistentVolumes, which hold what pods mount by a claim.
+    Volumes(fn(&PodScene<'_>, &mut Sheet), fn(&Scene<'_>, &mut Sheet)),
     /// Every container of pods.
     Container(fn(&PodScene<'_>, &Container<'_>, &mut Sheet)),
     /// Roles: that they give none of these rights.

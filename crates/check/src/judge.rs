@@ -115,7 +115,7 @@ fn of_pod(
         let mut sheet = Sheet::new(number);
         match guideline.judge {
             Judge::Standard(id) => by_standard(id, &scene, &mut sheet),
-            Judge::Pod(judge) => judge(&scene, &mut sheet),
+            Judge::Pod(judge) | Judge::Volumes(judge, _) => judge(&scene, &mut sheet),
             Judge::Container(judge) => {
                 scene.each_container(|container| judge(&scene, container, &mut sheet));
             }
@@ -138,6 +138,7 @@ fn of_object(scene: &Scene<'_>, guideline: &Guideline, sheet: &mut Sheet) -> boo
             grants::judge(grants, scene.root, sheet);
         }
         Judge::Object(kinds, judge) if kinds.contains(&kind) => judge(scene, sheet),
+        Judge::Volumes(_, judge) if kind == "PersistentVolume" => judge(scene, sheet),
         _ => return false,
     }
     true

@@ -58,6 +58,11 @@ pub(crate) fn is_plain(kind: &str, version: &str) -> bool {
     PLAIN.iter().any(|(of, kinds)| *of == group(version) && kinds.contains(&kind))
 }
 
+/// Whether a group is one of Kubernetes' own: no site makes kinds in it.
+pub(crate) fn is_own_group(group: &str) -> bool {
+    !group.contains('.') || PLAIN.iter().any(|(of, _)| *of == group)
+}
+
 const OBJECT: Kind = Kind {
     name: "",
     versions: &[],
@@ -77,7 +82,7 @@ const GATEWAY: &[&str] = &[
 const RBAC: &[&str] = &["rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io/v1beta1"];
 
 /// Every kind that is judged.
-pub(crate) const KINDS: [Kind; 39] = [
+pub(crate) const KINDS: [Kind; 40] = [
     Kind { name: "Pod", versions: &["v1"], template: Some(""), ..OBJECT },
     Kind { name: "PodTemplate", versions: &["v1"], template: Some("/template"), ..OBJECT },
     Kind { name: "ReplicationController", versions: &["v1"], ..WORKLOAD },
@@ -124,6 +129,7 @@ pub(crate) const KINDS: [Kind; 39] = [
     Kind { name: "PodDisruptionBudget", versions: &["policy/v1"], ..OBJECT },
     Kind { name: "Endpoints", versions: &["v1"], ..WRITTEN },
     Kind { name: "Node", versions: &["v1"], scope: Scope::Cluster, ..WRITTEN },
+    Kind { name: "PersistentVolume", versions: &["v1"], scope: Scope::Cluster, ..WRITTEN },
     Kind { name: "PersistentVolumeClaim", versions: &["v1"], ..WRITTEN },
     Kind {
         name: "HorizontalPodAutoscaler",
@@ -193,7 +199,7 @@ pub(crate) static NAMES: [&str; KINDS.len()] = {
 
 /// Kinds by their group that make no pods and give no rights to pods, so that nothing is asked of them.
 const PLAIN: [(&str, &[&str]); 17] = [
-    ("", &["Binding", "ComponentStatus", "Event", "PersistentVolume", "Status"]),
+    ("", &["Binding", "ComponentStatus", "Event", "Status"]),
     (
         "admissionregistration.k8s.io",
         &[

@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod benchmark;
 mod cilium;
+mod declared;
 pub mod fault;
 pub mod fix;
 mod grants;

@@ -2,6 +2,10 @@
 //!
 //! A row stands only where a public source was read, which the benchmark names. Titles are not copied.
 
+mod nsa;
+mod owasp;
+mod pss;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,9 +27,38 @@ pub struct Benchmark {
 #[derive(Debug)]
 enum Mapped {
     /// In a table of its own.
-    Table(Rows),
+    Table(&'static [Recommendation]),
     /// With the rows by which clusters are judged.
     Rows,
+}
+
+/// A recommendation, and what answers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Recommendation {
+    /// What its benchmark calls it.
+    pub id: &'static str,
+    /// What holds when it is kept, in our own words.
+    pub title: &'static str,
+    /// How much of it is decided.
+    pub cover: Cover,
+    /// The controls that are asked of manifests.
+    pub controls: &'static [&'static str],
+    /// The rows of CIS 2.0.1 by which clusters and machines are judged.
+    pub rows: &'static [&'static str],
+}
+
+/// How much of a recommendation is decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cover {
+    /// All of it.
+    Covered,
+    /// A part: which, or what not.
+    Partly(&'static str),
+    /// Something near it is: what is asked for is decided in another way than whoever recommends it would, for this
+    /// reason. No report answers for it.
+    Otherwise(&'static str),
+    /// Nothing, for this reason.
+    Not(&'static str),
 }
 
 /// Which controls are asked: those of a benchmark, or all.
@@ -47,25 +80,44 @@ impl Profile {
     pub fn asks(&self, control: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Of(benchmark) => benchmark.of(control).next().is_some(),
+            Self::Of(benchmark) => {
+                benchmark.rows().iter().any(|(_, controls)| controls.contains(&control))
+            }
         }
     }
 }
 
 impl Benchmark {
-    /// Gives each recommendation's id, with the controls that answer it where there are any.
+    /// Gives what is known of its recommendations, where they have a table of their own.
+    pub fn recommendations(&self) -> &'static [Recommendation] {
+        match self.mapped {
+            Mapped::Table(table) => table,
+            Mapped::Rows => &[],
+        }
+    }
+
+    /// Gives each recommendation's id, with the controls that are asked for it where there are any.
     pub fn rows(&self) -> Vec<(&'static str, Vec<&'static str>)> {
         let of_manifests = |row: &'static Row| (row.id, row.of_manifests().collect::<Vec<_>>());
         match self.mapped {
-            Mapped::Table(table) => table.iter().map(|(id, ids)| (*id, ids.to_vec())).collect(),
+            Mapped::Table(table) => {
+                let asked = table.iter().filter(|it| !it.controls.is_empty());
+                asked.map(|it| (it.id, it.controls.to_vec())).collect()
+            }
             Mapped::Rows => rows().map(of_manifests).filter(|(_, ids)| !ids.is_empty()).collect(),
         }
     }
 
-    /// Gives the recommendations that a control answers.
+    /// Gives the recommendations that a control answers. What is decided in another way than its benchmark would is
+    /// none of them.
     pub fn of<'c>(&self, control: &'c str) -> impl Iterator<Item = &'static str> + use<'c> {
         let rows = self.rows().into_iter();
-        rows.filter(move |(_, controls)| controls.contains(&control)).map(|(id, _)| id)
+        let recommended = self.recommendations();
+        let is_otherwise = move |id: &str| {
+            recommended.iter().any(|it| it.id == id && matches!(it.cover, Cover::Otherwise(_)))
+        };
+        rows.filter(move |(id, controls)| controls.contains(&control) && !is_otherwise(id))
+            .map(|(id, _)| id)
     }
 }
 
@@ -102,126 +154,27 @@ pub static BENCHMARKS: [Benchmark; 4] = [
         id: "nsa",
         title: "NSA and CISA Kubernetes Hardening Guidance",
         source: "Kubescape's encoding, frameworks/nsaframework.json of kubescape/regolibrary, whose ids it has",
-        mapped: Mapped::Table(NSA),
+        mapped: Mapped::Table(nsa::ROWS),
     },
     Benchmark {
         id: "pss",
         title: "Pod Security Standards",
         source: "the checks of Kubernetes' pod-security-admission, whose ids its own samples bear",
-        mapped: Mapped::Table(PSS),
+        mapped: Mapped::Table(pss::ROWS),
     },
     Benchmark {
         id: "owasp-2025",
         title: "OWASP Kubernetes Top Ten 2025",
         source: "its pages, 2025/en/src of OWASP/www-project-kubernetes-top-ten",
-        mapped: Mapped::Table(OWASP),
+        mapped: Mapped::Table(owasp::ROWS),
     },
-];
-
-type Rows = &'static [(&'static str, &'static [&'static str])];
-
-const NSA: Rows = &[
-    ("C-0002", &["access/no-pod-exec"]),
-    ("C-0012", &["data/no-secrets-in-config-maps", "data/no-secrets-in-environment"]),
-    ("C-0013", &["workload/non-root"]),
-    ("C-0016", &["workload/no-privilege-escalation"]),
-    ("C-0017", &["workload/read-only-root"]),
-    ("C-0030", &["network/pods-are-isolated"]),
-    ("C-0034", &["workload/no-token-mount"]),
-    ("C-0035", &["access/no-cluster-admin-binding", "access/no-wildcards"]),
-    ("C-0038", &["workload/own-ipc-namespace", "workload/own-process-namespace"]),
-    ("C-0041", &["workload/own-network-namespace"]),
-    ("C-0044", &["workload/no-host-ports"]),
-    ("C-0046", &["workload/no-added-capabilities"]),
-    ("C-0054", &["network/pods-are-isolated"]),
-    ("C-0055", &["workload/hardened-linux"]),
-    ("C-0057", &["workload/not-privileged"]),
-    ("C-0058", &["workload/no-sub-paths"]),
-    ("C-0270", &["workload/cpu-limit"]),
-    ("C-0271", &["workload/memory-limit"]),
-];
-
-const PSS: Rows = &[
-    ("allowPrivilegeEscalation", &["workload/no-privilege-escalation"]),
-    ("appArmorProfile", &["workload/app-armor"]),
-    ("capabilities_baseline", &["workload/no-added-capabilities"]),
-    ("capabilities_restricted", &["workload/capabilities-dropped"]),
-    (
-        "hostNamespaces",
-        &[
-            "workload/own-ipc-namespace",
-            "workload/own-network-namespace",
-            "workload/own-process-namespace",
-        ],
-    ),
-    ("hostPathVolumes", &["workload/no-host-paths"]),
-    ("hostPorts", &["workload/no-host-ports"]),
-    ("hostProbesAndHostLifecycle", &["workload/no-host-probes"]),
-    ("privileged", &["workload/not-privileged"]),
-    ("procMount", &["workload/masked-proc"]),
-    ("procMount_restricted", &["workload/masked-proc"]),
-    ("restrictedVolumes", &["workload/allowed-volumes"]),
-    ("runAsNonRoot", &["workload/non-root"]),
-    ("runAsUser", &["workload/non-root"]),
-    ("seLinuxOptions", &["workload/se-linux"]),
-    ("seccompProfile_baseline", &["workload/seccomp-is-set"]),
-    ("seccompProfile_restricted", &["workload/seccomp-is-set"]),
-    ("sysctls", &["workload/own-sysctls"]),
-    ("windowsHostProcess", &["workload/no-windows-host-process"]),
-];
-
-const OWASP: Rows = &[
-    (
-        "K01",
-        &[
-            "workload/capabilities-dropped",
-            "workload/cpu-limit",
-            "workload/memory-limit",
-            "workload/no-added-capabilities",
-            "workload/no-privilege-escalation",
-            "workload/no-token-mount",
-            "workload/non-root",
-            "workload/not-privileged",
-            "workload/own-ipc-namespace",
-            "workload/own-network-namespace",
-            "workload/own-process-namespace",
-            "workload/read-only-root",
-            "workload/seccomp-is-set",
-            "workload/security-context",
-        ],
-    ),
-    (
-        "K02",
-        &[
-            "access/no-cluster-admin-binding",
-            "access/no-escalating",
-            "access/no-impersonation",
-            "access/no-namespace-writing",
-            "access/no-node-proxy",
-            "access/no-secret-reading",
-            "access/no-wildcards",
-        ],
-    ),
-    (
-        "K03",
-        &[
-            "access/no-secret-reading",
-            "data/no-secrets-in-config-maps",
-            "data/no-secrets-in-environment",
-            "data/secrets-as-files",
-        ],
-    ),
-    ("K04", &["workload/pod-security-is-enforced"]),
-    ("K05", &["network/pods-are-isolated", "workload/own-network-namespace"]),
-    ("K08", &["data/no-secrets-in-config-maps", "network/no-egress-to-metadata"]),
-    ("K09", &["access/no-anonymous-binding", "workload/no-token-mount", "workload/own-account"]),
 ];
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{BENCHMARKS, Profile};
+    use super::{BENCHMARKS, Cover, Profile, rows};
     use crate::guideline::Judge;
     use crate::guidelines::{GUIDELINES, find};
 
@@ -236,6 +189,31 @@ mod tests {
                 controls.iter().for_each(|it| assert!(find(it).is_some(), "{id}: {it}"));
             }
         }
+    }
+
+    #[test]
+    fn every_recommendation_says_what_decides_it_or_why_nothing_does() {
+        for benchmark in &BENCHMARKS {
+            let all = benchmark.recommendations();
+            assert!(all.is_sorted_by(|one, other| one.id < other.id), "{}", benchmark.id);
+            for it in all {
+                let decides = !it.controls.is_empty() || !it.rows.is_empty();
+                let why = match it.cover {
+                    Cover::Covered => "",
+                    Cover::Partly(why) | Cover::Otherwise(why) | Cover::Not(why) => why,
+                };
+                assert_eq!(decides, !matches!(it.cover, Cover::Not(_)), "{}", it.id);
+                assert_eq!(why.is_empty(), it.cover == Cover::Covered, "{}", it.id);
+                for id in it.rows {
+                    assert!(rows().any(|row| row.id == *id), "{}: {id}", it.id);
+                }
+            }
+        }
+        let count = |id: &str| {
+            let benchmark = BENCHMARKS.iter().find(|it| it.id == id).unwrap();
+            benchmark.recommendations().len()
+        };
+        assert_eq!((count("nsa"), count("pss"), count("owasp-2025")), (26, 19, 10));
     }
 
     /// What decides a row of a running cluster is asked of manifests by the same number.
@@ -269,9 +247,29 @@ mod tests {
             }
         }
         assert!(checks > 10, "{checks}");
-        for (id, _) in pss.rows() {
-            assert!(crate::pods::is_check(id), "{id} is no check");
+        for it in pss.recommendations() {
+            assert!(crate::pods::is_check(it.id), "{} is no check", it.id);
+            // Only what is judged by the check itself is covered by one control.
+            let by_itself = |control: &&str| match find(control).map(|it| &it.judge) {
+                Some(Judge::Standard(check)) => *check == it.id,
+                _ => false,
+            };
+            assert_eq!(
+                it.cover == Cover::Covered,
+                it.controls.len() == 1 && it.controls.iter().all(by_itself),
+                "{}",
+                it.id
+            );
         }
+        // Asked, and not answered: admission would decide it otherwise.
+        let asked: Profile = "pss".parse().unwrap();
+        for control in ["workload/non-root", "workload/capabilities-dropped"] {
+            assert!(asked.asks(control) && pss.of(control).next().is_none(), "{control}");
+        }
+        assert_eq!(
+            pss.of("workload/seccomp-is-set").collect::<Vec<_>>(),
+            ["seccompProfile_restricted"]
+        );
     }
 
     #[test]

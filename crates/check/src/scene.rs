@@ -67,6 +67,22 @@ impl<'s> PodScene<'s> {
         }
     }
 
+    /// Visits the name of every image: those of containers, and those that are mounted as volumes.
+    pub(crate) fn each_image(&self, mut visit: impl FnMut(&Place<'_>)) {
+        self.each_container(|container| visit(&container.place.at("image")));
+        self.each_image_volume(|volume| visit(&volume.at("reference")));
+    }
+
+    /// Visits every volume that is an image.
+    pub(crate) fn each_image_volume(&self, mut visit: impl FnMut(&Place<'_>)) {
+        for volume in self.spec.at("volumes").items() {
+            let image = volume.at("image");
+            if image.value() != Field::Absent {
+                visit(&image);
+            }
+        }
+    }
+
     /// Gives the account that it says it runs as, and where.
     pub(crate) fn account(&self) -> (Place<'s>, Field<&'s str>) {
         let (now, before) = (self.spec.at("serviceAccountName"), self.spec.at("serviceAccount"));

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::declared;
 use crate::fault::Unreadable;
 use crate::kinds::Kind;
 use crate::place::{Field, Place, is_template};
@@ -17,6 +18,9 @@ use crate::place::{Field, Place, is_template};
 /// is not in the table it is asked of what objects have in common: metadata, and the template of pods.
 pub(crate) fn check(kind: &Kind, object: &Place<'_>, unreadable: &mut Vec<Unreadable>) {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(include_str!("shape/types.txt")));
+    if kind.name == "Conventions" {
+        declared::check(object, unreadable);
+    }
     if TYPES.check_named(kind.name, object, unreadable) {
         return;
     }

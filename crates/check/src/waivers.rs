@@ -209,6 +209,11 @@ impl Waivers {
 /// What is asked of waivers, by id.
 pub(crate) static ASKED: [&Guideline; 3] = [&CURRENT, &NARROW, &USED];
 
+/// Whether a control asks waivers something, and no object.
+pub(crate) fn is_about(control: &str) -> bool {
+    ASKED.iter().any(|guideline| guideline.id == control)
+}
+
 pub(crate) static CURRENT: Guideline = Guideline {
     id: "waivers/current",
     title: "Every waiver holds today",

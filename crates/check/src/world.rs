@@ -1,6 +1,6 @@
 //! All objects that are judged together, and what may be said of those that are not among them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ringfort_model::judgement::Gap;
@@ -8,6 +8,7 @@ use ringfort_policy::{Direction, Labels};
 use serde_json::Value;
 
 use crate::cilium;
+use crate::declared;
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope};
 use crate::objects::{Found, Named, objects};
@@ -35,6 +36,8 @@ pub struct Objects<'a> {
     accounts: Accounts<'a>,
     policies: BTreeMap<Namespace<'a>, Vec<Policy>>,
     unjudged: Vec<Unjudged<'a>>,
+    /// Kinds of others that make no pods, by group and name.
+    declared: BTreeSet<(&'a str, &'a str)>,
     /// What could not be read, so that anything may be in it.
     unread: Vec<String>,
     /// Kinds of which not all could be listed, and why not.
@@ -93,6 +96,8 @@ pub struct Unjudged<'a> {
     pub gap: Gap,
     /// What it closes, if it is a network policy of which that is known.
     pub(crate) closing: Option<Arc<cilium::Policy>>,
+    /// The group and the name of its kind, if they are said.
+    named: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Objects<'a> {
@@ -107,6 +112,7 @@ impl<'a> Objects<'a> {
             accounts: Accounts::default(),
             policies: BTreeMap::new(),
             unjudged: Vec::new(),
+            declared: BTreeSet::new(),
             unread: Vec::new(),
             unlisted: Vec::new(),
             broken: Vec::new(),
@@ -148,9 +154,11 @@ impl<'a> Objects<'a> {
         &self.all[number]
     }
 
-    /// Gives what cannot be judged.
-    pub fn unjudged(&self) -> &[Unjudged<'a>] {
-        &self.unjudged
+    /// Gives what cannot be judged. Nothing is asked of what makes no pods, as whoever gave it says.
+    pub fn unjudged(&self) -> Vec<&Unjudged<'a>> {
+        let is_declared =
+            |it: &&Unjudged<'_>| it.named.is_some_and(|named| self.declared.contains(&named));
+        self.unjudged.iter().filter(|it| !is_declared(it)).collect()
     }
 
     fn add_one(&mut self, origin: Origin, found: Found<'a>, known: Known) {
@@ -165,8 +173,9 @@ impl<'a> Objects<'a> {
                     origin,
                     pointer,
                     kind: Some(kind),
-                    gap: foreign(kind),
+                    gap: foreign(kind, value),
                     closing: known.of_cilium,
+                    named: declared::named(kind, value),
                 });
                 return;
             }
@@ -176,7 +185,14 @@ impl<'a> Objects<'a> {
                     why: "it does not say what it is".to_owned(),
                 });
                 let gap = Gap { said: why, closes: "write apiVersion and kind".to_owned() };
-                self.unjudged.push(Unjudged { origin, pointer, kind: None, gap, closing: None });
+                self.unjudged.push(Unjudged {
+                    origin,
+                    pointer,
+                    kind: None,
+                    gap,
+                    closing: None,
+                    named: None,
+                });
                 return;
             }
         };
@@ -202,6 +218,9 @@ impl<'a> Objects<'a> {
             self.broken.push((kind.name, object.name().to_owned()));
             self.accounts.is_unread |= kind.template.is_some();
             return;
+        }
+        if kind.name == "Conventions" {
+            self.declared.extend(declared::kinds(value));
         }
         let number = self.all.len();
         let of_kind = self.by_kind.entry(kind.name).or_default();
@@ -287,7 +306,7 @@ impl<'a> Objects<'a> {
                 closes: "judge what the template makes".to_owned(),
             });
         }
-        self.unjudged.first().map_or(Ok(()), |unjudged| Err(unjudged.gap.clone()))
+        self.unjudged().first().map_or(Ok(()), |unjudged| Err(unjudged.gap.clone()))
     }
 
     /// Gives the network policies of a namespace.
@@ -464,10 +483,18 @@ impl Object<'_> {
     }
 }
 
-fn foreign(kind: &str) -> Gap {
+fn foreign(kind: &str, object: &Value) -> Gap {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    if version.starts_with("facts.ringfort.dev/") {
+        return Gap {
+            said: "these are facts of a machine, which are judged apart from manifests".to_owned(),
+            closes: "name their file by itself, as JSON: ringfort check FILE".to_owned(),
+        };
+    }
     Gap {
         said: format!("what {kind} makes is not known: Kubernetes has no such kind by itself"),
-        closes: "give what its controller makes of it".to_owned(),
+        closes: "give what its controller makes of it, or name the kind under kinds of a Conventions if it makes no pods"
+            .to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! A bundle of such facts is taken on the machine and judged anywhere. No secret is in it: of keys there are
 //! modes and owners, of an encryption configuration the providers' names.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
@@ -196,6 +197,9 @@ pub struct Accounts {
     pub groups: BTreeMap<u32, String>,
 }
 
+/// What the version of every bundle begins with.
+const GROUP: &str = "facts.ringfort.dev/";
+
 /// Says why a text is no bundle of facts.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFacts {
@@ -211,10 +215,33 @@ pub enum NotFacts {
 }
 
 impl MachineFacts {
-    /// Says whether a text means to be a bundle, however it goes on.
+    /// Says whether a text means to be a bundle, however it goes on and whatever order its fields are in.
     pub fn claims(text: &str) -> bool {
-        let head: String = text.chars().take(200).filter(|it| !it.is_whitespace()).collect();
-        head.starts_with("{\"apiVersion\":\"facts.ringfort.dev/")
+        struct Head<'c>(&'c Cell<bool>);
+        impl<'de> Visitor<'de> for Head<'_> {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "apiVersion" {
+                        let version = map.next_value::<String>()?;
+                        self.0.set(version.starts_with(GROUP));
+                        return Ok(());
+                    }
+                    map.next_value::<de::IgnoredAny>()?;
+                }
+                Ok(())
+            }
+        }
+        let claims = Cell::new(false);
+        // What comes behind the version is not looked at, so that this ends with an error either way.
+        let mut reader = serde_json::Deserializer::from_str(text);
+        drop(reader.deserialize_map(Head(&claims)));
+        claims.get()
     }
 
     /// Reads a bundle.
@@ -313,5 +340,32 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(MachineFacts::read(&GOOD.replacen("\"absent\"", &deep, 1)).is_err());
         assert!(!MachineFacts::claims("{\"kind\":\"Pod\"}"));
+    }
+
+    #[test]
+    fn a_bundle_is_known_wherever_it_says_what_it_is() {
+        let version = r#""apiVersion":"facts.ringfort.dev/v1""#;
+        for text in [
+            format!("{{{version}"),
+            format!("\n {{ \"accounts\": {{\"known\": [1, {{}}]}}, {version}, \"kind\": 1 }}"),
+            format!("{{\"long\":{:?},{version},", "a".repeat(100_000)),
+            GOOD.replacen("{\"apiVersion\":\"facts.ringfort.dev/v1\",", "{", 1).replacen(
+                "\"below\"",
+                &format!("{version},\"below\""),
+                1,
+            ),
+        ] {
+            assert!(MachineFacts::claims(&text), "{}", &text[..text.len().min(40)]);
+        }
+        for text in [
+            String::new(),
+            "apiVersion: facts.ringfort.dev/v1".to_owned(),
+            format!("{{\"apiVersion\":\"v1\",{version}}}"),
+            format!("{{\"below\":{{{version}}}}}"),
+            format!("[{{{version}}}]"),
+            format!("{{\"deep\":{}{version}", "[".repeat(100_000)),
+        ] {
+            assert!(!MachineFacts::claims(&text), "{}", &text[..text.len().min(40)]);
+        }
     }
 }

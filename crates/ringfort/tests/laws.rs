@@ -6,10 +6,14 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../../../fuzz/laws/argv.rs"]
+mod argv;
 #[path = "../../../fuzz/laws/audit.rs"]
 mod audit;
 #[path = "../../../fuzz/laws/containerd.rs"]
 mod containerd;
+#[path = "../../../fuzz/laws/facts.rs"]
+mod facts;
 #[path = "../../../fuzz/laws/fix.rs"]
 mod fix;
 #[path = "../../../fuzz/laws/frames.rs"]
@@ -18,8 +22,12 @@ mod frames;
 mod integrity;
 #[path = "../../../fuzz/laws/journal.rs"]
 mod journal;
+#[path = "../../../fuzz/laws/kubelet.rs"]
+mod kubelet;
 #[path = "../../../fuzz/laws/lock.rs"]
 mod lock;
+#[path = "../../../fuzz/laws/manifest.rs"]
+mod manifest;
 #[path = "../../../fuzz/laws/spec.rs"]
 mod spec;
 
@@ -120,4 +128,24 @@ fn any_text_is_a_lock_of_what_is_inside_or_refused() {
 #[test]
 fn any_bytes_are_records_of_the_kernel_and_entries_of_a_baseline_or_are_refused() {
     check("integrity", integrity::holds);
+}
+
+#[test]
+fn any_text_is_documents_that_stand_where_they_are_said_to_or_is_refused() {
+    check("manifest", manifest::holds);
+}
+
+#[test]
+fn any_words_are_a_command_line() {
+    check("argv", argv::holds);
+}
+
+#[test]
+fn any_texts_are_settings_of_a_kubelet_or_gaps() {
+    check("kubelet", kubelet::holds);
+}
+
+#[test]
+fn any_text_is_facts_or_refused() {
+    check("facts", facts::holds);
 }

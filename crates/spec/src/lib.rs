@@ -32,7 +32,7 @@ pub use crate::integrity::{Integrity, Repair};
 pub use crate::known::{Known, Limit};
 pub use crate::parsed::{Parsed, check, parse, read, schema};
 pub use crate::pod_ranges::PodRangesError;
-pub use crate::report::{Paint, Problem, Report};
+pub use crate::report::{Grade, Paint, Problem, Report};
 pub use crate::rules::{
     APPARMOR, NO_PRIVILEGED_CONTAINERS, POD_ENCRYPTION, THREE_CONTROL_PLANES, THREE_WORKERS,
 };

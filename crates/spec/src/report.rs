@@ -23,13 +23,34 @@ pub struct Problem {
     pub also: Vec<(Range<usize>, String)>,
     /// One next act.
     pub help: Option<String>,
+    /// How grave it is.
+    pub grade: Grade,
+}
+
+/// How grave a problem is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Grade {
+    /// It has to be mended.
+    Error,
+    /// It should be looked at.
+    Warning,
+    /// It is good to know.
+    Note,
 }
 
 impl Problem {
     /// Starts a problem with its kind, place and message.
     pub fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, span, label: String::new(), also: Vec::new(), help: None }
+        let (label, also, help, grade) = (String::new(), Vec::new(), None, Grade::Error);
+        Self { code, message, span, label, also, help, grade }
+    }
+
+    /// Says how grave it is: an error where nothing else is said.
+    #[must_use]
+    pub fn grade(mut self, grade: Grade) -> Self {
+        self.grade = grade;
+        self
     }
 
     /// Adds what stands beside the excerpt.
@@ -90,10 +111,16 @@ impl Report {
     }
 
     fn count(&self) -> String {
-        match self.problems.len() {
-            1 => "1 error".to_owned(),
-            many => format!("{many} errors"),
-        }
+        let of = |(grade, word): (Grade, &str)| {
+            let count = self.problems.iter().filter(|problem| problem.grade == grade).count();
+            match count {
+                0 => None,
+                1 => Some(format!("1 {word}")),
+                many => Some(format!("{many} {word}s")),
+            }
+        };
+        let grades = [(Grade::Error, "error"), (Grade::Warning, "warning"), (Grade::Note, "note")];
+        grades.into_iter().filter_map(of).collect::<Vec<_>>().join(", ")
     }
 
     fn draw(&self, renderer: &Renderer, problem: &Problem) -> String {
@@ -104,7 +131,12 @@ impl Report {
             let context = AnnotationKind::Context.span(self.visible(span));
             snippet = snippet.annotation(context.label(label.as_str()));
         }
-        let title = Level::ERROR.primary_title(problem.message.as_str()).id(problem.code);
+        let level = match problem.grade {
+            Grade::Error => Level::ERROR,
+            Grade::Warning => Level::WARNING,
+            Grade::Note => Level::NOTE,
+        };
+        let title = level.primary_title(problem.message.as_str()).id(problem.code);
         let mut group: Group<'_> = title.element(snippet);
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help.as_str()));

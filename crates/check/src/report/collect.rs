@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fingerprint::Turns;
 use super::{
     Answer, Counts, Finding, InFile, InObject, NotApplicable, Passed, Place, Report, Row, Span,
-    Unknown, Waived, Whose, field,
+    Unknown, Verdict, Waived, Whose, field,
 };
 use crate::fault::Remedy;
 use crate::guideline::Guideline;
@@ -103,6 +103,8 @@ impl Named {
 #[derive(Debug, Default)]
 pub struct Part {
     objects: usize,
+    /// How many objects nobody could judge.
+    unjudged: usize,
     counts: Vec<Counts>,
     findings: Vec<Finding>,
     unknown: Vec<Unknown>,
@@ -128,6 +130,7 @@ impl Part {
         let kind = unjudged.kind.unwrap_or_default();
         let whose = Whose { kind: kind.to_owned(), namespace: None, name: String::new() };
         let path = field(kind, &unjudged.pointer);
+        self.unjudged += 1;
         let place = in_file(locate, unjudged.origin, &unjudged.pointer, Arc::new(whose), path);
         let gap = &unjudged.gap;
         self.unknown.push(unknown(None, place, gap.said.clone(), gap.closes.clone()));
@@ -327,7 +330,8 @@ const TAKES: &str = "write what Kubernetes takes";
 
 /// Puts parts together, in the order of the files.
 impl Report {
-    /// Says what parts come to, and what is wrong with waivers.
+    /// Says what parts come to, and what is wrong with waivers. Where something was not read or not understood at all,
+    /// no control is kept by the rest.
     pub fn put_together(
         &mut self,
         parts: impl IntoIterator<Item = Part>,
@@ -336,7 +340,9 @@ impl Report {
     ) {
         let (mut used, mut broad) = (BTreeSet::new(), BTreeMap::new());
         let (mut passed, mut not_applicable) = (Vec::new(), Vec::new());
+        let mut unseen = self.unread.len();
         for part in parts {
+            unseen += part.unjudged;
             self.objects += part.objects;
             for (row, counts) in self.controls.iter_mut().zip(&part.counts) {
                 row.counts.add(counts);
@@ -363,7 +369,12 @@ impl Report {
         found.for_each(|it| it.fingerprint = turns.next(it.fingerprint));
         let mut turns = Turns::default();
         self.unknown.iter_mut().for_each(|it| it.fingerprint = turns.next(it.fingerprint));
-        self.controls.iter_mut().for_each(Row::settle);
+        for row in &mut self.controls {
+            row.settle();
+            if unseen > 0 && row.verdict > Verdict::Unknown && !waivers::is_about(row.control) {
+                row.verdict = Verdict::Unknown;
+            }
+        }
     }
 
     /// Judges the waivers themselves. One of a control that was not asked says nothing.

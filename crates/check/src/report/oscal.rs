@@ -1,6 +1,6 @@
 //! The report as OSCAL assessment-results, which auditors' tools read
 //! (<https://pages.nist.gov/OSCAL/concepts/layer/assessment/assessment-results/>): a finding for each control
-//! that decides anything, and an observation for each place.
+//! that decides anything, and an observation for each place and for each file that was not read.
 
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
@@ -117,8 +117,8 @@ struct Observations<'r> {
 
 impl Observations<'_> {
     fn is_empty(&self) -> bool {
-        let Report { findings, waived, unknown, .. } = self.report;
-        findings.is_empty() && waived.is_empty() && unknown.is_empty()
+        let Report { findings, waived, unknown, unread, .. } = self.report;
+        findings.is_empty() && waived.is_empty() && unknown.is_empty() && unread.is_empty()
     }
 
     fn one(
@@ -148,7 +148,7 @@ impl Observations<'_> {
 
 impl Serialize for Observations<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { findings, waived, unknown, .. } = self.report;
+        let Report { findings, waived, unknown, unread, .. } = self.report;
         let failed = findings.iter().map(|it| {
             let said = format!("{}; to mend it: {}", it.place.field(), it.fix);
             let props = vec![prop("severity", &it.severity.to_string())];
@@ -170,7 +170,16 @@ impl Serialize for Observations<'_> {
             let title = it.control.unwrap_or("unreadable");
             self.one(unknown_id(it.fingerprint), title, &said, &it.place, Vec::new())
         });
-        serializer.collect_seq(failed.chain(waived).chain(unknown))
+        let unread = unread.iter().map(|it| {
+            json!({
+                "uuid": unread_id(it),
+                "title": "unread",
+                "description": filled(&format!("unknown: what this holds was not read: {it}")),
+                "methods": ["TEST"],
+                "collected": self.time,
+            })
+        });
+        serializer.collect_seq(failed.chain(waived).chain(unknown).chain(unread))
     }
 }
 
@@ -180,6 +189,10 @@ fn failed_id(fingerprint: impl std::fmt::Display) -> Uuid {
 
 fn unknown_id(fingerprint: impl std::fmt::Display) -> Uuid {
     id(&format!("unknown {fingerprint}"))
+}
+
+fn unread_id(unread: &str) -> Uuid {
+    id(&format!("unread {unread}"))
 }
 
 /// One finding for each control that came to anything. What is unknown is not satisfied, with the reason.
@@ -196,6 +209,18 @@ fn findings(report: &Report) -> Vec<Value> {
     }
     for it in &report.unknown {
         relate(it.control.unwrap_or_default(), unknown_id(it.fingerprint));
+    }
+    // What nobody could read leaves every control unknown that nothing else decides.
+    let unread = report.unread.iter().map(|it| unread_id(it));
+    let of_none = report.unknown.iter().filter(|it| it.control.is_none());
+    let unseen: Vec<Value> = of_none
+        .map(|it| unknown_id(it.fingerprint))
+        .chain(unread)
+        .map(|it| json!({ "observation-uuid": it }))
+        .collect();
+    let is_open = |row: &Row| row.verdict == Verdict::Unknown;
+    for (_, related) in report.controls.iter().zip(&mut related).filter(|(row, _)| is_open(row)) {
+        related.extend(unseen.iter().cloned());
     }
     let rows = report.controls.iter().zip(related);
     rows.filter_map(|(row, related)| finding(row, related)).collect()

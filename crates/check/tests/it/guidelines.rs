@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ringfort_check::guidelines::GUIDELINES;
 use ringfort_check::judge::judge;
 use ringfort_check::judgement::Judgement;
@@ -231,4 +233,88 @@ fn a_load_balancer_is_judged_by_what_its_cloud_is_told() {
     check(by_tls, &[http, certificate, ("aws-load-balancer-ssl-ports", "8443, web")], "pass");
     check(by_tls, &[http, certificate, ("aws-load-balancer-ssl-ports", "8443")], "fail");
     check(by_tls, &[http, ("aws-load-balancer-ssl-cert", "{{ .Values.arn }}")], "unknown");
+}
+
+#[test]
+fn a_volume_of_the_cluster_is_asked_where_it_leads_to() {
+    let check = |guideline: &str, spec: Value, expected: &str| {
+        let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume",
+            "metadata": {"name": "v"}, "spec": spec});
+        assert_eq!(word(guideline, std::slice::from_ref(&volume)), expected, "{volume}");
+    };
+    let paths = "workload/no-sensitive-host-paths";
+    check(paths, json!({"hostPath": {"path": "/"}}), "fail");
+    check(paths, json!({"hostPath": {"path": "/data/../etc"}}), "fail");
+    check(paths, json!({"hostPath": {}}), "fail");
+    check(paths, json!({"local": {"path": "/var/lib/kubelet"}}), "fail");
+    check(paths, json!({"local": {"path": "/mnt/disks/a"}}), "pass");
+    check(paths, json!({"csi": {"driver": "d", "volumeHandle": "h"}}), "pass");
+    check(paths, json!({"{{ source }}": {"path": "/mnt/disks/a"}}), "unknown");
+    check(paths, json!({"local": "{{ source }}"}), "unknown");
+    check(paths, json!({"local": {"path": "{{ path }}"}}), "unknown");
+    check(paths, Value::Null, "unknown");
+    let sockets = "workload/no-node-sockets";
+    check(sockets, json!({"hostPath": {"path": "/mnt/a.sock"}}), "fail");
+    check(sockets, json!({"hostPath": {"path": "/mnt/a", "type": "Socket"}}), "fail");
+    check(sockets, json!({"hostPath": {"path": "/mnt/a"}}), "pass");
+}
+
+#[test]
+fn an_image_that_is_a_volume_is_judged_as_any_other() {
+    let good = format!("example.com/a:1@sha256:{}", "a".repeat(64));
+    let check = |guideline: &str, volume: Value, expected: &str| {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": good}],
+                "volumes": [{"name": "v", "image": volume}]}});
+        let site = json!({"apiVersion": "check.ringfort.dev/v1", "kind": "Conventions",
+            "metadata": {"name": "site"}, "spec": {"registries": ["example.com"]}});
+        assert_eq!(word(guideline, &[site, pod]), expected, "{guideline} {volume}");
+    };
+    for guideline in [
+        "versions/agreed-registries",
+        "versions/images-are-pulled",
+        "versions/images-by-digest",
+        "versions/images-have-versions",
+        "versions/images-name-their-registry",
+        "versions/no-abandoned-images",
+        "versions/no-known-holes",
+    ] {
+        check(guideline, json!({"reference": good}), "pass");
+        check(guideline, json!({"reference": "{{ image }}"}), "unknown");
+        check(guideline, json!({}), "unknown");
+    }
+    for guideline in [
+        "versions/agreed-registries",
+        "versions/images-by-digest",
+        "versions/images-have-versions",
+        "versions/images-name-their-registry",
+    ] {
+        check(guideline, json!({"reference": "models"}), "fail");
+    }
+    check("versions/images-are-pulled", json!({"reference": "a:1"}), "fail");
+    check(
+        "versions/images-are-pulled",
+        json!({"reference": "a:1", "pullPolicy": "Always"}),
+        "pass",
+    );
+    check("versions/no-abandoned-images", json!({"reference": "k8s.gcr.io/pause:3"}), "fail");
+    check("versions/no-known-holes", json!({"reference": "kyverno:v1.8.4"}), "fail");
+}
+
+#[test]
+fn what_a_config_map_holds_in_base64_is_looked_at() {
+    let check = |key: &str, value: &str, expected: &str| {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"},
+            "binaryData": {key: value}});
+        assert_eq!(word("data/no-secrets-in-config-maps", &[map]), expected, "{key} {value}");
+    };
+    let encoded = |text: &str| STANDARD.encode(text);
+    let key = format!("-----BEGIN {}-----\nabc\n", "PRIVATE KEY");
+    check("greeting", &encoded("hello"), "pass");
+    check("tls", &encoded(&key), "fail");
+    check("password", &encoded("hunter2"), "fail");
+    check("password", "", "pass");
+    check("store.jks", &STANDARD.encode([0xfe, 0xed, 0, 2]), "unknown");
+    check("greeting", "no base64!", "unknown");
+    check("greeting", "{{ .Values.greeting }}", "unknown");
 }

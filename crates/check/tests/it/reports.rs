@@ -1,5 +1,7 @@
 //! Reports: what they say, in every format, of objects that others named as they liked.
 
+mod unseen;
+
 use std::io::Read as _;
 use std::sync::Arc;
 
@@ -52,6 +54,15 @@ impl Locate for &Files<'_> {
 }
 
 fn report(files: &[(&str, &str)], waivers: &[Waiver], detail: Detail) -> Report {
+    report_beside(&[], files, waivers, detail)
+}
+
+fn report_beside(
+    unread: &[&str],
+    files: &[(&str, &str)],
+    waivers: &[Waiver],
+    detail: Detail,
+) -> Report {
     let files = Files(
         files.iter().map(|&(name, text)| (name, text, manifest::read(text).unwrap())).collect(),
     );
@@ -79,6 +90,7 @@ fn report(files: &[(&str, &str)], waivers: &[Waiver], detail: Detail) -> Report 
         part.add(&asked, number, files.0[file].2[document].value(), &mut &files);
     }
     let mut report = Report::new(World::Closed, Profile::All, GUIDELINES);
+    report.unread = unread.iter().map(|it| (*it).to_owned()).collect();
     report.put_together([part], waivers.as_ref(), detail);
     report
 }
@@ -123,12 +135,12 @@ fn full() -> Report {
     waiver.reason = "</dd><script>alert(5)</script>".to_owned();
     waiver.owner = "<img src=x>@team".to_owned();
     let ended = Waiver { expires: date(2026, 5, 30), ..waiver.clone() };
-    let mut report = report(
+    let mut report = report_beside(
+        &["<i>lost</i>.yaml: it cannot be read"],
         &[(HOSTILE_FILE, HOSTILE), ("bad.yaml", BAD), ("good.yaml", GOOD)],
         &[waiver, ended],
         Detail::All,
     );
-    report.unread.push("<i>lost</i>.yaml: it cannot be read".to_owned());
     let object = Whose { kind: "Role".into(), namespace: Some("a".into()), name: "b".into() };
     let live = InObject {
         object: Arc::new(object),
@@ -241,17 +253,8 @@ fn oscal_is_as_its_schema_says() {
     assert_eq!(faults(&schema, &oscal), Vec::<String>::new());
     let result = &oscal["assessment-results"]["results"][0];
     let observations = result["observations"].as_array().unwrap().len();
-    assert_eq!(observations, report.findings.len() + report.waived.len() + report.unknown.len());
-    let satisfied = |state: &str| {
-        let all = result["findings"].as_array().unwrap().iter();
-        all.filter(|it| it["target"]["status"]["state"] == state).count()
-    };
-    let rows = |verdict| report.controls.iter().filter(|row| row.verdict == verdict).count();
-    assert_eq!(satisfied("satisfied"), rows(Verdict::Pass));
-    assert_eq!(
-        satisfied("not-satisfied"),
-        report.controls.len() - rows(Verdict::Pass) - rows(Verdict::NotApplicable)
-    );
+    let places = report.findings.len() + report.waived.len() + report.unknown.len();
+    assert_eq!(observations, places + report.unread.len());
     let empty = Report::new(World::Open, Profile::All, &[]);
     assert_eq!(
         faults(&schema, &value(&Oscal { report: &empty, day: TODAY })),

@@ -2,6 +2,7 @@
 
 use ringfort_check::benchmark::{self, Assessed, Kept, Row, rows};
 use ringfort_check::nist::{self, CONTROLS};
+use ringfort_check::profile::{BENCHMARKS, Benchmark, Cover};
 use ringfort_check::stig::{self, REQUIREMENTS};
 
 /// Writes the page.
@@ -100,6 +101,50 @@ pub(super) fn controls() -> String {
             if rows.is_empty() { "no row".to_owned() } else { rows.join(", ") },
             said.join(", "),
         ));
+    }
+    page
+}
+
+/// Finds the benchmark of a profile that has a page of its own.
+pub(super) fn profile(id: &str) -> Option<&'static Benchmark> {
+    BENCHMARKS.iter().find(|it| it.id == id && !it.recommendations().is_empty())
+}
+
+/// Writes the page of a benchmark that is a profile of `ringfort check`.
+pub(super) fn recommendations(benchmark: &Benchmark) -> String {
+    let all = benchmark.recommendations();
+    let count = |is_it: fn(&Cover) -> bool| all.iter().filter(|it| is_it(&it.cover)).count();
+    let mut page = format!(
+        "# {}: what is judged\n\n\
+         Of its {} recommendations {} are covered, {} partly, {} otherwise and {} not. `ringfort check --profile {}` asks \
+         manifests by the controls of the third column; clusters and machines are judged by the rows of the fourth \
+         ([cis-2.0.1](cis-2.0.1.md)). The last column says how much of it that decides. Read in {}; words are \
+         ours.\n\n\
+         | | what holds | controls | rows | decided |\n|---|---|---|---|---|\n",
+        benchmark.title,
+        all.len(),
+        count(|it| matches!(it, Cover::Covered)),
+        count(|it| matches!(it, Cover::Partly(_))),
+        count(|it| matches!(it, Cover::Otherwise(_))),
+        count(|it| matches!(it, Cover::Not(_))),
+        benchmark.id,
+        benchmark.source,
+    );
+    for it in all {
+        let controls: Vec<String> = it.controls.iter().map(|id| format!("`{id}`")).collect();
+        let or_none = |words: Vec<String>| match words.is_empty() {
+            true => "none".to_owned(),
+            false => words.join(", "),
+        };
+        let rows = it.rows.iter().map(|id| (*id).to_owned()).collect();
+        let cover = match it.cover {
+            Cover::Covered => "covered".to_owned(),
+            Cover::Partly(why) => format!("partly: {why}"),
+            Cover::Otherwise(why) => format!("otherwise: {why}"),
+            Cover::Not(why) => format!("not: {why}"),
+        };
+        let (controls, rows) = (or_none(controls), or_none(rows));
+        page.push_str(&format!("| {} | {} | {controls} | {rows} | {cover} |\n", it.id, it.title));
     }
     page
 }

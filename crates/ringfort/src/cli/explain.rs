@@ -26,8 +26,8 @@ use super::{Fault, coverage, print};
 ///
 /// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
 /// `ringfort check` asks of manifests, or what `ringfort audit test` looks for in logs. Without a name it
-/// lists them all; by the names cis-2.0.1, stig-v1r6 and nist-800-53 it shows what answers for which
-/// recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
+/// lists them all; by the names cis-2.0.1, nsa, pss, owasp-2025, stig-v1r6 and nist-800-53 it shows what answers for
+/// which recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
 #[derive(Args)]
 pub struct ExplainArgs {
     /// The control, such as access/pod-security or detect/exec
@@ -45,10 +45,13 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
         Some(id) if id == benchmark::NAME && !args.json => coverage::page(),
         Some(id) if id == stig::NAME && !args.json => coverage::requirements(),
         Some(id) if id == nist::NAME && !args.json => coverage::controls(),
-        Some(id) => {
-            let known = Known::find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
-            if args.json { json(&known.explained())? } else { known.page() }
-        }
+        Some(id) => match coverage::profile(id) {
+            Some(benchmark) if !args.json => coverage::recommendations(benchmark),
+            _ => {
+                let known = Known::find(id).ok_or_else(|| Fault::usage(unknown(id)))?;
+                if args.json { json(&known.explained())? } else { known.page() }
+            }
+        },
     };
     print(&text);
     Ok(ExitCode::SUCCESS)

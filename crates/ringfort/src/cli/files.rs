@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use ringfort_facts::manifest;
 
@@ -24,7 +25,7 @@ pub struct Unread {
 impl Unread {
     /// Says of a file why nothing can be made of it.
     pub fn of(file: &Path, why: &dyn std::fmt::Display) -> Self {
-        let name = match file == Path::new(STDIN) {
+        let name = match is_standard_input(file) {
             true => "standard input".to_owned(),
             false => file.display().to_string(),
         };
@@ -46,31 +47,115 @@ const MOST_BYTES: usize = 64 << 20;
 /// Reads a file, or standard input where it is called `-`. Of a file that is too large no more is read
 /// than shows it.
 pub fn text(file: &Path) -> Result<String, Unread> {
-    let mut bytes = Vec::new();
-    let most = MOST_BYTES as u64 + 1;
-    match file == Path::new(STDIN) {
-        true => io::stdin().take(most).read_to_end(&mut bytes),
-        false => fs::File::open(file).and_then(|it| it.take(most).read_to_end(&mut bytes)),
-    }
-    .map_err(|error| Unread::of(file, &format!("it cannot be read: {error}")))?;
-    let text = manifest::text(&bytes, MOST_BYTES).map_err(|error| Unread::of(file, &error))?;
+    static GIVEN: OnceLock<io::Result<Vec<u8>>> = OnceLock::new();
+    let own;
+    let read = match is_standard_input(file) {
+        // It comes once, and is looked at more than once: what it is decides who reads it.
+        true => GIVEN.get_or_init(|| bytes(io::stdin())),
+        false => {
+            own = fs::File::open(file).and_then(bytes);
+            &own
+        }
+    };
+    let read =
+        read.as_ref().map_err(|error| Unread::of(file, &format!("it cannot be read: {error}")))?;
+    let text = manifest::text(read, MOST_BYTES).map_err(|error| Unread::of(file, &error))?;
     Ok(text.to_owned())
 }
 
+fn bytes(from: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a name means standard input.
+pub fn is_standard_input(file: &Path) -> bool {
+    file == Path::new(STDIN)
+}
+
+/// Reads a file that was found and not named. What is no regular file is not opened: a pipe would keep its reader
+/// waiting for ever, and a device may do anything.
+pub fn text_found(file: &Path) -> Result<String, Unread> {
+    match fs::metadata(file) {
+        Ok(it) if !it.is_file() => Err(Unread::of(file, &NOT_REGULAR)),
+        _ => text(file),
+    }
+}
+
+/// Why something that is called like a manifest is not opened.
+pub const NOT_REGULAR: &str =
+    "it is no regular file, so that it is not opened: name it by itself, or take it away";
+
 /// Gives a file itself; of a directory all manifests below it, by name.
+///
+/// # Errors
+/// Something below the directory cannot be looked at, or leads out of it.
 pub fn manifests(path: &Path) -> Result<Vec<PathBuf>, Unread> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
-    for path in entries(path)? {
-        if is_below(&path) {
-            found.extend(manifests(&path)?);
-        } else if is_manifest(&path) {
-            found.push(path);
+    find(path, path, &mut found)?;
+    Ok(found)
+}
+
+fn find(directory: &Path, root: &Path, found: &mut Vec<PathBuf>) -> Result<(), Unread> {
+    for path in entries(directory)? {
+        match entry(&path)? {
+            Entry::Directory => find(&path, root, found)?,
+            Entry::Link if !whole(&path).starts_with(whole(root)) => return Err(leads_out(&path)),
+            Entry::File if is_manifest(&path) && !path.is_file() => {
+                return Err(Unread::of(&path, &NOT_REGULAR));
+            }
+            Entry::File if is_manifest(&path) => found.push(path),
+            Entry::Link | Entry::File => {}
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// Says of a link to a directory why nothing is read by it.
+pub fn leads_out(link: &Path) -> Unread {
+    let to = whole(link);
+    let why = format!(
+        "it is a link to a directory outside of what was named, which is not followed: name {} as well",
+        to.display()
+    );
+    Unread::of(link, &why)
+}
+
+/// A path by which two names of one file are the same.
+pub fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// What is met in a directory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Entry {
+    /// A directory.
+    Directory,
+    /// A link to a directory, which may lead anywhere, also back to where it stands.
+    Link,
+    /// Anything else. Whether it is meant to be read says its name.
+    File,
+}
+
+/// Says what was met. Whether there is something behind it that could not be seen is never guessed.
+///
+/// # Errors
+/// It cannot be looked at, or is a link that leads nowhere.
+pub fn entry(path: &Path) -> Result<Entry, Unread> {
+    let unread = |what: &str, error: io::Error| Unread::of(path, &format!("{what}: {error}"));
+    let own = fs::symlink_metadata(path).map_err(|it| unread("it cannot be looked at", it))?;
+    if own.is_dir() {
+        return Ok(Entry::Directory);
+    }
+    if !own.is_symlink() {
+        return Ok(Entry::File);
+    }
+    let there = fs::metadata(path).map_err(|it| unread("it is a link that leads nowhere", it))?;
+    Ok(if there.is_dir() { Entry::Link } else { Entry::File })
 }
 
 /// Gives what a directory holds, by name.
@@ -83,11 +168,6 @@ pub fn entries(directory: &Path) -> Result<Vec<PathBuf>, Unread> {
         .map_err(unread)?;
     all.sort();
     Ok(all)
-}
-
-/// Whether a path is a directory to go through. A link to one may lead back to where it stands.
-pub fn is_below(path: &Path) -> bool {
-    path.is_dir() && !path.is_symlink()
 }
 
 /// Whether a file is a manifest by its name.

@@ -1,5 +1,8 @@
 //! ConfigMaps hold no secrets.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringfort_model::judgement::Gap;
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
@@ -7,7 +10,7 @@ use super::secret::{is_secret_name, is_secret_value};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, is_template};
+use crate::place::{Field, Place, is_template};
 use crate::scene::Scene;
 
 /// The guideline.
@@ -35,5 +38,30 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
             false if is_template(key) => sheet.unread(&entry),
             false => {}
         }
+    }
+    let binary = scene.root.at("binaryData");
+    binary.fields().for_each(|(key, entry)| judge_binary(key, &entry, sheet));
+}
+
+/// Judges what stands in base64. What is no text is looked at by nobody here: it may be a key in any form.
+fn judge_binary(key: &str, entry: &Place<'_>, sheet: &mut Sheet) {
+    let bytes = match entry.word() {
+        Field::Is(text) if !is_template(key) => {
+            let flat: String = text.split_ascii_whitespace().collect();
+            STANDARD.decode(flat).ok()
+        }
+        Field::Absent => return,
+        Field::Is(_) | Field::Unreadable => None,
+    };
+    let Some(bytes) = bytes else { return sheet.unread(entry) };
+    let is_secret = !bytes.is_empty() && is_secret_name(key)
+        || is_secret_value(&String::from_utf8_lossy(&bytes));
+    let is_text = std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains('\0'));
+    if is_secret {
+        sheet.fail_covered(entry, Remedy::Do("put it into a Secret"));
+    } else if !is_text {
+        let said = "what this holds is no text, and may be a key".to_owned();
+        let closes = "put it into a Secret, or into an image if it is none".to_owned();
+        sheet.missing(entry, Gap { said, closes });
     }
 }

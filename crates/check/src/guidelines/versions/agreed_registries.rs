@@ -8,7 +8,7 @@ use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
-use crate::scene::{Container, PodScene};
+use crate::scene::PodScene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -17,17 +17,19 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::High,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("agreed_registries.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
     sheet.spare("no registries are agreed on");
     pod.whole.objects.each_agreed(|number, agreed| {
         let registries = agreed.entry("registries");
         match registries.list() {
             Field::Absent => {}
             Field::Unreadable => sheet.unread_in(number, &registries),
-            Field::Is(_) => judge_image(&container.place.at("image"), (number, &registries), sheet),
+            Field::Is(_) => {
+                pod.each_image(|image| judge_image(image, (number, &registries), sheet));
+            }
         }
     });
 }

@@ -7,8 +7,8 @@ use super::image::Image;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::Field;
-use crate::scene::{Container, PodScene};
+use crate::place::{Field, Place};
+use crate::scene::PodScene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -17,19 +17,27 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::Low,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("images_are_pulled.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    let policy = container.place.at("imagePullPolicy");
-    let image = container.place.at("image");
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    pod.each_container(|container| {
+        let place = container.place;
+        judge_one((&place.at("imagePullPolicy"), &place.at("image")), sheet);
+    });
+    pod.each_image_volume(|volume| {
+        judge_one((&volume.at("pullPolicy"), &volume.at("reference")), sheet);
+    });
+}
+
+fn judge_one((policy, image): (&Place<'_>, &Place<'_>), sheet: &mut Sheet) {
     match (policy.word(), image.word()) {
-        (Field::Is("Always"), _) => sheet.pass(&policy),
-        (Field::Unreadable, _) => sheet.unread(&policy),
+        (Field::Is("Always"), _) => sheet.pass(policy),
+        (Field::Unreadable, _) => sheet.unread(policy),
         (Field::Absent, Field::Is(name)) if Image::of(name).is_fixed_or_newest() => {
-            sheet.pass(&policy);
+            sheet.pass(policy);
         }
-        (Field::Absent, Field::Unreadable | Field::Absent) => sheet.unread(&image),
-        _ => sheet.fail(&policy, Remedy::WriteOneOf(&["Always"])),
+        (Field::Absent, Field::Unreadable | Field::Absent) => sheet.unread(image),
+        _ => sheet.fail(policy, Remedy::WriteOneOf(&["Always"])),
     }
 }

@@ -8,8 +8,8 @@ use super::image::Image;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::Field;
-use crate::scene::{Container, PodScene};
+use crate::place::{Field, Place};
+use crate::scene::PodScene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -18,19 +18,22 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::Low,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("images_by_digest.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    let place = container.place.at("image");
-    let Field::Is(name) = place.word() else { return sheet.unread(&place) };
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    pod.each_image(|image| judge_one(pod, image, sheet));
+}
+
+fn judge_one(pod: &PodScene<'_>, place: &Place<'_>, sheet: &mut Sheet) {
+    let Field::Is(name) = place.word() else { return sheet.unread(place) };
     let image = Image::of(name);
     if image.digest.is_some() {
-        return sheet.pass(&place);
+        return sheet.pass(place);
     }
     match image.tag.map_or(Some(false), |_| is_fixed(pod, name, sheet)) {
-        Some(true) => sheet.pass(&place),
-        Some(false) => sheet.fail(&place, Remedy::Do("name the image by its digest")),
+        Some(true) => sheet.pass(place),
+        Some(false) => sheet.fail(place, Remedy::Do("name the image by its digest")),
         None => {}
     }
 }

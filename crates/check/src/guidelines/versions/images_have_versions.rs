@@ -7,7 +7,7 @@ use super::image::Image;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::scene::{Container, PodScene};
+use crate::scene::PodScene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -16,15 +16,16 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::Medium,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("images_have_versions.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    let place = container.place.at("image");
-    Image::judge(
-        &place,
-        sheet,
-        |image| image.digest.is_some() || image.tag.is_some_and(|tag| tag != "latest"),
-        Remedy::Do("write a version or a digest"),
-    );
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    pod.each_image(|place| {
+        Image::judge(
+            place,
+            sheet,
+            |image| image.digest.is_some() || image.tag.is_some_and(|tag| tag != "latest"),
+            Remedy::Do("write a version or a digest"),
+        );
+    });
 }

@@ -7,7 +7,7 @@ use super::image::Image;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::scene::{Container, PodScene};
+use crate::scene::PodScene;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -16,15 +16,16 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::Low,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("images_name_their_registry.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    let place = container.place.at("image");
-    Image::judge(
-        &place,
-        sheet,
-        |image| image.registry.is_some(),
-        Remedy::Do("write the registry before the name"),
-    );
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    pod.each_image(|place| {
+        Image::judge(
+            place,
+            sheet,
+            |image| image.registry.is_some(),
+            Remedy::Do("write the registry before the name"),
+        );
+    });
 }

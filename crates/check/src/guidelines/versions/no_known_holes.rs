@@ -6,8 +6,8 @@ use ringfort_model::severity::Severity;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::Field;
-use crate::scene::{Container, PodScene};
+use crate::place::{Field, Place};
+use crate::scene::PodScene;
 
 use super::image::Image;
 
@@ -18,17 +18,20 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::High,
     refs: &[Ref::Docs("concepts/containers/images/")],
     doc: include_str!("no_known_holes.md"),
-    judge: Judge::Container(judge),
+    judge: Judge::Pod(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
-    let place = container.place.at("image");
+fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
+    pod.each_image(|image| judge_one(image, sheet));
+}
+
+fn judge_one(place: &Place<'_>, sheet: &mut Sheet) {
     match place.word() {
         Field::Is(name) if is_open(name) => {
-            sheet.fail(&place, Remedy::Do("run a release that its makers still mend"));
+            sheet.fail(place, Remedy::Do("run a release that its makers still mend"));
         }
-        Field::Is(_) => sheet.pass(&place),
-        Field::Absent | Field::Unreadable => sheet.unread(&place),
+        Field::Is(_) => sheet.pass(place),
+        Field::Absent | Field::Unreadable => sheet.unread(place),
     }
 }
 

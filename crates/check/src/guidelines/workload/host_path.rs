@@ -2,7 +2,7 @@
 
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
-use crate::scene::PodScene;
+use crate::scene::{PodScene, Scene};
 
 /// Visits what every such volume says; without any, the list of volumes is as it should be.
 pub(super) fn each_volume(
@@ -29,6 +29,28 @@ pub(super) fn each_host_path(
     visit: impl Fn(&Place<'_>, &mut Sheet),
 ) {
     each_volume(pod, sheet, |volume, sheet| visit(&volume.at("path"), sheet));
+}
+
+/// Visits what a PersistentVolume says of a directory of its node: by `hostPath`, or by `local`. Without either its
+/// description is as it should be.
+pub(super) fn each_of_volume(
+    volume: &Scene<'_>,
+    sheet: &mut Sheet,
+    visit: impl Fn(&Place<'_>, &mut Sheet),
+) {
+    let spec = volume.root.at("spec");
+    if spec.value() == Field::Absent {
+        return sheet.unread(&spec);
+    }
+    sheet.pass(&spec);
+    for kind in ["hostPath", "local"] {
+        let source = spec.entry(kind);
+        match source.object() {
+            Field::Absent => {}
+            Field::Is(_) => visit(&source, sheet),
+            Field::Unreadable => sheet.unread(&source),
+        }
+    }
 }
 
 /// Whether a path is one of the system's, lies in one or above one.

@@ -3,11 +3,12 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use super::host_path::each_volume;
+use super::host_path::{each_of_volume, each_volume};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::scene::PodScene;
+use crate::place::Place;
+use crate::scene::{PodScene, Scene};
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -16,15 +17,21 @@ pub static GUIDELINE: Guideline = Guideline {
     severity: Severity::Critical,
     refs: &[Ref::Docs("concepts/security/pod-security-standards/")],
     doc: include_str!("no_node_sockets.md"),
-    judge: Judge::Pod(judge),
+    judge: Judge::Volumes(judge, judge_volume),
 };
 
 fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
-    each_volume(pod, sheet, |volume, sheet| {
-        let (kind, path) = (volume.at("type"), volume.at("path"));
-        sheet.expect(&kind, kind.word(), |it| it != Some("Socket"), Remedy::LeaveOut);
-        let is_none =
-            |it: Option<&str>| it.is_none_or(|it| !it.trim_end_matches('/').ends_with(".sock"));
-        sheet.expect(&path, path.word(), is_none, Remedy::LeaveOut);
-    });
+    each_volume(pod, sheet, judge_source);
+}
+
+fn judge_volume(volume: &Scene<'_>, sheet: &mut Sheet) {
+    each_of_volume(volume, sheet, judge_source);
+}
+
+fn judge_source(source: &Place<'_>, sheet: &mut Sheet) {
+    let (kind, path) = (source.entry("type"), source.entry("path"));
+    sheet.expect(&kind, kind.word(), |it| it != Some("Socket"), Remedy::LeaveOut);
+    let is_none =
+        |it: Option<&str>| it.is_none_or(|it| !it.trim_end_matches('/').ends_with(".sock"));
+    sheet.expect(&path, path.word(), is_none, Remedy::LeaveOut);
 }

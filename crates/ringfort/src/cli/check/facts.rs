@@ -1,7 +1,5 @@
 //! `ringfort check facts.json`: judges machines by facts that were taken of them, with no connection.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,9 +13,6 @@ use super::{Format, benchmark};
 use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
 
-/// How much of a file shows whether it is a bundle.
-const HEAD_BYTES: u64 = 512;
-
 /// Says whether all paths are bundles of facts; some alone among manifests are an error.
 pub(super) fn are_bundles(paths: &[PathBuf]) -> Result<bool, Fault> {
     let claim: Vec<bool> = paths.iter().map(|path| claims(path)).collect();
@@ -29,23 +24,46 @@ pub(super) fn are_bundles(paths: &[PathBuf]) -> Result<bool, Fault> {
     }
 }
 
-/// What cannot be read now is told of by who reads it.
+/// Whether a path is a bundle, or a directory of nothing else. What cannot be read now is told of by who reads it.
 fn claims(path: &Path) -> bool {
-    if !path.is_file() {
-        return false;
+    if path.is_dir() {
+        let below = bundles(path).unwrap_or_default();
+        return !below.is_empty() && below.iter().all(|file| claims(file));
     }
-    let mut head = Vec::new();
-    let read = fs::File::open(path).and_then(|it| it.take(HEAD_BYTES).read_to_end(&mut head));
-    read.is_ok_and(|_: usize| MachineFacts::claims(&String::from_utf8_lossy(&head)))
+    let is_readable = files::is_standard_input(path) || path.is_file();
+    is_readable && files::text(path).is_ok_and(|text| MachineFacts::claims(&text))
 }
 
-/// Reads bundles.
+/// Gives the files in a directory, none where there are directories: a tree is of manifests.
+fn bundles(directory: &Path) -> Result<Vec<PathBuf>, Unread> {
+    let all = files::entries(directory)?;
+    match all.iter().any(|path| path.is_dir()) {
+        true => Ok(Vec::new()),
+        false => Ok(all.into_iter().filter(|path| files::is_manifest(path)).collect()),
+    }
+}
+
+/// Reads bundles, and those in directories.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<MachineFacts>, Fault> {
     let read = |path: &PathBuf| {
         let text = files::text(path).map_err(Fault::usage)?;
         MachineFacts::read(&text).map_err(|error| Fault::usage(Unread::of(path, &error)))
     };
-    paths.iter().map(read).collect()
+    let mut all = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let below = bundles(path).map_err(Fault::usage)?;
+        if below.is_empty() {
+            let why =
+                "it is no directory of facts alone: name the files that ringfort gather wrote";
+            return Err(Fault::usage(Unread::of(path, &why)));
+        }
+        all.extend(below);
+    }
+    all.iter().map(read).collect()
 }
 
 /// Judges machines by bundles, together.

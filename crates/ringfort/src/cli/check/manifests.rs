@@ -128,7 +128,8 @@ fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result
     let waivers = given.map(|it| &it.waivers);
     let asked = Asked { objects: &objects, controls: &controls, waivers, detail };
     let numbers: Vec<usize> = objects.iter().map(|object| object.origin.file).collect();
-    let unjudged: Vec<usize> = objects.unjudged().iter().map(|it| it.origin.file).collect();
+    let open = objects.unjudged();
+    let unjudged: Vec<usize> = open.iter().map(|it| it.origin.file).collect();
     let files = tree.files.len();
     let work: Vec<_> =
         by_file(files, &numbers).into_iter().zip(by_file(files, &unjudged)).enumerate().collect();
@@ -139,7 +140,7 @@ fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result
         }
         let mut finder = Finder::new(&tree.files);
         let parsed = finder.parsed(*file);
-        for it in &objects.unjudged()[unjudged.clone()] {
+        for it in &open[unjudged.clone()] {
             part.add_unjudged(it, &mut finder);
         }
         for number in numbers.clone() {

@@ -54,7 +54,7 @@ pub fn run(args: &PodsArgs) -> Result<ExitCode, Fault> {
     let mut found = Found::default();
     let policy = Policy { level: args.level, version: args.kubernetes };
     for path in &args.paths {
-        found.look(path, policy)?;
+        found.look(path, &args.paths, policy)?;
     }
     found.unread.iter().for_each(|unread| eprintln!("error: {unread}"));
     match args.format {
@@ -79,11 +79,12 @@ struct Found {
 impl Found {
     /// Looks at a file, or at all below a directory. What cannot be read is told at the end, unless it was
     /// named itself.
-    fn look(&mut self, path: &Path, policy: Policy) -> Result<(), Fault> {
+    fn look(&mut self, path: &Path, named: &[PathBuf], policy: Policy) -> Result<(), Fault> {
         let is_named = !path.is_dir();
-        let found = sources::find(path).map_err(Fault::usage)?;
+        let found = sources::find(path, named).map_err(Fault::usage)?;
         self.unread.extend(found.unread);
-        let files = found.files.into_iter().map(|file| (files::text(&file), file));
+        let text = if is_named { files::text } else { files::text_found };
+        let files = found.files.into_iter().map(|file| (text(&file), file));
         let built = found.built.into_iter().map(|it| (Ok(it.text), PathBuf::from(it.name)));
         for (text, file) in files.chain(built) {
             let read = text.and_then(|text| {

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use ringfort_check::report::{Finding, InFile, Place, Report, Since, Unknown, sentence};
-use ringfort_spec::{Paint, Problem, Report as Drawn};
+use ringfort_model::severity::Severity;
+use ringfort_spec::{Grade, Paint, Problem, Report as Drawn};
 
 use super::tree::File;
 
@@ -37,21 +38,27 @@ pub(super) fn write<'t>(
     writeln!(out, "{}", report.in_a_line())
 }
 
-/// A code, a message and a help.
-type Said = (&'static str, String, String);
+/// A grade, a code, a message and a help.
+type Said = (Grade, &'static str, String, String);
 
 fn of_finding(report: &Report, it: &Finding) -> Said {
     let why = report.row(it.control).map(|row| sentence(&row.about.why)).unwrap_or_default();
-    (it.control, sentence(it.title), format!("{}\nwhy: {why}", it.fix))
+    let grade = match it.severity {
+        Severity::Critical | Severity::High => Grade::Error,
+        Severity::Medium => Grade::Warning,
+        Severity::Low => Grade::Note,
+    };
+    let said = format!("{} ({})", sentence(it.title), it.severity);
+    (grade, it.control, said, format!("{}\nwhy: {why}", it.fix))
 }
 
 fn of_unknown(report: &Report, it: &Unknown) -> Said {
     match it.control {
-        None => ("unreadable", it.said.clone(), it.closes.clone()),
+        None => (Grade::Warning, "unreadable", it.said.clone(), it.closes.clone()),
         Some(control) => {
             let title = report.row(control).map(|row| sentence(row.title)).unwrap_or_default();
             let help = format!("{}; {}", it.said, it.closes);
-            (control, format!("unknown whether {title}"), help)
+            (Grade::Warning, control, format!("unknown whether {title}"), help)
         }
     }
 }
@@ -59,7 +66,7 @@ fn of_unknown(report: &Report, it: &Unknown) -> Said {
 /// Says something of a place in a file; other places have no excerpt.
 fn tell<'r>(place: &'r Place, said: Said, of_file: &mut BTreeMap<&'r str, Vec<Problem>>) {
     let Place::File(InFile { file, span, at, .. }) = place else { return };
-    let (code, message, help) = said;
+    let (grade, code, message, help) = said;
     let whose = format!("{} {}", at.object.kind, at.object.name);
     let label = match &at.missing {
         None => whose.trim().to_owned(),
@@ -68,5 +75,5 @@ fn tell<'r>(place: &'r Place, said: Said, of_file: &mut BTreeMap<&'r str, Vec<Pr
     let start = span.offset as usize;
     let problem = Problem::new(code, start..start + span.length as usize, message);
     let file: &Arc<str> = file;
-    of_file.entry(file).or_default().push(problem.label(label).help(help));
+    of_file.entry(file).or_default().push(problem.grade(grade).label(label).help(help));
 }

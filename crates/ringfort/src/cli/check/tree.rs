@@ -41,7 +41,7 @@ impl Tree {
         let (mut named, mut built, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for path in paths {
             let is_named = !path.is_dir();
-            let found = sources::find(path).map_err(Fault::usage)?;
+            let found = sources::find(path, paths).map_err(Fault::usage)?;
             named.extend(found.files.into_iter().map(|path| (path, is_named)));
             built.extend(found.built);
             unread.extend(found.unread);
@@ -69,7 +69,10 @@ impl Tree {
 
     fn of(named: Vec<(PathBuf, bool)>, unread: Vec<Unread>) -> Result<Self, Fault> {
         let mut tree = Self { files: Vec::new(), unread };
-        let texts = side_by_side(&named, |(path, _)| files::text(path));
+        let texts = side_by_side(&named, |(path, is_named)| match is_named {
+            true => files::text(path),
+            false => files::text_found(path),
+        });
         for ((path, is_named), text) in named.into_iter().zip(texts) {
             match text {
                 Ok(text) => {

@@ -72,7 +72,7 @@ impl Kustomization {
         let Some(file) = file_of(directory) else {
             return Err(Unread::of(directory, &"it is listed, and has no kustomization.yaml"));
         };
-        let text = files::text(&file)?;
+        let text = files::text_found(&file)?;
         let documents = manifest::read(&text).map_err(|error| Unread::of(&file, &error))?;
         let [document] = documents.as_slice() else {
             return Err(Unread::of(&file, &"a kustomization is one document"));

@@ -11,7 +11,7 @@ mod written;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::files::{self, Unread};
+use super::files::{self, Entry, Unread, whole};
 use kustomization::{Closure, Kustomization};
 use tool::Tools;
 pub use written::written;
@@ -35,15 +35,15 @@ pub struct Built {
     pub text: String,
 }
 
-/// Finds what a path leads to. Nothing is fetched over the network.
+/// Finds what a path leads to, which is one of those that were named. Nothing is fetched over the network.
 ///
 /// # Errors
 /// The path itself cannot be looked at, or is a template of a chart.
-pub fn find(path: &Path) -> Result<Sources, Unread> {
-    find_with(path, &Tools::of_path())
+pub fn find(path: &Path, named: &[PathBuf]) -> Result<Sources, Unread> {
+    find_with(path, named, &Tools::of_path())
 }
 
-fn find_with(path: &Path, tools: &Tools) -> Result<Sources, Unread> {
+fn find_with(path: &Path, named: &[PathBuf], tools: &Tools) -> Result<Sources, Unread> {
     if let Some(chart) = chart_of_template(path) {
         let said = format!("it is a template of the chart {}: name the chart", chart.display());
         return Err(Unread::of(path, &said));
@@ -55,7 +55,7 @@ fn find_with(path: &Path, tools: &Tools) -> Result<Sources, Unread> {
         Some(parent) if path.ends_with(CHART) => walk.charts.push(here(parent)),
         _ => walk.files.push(path.to_owned()),
     }
-    Ok(walk.sources(tools))
+    Ok(walk.sources(named, tools))
 }
 
 /// The directory that a file without one is in.
@@ -83,10 +83,14 @@ struct Walk {
     files: Vec<PathBuf>,
     kustomizations: Vec<PathBuf>,
     charts: Vec<PathBuf>,
+    /// Links to directories: none is followed.
+    links: Vec<PathBuf>,
+    /// What could not be looked at, so that anything may be there.
+    unread: Vec<Unread>,
 }
 
 impl Walk {
-    /// Goes through a directory. All of a chart is the chart's.
+    /// Goes through a directory. All of a chart is the chart's. What cannot be looked at further down is kept.
     fn enter(&mut self, directory: &Path) -> Result<(), Unread> {
         if directory.join(CHART).is_file() {
             self.charts.push(directory.to_owned());
@@ -96,17 +100,42 @@ impl Walk {
             self.kustomizations.push(directory.to_owned());
         }
         for path in files::entries(directory)? {
-            if files::is_below(&path) {
-                self.enter(&path)?;
-            } else if files::is_manifest(&path) && !kustomization::is_named(&path) {
-                self.files.push(path);
+            match files::entry(&path) {
+                Ok(Entry::Directory) => {
+                    let entered = self.enter(&path);
+                    self.unread.extend(entered.err());
+                }
+                Ok(Entry::Link) => self.links.push(path),
+                Ok(Entry::File) => self.meet(path),
+                Err(unread) => self.unread.push(unread),
             }
         }
         Ok(())
     }
 
-    fn sources(self, tools: &Tools) -> Sources {
+    fn meet(&mut self, path: PathBuf) {
+        match kustomization::is_named(&path) {
+            true if path.is_file() => {}
+            true => self.unread.push(Unread::of(&path, &files::NOT_REGULAR)),
+            false if files::is_manifest(&path) => self.files.push(path),
+            false => {}
+        }
+    }
+
+    /// Gives the links by which something would be missed: they lead to nothing that is gone through anyway.
+    fn leading_out(&self, named: &[PathBuf], claimed: &BTreeSet<PathBuf>) -> Vec<Unread> {
+        let is_read = |it: &PathBuf| {
+            let to = whole(it);
+            claimed.contains(&to)
+                || named.iter().any(|root| root.is_dir() && to.starts_with(whole(root)))
+        };
+        let links = self.links.iter().filter(|it| !is_read(it));
+        links.map(|it| files::leads_out(it)).collect()
+    }
+
+    fn sources(mut self, named: &[PathBuf], tools: &Tools) -> Sources {
         let mut sources = Sources::default();
+        sources.unread.append(&mut self.unread);
         let (mut read, mut broken) = (Vec::new(), Vec::new());
         for directory in &self.kustomizations {
             match Kustomization::read(directory) {
@@ -118,6 +147,7 @@ impl Walk {
             }
         }
         let mut claimed: BTreeSet<PathBuf> = read.iter().flat_map(Kustomization::names).collect();
+        sources.unread.extend(self.leading_out(named, &claimed));
         for chart in &self.charts {
             // A chart that a kustomization names is a matter of that kustomization.
             if !claimed.contains(&whole(chart)) {
@@ -161,11 +191,6 @@ fn roots<'k>(
 ) -> impl Iterator<Item = &'k Kustomization> {
     let is_root = |it: &&Kustomization| !named.contains(&whole(&it.directory)) && !it.is_component;
     all.iter().filter(is_root)
-}
-
-/// A path by which two names of one file are the same.
-fn whole(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 impl Sources {

@@ -1,9 +1,11 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use tempfile::TempDir;
 
 use super::tool::Tools;
@@ -43,7 +45,11 @@ impl Room {
             path: Some(self.0.path().join("bin").into()),
             patience: Duration::from_secs(20),
         };
-        Said::of(find_with(&path, &tools).unwrap_or_else(|unread| panic!("{unread}")), &tree)
+        let named = [path.clone()];
+        Said::of(
+            find_with(&path, &named, &tools).unwrap_or_else(|unread| panic!("{unread}")),
+            &tree,
+        )
     }
 }
 
@@ -165,7 +171,7 @@ fn templates_of_a_chart_are_never_manifests() {
     let room = Room::of(&tree);
     let file = room.0.path().join("tree/web/templates/a.yaml");
     let tools = Tools { path: None, patience: Duration::ZERO };
-    let unread = find_with(&file, &tools).err().unwrap();
+    let unread = find_with(&file, &[], &tools).err().unwrap();
     assert!(unread.why.contains("name the chart"), "{unread}");
 }
 
@@ -233,4 +239,92 @@ fn nothing_is_edited_that_may_be_a_patch_or_a_template() {
     assert_eq!(edited(&room, ""), Ok((vec![], left, 2)));
     assert!(edited(&room, "a/patch.yaml").is_err_and(|why| why.contains("cannot be read")));
     assert!(edited(&room, "c/templates/a.yaml").is_err_and(|why| why.contains("not edited")));
+}
+
+#[test]
+fn what_a_link_leads_to_is_read_where_it_stands_or_named() {
+    let room = Room::of(&[("own/a.yaml", POD), ("../other/b.yaml", POD)]);
+    let (tree, other) = (room.0.path().join("tree"), room.0.path().join("other"));
+    symlink("../other", tree.join("outside")).unwrap();
+    symlink("..", tree.join("own/back")).unwrap();
+    symlink("own", tree.join("again")).unwrap();
+    symlink("nowhere", tree.join("lost")).unwrap();
+    symlink("loop", tree.join("loop")).unwrap();
+    let said = room.find("");
+    assert_eq!(said.files, ["own/a.yaml"]);
+    assert_eq!(said.unread.len(), 3, "{said:?}");
+    assert!(said.unread.iter().any(|it| it.contains("outside of what was named")), "{said:?}");
+
+    // Named as well, it is read there.
+    let tools = Tools { path: None, patience: Duration::ZERO };
+    let found = find_with(&tree, &[tree.clone(), other], &tools).unwrap();
+    assert_eq!(found.unread.len(), 2, "{:?}", found.unread);
+}
+
+#[test]
+fn a_link_that_a_kustomization_lists_is_followed() {
+    let room = Room::of(&[
+        ("kustomization.yaml", "resources: [base]\n"),
+        ("../other/kustomization.yaml", "resources: [b.yaml]\n"),
+        ("../other/b.yaml", POD),
+    ]);
+    let tree = room.0.path().join("tree");
+    symlink("../other", tree.join("base")).unwrap();
+    let tools = Tools { path: None, patience: Duration::ZERO };
+    let found = find_with(&tree, std::slice::from_ref(&tree), &tools).unwrap();
+    assert_eq!(found.files, [tree.join("base/b.yaml")]);
+    assert!(found.unread.is_empty(), "{:?}", found.unread);
+}
+
+#[test]
+fn a_directory_that_may_not_be_listed_is_unread_and_the_rest_is_read() {
+    let room = Room::of(&[("a.yaml", POD), ("shut/b.yaml", POD), ("names/c.yaml", POD)]);
+    let shut = room.0.path().join("tree/shut");
+    let names = room.0.path().join("tree/names");
+    let mode = |at: &Path, mode| {
+        fs::set_permissions(at, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&shut, 0o000);
+    mode(&names, 0o400);
+    // Root reads all the same, unless it lays that right down: which only this thread does.
+    let said = thread::scope(|scope| {
+        let look = || {
+            let mut sets = capabilities(None).unwrap();
+            sets.effective -= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+            set_capabilities(None, sets).unwrap();
+            let tree = room.0.path().join("tree");
+            let tools = Tools { path: None, patience: Duration::ZERO };
+            let said = find_with(&tree, std::slice::from_ref(&tree), &tools).unwrap();
+            let named = find_with(&shut, std::slice::from_ref(&shut), &tools).is_err();
+            (said.files, said.unread, named)
+        };
+        scope.spawn(look).join().unwrap()
+    });
+    mode(&shut, 0o700);
+    mode(&names, 0o700);
+    assert_eq!(said.0, [room.0.path().join("tree/a.yaml")]);
+    let unread: Vec<&str> = said.1.iter().map(|it| it.name.rsplit('/').next().unwrap()).collect();
+    assert_eq!(unread, ["c.yaml", "shut"]);
+    assert!(said.2, "what is named itself is an error");
+}
+
+#[test]
+fn what_leads_out_of_the_tree_is_not_edited() {
+    let room = Room::of(&[
+        ("a.yaml", POD),
+        ("../other/b.yaml", POD),
+        ("web/Chart.yaml", "name: web\n"),
+        ("web/templates/c.yaml", POD),
+    ]);
+    let tree = room.0.path().join("tree");
+    symlink("../other/b.yaml", tree.join("b.yaml")).unwrap();
+    symlink("../other", tree.join("other")).unwrap();
+    symlink("web/templates/c.yaml", tree.join("c.yaml")).unwrap();
+    symlink("a.yaml", tree.join("same.yaml")).unwrap();
+    let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let left = names(&["other", "b.yaml", "c.yaml"]);
+    assert_eq!(edited(&room, ""), Ok((names(&["a.yaml", "same.yaml"]), left, 1)));
+    // Who names the link itself means what it leads to.
+    assert_eq!(edited(&room, "b.yaml"), Ok((names(&["b.yaml"]), vec![], 0)));
+    assert!(edited(&room, "c.yaml").is_err_and(|why| why.contains("not edited")));
 }

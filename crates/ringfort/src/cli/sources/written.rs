@@ -26,7 +26,7 @@ pub struct Written {
 /// # Errors
 /// The path cannot be looked at, or is itself no file to be edited.
 pub fn written(path: &Path) -> Result<Written, Unread> {
-    if let Some(chart) = chart_of_template(path) {
+    if let Some(chart) = chart_of_template(path).or_else(|| chart_of_template(&whole(path))) {
         return Err(Unread::of(path, &format!("{}: {OF_CHART}", chart.join(CHART).display())));
     }
     let mut walk = Walk::default();
@@ -38,10 +38,18 @@ pub fn written(path: &Path) -> Result<Written, Unread> {
         walk.files.push(path.to_owned());
     }
     let (readers, broken) = readers(path, &walk);
-    let mut written = Written::default();
+    let root = whole(path);
+    let links = walk.links.iter().filter(|it| !whole(it).starts_with(&root));
+    let mut written = Written { left: links.map(|it| outside(it)).collect(), ..Written::default() };
+    written.unread.extend(walk.unread);
     for file in walk.files {
         let at = whole(&file);
-        if let Some(reader) = readers.get(&at) {
+        if !at.starts_with(&root) {
+            written.left.push(outside(&file));
+        } else if let Some(chart) = chart_of_template(&at) {
+            let why = format!("it leads to a template of {}: {OF_CHART}", chart.display());
+            written.left.push(Unread::of(&file, &why));
+        } else if let Some(reader) = readers.get(&at) {
             let why = format!("{} reads it as a part of others", reader.display());
             written.left.push(Unread::of(&file, &why));
         } else if !broken.iter().any(|it| at.starts_with(&it.directory)) {
@@ -58,6 +66,12 @@ pub fn written(path: &Path) -> Result<Written, Unread> {
     let charts = walk.charts.iter().map(|chart| Unread::of(&chart.join(CHART), &OF_CHART));
     written.unread.extend(charts);
     Ok(written)
+}
+
+/// Says of a link why what it leads to is not edited.
+fn outside(link: &Path) -> Unread {
+    let to = whole(link);
+    Unread::of(link, &format!("it leads out of what was named: name {} itself", to.display()))
 }
 
 const OF_CHART: &str = "templates of a chart are not edited: change them by hand";
