@@ -8,6 +8,8 @@ use std::path::Path;
 
 #[path = "../../../fuzz/laws/audit.rs"]
 mod audit;
+#[path = "../../../fuzz/laws/batch.rs"]
+mod batch;
 #[path = "../../../fuzz/laws/containerd.rs"]
 mod containerd;
 #[path = "../../../fuzz/laws/fix.rs"]
@@ -20,6 +22,8 @@ mod integrity;
 mod journal;
 #[path = "../../../fuzz/laws/lock.rs"]
 mod lock;
+#[path = "../../../fuzz/laws/segment.rs"]
+mod segment;
 #[path = "../../../fuzz/laws/spec.rs"]
 mod spec;
 
@@ -95,6 +99,16 @@ fn any_manifest_is_fixed_once_or_left_alone() {
 #[test]
 fn any_bytes_are_events_or_faults() {
     check("audit", audit::holds);
+}
+
+#[test]
+fn any_bytes_are_a_batch_of_events_or_refused() {
+    check("batch", batch::holds);
+}
+
+#[test]
+fn any_bytes_are_a_segment_or_refused() {
+    check("segment", segment::holds);
 }
 
 #[test]
