@@ -8,11 +8,13 @@ use ringfort_audit::engine::Engine;
 use ringfort_pki::Ed25519Key;
 
 use super::*;
+use crate::format::query::Query;
+use crate::format::sealed::{Block, END_BYTES, Table, end};
 use crate::format::verify::Wrong;
 use crate::os::collect::{Collector, Settings};
 use crate::os::store::{FINDINGS, MARK, UNJUDGED, USUAL};
 use crate::os::{
-    ClaimError, Directory, Follower, Places, Unjudged, claim, held, verify, verify_newest,
+    ClaimError, Directory, Follower, Places, Unjudged, claim, held, search, verify, verify_newest,
 };
 
 /// 2026-01-05T10:00:00Z.
@@ -294,6 +296,36 @@ fn a_file_without_its_checkpoint_hides_nothing_from_a_search() {
     std::fs::rename(open, store.join("0000000002.open")).unwrap();
     let searched = search();
     assert_eq!((searched.found, searched.unreadable), (3, 0));
+}
+
+/// Somebody was at the table of a segment: what it says would take more memory than there is.
+#[test]
+fn a_table_is_not_believed_of_what_is_not_in_the_file() {
+    let (at, _) = directory(1, 2);
+    let path = at.path().join("store/0000000001.seg");
+    let file = std::fs::read(&path).unwrap();
+    let (from, _, _) = end(&file[file.len() - END_BYTES..]).unwrap();
+    let table = Table::of(&file).unwrap();
+    let most = usize::MAX >> 1;
+    let long = Block { packed: most, ..table.blocks[0] };
+    let beyond = (u64::MAX - 8, u64::MAX - 8);
+    for forged in [
+        Table { blocks: vec![long], ..table.clone() },
+        Table { blocks: vec![Block { at: u64::MAX, ..long }], ..table.clone() },
+        Table { index: beyond, ..table.clone() },
+    ] {
+        let table = forged.bytes();
+        let mut forged = file[..from as usize].to_vec();
+        forged.extend_from_slice(&table);
+        forged.extend_from_slice(&from.to_le_bytes());
+        forged.extend_from_slice(&(table.len() as u64).to_le_bytes());
+        forged.extend_from_slice(&crc32fast::hash(&table).to_le_bytes());
+        forged.extend_from_slice(b"RFSEAL01");
+        std::fs::write(&path, forged).unwrap();
+        let query = Query::read("verb=get", jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let searched = search(&at.path().join("store"), &query, &mut |_, _| true).unwrap();
+        assert_eq!((searched.found, searched.unreadable), (0, 1));
+    }
 }
 
 #[test]
