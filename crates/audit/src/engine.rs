@@ -4,6 +4,7 @@
 mod index;
 mod known;
 mod objects;
+mod usual;
 
 use ringfort_model::severity::Severity;
 

@@ -101,6 +101,12 @@ struct Envelope<'a> {
     timestamp: Option<&'a RawValue>,
     #[serde(borrow, default)]
     receive_timestamp: Option<&'a RawValue>,
+    /// A line of `ringfort audit search --json`: an event,
+    #[serde(borrow, default)]
+    event: Option<&'a RawValue>,
+    /// or what an agent found, which is judged already.
+    #[serde(borrow, default)]
+    reported: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -112,7 +118,7 @@ struct Properties<'a> {
 impl Envelope<'_> {
     fn is_empty(&self) -> bool {
         let lists = [&self.items, &self.log_events, &self.records];
-        let singles = [self.message, self.queried, self.proto_payload];
+        let singles = [self.message, self.queried, self.proto_payload, self.event, self.reported];
         lists.iter().all(|list| list.is_none())
             && singles.iter().all(Option::is_none)
             && self.properties.is_none()
@@ -146,6 +152,12 @@ impl Envelope<'_> {
         }
         if let Some(entry) = self.proto_payload {
             gke::open(entry, &self.time(), visit);
+        }
+        if let Some(event) = self.event {
+            one(event.get(), depth + 1, visit);
+        }
+        if self.reported.is_some() {
+            visit(Found::Other);
         }
     }
 
@@ -215,9 +227,15 @@ mod tests {
             format!(r#"{{"logEvents":[{{"id":"1","timestamp":1,"message":{text}}}]}}"#),
             format!(r#"{{"@timestamp":"x","@message":{text}}}"#),
             format!(r#"{{"records":[{{"category":"kube-audit","properties":{{"log":{text}}}}}]}}"#),
+            format!(r#"{{"source":"cp1","event":{EVENT}}}"#),
         ] {
             check(line.as_bytes(), &["eve get pods"]);
         }
+    }
+
+    #[test]
+    fn what_an_agent_found_is_no_event_and_no_fault() {
+        check(br#"{"source":"agent/w1","reported":{"id":"a"}}"#, &["other"]);
     }
 
     /// An event that does not say that it is one.

@@ -20,10 +20,13 @@ pub enum Subject {
     Credential(String),
     /// An address.
     Address(IpAddr),
+    /// An object, as it is written: its kind, its namespace where it is said, its name. A user may be called so as well.
+    Object(String),
 }
 
 impl Subject {
-    /// Reads what a person writes: `pod/NAMESPACE/NAME`, `JTI=…`, an address, or a user.
+    /// Reads what a person writes: `pod/NAMESPACE/NAME`, `JTI=…`, an address, an object such as `secrets/web/db` or
+    /// `deployment/shop`, or a user.
     pub fn read(text: &str) -> Self {
         if let Some(pod) = text.strip_prefix("pod/") {
             return match pod.split_once('/') {
@@ -36,6 +39,7 @@ impl Subject {
         }
         match text.parse() {
             Ok(address) => Self::Address(address),
+            Err(_) if is_object(text) => Self::Object(text.to_owned()),
             Err(_) => Self::User(text.to_owned()),
         }
     }
@@ -50,8 +54,46 @@ impl Subject {
             }
             Self::Credential(id) => act.credential.as_ref() == Some(id),
             Self::Address(address) => act.source.parse() == Ok(*address),
+            Self::Object(text) => {
+                is_done_to(text, &act.object) || Self::User(text.clone()).is_of(act)
+            }
         }
     }
+}
+
+/// Whether something is written as an object is: a kind, perhaps a namespace, a name.
+fn is_object(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let is_kind = |kind: &str| {
+        let is_of = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        kind.starts_with(|first: char| first.is_ascii_alphabetic()) && kind.chars().all(is_of)
+    };
+    matches!(parts.len(), 2 | 3)
+        && is_kind(parts[0])
+        && parts[1..].iter().all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
+}
+
+/// Whether something was done to an object, or to a part of it. Findings and acts write `pods/exec web shop-1`.
+fn is_done_to(wanted: &str, object: &str) -> bool {
+    let Some((kind, name)) = wanted.split_once('/') else { return false };
+    let (resource, rest) = object.split_once(' ').unwrap_or((object, ""));
+    let resource = resource.split('/').next().unwrap_or_default();
+    let is_named = match name.split_once('/') {
+        Some((namespace, name)) => {
+            rest.strip_prefix(namespace).and_then(|rest| rest.strip_prefix(' ')) == Some(name)
+        }
+        None => rest.rsplit(' ').next() == Some(name),
+    };
+    is_named && is_kind_of(&kind.to_ascii_lowercase(), resource)
+}
+
+/// Whether a kind is that of a resource: `secret` and `secrets`, `policy` and `policies`, `ingress` and `ingresses`.
+fn is_kind_of(kind: &str, resource: &str) -> bool {
+    let plural = |ending: &str| resource.strip_suffix(ending);
+    kind == resource
+        || plural("s") == Some(kind)
+        || plural("es") == Some(kind)
+        || plural("ies").is_some_and(|stem| kind.strip_suffix('y') == Some(stem))
 }
 
 /// One thing that was done.

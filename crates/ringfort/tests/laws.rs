@@ -10,6 +10,8 @@ use std::path::Path;
 mod argv;
 #[path = "../../../fuzz/laws/audit.rs"]
 mod audit;
+#[path = "../../../fuzz/laws/batch.rs"]
+mod batch;
 #[path = "../../../fuzz/laws/containerd.rs"]
 mod containerd;
 #[path = "../../../fuzz/laws/facts.rs"]
@@ -28,6 +30,8 @@ mod kubelet;
 mod lock;
 #[path = "../../../fuzz/laws/manifest.rs"]
 mod manifest;
+#[path = "../../../fuzz/laws/segment.rs"]
+mod segment;
 #[path = "../../../fuzz/laws/spec.rs"]
 mod spec;
 
@@ -103,6 +107,16 @@ fn any_manifest_is_fixed_once_or_left_alone() {
 #[test]
 fn any_bytes_are_events_or_faults() {
     check("audit", audit::holds);
+}
+
+#[test]
+fn any_bytes_are_a_batch_of_events_or_refused() {
+    check("batch", batch::holds);
+}
+
+#[test]
+fn any_bytes_are_a_segment_or_refused() {
+    check("segment", segment::holds);
 }
 
 #[test]

@@ -35,3 +35,34 @@ pub(super) fn found(command: &mut Command) -> Result<Value> {
     serde_json::from_str(&printed)
         .map_err(|_| Failure::stuck("the measurement printed something else"))
 }
+
+/// Something that was promised: where the figure is, what it is, and whether it is the least or the most.
+pub(super) type Promise = (&'static str, &'static str, Bound);
+
+/// How good a figure has to be.
+pub(super) enum Bound {
+    Least(f64),
+    Most(f64),
+}
+
+/// Prints figures beside what was promised. Fails if a promise was missed, or could not be looked at.
+pub(super) fn compare(found: &Value, promised: &[Promise]) -> Result<()> {
+    let (mut missed, mut unseen) = (Vec::new(), Vec::new());
+    for (pointer, what, bound) in promised {
+        let Some(figure) = found.pointer(pointer).and_then(Value::as_f64) else {
+            unseen.push(*what);
+            continue;
+        };
+        let (is_kept, promise) = match bound {
+            Bound::Least(least) => (figure >= *least, format!("at least {least}")),
+            Bound::Most(most) => (figure <= *most, format!("at most {most}")),
+        };
+        println!("  {figure:14.1} {what} ({promise})");
+        missed.extend((!is_kept).then_some(*what));
+    }
+    match (missed.is_empty(), unseen.is_empty()) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Failure::findings(format!("missed: {}", missed.join(", ")))),
+        (true, false) => Err(Failure::stuck(format!("not measured: {}", unseen.join(", ")))),
+    }
+}

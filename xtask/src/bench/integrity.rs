@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::figures;
+use super::figures::{self, Bound, Promise};
 use crate::failure::{Failure, Result};
 use crate::packages;
 use crate::process;
@@ -20,8 +20,8 @@ temporary files: 40,000 files of 4 KiB, then 2 GiB in large files. A baseline of
 an agent of the small files is told of 200 changes, and seen for 30 s without any; and AIDE, of the distribution's
 package, looks at the same small files with SHA-256: it is installed with apt-get where it is missing.";
 
-/// What was promised: where the figure is, what it is, and whether it is the least or the most.
-const PROMISED: &[(&str, &str, Bound)] = &[
+/// What was promised.
+const PROMISED: &[Promise] = &[
     ("/files_per_second", "files/s", Bound::Least(40_000.0)),
     ("/bytes_per_second", "bytes/s", Bound::Least(2e9)),
     ("/bytes_per_entry", "bytes an entry of a baseline", Bound::Most(120.0)),
@@ -34,11 +34,6 @@ const PROMISED: &[(&str, &str, Bound)] = &[
     ("/agent/memory_bytes", "bytes of memory of an agent of 40,000 files", Bound::Most(60e6)),
     ("/aide/times", "times the processor's time of ringfort, for AIDE", Bound::Least(15.0)),
 ];
-
-enum Bound {
-    Least(f64),
-    Most(f64),
-}
 
 /// Measures, and prints the table. Fails if a promise was missed, or could not be looked at.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -57,24 +52,7 @@ pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     if found["agent"].is_null() {
         println!("  the agent is left out: it takes root");
     }
-    let (mut missed, mut unseen) = (Vec::new(), Vec::new());
-    for (pointer, what, bound) in PROMISED {
-        let Some(figure) = found.pointer(pointer).and_then(Value::as_f64) else {
-            unseen.push(*what);
-            continue;
-        };
-        let (is_kept, promise) = match bound {
-            Bound::Least(least) => (figure >= *least, format!("at least {least}")),
-            Bound::Most(most) => (figure <= *most, format!("at most {most}")),
-        };
-        println!("  {figure:14.1} {what} ({promise})");
-        missed.extend((!is_kept).then_some(*what));
-    }
-    match (missed.is_empty(), unseen.is_empty()) {
-        (true, true) => Ok(()),
-        (false, _) => Err(Failure::findings(format!("missed: {}", missed.join(", ")))),
-        (true, false) => Err(Failure::stuck(format!("not measured: {}", unseen.join(", ")))),
-    }
+    figures::compare(&found, PROMISED)
 }
 
 /// Has ringfort and AIDE look at the same tree. What AIDE learns of it first is not counted.

@@ -9,9 +9,9 @@ use crate::paths::Paths;
 use crate::scene::Scene;
 
 /// How many callers or things a detection keeps apart.
-const MOST: usize = 1 << 16;
+pub(super) const MOST: usize = 1 << 16;
 /// How many different things are known of one.
-const THINGS: usize = 1 << 10;
+pub(super) const THINGS: usize = 1 << 10;
 /// How many names are known that must not stand for two things.
 const NAMES: usize = 1 << 16;
 
@@ -47,8 +47,8 @@ pub(super) enum State {
 /// What is known of one caller.
 #[derive(Debug)]
 pub(super) struct Known {
-    since: i64,
-    things: Vec<u64>,
+    pub(super) since: i64,
+    pub(super) things: Vec<u64>,
 }
 
 const SECOND: i64 = 1_000_000;

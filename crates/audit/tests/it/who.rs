@@ -38,3 +38,21 @@ fn what_was_done_with_tokens_is_told_of_who_asked_for_them() {
     check("nobody", 0, 0);
     assert_eq!(story("eve").credentials["JTI=2"].iter().collect::<Vec<_>>(), ["203.0.113.11"]);
 }
+
+/// Objects do nothing: what was done to them is told.
+#[test]
+fn what_was_done_to_an_object_is_told_whatever_its_kind_is_called() {
+    check("serviceaccounts/web/shop", 1, 2);
+    check("ServiceAccount/web/shop", 1, 2);
+    check("serviceaccount/till", 1, 1);
+    check("serviceaccounts/pay/shop", 0, 0);
+    check("secrets/web/shop", 0, 0);
+    // A part of a name is none.
+    check("serviceaccounts/hop", 0, 0);
+    // A user may be called as an object is written.
+    let subject = |text: &str| matches!(Subject::read(text), Subject::Object(_));
+    assert!(subject("team/alice") && subject("deployment/web/shop"));
+    assert!(
+        !subject("https://issuer/#alice") && !subject("system:node:w1/a") && !subject("a/b/c/d")
+    );
+}

@@ -14,6 +14,7 @@ mod receivers;
 mod search;
 mod sigma;
 pub mod site;
+mod stored;
 mod tell;
 mod test;
 mod verify;

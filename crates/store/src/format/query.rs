@@ -12,6 +12,7 @@ use super::reported::Reported;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Query {
     wanted: Vec<(Field, Value)>,
+    kind: Option<Kind>,
     since: Option<i64>,
     until: Option<i64>,
 }
@@ -29,9 +30,16 @@ pub enum QueryError {
     /// It is no pair.
     #[error("{0:?} is no FIELD=VALUE")]
     NoPair(String),
+    /// A quotation does not end.
+    #[error("the value of {0} begins with a quotation mark and does not end with one")]
+    Open(String),
+    /// No kind.
+    #[error("{0:?} is no kind of what is kept: there are event, finding and unreadable")]
+    Kind(String),
     /// The field is unknown.
     #[error(
-        "nothing is searched by {0:?}: there are user, verb, resource, namespace, name, source, since and until"
+        "nothing is searched by {0:?}: there are user, verb, resource, namespace, name, source, kind, since and \
+         until; a value with spaces and = in it stands in double quotes"
     )]
     Field(String),
     /// No time.
@@ -45,18 +53,33 @@ impl Query {
     /// # Errors
     /// A word is not understood.
     pub fn read(text: &str, now: jiff::Timestamp) -> Result<Self, QueryError> {
+        Self::of(&[text], now)
+    }
+
+    /// Reads a query from arguments. A value goes on over spaces up to the next pair of its argument, or stands in double
+    /// quotes.
+    ///
+    /// # Errors
+    /// A word is not understood.
+    pub fn of(arguments: &[impl AsRef<str>], now: jiff::Timestamp) -> Result<Self, QueryError> {
         let mut query = Self::default();
-        for word in text.split_whitespace() {
-            let (key, value) =
-                word.split_once('=').ok_or_else(|| QueryError::NoPair(word.to_owned()))?;
-            match (key, FIELDS.iter().find(|(name, _)| *name == key)) {
-                ("since", _) => query.since = Some(time(value, now)?),
-                ("until", _) => query.until = Some(time(value, now)?),
-                (_, Some((_, field))) => query.wanted.push((*field, Value::read(value))),
-                _ => return Err(QueryError::Field(key.to_owned())),
+        for argument in arguments {
+            for (key, value) in pairs(argument.as_ref())? {
+                match (key, FIELDS.iter().find(|(name, _)| *name == key)) {
+                    ("since", _) => query.since = Some(time(value, now)?),
+                    ("until", _) => query.until = Some(time(value, now)?),
+                    ("kind", _) => query.kind = Some(kind(value)?),
+                    (_, Some((_, field))) => query.wanted.push((*field, Value::read(value))),
+                    _ => return Err(QueryError::Field(key.to_owned())),
+                }
             }
         }
         Ok(query)
+    }
+
+    /// Asks for everything from a time on, in microseconds of the Unix epoch.
+    pub fn everything_since(since: Option<i64>) -> Self {
+        Self { since, ..Self::default() }
     }
 
     /// Gives the terms that a block has to hold.
@@ -74,20 +97,23 @@ impl Query {
             && self.until.is_none_or(|until| times.0 <= until)
     }
 
-    /// Visits what of an entry is wanted: events, or what an agent found.
+    /// Visits what of an entry is wanted: events, what an agent found, or a line that cannot be read. What of such a line
+    /// can be read after all is an event as well.
     pub fn each(&self, entry: &Entry<'_>, visit: &mut dyn FnMut(&Hit<'_>)) {
-        if !self.may_be_at((entry.time, entry.time)) {
+        let is_of_kind = self.kind.is_none_or(|kind| kind == entry.kind);
+        if !is_of_kind || !self.may_be_at((entry.time, entry.time)) {
             return;
         }
+        let mut is_read = false;
         let mut offer = |hit: &Hit<'_>| {
             if self.is_met(hit) {
                 visit(hit);
             }
         };
         match entry.kind {
-            Kind::Unreadable => {}
-            Kind::Event => each(entry.text, &mut |found| {
+            Kind::Event | Kind::Unreadable => each(entry.text, &mut |found| {
                 if let Found::Event(event) = found {
+                    is_read = true;
                     offer(&Hit::Event(event));
                 }
             }),
@@ -96,6 +122,10 @@ impl Query {
                     offer(&Hit::Finding(&reported.finding));
                 }
             }
+        }
+        // It says nothing that could be asked for.
+        if entry.kind == Kind::Unreadable && !is_read && self.wanted.is_empty() {
+            visit(&Hit::Unreadable);
         }
     }
 
@@ -106,6 +136,7 @@ impl Query {
             match hit {
                 Hit::Event(event) => each_value(event, &mut visit),
                 Hit::Finding(finding) => each_reported(finding, &mut visit),
+                Hit::Unreadable => {}
             }
             is_met
         })
@@ -118,6 +149,8 @@ pub enum Hit<'h> {
     Event(&'h Event<'h>),
     /// Something that an agent found.
     Finding(&'h Finding),
+    /// A line in which there is no event that could be read.
+    Unreadable,
 }
 
 impl Value {
@@ -136,7 +169,52 @@ impl Value {
     }
 }
 
-fn time(text: &str, now: jiff::Timestamp) -> Result<i64, QueryError> {
+/// Cuts an argument into pairs. Words without an equals sign belong to the value before them.
+fn pairs(argument: &str) -> Result<Vec<(&str, &str)>, QueryError> {
+    let mut pairs = Vec::new();
+    let mut rest = argument.trim();
+    while !rest.is_empty() {
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        let Some((key, _)) = word.split_once('=') else {
+            return Err(QueryError::NoPair(word.to_owned()));
+        };
+        let after = &rest[key.len() + 1..];
+        let (value, behind) = match after.strip_prefix('"') {
+            Some(quoted) => {
+                quoted.split_once('"').ok_or_else(|| QueryError::Open(key.to_owned()))?
+            }
+            None => after.split_at(end_of_value(after)),
+        };
+        pairs.push((key, value.trim_end()));
+        rest = behind.trim_start();
+    }
+    Ok(pairs)
+}
+
+/// Gives where the first word with an equals sign begins behind a space, or else the end.
+fn end_of_value(text: &str) -> usize {
+    let spaces = text.char_indices().filter(|(_, letter)| letter.is_whitespace());
+    let is_pair = |at: &usize| {
+        let word = text[*at..].split_whitespace().next();
+        word.is_some_and(|word| word.contains('='))
+    };
+    spaces.map(|(at, _)| at).find(is_pair).unwrap_or(text.len())
+}
+
+fn kind(text: &str) -> Result<Kind, QueryError> {
+    match text {
+        "event" => Ok(Kind::Event),
+        "finding" => Ok(Kind::Finding),
+        "unreadable" => Ok(Kind::Unreadable),
+        _ => Err(QueryError::Kind(text.to_owned())),
+    }
+}
+
+/// Reads a time: so long ago, or a moment. Gives microseconds of the Unix epoch.
+///
+/// # Errors
+/// It is none.
+pub fn time(text: &str, now: jiff::Timestamp) -> Result<i64, QueryError> {
     let wrong = || QueryError::Time(text.to_owned());
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time.as_microsecond());
@@ -187,6 +265,60 @@ mod tests {
         check("since=30m", false);
         check("until=30m", true);
         check("until=2026-01-05T10:59:59Z", false);
+    }
+
+    /// Names of certificates have spaces, and equals signs.
+    #[test]
+    fn values_may_have_spaces() {
+        let now = NOW.parse().unwrap();
+        let check = |arguments: &[&str], expected: &[&str]| {
+            let query = Query::of(arguments, now).unwrap();
+            let values = query.wanted.iter().map(|(_, value)| match value {
+                Value::Is(text) => text.clone(),
+                Value::Begins(text) => format!("{text}*"),
+            });
+            assert_eq!(values.collect::<Vec<_>>(), expected, "{arguments:?}");
+        };
+        check(&["user=Jane  Doe"], &["Jane  Doe"]);
+        check(&["user=Jane Doe verb=get"], &["Jane Doe", "get"]);
+        check(&["user=Jane Doe", "verb=get "], &["Jane Doe", "get"]);
+        check(&[r#"user="Jane Doe, O=Ops" verb=get"#], &["Jane Doe, O=Ops", "get"]);
+        check(&["user=CN=jane name=a*"], &["CN=jane", "a*"]);
+        check(&["user=Zoë Öz verb=get"], &["Zoë Öz", "get"]);
+        check(&["user= verb=get"], &["", "get"]);
+        let wrong = |arguments: &[&str]| Query::of(arguments, now).unwrap_err();
+        // What the shell cut apart is no value: nothing would be found, and nobody told why.
+        assert_eq!(wrong(&["user=Jane", "Doe"]), QueryError::NoPair("Doe".to_owned()));
+        assert_eq!(wrong(&["user=\"Jane"]), QueryError::Open("user".to_owned()));
+        assert_eq!(wrong(&["user=Jane vrb=get"]), QueryError::Field("vrb".to_owned()));
+        assert_eq!(wrong(&["kind=log"]), QueryError::Kind("log".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_found_and_so_is_an_event_in_it() {
+        let check = |query: &str, kind: Kind, text: &[u8], expected: &[&str]| {
+            let query = Query::read(query, NOW.parse().unwrap()).unwrap();
+            let mut found = Vec::new();
+            query.each(&Entry { source: "a", time: 0, kind, text }, &mut |hit| {
+                found.push(match hit {
+                    Hit::Event(_) => "event",
+                    Hit::Finding(_) => "finding",
+                    Hit::Unreadable => "unreadable",
+                });
+            });
+            assert_eq!(found, expected, "{query:?}");
+        };
+        let behind_zeros = [b"\0\0", EVENT.as_bytes()].concat();
+        check("user=alice", Kind::Unreadable, &behind_zeros, &["event"]);
+        check("kind=unreadable", Kind::Unreadable, &behind_zeros, &["event"]);
+        check("kind=unreadable user=alice", Kind::Unreadable, &behind_zeros, &["event"]);
+        check("user=carol", Kind::Unreadable, &behind_zeros, &[]);
+        check("kind=event", Kind::Unreadable, &behind_zeros, &[]);
+        check("kind=unreadable", Kind::Event, EVENT.as_bytes(), &[]);
+        check("kind=event", Kind::Event, EVENT.as_bytes(), &["event"]);
+        check("kind=unreadable", Kind::Unreadable, b"\xff", &["unreadable"]);
+        check("", Kind::Unreadable, b"\xff", &["unreadable"]);
+        check("user=alice", Kind::Unreadable, b"\xff", &[]);
     }
 
     #[test]

@@ -25,6 +25,23 @@ pub const WITNESSES: &str = "witness/";
 /// That a proof changed a file of its own: kept, to show that what is found arrives, and told to nobody.
 pub const OF_A_PROOF: &str = "integrity/canary";
 
+/// Everything that is found beside what servers log, by its name, and told: of audit logs themselves, and of machines'
+/// files.
+pub const REPORTED: [&str; 12] = [
+    "audit/bodies-missing",
+    "audit/events-lost",
+    "audit/not-judged",
+    "audit/nothing-comes",
+    "audit/usual-forgotten",
+    "integrity/agent-returned",
+    "integrity/agent-silent",
+    "integrity/baseline-refused",
+    "integrity/blind",
+    "integrity/lost",
+    "integrity/settled",
+    "integrity/unexplained-change",
+];
+
 /// Finds something of a machine's audit log itself, at a time in microseconds of the Unix epoch.
 pub fn of_log(machine: &str, name: &str, now: i64, said: String) -> Finding {
     let time = jiff::Timestamp::from_microsecond(now).ok();

@@ -145,7 +145,7 @@ pub fn end(bytes: &[u8]) -> Option<(u64, u64, u32)> {
 }
 
 impl Table {
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = self.start.bytes();
         put_short(&mut out, self.index.0);
         put_short(&mut out, self.index.1);

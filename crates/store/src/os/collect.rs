@@ -13,8 +13,9 @@ use serde::Serialize;
 
 use super::disk::Disk;
 use super::received::{Outlet, Received};
-use super::store::{AppendError, Limits, Store, StoreError};
+use super::store::{AppendError, Limits, Store, StoreError, UNJUDGED, USUAL};
 use super::tail::{Cursor, Line, Tail};
+use super::unjudged::{Blind, Unjudged, of_event};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, Hash, Kind};
 use crate::format::reported::{OF_A_PROOF, Reported, of_log};
@@ -76,6 +77,8 @@ pub struct Counts {
     pub cut: u64,
     /// Whether what was written before this run was damaged.
     pub damaged: bool,
+    /// What was read and could not be judged, in part or whole.
+    pub unjudged: Unjudged,
 }
 
 /// What is told while it happens.
@@ -108,6 +111,10 @@ pub struct Collector<D> {
     received: Option<Outlet<D>>,
     /// Of how many events without bodies somebody was told, and when.
     starved: (u64, i64),
+    /// What could not be judged, as far as it is known and told.
+    blind: Blind,
+    /// What callers usually do is to be written down.
+    is_learned: bool,
 }
 
 struct Waiting {
@@ -140,13 +147,18 @@ impl<D: Disk> Collector<D> {
         let (torn, cut, damaged) = (found.torn, found.cut, found.is_damaged);
         let counts = Counts { torn, cut, damaged, ..Counts::default() };
         let mut recent = Recent::default();
+        let is_forgotten = store.beside(USUAL)?.is_some_and(|usual| !engine.learned(&usual));
+        let before = store.beside(UNJUDGED)?;
         recall(&store, &mut engine, &mut recent, seconds).map_err(|source| {
             let name = "a sealed segment".to_owned();
             StoreError::File { name, source }
         })?;
         let starved = (engine.starved(), 0);
+        let blind = Blind::new(&engine, before.as_deref(), is_forgotten);
         Ok(Self {
             starved,
+            blind,
+            is_learned: false,
             store,
             tail,
             source: settings.source.clone(),
@@ -168,7 +180,8 @@ impl<D: Disk> Collector<D> {
 
     /// How much of everything there was.
     pub fn counts(&self) -> Counts {
-        self.counts
+        let (starved, forgotten) = self.blind.of(&self.engine);
+        Counts { unjudged: Unjudged { starved, forgotten, ..self.counts.unjudged }, ..self.counts }
     }
 
     /// The store that is written to.
@@ -193,7 +206,7 @@ impl<D: Disk> Collector<D> {
         let (counts, recent, batch) = (&mut self.counts, &mut self.recent, &mut self.batch);
         let waiting = &mut self.waiting;
         let (engine, source) = (&mut self.engine, self.source.as_str());
-        let noted = &mut self.noted;
+        let (noted, blind) = (&mut self.noted, &mut self.blind);
         let mut found = |told: Told| {
             if let Told::Finding(finding) = &told {
                 note(noted, finding);
@@ -204,7 +217,10 @@ impl<D: Disk> Collector<D> {
             let (text, is_cut) = match line {
                 Line::Whole(text) => (text, false),
                 Line::Cut(text) => (text, true),
-                Line::TooLong => return counts.too_long += 1,
+                Line::TooLong => {
+                    blind.first(|| "a line that is too long".to_owned());
+                    return counts.too_long += 1;
+                }
                 Line::Gap => {
                     counts.gaps += 1;
                     return found(Told::Gap);
@@ -216,18 +232,25 @@ impl<D: Disk> Collector<D> {
                 counts.duplicates += 1;
                 return;
             }
-            let (time, kind) = judge(text, now, engine, counts, &mut found);
+            let by = (&mut *engine, &mut *blind);
+            let (time, kind) = judge(text, now, by, counts, &mut found);
+            if is_cut {
+                blind.first(|| "half a line at the end of a file".to_owned());
+            }
             let kind = if is_cut { Kind::Unreadable } else { kind };
             counts.unreadable += u64::from(kind == Kind::Unreadable);
             *waiting += text.len();
             batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
-        let is_more = is_more.map_err(CollectError::Log)?;
-        if let Some(finding) = self.starved(now) {
+        // Also while the log cannot be read: others deliver.
+        let starved = self.starved(now);
+        let unjudged = self.blind.findings(&self.source, &self.counts, now);
+        for finding in starved.into_iter().chain(unjudged) {
+            self.counts.findings += 1;
             note(&mut self.noted, &finding);
             tell(Told::Finding(finding));
         }
-        Ok(is_more)
+        is_more.map_err(CollectError::Log)
     }
 
     /// Finds that events come without the bodies that detections ask for: once, and again in an hour if it goes on.
@@ -238,7 +261,6 @@ impl<D: Disk> Collector<D> {
             return None;
         }
         self.starved = (starved, now);
-        self.counts.findings += 1;
         let said = format!(
             "{} events were logged without the bodies that detections ask for: the server does not log by the policy \
              that feeds them",
@@ -286,7 +308,10 @@ impl<D: Disk> Collector<D> {
             tell(told);
         };
         match (kind, Reported::read(text)) {
-            (Kind::Event, _) => judge(text, now, &mut self.engine, &mut self.counts, &mut tell),
+            (Kind::Event, _) => {
+                let by = (&mut self.engine, &mut self.blind);
+                judge(text, now, by, &mut self.counts, &mut tell)
+            }
             (Kind::Finding, Some(Reported { finding, .. })) => {
                 let told = finding.time.parse::<jiff::Timestamp>();
                 self.counts.reported += 1;
@@ -295,7 +320,10 @@ impl<D: Disk> Collector<D> {
                 }
                 (told.map_or(now, jiff::Timestamp::as_microsecond), kind)
             }
-            _ => (now, Kind::Unreadable),
+            _ => {
+                self.blind.first(|| "what an agent delivered and is no finding".to_owned());
+                (now, Kind::Unreadable)
+            }
         }
     }
 
@@ -337,7 +365,23 @@ impl<D: Disk> Collector<D> {
         }
         if let Some(sealed) = self.store.tend(seconds)? {
             tell(Told::Sealed(sealed));
+            self.is_learned = true;
         }
+        // What is learned in the segment that is written to is recalled from it.
+        if self.is_learned {
+            self.store.put_beside(USUAL, self.engine.usual().as_bytes())?;
+            self.is_learned = false;
+        }
+        if self.blind.is_due(&self.counts(), seconds) {
+            self.put_unjudged(seconds)?;
+        }
+        Ok(())
+    }
+
+    fn put_unjudged(&mut self, seconds: i64) -> Result<(), AppendError> {
+        let counts = self.counts();
+        self.store.put_beside(UNJUDGED, self.blind.total(&counts).to_string().as_bytes())?;
+        self.blind.was_put(&counts, seconds);
         Ok(())
     }
 
@@ -346,7 +390,9 @@ impl<D: Disk> Collector<D> {
     /// # Errors
     /// It cannot be written; nothing is lost by it.
     pub fn end(&mut self, seconds: i64) -> Result<(), AppendError> {
-        self.store.mark(seconds)
+        self.store.mark(seconds)?;
+        self.store.put_beside(USUAL, self.engine.usual().as_bytes())?;
+        self.put_unjudged(seconds)
     }
 }
 
@@ -388,7 +434,7 @@ fn note(noted: &mut Vec<u8>, finding: &Finding) {
 fn judge(
     text: &[u8],
     now: i64,
-    engine: &mut Engine,
+    (engine, blind): (&mut Engine, &mut Blind),
     counts: &mut Counts,
     tell: &mut dyn FnMut(Told),
 ) -> (i64, Kind) {
@@ -398,10 +444,16 @@ fn judge(
             counts.events += 1;
             time = time.or_else(|| event.microseconds());
             // A body that cannot be judged is of an event that can be read.
-            let _ = engine.judge(event, &mut findings);
+            if let Some(why) = engine.judge(event, &mut findings) {
+                counts.unjudged.add(&why);
+                blind.first(|| of_event(event, &why));
+            }
         }
         Found::Other => {}
-        Found::Fault(_) => kind = Kind::Unreadable,
+        Found::Fault(why) => {
+            blind.first(|| format!("a line of {} bytes: {why}", text.len()));
+            kind = Kind::Unreadable;
+        }
     });
     counts.findings += findings.len() as u64;
     findings.into_iter().for_each(|finding| tell(Told::Finding(finding)));

@@ -1,12 +1,14 @@
 //! Follows what a collector found, in its file of findings, from a place on that the follower writes down.
 
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ringfort_audit::finding::Finding;
 use serde::{Deserialize, Serialize};
 
-use super::look::{LookError, of, read};
+use super::look::{LookError, of};
 use super::store::{FINDINGS, FINDINGS_BEFORE};
 use crate::format::checkpoint::hex;
 
@@ -26,6 +28,15 @@ pub struct FoundFollower {
     store: PathBuf,
     place: FoundPlace,
     unread: u64,
+    /// What the newest file looked like when it was read last.
+    seen: Option<Looks>,
+}
+
+/// A file's number, its length, and when it was written to.
+type Looks = (u64, u64, i64, i64);
+
+fn looks(it: &Metadata) -> Looks {
+    (it.ino(), it.size(), it.mtime(), it.mtime_nsec())
 }
 
 impl FoundFollower {
@@ -38,7 +49,7 @@ impl FoundFollower {
             let none = io::Error::new(io::ErrorKind::NotFound, "there is no store");
             return Err(of(store)(none));
         }
-        Ok(Self { store: store.to_owned(), place: from.unwrap_or_default(), unread: 0 })
+        Ok(Self { store: store.to_owned(), place: from.unwrap_or_default(), unread: 0, seen: None })
     }
 
     /// Up to where they were followed.
@@ -56,14 +67,27 @@ impl FoundFollower {
     /// # Errors
     /// A file cannot be read.
     pub fn look(&mut self, visit: &mut dyn FnMut(Finding)) -> Result<u64, LookError> {
-        let newest = read(&self.store.join(FINDINGS))?.unwrap_or_default();
-        let Some(name) = named(&newest) else { return Ok(0) };
-        if self.place.file != name {
-            let count = self.finish(visit)?;
-            self.place = FoundPlace { file: name, bytes: 0 };
-            return Ok(count + self.lines(&newest, visit));
+        let path = self.store.join(FINDINGS);
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(of(&path)(error)),
+        };
+        // It is looked at many times a second, and mostly nothing was found.
+        if self.seen == Some(looks(&metadata)) {
+            return Ok(0);
         }
-        Ok(self.lines(&newest, visit))
+        let Some(mut newest) = open(&path)? else { return Ok(0) };
+        let mut count = 0;
+        if let Some(name) = named(&mut newest).map_err(of(&path))? {
+            if self.place.file != name {
+                count += self.finish(visit)?;
+                self.place = FoundPlace { file: name, bytes: 0 };
+            }
+            count += self.lines(&mut newest, visit).map_err(of(&path))?;
+        }
+        self.seen = Some(looks(&metadata));
+        Ok(count)
     }
 
     /// Visits what is left of the file that was read before a new one was begun.
@@ -71,8 +95,12 @@ impl FoundFollower {
         if self.place.file.is_empty() {
             return Ok(0);
         }
-        let before = read(&self.store.join(FINDINGS_BEFORE))?.unwrap_or_default();
-        let Some(name) = named(&before) else {
+        let path = self.store.join(FINDINGS_BEFORE);
+        let Some(mut before) = open(&path)? else {
+            self.unread += 1;
+            return Ok(0);
+        };
+        let Some(name) = named(&mut before).map_err(of(&path))? else {
             self.unread += 1;
             return Ok(0);
         };
@@ -81,13 +109,15 @@ impl FoundFollower {
             self.unread += 1;
             self.place = FoundPlace { file: name, bytes: 0 };
         }
-        Ok(self.lines(&before, visit))
+        self.lines(&mut before, visit).map_err(of(&path))
     }
 
     /// Visits whole lines behind the place, and moves it.
-    fn lines(&mut self, bytes: &[u8], visit: &mut dyn FnMut(Finding)) -> u64 {
-        let from = usize::try_from(self.place.bytes).unwrap_or(usize::MAX).min(bytes.len());
-        let rest = &bytes[from..];
+    fn lines(&mut self, file: &mut File, visit: &mut dyn FnMut(Finding)) -> io::Result<u64> {
+        let from = self.place.bytes.min(file.metadata()?.len());
+        let mut rest = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut rest)?;
         let end = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let mut count = 0;
         for line in rest[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -97,15 +127,26 @@ impl FoundFollower {
             }
             count += 1;
         }
-        self.place.bytes = (from + end) as u64;
-        count
+        self.place.bytes = from + end as u64;
+        Ok(count)
+    }
+}
+
+fn open(path: &Path) -> Result<Option<File>, LookError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(of(path)(error)),
     }
 }
 
 /// Names a file of findings by its first line, if that is whole.
-fn named(bytes: &[u8]) -> Option<String> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    Some(hex(blake3::hash(&bytes[..end]).as_bytes()))
+fn named(file: &mut File) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    BufReader::new(&*file).read_until(b'\n', &mut line)?;
+    let whole = line.strip_suffix(b"\n");
+    Ok(whole.map(|line| hex(blake3::hash(line).as_bytes())))
 }
 
 #[cfg(test)]
@@ -149,6 +190,27 @@ mod tests {
         assert_eq!(seen(&mut follower), ["2", "3", "4"]);
         assert!(seen(&mut follower).is_empty());
         assert_eq!(follower.unread(), 0);
+    }
+
+    /// What is at rest is not read, however often somebody looks.
+    #[test]
+    fn a_file_that_nobody_wrote_to_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        write(store, FINDINGS, &line(1));
+        let mut follower = FoundFollower::new(store, None).unwrap();
+        assert_eq!(seen(&mut follower), ["1"]);
+        let (file, aside) = (store.join(FINDINGS), store.join("aside"));
+        // It is another file, and looks the same: whoever reads it sees another finding.
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut open = fs::OpenOptions::new().write(true).open(&file).unwrap();
+        std::io::Write::write_all(&mut open, line(2).as_bytes()).unwrap();
+        open.set_modified(written).unwrap();
+        assert!(seen(&mut follower).is_empty());
+        open.set_modified(written + std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!(seen(&mut follower), ["2"]);
+        fs::rename(&file, aside).unwrap();
+        assert!(seen(&mut follower).is_empty(), "there is none");
     }
 
     #[test]

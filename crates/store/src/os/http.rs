@@ -159,10 +159,10 @@ fn answered(stream: &mut impl Read, visit: &mut dyn FnMut(&str)) -> io::Result<S
 }
 
 /// Reads a request, or gives the status with which it is refused.
-pub(super) fn request(
-    stream: &mut impl Read,
-    most_body: usize,
-) -> io::Result<Result<Request, u16>> {
+///
+/// # Errors
+/// What it comes by cannot be read, or ends before the request does.
+pub fn request(stream: &mut impl Read, most_body: usize) -> io::Result<Result<Request, u16>> {
     let Some((head, mut body)) = read_head(stream)? else { return Ok(Err(400)) };
     let mut fields = [EMPTY_HEADER; MOST_FIELDS];
     let mut asked = httparse::Request::new(&mut fields);

@@ -228,7 +228,12 @@ fn segment(
     let file = File::open(path)?;
     let Some(table) = table(&file)? else { return Ok(None) };
     let Some(wanted) = wanted(&file, &table, query)? else { return Ok(None) };
+    let length = file.metadata()?.len();
     for block in wanted {
+        // Whoever was at the table may have it ask for any memory there is.
+        if block.at.checked_add(block.packed as u64).is_none_or(|end| end > length) {
+            return Ok(None);
+        }
         let mut packed = vec![0; block.packed];
         file.read_exact_at(&mut packed, block.at)?;
         let block = crate::format::entry::unpacked(&packed, block.length);
@@ -259,6 +264,7 @@ fn wanted(file: &File, table: &Table, query: &Query) -> io::Result<Option<Vec<Bl
     let mut wanted: Vec<u32> = (0..table.blocks.len() as u32)
         .filter(|at| query.may_be_at(table.blocks[*at as usize].times))
         .collect();
+    let file_length = file.metadata()?.len();
     for term in query.terms() {
         if wanted.is_empty() {
             break;
@@ -268,7 +274,11 @@ fn wanted(file: &File, table: &Table, query: &Query) -> io::Result<Option<Vec<Bl
         if table.index.1 < index::TABLE as u64 {
             return Ok(None);
         }
-        file.read_exact_at(&mut said, table.index.0 + place)?;
+        let (at, length) = table.index;
+        if at.checked_add(length).is_none_or(|end| end > file_length) {
+            return Ok(None);
+        }
+        file.read_exact_at(&mut said, at + place)?;
         let range = index::bucket(said).filter(|(_, end)| *end as u64 <= table.index.1);
         let Some((begin, end)) = range else { return Ok(None) };
         let mut bucket = vec![0; end - begin];

@@ -1,9 +1,11 @@
 //! A store that is written to: groups are durable before they count, segments are sealed, the oldest go.
 
+mod beside;
 mod findings;
 mod recover;
 mod replay;
 
+pub(super) use beside::{UNJUDGED, USUAL};
 pub(super) use findings::{FINDINGS, FINDINGS_BEFORE};
 pub use recover::Found;
 

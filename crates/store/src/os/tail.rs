@@ -47,7 +47,7 @@ pub enum Line<'a> {
     Cut(&'a [u8]),
     /// It is too long to be kept.
     TooLong,
-    /// A file is gone or was cut before it was read to its end: something may be lost.
+    /// A file is gone, was cut, or cannot be unpacked before it was read to its end: something may be lost.
     Gap,
 }
 
@@ -100,7 +100,18 @@ impl Tail {
             self.reading = None;
             return self.find(visit);
         }
-        let count = reading.source.read(&mut self.buffer)?;
+        let count = match reading.source.read(&mut self.buffer) {
+            Ok(count) => count,
+            Err(error) if reading.plain.is_some() || error.kind() == io::ErrorKind::Interrupted => {
+                return Err(error);
+            }
+            // It never reads better, and what was written after it is waiting.
+            Err(_) => {
+                visit(Line::Gap);
+                self.end(visit);
+                return Ok(true);
+            }
+        };
         if count > 0 {
             reading.take(&self.buffer[..count], visit);
             self.cursor = Some(reading.cursor.clone());
@@ -145,7 +156,18 @@ impl Tail {
             },
         };
         let Some(next) = next else { return Ok(false) };
-        let reading = Reading::open(next, offset, self.cursor.as_ref())?;
+        let reading = match Reading::open(next, offset, self.cursor.as_ref()) {
+            Ok(reading) => reading,
+            // What is packed does not hold as much as was read of it: nothing more comes of it.
+            Err(error) if next.is_packed() && is_damage(&error) => {
+                visit(Line::Gap);
+                let (inode, written) = (next.inode, next.written);
+                let before = self.cursor.take().unwrap_or_default();
+                self.cursor = Some(Cursor { inode, written, is_done: true, ..before });
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
+        };
         self.cursor = Some(reading.cursor.clone());
         self.reading = Some(reading);
         Ok(true)
@@ -217,6 +239,12 @@ impl Reading {
         let read = std::os::unix::fs::FileExt::read_at(file, &mut beginning, 0)?;
         Ok(beginning[..read] != self.beginning)
     }
+}
+
+/// Whether what is packed cannot be unpacked, and not only the file not be had.
+fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
 pub(super) fn digest(bytes: &[u8]) -> String {

@@ -12,11 +12,12 @@ use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
 use ringfort_store::format::entry::{Entry, Kind};
 use ringfort_store::format::reported::Reported;
-use ringfort_store::os::{Follower, FoundFollower};
+use ringfort_store::os::{Follower, FoundFollower, unjudged};
 
 use super::asked::Asking;
 use super::line;
 use super::receivers::Receivers;
+use super::stored::StoreArg;
 use super::tell::Teller;
 use crate::cli::{Fault, cursor};
 
@@ -34,9 +35,8 @@ use crate::cli::{Fault, cursor};
 /// everything could be judged.
 #[derive(Args)]
 pub struct FollowArgs {
-    /// Where it is kept
-    #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArg,
     #[command(flatten)]
     asking: Asking,
     /// Tell what the collector found when it judged, and judge nothing again
@@ -75,17 +75,18 @@ trait Findings {
 
 /// Runs the command.
 pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
-    let asked = args.asking.read(&[])?;
+    let (asked, store) = (args.asking.read(&[])?, args.store.path()?);
     let mut source: Box<dyn Findings> = match args.found {
         true => {
             let from = args.cursor.as_deref().map(cursor::read).transpose()?.flatten();
-            let follower = FoundFollower::new(&args.store, from).map_err(Fault::blind)?;
-            Box::new(Kept { follower, asking: &args.asking })
+            let follower = FoundFollower::new(&store, from).map_err(Fault::blind)?;
+            let before = unjudged(&store).map_err(Fault::blind)?;
+            Box::new(Kept { follower, asking: &args.asking, store, before, unjudged: before })
         }
         false => {
             let engine = Engine::fed(&asked.detections, asked.feeds);
             let from = args.cursor.as_deref().map(cursor::read).transpose()?.flatten();
-            let follower = Follower::new(&args.store, from).map_err(Fault::blind)?;
+            let follower = Follower::new(&store, from).map_err(Fault::blind)?;
             Box::new(Judged { follower, engine, unjudged: 0 })
         }
     };
@@ -176,6 +177,11 @@ impl Findings for Judged {
 struct Kept<'a> {
     follower: FoundFollower,
     asking: &'a Asking,
+    store: PathBuf,
+    /// How much the collector could not judge when following began,
+    before: u64,
+    /// and by now.
+    unjudged: u64,
 }
 
 impl Findings for Kept<'_> {
@@ -186,11 +192,12 @@ impl Findings for Kept<'_> {
                 findings.push(finding);
             }
         };
+        self.unjudged = unjudged(&self.store).map_err(Fault::blind)?;
         self.follower.look(visit).map_err(Fault::blind)
     }
 
     fn blind(&self) -> u64 {
-        self.follower.unread()
+        self.follower.unread() + self.unjudged.saturating_sub(self.before)
     }
 
     fn cursor(&self) -> Result<String, Fault> {

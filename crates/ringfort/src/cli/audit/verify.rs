@@ -12,6 +12,7 @@ use ringfort_store::format::verify::{Interval, Report, Unseen};
 use ringfort_store::format::witness::Note;
 use ringfort_store::os::{Missing, public_key, verify};
 
+use super::stored::StoreArg;
 use super::{json, plain};
 use crate::cli::files::Unread;
 use crate::cli::{Fault, print};
@@ -31,9 +32,8 @@ use crate::cli::{Fault, print};
 /// any key, or has segments that none of the witnesses has seen.
 #[derive(Args)]
 pub struct VerifyArgs {
-    /// Where it is kept
-    #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArg,
     /// The key of who collected it: 64 hexadecimal digits
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Option<Ed25519Public>,
@@ -71,18 +71,19 @@ const VERSION: u32 = 1;
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
+    let store = args.store.path()?;
     let key = match args.key {
         Some(key) => key,
-        None => public_key(&args.store).map_err(|error| {
-            Fault::blind(Unread::of(&args.store.join("key.pub"), &error.to_string()))
+        None => public_key(&store).map_err(|error| {
+            Fault::blind(Unread::of(&store.join("key.pub"), &error.to_string()))
         })?,
     };
     let mut witnesses = Vec::new();
     for (witness, path) in &args.witnesses {
         witnesses.extend(seen(path)?.into_iter().map(|signed| (signed, *witness)));
     }
-    let report = verify(&args.store, key, &witnesses).map_err(Fault::blind)?;
-    let missing = Missing::of(&args.store).map_err(Fault::blind)?;
+    let report = verify(&store, key, &witnesses).map_err(Fault::blind)?;
+    let missing = Missing::of(&store).map_err(Fault::blind)?;
     let is_key_known = args.key.is_some();
     let (key, missing) = (hex(&key.0), missing.as_slice());
     print(&match args.json {

@@ -5,6 +5,7 @@ use std::path::Path;
 use ringfort_audit::detection::Detection;
 use ringfort_audit::detections;
 use ringfort_audit::waiver::{self, Waiver, Waivers};
+use ringfort_store::format::reported::REPORTED;
 use serde::Serialize;
 
 use super::written;
@@ -15,9 +16,12 @@ use crate::cli::check::given::today;
 pub(super) fn read(file: Option<&Path>, asked: &[&'static Detection]) -> Result<Waivers, Fault> {
     let Some(file) = file else { return Ok(Waivers::default()) };
     let known = detections::all().chain(asked.iter().copied());
-    let known: Vec<&str> = known.map(|detection| detection.id).collect();
+    // What machines tell of themselves is told with the rest, whatever detections are asked.
+    let known: Vec<&str> = known.map(|detection| detection.id).chain(REPORTED).collect();
     let mut all = written::read(file, "waiver", |document| waiver::read(document, &known))?;
-    all.retain(|waiver| asked.iter().any(|detection| detection.id == waiver.detection));
+    let is_reported = |waiver: &Waiver| REPORTED.contains(&waiver.detection.as_str());
+    let is_asked = |waiver: &Waiver| asked.iter().any(|it| it.id == waiver.detection);
+    all.retain(|waiver| is_reported(waiver) || is_asked(waiver));
     let (waivers, ended) = Waivers::new(all, today());
     tell(&ended);
     Ok(waivers)
@@ -88,5 +92,43 @@ impl std::fmt::Display for Used<'_> {
             times => format!("{times} times"),
         };
         write!(f, "waived by {owner} until {expires}: {detection}, {often}: {reason}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_audit::finding::Finding;
+    use ringfort_model::severity::Severity;
+    use ringfort_store::format::reported::of_log;
+
+    use super::read;
+
+    #[test]
+    fn what_machines_tell_of_themselves_is_waived_as_the_rest_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("waivers.yaml");
+        let waiver = |id: &str, object: &str| {
+            let text = format!(
+                "waivers: [{{ detection: {id}, object: \"{object}\", reason: r, owner: o, expires: 2999-01-01 }}]\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            read(Some(&file), &[])
+        };
+        let log = of_log("cp1", "not-judged", 0, "said".to_owned());
+        let mut waivers = waiver("audit/not-judged", "audit-log cp1").unwrap();
+        assert_eq!(waivers.cover(&log), Some(0));
+        let files = Finding {
+            object: "files /etc/motd".to_owned(),
+            ..Finding::on_machine(
+                "w1",
+                "integrity/unexplained-change".to_owned(),
+                Severity::High,
+                None,
+            )
+        };
+        let mut waivers = waiver("integrity/unexplained-change", "files /etc/mot*").unwrap();
+        assert_eq!((waivers.cover(&files), waivers.cover(&log)), (Some(0), None));
+        let unknown = waiver("integrity/unexplaned-change", "files /etc/*").err().unwrap();
+        assert!(unknown.to_string().contains("there is no detection"), "{unknown}");
     }
 }

@@ -11,21 +11,30 @@ use ringfort_audit::who::{Act, Acts, Story, Subject};
 
 use super::json;
 use super::logs;
+use super::stored::{StoreArg, events, since};
 use crate::cli::{Fault, print};
 
 /// Tell what an identity, pod, token or address did, and what was done with tokens that it asked for
 ///
 /// The subject is a user such as system:serviceaccount:web:shop, a pod as pod/NAMESPACE/NAME, a credential by
-/// its id as JTI=…, or an address. Tokens that it asked for are followed, and those asked for with them.
+/// its id as JTI=…, or an address. Tokens that it asked for are followed, and those asked for with them. Of an object
+/// such as secrets/web/db or deployment/shop it is told what was done to it; of a pod as an object, as pods/web/shop-1.
 ///
-/// Exit codes: 0 well, 2 usage, or a log cannot be read, 3 something could not be judged.
+/// It is looked for in the logs that are named, or else in what `ringfort audit collect` keeps.
+///
+/// Exit codes: 0 well, 2 usage, or a log cannot be read, 3 something could not be judged, or the store cannot be read.
 #[derive(Args)]
 pub struct WhoArgs {
     /// Whose doings
     subject: String,
     /// Logs, or - for standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with = "store")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Only what was done since then: 30m, 2h or 7d ago, or since 2026-01-05T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<i64>,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -42,17 +51,45 @@ enum Format {
 /// Runs the command.
 pub fn run(args: &WhoArgs) -> Result<ExitCode, Fault> {
     let mut acts = Acts::default();
+    let (unjudged, is_blind) = match args.files.is_empty() {
+        true => of_store(args, &mut acts)?,
+        false => of_logs(args, &mut acts)?,
+    };
+    let story = acts.of(&Subject::read(&args.subject));
+    print(&match args.format {
+        Format::Json => json(&Told { version: VERSION, unjudged, story: &story })?,
+        Format::Text => text(&args.subject, &story),
+    });
+    Ok(ExitCode::from(if is_blind { 3 } else { 0 }))
+}
+
+/// Adds what logs say. Gives how much could not be judged, and whether something was not looked at.
+fn of_logs(args: &WhoArgs, acts: &mut Acts) -> Result<(u64, bool), Fault> {
     let read = logs::read(&args.files, &mut |_, _, event, _| {
-        acts.add(event);
+        // What has no time may be of any.
+        let is_before = |since: i64| event.microseconds().is_some_and(|time| time < since);
+        if !args.since.is_some_and(is_before) {
+            acts.add(event);
+        }
         None
     })?;
     read.tell();
-    let story = acts.of(&Subject::read(&args.subject));
-    print(&match args.format {
-        Format::Json => json(&Told { version: VERSION, unjudged: read.unjudged, story: &story })?,
-        Format::Text => text(&args.subject, &story),
-    });
-    Ok(ExitCode::from(if read.is_blind() { 3 } else { 0 }))
+    Ok((read.unjudged, read.is_blind()))
+}
+
+fn of_store(args: &WhoArgs, acts: &mut Acts) -> Result<(u64, bool), Fault> {
+    let read = events(&args.store.path()?, args.since, &mut |event| acts.add(event))?;
+    if read.unreadable > 0 {
+        let count = read.unreadable;
+        eprintln!(
+            "error: {count} lines or parts of the store cannot be read: see `ringfort audit search kind=unreadable` and \
+             `ringfort audit verify`"
+        );
+    }
+    if read.events == 0 {
+        eprintln!("error: no audit event was found");
+    }
+    Ok((read.unreadable, read.unreadable > 0 || read.events == 0))
 }
 
 const VERSION: u32 = 1;

@@ -1,17 +1,19 @@
 //! `ringfort integrity report`: delivers what a machine's agent found to the collectors of control planes.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+mod journal;
+mod pulse;
+
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use ringfort_audit::finding::{Finding, OF_FILES};
 use ringfort_integrity::change::{Blind, Change};
 use ringfort_integrity::journal::{Line, Told};
+use ringfort_integrity::os::status;
 use ringfort_integrity::process::Who;
 use ringfort_integrity::why::Why;
 use ringfort_model::identity::witness_of;
@@ -24,8 +26,12 @@ use ringfort_store::os::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::journal::{Journal, Missed, Place};
+use self::pulse::{Beat, Pulse};
+use super::status::when;
 use crate::cli::files::Unread;
 use crate::cli::peers::{PapersArgs, peer};
+use crate::cli::session::now_s;
 use crate::cli::{Fault, cursor};
 
 /// Deliver what this machine's agent found to the collectors of control planes
@@ -33,7 +39,8 @@ use crate::cli::{Fault, cursor};
 /// Follows the agent's journal: changes that nothing explains, what explains one later, times in which changes may have
 /// been missed, and baselines that are not believed. What is found waits on disk, 64 MiB at most, until one of the
 /// named control planes has taken it, which it does when it is durable there; what there is no more room for is the
-/// oldest, and is counted. What proofs do to a file of their own is marked as that, and told to nobody. Both sides show certificates of the
+/// oldest, and is counted. That is found as well, and so are lines of the journal that are gone before they were
+/// followed, and an agent that says nothing for two minutes. What proofs do to a file of their own is marked as that, and told to nobody. Both sides show certificates of the
 /// cluster's authority; only TLS 1.3 is spoken.
 ///
 /// Exit codes: 2 usage, 3 the journal cannot be read, 4 what waits cannot be kept; with --once 0 everything was taken.
@@ -84,16 +91,16 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Fault> {
     let spool = Spool::open(directory, Room::default()).map_err(unable)?;
     let deliverer = Deliverer::new(spool, Box::new(collectors), Pace::default());
     let place = args.spool.join(PLACE);
-    let mut journal = Journal::new(&args.state, cursor::read(&place)?.unwrap_or_default());
+    let followed: Followed = cursor::read(&place)?.unwrap_or_default();
+    let mut following = Following::new(args, followed);
     let mut told = None;
     loop {
-        let lines =
-            journal.fresh().map_err(|error| Fault::blind(Unread::of(&args.state, &error)))?;
-        let findings = lines.iter().filter_map(|(line, text)| delivered(&args.node, line, text));
-        deliverer.push(&findings.collect::<Vec<_>>()).map_err(unable)?;
+        let before = following.followed;
+        let found = following.look(args, &deliverer)?;
+        deliverer.push(&found).map_err(unable)?;
         // Behind what is durable in the spool.
-        if !lines.is_empty() {
-            let text = serde_json::to_string(&journal.place).map_err(Fault::unable)?;
+        if following.followed != before {
+            let text = serde_json::to_string(&following.followed).map_err(Fault::unable)?;
             cursor::write(&place, &text)?;
         }
         let trouble = deliverer.state().trouble;
@@ -116,81 +123,148 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Fault> {
     }
 }
 
-/// Up to where a journal was followed.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-struct Place {
-    /// The number of the last line,
-    seq: u64,
-    /// and when it was written: a journal that was begun anew has smaller numbers, and later times.
-    at: u64,
+/// Up to where a machine's agent was followed, and what of it was told.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+struct Followed {
+    #[serde(flatten)]
+    place: Place,
+    /// How many findings it was told of that there was no room for.
+    #[serde(default)]
+    given_up: u64,
+    /// When the agent last said something, where it was told that it does not run.
+    #[serde(default)]
+    silent: Option<u64>,
 }
 
 /// The file of it in the spool.
 const PLACE: &str = "place";
 
-/// A journal that is followed over its being begun anew.
-struct Journal {
-    directory: PathBuf,
-    place: Place,
-    /// The file that is read, and how much of it was.
-    file: Option<u64>,
-    offset: u64,
+/// An agent that is followed.
+struct Following {
+    journal: Journal,
+    pulse: Pulse,
+    begun: Instant,
+    followed: Followed,
+    /// When it was told last that there was no room.
+    told_at: Option<Instant>,
 }
 
-impl Journal {
-    fn new(directory: &Path, place: Place) -> Self {
-        Self { directory: directory.to_owned(), place, file: None, offset: 0 }
+/// What there is no room for is told so often at most: to tell it takes room.
+const GIVEN_UP_AGAIN: Duration = Duration::from_secs(3_600);
+
+impl Following {
+    fn new(args: &ReportArgs, followed: Followed) -> Self {
+        let journal = Journal::new(&args.state, followed.place);
+        let pulse = Pulse::new(followed.silent);
+        Self { journal, pulse, begun: Instant::now(), followed, told_at: None }
     }
 
-    /// Gives the lines that were written since the last look.
-    fn fresh(&mut self) -> io::Result<Vec<(Line, String)>> {
-        let mut lines = Vec::new();
-        let Some(newest) = open(&self.directory.join("journal"))? else { return Ok(lines) };
-        let number = newest.metadata()?.ino();
-        if self.file != Some(number) {
-            // What was written last before it was begun anew is in the other.
-            if let Some(before) = open(&self.directory.join("journal.1"))? {
-                let is_it = self.file == Some(before.metadata()?.ino());
-                let from = if is_it { self.offset } else { 0 };
-                self.read(before, from, &mut lines)?;
-            }
-            (self.file, self.offset) = (Some(number), 0);
+    /// Gives what is to be delivered since the last look.
+    fn look(&mut self, args: &ReportArgs, deliverer: &Deliverer) -> Result<Vec<String>, Fault> {
+        let unread = |error: io::Error| Fault::blind(Unread::of(&args.state, &error));
+        let fresh = self.journal.fresh().map_err(unread)?;
+        let node = args.node.as_str();
+        let mut found: Vec<String> =
+            fresh.lines.iter().filter_map(|(line, text)| delivered(node, line, text)).collect();
+        found.extend(fresh.missed.and_then(|missed| missing(node, &missed)));
+        self.followed.place = self.journal.place;
+        let at = status(&args.state).map(|status| status.at);
+        let now = u64::try_from(now_s()).unwrap_or_default();
+        found.extend(
+            self.pulse.look(at, self.begun.elapsed()).and_then(|beat| of_agent(node, beat, now)),
+        );
+        self.followed.silent = self.pulse.silent();
+        let state = deliverer.state();
+        let more = state.lost.saturating_sub(self.followed.given_up);
+        let is_time = self.told_at.is_none_or(|at| at.elapsed() >= GIVEN_UP_AGAIN);
+        // Else it would only take room from what waits.
+        if more > 0 && is_time && state.trouble.is_none() {
+            found.extend(given_up(node, more, state.lost, now));
+            (self.followed.given_up, self.told_at) = (state.lost, Some(Instant::now()));
         }
-        let from = self.offset;
-        self.offset = self.read(newest, from, &mut lines)?;
-        Ok(lines)
-    }
-
-    /// Reads whole lines from a place on that come behind what was followed, and gives where they end.
-    fn read(
-        &mut self,
-        mut file: File,
-        from: u64,
-        lines: &mut Vec<(Line, String)>,
-    ) -> io::Result<u64> {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(from))?;
-        file.read_to_end(&mut bytes)?;
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        for text in String::from_utf8_lossy(&bytes[..end]).lines() {
-            // A line that is none ends the agent's own chain, which the next look of its own tells.
-            let Ok(line) = serde_json::from_str::<Line>(text) else { continue };
-            let Place { seq, at } = self.place;
-            if line.seq <= seq && line.at <= at {
-                continue;
-            }
-            self.place = Place { seq: line.seq, at: line.at.max(at) };
-            lines.push((line, text.to_owned()));
-        }
-        Ok(from + end as u64)
+        Ok(found)
     }
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// Makes what is delivered of something that no line of the journal says. What the numbers are is named by them.
+fn reported(
+    node: &str,
+    at: u64,
+    (name, object, said): (&str, &str, String),
+    numbers: &impl Serialize,
+) -> Option<String> {
+    let text = serde_json::to_string(numbers).ok()?;
+    let finding = of(node, at, name, Severity::High, object.to_owned(), said);
+    let line = RawValue::from_string(text.clone()).ok()?;
+    let id = id_of(node, &format!("{name} {at} {text}"));
+    serde_json::to_string(&Reported { id, finding, line: &line }).ok()
+}
+
+/// Finds that lines of the journal were not followed.
+fn missing(node: &str, missed: &Missed) -> Option<String> {
+    let Missed { gone, unread, after } = missed;
+    let said = format!(
+        "of what the agent told behind line {}, {gone} lines were gone before they were delivered, and {unread} cannot be read: \
+         `ringfort integrity verify` says how the files are now",
+        after.seq
+    );
+    reported(node, after.at, ("lost", "files", said), missed)
+}
+
+/// Finds that there was no room for findings.
+fn given_up(node: &str, more: u64, lost: u64, now: u64) -> Option<String> {
+    let said = format!(
+        "{more} findings of the agent were given up, the oldest first, since nobody took them and there was no more room; \
+         {lost} ever"
+    );
+    let numbers = serde_json::json!({ "givenUp": more, "ever": lost });
+    reported(node, now, ("lost", "files", said), &numbers)
+}
+
+/// Finds that the agent does not run, or does again.
+fn of_agent(node: &str, beat: Beat, now: u64) -> Option<String> {
+    match beat {
+        Beat::Silent { since: None } => {
+            let said =
+                "no agent runs, and none ever did: nobody sees what happens to files".to_owned();
+            reported(node, now, ("agent-silent", "files", said), &serde_json::json!({}))
+        }
+        Beat::Silent { since: Some(since) } => {
+            let said = format!(
+                "the agent does not run since {}: nobody sees what happens to files",
+                when(since)
+            );
+            reported(
+                node,
+                now,
+                ("agent-silent", "files", said),
+                &serde_json::json!({ "since": since }),
+            )
+        }
+        Beat::Returned { since, at } => {
+            let from = since.map_or_else(String::new, |since| format!(" since {}", when(since)));
+            let said = format!("the agent runs again, and did not{from} until {}", when(at));
+            let numbers = serde_json::json!({ "since": since, "until": at });
+            reported(node, at, ("agent-returned", "files", said), &numbers)
+        }
+    }
+}
+
+/// Begins a finding of a machine's.
+fn of(
+    node: &str,
+    at: u64,
+    name: &str,
+    severity: Severity,
+    object: String,
+    said: String,
+) -> Finding {
+    let at = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    Finding {
+        verb: "change".to_owned(),
+        object,
+        said,
+        ..Finding::on_machine(node, format!("{OF_FILES}{name}"), severity, at)
     }
 }
 
@@ -203,12 +277,8 @@ fn delivered(node: &str, line: &Line, text: &str) -> Option<String> {
 }
 
 fn finding(node: &str, line: &Line) -> Option<Finding> {
-    let at = i64::try_from(line.at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
-    let of = |name: &str, severity, object: String, said: String| Finding {
-        verb: "change".to_owned(),
-        object,
-        said,
-        ..Finding::on_machine(node, format!("{OF_FILES}{name}"), severity, at)
+    let of = |name: &str, severity, object: String, said: String| {
+        of(node, line.at, name, severity, object, said)
     };
     match &line.told {
         Told::Change(change) => unexplained(change, &of),
@@ -217,7 +287,9 @@ fn finding(node: &str, line: &Line) -> Option<Finding> {
             Some(of("settled", Severity::Low, format!("files {change}"), said))
         }
         Told::Blind(Blind { from, until, why }) => {
-            let said = format!("for {} seconds changes may have been missed: {why}", until - from);
+            // A clock may have gone back meanwhile.
+            let seconds = until.saturating_sub(*from);
+            let said = format!("for {seconds} seconds changes may have been missed: {why}");
             Some(of("blind", Severity::Medium, "files".to_owned(), said))
         }
         Told::Refused { why } => {
@@ -258,55 +330,11 @@ fn unexplained(change: &Change, of: &Of<'_>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use ringfort_integrity::journal::{Line, Tip, Told};
-    use ringfort_store::format::reported::{OF_A_PROOF, Reported};
+    use ringfort_store::format::reported::{OF_A_PROOF, REPORTED, Reported};
     use serde_json::{Value, json};
 
-    use super::{Journal, Place, delivered};
-
-    fn blind(tip: &mut Tip, from: u64) -> String {
-        let told = json!({"from": from, "until": from + 3, "why": "overflow"});
-        let told = Told::Blind(serde_json::from_value(told).unwrap());
-        tip.append(100 + from, told).1
-    }
-
-    fn numbers(journal: &mut Journal) -> Vec<u64> {
-        journal.fresh().unwrap().into_iter().map(|(line, _)| line.seq).collect()
-    }
-
-    #[test]
-    fn a_journal_is_followed_over_restarts_and_over_being_begun_anew() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        let (file, before) = (at.join("journal"), at.join("journal.1"));
-        let mut journal = Journal::new(at, Place::default());
-        assert!(numbers(&mut journal).is_empty(), "there is none yet");
-        let mut tip = Tip::default();
-        let (one, two, three) = (blind(&mut tip, 1), blind(&mut tip, 2), blind(&mut tip, 3));
-        fs::write(&file, format!("{one}{}", &two[..10])).unwrap();
-        assert_eq!(numbers(&mut journal), [1], "half a line is none");
-        fs::write(&file, format!("{one}{two}")).unwrap();
-        assert_eq!(numbers(&mut journal), [2]);
-        let noted = serde_json::to_string(&journal.place).unwrap();
-        // The third is written, and then the file is begun anew before anybody looks.
-        fs::write(&file, format!("{one}{two}{three}")).unwrap();
-        fs::rename(&file, &before).unwrap();
-        let (four, five) = (blind(&mut tip, 4), blind(&mut tip, 5));
-        fs::write(&file, &four).unwrap();
-        let mut again = Journal::new(at, serde_json::from_str(&noted).unwrap());
-        assert_eq!(numbers(&mut journal), [3, 4]);
-        assert_eq!(numbers(&mut again), [3, 4]);
-        fs::write(&file, format!("{four}{five}")).unwrap();
-        assert_eq!(numbers(&mut again), [5]);
-        // A damaged one was set aside: numbers begin anew, and times go on.
-        fs::remove_file(&before).unwrap();
-        fs::remove_file(&file).unwrap();
-        assert!(numbers(&mut again).is_empty());
-        fs::write(&file, blind(&mut Tip::default(), 50)).unwrap();
-        assert_eq!(numbers(&mut again), [1]);
-    }
+    use super::{Beat, Followed, Missed, Place, delivered, given_up, missing, of_agent};
 
     fn change(path: &str, why: &Value) -> Line {
         let text = json!({
@@ -345,5 +373,64 @@ mod tests {
         assert!(told(&settled).unwrap().contains("is explained by now"));
         let (begun, _) = tip.append(6, Told::Baseline { number: 2 });
         assert!(told(&begun).is_none());
+    }
+    #[test]
+    fn a_clock_that_went_back_is_no_time_without_end() {
+        let blind = json!({"told": "blind", "from": 100, "until": 40, "why": "overflow"});
+        let (line, text) = Tip::default().append(5, serde_json::from_value(blind).unwrap());
+        let one = delivered("w1", &line, text.trim_end()).unwrap();
+        assert!(one.contains("for 0 seconds changes may have been missed"), "{one}");
+    }
+
+    #[test]
+    fn what_was_lost_and_an_agent_that_does_not_run_are_findings() {
+        let after = Place { seq: 7, at: 1_767_607_200 };
+        let cases = [
+            (
+                missing("w1", &Missed { gone: 3, unread: 1, after }),
+                "integrity/lost",
+                "behind line 7, 3 lines were gone before they were delivered, and 1 cannot be read",
+            ),
+            (
+                given_up("w1", 5, 9, 1_767_607_200),
+                "integrity/lost",
+                "5 findings of the agent were given up",
+            ),
+            (
+                of_agent("w1", Beat::Silent { since: Some(1_767_607_200) }, 1_767_607_300),
+                "integrity/agent-silent",
+                "the agent does not run since 2026-01-05T10:00:00Z",
+            ),
+            (
+                of_agent("w1", Beat::Silent { since: None }, 1_767_607_300),
+                "integrity/agent-silent",
+                "none ever did",
+            ),
+            (
+                of_agent("w1", Beat::Returned { since: Some(1_767_607_200), at: 1_767_607_500 }, 0),
+                "integrity/agent-returned",
+                "did not since 2026-01-05T10:00:00Z until 2026-01-05T10:05:00Z",
+            ),
+        ];
+        for (text, detection, said) in cases {
+            let text = text.unwrap();
+            let reported = Reported::read(text.as_bytes()).unwrap();
+            let finding = reported.finding;
+            assert_eq!((&*finding.detection, finding.severity), (detection, super::Severity::High));
+            assert!(finding.said.contains(said), "{}", finding.said);
+            assert!(REPORTED.contains(&detection), "{detection}");
+        }
+        for line in ["unexplained-change", "settled", "blind", "baseline-refused"] {
+            assert!(REPORTED.contains(&format!("integrity/{line}").as_str()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_an_earlier_version_wrote_is_one() {
+        let read: Followed = serde_json::from_str(r#"{"seq":4,"at":9}"#).unwrap();
+        let expected = Followed { place: Place { seq: 4, at: 9 }, ..Followed::default() };
+        assert_eq!(read, expected);
+        let again = serde_json::to_string(&Followed { silent: Some(3), ..read }).unwrap();
+        assert_eq!(serde_json::from_str::<Followed>(&again).unwrap().silent, Some(3));
     }
 }

@@ -143,9 +143,13 @@ impl Candidate {
         Self { path, inode, size, written }
     }
 
+    pub(super) fn is_packed(&self) -> bool {
+        self.path.extension().is_some_and(|kind| kind == "gz")
+    }
+
     pub(in crate::os) fn open(&self) -> io::Result<Opened> {
         let file = File::open(&self.path)?;
-        if self.path.extension().is_some_and(|kind| kind == "gz") {
+        if self.is_packed() {
             return Ok((Box::new(MultiGzDecoder::new(io::BufReader::new(file))), None));
         }
         let again = file.try_clone()?;

@@ -8,10 +8,14 @@ use ringfort_audit::engine::Engine;
 use ringfort_pki::Ed25519Key;
 
 use super::*;
+use crate::format::query::Query;
+use crate::format::sealed::{Block, END_BYTES, Table, end};
 use crate::format::verify::Wrong;
 use crate::os::collect::{Collector, Settings};
-use crate::os::store::{FINDINGS, MARK};
-use crate::os::{ClaimError, Directory, Follower, Places, claim, held, verify, verify_newest};
+use crate::os::store::{FINDINGS, MARK, UNJUDGED, USUAL};
+use crate::os::{
+    ClaimError, Directory, Follower, Places, Unjudged, claim, held, search, verify, verify_newest,
+};
 
 /// 2026-01-05T10:00:00Z.
 const NOW: i64 = 1_767_607_200;
@@ -294,6 +298,36 @@ fn a_file_without_its_checkpoint_hides_nothing_from_a_search() {
     assert_eq!((searched.found, searched.unreadable), (3, 0));
 }
 
+/// Somebody was at the table of a segment: what it says would take more memory than there is.
+#[test]
+fn a_table_is_not_believed_of_what_is_not_in_the_file() {
+    let (at, _) = directory(1, 2);
+    let path = at.path().join("store/0000000001.seg");
+    let file = std::fs::read(&path).unwrap();
+    let (from, _, _) = end(&file[file.len() - END_BYTES..]).unwrap();
+    let table = Table::of(&file).unwrap();
+    let most = usize::MAX >> 1;
+    let long = Block { packed: most, ..table.blocks[0] };
+    let beyond = (u64::MAX - 8, u64::MAX - 8);
+    for forged in [
+        Table { blocks: vec![long], ..table.clone() },
+        Table { blocks: vec![Block { at: u64::MAX, ..long }], ..table.clone() },
+        Table { index: beyond, ..table.clone() },
+    ] {
+        let table = forged.bytes();
+        let mut forged = file[..from as usize].to_vec();
+        forged.extend_from_slice(&table);
+        forged.extend_from_slice(&from.to_le_bytes());
+        forged.extend_from_slice(&(table.len() as u64).to_le_bytes());
+        forged.extend_from_slice(&crc32fast::hash(&table).to_le_bytes());
+        forged.extend_from_slice(b"RFSEAL01");
+        std::fs::write(&path, forged).unwrap();
+        let query = Query::read("verb=get", jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let searched = search(&at.path().join("store"), &query, &mut |_, _| true).unwrap();
+        assert_eq!((searched.found, searched.unreadable), (0, 1));
+    }
+}
+
 #[test]
 fn of_old_segments_the_length_is_looked_at() {
     let (at, key) = directory(3, 20);
@@ -374,4 +408,104 @@ fn events_without_the_bodies_that_are_asked_for_are_a_finding() {
     go_on(&mut collector, NOW + 3_602);
     assert_eq!(missing().len(), 2);
     assert!(missing()[1].contains("2 events were logged without"), "{:?}", missing());
+}
+
+/// A pod is changed by a patch, and its answer says nothing of it: whatever the patch is, it is told.
+fn patched(number: u64, patch: &str) -> String {
+    format!(
+        r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"id-{number}","stage":"ResponseComplete","verb":"patch","user":{{"username":"eve"}},"objectRef":{{"resource":"pods","namespace":"web","name":"p{number}","apiVersion":"v1"}},"requestURI":"/api/v1/namespaces/web/pods/p{number}","responseStatus":{{"code":200}},"requestReceivedTimestamp":"2026-01-05T10:00:{number:02}.000001Z","requestObject":{patch},"responseObject":{{"kind":"PartialObjectMetadata","metadata":{{"name":"p{number}"}}}}}}"#
+    )
+}
+
+#[test]
+fn what_cannot_be_judged_is_counted_and_found() {
+    let kept = Kept::new();
+    let mut collector = kept.begin(ALL);
+    let told = || {
+        let findings = kept.findings();
+        findings.into_iter().filter(|it| it.contains("audit/not-judged")).collect::<Vec<_>>()
+    };
+    kept.log([patched(1, r#"{"spec":{"hostNetwork":false}}"#)]);
+    go_on(&mut collector, NOW);
+    assert_eq!(told(), Vec::<String>::new());
+    let twice = r#"{"spec":{"hostNetwork":true,"hostNetwork":false}}"#;
+    let deep = format!("{}1{}", "{\"a\":".repeat(200), "}".repeat(200));
+    kept.log([patched(2, twice), patched(3, &deep), "{\"kind\":\"Ev".to_owned()]);
+    go_on(&mut collector, NOW + 1);
+    let counts = collector.counts();
+    assert_eq!((counts.unjudged.bodies, counts.unreadable), (2, 1), "{counts:?}");
+    let found = told();
+    assert_eq!(found.len(), 1, "{found:?}");
+    for said in [
+        "lines that cannot be read: 1",
+        "bodies that cannot be read: 2",
+        "the first was eve patch pods web p2: its body could not be judged: a key stands twice",
+    ] {
+        assert!(found[0].contains(said), "{found:?}");
+    }
+    // It goes on, and is told again in an hour, also when nothing comes by then.
+    kept.log([patched(4, twice)]);
+    go_on(&mut collector, NOW + 2);
+    assert_eq!(told().len(), 1);
+    go_on(&mut collector, NOW + 3_602);
+    assert_eq!(told().len(), 2);
+    assert!(
+        told()[1].contains("bodies that cannot be read: 1; the first was eve patch pods web p4")
+    );
+    // The number goes on over a restart, and what is judged once more is not counted twice.
+    let number = |disk: &Memory| String::from_utf8(disk.file(UNJUDGED).unwrap()).unwrap();
+    collector.end(NOW + 3_603).unwrap();
+    assert_eq!(number(&kept.disk), "4");
+    let mut again = kept.begin(ALL);
+    assert_eq!(again.counts().unjudged, Unjudged::default());
+    kept.log([patched(5, twice)]);
+    go_on(&mut again, NOW + 3_604);
+    again.end(NOW + 3_605).unwrap();
+    assert_eq!(number(&kept.disk), "5");
+}
+
+/// Somebody enters a namespace on a day.
+fn entered(day: i64, namespace: &str) -> String {
+    let time = jiff::Timestamp::from_second(NOW + day * 86_400).unwrap();
+    format!(
+        r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"{day}-{namespace}","stage":"ResponseComplete","verb":"create","user":{{"username":"eve"}},"objectRef":{{"resource":"pods","subresource":"exec","namespace":"{namespace}","name":"p","apiVersion":"v1"}},"requestURI":"/api/v1/namespaces/{namespace}/pods/p/exec","responseStatus":{{"code":101}},"requestReceivedTimestamp":"{time}"}}"#
+    )
+}
+
+/// What was learned is not learned anew after a restart, with everything that is done meanwhile taken for usual: also
+/// where what it was learned from is too old, or too much, to be judged once more.
+#[test]
+fn what_callers_usually_do_is_known_after_a_restart() {
+    let limits = Limits { seal_bytes: 1, ..ALL };
+    let first = |kept: &Kept| {
+        let findings = kept.findings();
+        findings.into_iter().filter(|it| it.contains("detect/first-exec")).collect::<Vec<_>>()
+    };
+    // One ends in good order, and one is killed behind what it sealed.
+    for is_killed in [false, true] {
+        let kept = Kept::new();
+        let mut collector = kept.begin(limits);
+        kept.log([entered(-9, "web")]);
+        go_on(&mut collector, NOW - 9 * 86_400);
+        if !is_killed {
+            collector.end(NOW - 9 * 86_400).unwrap();
+        }
+        drop(collector);
+        let mut collector = kept.begin(limits);
+        kept.log([entered(0, "web"), entered(0, "shop")]);
+        go_on(&mut collector, NOW);
+        let found = first(&kept);
+        assert_eq!(found.len(), 1, "killed {is_killed}: {found:?}");
+        assert!(found[0].contains("shop"), "{found:?}");
+    }
+    // What is not understood is said: for a day nothing is new.
+    let kept = Kept::new();
+    kept.log([entered(-9, "web")]);
+    go_on(&mut kept.begin(limits), NOW - 9 * 86_400);
+    kept.disk.replace(USUAL, Some(b"{".to_vec()));
+    let mut collector = kept.begin(limits);
+    kept.log([entered(0, "shop")]);
+    go_on(&mut collector, NOW);
+    assert!(first(&kept).is_empty());
+    assert!(kept.findings().iter().any(|it| it.contains("audit/usual-forgotten")));
 }

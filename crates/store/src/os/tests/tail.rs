@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::super::tail::{Cursor, Line, Tail};
+use super::super::tail::{Cursor, Line, Tail, digest};
 
 struct Log {
     at: tempfile::TempDir,
@@ -160,6 +160,62 @@ fn a_log_that_is_copied_and_cut_is_followed() {
     });
 }
 
+/// The machine lost power while it packed the file, or the disk went bad.
+#[test]
+fn a_packed_file_that_is_cut_or_damaged_is_a_gap_and_what_is_behind_it_comes() {
+    let damages: [fn(&mut Vec<u8>); 4] = [
+        // Without its end, of which all lines can be had,
+        |bytes| bytes.truncate(bytes.len() - 6),
+        // in the midst,
+        |bytes| bytes.truncate(bytes.len() / 2),
+        // with other bytes in it,
+        |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle..middle + 8].fill(0xff);
+        },
+        // and as nothing that could be unpacked.
+        |bytes| bytes[..2].fill(0),
+    ];
+    let more: Vec<String> = (0..500_u64).map(|it| digest(&it.to_le_bytes())).collect();
+    let look = |log: &mut Log| {
+        log.restart();
+        log.look()
+    };
+    for (number, damage) in damages.into_iter().enumerate() {
+        let mut log = Log::new();
+        log.write("one\n");
+        assert_eq!(look(&mut log), ["one"]);
+        log.write(more.join("\n") + "\n");
+        let rotated = log.rotate(1);
+        pack(&rotated);
+        let packed = PathBuf::from(format!("{}.gz", rotated.display()));
+        let mut bytes = fs::read(&packed).unwrap();
+        damage(&mut bytes);
+        fs::write(&packed, bytes).unwrap();
+        log.write("three\n");
+        let came = look(&mut log);
+        assert!(came.contains(&"gap".to_owned()), "{number}: {came:?}");
+        assert_eq!(came.last().unwrap(), "three", "{number}");
+        assert_eq!(look(&mut log), [""; 0], "{number}: it is told once");
+        log.write("four\n");
+        log.rotate(2);
+        log.write("five\n");
+        assert_eq!(look(&mut log), ["four", "five"], "{number}");
+    }
+    // What was read of it already is not in it any more.
+    let mut log = Log::new();
+    log.write(more.join("\n") + "\n");
+    assert_eq!(log.look().len(), 500);
+    let rotated = log.rotate(1);
+    pack(&rotated);
+    let packed = PathBuf::from(format!("{}.gz", rotated.display()));
+    let bytes = fs::read(&packed).unwrap();
+    fs::write(&packed, &bytes[..bytes.len() / 2]).unwrap();
+    log.write("two\n");
+    log.restart();
+    assert_eq!(log.look(), ["gap", "two"]);
+}
+
 #[test]
 fn what_may_be_lost_is_told() {
     both(|log, look| {
@@ -174,9 +230,6 @@ fn what_may_be_lost_is_told() {
     assert_eq!(log.look(), ["one", "two"]);
     let (kept, path) = (log.tail.cursor().cloned().unwrap(), log.path("audit.log"));
     fs::write(&path, "one\n2 and more\n").unwrap();
-    log.tail = Tail::new(
-        &path,
-        Some(Cursor { prefix: 4, digest: super::super::tail::digest(b"one\n"), ..kept }),
-    );
+    log.tail = Tail::new(&path, Some(Cursor { prefix: 4, digest: digest(b"one\n"), ..kept }));
     assert_eq!(log.look(), ["gap", "one", "2 and more"]);
 }

@@ -1,0 +1,165 @@
+//! What could not be judged, by its reason: it is counted, found, and its number outlives the run. An event that nobody
+//! could judge may be what somebody wanted nobody to judge.
+
+use std::io;
+use std::path::Path;
+
+use ringfort_audit::engine::Engine;
+use ringfort_audit::event::Event;
+use ringfort_audit::fault::Why;
+use ringfort_audit::finding::Finding;
+use serde::Serialize;
+
+use super::collect::Counts;
+use super::look::{LookError, of, read};
+use super::store::UNJUDGED;
+use crate::format::reported::of_log;
+
+/// What of events that can be read could not be judged, by its reason.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unjudged {
+    /// Bodies that cannot be read.
+    pub bodies: u64,
+    /// Patches that do not fit what was there before.
+    pub patches: u64,
+    /// What a detection of somebody's own cannot be evaluated for.
+    pub expressions: u64,
+    /// Events without the bodies that detections ask for.
+    pub starved: u64,
+    /// How often something was forgotten for want of room, so that what takes many events may have been missed.
+    pub forgotten: u64,
+}
+
+impl Unjudged {
+    /// Counts one.
+    pub(super) fn add(&mut self, why: &Why) {
+        let of = match why {
+            Why::Patch => &mut self.patches,
+            Why::Expression { .. } => &mut self.expressions,
+            _ => &mut self.bodies,
+        };
+        *of += 1;
+    }
+}
+
+/// What of it is known and told.
+pub(super) struct Blind {
+    /// The first that nobody was told of yet.
+    first: Option<String>,
+    /// How much there was when somebody was told, and when that was.
+    told: (Counts, i64),
+    /// What was counted before this run,
+    before: u64,
+    /// and of the engine while what was kept before was recalled.
+    recalled: (u64, u64),
+    /// The number that was written down last, and when, in seconds.
+    put: (u64, i64),
+    /// What an earlier run learned was not understood.
+    is_forgotten: bool,
+}
+
+/// Until it is told again, in microseconds.
+const AGAIN: i64 = 3_600_000_000;
+/// The number is written down so often at most, in seconds.
+const PUT_SECONDS: i64 = 15;
+
+impl Blind {
+    /// Begins behind what was recalled.
+    pub(super) fn new(engine: &Engine, before: Option<&[u8]>, is_forgotten: bool) -> Self {
+        let before = before.and_then(number).unwrap_or(0);
+        let recalled = (engine.starved(), engine.forgotten());
+        let (first, told) = (None, (Counts::default(), 0));
+        Self { first, told, before, recalled, put: (before, 0), is_forgotten }
+    }
+
+    /// Takes note of one, if it is the first that nobody was told of.
+    pub(super) fn first(&mut self, said: impl FnOnce() -> String) {
+        self.first.get_or_insert_with(said);
+    }
+
+    /// How often bodies were missing and how much was forgotten since this run began.
+    pub(super) fn of(&self, engine: &Engine) -> (u64, u64) {
+        (engine.starved() - self.recalled.0, engine.forgotten() - self.recalled.1)
+    }
+
+    /// Finds that something could not be judged: once, and again in an hour if it goes on.
+    pub(super) fn findings(&mut self, source: &str, counts: &Counts, now: i64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if std::mem::take(&mut self.is_forgotten) {
+            let said = "what callers usually do is not known any more: for a day nothing that they do counts as new";
+            findings.push(of_log(source, "usual-forgotten", now, said.to_owned()));
+        }
+        let (told, at) = &self.told;
+        let more = |of: fn(&Counts) -> u64| of(counts) - of(told);
+        let reasons = REASONS.map(|(name, of)| (name, more(of)));
+        let reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
+        if reasons.is_empty() || now - at < AGAIN {
+            return findings;
+        }
+        let reasons: Vec<_> =
+            reasons.into_iter().map(|(name, count)| format!("{name}: {count}")).collect();
+        let mut said = format!("not everything could be judged: {}", reasons.join(", "));
+        if let Some(first) = self.first.take() {
+            said.push_str(&format!("; the first was {first}"));
+        }
+        self.told = (*counts, now);
+        findings.push(of_log(source, "not-judged", now, said));
+        findings
+    }
+
+    /// How much it was, in this run and before it.
+    pub(super) fn total(&self, counts: &Counts) -> u64 {
+        let of_reasons: u64 = REASONS.iter().map(|(_, of)| of(counts)).sum();
+        self.before + of_reasons + counts.unjudged.starved + counts.unjudged.forgotten
+    }
+
+    /// Whether the number is to be written down.
+    pub(super) fn is_due(&self, counts: &Counts, seconds: i64) -> bool {
+        self.total(counts) != self.put.0 && (seconds - self.put.1).abs() >= PUT_SECONDS
+    }
+
+    /// It was written down.
+    pub(super) fn was_put(&mut self, counts: &Counts, seconds: i64) {
+        self.put = (self.total(counts), seconds);
+    }
+}
+
+/// How much there is of something.
+type Count = fn(&Counts) -> u64;
+
+const REASONS: [(&str, Count); 5] = [
+    ("lines that cannot be read", |counts| counts.unreadable),
+    ("lines that are too long", |counts| counts.too_long),
+    ("bodies that cannot be read", |counts| counts.unjudged.bodies),
+    ("patches that do not fit", |counts| counts.unjudged.patches),
+    ("own detections that cannot be evaluated", |counts| counts.unjudged.expressions),
+];
+
+/// Names an event and what of it could not be judged, without what a terminal would obey, and without what was sent.
+pub(super) fn of_event(event: &Event<'_>, why: &Why) -> String {
+    let parts = [&*event.user.username, &*event.verb, event.resource(), event.namespace()];
+    let parts = parts.into_iter().chain([event.name()]).filter(|part| !part.is_empty());
+    let words: Vec<String> = parts.map(plain).collect();
+    format!("{}: {why}", words.join(" "))
+}
+
+const MOST: usize = 120;
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(MOST).collect()
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+/// Gives how much the collector of a store could not judge, in whole or in part, ever.
+///
+/// # Errors
+/// It cannot be read.
+pub fn unjudged(store: &Path) -> Result<u64, LookError> {
+    let path = store.join(UNJUDGED);
+    let Some(text) = read(&path)? else { return Ok(0) };
+    number(&text).ok_or_else(|| of(&path)(io::Error::other("it is no number")))
+}
