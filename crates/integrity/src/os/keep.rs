@@ -349,9 +349,9 @@ const FORM: u32 = 2;
 fn read_rows<T: DeserializeOwned>(path: &Path) -> io::Result<(u64, u32, Vec<T>)> {
     let mut lines = BufReader::new(File::open(path)?).lines();
     let first = lines.next().ok_or_else(|| io::Error::other("it is empty"))??;
-    let (seq, form) = first.split_once(' ').unwrap_or((&first, "1"));
-    let seq = seq.parse().map_err(io::Error::other)?;
-    let form = form.parse().map_err(io::Error::other)?;
+    let (seq, form) = first.split_once(' ').unwrap_or((first.as_str(), "1"));
+    let seq: u64 = seq.parse().map_err(io::Error::other)?;
+    let form: u32 = form.parse().map_err(io::Error::other)?;
     let rows = lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::other));
     Ok((seq, form, rows.collect::<io::Result<_>>()?))
 }

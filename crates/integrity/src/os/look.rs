@@ -193,10 +193,10 @@ impl Root {
             }
             Err(error) => return Look::Unreadable(error.to_string()),
         };
-        for try_ in 1..=TRIES {
+        for tried in 1..=TRIES {
             match self.look_once(&place, expected) {
                 Ok((seen, true)) => return Look::There(seen),
-                Ok((seen, false)) if try_ == TRIES => {
+                Ok((seen, false)) if tried == TRIES => {
                     let why = "it changed each time while it was read".to_owned();
                     return Look::There(Seen { content: Content::Unreadable(why), ..seen });
                 }
