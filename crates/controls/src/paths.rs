@@ -25,7 +25,7 @@ pub const AUDIT: &str = "/etc/kubernetes/audit";
 /// The API servers' logs.
 pub const LOGS: &str = "/var/log/kubernetes";
 /// An API server's audit log.
-pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
+pub const AUDIT_LOG: &str = ringfort_model::integrity::AUDIT_LOG;
 /// Where what an API server logged is kept.
 pub const AUDIT_STORE: &str = "/var/lib/ringfort-audit";
 /// Where a control plane keeps what it saw of another's log, and its key.

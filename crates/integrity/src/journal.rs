@@ -240,7 +240,8 @@ mod tests {
     fn a_change_is_read_as_it_was_written() {
         let kind = crate::judge::Kind::File;
         let (mode, owner) = (FileMode(0o600), Owner::ROOT);
-        let state = State { kind, mode, owner, size: 1, digest: None };
+        let (digest, number, capabilities) = (None, None, None);
+        let state = State { kind, mode, owner, size: 1, digest, number, capabilities };
         let change = Change {
             id: "a".to_owned(),
             finding: Finding {

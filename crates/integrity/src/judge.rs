@@ -32,8 +32,8 @@ pub enum Look {
     Missing,
     /// It could not be looked at.
     Unreadable(String),
-    /// It changed while it was read, however often it was tried.
-    Unstable,
+    /// Something on the way to it is no directory: what lies behind that is not what was there.
+    Astray(String),
     /// It is there.
     There(Seen),
 }
@@ -51,6 +51,11 @@ pub struct Seen {
     pub size: u64,
     /// What a file holds, or where a link leads.
     pub content: Content,
+    /// Its number on its file system, by which it is the same file under another name.
+    pub number: u64,
+    /// The capabilities that a file gives to whoever runs it, as the kernel keeps them; empty where there are none,
+    /// or where its content was not asked for.
+    pub capabilities: Vec<u8>,
 }
 
 /// What was read.
@@ -89,6 +94,8 @@ pub enum Aspect {
     Owner,
     /// What it holds.
     Content,
+    /// What it lets whoever runs it do.
+    Capabilities,
 }
 
 impl fmt::Display for Aspect {
@@ -99,6 +106,7 @@ impl fmt::Display for Aspect {
             Self::Mode => "mode",
             Self::Owner => "owner",
             Self::Content => "content",
+            Self::Capabilities => "capabilities",
         })
     }
 }
@@ -120,8 +128,7 @@ pub enum Verdict {
 /// without one, whatever was not seen makes it unknown.
 pub fn judge(entry: &Protected, look: &Look) -> Verdict {
     let seen = match look {
-        Look::Unreadable(why) => return Verdict::Unknown(why.clone()),
-        Look::Unstable => return Verdict::Unknown("it changed each time while it was read".into()),
+        Look::Unreadable(why) | Look::Astray(why) => return Verdict::Unknown(why.clone()),
         Look::Missing if entry.presence == Presence::Required => {
             return Verdict::Differs(vec![differs(Aspect::Presence, "there", "missing")]);
         }
@@ -144,6 +151,11 @@ pub fn judge(entry: &Protected, look: &Look) -> Verdict {
     if let Some(owner) = entry.owner.filter(|owner| *owner != seen.owner) {
         all.push(differs(Aspect::Owner, &owner, &seen.owner));
     }
+    // Nothing that is written with a content known beforehand is given any.
+    if entry.expected.is_some() && entry.class == Class::Exact && !seen.capabilities.is_empty() {
+        let found = capabilities(&seen.capabilities);
+        all.push(differs(Aspect::Capabilities, "none", &found));
+    }
     let content = content(entry, seen);
     match content {
         Verdict::Differs(more) => all.extend(more),
@@ -155,9 +167,10 @@ pub fn judge(entry: &Protected, look: &Look) -> Verdict {
 
 fn content(entry: &Protected, seen: &Seen) -> Verdict {
     let Some(expected) = &entry.expected else {
-        return match entry.class {
-            Class::Exact => Verdict::ContentUnstated,
-            Class::Packaged => Verdict::Unknown("its package has no digest of it".to_owned()),
+        return match (entry.class, &seen.content) {
+            (Class::Exact, Content::Unreadable(why)) => Verdict::Unknown(why.clone()),
+            (Class::Exact, _) => Verdict::ContentUnstated,
+            (Class::Packaged, _) => Verdict::Unknown("its package has no digest of it".to_owned()),
             _ => Verdict::Same,
         };
     };
@@ -176,6 +189,11 @@ fn content(entry: &Protected, seen: &Seen) -> Verdict {
     }
 }
 
+/// Writes capabilities of a file as they are kept, digit by digit.
+pub(crate) fn capabilities(kept: &[u8]) -> String {
+    kept.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn mode_differs(rule: ModeRule, found: FileMode) -> Option<Difference> {
     match rule {
         ModeRule::Is(mode) => (mode != found).then(|| differs(Aspect::Mode, &mode, &found)),
@@ -192,8 +210,9 @@ pub(crate) fn differs<E: ToString + ?Sized, F: ToString + ?Sized>(
     Difference { of, expected: expected.to_string(), found: found.to_string() }
 }
 
-/// Files that whoever keeps them may make a link: what answers for names does so with its own file.
-const MAY_BE_LINKS: &[&[u8]] = &[b"/etc/resolv.conf"];
+/// What whoever keeps it may make a link: what answers for names does so with its own file, and some distributions have
+/// one directory for all of what older ones started machines with.
+const MAY_BE_LINKS: &[&[u8]] = &[b"/etc/resolv.conf", b"/etc/init.d", b"/etc/rc.local"];
 
 /// What something of a class is.
 pub(crate) fn kind_of(class: Class) -> Kind {
@@ -240,7 +259,8 @@ mod tests {
 
     fn seen() -> Seen {
         let content = Content::Digest(hash("ok"));
-        Seen { kind: Kind::File, mode: FileMode(0o600), owner: Owner::ROOT, size: 2, content }
+        let (mode, owner, capabilities) = (FileMode(0o600), Owner::ROOT, Vec::new());
+        Seen { kind: Kind::File, mode, owner, size: 2, content, number: 7, capabilities }
     }
 
     fn check(entry: &Protected, look: &Look, expected: &str) {
@@ -272,19 +292,27 @@ mod tests {
         check(&entry(), &there(|it| it.size = 3), "content");
         let both = there(|it| (it.mode, it.size) = (FileMode(0o777), 0));
         check(&entry(), &both, "mode content");
+        let able = there(|it| it.capabilities = vec![1]);
+        check(&entry(), &able, "capabilities");
+        check(&Protected { expected: None, ..entry() }, &able, "unstated");
     }
 
     #[test]
     fn what_was_not_seen_is_never_as_it_should_be() {
         check(&entry(), &Look::Unreadable("EACCES".into()), "unknown: EACCES");
-        check(&entry(), &Look::Unstable, "unknown: it changed each time while it was read");
+        check(&entry(), &Look::Astray("ENOTDIR".into()), "unknown: ENOTDIR");
         let unread = Look::There(Seen { content: Content::Unread, ..seen() });
         check(&entry(), &unread, "unknown: its content was not read");
         let torn = Content::Unreadable("EIO".into());
         check(&entry(), &Look::There(Seen { content: torn.clone(), ..seen() }), "unknown: EIO");
         let worse = Seen { content: torn, mode: FileMode(0o666), ..seen() };
         check(&entry(), &Look::There(worse), "mode");
-        check(&Protected { expected: None, ..entry() }, &unread, "unstated");
+        let unstated = Protected { expected: None, ..entry() };
+        check(&unstated, &unread, "unstated");
+        let torn = Look::There(Seen { content: Content::Unreadable("EIO".into()), ..seen() });
+        check(&unstated, &torn, "unknown: EIO");
+        let forbidden = Protected { presence: Presence::Forbidden, ..entry() };
+        check(&forbidden, &torn, "presence");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Who did something: what the kernel says of a process, and whether it is still the one that did it.
 //! Pure.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Place;
@@ -23,9 +25,17 @@ pub struct Process {
     /// What its parents run, the nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<String>,
+    /// Whether it had ended when it was asked for: its number may have been another's by then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ended: bool,
     /// Where it runs.
     #[serde(flatten)]
     pub place: Place,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Who wrote, or why nobody can say.
@@ -45,19 +55,26 @@ pub struct Known {
     pub begun: Option<Process>,
     /// As it is now, if it is there.
     pub now: Option<Process>,
+    /// Whether it began another program when the thing may have been done: which of them did it is not known.
+    pub is_between: bool,
 }
 
 /// Says who had a number when something was done. A number that another process has by now names
-/// nobody: a wrong name would be worse than none.
+/// nobody: a wrong name would be worse than none. Of one that went from one program to another about then no digest
+/// is given, since it need not be the one whose digest it is; nothing is explained by it.
 pub fn who(known: Known) -> Who {
     let unknown = |why: &str| Who::Unknown(why.to_owned());
+    let digest = |process: Process| match known.is_between {
+        true => Process { digest: None, ..process },
+        false => process,
+    };
     match (known.begun, known.now) {
         (Some(begun), Some(now)) if begun.start != now.start => {
             unknown("its number belongs to another process by now")
         }
-        (Some(begun), Some(now)) => Who::Process(Process { digest: begun.digest, ..now }),
-        (Some(begun), None) => Who::Process(begun),
-        (None, Some(now)) => Who::Process(now),
+        (Some(begun), Some(now)) => Who::Process(digest(Process { digest: begun.digest, ..now })),
+        (Some(begun), None) => Who::Process(digest(Process { ended: true, ..begun })),
+        (None, Some(now)) => Who::Process(digest(now)),
         (None, None) => unknown(
             "it had ended, and was not seen to begin a program: it was forked and ran none, or began before the watch",
         ),
@@ -81,29 +98,40 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { parent: words.get(1)?.parse().ok()?, start: words.get(19)?.parse().ok()? })
 }
 
-/// Files that a process opened to run them since it was made, the newest last.
+/// Files that a process opened to run them since it was made, the newest last, each with when.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Opened(Vec<String>);
+pub struct Opened(Vec<(String, Duration)>);
 
 impl Opened {
     /// How many are kept: a script, what reads it, a loader, and one more.
     const MOST: usize = 4;
 
     /// Takes one more.
-    pub fn push(&mut self, path: String) {
+    pub fn push(&mut self, path: String, at: Duration) {
         if self.0.len() == Self::MOST {
             self.0.remove(0);
         }
-        self.0.push(path);
+        self.0.push((path, at));
     }
 
     /// Gives what the process runs: the newest that is no loader of libraries.
     pub fn program(&self) -> Option<&str> {
-        let is_loader = |path: &&String| {
+        self.programs().next_back().map(|(path, _)| path.as_str())
+    }
+
+    /// Says whether the process went from one program to another since then.
+    pub fn is_between(&self, since: Duration) -> bool {
+        let mut programs = self.programs();
+        let newest = programs.next_back();
+        newest.is_some_and(|(path, at)| *at >= since && programs.any(|(before, _)| before != path))
+    }
+
+    fn programs(&self) -> impl DoubleEndedIterator<Item = &(String, Duration)> {
+        let is_loader = |path: &str| {
             let name = path.rsplit('/').next().unwrap_or_default();
             name.starts_with("ld-") || name == "ld.so"
         };
-        self.0.iter().rev().find(|path| !is_loader(path)).map(String::as_str)
+        self.0.iter().filter(move |(path, _)| !is_loader(path))
     }
 }
 
@@ -120,18 +148,48 @@ mod tests {
             digest,
             parent: 1,
             parents: Vec::new(),
+            ended: false,
             place: Place::default(),
         }
     }
 
     #[test]
+    fn who_went_from_one_program_to_another_about_then_is_named_without_a_digest() {
+        let digest = |is_between| {
+            let known = Known {
+                begun: Some(process(5, "/begun")),
+                now: Some(process(5, "/now")),
+                is_between,
+            };
+            match who(known) {
+                Who::Process(found) => (found.exe, found.digest.is_some()),
+                Who::Unknown(why) => panic!("{why}"),
+            }
+        };
+        assert_eq!(digest(false), ("/now".to_owned(), true));
+        assert_eq!(digest(true), ("/now".to_owned(), false));
+        let at = Duration::from_millis;
+        let mut opened = Opened::default();
+        opened.push("/usr/bin/sh".to_owned(), at(1));
+        opened.push("/usr/lib/ld-linux.so.2".to_owned(), at(9));
+        assert!(!opened.is_between(at(0)), "a loader is no other program");
+        opened.push("/usr/local/bin/ringfort".to_owned(), at(10));
+        assert!(opened.is_between(at(5)) && opened.is_between(at(10)));
+        assert!(!opened.is_between(at(11)), "all that is asked for came later");
+    }
+
+    #[test]
     fn nobody_is_named_who_has_only_the_same_number() {
         let begun = || Some(process(5, "/begun"));
-        let check = |begun, now, expected: Option<Process>| match who(Known { begun, now }) {
+        let check = |begun, now, expected: Option<Process>| match who(Known {
+            begun,
+            now,
+            is_between: false,
+        }) {
             Who::Process(found) => assert_eq!(Some(found), expected),
             Who::Unknown(why) => assert!(expected.is_none() && !why.is_empty(), "{why}"),
         };
-        check(begun(), None, begun());
+        check(begun(), None, begun().map(|it| Process { ended: true, ..it }));
         check(None, Some(process(9, "/now")), Some(process(9, "/now")));
         check(begun(), Some(process(6, "/other")), None);
         check(None, None, None);
@@ -157,7 +215,7 @@ mod tests {
     fn the_loader_of_libraries_is_not_the_program() {
         let program = |paths: &[&str]| {
             let mut opened = Opened::default();
-            paths.iter().for_each(|path| opened.push((*path).to_owned()));
+            paths.iter().for_each(|path| opened.push((*path).to_owned(), Duration::ZERO));
             opened.program().map(str::to_owned)
         };
         let loader = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";

@@ -120,13 +120,13 @@ pub struct Protected {
 pub struct Protection(BTreeMap<FilePath, Protected>);
 
 impl Protection {
-    /// Derives it: from what the blueprint writes, from the paths that the live configuration names,
-    /// and from what every machine of its role has. The first that knows a path decides about it.
+    /// Derives it: from what the blueprint writes, from what every machine of its role has, and from the paths that
+    /// the live configuration names. The first that knows a path decides about it.
     pub fn derive(blueprint: Option<&Machine>, named: &[FilePath], role: Role) -> Self {
         let mut all = Self::default();
         blueprint.into_iter().flat_map(written).for_each(|it| all.add(it));
-        named.iter().for_each(|path| all.add(bare(path.clone())));
         table::rows(role).for_each(|it| all.add(it));
+        named.iter().for_each(|path| all.add(bare(path.clone())));
         all
     }
 
@@ -205,6 +205,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use ringfort_model::digest::Digest;
+    use ringfort_model::integrity::AUDIT_LOG;
     use ringfort_model::item::Item;
 
     use super::*;
@@ -235,7 +236,8 @@ mod tests {
             (ItemId::directory("/etc/kubernetes/manifests"), directory),
             (ItemId::unit("kubelet.service"), What::Sysctl { value: "1".to_owned() }),
         ]);
-        let named = ["/srv/audit/policy.yaml".parse().unwrap()];
+        let named = ["/srv/audit/policy.yaml", AUDIT_LOG, "/etc/kubernetes/manifests"];
+        let named = named.map(|path| path.parse().unwrap());
         let all = Protection::derive(Some(&written), &named, Role::ControlPlane);
         all.iter().map(|it| (it.path.to_string(), it.clone())).collect()
     }
@@ -269,6 +271,7 @@ mod tests {
     fn what_flags_name_and_what_every_machine_has_is_protected_too() {
         let all = derived();
         assert_eq!(all["/srv/audit/policy.yaml"].class, Class::Exact);
+        assert_eq!(all[AUDIT_LOG].class, Class::Growing, "that a flag names it says less");
         assert_eq!(all["/etc/ld.so.preload"].presence, Presence::Forbidden);
         assert_eq!(all["/etc/shadow"].severity, Severity::Critical);
         let worker = Protection::derive(None, &[], Role::Worker);

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::Entries;
 use crate::change::{Change, Finding, Unknown};
 use crate::journal::Told;
-use crate::judge::{Aspect, Content, Difference, Look, Verdict, judge};
+use crate::judge::{self, Aspect, Content, Difference, Kind, Look, Verdict, differs, judge};
 use crate::path::FilePath;
 use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
-use crate::state::{State, differences};
-use crate::why::{Around, Cause, Changed, Why, why};
+use crate::state::{State, differences, differences_of_log};
+use crate::why::{Around, Cause, Changed, Why, is_its_server, why};
 
 /// Where a machine keeps the binary that the operator brings, and the file whose content it has.
 const BROUGHT: (&str, &str) = ("/var/lib/ringfort/bin/ringfort", "/usr/local/bin/ringfort");
@@ -35,6 +35,18 @@ pub struct Known {
     /// Whether it was told that it is not as the baseline says.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_wrong: bool,
+    /// Whether it was told that it could not be read. What is known of its content is from before that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_unseen: bool,
+}
+
+/// A change that nothing explains so far, and when it was told.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Open {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The change.
+    pub change: Change,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
@@ -89,32 +101,52 @@ pub struct Watch {
     known: BTreeMap<FilePath, Known>,
     /// What is protected since a moment ago: what is there when it is first looked at is no change.
     fresh: BTreeSet<FilePath>,
-    open: BTreeMap<String, Change>,
+    open: BTreeMap<String, Open>,
     /// What a step of ringfort's explains for now: it should be what a baseline says by the next look at
     /// everything.
     for_now: BTreeMap<FilePath, Change>,
+    /// What was last looked at by an agent that did not look at capabilities.
+    unlearned: BTreeSet<FilePath>,
+    /// Whether there was no room for another path.
+    is_full: bool,
 }
+
+/// How the content of something should be that cannot be read.
+const READABLE: &str = "can be read";
 
 impl Watch {
     /// Begins with what was known before; nothing, on a machine that was never looked at.
     pub fn begin(number: u64, entries: Entries, known: BTreeMap<FilePath, Known>) -> Self {
         let fresh = if known.is_empty() { [FilePath::root()].into() } else { BTreeSet::new() };
-        let (open, for_now) = (BTreeMap::new(), BTreeMap::new());
-        Self { number, entries, known, fresh, open, for_now }
+        let (open, for_now, unlearned) = Default::default();
+        Self { number, entries, known, fresh, open, for_now, unlearned, is_full: false }
+    }
+
+    /// Takes what was open before, and is no more in the journal perhaps.
+    pub fn reopen(&mut self, open: Vec<Open>) {
+        self.open.extend(open.into_iter().map(|it| (it.change.id.clone(), it)));
+    }
+
+    /// What is known so far is of an agent that did not look at capabilities: they are taken as they are.
+    pub fn learn_capabilities(&mut self) {
+        self.unlearned = self.known.keys().cloned().collect();
     }
 
     /// Takes a line of the journal from before.
-    pub fn recall(&mut self, told: &Told, is_known: bool) {
+    pub fn recall(&mut self, at: u64, told: &Told, is_known: bool) {
         match told {
             Told::Change(change) => {
                 // What was compared with its package or its image need not be watched.
                 let is_watched = !matches!(change.finding.class, Class::Packaged | Class::Layer);
                 if !is_known && is_watched {
                     let is_wrong = !change.is_right && !change.finding.differences.is_empty();
-                    let known = Known { state: change.after.clone(), is_wrong };
-                    self.known.insert(change.finding.path.clone(), known);
+                    let path = &change.finding.path;
+                    let is_unseen = change.finding.differences.iter().any(is_unreadable);
+                    let before = self.known.get(path).and_then(|known| known.state.as_ref());
+                    let state = change.after.clone().map(|after| carried(after, before));
+                    self.known.insert(path.clone(), Known { state, is_wrong, is_unseen });
                 }
-                self.hold(change);
+                self.hold(at, change);
             }
             Told::Settled { change, .. } => drop(self.open.remove(change)),
             _ => {}
@@ -131,10 +163,15 @@ impl Watch {
         self.known = known.into_iter().filter(|(path, _)| self.governs(path).is_some()).collect();
     }
 
-    /// Everything was looked at: what appears from here on is new. Gives what a step of ringfort's explained
-    /// until now and no baseline says: nothing explains it any more.
-    pub fn is_whole(&mut self) -> Vec<Change> {
+    /// Everything was looked at: what appears from here on is new.
+    pub fn was_looked_at(&mut self) {
         self.fresh.clear();
+    }
+
+    /// Everything was looked at, and no step is under way. Gives what a step of ringfort's explained until now and no
+    /// baseline says: nothing explains it any more.
+    pub fn is_whole(&mut self) -> Vec<Change> {
+        self.was_looked_at();
         let for_now = std::mem::take(&mut self.for_now);
         let unsaid = for_now.into_iter().filter(|(path, _)| !self.is_said(path));
         let unexplained = unsaid.filter_map(|(path, change)| {
@@ -186,7 +223,17 @@ impl Watch {
 
     /// Gives the changes that nothing explains so far.
     pub fn open(&self) -> impl Iterator<Item = &Change> {
+        self.open.values().map(|open| &open.change)
+    }
+
+    /// Gives the same, each with when it was told.
+    pub fn open_since(&self) -> impl Iterator<Item = &Open> {
         self.open.values()
+    }
+
+    /// Says whether there was no room for another path: it is not known how that was.
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Gives the entry that a path belongs to: its own, or that of the directory above it whose content is
@@ -226,74 +273,82 @@ impl Watch {
     /// Makes of a look what it means, and knows it from here on.
     pub fn look(&mut self, path: &FilePath, look: &Look, heard: &Heard, around: &Around) -> Came {
         let Some((entry, is_own)) = self.governs(path) else { return Came::Nothing };
-        let unknown =
-            |why: &str| Came::Unknown(Unknown { path: path.clone(), why: why.to_owned() });
-        let after = match look {
-            Look::Unreadable(why) => return unknown(why),
-            Look::Unstable => return unknown("it changed each time while it was read"),
-            Look::Missing => None,
-            Look::There(seen) => {
-                if let Content::Unreadable(why) = &seen.content {
-                    return unknown(why);
-                }
-                Some(State::of(seen))
+        let before = self.known.get(path).cloned();
+        let (after, unseen) = match look {
+            Look::Missing => (None, None),
+            Look::Astray(why) => (None, Some(why.clone())),
+            // Nothing shows that it is another than it was.
+            Look::Unreadable(why) => {
+                (before.as_ref().and_then(|known| known.state.clone()), Some(why.clone()))
             }
+            Look::There(seen) => (Some(state(&entry, seen)), unread(seen)),
         };
         let is_listed = entry.class != Class::Listed || self.entries.below(path).next().is_some();
-        let verdict = match after {
+        let verdict = match (look, &unseen) {
             _ if is_own => judge(&entry, look),
-            Some(_) if !is_listed => Verdict::Differs(vec![unlisted()]),
+            (Look::There(_), _) if !is_listed => Verdict::Differs(vec![unlisted()]),
+            (_, Some(why)) => Verdict::Unknown(why.clone()),
             _ => Verdict::ContentUnstated,
         };
-        let after = after.map(|state| grown(&entry, state));
-        let before = self.known.get(path).cloned();
-        let seen = Seen { entry: &entry, is_own, verdict, before, after };
+        let seen = Seen { entry: &entry, is_own, verdict, before, after, unseen };
         self.compare(path, seen, heard, around)
     }
 
     fn compare(&mut self, path: &FilePath, seen: Seen<'_>, heard: &Heard, around: &Around) -> Came {
-        let Seen { entry, is_own, verdict, before, after } = seen;
+        let Seen { entry, is_own, verdict, before, after, unseen } = seen;
         let is_fresh = before.is_none() && self.is_fresh(path);
         let known = before.as_ref().and_then(|known| known.state.as_ref());
-        let since = if is_fresh { Vec::new() } else { differences(known, after.as_ref()) };
-        let (is_wrong, found) = match verdict {
-            Verdict::Differs(found) => (true, found),
-            Verdict::Unknown(why) => {
-                return Came::Unknown(Unknown { path: path.clone(), why });
-            }
-            Verdict::Same | Verdict::ContentUnstated => (false, since.clone()),
+        let since = match is_fresh {
+            true => Vec::new(),
+            false => self.since(path, entry, known, after.as_ref()),
         };
-        let is_right = !is_wrong && is_own && entry.expected.is_some();
-        let was_told = before.as_ref().is_some_and(|known| known.is_wrong);
-        let is_same = since.is_empty() && (was_told || !is_wrong);
+        let was = |is_it: fn(&Known) -> bool| before.as_ref().is_some_and(is_it);
+        let (was_wrong, was_unseen) = (was(|it| it.is_wrong), was(|it| it.is_unseen));
+        let (is_wrong, found, unseen) = match verdict {
+            Verdict::Differs(found) => (true, found, unseen),
+            Verdict::Unknown(why) => (was_wrong, since.clone(), Some(why)),
+            Verdict::Same | Verdict::ContentUnstated => (false, since.clone(), unseen),
+        };
+        let is_same = since.is_empty() && (was_wrong || !is_wrong);
+        let was_written = heard.was_written && !is_fresh && concerns(entry, &heard.who);
+        let is_told = match &unseen {
+            _ if !is_same => true,
+            Some(_) => was_written && !was_unseen,
+            None => was_written || (was_unseen && after.is_some()),
+        };
+        let begins = known.is_none() && after.is_some();
         let came_and_went = after.is_none() && before.is_none();
-        let was_written = heard.was_written
-            && matches!(entry.class, Class::Exact | Class::Listed | Class::Watched);
-        self.keep(path, is_own, after.clone(), is_wrong);
-        if is_same && !(was_written && !is_fresh && (is_own || came_and_went)) {
-            return Came::Nothing;
+        if is_told || unseen.is_none() || is_fresh {
+            let state = after.clone().map(|after| match &unseen {
+                Some(_) => carried(after, known),
+                None => after,
+            });
+            let is_unseen = unseen.is_some() && (is_told || was_unseen);
+            self.keep(path, is_own, Known { state, is_wrong, is_unseen });
         }
+        if !is_told {
+            let path = path.clone();
+            return unseen.map_or(Came::Nothing, |why| Came::Unknown(Unknown { path, why }));
+        }
+        let is_right = !is_wrong && unseen.is_none() && is_own && entry.expected.is_some();
+        let mut found = if is_same { Vec::new() } else { found };
+        found.extend(unsaid(entry, unseen.as_deref(), is_same && was_written, &found));
         let of: Vec<_> = found.iter().map(|each| each.of).collect();
-        let changed = Changed {
-            path,
-            entry,
-            of: &of,
-            who: &heard.who,
-            was_renamed_away: heard.was_renamed_away,
-        };
+        let was_begun_anew = heard.was_renamed_away || begins;
+        let changed = Changed { path, entry, of: &of, who: &heard.who, was_begun_anew };
         let why = match why(&changed, around) {
             Why::Unexplained if is_right => Why::Explained(Cause::Baseline { number: self.number }),
             other => other,
         };
-        let passes = is_same && came_and_went && matches!(why, Why::Explained(_));
-        if passes {
+        let is_quiet = came_and_went || !is_own;
+        if is_same && is_quiet && matches!(why, Why::Explained(_)) {
             return Came::Nothing;
         }
         let finding = Finding {
             path: path.clone(),
             class: entry.class,
             severity: severity(entry, &why),
-            differences: if is_same { Vec::new() } else { found },
+            differences: found,
         };
         let before = before.and_then(|known| known.state);
         let (id, who) = (String::new(), heard.who.clone());
@@ -301,27 +356,49 @@ impl Watch {
         Came::Changed(Box::new(Change { id, finding, is_right, before, after, drift, who, why }))
     }
 
+    /// In what something differs from how it was known.
+    fn since(
+        &self,
+        path: &FilePath,
+        entry: &Protected,
+        known: Option<&State>,
+        after: Option<&State>,
+    ) -> Vec<Difference> {
+        if entry.class == Class::Growing {
+            return differences_of_log(known, after);
+        }
+        let learned = known.filter(|_| self.unlearned.contains(path)).zip(after);
+        let learned = learned.map(|(known, after)| State {
+            capabilities: after.capabilities.clone(),
+            ..known.clone()
+        });
+        differences(learned.as_ref().or(known), after)
+    }
+
     fn is_fresh(&self, path: &FilePath) -> bool {
         self.fresh.iter().any(|fresh| path.is_within(fresh))
     }
 
-    fn keep(&mut self, path: &FilePath, is_own: bool, state: Option<State>, is_wrong: bool) {
-        if state.is_none() && !is_own {
+    fn keep(&mut self, path: &FilePath, is_own: bool, known: Known) {
+        self.unlearned.remove(path);
+        if known.state.is_none() && !is_own && !known.is_unseen {
             self.known.remove(path);
         } else if self.known.len() < MOST_KNOWN || self.known.contains_key(path) {
-            self.known.insert(path.clone(), Known { state, is_wrong });
+            self.known.insert(path.clone(), known);
+        } else {
+            self.is_full = true;
         }
     }
 
-    /// Holds a change, with its id: one that nothing explains until something does, and one that a step of
-    /// ringfort's explains until everything was looked at.
-    pub fn hold(&mut self, change: &Change) {
+    /// Holds a change, with its id and when it was told: one that nothing explains until something does, and one that
+    /// a step of ringfort's explains until everything was looked at.
+    pub fn hold(&mut self, at: u64, change: &Change) {
         self.for_now.remove(&change.finding.path);
         if matches!(change.why, Why::Explained(Cause::Converge { .. })) && !change.is_right {
             self.for_now.insert(change.finding.path.clone(), change.clone());
         }
         if change.why == Why::Unexplained && self.open.len() < MOST_OPEN {
-            self.open.insert(change.id.clone(), change.clone());
+            self.open.insert(change.id.clone(), Open { at, change: change.clone() });
         }
     }
 
@@ -331,7 +408,7 @@ impl Watch {
             change.finding.class == Class::Packaged && is_right(&change.finding.path)
         };
         let over: Vec<String> =
-            self.open.values().filter(is_over).map(|change| change.id.clone()).collect();
+            self.open().filter(is_over).map(|change| change.id.clone()).collect();
         let told = over.into_iter().map(|change| {
             self.open.remove(&change);
             Told::Settled { change, why: Why::Explained(Cause::Package) }
@@ -351,18 +428,17 @@ impl Watch {
             }
             let Who::Process(process) = &change.who else { return None };
             let genuine = self.is_genuine(process).then(|| process.exe.clone());
-            let around =
-                Around { steps: around.steps.clone(), genuine: genuine.into_iter().collect() };
+            let around = Around { genuine: genuine.into_iter().collect(), ..around.clone() };
             let of: Vec<_> = change.finding.differences.iter().map(|each| each.of).collect();
             let who = &change.who;
-            let changed = Changed { path, entry: &entry, of: &of, who, was_renamed_away: false };
+            let changed = Changed { path, entry: &entry, of: &of, who, was_begun_anew: false };
             match why(&changed, &around) {
                 Why::Explained(cause @ Cause::Converge { .. }) if self.is_said(path) => Some(cause),
                 _ => None,
             }
         };
         let found = |change: &Change| Some((change.id.clone(), explained(change)?));
-        let settled: Vec<_> = self.open.values().filter_map(found).collect();
+        let settled: Vec<_> = self.open().filter_map(found).collect();
         let told = settled.into_iter().map(|(change, cause)| {
             self.open.remove(&change);
             Told::Settled { change, why: Why::Explained(cause) }
@@ -377,6 +453,8 @@ struct Seen<'a> {
     verdict: Verdict,
     before: Option<Known>,
     after: Option<State>,
+    /// Why it could not be seen whole.
+    unseen: Option<String>,
 }
 
 /// That something is there of which a list knows nothing.
@@ -384,12 +462,62 @@ pub(crate) fn unlisted() -> Difference {
     Difference { of: Aspect::Presence, expected: "missing".to_owned(), found: "there".to_owned() }
 }
 
-/// What counts of a state: a log that grows is not another one for it.
-fn grown(entry: &Protected, state: State) -> State {
+/// What counts of what was seen.
+fn state(entry: &Protected, seen: &judge::Seen) -> State {
     match entry.class {
-        Class::Growing => State { size: 0, digest: None, ..state },
-        _ => state,
+        Class::Growing => State::of_log(seen),
+        _ => State::of(seen),
     }
+}
+
+/// Why what something holds was not seen, if it was not.
+fn unread(seen: &judge::Seen) -> Option<String> {
+    match &seen.content {
+        Content::Unreadable(why) => Some(why.clone()),
+        Content::Digest(_) | Content::Unread => None,
+    }
+}
+
+/// What stays known of something whose content cannot be read: what it held when it could.
+fn carried(after: State, before: Option<&State>) -> State {
+    let is_file = after.kind == Kind::File && after.digest.is_none();
+    let before = before.filter(|before| is_file && before.kind == after.kind);
+    let digest = before.and_then(|before| before.digest.clone()).or(after.digest);
+    State { digest, ..after }
+}
+
+/// Whether it concerns anybody that somebody wrote to something that is as it was. A log is written by its own
+/// server, and by nobody else.
+fn concerns(entry: &Protected, who: &Who) -> bool {
+    match entry.class {
+        Class::Exact | Class::Listed | Class::Watched => true,
+        Class::Growing => !is_its_server(who),
+        _ => false,
+    }
+}
+
+/// What is told of something besides in what it differs.
+fn unsaid(
+    entry: &Protected,
+    unseen: Option<&str>,
+    was_written: bool,
+    found: &[Difference],
+) -> Option<Difference> {
+    if found.iter().any(|it| it.of == Aspect::Content) {
+        return None;
+    }
+    match unseen {
+        Some(why) => Some(differs(Aspect::Content, READABLE, why)),
+        None if entry.class == Class::Growing && was_written => {
+            Some(differs(Aspect::Content, "written by its own server", "written by another"))
+        }
+        None => None,
+    }
+}
+
+/// Whether a difference says that something could not be read.
+fn is_unreadable(difference: &Difference) -> bool {
+    difference.of == Aspect::Content && difference.expected == READABLE
 }
 
 fn severity(entry: &Protected, why: &Why) -> Severity {

@@ -66,8 +66,10 @@ pub enum Cause {
 /// What was seen around a change.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// The newest step of each item in ringfort's journal since the path was last settled.
+    /// The newest step of each item in ringfort's journal.
     pub steps: BTreeMap<ItemId, u64>,
+    /// Up to this one they explain nothing any more: everything was looked at since.
+    pub since: u64,
     /// Programs whose content is the one that the baseline expects.
     pub genuine: Vec<String>,
 }
@@ -92,34 +94,37 @@ pub struct Changed<'a> {
     pub of: &'a [Aspect],
     /// Who did it.
     pub who: &'a Who,
-    /// Whether a file of the same identity is still there under another name, with what it held.
-    pub was_renamed_away: bool,
+    /// Whether it was renamed away, or is there where nothing was.
+    pub was_begun_anew: bool,
 }
 
 /// Looks for a cause.
 pub fn why(changed: &Changed<'_>, around: &Around) -> Why {
     let Who::Process(process) = changed.who else { return Why::Unexplained };
-    if is_rotated_by_its_server(changed, process) {
-        return Why::Explained(Cause::Rotation);
+    // Nobody else renames its log away: whoever does takes it away.
+    if changed.entry.class == Class::Growing {
+        let is_rotation = is_its_server(changed.who) && changed.was_begun_anew;
+        return if is_rotation { Why::Explained(Cause::Rotation) } else { Why::Unexplained };
     }
     if !around.genuine.contains(&process.exe) {
         return Why::Unexplained;
     }
     let found = converge(changed, process, around)
         .or_else(|| swap(changed, process))
-        .or_else(|| rotation(changed))
         .or_else(|| package(changed, process));
     found.map_or(Why::Unexplained, Why::Explained)
 }
 
 /// ringfort's own program put in place what its journal says.
 fn converge(changed: &Changed<'_>, process: &Process, around: &Around) -> Option<Cause> {
-    if name(process) != "ringfort" {
+    // What has ended may be another that was given its number.
+    if name(process) != "ringfort" || process.ended {
         return None;
     }
     let path = put_in_place(changed.path.to_string());
     let items = [ItemId::File(path.clone()), ItemId::Directory(path)];
-    items.iter().find_map(|item| around.steps.get(item)).map(|step| Cause::Converge { step: *step })
+    let step = items.iter().find_map(|item| around.steps.get(item));
+    step.filter(|step| **step > around.since).map(|step| Cause::Converge { step: *step })
 }
 
 /// The file that a path belongs to: it is written beside under a name of its own, and put in place whole.
@@ -137,15 +142,11 @@ fn swap(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
     (name(process) == "kubelet" && is_swap).then_some(Cause::Swap { pod: volume.pod })
 }
 
-fn rotation(changed: &Changed<'_>) -> Option<Cause> {
-    (changed.entry.class == Class::Growing && changed.was_renamed_away).then_some(Cause::Rotation)
-}
-
-/// An API server in its container renames its own log away; whoever could run there could write to the
-/// log anyway. What it runs lies in an image, which no baseline of a machine knows.
-fn is_rotated_by_its_server(changed: &Changed<'_>, process: &Process) -> bool {
-    let is_server = name(process) == "kube-apiserver" && process.place.container.is_some();
-    is_server && rotation(changed).is_some()
+/// Whether it is an API server in its container, which writes its own log and renames it away; whoever could run
+/// there could write to the log anyway. What it runs lies in an image, which no baseline of a machine knows.
+pub fn is_its_server(who: &Who) -> bool {
+    let Who::Process(process) = who else { return false };
+    name(process) == "kube-apiserver" && process.place.container.is_some()
 }
 
 /// Package managers replace programs and settings of the system, and keep their database. They have no business
@@ -161,7 +162,12 @@ fn package(changed: &Changed<'_>, process: &Process) -> Option<Cause> {
             && !is_within(&"/etc/kubernetes")
             && changed.entry.severity < Severity::Critical);
     let keeps = is_within(&DATABASE) && KEEPERS.contains(&process.exe.as_str());
-    let is_theirs = changed.entry.expected.is_none() && ((is_manager && is_system) || keeps);
+    // A trigger of a package makes the cache anew; by hand it takes any directory.
+    let is_cached = changed.path.as_bytes() == CACHE.as_bytes()
+        && matches!(process.exe.as_str(), "/usr/sbin/ldconfig" | "/usr/sbin/ldconfig.real")
+        && process.parents.iter().any(|parent| parent == "/usr/bin/dpkg");
+    let is_theirs =
+        changed.entry.expected.is_none() && ((is_manager && is_system) || keeps || is_cached);
     is_theirs.then_some(Cause::Package)
 }
 
@@ -172,6 +178,9 @@ const KEEPERS: &[&str] = &[
     "/usr/bin/dpkg-statoverride",
     "/usr/bin/update-alternatives",
 ];
+
+/// Where the loader finds libraries.
+const CACHE: &str = "/etc/ld.so.cache";
 
 /// Where a distribution's packages put their programs and units.
 const PROGRAMS: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/boot"];
@@ -210,8 +219,15 @@ mod tests {
             digest: None,
             parent: 0,
             parents: Vec::new(),
+            ended: false,
             place: Place::default(),
         })
+    }
+
+    fn in_container(exe: &str) -> Who {
+        let Who::Process(process) = by(exe) else { return by(exe) };
+        let place = Place { container: Some("c1".to_owned()), ..Place::default() };
+        Who::Process(Process { place, ..process })
     }
 
     fn around() -> Around {
@@ -220,6 +236,7 @@ mod tests {
             "/usr/local/bin/kubelet",
             "/usr/bin/dpkg",
             "/usr/bin/dpkg-divert",
+            "/usr/sbin/ldconfig",
             "/usr/bin/vi",
         ];
         let mut around =
@@ -242,7 +259,7 @@ mod tests {
             entry: &entry,
             of: &[Aspect::Content],
             who,
-            was_renamed_away: class == Class::Growing,
+            was_begun_anew: class == Class::Growing,
         };
         let found = why(&changed, &around());
         assert_eq!(found, expected.cloned().map_or(Why::Unexplained, Why::Explained), "{path}");
@@ -261,6 +278,22 @@ mod tests {
         check("/etc/kubernetes/a", Class::Exact, &by("/usr/bin/vi"), None);
         check("/etc/kubernetes/a", Class::Exact, &by("/tmp/ringfort"), None);
         check("/etc/kubernetes/a", Class::Exact, &Who::Unknown("gone".into()), None);
+        let Who::Process(process) = ringfort else { panic!("it is one") };
+        let ended = Who::Process(Process { ended: true, ..process });
+        check("/etc/kubernetes/a", Class::Exact, &ended, None);
+    }
+
+    #[test]
+    fn a_step_explains_nothing_when_everything_was_looked_at_since() {
+        let (entry, who) =
+            (entry("/etc/kubernetes/a", Class::Exact), by("/usr/local/bin/ringfort"));
+        let of = &[Aspect::Content];
+        let (path, entry, who) = (&entry.path, &entry, &who);
+        let changed = Changed { path, entry, of, who, was_begun_anew: false };
+        let step = Why::Explained(Cause::Converge { step: 5 });
+        for (since, expected) in [(4, step), (5, Why::Unexplained)] {
+            assert_eq!(why(&changed, &Around { since, ..around() }), expected, "{since}");
+        }
     }
 
     #[test]
@@ -288,6 +321,19 @@ mod tests {
     }
 
     #[test]
+    fn the_cache_of_libraries_is_made_anew_for_packages_and_by_nobody_by_hand() {
+        let ldconfig = |parents: &[&str]| {
+            let Who::Process(process) = by("/usr/sbin/ldconfig") else { panic!("it is one") };
+            let parents = parents.iter().map(|it| (*it).to_owned()).collect();
+            Who::Process(Process { parents, ..process })
+        };
+        let trigger = ldconfig(&["/usr/bin/dash", "/usr/bin/dpkg", "/usr/bin/apt-get"]);
+        check("/etc/ld.so.cache", Class::Exact, &trigger, Some(&Cause::Package));
+        check("/etc/ld.so.cache", Class::Exact, &ldconfig(&["/usr/bin/bash"]), None);
+        check("/etc/ld.so.conf", Class::Exact, &trigger, None);
+    }
+
+    #[test]
     fn a_package_database_is_kept_by_its_own_programs_alone() {
         let (info, diversions) = ("/var/lib/dpkg/info/a.md5sums", "/var/lib/dpkg/diversions");
         let (dpkg, divert) = (by("/usr/bin/dpkg"), by("/usr/bin/dpkg-divert"));
@@ -300,10 +346,15 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_renamed_away_is_rotated() {
-        let server = by("/usr/local/bin/kubelet");
-        let log = "/var/log/kubernetes/audit/audit.log";
+    fn a_log_that_its_own_server_renamed_away_is_rotated() {
+        let (exe, log) = ("/usr/local/bin/kube-apiserver", ringfort_model::integrity::AUDIT_LOG);
+        let server = in_container(exe);
         check(log, Class::Growing, &server, Some(&Cause::Rotation));
         check(log, Class::Exact, &server, None);
+        // A program that belongs on the machine renames it away as well as any other.
+        for other in [by(exe), by("/usr/local/bin/kubelet"), by("/usr/bin/vi")] {
+            check(log, Class::Growing, &other, None);
+        }
+        check(log, Class::Growing, &in_container("/bin/mv"), None);
     }
 }

@@ -15,6 +15,8 @@ pub const CANARY_TEXT: &str =
     "Nothing reads this file. Proofs change it for a moment, to see that changes are seen.\n";
 /// The agent's own directory.
 pub const STATE: &str = "/var/lib/ringfort/integrity";
+/// An API server's audit log, which grows, and which nobody but the server itself begins anew.
+pub const AUDIT_LOG: &str = "/var/log/kubernetes/audit.log";
 /// Which files the agent puts back by itself; not there where that is left to `ringfort up`.
 pub const REPAIR: &str = "/etc/ringfort/integrity/repair";
 

@@ -26,7 +26,7 @@ use crate::sabotage::Sabotage;
 pub(crate) use course::{Course, course};
 pub use pod::opening;
 pub(crate) use scene::CONTROL_PLANE_PROGRAMS;
-pub use scene::{AuthorityMark, PodTraffic, Scene};
+pub use scene::{AuthorityMark, PodTraffic, Scene, Signed};
 
 /// How one control is shown.
 #[derive(Clone, Copy, Debug)]

@@ -65,8 +65,20 @@ pub struct Scene {
     pub program_files: BTreeMap<NodeName, BTreeSet<String>>,
     /// The files of the blueprint on each machine.
     pub files: BTreeMap<NodeName, BTreeMap<String, FileSeen>>,
+    /// What was signed of each machine's files.
+    #[serde(default)]
+    pub signed: BTreeMap<NodeName, Signed>,
     /// The time, in seconds since 1970.
     pub now_s: i64,
+}
+
+/// By what a machine's agent is to go.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Signed {
+    /// Digest of the public half of the key that signs baselines.
+    pub key: Digest,
+    /// Digest of what the machine's baseline says.
+    pub says: Digest,
 }
 
 /// What tells an authority from others.
@@ -97,6 +109,11 @@ pub enum PodTraffic {
 /// The programs that make a control plane.
 pub(crate) const CONTROL_PLANE_PROGRAMS: [&str; 4] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
+/// What was signed of each machine of the invented cluster.
+fn signed() -> Signed {
+    Signed { key: Digest::of(b"a key"), says: Digest::of(b"a baseline") }
+}
 
 impl Scene {
     /// Invents a cluster of three and three, for tests.
@@ -168,6 +185,7 @@ impl Scene {
                 .map(|node| (node.clone(), ["/usr/local/bin/runc".to_owned()].into()))
                 .collect(),
             files: planes.iter().map(|node| (node.clone(), files.clone().into())).collect(),
+            signed: planes.iter().chain(&workers).map(|node| (node.clone(), signed())).collect(),
             now_s: 1_800_000_000,
             control_planes: planes.into(),
             workers: workers.into(),

@@ -11,6 +11,8 @@ fn file(mode: u32, text: &str) -> Piece {
         owner: Owner::ROOT,
         size: text.len() as u64,
         digest: Some(format!("blake3:{text}")),
+        number: None,
+        capabilities: None,
     };
     let head = text.bytes().take(4).collect();
     Piece { state, traits: Traits { head, ..Traits::default() } }
@@ -138,6 +140,8 @@ fn the_same_drift_is_known_in_every_container_of_the_same_image_and_no_other_is(
         owner: Owner::ROOT,
         size: 2,
         digest: Some("blake3:aa".to_owned()),
+        number: None,
+        capabilities: None,
     };
     let layers = Some("sha256:top".to_owned());
     let container = Container { id: "c1".to_owned(), layers, ..Container::default() };

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ringfort_model::digest::Digest;
 use ringfort_model::integrity::CANARY;
 use ringfort_model::item::ItemId;
 
@@ -134,6 +135,9 @@ pub fn watch(settings: &Settings, hooks: Hooks<'_>, stop: &AtomicBool) -> Result
 struct Agent<'a> {
     settings: &'a Settings,
     hooks: Hooks<'a>,
+    /// The public half of the key that signs baselines, as it was at the beginning: whoever exchanges it later is not
+    /// believed before the agent begins anew, and what is believed is in the status.
+    key: String,
     keep: Keep,
     watch: Watch,
     listener: Listener,
@@ -157,8 +161,16 @@ struct Agent<'a> {
     missed: (Vec<Unknown>, u64),
     mute: BTreeSet<String>,
     blind: Option<(u64, String)>,
+    /// The server that writes a log which grows: its number, and when it began.
+    server: Option<(i32, u64)>,
+    /// Why what was known is not, until that is told.
+    lost: Option<String>,
+    /// Everything was looked at while an operator acted: what no baseline says is told when he does not any more.
+    owes: Option<Instant>,
     heard_at: u64,
     baseline_seen: Option<(u64, SystemTime)>,
+    /// Digest of what the baseline says.
+    baseline_digest: Digest,
     beat: Instant,
     knew: Instant,
     rounds_end: Instant,
@@ -167,19 +179,16 @@ struct Agent<'a> {
 impl<'a> Agent<'a> {
     fn begin(settings: &'a Settings, hooks: Hooks<'a>) -> Result<Self, WatchFault> {
         let at = |path: &Path| fault(path);
-        let (keep, kept) = Keep::open(&settings.state).map_err(at(&settings.state))?;
-        let least = keep.counter().map_err(at(&settings.state))?;
-        let baseline = believed(settings, least)?;
-        keep.count(baseline.header.counter).map_err(at(&settings.state))?;
+        let (keep, mut kept, key, baseline) = opened(settings, hooks)?;
         let number = baseline.header.counter;
+        let baseline_digest = Digest::of(baseline.entries.as_bytes());
+        let watch = recalled(baseline, &mut kept);
         let mut root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
         root.tell(hooks.alive);
         let listener = Listener::begin()?;
         let (gate, limits) = gate(settings);
-        let Kept { known, seq, lines, broken, status: before, compared } = kept;
+        let Kept { lost, lines, broken, status: before, compared, .. } = kept;
         let comparison = Comparison::begin(compared, settings.every.as_secs());
-        let mut watch = Watch::begin(number, baseline.entries, known);
-        lines.iter().for_each(|line| watch.recall(&line.told, line.seq <= seq));
         let mut layers = Layers::default();
         let mut repair = Repair::new(Contents::at(&settings.state, &settings.store));
         for line in &lines {
@@ -194,11 +203,13 @@ impl<'a> Agent<'a> {
             version: VERSION,
             node: settings.node.clone(),
             began: now,
+            key_digest: Some(Digest::of(key.trim().as_bytes())),
             ..Status::default()
         };
         let mut agent = Self {
             settings,
             hooks,
+            key,
             keep,
             watch,
             listener,
@@ -219,8 +230,12 @@ impl<'a> Agent<'a> {
             missed: (Vec::new(), 0),
             mute: BTreeSet::new(),
             blind: before.map(|before| (before.at, "the agent did not run".to_owned())),
+            server: None,
+            lost,
+            owes: None,
             heard_at: now,
             baseline_seen: stamp(&settings.baseline),
+            baseline_digest,
             beat: began,
             knew: began,
             rounds_end: began,
@@ -249,7 +264,8 @@ impl<'a> Agent<'a> {
         self.root.begin_anew();
         let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
         let went = self.go_round()? | self.see_transactions()?;
-        if self.compare_packages()? || told || went {
+        let whole = self.tell_unsaid()?;
+        if self.compare_packages()? || told || went || whole {
             self.sync()?;
         }
         if self.beat.elapsed() >= BEAT {
@@ -275,11 +291,12 @@ impl<'a> Agent<'a> {
             return Ok(());
         }
         self.baseline_seen = stamp;
-        match believed(self.settings, self.watch.number()) {
+        match believed(self.settings, &self.key, self.watch.number()) {
             Ok(baseline) => {
                 let number = baseline.header.counter;
                 self.status.refused = None;
                 self.keep.count(number).map_err(fault(&self.settings.state))?;
+                self.baseline_digest = Digest::of(baseline.entries.as_bytes());
                 self.watch.rebase(number, baseline.entries);
                 self.tell(Told::Baseline { number })?;
                 self.take_list()?;
@@ -317,7 +334,10 @@ impl<'a> Agent<'a> {
                 true
             }
         };
-        self.consider(path, newest)?;
+        // Of what could not be read nobody knows whether it is right.
+        if !self.watch.known().get(path).is_some_and(|known| known.is_unseen) {
+            self.consider(path, newest)?;
+        }
         Ok((told, look))
     }
 
@@ -335,7 +355,7 @@ impl<'a> Agent<'a> {
 
     fn tell_change(&mut self, mut change: Box<Change>) -> Result<(), WatchFault> {
         change.id = id(now(), self.keep.tip.seq + 1, &change.finding.path);
-        self.watch.hold(&change);
+        self.watch.hold(now(), &change);
         self.note_told(&change);
         self.transactions.note(&change);
         self.status.changes += 1;
@@ -377,7 +397,15 @@ impl<'a> Agent<'a> {
 
     fn know(&mut self) -> Result<(), WatchFault> {
         self.knew = Instant::now();
-        self.keep.know(self.watch.known()).map_err(fault(&self.settings.state))
+        if let Some(why) = self.lost.take() {
+            let paths = self.watch.known().len();
+            let why =
+                format!("what was known is lost ({why}): {paths} paths are taken as they are");
+            self.tell(Told::Refused { why })?;
+            self.sync()?;
+        }
+        let (known, open) = (self.watch.known(), self.watch.open_since());
+        self.keep.know(known, open).map_err(fault(&self.settings.state))
     }
 
     /// What could not be seen when everything was looked at, and what of containers cannot be now: the first few,
@@ -400,6 +428,8 @@ impl<'a> Agent<'a> {
         let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.status.at = now();
         self.status.baseline = self.watch.number();
+        self.status.baseline_digest = Some(self.baseline_digest.clone());
+        self.status.blind_since = self.blind.as_ref().map(|(from, _)| *from);
         self.status.protected = self.watch.entries().len() as u64;
         (self.status.unknown, self.status.unknown_count) = self.unseen();
         self.status.containers = self.layers.count();
@@ -431,10 +461,64 @@ fn blind(line: &crate::journal::Line) -> Option<&Blind> {
     }
 }
 
-fn believed(settings: &Settings, least: u64) -> Result<Baseline, WatchFault> {
-    let key = std::fs::read_to_string(&settings.key).map_err(fault(&settings.key))?;
+/// Opens the agent's directory, and believes the baseline that lies there, or tells why not.
+fn opened(
+    settings: &Settings,
+    hooks: Hooks<'_>,
+) -> Result<(Keep, Kept, String, Baseline), WatchFault> {
+    let at = |error| fault(&settings.state)(error);
+    let (mut keep, mut kept) = Keep::open(&settings.state).map_err(at)?;
+    let least = keep.counter().map_err(at)?;
+    let believed = key(settings).and_then(|key| Ok((believed(settings, &key, least)?, key)));
+    match believed {
+        Ok((baseline, key)) => {
+            keep.count(baseline.header.counter).map_err(at)?;
+            Ok((keep, kept, key, baseline))
+        }
+        Err(why) => {
+            refuse(&mut keep, &mut kept, hooks, &why).map_err(at)?;
+            Err(why)
+        }
+    }
+}
+
+/// Begins with what was known, and with what was told after that was written down.
+fn recalled(baseline: Baseline, kept: &mut Kept) -> Watch {
+    let (known, open) = (std::mem::take(&mut kept.known), std::mem::take(&mut kept.open));
+    let mut watch = Watch::begin(baseline.header.counter, baseline.entries, known);
+    watch.reopen(open);
+    for line in &kept.lines {
+        watch.recall(line.at, &line.told, line.seq <= kept.seq);
+    }
+    if kept.is_older {
+        watch.learn_capabilities();
+    }
+    watch
+}
+
+/// Tells that an agent does not begin, once for each reason: it is begun again and again.
+fn refuse(keep: &mut Keep, kept: &mut Kept, hooks: Hooks<'_>, why: &WatchFault) -> io::Result<()> {
+    let why = why.to_string();
+    if let Some(status) = &mut kept.status {
+        status.refused = Some(why.clone());
+        keep.tell(status)?;
+    }
+    let told = Told::Refused { why };
+    if kept.lines.last().is_some_and(|line| line.told == told) {
+        return Ok(());
+    }
+    let (_, text) = keep.append(now(), told)?;
+    (hooks.line)(text.trim_end());
+    keep.sync()
+}
+
+fn key(settings: &Settings) -> Result<String, WatchFault> {
+    std::fs::read_to_string(&settings.key).map_err(fault(&settings.key))
+}
+
+fn believed(settings: &Settings, key: &str, least: u64) -> Result<Baseline, WatchFault> {
     let bytes = std::fs::read(&settings.baseline).map_err(fault(&settings.baseline))?;
-    let trusted = Trusted { key: &key, node: Some(&settings.node), least };
+    let trusted = Trusted { key, node: Some(&settings.node), least };
     let path = settings.baseline.clone();
     read_text(&bytes, &trusted).map_err(|source| WatchFault::Baseline { path, source })
 }

@@ -41,6 +41,10 @@ pub fn canary(state: &Path, file: &Path, text: &str) -> io::Result<BTreeMap<Stri
         say("refused", why.clone());
         return Ok(told);
     }
+    let signed = [("key", &before.key_digest), ("says", &before.baseline_digest)];
+    for (name, digest) in signed {
+        digest.iter().for_each(|digest| say(name, digest.to_string()));
+    }
     if before.verified.is_none() {
         say("limits", "it has not looked at everything yet".to_owned());
     } else if !before.limits.is_empty() {

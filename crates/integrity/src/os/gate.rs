@@ -60,8 +60,10 @@ pub struct Gate {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// What times are told from.
+    born: Instant,
     table: Mutex<Table>,
     ends: AtomicBool,
     /// When the thread began to answer, in milliseconds since `born`, and one more; 0 while it waits.
@@ -94,9 +96,9 @@ impl Gate {
         let flags = FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE;
         let group = Fanotify::init(flags, READ_ONLY).map_err(fault)?;
         let usual = PROGRAMS.map(Path::new);
-        let shared = Arc::new(Shared::default());
-        let gate = Self { shared: Arc::clone(&shared) };
         let born = Instant::now();
+        let shared = Arc::new(Shared::new(born));
+        let gate = Self { shared: Arc::clone(&shared) };
         let watched = Arc::clone(&shared);
         let group = Arc::new(group);
         let answering = Arc::clone(&group);
@@ -122,6 +124,13 @@ impl Gate {
         let exe = begun.opened.program()?.to_owned();
         let file = begun.files.get(&exe).copied()?;
         Some(Found { process: Process { exe, ..begun.process.clone() }, file })
+    }
+
+    /// Says whether a process went from one program to another since then.
+    pub(super) fn is_between(&self, pid: i32, since: Instant) -> bool {
+        let table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = since.saturating_duration_since(self.shared.born);
+        table.known.get(&pid).is_some_and(|begun| begun.opened.is_between(since))
     }
 
     /// Tells how often the kernel asked, and how long an answer took in the mean and at most.
@@ -189,6 +198,11 @@ fn watch_over(shared: &Shared, born: Instant) {
 }
 
 impl Shared {
+    fn new(born: Instant) -> Self {
+        let (table, ends, busy, asked, nanoseconds, longest) = Default::default();
+        Self { born, table, ends, busy, asked, nanoseconds, longest }
+    }
+
     fn learn(&self, pid: i32, file: BorrowedFd<'_>) {
         let own = i32::try_from(std::process::id()).unwrap_or_default();
         // Without a number it is a process of another machine that shares this kernel.
@@ -210,13 +224,14 @@ impl Shared {
                 digest: None,
                 parent: stat.parent,
                 parents,
+                ended: false,
                 place: processes::place(pid),
             };
             let (opened, files) = (Opened::default(), BTreeMap::new());
             table.insert(pid, Begun { process, opened, files });
         }
         if let Some(known) = table.known.get_mut(&pid) {
-            known.opened.push(path.clone());
+            known.opened.push(path.clone(), self.born.elapsed());
             if known.files.len() > 16 {
                 known.files.clear();
             }

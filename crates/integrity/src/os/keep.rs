@@ -7,13 +7,15 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use ringfort_model::digest::Digest;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::agent::RepairStatus;
 use crate::change::{Blind, Unknown};
 use crate::journal::{self, Compared, Line, Read, Tip, Told};
 use crate::path::FilePath;
-use crate::watch::Known;
+use crate::watch::{Known, Open};
 
 /// A journal that is larger is begun anew; the one before it is kept, and no older one.
 const MOST_BYTES: u64 = 32 << 20;
@@ -32,6 +34,12 @@ pub struct Status {
     pub began: u64,
     /// The number of its baseline.
     pub baseline: u64,
+    /// Digest of what that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_digest: Option<Digest>,
+    /// Digest of the key that it believes, as it was when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_digest: Option<Digest>,
     /// Why a baseline that lies there is not believed; what was believed before still counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -60,6 +68,9 @@ pub struct Status {
     pub packages: Option<Compared>,
     /// When changes may have been missed, the last few.
     pub blind: Vec<Blind>,
+    /// Since when changes may be missed, where not everything was looked at since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind_since: Option<u64>,
     /// Ids of changes that nothing explains so far, the last few.
     pub unexplained: Vec<String>,
     /// Of those that are drift which other containers of the same image may have as well: what that is known by.
@@ -102,6 +113,12 @@ pub(super) struct Kept {
     pub known: BTreeMap<FilePath, Known>,
     /// The number of the journal's line up to which `known` has everything.
     pub seq: u64,
+    /// Whether what is known was seen without its capabilities.
+    pub is_older: bool,
+    /// What nothing explained by then.
+    pub open: Vec<Open>,
+    /// Why what was known is not known any more.
+    pub lost: Option<String>,
     pub lines: Vec<Line>,
     pub broken: Option<String>,
     pub status: Option<Status>,
@@ -150,10 +167,21 @@ impl Keep {
             }
         }
         kept.lines = read.lines;
+        let has_looked = kept.lines.iter().any(|it| matches!(it.told, Told::Verified { .. }));
+        let has_begun = directory.join("counter").exists() && kept.lines.is_empty();
+        let is_later = has_looked || has_begun || kept.broken.is_some();
         kept.status = status(directory);
         let compared = fs::read(directory.join("compared")).ok();
         kept.compared = compared.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        (kept.seq, kept.known) = known(directory).unwrap_or_default();
+        match known(directory) {
+            Ok(found) => (kept.seq, kept.is_older, kept.known) = found,
+            // Before the first look at everything nothing is known yet.
+            Err(why) => kept.lost = is_later.then_some(why),
+        }
+        match read_open(directory) {
+            Ok(found) => kept.open = found,
+            Err(why) => kept.lost = kept.lost.or(Some(why)),
+        }
         let (directory, tip) = (directory.to_owned(), read.tip);
         Ok((Self { directory, journal, bytes: good, tip, _lock: lock }, kept))
     }
@@ -192,18 +220,29 @@ impl Keep {
         self.replace("counter", format!("{number}\n").as_bytes(), Durable::Yes)
     }
 
-    /// Writes down what is known.
-    pub fn know(&self, known: &BTreeMap<FilePath, Known>) -> io::Result<()> {
-        let aside = self.directory.join("known.new");
+    /// Writes down what is known, and what nothing explains so far: the journal begins anew some time.
+    pub fn know<'o>(
+        &self,
+        known: &BTreeMap<FilePath, Known>,
+        open: impl Iterator<Item = &'o Open>,
+    ) -> io::Result<()> {
+        self.rows("open", open)?;
+        let row =
+            |(path, known): (&FilePath, &Known)| Row { path: path.clone(), known: known.clone() };
+        self.rows("known", known.iter().map(row))
+    }
+
+    /// Writes rows, each on a line, behind the number of the journal's line up to which they have everything.
+    fn rows<T: Serialize>(&self, name: &str, rows: impl Iterator<Item = T>) -> io::Result<()> {
+        let aside = self.directory.join(format!("{name}.new"));
         let mut file = BufWriter::new(private().truncate(true).open(&aside)?);
-        writeln!(file, "{}", self.tip.seq)?;
-        for (path, known) in known {
-            let row = Row { path: path.clone(), known: known.clone() };
+        writeln!(file, "{} {FORM}", self.tip.seq)?;
+        for row in rows {
             serde_json::to_writer(&mut file, &row)?;
             file.write_all(b"\n")?;
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(aside, self.directory.join("known"))
+        fs::rename(aside, self.directory.join(name))
     }
 
     /// Writes down what was told of files of packages.
@@ -278,16 +317,49 @@ pub fn status(directory: &Path) -> Option<Status> {
     serde_json::from_slice(&fs::read(directory.join("status.json")).ok()?).ok()
 }
 
-fn known(directory: &Path) -> Option<(u64, BTreeMap<FilePath, Known>)> {
-    let mut lines = BufReader::new(File::open(directory.join("known")).ok()?).lines();
-    let seq = lines.next()?.ok()?.parse().ok()?;
-    let row = |line: io::Result<String>| serde_json::from_str::<Row>(&line.ok()?).ok();
-    let known = lines.map(|line| row(line).map(|row| (row.path, row.known)));
-    Some((seq, known.collect::<Option<_>>()?))
+/// What is known, with the number of the journal's line up to which it has everything, and whether it is older than
+/// this form.
+type AllKnown = (u64, bool, BTreeMap<FilePath, Known>);
+
+fn known(directory: &Path) -> Result<AllKnown, String> {
+    let path = directory.join("known");
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let (seq, form, rows) = read_rows::<Row>(&path).map_err(|error| said(&error))?;
+    let known = rows.into_iter().map(|row| (row.path, row.known)).collect();
+    Ok((seq, form < FORM, known))
+}
+
+/// Reads what nothing explained when that was last written down.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn read_open(directory: &Path) -> Result<Vec<Open>, String> {
+    let path = directory.join("open");
+    match read_rows(&path) {
+        Ok((.., rows)) => Ok(rows),
+        // An older agent kept it in its journal alone.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// The form of what is written row by row: the first one had no number, and no capabilities of files.
+const FORM: u32 = 2;
+
+fn read_rows<T: DeserializeOwned>(path: &Path) -> io::Result<(u64, u32, Vec<T>)> {
+    let mut lines = BufReader::new(File::open(path)?).lines();
+    let first = lines.next().ok_or_else(|| io::Error::other("it is empty"))??;
+    let (seq, form) = first.split_once(' ').unwrap_or((first.as_str(), "1"));
+    let seq: u64 = seq.parse().map_err(io::Error::other)?;
+    let form: u32 = form.parse().map_err(io::Error::other)?;
+    let rows = lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::other));
+    Ok((seq, form, rows.collect::<io::Result<_>>()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn open(directory: &Path) -> (Keep, Kept) {
@@ -333,19 +405,55 @@ mod tests {
     }
 
     #[test]
+    fn what_was_known_is_lost_only_where_something_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let lost = || open(directory.path()).1.lost;
+        assert_eq!(lost(), None, "an agent begins for the first time");
+        let (mut keep, _) = open(directory.path());
+        keep.count(1).unwrap();
+        add(&mut keep, 1);
+        drop(keep);
+        assert_eq!(lost(), None, "it ended before it had looked at everything");
+        let (mut keep, _) = open(directory.path());
+        let told = Told::Verified { paths: 1, unknown: Vec::new(), unknown_count: 0 };
+        keep.append(7, told).unwrap();
+        keep.know(&BTreeMap::new(), std::iter::empty()).unwrap();
+        drop(keep);
+        assert_eq!(lost(), None);
+        for harm in ["", "x\n", "1 2\n{\n"] {
+            fs::write(directory.path().join("known"), harm).unwrap();
+            assert!(lost().is_some_and(|why| why.contains("known")), "{harm:?}");
+        }
+        fs::remove_file(directory.path().join("known")).unwrap();
+        assert!(lost().is_some());
+        // With its journal it is lost as well.
+        fs::remove_file(directory.path().join("journal")).unwrap();
+        assert!(lost().is_some());
+    }
+
+    #[test]
     fn what_is_known_is_read_as_it_was_written_and_damage_is_nothing_known() {
         let directory = tempfile::tempdir().unwrap();
         let (mut keep, kept) = open(directory.path());
         assert_eq!((kept.seq, kept.known.len()), (0, 0));
         add(&mut keep, 1);
-        let known = Known { state: None, is_wrong: true };
+        let known = Known { state: None, is_wrong: true, is_unseen: false };
         let all = BTreeMap::from([("/a\\x0a".parse().unwrap(), known)]);
-        keep.know(&all).unwrap();
+        let row = json!({"at": 5, "change": {
+            "id": "a", "path": "/a", "class": "exact", "severity": "high", "differences": [],
+            "isRight": false, "who": {"unknown": "x"}, "why": "unexplained",
+        }});
+        let one: Open = serde_json::from_value(row).unwrap();
+        keep.know(&all, std::iter::once(&one)).unwrap();
         keep.count(4).unwrap();
         drop(keep);
         let (keep, kept) = open(directory.path());
         assert_eq!((kept.seq, kept.known, keep.counter().unwrap()), (1, all, 4));
+        assert_eq!((kept.open, kept.lost, kept.is_older), (vec![one], None, false));
         drop(keep);
+        fs::write(directory.path().join("known"), "1\n{\"path\":\"/a\"}\n").unwrap();
+        let older = open(directory.path()).1;
+        assert_eq!((older.known.len(), older.is_older), (1, true));
         fs::write(directory.path().join("known"), "1\n{").unwrap();
         assert_eq!(open(directory.path()).1.known.len(), 0);
         fs::write(directory.path().join("counter"), "many").unwrap();

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fanotify_fid::Fanotify;
 use fanotify_fid::consts::{
@@ -30,6 +30,8 @@ const MASK: u64 = happened::MODIFY
     | happened::DELETE
     | happened::ON_DIRECTORY;
 const BUFFER_BYTES: usize = 256 << 10;
+/// No event is larger: where so much of the buffer is left, all that there was is in it.
+const LARGEST_BYTES: usize = 4 << 10;
 /// What happens to a name, and not to a file.
 const OF_NAMES: u64 =
     happened::MOVED_FROM | happened::MOVED_TO | happened::CREATE | happened::DELETE;
@@ -77,6 +79,9 @@ pub struct Heard {
     pub is_incomplete: bool,
 }
 
+/// For so long is waited at once: what is heard then happened since.
+const WAIT: Duration = Duration::from_millis(20);
+
 /// Listens.
 #[derive(Debug)]
 pub struct Listener {
@@ -87,6 +92,10 @@ pub struct Listener {
     narrow: BTreeSet<[u8; 8]>,
     /// What is made below these is heard of from the first moment on.
     adopts: BTreeSet<FilePath>,
+    /// When there was nothing to be heard last: what is heard now happened since.
+    silent: Instant,
+    /// When all that was to be heard was: what is heard next happens after it.
+    emptied: Option<Instant>,
     buffer: Vec<u8>,
 }
 
@@ -104,7 +113,8 @@ impl Listener {
             .map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
         let (directories, files, ids, narrow, adopts) = Default::default();
         let buffer = vec![0; BUFFER_BYTES];
-        Ok(Self { group, directories, files, ids, narrow, adopts, buffer })
+        let silent = Instant::now();
+        Ok(Self { group, directories, files, ids, narrow, adopts, silent, emptied: None, buffer })
     }
 
     /// Listens to what happens in a directory, given as a place.
@@ -213,14 +223,26 @@ impl Listener {
     pub fn hear(&mut self, longest: Duration) -> Result<Heard, ListenFault> {
         let kernel = |why: String| ListenFault::Kernel { why };
         let mut heard = Heard::default();
-        if !self.group.wait_readable(Some(longest)).map_err(|error| kernel(error.to_string()))? {
-            return Ok(heard);
+        self.silent = self.emptied.take().unwrap_or(self.silent);
+        let began = Instant::now();
+        loop {
+            let (at, wait) = (Instant::now(), WAIT.min(longest.saturating_sub(began.elapsed())));
+            let is_there = self.group.wait_readable(Some(wait));
+            if is_there.map_err(|error| kernel(error.to_string()))? {
+                break;
+            }
+            self.silent = at;
+            if began.elapsed() >= longest {
+                return Ok(heard);
+            }
         }
+        let before = Instant::now();
         let count = match rustix::io::read(&self.group, self.buffer.as_mut_slice()) {
             Ok(count) => count,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(heard),
             Err(error) => return Err(kernel(error.to_string())),
         };
+        self.emptied = (count + LARGEST_BYTES <= BUFFER_BYTES).then_some(before);
         let read = records::read(&self.buffer[..count]);
         heard.is_incomplete = read.broken.is_some();
         for event in read.events {
@@ -232,6 +254,11 @@ impl Listener {
             heard.noticed.push(Noticed { path, mask, process });
         }
         Ok(heard)
+    }
+
+    /// Tells since when what was heard last happened.
+    pub(super) fn since(&self) -> Instant {
+        self.silent
     }
 
     /// Where an event was: by the directory and its name there, or by the file where the name is one that

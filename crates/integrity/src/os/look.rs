@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use md5::{Digest as _, Md5};
 use ringfort_model::digest::Hasher;
 use ringfort_model::mode::{FileMode, Owner};
-use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, open, openat, readlinkat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, getxattr, open, openat, readlinkat};
 use rustix::io::Errno;
 
 use crate::judge::{Content, Kind, Look, Seen};
@@ -25,6 +25,8 @@ const TRIES: usize = 3;
 const DEEPEST: usize = 512;
 const BUFFER_BYTES: usize = 128 << 10;
 const BITS_OF_MODE: u32 = 0o7777;
+/// The kernel's own form of a file's capabilities is shorter.
+const CAPABILITIES_BYTES: usize = 64;
 
 /// How fast may be read.
 #[derive(Debug)]
@@ -184,24 +186,33 @@ impl Root {
             Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {
                 return Look::Missing;
             }
+            Err(error) if is_astray(&error) => {
+                return Look::Astray(format!(
+                    "something on the way to it is no directory: {error}"
+                ));
+            }
             Err(error) => return Look::Unreadable(error.to_string()),
         };
-        for _ in 0..TRIES {
+        for tried in 1..=TRIES {
             match self.look_once(&place, expected) {
-                Ok(Some(seen)) => return Look::There(seen),
-                Ok(None) => {}
+                Ok((seen, true)) => return Look::There(seen),
+                Ok((seen, false)) if tried == TRIES => {
+                    let why = "it changed each time while it was read".to_owned();
+                    return Look::There(Seen { content: Content::Unreadable(why), ..seen });
+                }
+                Ok(_) => {}
                 Err(error) => return Look::Unreadable(error.to_string()),
             }
         }
-        Look::Unstable
+        Look::Unreadable("it was not looked at".to_owned())
     }
 
-    /// Looks once; nothing is seen of what changed meanwhile.
+    /// Looks once, and says whether it stayed as it was meanwhile.
     fn look_once(
         &mut self,
         place: &OwnedFd,
         expected: Option<Expected>,
-    ) -> io::Result<Option<Seen>> {
+    ) -> io::Result<(Seen, bool)> {
         let before = fstat(place)?;
         let kind = kind(&before);
         let size = u64::try_from(before.st_size).unwrap_or_default();
@@ -212,13 +223,18 @@ impl Root {
             (Kind::Link, _) => link(place),
             _ => Content::Unread,
         };
+        let capabilities = match (kind, expected) {
+            (Kind::File, Some(_)) => capabilities(place)?,
+            _ => Vec::new(),
+        };
         let after = fstat(place)?;
-        if kind == Kind::File && content != Content::Unread && stamp(&before) != stamp(&after) {
-            return Ok(None);
-        }
+        let is_read = kind == Kind::File && content != Content::Unread;
+        let is_steady = !is_read || stamp(&before) == stamp(&after);
         let mode = FileMode(after.st_mode & BITS_OF_MODE);
         let owner = Owner { uid: after.st_uid, gid: after.st_gid };
-        Ok(Some(Seen { kind, mode, owner, size, content }))
+        let size = u64::try_from(after.st_size).unwrap_or_default();
+        let number = after.st_ino;
+        Ok((Seen { kind, mode, owner, size, content, number, capabilities }, is_steady))
     }
 
     /// Reads a regular file. It is opened through the place that was looked at, so that it is the same
@@ -284,6 +300,26 @@ impl Root {
             self.pace.spend(count as u64);
         }
         Ok(())
+    }
+}
+
+/// Whether an error says that something on the way to a path is no directory.
+fn is_astray(error: &io::Error) -> bool {
+    let said = error.raw_os_error();
+    [Errno::NOTDIR, Errno::LOOP].iter().any(|errno| said == Some(errno.raw_os_error()))
+}
+
+/// Reads the capabilities that a file gives; none are empty.
+fn capabilities(place: &OwnedFd) -> io::Result<Vec<u8>> {
+    let mut value = vec![0; CAPABILITIES_BYTES];
+    let at = format!("/proc/self/fd/{}", place.as_raw_fd());
+    match getxattr(at, "security.capability", &mut value[..]) {
+        Ok(length) => {
+            value.truncate(length);
+            Ok(value)
+        }
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
     }
 }
 

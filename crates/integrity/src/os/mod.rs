@@ -15,7 +15,7 @@ mod scan;
 pub use agent::{Hooks, RepairStatus, Settings, WatchFault, watch};
 pub use canary::canary;
 pub use gate::{Gate, GateFault};
-pub use keep::{Status, read_journals, status};
+pub use keep::{Status, read_journals, read_open, status};
 pub use layers::{LayerFinding, LayerScan, scan_layers};
 pub use listen::{Heard, ListenFault, Listener, Noticed};
 pub use look::{Pace, Root};

@@ -35,7 +35,7 @@ pub(super) fn now(pid: i32) -> Option<Found> {
     let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
     let place = place(pid);
     let (start, parent, parents) = (begun.start, begun.parent, parents(begun.parent));
-    let process = Process { pid, start, exe, digest: None, parent, parents, place };
+    let process = Process { pid, start, exe, digest: None, parent, parents, ended: false, place };
     Some(Found { process, file: (file.dev(), file.ino()) })
 }
 

@@ -1,6 +1,7 @@
 //! What every machine of a cluster has that is worth protecting, as data. Pure.
 
 use ringfort_model::blueprint::Role;
+use ringfort_model::integrity::AUDIT_LOG;
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::severity::Severity::{self, Critical, High, Low, Medium};
 
@@ -184,15 +185,7 @@ const ROWS: &[Row] = &[
         "all objects of the cluster",
     ),
     ("/etc/etcd", Watched, Optional, None, Critical, ControlPlanes, "who reaches all objects"),
-    (
-        "/var/log/kubernetes/audit/audit.log",
-        Growing,
-        Optional,
-        Some(0o600),
-        Critical,
-        ControlPlanes,
-        "what was done",
-    ),
+    (AUDIT_LOG, Growing, Optional, Some(0o600), Critical, ControlPlanes, "what was done"),
     // What runs containers.
     (
         "/etc/cni/net.d",
@@ -227,10 +220,14 @@ const ROWS: &[Row] = &[
     ("/etc/cdi", Watched, Optional, None, High, All, "devices and mounts of containers"),
     ("/run/cdi", Watched, Optional, None, High, All, "devices and mounts of containers"),
     ("/usr/local/bin", Watched, Optional, None, Critical, All, "programs of root"),
+    ("/usr/local/sbin", Watched, Optional, None, Critical, All, "programs of root"),
+    ("/usr/local/lib", Watched, Optional, None, High, All, "libraries that programs of root load"),
+    ("/usr/local/lib/systemd", Watched, Optional, None, Critical, All, "what root runs by itself"),
     // The host.
     ("/etc/ld.so.preload", Exact, Forbidden, None, Critical, All, "code in every process"),
     ("/etc/ld.so.conf", Exact, Optional, Some(0o644), Critical, All, "which libraries are loaded"),
     ("/etc/ld.so.conf.d", Watched, Optional, None, Critical, All, "which libraries are loaded"),
+    ("/etc/ld.so.cache", Exact, Optional, Some(0o644), Critical, All, "which libraries are loaded"),
     ("/etc/passwd", Exact, Optional, Some(0o644), Critical, All, "who is root"),
     ("/etc/group", Exact, Optional, Some(0o644), High, All, "who is in which group"),
     ("/etc/shadow", Exact, Optional, Some(0o640), Critical, All, "who may log in"),
@@ -240,10 +237,15 @@ const ROWS: &[Row] = &[
     ("/etc/ssh", Watched, Optional, None, Critical, All, "who may log in"),
     ("/root/.ssh", Watched, Optional, Some(0o700), Critical, All, "who logs in as root"),
     ("/etc/pam.d", Watched, Optional, None, Critical, All, "how people show who they are"),
+    ("/etc/security", Watched, Optional, None, High, All, "what somebody who logged in may do"),
+    ("/etc/nsswitch.conf", Exact, Optional, None, High, All, "who says who somebody is"),
     ("/etc/crontab", Exact, Optional, None, Critical, All, "what root runs by itself"),
     ("/etc/cron.d", Watched, Optional, None, Critical, All, "what root runs by itself"),
     ("/etc/cron.daily", Watched, Optional, None, Critical, All, "what root runs by itself"),
     ("/etc/cron.hourly", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/cron.weekly", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/cron.monthly", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/anacrontab", Exact, Optional, None, Critical, All, "what root runs by itself"),
     (
         "/var/spool/cron/crontabs",
         Watched,
@@ -255,16 +257,41 @@ const ROWS: &[Row] = &[
     ),
     ("/etc/systemd/system", Watched, Optional, None, Critical, All, "what root runs by itself"),
     ("/usr/lib/systemd/system", Watched, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/systemd", Watched, Optional, None, High, All, "how everything is run"),
+    ("/etc/init.d", Watched, Optional, None, High, All, "what root runs by itself"),
+    ("/etc/rc.local", Exact, Optional, None, Critical, All, "what root runs by itself"),
+    ("/etc/udev/rules.d", Watched, Optional, None, High, All, "what root runs for devices"),
+    (
+        "/etc/apt",
+        Watched,
+        Optional,
+        None,
+        High,
+        All,
+        "whose packages root installs, and what it runs then",
+    ),
+    ("/etc/dpkg", Watched, Optional, None, High, All, "what root runs for packages"),
+    ("/etc/kernel", Watched, Optional, None, High, All, "what root runs for kernels"),
+    ("/etc/initramfs-tools", Watched, Optional, None, High, All, "what the machine starts"),
+    ("/etc/modules", Exact, Optional, None, Critical, All, "code in the kernel"),
     ("/etc/modules-load.d", Watched, Optional, None, Critical, All, "code in the kernel"),
     ("/etc/modprobe.d", Watched, Optional, None, Critical, All, "code in the kernel"),
     ("/usr/lib/modules", Kept, Optional, None, Critical, All, "code in the kernel"),
     ("/etc/sysctl.conf", Exact, Optional, None, High, All, "settings of the kernel"),
     ("/etc/sysctl.d", Watched, Optional, None, High, All, "settings of the kernel"),
     ("/etc/apparmor.d", Watched, Optional, None, High, All, "what programs may do"),
+    ("/etc/selinux", Watched, Optional, None, High, All, "what programs may do"),
     ("/etc/hosts", Exact, Optional, None, Medium, All, "who is reached by a name"),
     ("/etc/resolv.conf", Exact, Optional, None, Medium, All, "who answers for names"),
     ("/etc/profile", Exact, Optional, None, High, All, "what runs when somebody logs in"),
     ("/etc/profile.d", Watched, Optional, None, High, All, "what runs when somebody logs in"),
+    ("/etc/bash.bashrc", Exact, Optional, None, High, All, "what runs when somebody logs in"),
+    ("/etc/environment", Exact, Optional, None, High, All, "what runs when somebody logs in"),
+    ("/root/.bashrc", Exact, Optional, None, High, All, "what runs when root logs in"),
+    ("/root/.bash_profile", Exact, Optional, None, High, All, "what runs when root logs in"),
+    ("/root/.bash_login", Exact, Optional, None, High, All, "what runs when root logs in"),
+    ("/root/.bash_logout", Exact, Optional, None, High, All, "what runs when root logs out"),
+    ("/root/.profile", Exact, Optional, None, High, All, "what runs when root logs in"),
     ("/usr/bin", Watched, Optional, None, High, All, "programs of everybody"),
     ("/usr/sbin", Watched, Optional, None, High, All, "programs of root"),
     ("/boot", Watched, Optional, None, High, All, "what the machine starts"),
@@ -361,6 +388,95 @@ mod tests {
             assert!(known.insert(row.0), "{} is there twice", row.0);
             assert!(!row.6.is_empty(), "{}", row.0);
         }
+    }
+
+    /// What somebody who was root for a moment comes back by, on a machine of Debian's kind.
+    const WAYS_BACK: &[&str] = &[
+        "/etc/kubernetes/manifests/x.yaml",
+        "/etc/kubernetes/kubelet.conf",
+        "/etc/kubernetes/kubelet.conf.d/x.conf",
+        "/etc/default/kubelet",
+        "/var/lib/kubelet/config.yaml",
+        "/var/lib/kubelet/kubeadm-flags.env",
+        "/var/lib/kubelet/instance-config.yaml",
+        "/etc/cni/net.d/x.conf",
+        "/opt/cni/bin/x",
+        "/etc/containerd/certs.d/x/hosts.toml",
+        "/etc/nri/x",
+        "/opt/nri/x",
+        "/etc/cdi/x",
+        "/run/cdi/x",
+        "/etc/passwd",
+        "/etc/shadow",
+        "/etc/group",
+        "/etc/sudoers",
+        "/etc/sudoers.d/x",
+        "/etc/ssh/sshd_config",
+        "/root/.ssh/authorized_keys",
+        "/root/.bashrc",
+        "/root/.profile",
+        "/etc/pam.d/x",
+        "/etc/security/x",
+        "/etc/ld.so.preload",
+        "/etc/ld.so.conf",
+        "/etc/ld.so.conf.d/x",
+        "/etc/ld.so.cache",
+        "/usr/local/lib/x.so",
+        "/usr/local/lib/systemd/system/x.service",
+        "/etc/crontab",
+        "/etc/anacrontab",
+        "/etc/cron.d/x",
+        "/etc/cron.hourly/x",
+        "/etc/cron.daily/x",
+        "/etc/cron.weekly/x",
+        "/etc/cron.monthly/x",
+        "/var/spool/cron/crontabs/root",
+        "/etc/systemd/system/x.service",
+        "/etc/systemd/system.conf",
+        "/etc/systemd/user/x.service",
+        "/usr/lib/systemd/system/x.service",
+        "/etc/init.d/x",
+        "/etc/rc.local",
+        "/etc/udev/rules.d/x.rules",
+        "/etc/apt/apt.conf.d/x",
+        "/etc/apt/sources.list.d/x.list",
+        "/etc/dpkg/dpkg.cfg.d/x",
+        "/etc/kernel/postinst.d/x",
+        "/etc/modules",
+        "/etc/modules-load.d/x.conf",
+        "/etc/modprobe.d/x.conf",
+        "/etc/sysctl.conf",
+        "/etc/sysctl.d/x.conf",
+        "/etc/apparmor.d/x",
+        "/etc/selinux/config",
+        "/etc/hosts",
+        "/etc/resolv.conf",
+        "/etc/profile",
+        "/etc/profile.d/x.sh",
+        "/etc/environment",
+        "/etc/bash.bashrc",
+        "/boot/x",
+        "/usr/bin/x",
+        "/usr/sbin/x",
+        "/usr/local/bin/x",
+        "/usr/local/sbin/x",
+    ];
+
+    #[test]
+    fn every_way_back_is_told_with_what_is_at_stake() {
+        for path in WAYS_BACK {
+            let row = nearest(&path.parse().unwrap());
+            let row = row.unwrap_or_else(|| panic!("{path} is in no row"));
+            let is_told = row.0 == *path || matches!(row.1, Listed | Watched);
+            assert!(is_told, "{path} lies in {}, of which nothing is told", row.0);
+            assert!(row.4 >= Medium && row.5 == All, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_log_of_an_api_server_grows() {
+        let row = nearest(&AUDIT_LOG.parse().unwrap()).unwrap();
+        assert_eq!((row.0, row.1), (AUDIT_LOG, Growing));
     }
 
     #[test]

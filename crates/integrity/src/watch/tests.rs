@@ -41,13 +41,19 @@ fn entries(expected: &str) -> Entries {
 }
 
 fn there(text: &str) -> Look {
-    Look::There(FileSeen {
+    Look::There(seen(text))
+}
+
+fn seen(text: &str) -> FileSeen {
+    FileSeen {
         kind: Kind::File,
         mode: FileMode(0o600),
         owner: Owner::ROOT,
         size: text.len() as u64,
         content: Content::Digest(hash(text)),
-    })
+        number: 7,
+        capabilities: Vec::new(),
+    }
 }
 
 fn by(exe: &str, digest: &str) -> Heard {
@@ -58,6 +64,7 @@ fn by(exe: &str, digest: &str) -> Heard {
         digest: Some(hash(digest).text()),
         parent: 1,
         parents: Vec::new(),
+        ended: false,
         place: Place::default(),
     };
     Heard { was_written: true, ..Heard::by(Who::Process(process)) }
@@ -165,7 +172,7 @@ fn a_step_of_ringfort_explains_what_no_baseline_says_only_until_everything_was_l
         let mut change = look_with(&mut watch, path, &there("newer"), &ringfort, &around).unwrap();
         assert_eq!(change.why, Why::Explained(Cause::Converge { step: 5 }), "{path}");
         change.id = "a".to_owned();
-        watch.recall(&Told::Change(Box::new(change)), true);
+        watch.recall(7, &Told::Change(Box::new(change)), true);
         // A baseline that comes meanwhile says it, and nothing is left to tell.
         let mut rebased = watch.clone();
         let mut all: Vec<Protected> = entries("newer").iter().collect();
@@ -177,7 +184,7 @@ fn a_step_of_ringfort_explains_what_no_baseline_says_only_until_everything_was_l
         assert_eq!(look(&mut watch, path, &there("newer"), &Heard::by_a_look()), None);
         let [told] = &watch.is_whole()[..] else { panic!("{path}") };
         assert_eq!((&told.why, told.finding.severity), (&Why::Unexplained, Severity::Critical));
-        watch.hold(told);
+        watch.hold(7, told);
         assert_eq!((watch.settle(&around), watch.is_whole()), (Vec::new(), Vec::new()), "{path}");
         assert_eq!(watch.open().count(), 1, "{path}");
     }
@@ -202,7 +209,7 @@ fn a_newer_baseline_explains_what_it_says_and_what_its_ringfort_did() {
         let mut change = look_with(&mut watch, path, &there(text), &ringfort, &around).unwrap();
         assert_eq!(change.why, Why::Unexplained, "the baseline does not know this ringfort");
         change.id = number.to_string();
-        watch.hold(&change);
+        watch.hold(7, &change);
     }
     assert_eq!(watch.settle(&around), []);
     let mut all: Vec<Protected> = entries("newer").iter().collect();
@@ -229,12 +236,177 @@ fn a_file_that_another_baseline_wants_otherwise_is_told_though_nobody_changed_it
     assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
 }
 
+fn log(number: u64, size: u64) -> Look {
+    Look::There(FileSeen { number, size, content: Content::Unread, ..seen("") })
+}
+
+const LOG: &str = "/var/log/a.log";
+
+fn by_its_server(was_renamed_away: bool) -> Heard {
+    let Who::Process(process) = by("/usr/local/bin/kube-apiserver", "x").who else {
+        panic!("it is one")
+    };
+    let place = Place { container: Some("c1".to_owned()), ..Place::default() };
+    let who = Who::Process(Process { place, ..process });
+    Heard { was_written: true, was_renamed_away, ..Heard::by(who) }
+}
+
+/// A watch that has seen a log.
+fn watch_of_a_log() -> Watch {
+    let mut watch = Watch::begin(1, entries("pod"), BTreeMap::new());
+    assert_eq!(look(&mut watch, LOG, &log(1, 50), &Heard::by_a_look()), None);
+    watch.was_looked_at();
+    watch
+}
+
 #[test]
-fn a_log_may_grow() {
-    let mut watch = watch();
+fn a_log_may_grow_and_is_begun_anew_by_its_own_server() {
+    let mut watch = watch_of_a_log();
+    assert_eq!(look(&mut watch, LOG, &log(1, 90), &Heard::by_a_look()), None);
+    assert_eq!(look(&mut watch, LOG, &log(1, 95), &by_its_server(false)), None);
+    let rotation = Why::Explained(Cause::Rotation);
+    let change = look(&mut watch, LOG, &log(2, 0), &by_its_server(true)).unwrap();
+    assert_eq!(change.why, rotation);
+    // It may be looked at between both steps.
+    let gone = look(&mut watch, LOG, &Look::Missing, &by_its_server(true)).unwrap();
+    let new = look(&mut watch, LOG, &log(3, 0), &by_its_server(false)).unwrap();
+    assert_eq!((gone.why, new.why), (rotation.clone(), rotation));
+}
+
+#[test]
+fn a_log_that_is_cut_exchanged_taken_away_or_written_by_another_is_told() {
+    let mv = Heard { was_renamed_away: true, ..by("/usr/bin/vi", "vi") };
     let sh = by("/bin/sh", "sh");
-    assert!(look(&mut watch, "/var/log/a.log", &there("a"), &sh).is_some());
-    assert_eq!(look(&mut watch, "/var/log/a.log", &there("ab"), &sh), None);
+    let told = |looked: Look, heard: &Heard| {
+        let mut watch = watch_of_a_log();
+        let change = look(&mut watch, LOG, &looked, heard).unwrap();
+        assert_eq!(change.why, Why::Unexplained, "{change:?}");
+        let of = change.finding.differences.iter().map(|it| format!("{}: {}", it.of, it.found));
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(told(log(1, 49), &sh), ["content: 49 bytes"]);
+    assert_eq!(told(log(1, 49), &Heard::by_a_look()), ["content: 49 bytes"]);
+    assert_eq!(told(log(2, 99), &mv), ["content: another file"]);
+    assert_eq!(told(Look::Missing, &mv), ["presence: missing"]);
+    assert_eq!(told(log(1, 50), &sh), ["content: written by another"]);
+    assert_eq!(told(log(1, 80), &sh), ["content: written by another"]);
+    assert_eq!(told(log(1, 10), &by_its_server(false)), ["content: 10 bytes"]);
+}
+
+fn unreadable(text: &str, size: u64) -> Look {
+    let content = Content::Unreadable("it changed each time while it was read".to_owned());
+    Look::There(FileSeen { size, content, ..seen(text) })
+}
+
+fn found(change: &Change) -> Vec<(Aspect, &str)> {
+    change.finding.differences.iter().map(|it| (it.of, it.found.as_str())).collect()
+}
+
+#[test]
+fn what_was_written_and_cannot_be_read_is_told_once_and_what_it_held_stays_known() {
+    for path in [FILE, "/etc/shadow"] {
+        let mut watch = watch();
+        let size = if path == FILE { 3 } else { 4 };
+        let sh = by("/bin/sh", "sh");
+        let parsed = path.parse().unwrap();
+        let quiet = |watch: &mut Watch, heard: &Heard| {
+            let came = watch.look(&parsed, &unreadable("", size), heard, &Around::default());
+            assert!(matches!(came, Came::Unknown(_)), "{path}: {came:?}");
+        };
+        quiet(&mut watch, &Heard::by_a_look());
+        let change = look(&mut watch, path, &unreadable("", size), &sh).unwrap();
+        let why = "it changed each time while it was read";
+        assert_eq!(found(&change), [(Aspect::Content, why)], "{path}");
+        assert_eq!((&change.why, change.is_right), (&Why::Unexplained, false), "{path}");
+        quiet(&mut watch, &sh);
+        quiet(&mut watch, &Heard::by_a_look());
+        // Another content of the same size is seen as soon as it can be.
+        let other = if path == FILE { "pox" } else { "evil" };
+        let change = look(&mut watch, path, &there(other), &Heard::by_a_look()).unwrap();
+        assert_eq!(change.finding.differences[0].of, Aspect::Content, "{path}");
+        // And after a restart as well.
+        let mut again = Watch::begin(1, entries("pod"), watch.known().clone());
+        assert_eq!(look(&mut again, path, &there(other), &Heard::by_a_look()), None);
+    }
+}
+
+#[test]
+fn of_what_cannot_be_read_all_that_was_seen_is_judged() {
+    let sh = by("/bin/sh", "sh");
+    let mut watch = watch();
+    let looked = unreadable("", 5 << 30);
+    let change = look(&mut watch, "/etc/shadow", &looked, &Heard::by_a_look()).unwrap();
+    assert_eq!(change.finding.differences[0].found, format!("{} bytes", 5_u64 << 30));
+    let Look::There(open) = unreadable("", 3) else { panic!("it is there") };
+    let open = Look::There(FileSeen { mode: FileMode(0o666), ..open });
+    let change = look(&mut watch, FILE, &open, &sh).unwrap();
+    let of: Vec<_> = found(&change).into_iter().map(|it| it.0).collect();
+    assert_eq!(of, [Aspect::Mode, Aspect::Content]);
+    let forbidden = Protected { presence: Presence::Forbidden, ..entry("/f", Class::Exact, None) };
+    let mut watch = Watch::begin(1, Entries::pack([forbidden]), BTreeMap::new());
+    let change = look(&mut watch, "/f", &unreadable("", 1), &Heard::by_a_look()).unwrap();
+    assert_eq!(change.finding.differences[0].of, Aspect::Presence);
+}
+
+#[test]
+fn a_directory_on_the_way_that_was_exchanged_takes_away_what_lay_below() {
+    let astray = Look::Astray("ENOTDIR".to_owned());
+    let mut watch = watch();
+    let path = "/etc/shadow".parse().unwrap();
+    let change = look(&mut watch, "/etc/shadow", &astray, &by("/bin/sh", "sh")).unwrap();
+    let expected = [(Aspect::Presence, "missing"), (Aspect::Content, "ENOTDIR")];
+    assert_eq!((found(&change), change.after.clone()), (expected.to_vec(), None));
+    let came = watch.look(&path, &astray, &Heard::by_a_look(), &Around::default());
+    assert!(matches!(came, Came::Unknown(_)), "it is told once: {came:?}");
+    let back = look(&mut watch, "/etc/shadow", &there("root"), &Heard::by_a_look()).unwrap();
+    assert_eq!(back.finding.differences[0].of, Aspect::Presence);
+}
+
+#[test]
+fn what_was_written_in_a_watched_directory_and_is_as_it_was_is_told() {
+    let directory = entry("/usr/bin", Class::Watched, None);
+    let all = [directory, entry("/usr/bin/dpkg", Class::Exact, Some("dpkg"))];
+    let mut watch = Watch::begin(1, Entries::pack(all), BTreeMap::new());
+    let path = "/usr/bin/less";
+    assert_eq!(look(&mut watch, path, &there("x"), &Heard::by_a_look()), None);
+    watch.was_looked_at();
+    let change = look(&mut watch, path, &there("x"), &by("/bin/sh", "sh")).unwrap();
+    assert_eq!((found(&change), change.why), (Vec::new(), Why::Unexplained));
+    assert_eq!(look(&mut watch, path, &there("x"), &Heard::by_a_look()), None);
+    let touched = Heard { was_written: false, ..by("/bin/sh", "sh") };
+    assert_eq!(look(&mut watch, path, &there("x"), &touched), None);
+    // A package manager that brings the same again is nothing to tell.
+    let around = Around { genuine: vec!["/usr/bin/dpkg".to_owned()], ..Around::default() };
+    let dpkg = by("/usr/bin/dpkg", "dpkg");
+    assert_eq!(look_with(&mut watch, path, &there("x"), &dpkg, &around), None);
+}
+
+#[test]
+fn capabilities_are_told_unless_an_older_agent_did_not_look_at_them() {
+    let able = Look::There(FileSeen { capabilities: vec![1, 2], ..seen("root") });
+    let mut watch = watch();
+    let before = watch.known().clone();
+    let change = look(&mut watch, "/etc/shadow", &able, &by("/bin/sh", "sh")).unwrap();
+    assert_eq!(found(&change), [(Aspect::Capabilities, "0102")]);
+    let mut older = Watch::begin(1, entries("pod"), before);
+    older.learn_capabilities();
+    assert_eq!(look(&mut older, "/etc/shadow", &able, &Heard::by_a_look()), None);
+    assert!(look(&mut older, "/etc/shadow", &there("root"), &Heard::by_a_look()).is_some());
+}
+
+#[test]
+fn what_was_open_stays_so_without_the_line_that_told_it() {
+    let mut before = watch();
+    let mut change = look(&mut before, FILE, &there("evil"), &by("/bin/sh", "sh")).unwrap();
+    change.id = "a".to_owned();
+    before.hold(5, &change);
+    let open: Vec<Open> = before.open_since().cloned().collect();
+    assert_eq!(open, [Open { at: 5, change }]);
+    let mut watch = watch();
+    watch.reopen(open);
+    assert_eq!(watch.open().count(), 1);
+    watch.recall(9, &Told::Settled { change: "a".to_owned(), why: Why::Unexplained }, true);
+    assert_eq!(watch.open().count(), 0);
 }
 
 #[test]
@@ -243,10 +415,10 @@ fn what_was_recalled_is_not_told_again() {
     let mut change = look(&mut before, FILE, &there("evil"), &by("/bin/sh", "sh")).unwrap();
     change.id = "a".to_owned();
     let mut watch = watch();
-    watch.recall(&Told::Change(Box::new(change)), false);
+    watch.recall(7, &Told::Change(Box::new(change)), false);
     assert_eq!(watch.open().count(), 1);
     assert_eq!(look(&mut watch, FILE, &there("evil"), &Heard::by_a_look()), None);
-    watch.recall(&Told::Settled { change: "a".to_owned(), why: Why::Unexplained }, false);
+    watch.recall(7, &Told::Settled { change: "a".to_owned(), why: Why::Unexplained }, false);
     assert_eq!(watch.open().count(), 0);
 }
 
@@ -255,7 +427,7 @@ fn what_could_not_be_seen_is_no_change_and_unknown() {
     let mut watch = watch();
     let path = FILE.parse().unwrap();
     let unread = Look::Unreadable("permission denied".to_owned());
-    let came = watch.look(&path, &unread, &by("/bin/sh", "sh"), &Around::default());
+    let came = watch.look(&path, &unread, &Heard::by_a_look(), &Around::default());
     assert!(matches!(came, Came::Unknown(_)), "{came:?}");
     assert_eq!(look(&mut watch, FILE, &there("pod"), &Heard::by_a_look()), None);
 }
@@ -280,9 +452,9 @@ fn what_was_not_as_its_package_brought_it_stays_open_until_it_is() {
     };
     let known = watch.known().clone();
     for (path, class) in [("/usr/a", Class::Packaged), ("/usr/b", Class::Packaged)] {
-        watch.recall(&Told::Change(Box::new(packaged(path, class))), false);
+        watch.recall(7, &Told::Change(Box::new(packaged(path, class))), false);
     }
-    watch.hold(&packaged(FILE, Class::Exact));
+    watch.hold(7, &packaged(FILE, Class::Exact));
     assert_eq!(watch.known(), &known, "what is compared with packages is not watched for it");
     let settled = watch.settle_packaged(|path| path.as_bytes() != b"/usr/b");
     let explained = Why::Explained(Cause::Package);

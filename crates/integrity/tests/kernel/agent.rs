@@ -27,7 +27,7 @@ use super::{Room, run};
 
 pub(super) const FILE: &str = "/etc/a";
 pub(super) const LISTED: &str = "/etc/manifests";
-const WATCHED: &str = "/etc/watched";
+pub(super) const WATCHED: &str = "/etc/watched";
 /// Whoever hears of this one holds the agent up for a while.
 const STALL: &str = "/etc/watched/stall";
 const LONGEST: Duration = Duration::from_secs(20);
@@ -39,6 +39,8 @@ pub(super) struct Site {
     pub more: Vec<(String, String)>,
     /// Directories that the baseline has besides.
     pub watched: Vec<String>,
+    /// Logs that the baseline has besides.
+    pub logs: Vec<String>,
     key: Ed25519Key,
 }
 
@@ -66,7 +68,8 @@ impl Site {
             every: Duration::from_secs(3600),
             programs: Some(vec![at("")]),
         };
-        let site = Self { settings, more: Vec::new(), watched: Vec::new(), key };
+        let (more, watched, logs) = Default::default();
+        let site = Self { settings, more, watched, logs, key };
         site.baseline("w1", 1, "right");
         site
     }
@@ -98,6 +101,7 @@ impl Site {
         let all = [entry(LISTED, Class::Listed), entry(WATCHED, Class::Watched), file(FILE, text)];
         let more = self.more.iter().map(|(path, text)| file(path, text));
         let more = more.chain(self.watched.iter().map(|path| entry(path, Class::Watched)));
+        let more = more.chain(self.logs.iter().map(|path| entry(path, Class::Growing)));
         let entries = Entries::of(&all.into_iter().chain(more).collect::<Protection>());
         let header = Header { cluster: "c".into(), node: node.into(), counter, entries: 0 };
         let aside = self.settings.baseline.with_extension("new");
@@ -329,8 +333,17 @@ pub(super) fn only_the_right_baseline_is_followed(room: &Room) {
     site.baseline("w1", 5, "right");
     let never = AtomicBool::new(false);
     let hooks = Hooks { ready: &|| (), alive: || (), line: &|_| (), misread: &|_| Ok(()) };
-    let refused = watch(&site.settings, hooks, &never).unwrap_err();
-    assert!(refused.to_string().contains("number 5"), "{refused}");
+    for _ in 0..2 {
+        let refused = watch(&site.settings, hooks, &never).unwrap_err();
+        assert!(refused.to_string().contains("number 5"), "{refused}");
+    }
+    // It is told, once, however often it is begun again.
+    let text = fs::read_to_string(site.settings.state.join("journal")).unwrap();
+    let lines = journal::read(&text, Some(&Tip::default())).lines;
+    let refused = |line: &Line| matches!(&line.told, Told::Refused { .. });
+    let [.., before, last] = &lines[..] else { panic!("{lines:?}") };
+    assert!(refused(last) && !refused(before), "{before:?} {last:?}");
+    assert!(site.status().refused.is_some());
 }
 
 pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(room: &Room) {
@@ -350,6 +363,39 @@ pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(ro
             _ => None,
         });
         assert!(blind.from <= blind.until, "{blind:?}");
+    });
+}
+
+pub(super) fn a_storm_that_goes_on_does_not_keep_everything_from_being_looked_at(room: &Room) {
+    let site = Site::new(room, room.at("root"));
+    let most = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    let storm = |name: &str| {
+        for number in 0..=most {
+            fs::create_dir(room.at(&format!("other/{name}-{number}"))).unwrap();
+        }
+    };
+    let blind = |told: &Told| match told {
+        Told::Blind(blind) => Some(blind.clone()),
+        _ => None,
+    };
+    site.with_agent(|ears| {
+        fs::write(site.at(STALL), "1").unwrap();
+        ears.change(STALL);
+        // Nobody hears for a while, and then everything is looked at.
+        storm("first");
+        fs::write(site.at(STALL), "22").unwrap();
+        ears.before.borrow_mut().clear();
+        ears.change(STALL);
+        // It is looked at now, and again nobody hears.
+        storm("second");
+        ears.before.borrow_mut().clear();
+        ears.wait("the first blind time", blind);
+        assert!(site.status().blind_since.is_some(), "{:?}", site.status());
+        ears.before.borrow_mut().clear();
+        ears.wait("the second blind time", blind);
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(site.status().blind_since, None, "it is over");
     });
 }
 

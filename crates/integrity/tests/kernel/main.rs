@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
 
 mod agent;
+mod hidden;
 mod layers;
 mod packages;
 mod repair;
@@ -20,11 +21,18 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 19] = [
+const TESTS: [fn(&Room); 26] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
     agent::more_than_the_queue_holds_is_looked_for_and_the_blind_time_told,
+    agent::a_storm_that_goes_on_does_not_keep_everything_from_being_looked_at,
+    hidden::a_log_that_is_cut_exchanged_or_written_by_another_is_told,
+    hidden::what_cannot_be_read_is_told_when_it_was_written,
+    hidden::a_directory_on_the_way_that_became_a_link_takes_away_what_lay_below,
+    hidden::what_was_written_and_put_back_at_once_is_told_in_watched_directories_too,
+    hidden::what_no_baseline_says_yet_is_not_told_while_an_operator_acts,
+    hidden::what_was_known_and_is_lost_is_told,
     agent::files_of_packages_are_compared_and_told_once,
     agent::changes_in_a_stack_of_file_systems_are_heard,
     repair::a_file_is_put_back_at_once_and_both_changes_are_told,

@@ -136,6 +136,7 @@ impl Foreign {
             programs: BTreeMap::new(),
             program_files: BTreeMap::new(),
             files: BTreeMap::new(),
+            signed: BTreeMap::new(),
             now_s: now_s(),
         };
         Ok(Self { scene, site, has_planes })

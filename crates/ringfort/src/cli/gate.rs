@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_controls::audit::findings_are_told;
-use ringfort_controls::proof::{AuthorityMark, PodTraffic};
+use ringfort_controls::proof::{AuthorityMark, PodTraffic, Signed};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
 use ringfort_forge::bundle::{Bundle, Programs};
@@ -29,6 +29,7 @@ use ringfort_model::certificate::{Authority, San};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
+use ringfort_model::integrity::KEY;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 use ringfort_prove::drive::{self, TURNS_EACH};
@@ -39,6 +40,7 @@ use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
 use super::credentials::papers;
 use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting};
+use super::integrity::signed::BASELINES;
 use super::machines;
 use super::play::cut_by;
 use super::session::{Session, now_s};
@@ -399,8 +401,22 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
             .map(|(name, machine)| (name.clone(), program_files(machine, lock)))
             .collect(),
         files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),
+        signed: machines
+            .iter()
+            .filter_map(|(name, it)| Some((name.clone(), signed(it)?)))
+            .collect(),
         now_s: now_s(),
     })
+}
+
+/// By what a machine's agent is to go; nothing, where no key signs baselines yet.
+fn signed(machine: &Machine) -> Option<Signed> {
+    match &machine.items.get(&ItemId::file(KEY))?.what {
+        What::File { content: Content::Text(key), .. } => {
+            Some(Signed { key: Digest::of(key.trim().as_bytes()), says: (BASELINES.says)(machine) })
+        }
+        _ => None,
+    }
 }
 
 fn authorities(keyring: &Keyring) -> Result<BTreeMap<Authority, AuthorityMark>, Fault> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ringfort_model::act::{Act, Next, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
-use crate::proof::{AGAIN, Course, Gaps, Scene, course, fail, gap, pass, words};
+use crate::proof::{AGAIN, Course, Gaps, Scene, Signed, course, fail, gap, pass, words};
 
 /// Looks at the control planes before what is missing counts as lost, and the pause between two.
 const ARRIVAL: (usize, u64) = (20, 1_000);
@@ -26,7 +26,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 gaps.add(format!("{node}: {}", words(seen)));
                 continue;
             };
-            match judged(told) {
+            match judged(told, scene.signed.get(*node)) {
                 Judged::Well { ms, open, change } => {
                     slowest = slowest.max(ms);
                     unexplained += open;
@@ -93,8 +93,30 @@ enum Judged {
     Unknown(String),
 }
 
+/// By what the agent goes, where that is not what was signed: whoever is root there can exchange key and baseline.
+fn strange(told: &BTreeMap<String, String>, signed: Option<&Signed>) -> Option<Judged> {
+    let Some(signed) = signed else {
+        return Some(Judged::Unknown("what was signed for it is not known".to_owned()));
+    };
+    for (name, what, ours) in [("key", "key", &signed.key), ("says", "baseline", &signed.says)] {
+        match told.get(name) {
+            Some(its) if *its == ours.to_string() => {}
+            Some(_) => {
+                let said = format!("the agent goes by another {what} than was signed for it");
+                return Some(Judged::Not(said));
+            }
+            None => {
+                return Some(Judged::Unknown(format!(
+                    "by which {what} the agent goes is not known"
+                )));
+            }
+        }
+    }
+    None
+}
+
 /// What a machine's own account of it comes to. What it does not say was not seen.
-fn judged(told: &BTreeMap<String, String>) -> Judged {
+fn judged(told: &BTreeMap<String, String>, signed: Option<&Signed>) -> Judged {
     let value = |name: &str| told.get(name).map(String::as_str);
     let not = |said: &str| Judged::Not(said.to_owned());
     if let Some(why) = value("refused") {
@@ -106,6 +128,9 @@ fn judged(told: &BTreeMap<String, String>) -> Judged {
         Some("true") => {}
         Some("false") => return not("no agent runs"),
         _ => return Judged::Unknown("whether an agent runs is not known".to_owned()),
+    }
+    if let Some(other) = strange(told, signed) {
+        return other;
     }
     match (value("seen"), value("who"), value("back")) {
         (Some("unexplained"), Some("right"), Some("explained")) => {}

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::round::Round;
 use super::{Agent, WatchFault, now};
 use crate::judge::Kind;
 use crate::os::listen::{Heard as HeardAll, Noticed};
@@ -13,6 +12,7 @@ use crate::process::{self, Known, Process, Who};
 use crate::protected::Class;
 use crate::records::happened;
 use crate::watch::Heard;
+use crate::why::is_its_server;
 
 /// A path is looked at when nothing was heard of it for so long,
 const QUIET: Duration = Duration::from_millis(15);
@@ -60,9 +60,7 @@ impl Agent<'_> {
         }
         if is_incomplete || self.dirty.len() > MOST_DIRTY {
             self.dirty.clear();
-            let why = "more happened than could be heard".to_owned();
-            self.blind.get_or_insert((self.heard_at, why));
-            self.begin_round(Round::at_once());
+            self.look_after_a_storm();
         }
         self.heard_at = now();
         Ok(())
@@ -80,6 +78,12 @@ impl Agent<'_> {
         if governed.is_none() && !holds && !is_layer {
             return;
         }
+        let is_log = governed
+            .as_ref()
+            .is_some_and(|(entry, is_own)| *is_own && entry.class == Class::Growing);
+        if is_log && one.mask & (CHANGES & !happened::MODIFY) == 0 && self.is_server(one.process) {
+            return;
+        }
         let who = known.entry(one.process).or_insert_with(|| self.who_did(one.process)).clone();
         if is_placed {
             self.root.begin_anew();
@@ -90,11 +94,7 @@ impl Agent<'_> {
             // All that lies below is elsewhere, or something else.
             self.look_below(&one.path, &Heard::by(who.clone()));
         }
-        let is_grown = governed.as_ref().is_some_and(|(entry, is_own)| {
-            let is_growing = *is_own && entry.class == Class::Growing;
-            is_growing && one.mask & (CHANGES & !happened::MODIFY) == 0
-        });
-        if is_grown || (governed.is_none() && !is_layer) {
+        if governed.is_none() && !is_layer {
             return;
         }
         let (now, is_changer) = (Instant::now(), one.mask & CHANGES != 0);
@@ -103,13 +103,33 @@ impl Agent<'_> {
         let dirty = self.dirty.entry(one.path).or_insert(fresh);
         dirty.last = now;
         // The last one who changed something is whose state is there; who only closes it is not.
-        if is_changer || !dirty.is_changer {
+        // A server that goes on writing does not hide who else wrote to its log.
+        let stays = is_log && dirty.is_changer && !is_its_server(&dirty.heard.who);
+        if (is_changer || !dirty.is_changer) && !stays {
             dirty.heard.who = who;
             dirty.is_changer |= is_changer;
         }
-        dirty.heard.was_written |= one.mask & WRITES != 0;
+        // What is written through memory is heard of when it is closed.
+        let writes = if is_log { WRITES | happened::CLOSE_WRITE } else { WRITES };
+        dirty.heard.was_written |= one.mask & writes != 0;
         dirty.heard.was_renamed_away |= one.mask & happened::MOVED_FROM != 0;
         dirty.heard.came_whole |= one.mask & happened::MOVED_TO != 0;
+    }
+
+    /// Says whether a process is the server that writes a log: it writes often, and is not looked at each time. One
+    /// that has ended is the one that was seen to be it.
+    fn is_server(&mut self, pid: i32) -> bool {
+        let start = processes::begun(pid).map(|begun| begun.start);
+        let is_known =
+            |(known, began): (i32, u64)| known == pid && start.is_none_or(|start| start == began);
+        if self.server.is_some_and(is_known) {
+            return true;
+        }
+        let is_it = is_its_server(&self.who_did(pid));
+        if is_it {
+            self.server = start.map(|start| (pid, start));
+        }
+        is_it
     }
 
     /// Says who has a number, while that can still be said.
@@ -136,7 +156,9 @@ impl Agent<'_> {
         } else {
             told(begun)
         };
-        process::who(Known { begun, now })
+        let since = self.listener.since();
+        let is_between = self.gate.as_ref().is_some_and(|gate| gate.is_between(pid, since));
+        process::who(Known { begun, now, is_between })
     }
 
     /// Looks at what has been quiet for a while. Says whether anything was told.

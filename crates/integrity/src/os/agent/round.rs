@@ -1,6 +1,7 @@
 //! A look at everything, a little at a time, so that what happens meanwhile is heard.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use super::heard::Dirty;
@@ -8,6 +9,7 @@ use super::{Agent, NAMED, WatchFault, now};
 use crate::change::{Blind, Unknown};
 use crate::journal::Told;
 use crate::judge::{Kind, Look, Seen};
+use crate::os::repair::hold_off;
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Class;
@@ -19,6 +21,10 @@ const SLICE: Duration = Duration::from_millis(20);
 const DEEPEST: usize = 16;
 /// So many paths are looked at in a round.
 const MOST_PATHS: usize = 1_000_000;
+/// Why something may have been missed.
+const STORM: &str = "more happened than could be heard";
+/// So long is waited for an operator who acts.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A look at everything.
 #[derive(Debug, Default)]
@@ -28,6 +34,8 @@ pub(super) struct Round {
     bytes_before: u64,
     queue: VecDeque<FilePath>,
     seen: BTreeSet<FilePath>,
+    /// Since when something may have been missed that was looked at before: it is looked once more.
+    again: Option<u64>,
 }
 
 impl Round {
@@ -61,6 +69,18 @@ impl Agent<'_> {
         self.listen_above();
     }
 
+    /// Looks at everything since something may have been missed. A look that is under way is brought to its end first,
+    /// however often that happens: else a storm would keep everything from being looked at for as long as it lasts.
+    pub(super) fn look_after_a_storm(&mut self) {
+        self.blind.get_or_insert((self.heard_at, STORM.to_owned()));
+        match &mut self.round {
+            Some(round) if !round.is_paced => {
+                round.again.get_or_insert(self.heard_at);
+            }
+            _ => self.begin_round(Round::at_once()),
+        }
+    }
+
     /// Hears of the directories that lead to what is protected: one of them may be replaced.
     fn listen_above(&mut self) {
         let mut above = BTreeSet::new();
@@ -78,7 +98,15 @@ impl Agent<'_> {
 
     /// Hears of a path from here on; that it cannot is a limit.
     pub(super) fn listen_to(&mut self, path: &FilePath, kind: Kind) {
-        let Ok(place) = self.root.place(path) else { return };
+        let place = match self.root.place(path) {
+            Ok(place) => place,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => {
+                let why = format!("what happens there is not heard of: {error}");
+                self.unknown.insert(path.clone(), why);
+                return;
+            }
+        };
         let done = match kind {
             Kind::Directory => self.listener.add_directory(path, &place),
             Kind::File => self.listener.add_file(path, &place),
@@ -126,7 +154,12 @@ impl Agent<'_> {
         let Some((entry, _)) = self.watch.governs(path) else { return };
         let holds = matches!(entry.class, Class::Listed | Class::Watched | Class::Swapped);
         let depth = path.parts().count() - entry.path.parts().count();
-        if !holds || depth > DEEPEST {
+        if !holds {
+            return;
+        }
+        if depth > DEEPEST {
+            let why = format!("no more than {DEEPEST} levels of a directory are gone into");
+            self.unknown.insert(path.clone(), why);
             return;
         }
         let names = match self.root.list(path) {
@@ -176,7 +209,12 @@ impl Agent<'_> {
                 self.end_round()?;
                 return Ok(true);
             };
-            let is_new = round.seen.len() < MOST_PATHS && round.seen.insert(path.clone());
+            if round.seen.len() >= MOST_PATHS && !round.seen.contains(&path) {
+                let why = format!("no more than {MOST_PATHS} paths are looked at");
+                self.unknown.insert(FilePath::root(), why);
+                continue;
+            }
+            let is_new = round.seen.insert(path.clone());
             // What was heard of a moment ago is looked at with who did it.
             if is_new && !self.dirty.contains_key(&path) {
                 any |= self.visit(&path, &Heard::by_a_look())?;
@@ -188,15 +226,19 @@ impl Agent<'_> {
     fn end_round(&mut self) -> Result<(), WatchFault> {
         let Some(round) = self.round.take() else { return Ok(()) };
         self.rounds_end = Instant::now();
-        for change in self.watch.is_whole() {
-            self.tell_change(Box::new(change))?;
-        }
+        self.watch.was_looked_at();
+        self.owes.get_or_insert_with(Instant::now);
         self.read_steps();
         for told in self.watch.settle(&self.around) {
             self.tell(told)?;
         }
         if let Some((from, why)) = self.blind.take() {
+            self.blind = round.again.map(|from| (from, STORM.to_owned()));
             self.tell(Told::Blind(Blind { from, until: now(), why }))?;
+        }
+        if self.watch.is_full() {
+            let why = "there are more paths than are known, and how the others were is not known";
+            self.unknown.insert(FilePath::root(), why.to_owned());
         }
         let all = self.unknown.iter().take(NAMED);
         self.missed.0 =
@@ -206,6 +248,37 @@ impl Agent<'_> {
         self.status.verified = Some(now());
         self.status.narrow = self.listener.narrow() as u64;
         self.tell(Told::Verified { paths, unknown, unknown_count })?;
-        self.know()
+        self.know()?;
+        if round.again.is_some() {
+            self.begin_round(Round::at_once());
+        }
+        self.tell_unsaid().map(drop)
+    }
+
+    /// Tells what a step of ringfort's explained until everything was looked at, and no baseline says. Not while an
+    /// operator acts: the baseline that says it comes last. Says whether anything was told.
+    pub(super) fn tell_unsaid(&mut self) -> Result<bool, WatchFault> {
+        let Some(since) = self.owes else { return Ok(false) };
+        // From here on no operator begins. Where nobody can say whether one acts, nothing is put off.
+        let held = hold_off(&self.settings.lock);
+        if since.elapsed() < LONGEST {
+            if matches!(held, Ok(None)) || self.round.is_some() {
+                return Ok(false);
+            }
+            self.read_baseline()?;
+            if self.round.is_some() {
+                return Ok(false);
+            }
+        }
+        self.owes = None;
+        let unsaid = self.watch.is_whole();
+        let any = !unsaid.is_empty();
+        for change in unsaid {
+            self.tell_change(Box::new(change))?;
+        }
+        self.read_steps();
+        self.around.since = self.around.steps.values().copied().max().unwrap_or_default();
+        drop(held);
+        Ok(any)
     }
 }

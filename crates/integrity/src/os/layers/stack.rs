@@ -239,8 +239,7 @@ fn piece(root: &mut Root, path: &FilePath) -> Result<Option<Piece>, String> {
     }
     match root.look(path, Some(Expected { size: None, hash: Hash::Blake3([0; 32]) })) {
         Look::Missing => Ok(None),
-        Look::Unreadable(why) => Err(why),
-        Look::Unstable => Err("it changed each time while it was read".to_owned()),
+        Look::Unreadable(why) | Look::Astray(why) => Err(why),
         Look::There(seen) => match &seen.content {
             Content::Unreadable(why) => Err(why.clone()),
             _ => Ok(Some(Piece { state: State::of(&seen), ..piece })),
@@ -279,7 +278,8 @@ fn see(place: &OwnedFd) -> io::Result<Glance> {
     let size = if is_file { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
     let mode = FileMode(stat.st_mode & BITS_OF_MODE);
     let owner = Owner { uid: stat.st_uid, gid: stat.st_gid };
-    let state = State { kind, mode, owner, size, digest: None };
+    let (number, capabilities) = (None, None);
+    let state = State { kind, mode, owner, size, digest: None, number, capabilities };
     let piece = Piece { state, traits };
     Ok(Glance { piece, is_gone, is_opaque, is_elsewhere: redirect.is_some() })
 }

@@ -106,14 +106,12 @@ impl Compare<'_> {
             }
             Look::There(Seen { kind: Kind::Link, .. }) if is_swept => self.link(entry, package),
             Look::There(Seen { kind: Kind::Directory | Kind::Link, .. }) | Look::Missing => {}
-            Look::Unreadable(why) => self.scan.miss(entry.path.clone(), why),
-            look @ (Look::There(Seen { kind: Kind::File, .. }) | Look::Unstable) => {
-                match judge(entry, &look) {
-                    Verdict::Differs(differences) => self.find(entry, package, differences),
-                    Verdict::Unknown(why) => self.scan.miss(entry.path.clone(), why),
-                    Verdict::Same | Verdict::ContentUnstated => {}
-                }
-            }
+            Look::Unreadable(why) | Look::Astray(why) => self.scan.miss(entry.path.clone(), why),
+            look @ Look::There(Seen { kind: Kind::File, .. }) => match judge(entry, &look) {
+                Verdict::Differs(differences) => self.find(entry, package, differences),
+                Verdict::Unknown(why) => self.scan.miss(entry.path.clone(), why),
+                Verdict::Same | Verdict::ContentUnstated => {}
+            },
             Look::There(Seen { kind, .. }) => {
                 let other = differs(Aspect::Kind, "link or directory", name(kind));
                 self.find(entry, package, vec![other]);

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use ringfort_integrity::change::Change;
 use ringfort_integrity::history::{Accepted, append};
+use ringfort_integrity::why::Why;
 
 use super::changes::find;
 use super::machines::{Whose, kept};
@@ -61,6 +63,7 @@ pub fn run(args: &AcceptArgs) -> Result<ExitCode, Fault> {
         )));
     }
     let (node, change) = find(&args.whose, &args.change)?;
+    answerable(&change)?;
     let drift = match args.image {
         true => Some(change.drift_key().ok_or_else(|| Fault::usage(NO_DRIFT))?),
         false => None,
@@ -80,4 +83,38 @@ pub fn run(args: &AcceptArgs) -> Result<ExitCode, Fault> {
     held.save_accepted(&(history + &line)).map_err(Fault::unable)?;
     print(&format!("{} of {node} is accepted by {}\n", args.change, args.owner));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that there is something to answer for.
+fn answerable(change: &Change) -> Result<(), Fault> {
+    match change.why {
+        Why::Unexplained => Ok(()),
+        Why::Explained(_) => Err(Fault::usage(format!(
+            "{} is explained already, and nobody has to answer for it: ringfort integrity changes",
+            change.id
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_nothing_explains_is_accepted() {
+        for (why, is_accepted) in [
+            (json!("unexplained"), true),
+            (json!({"explained": "package"}), false),
+            (json!({"explained": {"baseline": {"number": 4}}}), false),
+        ] {
+            let change = json!({
+                "id": "a", "path": "/a", "class": "exact", "severity": "high", "differences": [],
+                "isRight": false, "who": {"unknown": "x"}, "why": why,
+            });
+            let change: Change = serde_json::from_value(change).unwrap();
+            assert_eq!(answerable(&change).is_ok(), is_accepted, "{change:?}");
+        }
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use ringfort_integrity::change::{Change, VERSION};
 use ringfort_integrity::history::Accepted;
 use ringfort_integrity::journal::{Line, Told};
-use ringfort_integrity::os::read_journals;
+use ringfort_integrity::os::{read_journals, read_open};
 use ringfort_integrity::process::Who;
+use ringfort_integrity::watch::Open;
 use ringfort_integrity::why::{Cause, Why};
 use ringfort_model::integrity::CANARY;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,9 @@ use crate::cli::{Fault, print};
 pub struct ChangesArgs {
     #[command(flatten)]
     whose: Whose,
-    /// What was told since so long ago, such as 24h or 90m
-    #[arg(long, value_name = "TIME", default_value = "24h")]
+    /// What was told since so long ago, such as 7d, 24h or 90m; what nothing explains and nobody accepted is listed
+    /// whenever it was told
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = ago)]
     since: SignedDuration,
     /// Leave out what is explained
     #[arg(long)]
@@ -77,6 +79,13 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Reads how long ago, also in days and weeks.
+fn ago(text: &str) -> Result<SignedDuration, String> {
+    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    length.map_err(|error| format!("months and years differ in length: {error}"))
+}
+
 #[derive(Deserialize, Serialize)]
 struct All {
     version: u32,
@@ -91,11 +100,17 @@ pub fn run(args: &ChangesArgs) -> Result<ExitCode, Fault> {
     if let Some(state) = &args.whose.here {
         let read = read_journals(state).map_err(Fault::blind)?;
         let from = u64::try_from(now_s() - args.since.as_secs()).unwrap_or_default();
-        let unseen = read.broken.as_ref().map(ToString::to_string);
-        let of = Of { node: String::new(), unseen, changes: since(&read.lines, from) };
+        let broken = read.broken.as_ref().map(ToString::to_string);
+        let (open, lost) = match read_open(state) {
+            Ok(open) => (open, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        let changes = since(&read.lines, &open, from);
+        let of = Of { node: String::new(), unseen: broken.or(lost), changes };
         return told(All { version: VERSION, machines: vec![of] }, args);
     }
     let accepted = AcceptedSet::of(&kept(&args.whose.spec)?.accepted()?.1);
+    let from = u64::try_from(now_s() - args.since.as_secs()).unwrap_or_default();
     let words = format!("integrity changes --here --json --since {}s", args.since.as_secs());
     let mut machines = Vec::new();
     for (node, said) in ask(&args.whose, &words)? {
@@ -110,6 +125,8 @@ pub fn run(args: &ChangesArgs) -> Result<ExitCode, Fault> {
         for one in &mut of.changes {
             one.accepted = accepted.has(&one.change.id, one.change.drift_key().as_ref());
         }
+        // What is older is listed only as long as somebody has to answer for it.
+        of.changes.retain(|one| one.at >= from || !one.accepted);
         machines.push(of);
     }
     name_execs(&mut machines, args)?;
@@ -134,10 +151,20 @@ fn name_execs(machines: &mut [Of], args: &ChangesArgs) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes the changes of a journal since a time, each with what explained it later.
-fn since(lines: &[Line], from: u64) -> Vec<One> {
+/// Takes the changes of a journal since a time, each with what explained it later, and before it those that nothing
+/// explains, also where the journal was begun anew since.
+fn since(lines: &[Line], open: &[Open], from: u64) -> Vec<One> {
     let mut all: BTreeMap<&str, One> = BTreeMap::new();
     let mut order = Vec::new();
+    let one = |at, change: &Change| {
+        let (accepted, put_back, left, execs) = Default::default();
+        One { at, accepted, put_back, left, execs, change: change.clone() }
+    };
+    let is_canary = |change: &Change| change.finding.path.to_string() == CANARY;
+    for Open { at, change } in open.iter().filter(|it| !is_canary(&it.change)) {
+        order.push(change.id.as_str());
+        all.insert(&change.id, one(*at, change));
+    }
     for line in lines {
         if let Told::Change(change) = &line.told
             && let Why::Explained(Cause::Repair { change: Some(before), milliseconds }) =
@@ -147,14 +174,10 @@ fn since(lines: &[Line], from: u64) -> Vec<One> {
             one.put_back = Some(*milliseconds);
         }
         match &line.told {
-            Told::Change(change)
-                if line.at >= from && change.finding.path.to_string() != CANARY =>
-            {
-                order.push(change.id.as_str());
-                let (at, change_of) = (line.at, (**change).clone());
-                let (accepted, put_back, left, execs) = Default::default();
-                let one = One { at, accepted, put_back, left, execs, change: change_of };
-                all.insert(&change.id, one);
+            Told::Change(change) if !is_canary(change) => {
+                if all.insert(&change.id, one(line.at, change)).is_none() {
+                    order.push(change.id.as_str());
+                }
             }
             Told::Left { change: Some(change), why, .. } => {
                 if let Some(one) = all.get_mut(change.as_str()) {
@@ -169,7 +192,11 @@ fn since(lines: &[Line], from: u64) -> Vec<One> {
             _ => {}
         }
     }
-    order.into_iter().filter_map(|id| all.remove(id)).collect()
+    let is_asked = |one: &One| one.at >= from || one.change.why == Why::Unexplained;
+    let mut asked: Vec<One> =
+        order.into_iter().filter_map(|id| all.remove(id)).filter(is_asked).collect();
+    asked.sort_by_key(|one| one.at);
+    asked
 }
 
 fn told(mut all: All, args: &ChangesArgs) -> Result<ExitCode, Fault> {
@@ -194,26 +221,25 @@ fn told(mut all: All, args: &ChangesArgs) -> Result<ExitCode, Fault> {
 fn people(of: &Of) -> String {
     let mut text = String::new();
     if let Some(why) = &of.unseen {
-        text.push_str(&format!("{}: not all is known: {why}\n", of.node));
+        text.push_str(&format!("{}: not all is known: {}\n", of.node, plain(why)));
     }
     for One { at, accepted, put_back, left, execs, change } in &of.changes {
         let finding = &change.finding;
         let (id, path, severity) = (&change.id, &finding.path, finding.severity);
         text.push_str(&format!("{} {}  {id}  {severity}  {path}\n", of.node, when(*at)));
-        text.extend(change.drift.iter().map(|drift| format!("  {}\n", drift.text())));
+        text.extend(change.drift.iter().map(|drift| format!("  {}\n", plain(&drift.text()))));
         for each in &finding.differences {
             let (of, expected, found) = (each.of, &each.expected, &each.found);
-            text.push_str(&format!("  {of}: {expected} -> {found}\n"));
+            text.push_str(&format!("  {of}: {} -> {}\n", plain(expected), plain(found)));
         }
         if finding.differences.is_empty() {
             text.push_str("  it was written to, and is as it was\n");
         }
         text.push_str(&format!("  by {}\n  {}\n", who(&change.who), why(&change.why, *accepted)));
         text.extend(put_back.iter().map(|after| format!("  put back after {after} ms\n")));
-        text.extend(left.iter().map(|why| format!("  not put back: {why}\n")));
+        text.extend(left.iter().map(|why| format!("  not put back: {}\n", plain(why))));
         for exec in execs {
-            let [user, from, command] =
-                [&exec.user, &exec.from, &exec.command].map(|it| it.escape_default().to_string());
+            let [user, from, command] = [&exec.user, &exec.from, &exec.command].map(|it| plain(it));
             text.push_str(&format!(
                 "  while {user} from {from} had a command open in it: {command}\n"
             ));
@@ -224,22 +250,36 @@ fn people(of: &Of) -> String {
 
 fn who(who: &Who) -> String {
     match who {
-        Who::Unknown(why) => format!("nobody knows whom: {why}"),
+        Who::Unknown(why) => format!("nobody knows whom: {}", plain(why)),
         Who::Process(process) => {
-            let mut text = format!("{} (process {}", process.exe, process.pid);
+            let mut text = format!("{} (process {}", plain(&process.exe), process.pid);
             if !process.parents.is_empty() {
-                text.push_str(&format!(", begun by {}", process.parents.join(" < ")));
+                let parents: Vec<String> = process.parents.iter().map(|it| plain(it)).collect();
+                text.push_str(&format!(", begun by {}", parents.join(" < ")));
+            }
+            if process.ended {
+                text.push_str(", which had ended by then");
             }
             text.push(')');
             let place = &process.place;
             for (what, of) in
                 [("pod", &place.pod), ("container", &place.container), ("unit", &place.unit)]
             {
-                text.extend(of.iter().map(|it| format!(", {what} {it}")));
+                text.extend(of.iter().map(|it| format!(", {what} {}", plain(it))));
             }
             text
         }
     }
+}
+
+/// Writes what a machine says so that it stays where it is put: a name may hold anything, also what looks like the
+/// next line or moves the cursor.
+fn plain(text: &str) -> String {
+    let one = |letter: char| match letter {
+        ' '..='~' => letter.to_string(),
+        other => other.escape_default().to_string(),
+    };
+    text.chars().map(one).collect()
 }
 
 fn why(why: &Why, accepted: bool) -> String {
@@ -256,11 +296,11 @@ fn why(why: &Why, accepted: bool) -> String {
             let of = change.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
             format!("explained: the agent put it back, {milliseconds} ms after the change{of}")
         }
-        Why::Explained(Cause::Transaction(it)) => format!("explained: {}", it.text()),
+        Why::Explained(Cause::Transaction(it)) => format!("explained: {}", plain(&it.text())),
         Why::Explained(Cause::Package) => "explained: a package was changed".to_owned(),
         Why::Explained(Cause::Rotation) => "explained: a full log was begun anew".to_owned(),
         Why::Explained(Cause::Swap { pod }) => {
-            format!("explained: a kubelet gave pod {pod} another content")
+            format!("explained: a kubelet gave pod {} another content", plain(pod))
         }
     }
 }
@@ -312,4 +352,85 @@ pub fn find(whose: &Whose, id: &str) -> Result<(String, Change), Fault> {
         )));
     }
     Err(Fault::blind(format!("{id} is on no machine that could be asked: {}", unseen.join("; "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn change(id: &str, who: &Value, why: &Value) -> Change {
+        let change = json!({
+            "id": id, "path": "/etc/passwd", "class": "exact", "severity": "critical", "differences": [],
+            "isRight": false, "who": who, "why": why,
+        });
+        serde_json::from_value(change).unwrap()
+    }
+
+    fn line(at: u64, told: Told) -> Line {
+        Line { version: 1, seq: at, previous: String::new(), at, told }
+    }
+
+    fn told(at: u64, id: &str, why: &Value) -> Line {
+        line(at, Told::Change(Box::new(change(id, &json!({"unknown": "x"}), why))))
+    }
+
+    #[test]
+    fn what_is_open_is_listed_whenever_it_was_told() {
+        let (open, package) = (json!("unexplained"), json!({"explained": "package"}));
+        let settled = |change: &str| {
+            let why = Why::Explained(Cause::Package);
+            line(50, Told::Settled { change: change.to_owned(), why })
+        };
+        let lines = [
+            told(10, "old open", &open),
+            told(11, "old settled", &open),
+            told(12, "old explained", &package),
+            told(40, "new explained", &package),
+            told(41, "new open", &open),
+            settled("old settled"),
+            settled("settled since"),
+        ];
+        let kept = |at, id: &str| Open {
+            at,
+            change: change(id, &json!({"unknown": "x"}), &json!("unexplained")),
+        };
+        let open = [kept(1, "of before"), kept(2, "settled since"), kept(41, "new open")];
+        let listed = since(&lines, &open, 40);
+        let listed: Vec<(u64, &str)> =
+            listed.iter().map(|one| (one.at, one.change.id.as_str())).collect();
+        let expected =
+            [(1, "of before"), (10, "old open"), (40, "new explained"), (41, "new open")];
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn no_name_of_a_program_makes_a_line_of_its_own() {
+        let evil = "/tmp/x\nw1 explained\u{1b}[2K\u{202e}";
+        let process = json!({"process": {"pid": 1, "start": 1, "exe": evil, "parent": 1,
+            "parents": [evil], "unit": evil}});
+        for who in [process, json!({"unknown": evil})] {
+            let change = change("a", &who, &json!("unexplained"));
+            let (accepted, put_back, execs) = Default::default();
+            let left = Some(evil.to_owned());
+            let one = One { at: 1, accepted, put_back, left, execs, change };
+            let text = people(&Of { node: "w1".to_owned(), unseen: None, changes: vec![one] });
+            assert_eq!(text.lines().count(), 5, "{text}");
+            assert!(text.chars().all(|it| it == '\n' || (' '..='~').contains(&it)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn days_are_a_time() {
+        let check = |text: &str, hours| {
+            assert_eq!(ago(text).unwrap(), SignedDuration::from_hours(hours), "{text}");
+        };
+        check("7d", 168);
+        check("1w", 168);
+        check("24h", 24);
+        check("1000000h", 1_000_000);
+        check("120m", 2);
+        assert!(ago("soon").is_err());
+    }
 }

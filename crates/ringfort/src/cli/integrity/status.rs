@@ -1,11 +1,14 @@
 //! `ringfort integrity status`: how the agents go.
 
+use std::cmp::Ordering;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
 use ringfort_integrity::change::VERSION;
 use ringfort_integrity::os::{Status, status};
+use ringfort_model::digest::Digest;
+use ringfort_model::trust::TrustFacts;
 use serde::Serialize;
 
 use super::changes::AcceptedSet;
@@ -19,8 +22,12 @@ use crate::cli::{Fault, print};
 /// Enters the machines of cluster.yaml over SSH and asks their agents. Changes that somebody took
 /// responsibility for with `ringfort integrity accept` are not counted.
 ///
-/// Exit codes: 0 all is well, 1 nothing explains a change, or an agent does not run or refuses its baseline, 2
-/// usage or bad input, 3 a machine could not be asked, or its agent does not see everything.
+/// What an agent goes by, its key and its baseline, is held against what was signed here: whoever is root on a machine
+/// can exchange both.
+///
+/// Exit codes: 0 all is well, 1 nothing explains a change, or an agent does not run, refuses its baseline, or goes by
+/// another key or baseline than was signed here, 2 usage or bad input, 3 a machine could not be asked, or its agent
+/// does not see everything, or not everything was looked at since changes may have been missed.
 #[derive(Args)]
 pub struct StatusArgs {
     #[command(flatten)]
@@ -44,6 +51,12 @@ struct Machine {
     runs: bool,
     /// How many changes nothing explains and nobody accepted.
     unexplained: u64,
+    /// Why what it compares with is not what the operator signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strange: Option<String>,
+    /// Why it is not known whether it compares with the newest that the operator signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsure: Option<String>,
     /// Why it could not be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     unseen: Option<String>,
@@ -62,10 +75,11 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Fault> {
     if let Some(state) = &args.whose.here {
         let status = status(state);
         let node = status.as_ref().map(|it| it.node.clone()).unwrap_or_default();
-        let machine = judged(node, status, &AcceptedSet::default());
+        let machine = judged(node, status, &AcceptedSet::default(), None);
         return told(&Told { version: VERSION, machines: vec![machine] }, args.json);
     }
-    let (_, accepted) = kept(&args.whose.spec)?.accepted()?;
+    let kept = kept(&args.whose.spec)?;
+    let (_, accepted) = kept.accepted()?;
     let accepted = AcceptedSet::of(&accepted);
     let mut machines = Vec::new();
     for (node, said) in ask(&args.whose, "integrity status --here --json")? {
@@ -75,11 +89,9 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Fault> {
         machines.push(match read {
             Ok(mut here) => {
                 let status = here.machines.pop().and_then(|machine| machine.status);
-                judged(node, status, &accepted)
+                judged(node, status, &accepted, Some(&kept.trust))
             }
-            Err(why) => {
-                Machine { node, runs: false, unexplained: 0, unseen: Some(why), status: None }
-            }
+            Err(why) => Machine { unseen: Some(why), ..Machine::silent(node) },
         });
     }
     told(&Told { version: VERSION, machines }, args.json)
@@ -97,16 +109,56 @@ struct HereMachine {
 }
 
 /// The agent's clock and this one need not agree: what the machine itself says was read when it was asked.
-fn judged(node: String, status: Option<Status>, accepted: &AcceptedSet) -> Machine {
-    let Some(status) = status else {
-        return Machine { node, runs: false, unexplained: 0, unseen: None, status: None };
-    };
+fn judged(
+    node: String,
+    status: Option<Status>,
+    accepted: &AcceptedSet,
+    trust: Option<&TrustFacts>,
+) -> Machine {
+    let Some(status) = status else { return Machine::silent(node) };
+    let (strange, unsure) = trust.map(|trust| compared(&node, &status, trust)).unwrap_or_default();
     let is_accepted = |id: &&String| accepted.has(id, status.drifts.get(*id));
     let named = status.unexplained.iter().filter(is_accepted).count() as u64;
     let unexplained = status.unexplained_count.saturating_sub(named);
     let now = u64::try_from(now_s()).unwrap_or_default();
     let runs = now.saturating_sub(status.at) <= STALE_SECONDS;
-    Machine { node, runs, unexplained, unseen: None, status: Some(status) }
+    Machine { node, runs, unexplained, strange, unsure, unseen: None, status: Some(status) }
+}
+
+/// Holds the key and the baseline that an agent goes by against those of the operator: whoever is root there can
+/// exchange both. Says why they are others, or why that is not known.
+fn compared(node: &str, status: &Status, trust: &TrustFacts) -> (Option<String>, Option<String>) {
+    let strange = |why: &str| (Some(why.to_owned()), None);
+    let unsure = |why: String| (None, Some(why));
+    let key = trust.baseline_key.as_ref().map(|key| Digest::of(key.trim().as_bytes()));
+    let ours = trust.baselines.iter().find(|(name, _)| name.as_str() == node).map(|(_, ours)| ours);
+    let (Some(key), Some(ours)) = (key, ours) else {
+        return unsure("nothing was signed for it here: ringfort up".to_owned());
+    };
+    let (Some(its_key), Some(its)) = (&status.key_digest, &status.baseline_digest) else {
+        return unsure("it does not say what it compares with: ringfort up".to_owned());
+    };
+    match status.baseline.cmp(&ours.number) {
+        _ if *its_key != key => strange("it believes another key than the one that signs here"),
+        Ordering::Equal if *its != ours.digest => {
+            strange("its baseline says something else than the one with its number here")
+        }
+        Ordering::Greater => strange("its baseline has a number that was never signed here"),
+        Ordering::Less => unsure(format!(
+            "its baseline has number {}, and the newest has {}: ringfort up",
+            status.baseline, ours.number
+        )),
+        Ordering::Equal => (None, None),
+    }
+}
+
+impl Machine {
+    /// One that says nothing.
+    fn silent(node: String) -> Self {
+        let (runs, unexplained) = (false, 0);
+        let (strange, unsure, unseen, status) = Default::default();
+        Self { node, runs, unexplained, strange, unsure, unseen, status }
+    }
 }
 
 fn told(told: &Told, json: bool) -> Result<ExitCode, Fault> {
@@ -121,16 +173,18 @@ fn told(told: &Told, json: bool) -> Result<ExitCode, Fault> {
 fn code(told: &Told) -> u8 {
     let is_wrong = |machine: &Machine| {
         let refused = machine.status.as_ref().is_some_and(|it| it.refused.is_some());
-        machine.unseen.is_none() && (!machine.runs || machine.unexplained > 0 || refused)
+        let is_other = refused || machine.strange.is_some();
+        machine.unseen.is_none() && (!machine.runs || machine.unexplained > 0 || is_other)
     };
     let is_blind = |machine: &Machine| {
         let status = machine.status.as_ref();
         let less = status.is_some_and(|it| {
             let packages = it.packages.as_ref();
             let is_untold = packages.is_some_and(|it| it.unknown_count + it.untold() > 0);
-            !it.limits.is_empty() || it.unknown_count > 0 || it.verified.is_none() || is_untold
+            let is_blind = it.blind_since.is_some() || it.verified.is_none();
+            !it.limits.is_empty() || it.unknown_count > 0 || is_blind || is_untold
         });
-        machine.unseen.is_some() || less
+        machine.unseen.is_some() || machine.unsure.is_some() || less
     };
     match (told.machines.iter().any(is_wrong), told.machines.iter().any(is_blind)) {
         (true, _) => 1,
@@ -151,6 +205,10 @@ fn people(machine: &Machine) -> String {
     if !machine.runs {
         say(format!("NO AGENT RUNS: it last said so at {}", when(status.at)));
     }
+    if let Some(why) = &machine.strange {
+        say(format!("NOT WHAT WAS SIGNED HERE: {why}: ringfort up, and integrity verify"));
+    }
+    machine.unsure.iter().for_each(|why| say(format!("not known whether it is up to date: {why}")));
     if let Some(why) = &status.refused {
         say(format!("BASELINE REFUSED: {why}"));
     }
@@ -191,6 +249,9 @@ fn people(machine: &Machine) -> String {
     for blind in &status.blind {
         say(format!("blind from {} to {}: {}", when(blind.from), when(blind.until), blind.why));
     }
+    if let Some(from) = status.blind_since {
+        say(format!("BLIND SINCE {}: not everything was looked at since", when(from)));
+    }
     say(match machine.unexplained {
         0 => "no unexplained change".to_owned(),
         some => format!("{some} UNEXPLAINED: ringfort integrity changes --node {node}"),
@@ -208,6 +269,7 @@ pub fn when(at: u64) -> String {
 mod tests {
     use ringfort_integrity::history::Accepted;
     use ringfort_integrity::journal::Compared;
+    use serde_json::json;
 
     use super::*;
 
@@ -231,8 +293,38 @@ mod tests {
 
     fn check(status: Option<Status>, accepted: &[&str], expected: u8) {
         let accepted = AcceptedSet::of(&accepted.iter().map(|it| record(it)).collect::<Vec<_>>());
-        let machine = judged("w1".to_owned(), status, &accepted);
+        let machine = judged("w1".to_owned(), status, &accepted, None);
         assert_eq!(code(&Told { version: VERSION, machines: vec![machine] }), expected);
+    }
+
+    #[test]
+    fn an_agent_that_goes_by_something_else_than_was_signed_here_is_not_well() {
+        let trust = json!({"version": 1, "cluster": "harbour", "epoch": 1, "authorities": {},
+            "encryption": {"keys": [], "digest": Digest::of(b"")}, "service_account_keys": {}, "pod_ranges": {},
+            "foundings": {}, "started": [], "baseline_key": "our key\n",
+            "baselines": {"w1": {"number": 4, "digest": Digest::of(b"says")}}});
+        let mut trust: TrustFacts = serde_json::from_value(trust).unwrap();
+        let now = u64::try_from(now_s()).unwrap();
+        let well = || Status {
+            baseline: 4,
+            key_digest: Some(Digest::of(b"our key")),
+            baseline_digest: Some(Digest::of(b"says")),
+            ..Status { at: now, verified: Some(now), ..Status::default() }
+        };
+        let check = |status: Status, trust: &TrustFacts, expected: u8| {
+            let accepted = AcceptedSet::default();
+            let machine = judged("w1".to_owned(), Some(status), &accepted, Some(trust));
+            assert_eq!(code(&Told { version: VERSION, machines: vec![machine] }), expected);
+        };
+        check(well(), &trust, 0);
+        check(Status { key_digest: Some(Digest::of(b"its key")), ..well() }, &trust, 1);
+        check(Status { baseline_digest: Some(Digest::of(b"other")), ..well() }, &trust, 1);
+        check(Status { baseline: 5, ..well() }, &trust, 1);
+        check(Status { baseline: 3, baseline_digest: Some(Digest::of(b"x")), ..well() }, &trust, 3);
+        check(Status { key_digest: None, ..well() }, &trust, 3);
+        check(Status { blind_since: Some(now - 5), ..well() }, &trust, 3);
+        trust.baselines.clear();
+        check(well(), &trust, 3);
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::cli::{Fault, print};
 /// there, so that a baseline that was exchanged there says nothing. A machine whose kernel or ringfort lies
 /// can still lie: look at its disk from another one, with `ringfort integrity scan`.
 ///
+/// What nobody knows beforehand is not compared, and counted: what keys hold that are made on the machine, and what
+/// somebody added to a directory such as /etc/systemd/system. `ringfort integrity changes` tells that.
+///
 /// Exit codes: 0 all that was compared is as it should be, 1 something is not, 2 usage or bad input, 3 something
 /// could not be compared, or the machine could not be asked.
 #[derive(Args)]
@@ -61,15 +64,11 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
     let doors = doors(&spec, &home()?, beside(&args.spec.file));
     let door = doors.iter().find(|(name, _)| name.as_str() == args.node).map(|(_, door)| door);
     let door = door.ok_or_else(|| Fault::usage("there is no way to the machine"))?;
-    let command = format!(
-        "umask 077; d=$(mktemp -d) && cat >$d/baseline && printf '%s' {} >$d/key && \
-         {PROGRAMS}/ringfort integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}{}{}; \
-         rm -r $d",
-        quote(key),
-        quote(&args.node),
-        if args.packages { " --packages" } else { "" },
-        if args.layers { " --layers" } else { "" },
-    );
+    let more = [(args.packages, " --packages"), (args.layers, " --layers")];
+    let more: String =
+        more.iter().filter(|(is_asked, _)| *is_asked).map(|(_, word)| *word).collect();
+    let program = format!("{PROGRAMS}/ringfort");
+    let command = command(&program, key, &args.node, &more);
     let runtime = Runtime::new().map_err(Fault::blind)?;
     // Files of packages are many: a disk that nobody has read yet takes minutes.
     let longest = if args.packages || args.layers { 20 * ANSWER } else { ANSWER };
@@ -95,6 +94,17 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
         (Some(0), Some(0)) if is_of_this => 0,
         _ => 3,
     }))
+}
+
+/// What runs on the machine. It ends as the scan does: one that refuses is no answer.
+fn command(program: &str, key: &str, node: &str, more: &str) -> String {
+    format!(
+        "umask 077; d=$(mktemp -d) && cat >$d/baseline && printf '%s' {} >$d/key && \
+         {program} integrity scan --root / --json --baseline $d/baseline --key $d/key --node {}{more}; \
+         s=$?; rm -r \"$d\"; exit $s",
+        quote(key),
+        quote(node),
+    )
 }
 
 fn people(scan: &Value) -> String {
@@ -138,6 +148,10 @@ fn people(scan: &Value) -> String {
         ));
     }
     said.push_str(&format!(
+        "not compared: contents of {} files and of {} directories, which nobody knows beforehand\n",
+        scan["unstated"], scan["watched"],
+    ));
+    said.push_str(&format!(
         "{} paths of {} looked at, by baseline {}: {} not as they should be, {} unknown\n",
         scan["entries"],
         text(&scan["baseline"]["node"]),
@@ -146,4 +160,36 @@ fn people(scan: &Value) -> String {
         list(&scan["unknown"]).len(),
     ));
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_scan_that_refuses_is_heard() {
+        let directory = tempfile::tempdir().unwrap();
+        // What refuses as a scan does, in place of the machine's own program.
+        let program = "sh -c 'echo it is of another machine >&2; exit 2'";
+        let command = command(program, "a key", "w1", " --packages");
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", &command]).env("TMPDIR", directory.path());
+        let ended = shell.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("another machine"));
+        let left = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 0, "nothing of it stays");
+    }
+
+    #[test]
+    fn what_is_not_compared_is_said() {
+        let scan = json!({"entries": 9, "unstated": 4, "watched": 5, "findings": [], "unknown": [],
+            "baseline": {"node": "w1", "counter": 3}});
+        let said = people(&scan);
+        assert!(said.contains("contents of 4 files and of 5 directories"), "{said}");
+    }
 }
