@@ -58,7 +58,12 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Cluster {
     /// Tells of all objects of a kind, and then of each change, for as long as the server knows the kind.
-    pub async fn watch(&self, what: Watched, mut tell: impl FnMut(Heard)) {
+    pub async fn watch(&self, what: Watched, tell: impl FnMut(Heard)) {
+        self.listen(what, QUIET, tell).await;
+    }
+
+    /// Does so, and gives up a server that says nothing for too long, also one that never begins to answer.
+    async fn listen(&self, what: Watched, quiet: Duration, mut tell: impl FnMut(Heard)) {
         let of = GroupVersionKind::gvk(what.group, what.version, what.kind);
         let resource = ApiResource::from_gvk_with_plural(&of, what.plural);
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
@@ -66,8 +71,8 @@ impl Cluster {
         let mut pause = FIRST_PAUSE;
         loop {
             let step = match &at {
-                None => list(&api, &mut tell).await.map(Some),
-                Some(version) => watch(&api, version, &mut tell).await,
+                None => list(&api, quiet, &mut tell).await.map(Some),
+                Some(version) => watch(&api, version, quiet, &mut tell).await,
             };
             match step {
                 Ok(next) => {
@@ -90,11 +95,15 @@ impl Cluster {
 }
 
 /// Lists all objects, a page at a time, and gives the version that the list is of.
-async fn list(api: &Api<DynamicObject>, tell: &mut impl FnMut(Heard)) -> Result<String, ApiError> {
+async fn list(
+    api: &Api<DynamicObject>,
+    quiet: Duration,
+    tell: &mut impl FnMut(Heard),
+) -> Result<String, ApiError> {
     let mut page = ListParams::default().limit(PAGE);
     let mut begun = false;
     loop {
-        let listed = api.list(&page).await.map_err(fault)?;
+        let listed = answered(quiet, api.list(&page)).await?;
         if !begun {
             tell(Heard::Begin);
             begun = true;
@@ -117,15 +126,29 @@ async fn list(api: &Api<DynamicObject>, tell: &mut impl FnMut(Heard)) -> Result<
 async fn watch(
     api: &Api<DynamicObject>,
     version: &str,
+    quiet: Duration,
     tell: &mut impl FnMut(Heard),
 ) -> Result<Option<String>, ApiError> {
     let wanted = WatchParams::default().timeout(WATCH_S);
-    let events = match api.watch(&wanted, version).await.map_err(fault) {
+    let events = match answered(quiet, api.watch(&wanted, version)).await {
         Err(ApiError::Refused { status: 410, .. }) => return Ok(None),
         other => other?,
     };
     tell(Heard::Listening);
-    follow(events, version, QUIET, tell).await
+    follow(events, version, quiet, tell).await
+}
+
+/// Waits for a server that may never begin to answer.
+async fn answered<T>(
+    quiet: Duration,
+    asked: impl Future<Output = kube::Result<T>>,
+) -> Result<T, ApiError> {
+    match timeout(quiet, asked).await {
+        Ok(answer) => answer.map_err(fault),
+        Err(_) => Err(ApiError::Unreachable {
+            why: format!("a request was not answered for {} s", quiet.as_secs()),
+        }),
+    }
 }
 
 /// Tells of events until they end, or nothing is heard for too long: a connection may be dead without an end.
@@ -276,6 +299,39 @@ mod tests {
         let next = follow(silent, "5", Duration::from_millis(10), &mut tell).await;
         assert_eq!(next.unwrap().as_deref(), Some("9"));
         assert!(matches!(told[..], [Heard::Trouble(_)]), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_never_answered_is_given_up_and_made_again() {
+        // The first list hangs, and so does the first watch.
+        let asked = Arc::new(Mutex::new(0));
+        let count = asked.clone();
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let mut asked = count.lock().unwrap();
+            *asked += 1;
+            let (hangs, (status, text)) = match *asked {
+                1 | 3 => (true, (500, String::new())),
+                2 => (false, page("5", "", &["one"])),
+                _ => (false, (404, status(404))),
+            };
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                let answer = Response::builder().status(status).body(Body::from(text.into_bytes()));
+                Ok::<_, Infallible>(answer.unwrap())
+            }
+        });
+        let client = Client::new(service, "default");
+        let cluster = Cluster { client, kinds: Mutex::default(), turns: Semaphore::new(1) };
+        let (mut told, mut silences) = (0, 0);
+        let tell = |heard: Heard| match heard {
+            Heard::Trouble(error) => silences += usize::from(error.status().is_none()),
+            _ => told += 1,
+        };
+        cluster.listen(PODS, Duration::from_millis(20), tell).await;
+        // Begin, one and complete.
+        assert_eq!((told, silences), (3, 2));
     }
 
     #[tokio::test]

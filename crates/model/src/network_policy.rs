@@ -21,6 +21,9 @@ pub struct Enforcement {
     /// The ranges of all pods of the cluster.
     #[serde(default)]
     pub all_pods: Vec<Cidr>,
+    /// The ranges of each node's pods. The first two addresses of each are its machine's own.
+    #[serde(default)]
+    pub node_pods: BTreeMap<NodeName, Vec<Cidr>>,
     /// What holds without any policy.
     #[serde(flatten)]
     pub defaults: Defaults,

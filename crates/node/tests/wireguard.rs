@@ -222,6 +222,7 @@ fn what_pods_say_does_not_stand_on_the_wire() {
     b.knows(key_a);
     assert!(a.keep() > 0 && b.keep() > 0);
     assert_eq!((a.keep(), b.keep()), (0, 0), "a second time changes nothing");
+    sh("ip -n rfa route get 10.244.2.5 | grep -q 'src 10.77.0.11 '");
     let seen = frames(|| speak(pods.0, pods.1, "marker-between-pods").unwrap());
     assert!(!holds(&seen, "marker-between-pods") && sealed(&seen) >= 4);
 

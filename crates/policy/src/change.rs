@@ -114,7 +114,7 @@ fn frame(text: &mut String, rules: &RuleSet) {
     for all in
         ["ip daddr { 224.0.0.0/4, 255.255.255.255 }", "ip6 daddr ff00::/8 meta l4proto != 58"]
     {
-        rule(text, "egress_forward", &format!("iifname \"{BRIDGE}\" {all} drop"));
+        rule(text, "egress_forward", &format!("iifname \"{BRIDGE}\" {all} counter drop"));
     }
     rule(text, "egress_forward", "jump strays");
     rule(text, "egress_forward", "jump egress");
@@ -126,7 +126,7 @@ fn frame(text: &mut String, rules: &RuleSet) {
     rule(text, "strays", "icmpv6 type { 130-137, 143 } return");
     for (name, set) in own {
         let (ip, end) = (ip(set.family), end(set.direction));
-        rule(text, "strays", &format!("{ip} {end} @{name} drop"));
+        rule(text, "strays", &format!("{ip} {end} @{name} counter drop"));
     }
 }
 
@@ -147,8 +147,8 @@ fn gate(text: &mut String, own: &[(&String, &Set)]) {
     }
     for family in Family::BOTH {
         match own.get(&family) {
-            Some(name) => rule(&format!("{} saddr != @{name} drop", ip(family))),
-            None => rule(&format!("{} drop", nfproto(family))),
+            Some(name) => rule(&format!("{} saddr != @{name} counter drop", ip(family))),
+            None => rule(&format!("{} counter drop", nfproto(family))),
         }
     }
 }
@@ -219,10 +219,9 @@ fn declare(text: &mut String, name: &str, set: &Set) {
         Kind::OwnRanges | Kind::PeerRanges => (address.to_owned(), " flags interval;"),
         Kind::Itself => (format!("{address} . {address}"), ""),
         Kind::Own | Kind::Peer => (address.to_owned(), ""),
-        Kind::OwnPort => (format!("{address} . inet_service"), ""),
-        Kind::OwnPorts | Kind::PeerRangePorts => {
-            (format!("{address} . inet_service"), " flags interval;")
-        }
+        Kind::Port => ("inet_service".to_owned(), ""),
+        Kind::Ports => ("inet_service".to_owned(), " flags interval;"),
+        Kind::PeerRangePorts => (format!("{address} . inet_service"), " flags interval;"),
         Kind::Refused => (address.to_owned(), " counter;"),
     };
     let word = if is_map(set) { "map" } else { "set" };
@@ -268,14 +267,16 @@ impl fmt::Display for Elements<'_> {
             if at > 0 {
                 f.write_str(", ")?;
             }
-            let address = element.address;
-            match (kind, element.to) {
-                (_, Some(Span { first, last })) => run(f, &first, &last)?,
-                (Kind::Itself, None) => write!(f, "{address} . {address}")?,
-                (_, None) => write!(f, "{address}")?,
+            match (kind, element.address, element.to) {
+                (_, _, Some(Span { first, last })) => run(f, &first, &last)?,
+                (Kind::Itself, Some(address), None) => write!(f, "{address} . {address}")?,
+                (_, Some(address), None) => write!(f, "{address}")?,
+                (_, None, None) => {}
             }
             if let Some(Span { first, last }) = element.ports {
-                f.write_str(" . ")?;
+                if element.address.is_some() {
+                    f.write_str(" . ")?;
+                }
                 run(f, &first, &last)?;
             }
             if let Some(verdict) = verdict {
@@ -311,7 +312,7 @@ fn write_line(text: &mut String, chain: &str, line: &Line, rules: &RuleSet) {
         }
         Line::Drop(name) => {
             if let Some(set) = rules.sets.get(name) {
-                rule(format_args!("{} @{name} drop", keys(set)));
+                rule(format_args!("{} @{name} counter drop", keys(set)));
             }
         }
         Line::Refuse(family, way) => {
@@ -370,7 +371,7 @@ fn keys(set: &Set) -> String {
         Kind::OwnVerdicts | Kind::OwnRanges | Kind::Own | Kind::Refused => own,
         Kind::PeerVerdicts | Kind::Peer | Kind::PeerRanges => peer,
         Kind::Itself => format!("{own} . {peer}"),
-        Kind::OwnPort | Kind::OwnPorts => format!("{own} . {port}"),
+        Kind::Port | Kind::Ports => port.to_owned(),
         Kind::PeerRangePorts => format!("{peer} . {port}"),
     }
 }

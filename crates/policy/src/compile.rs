@@ -9,16 +9,17 @@
 //! between accepting, denying and passing on: rules that do the same and follow each other are one
 //! step, however many they are. Pods that no such policy selects never see a tier.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ringfort_facts::network::{Direction, Place};
 use ringfort_model::net::Cidr;
 
+use super::budget::{Beyond, Meter};
 use super::index::{Index, Owner};
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, RuleSet, Verdict};
-use super::span::{Family, Span, of_range};
+use super::span::{Family, Span, of_range, without};
 use super::way::Way;
 use super::world::World;
 
@@ -45,36 +46,119 @@ pub struct Attached {
     pub uid: String,
 }
 
-/// Makes the rules of a node.
+/// Makes the rules of a node. A namespace whose policies take more of them than they may has closed ways.
 pub fn compile(world: &World, home: &Home) -> RuleSet {
+    match attempt(world, home) {
+        Ok(rules) => rules,
+        Err(outgrown) => compile(&shut(world, outgrown), home),
+    }
+}
+
+/// Gives the namespaces whose policies take more of a node's rules than they may.
+pub fn outgrown(world: &World, home: &Home) -> BTreeSet<String> {
+    match attempt(world, home) {
+        Ok(_) => world.outgrown.clone(),
+        Err(more) => outgrown(&shut(world, more), home),
+    }
+}
+
+/// Gives a world in which the policies of namespaces close and open nothing.
+pub fn shut(world: &World, outgrown: BTreeSet<String>) -> World {
+    let mut world = world.clone();
+    world.outgrown.extend(outgrown);
+    world
+}
+
+/// Makes the rules of a node, unless namespaces take too many of them, which are given then.
+fn attempt(world: &World, home: &Home) -> Result<RuleSet, BTreeSet<String>> {
     let index = Index::new(world, owners(world, home));
-    let mut rules = RuleSet::default();
+    let grounds = Grounds::new(world, home);
+    let (mut rules, mut meter) = (RuleSet::default(), Meter::default());
     for direction in Direction::BOTH {
         let mut lines = Vec::new();
         for family in Family::BOTH {
             lines.extend(entrance(home, &mut Pen { rules: &mut rules, direction, family }));
         }
         rules.chains.insert(direction.word().to_owned(), lines);
-        Way::new(world, home, &index, direction).write(&mut rules);
+        let way = Way::new(world, home, &grounds, &index, direction);
+        if let Err(Beyond) = way.write(&mut rules, &mut meter) {
+            return Err(meter.outgrown());
+        }
     }
-    rules
+    Ok(rules)
+}
+
+/// Where addresses of the cluster's pods lie.
+pub(super) struct Grounds {
+    /// Where pods may have them: in the ranges of all pods, but for what is machines' own.
+    pub(super) pods: BTreeMap<Family, Vec<Span<u128>>>,
+    /// What in ranges of pods is machines' own.
+    pub(super) machines: BTreeMap<Family, Vec<Span<u128>>>,
+}
+
+impl Grounds {
+    fn new(world: &World, home: &Home) -> Self {
+        let of_nodes = home.ranges.iter().chain(world.ranges.values().flatten()).copied();
+        let of_nodes: Vec<Cidr> = of_nodes.collect();
+        let (mut pods, mut machines) = (BTreeMap::new(), BTreeMap::new());
+        for family in Family::BOTH {
+            let mut own: Vec<Span<u128>> =
+                ranges(&of_nodes, family).into_iter().map(machine).collect();
+            own.sort_unstable();
+            own.dedup();
+            let all = ranges(&home.all, family).into_iter();
+            let all: Vec<_> = all.flat_map(|all| without(all, own.clone())).collect();
+            if !all.is_empty() {
+                pods.insert(family, all);
+            }
+            machines.insert(family, own);
+        }
+        Self { pods, machines }
+    }
+}
+
+/// The first two addresses of a node's range: that of the range itself, and the bridge's.
+fn machine(range: Span<u128>) -> Span<u128> {
+    Span { first: range.first, last: range.last.min(range.first + 1) }
+}
+
+/// A claim to an address: whether the pod is ending, and its place among those that are asked.
+type Claim = (IpAddr, bool, usize);
+
+/// Gives the claims to addresses that the API tells of, those to one address beside each other.
+fn claims(world: &World, home: &Home, subjects: &[Owner<'_>]) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
+    for (at, (_, pod)) in subjects.iter().enumerate() {
+        let is_own = |address: IpAddr| home.ranges.iter().any(|it| it.contains(address));
+        let is_there = pod.node.as_deref() == Some(home.node.as_str());
+        let may_have = |it: &&IpAddr| world.may_have(pod, **it) && (is_there || !is_own(**it));
+        let own = pod.addresses.iter().filter(|it| !home.attached.contains_key(it));
+        claims.extend(own.filter(may_have).map(|address| (*address, pod.ending, at)));
+    }
+    claims.sort_unstable();
+    claims
+}
+
+/// Says whether several pods claim an address with the same right. Those that are not ending stand first.
+fn is_disputed(of_one: &[Claim]) -> bool {
+    of_one.get(1).is_some_and(|second| second.1 == of_one[0].1)
+}
+
+/// Gives the addresses that several pods claim, and whose they are said to be: they are nobody's.
+pub fn disputed<'a>(world: &'a World, home: &Home) -> Vec<(IpAddr, Vec<&'a Place>)> {
+    let subjects: Vec<Owner<'_>> = world.pods.iter().filter(|(_, pod)| pod.is_subject()).collect();
+    let claims = claims(world, home, &subjects);
+    let of_one = claims.chunk_by(|one, other| one.0 == other.0).filter(|it| is_disputed(it));
+    of_one.map(|it| (it[0].0, it.iter().map(|(.., at)| subjects[*at].0).collect())).collect()
 }
 
 /// Says which addresses each pod has: as the node's plugin gave them, else as the API says. An address
 /// that two pods claim is nobody's, unless all but one of them are ending.
 fn owners<'a>(world: &'a World, home: &Home) -> Vec<(Owner<'a>, Vec<IpAddr>)> {
     let subjects: Vec<Owner<'a>> = world.pods.iter().filter(|(_, pod)| pod.is_subject()).collect();
-    let mut claims: Vec<(IpAddr, bool, usize)> = Vec::new();
-    for (at, (_, pod)) in subjects.iter().enumerate() {
-        let own = pod.addresses.iter().filter(|it| !home.attached.contains_key(it));
-        claims.extend(own.map(|address| (*address, pod.ending, at)));
-    }
-    claims.sort_unstable();
     let mut owned: Vec<(usize, IpAddr)> = Vec::new();
-    for of_one in claims.chunk_by(|one, other| one.0 == other.0) {
-        // Those that are not ending stand first.
-        let is_disputed = of_one.get(1).is_some_and(|second| second.1 == of_one[0].1);
-        if !is_disputed {
+    for of_one in claims(world, home, &subjects).chunk_by(|one, other| one.0 == other.0) {
+        if !is_disputed(of_one) {
             owned.push((of_one[0].2, of_one[0].0));
         }
     }
@@ -97,8 +181,7 @@ fn entrance(home: &Home, pen: &mut Pen<'_>) -> Vec<Line> {
     let (pods, own) = (pen.name("pods"), pen.name("own"));
     for span in ranges(&home.ranges, family) {
         let (first, last) = (family.address(span.first), family.address(span.last));
-        let range = Element { address: first, to: Some(Span { first, last }), ports: None };
-        pen.element(&own, Kind::OwnRanges, range, None);
+        pen.element(&own, Kind::OwnRanges, Element::range(first, last), None);
         pen.element(
             &pods,
             Kind::OwnVerdicts,

@@ -163,7 +163,10 @@ fn own_machine(world: &World, from: &End, to: &Met<'_>, ingress: &mut Side) {
     let Some((_, to)) = to.pod else { return };
     let from = match from {
         End::Pod(place) => world.pods.get(place),
-        End::Address(address) if to.node_addresses.contains(address) => {
+        End::Address(address)
+            if to.node_addresses.contains(address)
+                || to.node.as_ref().is_some_and(|node| world.is_bridge(node, *address)) =>
+        {
             ingress.verdict = Allowed::Yes(Why::OwnMachine);
             return;
         }
@@ -205,8 +208,11 @@ impl<'a> Met<'a> {
                 Ok(Self { pod: Some((place, pod)), addresses: pod.addresses.clone() })
             }
             End::Address(address) => {
-                let of_it =
-                    |(_, pod): &(&Place, &Pod)| pod.is_subject() && pod.addresses.contains(address);
+                let of_it = |(_, pod): &(&Place, &Pod)| {
+                    pod.is_subject()
+                        && pod.addresses.contains(address)
+                        && world.may_have(pod, *address)
+                };
                 Ok(Self { pod: world.pods.iter().find(of_it), addresses: vec![*address] })
             }
         }
@@ -377,7 +383,8 @@ fn peers(
     if rule.peers.is_empty() {
         return Ok(true);
     }
-    let subject = peer.pod.filter(|(_, pod)| pod.is_subject());
+    // A pod that has ended is judged as if it ran.
+    let subject = peer.pod.filter(|(_, pod)| !pod.host_network);
     let index = Index::new(world, subject.map(|it| (it, peer.addresses.clone())));
     let mut gap = None;
     for each in &rule.peers {

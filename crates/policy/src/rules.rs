@@ -51,10 +51,10 @@ pub enum Kind {
     Itself,
     /// A pod of the node.
     Own,
-    /// A pod of the node and a port.
-    OwnPort,
-    /// A pod of the node and ports.
-    OwnPorts,
+    /// A port.
+    Port,
+    /// Runs of ports.
+    Ports,
     /// Ranges that hold the other end, and ports.
     PeerRangePorts,
     /// A pod of the node whose refused packets are counted.
@@ -64,8 +64,8 @@ pub enum Kind {
 /// An element of a set.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Element {
-    /// The pod of the node, the other end, or the first address of a range.
-    pub address: IpAddr,
+    /// The pod of the node, the other end, or the first address of a range; none in sets of ports alone.
+    pub address: Option<IpAddr>,
     /// Addresses: of other ends, or the range's own last.
     pub to: Option<Span<IpAddr>>,
     /// Ports.
@@ -101,7 +101,17 @@ pub enum Line {
 impl Element {
     /// Makes an element of an address alone.
     pub fn of(address: IpAddr) -> Self {
-        Self { address, to: None, ports: None }
+        Self { address: Some(address), to: None, ports: None }
+    }
+
+    /// Makes an element of a range of addresses.
+    pub(crate) fn range(first: IpAddr, last: IpAddr) -> Self {
+        Self { address: Some(first), to: Some(Span { first, last }), ports: None }
+    }
+
+    /// Makes an element of ports alone.
+    pub(crate) fn ports(ports: Span<u16>) -> Self {
+        Self { address: None, to: None, ports: Some(ports) }
     }
 }
 
@@ -210,12 +220,12 @@ impl Set {
             element.ports.is_some_and(|span| (span.first..=span.last).contains(&port))
         };
         let fits = |element: &Element| match self.kind {
-            Kind::OwnVerdicts | Kind::Own | Kind::Refused => element.address == own,
-            Kind::PeerVerdicts | Kind::Peer => element.address == peer,
+            Kind::OwnVerdicts | Kind::Own | Kind::Refused => element.address == Some(own),
+            Kind::PeerVerdicts | Kind::Peer => element.address == Some(peer),
             Kind::OwnRanges => within(&element.to, own),
             Kind::PeerRanges => within(&element.to, peer),
-            Kind::Itself => element.address == own && element.address == peer,
-            Kind::OwnPort | Kind::OwnPorts => element.address == own && port(element),
+            Kind::Itself => own == peer && element.address == Some(own),
+            Kind::Port | Kind::Ports => port(element),
             Kind::PeerRangePorts => within(&element.to, peer) && port(element),
         };
         self.elements.iter().find(|(element, _)| fits(element)).map(|(_, verdict)| verdict.as_ref())

@@ -97,8 +97,12 @@ pub fn join(mut spans: Vec<Span<u16>>) -> Vec<Span<u16>> {
 }
 
 /// Cuts runs that may overlap into runs that do not, each with all that held of those it lies in. It goes
-/// over the edges of runs once, from the lowest on.
-pub fn cut<T: Clone + Ord>(runs: &[(Span<u128>, T)]) -> Vec<(Span<u128>, Vec<T>)> {
+/// over the edges of runs once, from the lowest on. Gives nothing where pieces hold more than `most` together.
+pub fn cut<T: Clone + Ord>(
+    runs: &[(Span<u128>, T)],
+    most: usize,
+) -> Option<Vec<(Span<u128>, Vec<T>)>> {
+    let mut left = most;
     let begins = runs.iter().map(|(run, what)| (run.first, Edge::Begin, what));
     let ends = runs
         .iter()
@@ -123,13 +127,14 @@ pub fn cut<T: Clone + Ord>(runs: &[(Span<u128>, T)]) -> Vec<(Span<u128>, Vec<T>)
         }
         let first = here[0].0;
         let last = at_once.peek().map_or(u128::MAX, |next| next[0].0 - 1);
+        left = left.checked_sub(open.len())?;
         let held: Vec<T> = open.keys().map(|what| (*what).clone()).collect();
         match pieces.last_mut() {
             Some((before, of)) if *of == held && before.last + 1 == first => before.last = last,
             _ => pieces.push((Span { first, last }, held)),
         }
     }
-    pieces
+    Some(pieces)
 }
 
 /// An edge of a run.
@@ -191,6 +196,7 @@ mod tests {
             piece(10, 14, "b"),
             piece(20, u128::MAX, "a"),
         ];
-        assert_eq!(cut(&runs), expected);
+        assert_eq!(cut(&runs, 5), Some(expected));
+        assert_eq!(cut(&runs, 4), None);
     }
 }

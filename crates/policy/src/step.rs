@@ -6,9 +6,8 @@ use std::rc::Rc;
 
 use ringfort_facts::network::{Direction, Peer, Port, Protocol, Rule, Selector};
 use ringfort_model::digest::Digest;
-use ringfort_model::net::Cidr;
 
-use super::compile::ranges;
+use super::budget::{Beyond, ENDS_OF_AN_ENTRY, ENTRIES, Meter};
 use super::index::{Ends, Index};
 use super::meaning::{Namer, Ports, named, runs, written};
 use super::pen::Pen;
@@ -20,8 +19,8 @@ use super::world::PolicyName;
 pub(super) struct Step<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) direction: Direction,
-    /// The ranges of all pods of the cluster.
-    pub(super) all: &'a [Cidr],
+    /// Where all pods of the cluster have their addresses.
+    pub(super) pods: &'a BTreeMap<Family, Vec<Span<u128>>>,
     /// How the names of its sets and chains begin.
     pub(super) stem: String,
     /// What it does with what its rules mean: leads to a chain, or lets through.
@@ -48,6 +47,8 @@ pub(super) struct Found<'s, 'a> {
 /// Rules for the same pods of the node at the same ports, whoever their peers are.
 struct Grant<'s> {
     key: &'s (PolicyName, usize),
+    /// The namespace whose policies these rules are of, if they are of one.
+    namespace: Option<&'s str>,
     pods: &'s [usize],
     ports: &'s [Port],
     /// The numbers of the ends on the other side, some of them more than once.
@@ -80,14 +81,14 @@ fn class(paths: &[Option<Path>], mut at: usize) -> Class {
 
 impl<'a> Step<'a> {
     /// Finds the peers of its rules.
-    pub(super) fn find(&self) -> Found<'_, 'a> {
-        let grants = self.grants();
-        let classes = self.classes(&grants);
-        Found { step: self, grants, classes }
+    pub(super) fn find(&self, meter: &mut Meter) -> Result<Found<'_, 'a>, Beyond> {
+        let grants = self.grants(meter)?;
+        let classes = self.classes(&grants, meter)?;
+        Ok(Found { step: self, grants, classes })
     }
 
     /// Puts rules that allow the same together, with all their peers that are pods.
-    fn grants(&self) -> Vec<Grant<'_>> {
+    fn grants(&self, meter: &mut Meter) -> Result<Vec<Grant<'_>>, Beyond> {
         let everyone =
             Peer::Pods { namespaces: Some(Selector::default()), pods: Selector::default() };
         let mut grants: BTreeMap<(&[usize], &[Port]), Grant<'_>> = BTreeMap::new();
@@ -106,17 +107,20 @@ impl<'a> Step<'a> {
             let alike = (each.pods.as_slice(), each.rule.ports.as_slice());
             let grant = grants.entry(alike).or_insert_with(|| Grant {
                 key: &each.key,
+                namespace: each.namespace,
                 pods: &each.pods,
                 ports: &each.rule.ports,
                 peers: Vec::new(),
             });
-            grant
-                .peers
-                .extend(peers.into_iter().map(|peer| self.index.peers(peer, each.namespace)));
+            for peer in peers {
+                let ends = self.index.peers(peer, each.namespace);
+                meter.take(each.namespace, ends.len() / ENDS_OF_AN_ENTRY)?;
+                grant.peers.push(ends);
+            }
         }
         let mut grants: Vec<Grant<'_>> = grants.into_values().collect();
         grants.sort_by_key(|grant| grant.key);
-        grants
+        Ok(grants)
     }
 
     /// Says whether what a rule means depends on what a pod at the other end is.
@@ -130,7 +134,7 @@ impl<'a> Step<'a> {
         match peer {
             Peer::Block { .. } => true,
             Peer::Pods { namespaces: Some(namespaces), pods } => {
-                namespaces.is_empty() && pods.is_empty() && !self.all.is_empty()
+                namespaces.is_empty() && pods.is_empty() && !self.pods.is_empty()
             }
             Peer::Pods { namespaces: None, .. } => false,
         }
@@ -144,7 +148,11 @@ impl<'a> Step<'a> {
 
     /// Puts peers that are granted the same together. What is granted is a path: peers are parted by one
     /// grant after the other, and those that part never meet again.
-    fn classes(&self, grants: &[Grant<'_>]) -> BTreeMap<Class, Vec<IpAddr>> {
+    fn classes(
+        &self,
+        grants: &[Grant<'_>],
+        meter: &mut Meter,
+    ) -> Result<BTreeMap<Class, Vec<IpAddr>>, Beyond> {
         let none = Rc::new(Numbers::new());
         let mut paths: Vec<Option<Path>> = vec![None];
         // The path of each end, by its number.
@@ -177,7 +185,17 @@ impl<'a> Step<'a> {
         for (end, path) in at.into_iter().enumerate().filter(|(_, path)| *path > 0) {
             ends.entry(path).or_default().push(self.index.end(end).0);
         }
-        ends.into_iter().map(|(path, ends)| (class(&paths, path), ends)).collect()
+        let mut classes = BTreeMap::new();
+        for (path, ends) in ends {
+            // What parts every pod from all others makes as many classes as there are pods, each of them long.
+            let mut at = path;
+            while let Some(Path { before, grant, .. }) = &paths[at] {
+                meter.take(grants[*grant].namespace, 1)?;
+                at = *before;
+            }
+            classes.insert(class(&paths, path), ends);
+        }
+        Ok(classes)
     }
 
     /// Gives the ports that a rule allows at a pod of the node; `None` for all.
@@ -202,15 +220,25 @@ type Meant = Vec<(usize, Option<Vec<Ports>>)>;
 /// Addresses and the ports meant there, each once; `None` for all.
 type Piece = (Span<u128>, Option<Vec<Ports>>);
 
-/// Cuts the addresses that rules mean into pieces that share nothing.
-fn pieces(meant: &Meant, runs: &[Vec<Span<u128>>]) -> Vec<Piece> {
+/// Cuts the addresses that rules of a namespace mean into pieces that share nothing.
+fn pieces(
+    meant: &Meant,
+    runs: &[Vec<Span<u128>>],
+    namespace: Option<&str>,
+    meter: &mut Meter,
+) -> Result<Vec<Piece>, Beyond> {
     let of_rule = |(at, (rule, _)): (usize, &(usize, _))| {
         runs[*rule].iter().map(move |run| (*run, at)).collect::<Vec<_>>()
     };
     let all: Vec<(Span<u128>, usize)> = meant.iter().enumerate().flat_map(of_rule).collect();
     let mut joined: BTreeMap<Vec<usize>, Option<Vec<Ports>>> = BTreeMap::new();
     let mut pieces: Vec<Piece> = Vec::new();
-    for (piece, rules) in cut(&all) {
+    let most = if namespace.is_some() { ENTRIES } else { usize::MAX };
+    let Some(cut) = cut(&all, most) else {
+        meter.take(namespace, ENTRIES + 1)?;
+        return Ok(pieces);
+    };
+    for (piece, rules) in cut {
         let ports = joined
             .entry(rules)
             .or_insert_with_key(|rules| ports_of(rules.iter().map(|at| meant[*at].1.as_deref())));
@@ -218,10 +246,13 @@ fn pieces(meant: &Meant, runs: &[Vec<Span<u128>>]) -> Vec<Piece> {
             Some((before, of)) if of == ports && before.last + 1 == piece.first => {
                 before.last = piece.last;
             }
-            _ => pieces.push((piece, ports.clone())),
+            _ => {
+                meter.take(namespace, ports.as_ref().map_or(1, Vec::len))?;
+                pieces.push((piece, ports.clone()));
+            }
         }
     }
-    pieces
+    Ok(pieces)
 }
 
 /// Joins ports; `None` for all.
@@ -237,12 +268,12 @@ fn ports_of<'p>(all: impl Iterator<Item = Option<&'p [Ports]>>) -> Option<Vec<Po
 
 impl Found<'_, '_> {
     /// Writes the step, and gives the lines that look into it.
-    pub(super) fn write(&self, pen: &mut Pen<'_>) -> Vec<Line> {
-        let mut writer = Writer { step: self.step, pen };
-        let mut lines = writer.everyone();
-        lines.extend(writer.classes(&self.grants, &self.classes));
-        lines.extend(writer.blocks());
-        lines
+    pub(super) fn write(&self, pen: &mut Pen<'_>, meter: &mut Meter) -> Result<Vec<Line>, Beyond> {
+        let mut writer = Writer { step: self.step, pen, meter };
+        let mut lines = writer.everyone()?;
+        lines.extend(writer.classes(&self.grants, &self.classes)?);
+        lines.extend(writer.blocks()?);
+        Ok(lines)
     }
 }
 
@@ -250,6 +281,7 @@ impl Found<'_, '_> {
 struct Writer<'w, 'a, 'p, 'r> {
     step: &'w Step<'a>,
     pen: &'p mut Pen<'r>,
+    meter: &'p mut Meter,
 }
 
 impl Writer<'_, '_, '_, '_> {
@@ -271,16 +303,20 @@ impl Writer<'_, '_, '_, '_> {
     }
 
     /// Writes what pods may do with everyone.
-    fn everyone(&mut self) -> Vec<Line> {
-        let mut allowed = Allowed::default();
-        for each in self.step.uses.iter().filter(|each| each.rule.peers.is_empty()) {
-            for pod in &each.pods {
-                let ports = self.step.ports(*pod, &each.rule.ports, &Numbers::new());
-                allowed.add(&self.addresses(*pod), ports);
-            }
-        }
+    fn everyone(&mut self) -> Result<Vec<Line>, Beyond> {
+        let (step, none) = (self.step, Numbers::new());
+        let open = step.uses.iter().filter(|each| each.rule.peers.is_empty());
+        let granted: Vec<Granted<'_>> = open
+            .map(|each| Granted {
+                namespace: each.namespace,
+                pods: &each.pods,
+                ports: &each.rule.ports,
+                numbers: &none,
+            })
+            .collect();
+        let groups = self.groups(&granted)?;
         let stem = self.name("everyone");
-        self.sets(&stem, allowed)
+        Ok(self.sets(&stem, groups))
     }
 
     /// Writes what pods may do with pods.
@@ -288,35 +324,72 @@ impl Writer<'_, '_, '_, '_> {
         &mut self,
         grants: &[Grant<'_>],
         classes: &BTreeMap<Class, Vec<IpAddr>>,
-    ) -> Option<Line> {
+    ) -> Result<Option<Line>, Beyond> {
         let map = self.name("peers");
         for (class, peers) in classes {
-            let mut allowed = Allowed::default();
-            for (grant, numbers) in class {
-                let grant = &grants[*grant];
-                for pod in grant.pods {
-                    allowed.add(&self.addresses(*pod), self.step.ports(*pod, grant.ports, numbers));
-                }
-            }
+            let granted = class.iter().map(|(grant, numbers)| {
+                let Grant { namespace, pods, ports, .. } = grants[*grant];
+                Granted { namespace, pods, ports, numbers }
+            });
+            let groups = self.groups(&granted.collect::<Vec<_>>())?;
             let addresses: Vec<IpAddr> =
                 peers.iter().filter(|it| Family::of(**it) == self.pen.family).copied().collect();
-            if allowed.is_empty() || addresses.is_empty() {
+            if groups.is_empty() || addresses.is_empty() {
                 continue;
             }
             let stem = self.name(&class_name(grants, class));
-            let lines = self.sets(&stem, allowed);
+            let lines = self.sets(&stem, groups);
             self.pen.chain(stem.clone(), lines);
             for address in addresses {
                 let verdict = Some(Verdict::Jump(stem.clone()));
                 self.pen.element(&map, Kind::PeerVerdicts, Element::of(address), verdict);
             }
         }
-        self.pen.has(&map).then_some(Line::Ask(map))
+        Ok(self.pen.has(&map).then_some(Line::Ask(map)))
+    }
+
+    /// Puts pods together that are granted the same ports, which then stand once for all of them.
+    fn groups(&mut self, granted: &[Granted<'_>]) -> Result<Groups, Beyond> {
+        let mut of_pod: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (number, each) in granted.iter().enumerate() {
+            for pod in each.pods {
+                of_pod.entry(*pod).or_default().push(number);
+            }
+        }
+        // What the names of own ports stand for may differ from pod to pod.
+        let by_name = Namer::of(self.step.direction) == Namer::Own;
+        let mut alike: BTreeMap<(Vec<usize>, Numbers), Vec<usize>> = BTreeMap::new();
+        for (pod, of_it) in of_pod {
+            let named = |number: &usize| named(granted[*number].ports, self.step.index.pod(pod).1);
+            let numbers = if by_name { of_it.iter().flat_map(named).collect() } else { Vec::new() };
+            alike.entry((of_it, numbers)).or_default().push(pod);
+        }
+        let mut groups = Groups::new();
+        for ((of_them, _), pods) in alike {
+            let addresses = pods.iter().flat_map(|pod| self.addresses(*pod)).collect::<Vec<_>>();
+            if addresses.is_empty() {
+                continue;
+            }
+            let words: usize = of_them.iter().map(|number| granted[*number].ports.len()).sum();
+            let namespace = of_them.iter().find_map(|number| granted[*number].namespace);
+            self.meter.take(namespace, addresses.len() + words)?;
+            let ports = of_them.iter().map(|number| {
+                let Granted { ports, numbers, .. } = granted[*number];
+                self.step.ports(pods[0], ports, numbers)
+            });
+            let ports: Vec<Option<Vec<Ports>>> = ports.collect();
+            let ports = ports_of(ports.iter().map(Option::as_deref));
+            let is_nothing = ports.as_ref().is_some_and(Vec::is_empty);
+            if !is_nothing {
+                groups.entry(ports).or_default().extend(addresses);
+            }
+        }
+        Ok(groups)
     }
 
     /// Writes what pods may do with addresses. Pods for which the same is meant are one group, whose
     /// addresses stand in its sets once.
-    fn blocks(&mut self) -> Option<Line> {
+    fn blocks(&mut self) -> Result<Option<Line>, Beyond> {
         let mut of_pod: BTreeMap<usize, Meant> = BTreeMap::new();
         let mut runs: Vec<Vec<Span<u128>>> = Vec::new();
         for (number, each) in self.step.uses.iter().enumerate() {
@@ -336,7 +409,8 @@ impl Writer<'_, '_, '_, '_> {
         }
         let map = self.name("blocks");
         for (meant, pods) in groups.into_iter().filter(|(_, pods)| !pods.is_empty()) {
-            let pieces = pieces(&meant, &runs);
+            let namespace = self.step.uses[meant[0].0].namespace;
+            let pieces = pieces(&meant, &runs, namespace, self.meter)?;
             let stem = self.name(&format!("blocks_{}", name_of(&format!("{pieces:?}"))));
             let lines = self.group(&stem, &pieces);
             if lines.is_empty() {
@@ -348,7 +422,7 @@ impl Writer<'_, '_, '_, '_> {
                 self.pen.element(&map, Kind::OwnVerdicts, Element::of(address), verdict);
             }
         }
-        self.pen.has(&map).then_some(Line::Ask(map))
+        Ok(self.pen.has(&map).then_some(Line::Ask(map)))
     }
 
     /// Writes the sets of a group, and gives the lines that look into them.
@@ -359,13 +433,13 @@ impl Writer<'_, '_, '_, '_> {
                 (self.pen.family.address(piece.first), self.pen.family.address(piece.last));
             let to = Some(Span { first, last });
             let Some(ports) = ports else {
-                let element = Element { address: first, to, ports: None };
+                let element = Element::range(first, last);
                 self.pen.element(&with_protocol(stem, None), Kind::PeerRanges, element, None);
                 kinds.insert(None);
                 continue;
             };
             for (protocol, span) in ports {
-                let element = Element { address: first, to, ports: Some(*span) };
+                let element = Element { address: Some(first), to, ports: Some(*span) };
                 let set = with_protocol(stem, Some(*protocol));
                 self.pen.element(&set, Kind::PeerRangePorts, element, None);
                 kinds.insert(Some(*protocol));
@@ -382,75 +456,70 @@ impl Writer<'_, '_, '_, '_> {
                 runs(*range, except)
             }
             Peer::Pods { .. } if self.step.is_of_addresses(peer) => {
-                ranges(self.step.all, self.pen.family)
+                self.step.pods.get(&self.pen.family).cloned().unwrap_or_default()
             }
             _ => Vec::new(),
         }
     }
 
-    /// Writes sets of pods and ports, and the lines that look into them.
-    fn sets(&mut self, stem: &str, allowed: Allowed) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let all = with_protocol(stem, None);
-        for address in &allowed.all {
-            self.pen.element(&all, Kind::Own, Element::of(*address), None);
-        }
-        if !allowed.all.is_empty() {
-            lines.push(self.found(all, None));
-        }
-        for (protocol, pods) in allowed.ports {
-            let single = with_protocol(stem, Some(protocol));
-            let runs = format!("{single}_runs");
-            for (address, spans) in pods {
-                if allowed.all.contains(&address) {
-                    continue;
-                }
-                for span in join(spans) {
-                    let element = Element { address, to: None, ports: Some(span) };
-                    let (set, kind) = if span.first == span.last {
-                        (&single, Kind::OwnPort)
-                    } else {
-                        (&runs, Kind::OwnPorts)
-                    };
-                    self.pen.element(set, kind, element, None);
-                }
-            }
-            for set in [single, runs] {
-                if self.pen.has(&set) {
-                    lines.push(self.found(set, Some(protocol)));
-                }
-            }
-        }
-        lines
-    }
-}
-
-/// What pods of the node may do: everything, or at some ports.
-#[derive(Default)]
-struct Allowed {
-    all: BTreeSet<IpAddr>,
-    ports: BTreeMap<Protocol, BTreeMap<IpAddr, Vec<Span<u16>>>>,
-}
-
-impl Allowed {
-    fn add(&mut self, addresses: &[IpAddr], ports: Option<Vec<Ports>>) {
-        match ports {
-            None => self.all.extend(addresses),
-            Some(ports) => {
-                for (protocol, span) in ports {
-                    for address in addresses {
-                        let pods = self.ports.entry(protocol).or_default();
-                        pods.entry(*address).or_default().push(span);
+    /// Writes groups of pods, and the lines that look into them: each pod leads to the ports of its group. These are
+    /// one chain for all classes in which pods are granted the same.
+    fn sets(&mut self, stem: &str, groups: Groups) -> Vec<Line> {
+        let (all, some) = (with_protocol(stem, None), format!("{stem}_ports"));
+        for (ports, pods) in groups {
+            let chain = ports.map(|ports| self.ports(&ports));
+            for pod in pods {
+                let element = Element::of(pod);
+                match &chain {
+                    None => self.pen.element(&all, Kind::Own, element, None),
+                    Some(chain) => {
+                        let verdict = Some(Verdict::Jump(chain.clone()));
+                        self.pen.element(&some, Kind::OwnVerdicts, element, verdict);
                     }
                 }
             }
         }
+        let mut lines = Vec::new();
+        if self.pen.has(&all) {
+            lines.push(self.found(all, None));
+        }
+        if self.pen.has(&some) {
+            lines.push(Line::Ask(some));
+        }
+        lines
     }
 
-    fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.ports.is_empty()
+    /// Writes a chain that knows ports, and gives its name.
+    fn ports(&mut self, ports: &[Ports]) -> String {
+        let stem = self.name(&format!("ports_{}", name_of(&format!("{ports:?}"))));
+        let mut sets = BTreeSet::new();
+        for (protocol, span) in ports {
+            let single = with_protocol(&stem, Some(*protocol));
+            let (set, kind) = match span.first == span.last {
+                true => (single, Kind::Port),
+                false => (format!("{single}_runs"), Kind::Ports),
+            };
+            self.pen.element(&set, kind, Element::ports(*span), None);
+            sets.insert((*protocol, set));
+        }
+        let line = |(protocol, set)| self.found(set, Some(protocol));
+        let lines = sets.into_iter().map(line).collect();
+        self.pen.chain(stem.clone(), lines);
+        stem
     }
 }
+
+/// What pods of the node are granted at some other ends.
+#[derive(Clone, Copy)]
+struct Granted<'g> {
+    namespace: Option<&'g str>,
+    pods: &'g [usize],
+    ports: &'g [Port],
+    numbers: &'g Numbers,
+}
+
+/// Addresses of pods of the node, by the ports that they are granted; `None` for all.
+type Groups = BTreeMap<Option<Vec<Ports>>, BTreeSet<IpAddr>>;
 
 fn with_protocol(stem: &str, protocol: Option<Protocol>) -> String {
     match protocol {

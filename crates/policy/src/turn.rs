@@ -35,7 +35,7 @@ impl World {
     /// Of a namespace whose labels are not known yet nobody can say whom it is selected by: there
     /// nothing but what denies counts.
     pub fn turns(&self, (place, pod): (&Place, &Pod), direction: Direction) -> Vec<Turn<'_>> {
-        if !pod.is_subject() || self.wider.is_empty() {
+        if pod.host_network || self.wider.is_empty() {
             return Vec::new();
         }
         let labels = self.namespaces.get(&place.namespace);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use ringfort_facts::network::{Action, Direction, Policy, Tier};
 
-use super::compile::{Home, bridge, ranges};
+use super::budget::{Beyond, Meter};
+use super::compile::{Grounds, Home, ranges};
 use super::index::Index;
 use super::pen::Pen;
 use super::rules::{Element, Kind, Line, RuleSet, Verdict};
-use super::span::{Family, Span};
+use super::span::Family;
 use super::step::{Found, Step, Use};
 use super::turn::Turn;
 use super::world::{PolicyName, World};
@@ -16,6 +17,7 @@ use super::world::{PolicyName, World};
 /// One way of all pods of the node.
 pub(super) struct Way<'a> {
     home: &'a Home,
+    grounds: &'a Grounds,
     index: &'a Index<'a>,
     direction: Direction,
     courses: Vec<Course<'a>>,
@@ -62,6 +64,7 @@ impl<'a> Way<'a> {
     pub(super) fn new(
         world: &'a World,
         home: &'a Home,
+        grounds: &'a Grounds,
         index: &'a Index<'a>,
         direction: Direction,
     ) -> Self {
@@ -73,16 +76,18 @@ impl<'a> Way<'a> {
             Course { pod, admin, baseline, closing }
         };
         let courses = index.on(&home.node).into_iter().map(course).collect();
-        Self { home, index, direction, courses }
+        Self { home, grounds, index, direction, courses }
     }
 
-    pub(super) fn write(&self, rules: &mut RuleSet) {
+    pub(super) fn write(&self, rules: &mut RuleSet, meter: &mut Meter) -> Result<(), Beyond> {
         let (admin, baseline) = (self.steps(Tier::Admin), self.steps(Tier::Baseline));
-        let tiers = [(Tier::Admin, &admin), (Tier::Baseline, &baseline)];
-        let tiers =
-            tiers.map(|(tier, steps)| (tier, steps.iter().map(Step::find).collect::<Vec<_>>()));
+        let mut tiers = Vec::new();
+        for (tier, steps) in [(Tier::Admin, &admin), (Tier::Baseline, &baseline)] {
+            let found = steps.iter().map(|step| step.find(meter)).collect::<Result<Vec<_>, _>>()?;
+            tiers.push((tier, found));
+        }
         let closed = self.closed();
-        let closed = closed.find();
+        let closed = closed.find(meter)?;
         for family in Family::BOTH {
             if ranges(&self.home.ranges, family).is_empty() {
                 continue;
@@ -90,11 +95,12 @@ impl<'a> Way<'a> {
             let mut pen = Pen { rules, direction: self.direction, family };
             self.verdicts("pods", &[Tier::Admin, Tier::Baseline], |_| true, &mut pen);
             for (tier, steps) in &tiers {
-                self.tier(*tier, steps, &mut pen);
+                self.tier(*tier, steps, &mut pen, meter)?;
             }
             self.ends(&mut pen);
-            self.last(&closed, &mut pen);
+            self.last(&closed, &mut pen, meter)?;
         }
+        Ok(())
     }
 
     /// Writes the map that says where pods' packets go next.
@@ -146,12 +152,18 @@ impl<'a> Way<'a> {
     }
 
     fn step(&self, stem: String, then: Option<String>, uses: Vec<Use<'a>>) -> Step<'a> {
-        let (index, direction, all) = (self.index, self.direction, self.home.all.as_slice());
-        Step { index, direction, all, stem, then, uses }
+        let (index, direction, pods) = (self.index, self.direction, &self.grounds.pods);
+        Step { index, direction, pods, stem, then, uses }
     }
 
     /// Writes a tier: its steps in order, and behind them what comes after it.
-    fn tier(&self, tier: Tier, steps: &[Found<'_, 'a>], pen: &mut Pen<'_>) {
+    fn tier(
+        &self,
+        tier: Tier,
+        steps: &[Found<'_, 'a>],
+        pen: &mut Pen<'_>,
+        meter: &mut Meter,
+    ) -> Result<(), Beyond> {
         let after: &[Tier] = match tier {
             Tier::Admin => &[Tier::Baseline],
             Tier::Baseline => &[],
@@ -160,12 +172,12 @@ impl<'a> Way<'a> {
         self.verdicts(&next, after, |course| !course.turns(tier).is_empty(), pen);
         let next = pen.name(&next);
         if !pen.has(&next) {
-            return;
+            return Ok(());
         }
         let behind = vec![Line::Ask(next), pen.refuse()];
         let mut lines = self.unsure(tier, steps, pen);
         for step in steps {
-            lines.extend(step.write(pen));
+            lines.extend(step.write(pen, meter)?);
         }
         lines.extend(behind.clone());
         pen.chain(pen.name(tier.word()), lines);
@@ -173,6 +185,7 @@ impl<'a> Way<'a> {
         if pen.leads_to(&passed) {
             pen.chain(passed, behind);
         }
+        Ok(())
     }
 
     /// Writes whose packets are stopped if nobody knows their other end: those of pods that a rule keeps
@@ -202,16 +215,16 @@ impl<'a> Way<'a> {
         let (strangers, denied) = (pen.name(STRANGERS), pen.name(DENIED));
         if pen.leads_to(&strangers) {
             let (known, cluster) = (pen.name("known"), pen.name("cluster"));
-            let bridges = ranges(&self.home.ranges, pen.family);
-            let bridges = bridges.into_iter().map(|range| bridge(pen.family, range));
+            let machines = self.grounds.machines.get(&pen.family).into_iter().flatten();
+            let machines = machines.flat_map(|it| it.first..=it.last);
+            let machines = machines.map(|number| pen.family.address(number));
             let pods = self.index.known().filter(|it| Family::of(*it) == pen.family);
-            for address in bridges.chain(pods).collect::<Vec<_>>() {
+            for address in machines.chain(pods).collect::<Vec<_>>() {
                 pen.element(&known, Kind::Peer, Element::of(address), None);
             }
             for span in ranges(&self.home.all, pen.family) {
                 let (first, last) = (pen.family.address(span.first), pen.family.address(span.last));
-                let range = Element { address: first, to: Some(Span { first, last }), ports: None };
-                pen.element(&cluster, Kind::PeerRanges, range, None);
+                pen.element(&cluster, Kind::PeerRanges, Element::range(first, last), None);
             }
             let known = Line::Found(known, None, Verdict::Return);
             let unknown = Line::Found(cluster, None, Verdict::Goto(denied.clone()));
@@ -247,7 +260,12 @@ impl<'a> Way<'a> {
     }
 
     /// Writes what is judged last: NetworkPolicies, or what holds without one.
-    fn last(&self, closed: &Found<'_, 'a>, pen: &mut Pen<'_>) {
+    fn last(
+        &self,
+        closed: &Found<'_, 'a>,
+        pen: &mut Pen<'_>,
+        meter: &mut Meter,
+    ) -> Result<(), Beyond> {
         let (itself, refused) = (pen.name("itself"), pen.name("refused"));
         for course in &self.courses {
             for address in self.index.of_family(course.pod, pen.family) {
@@ -260,12 +278,13 @@ impl<'a> Way<'a> {
             }
         }
         if !pen.has(&itself) {
-            return;
+            return Ok(());
         }
         let mut lines = vec![Line::Found(itself, None, Verdict::Accept)];
-        lines.extend(closed.write(pen));
+        lines.extend(closed.write(pen, meter)?);
         lines.push(pen.refuse());
         pen.chain(pen.name(CLOSED), lines);
+        Ok(())
     }
 }
 

@@ -1,13 +1,18 @@
 //! All that who may talk to whom depends on, and the policies that hold of a pod.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use ringfort_facts::network::{
     Direction, Labels, Peer, Place, Pod, Policy, Port, Protocol, Rule, Selector, WiderName,
     WiderPolicy,
 };
+use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::Defaults;
+
+use super::compile::bridge;
+use super::span::{Family, of_range};
 
 /// The label by which Kubernetes itself names every namespace.
 pub const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -23,6 +28,11 @@ pub struct World {
     pub policies: BTreeMap<Place, Policy>,
     /// The cluster-wide policies.
     pub wider: BTreeMap<WiderName, WiderPolicy>,
+    /// The ranges of each node's pods, as far as they are known. The first two addresses of each are its
+    /// machine's own, and no pod's.
+    pub ranges: BTreeMap<String, Vec<Cidr>>,
+    /// Namespaces whose policies take more of a node than they may.
+    pub(crate) outgrown: BTreeSet<String>,
     defaults: Defaults,
     default: Policy,
     /// What stands for a policy that says too much.
@@ -62,6 +72,20 @@ impl World {
         &self.defaults
     }
 
+    /// Says whether a pod may have an address: none that lies in the range of another node's pods.
+    pub fn may_have(&self, pod: &Pod, address: IpAddr) -> bool {
+        let holds = |ranges: &Vec<Cidr>| ranges.iter().any(|range| range.contains(address));
+        let own = pod.node.as_ref().and_then(|node| self.ranges.get(node));
+        own.is_some_and(holds) || !self.ranges.values().any(holds)
+    }
+
+    /// Says whether an address is that by which a node itself speaks with its own pods: its bridge's.
+    pub(crate) fn is_bridge(&self, node: &str, address: IpAddr) -> bool {
+        let ranges = self.ranges.get(node).into_iter().flatten();
+        let mut bridges = ranges.map(|range| bridge(Family::of(range.base()), of_range(*range)));
+        bridges.any(|bridge| bridge == address)
+    }
+
     /// Says whether a namespace is closed without any policy.
     pub fn is_closed(&self, namespace: &str) -> bool {
         let labels = self.namespaces.get(namespace);
@@ -71,28 +95,30 @@ impl World {
             && !self.defaults.open_labels.iter().any(opened)
     }
 
-    /// Finds what closes a way of a pod, but for cluster-wide policies; without any of it, the way is open.
+    /// Finds what closes a way of a pod, but for cluster-wide policies; without any of it, the way is open. Of a pod
+    /// that has ended it is what would close it if it ran.
     pub fn closing<'a>(
         &'a self,
         place: &'a Place,
         pod: &'a Pod,
         direction: Direction,
     ) -> Vec<(PolicyName, &'a Policy)> {
-        let mut found = Vec::new();
-        if !pod.is_subject() {
-            return found;
-        }
-        if self.is_closed(&place.namespace) {
-            found.push((PolicyName::Default, &self.default));
+        if pod.host_network {
+            return Vec::new();
         }
         let selects = |policy: &Policy| {
             policy.rules(direction).is_some() && policy.selector.selects(&pod.labels)
         };
         let own = self.within_budget(&place.namespace).filter(|(_, policy, _)| selects(policy));
-        found.extend(own.map(|(place, policy, is_within)| {
+        let own = own.map(|(place, policy, is_within)| {
             let policy = if is_within { policy } else { &self.shut };
             (PolicyName::Object(place.clone()), policy)
-        }));
+        });
+        let mut found: Vec<_> = own.collect();
+        // Whom a NetworkPolicy selects has what NetworkPolicies list and nothing else, not even DNS.
+        if found.is_empty() && self.is_closed(&place.namespace) {
+            found.push((PolicyName::Default, &self.default));
+        }
         found
     }
 

@@ -5,6 +5,7 @@ mod sabotage;
 
 use std::collections::BTreeSet;
 
+use ringfort_model::name::NodeName;
 use ringfort_model::network_policy::{Defaults, Names};
 use ringfort_model::reach::API_PORT;
 use ringfort_spec::{Limit, Provider, Scope, Spec};
@@ -40,7 +41,11 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         }
     });
     draft.object(name_servers(spec));
-    draft.object(notice(&defaults, Closer::Ringfort));
+    let range = |name: &NodeName| Some(format!("{name} {}", draft.pods(name)?));
+    let ranges: Vec<String> = spec.nodes.keys().filter_map(range).collect();
+    let mut notice = notice(&defaults, Closer::Ringfort);
+    notice["data"]["nodePods"] = ranges.join(", ").into();
+    draft.object(notice);
     if defaults.closed {
         let policy = Policy { name: "closed-namespace", spec: warning(&defaults) };
         guard(spec, draft, Admission::Warning, "80-closed-namespace", &[policy]);
@@ -125,8 +130,8 @@ fn warning(defaults: &Defaults) -> Value {
 
 /// The words of the warning.
 const WARNING: &str = "the namespace is closed: its pods reach the cluster's DNS and nothing else, and \
-                       nobody reaches them, until a NetworkPolicy allows it (`kubectl get configmap \
-                       -n kube-public network-default -o yaml`)";
+                       nobody reaches them, until a NetworkPolicy allows it; no object in it says so (ConfigMap \
+                       network-default in kube-public does, to whom an administrator lets read it)";
 
 /// Who closes namespaces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

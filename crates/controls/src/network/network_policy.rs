@@ -5,11 +5,13 @@ mod proof;
 mod sabotage;
 pub(super) mod wider;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::name::NodeName;
+use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::{WIDER_GROUP, WiderKind};
 use ringfort_spec::{Limit, Provider, Spec};
 use serde_json::json;
@@ -69,6 +71,11 @@ fn enforcer(spec: &Spec, at: &mut Place<'_, '_>) {
     let node = at.name().clone();
     let Some(range) = at.draft().pods(&node) else { return };
     let all = spec.network.pods;
+    let nodes = spec.nodes.keys().cloned().collect::<Vec<_>>();
+    let of = |at: &mut Place<'_, '_>, name: &NodeName| at.draft().pods(name).map(|it| vec![it]);
+    let ranges: Option<BTreeMap<NodeName, Vec<Cidr>>> =
+        nodes.into_iter().map(|name| Some((name.clone(), of(at, &name)?))).collect();
+    let Some(ranges) = ranges else { return };
     let stem = "/etc/kubernetes/pki/network-policy";
     at.leaf(Leaf {
         stem,
@@ -82,6 +89,7 @@ fn enforcer(spec: &Spec, at: &mut Place<'_, '_>) {
     at.set(told, "node", node.to_string());
     at.set(told, "pods", json!([range]));
     at.set(told, "allPods", json!([all]));
+    at.set(told, "nodePods", json!(ranges));
     let plugin = format!("{}/{PLUGIN}", paths::PLUGINS);
     at.text(&plugin, PROGRAM, SCRIPT);
     at.unit(Unit {
@@ -121,6 +129,9 @@ Restart=always
 RestartSec=1
 # It says each second that it goes on. What it asks nft for ends within half a minute, told or given up.
 WatchdogSec=3min
+# Ours and what nft takes for the largest rules. What goes beyond is a fault: it begins anew, and rules stay.
+MemoryMax=2G
+OOMScoreAdjust=-900
 # Which pod has which address outlives this process, as the rules in the kernel do.
 RuntimeDirectory=ringfort-policy
 RuntimeDirectoryMode=0700

@@ -1,6 +1,7 @@
 //! What the enforcer is asked on its machine: by the network plugin, and by whoever wants to see.
 //! One request and one answer a connection, a line of JSON each, on a socket that only root reaches.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
@@ -63,6 +64,9 @@ pub struct Shown {
     /// Whether the kernel holds all of them, if that could be looked at.
     #[serde(default)]
     pub is_whole: Option<bool>,
+    /// How many packets were dropped since the rules were made that no policy is asked about, by what they are.
+    #[serde(default)]
+    pub dropped: BTreeMap<String, u64>,
     /// How often somebody else changed the table since the machine was started.
     pub meddled: u64,
     /// The last times that it was, 100 at most.
@@ -138,6 +142,9 @@ pub struct ShownWay {
     pub allows: Vec<String>,
     /// Packets that were refused since the rules were made.
     pub refused_packets: u64,
+    /// Those of them of which the kernel remembered the connection, by who refused it.
+    #[serde(default)]
+    pub refused_by: BTreeMap<String, u64>,
 }
 
 /// A call and where its answer goes.

@@ -5,6 +5,7 @@
 
 mod guard;
 mod shown;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_model::network_policy::{BRIDGE, Enforcement};
 use ringfort_model::secret::Secret;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::RUN;
 use super::attached::Attachments;
@@ -32,6 +33,7 @@ use super::nft::{Nft, NftError};
 use super::refused::Refusal;
 use super::state::{Kind, News, State};
 use shown::Counters;
+use tally::Tally;
 
 use ringfort_policy::{Home, Place, RuleSet, TABLE, World, change, compile, replace};
 
@@ -105,6 +107,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const ATTACH: Duration = Duration::from_secs(20);
 /// Of how many pods it is remembered how long they waited.
 const REMEMBERED: usize = 100;
+/// How many times as long as rules took to make nothing is made anew, and for how long at most.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// How often what was refused is read and told.
 const TELL: Duration = Duration::from_secs(10);
 /// How often it is looked whether the kernel still holds the rules.
@@ -226,6 +231,10 @@ struct Enforcer {
     /// What the kernel holds, as far as it is known.
     applied: Option<RuleSet>,
     dirty: bool,
+    /// Whether what changed is a pod of this node.
+    is_urgent: bool,
+    /// When rules may be made anew for what is not urgent.
+    rested: Instant,
     /// Whether the rules were made of what the API told.
     decided: bool,
     /// Whether the kernel may hold less than it should, because putting back failed.
@@ -241,9 +250,13 @@ struct Enforcer {
     /// What was found of others who changed what is enforced.
     meddlings: Meddlings,
     told: BTreeSet<Refusal>,
+    /// Whose refusals were told last.
+    told_of: Option<IpAddr>,
     /// How many packets the kernel counted at last, and before it began anew.
     counted: Counters,
     carried: Counters,
+    /// What each policy refused.
+    tally: Tally,
 }
 
 impl Enforcer {
@@ -255,13 +268,18 @@ impl Enforcer {
             attached: attachments.by_address(),
         };
         let meddlings = around.kept.meddlings();
+        let mut world = World::new(told.defaults.clone());
+        let ranges = told.node_pods.iter();
+        world.ranges = ranges.map(|(node, ranges)| (node.to_string(), ranges.clone())).collect();
         Self {
             around,
-            state: State::new(World::new(told.defaults.clone())),
+            state: State::new(world),
             home,
             attachments,
             applied: None,
             dirty: false,
+            is_urgent: false,
+            rested: Instant::now(),
             decided: false,
             lost: false,
             unbridged: None,
@@ -271,8 +289,10 @@ impl Enforcer {
             heard: 0,
             meddlings,
             told: BTreeSet::new(),
+            told_of: None,
             counted: Counters::new(),
             carried: Counters::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -281,7 +301,16 @@ impl Enforcer {
     /// started has no such pods, and begins closed.
     async fn begin(&mut self, hears: &mut Hears) -> Result<(), EnforceError> {
         self.bridged();
-        let enforced = self.is_enforced().await;
+        let mut enforced = self.is_enforced().await;
+        // What was enforced and is neither there nor kept was lost in the middle of a change: nobody knows which
+        // pods may go on as they are.
+        if !enforced && self.around.kept.has_begun() {
+            tracing::warn!(
+                "rules were in force and are gone: all ways are closed until the API is heard"
+            );
+            self.close().await?;
+            enforced = true;
+        }
         if enforced || self.around.runs_pods {
             let grace = sleep(GRACE);
             tokio::pin!(grace);
@@ -320,11 +349,12 @@ impl Enforcer {
             tokio::select! {
                 news = hears.news.recv() => {
                     let (kind, news) = news.ok_or(EnforceError::Ended("hearing of the API"))?;
-                    self.dirty |= self.state.take(kind, news, Instant::now());
+                    self.take(kind, news);
                     while let Ok((kind, news)) = hears.news.try_recv() {
-                        self.dirty |= self.state.take(kind, news, Instant::now());
+                        self.take(kind, news);
                     }
                 }
+                () = sleep_until(self.rested), if self.dirty && self.rests() => {}
                 call = hears.calls.recv() => {
                     let (call, answer) = call.ok_or(EnforceError::Ended("the door"))?;
                     self.called(call, answer).await;
@@ -349,7 +379,7 @@ impl Enforcer {
                     }
                 }
             }
-            if self.dirty && self.state.is_complete() {
+            if self.dirty && !self.rests() && self.state.is_complete() {
                 // What fails is tried again with the next second, and pods wait meanwhile.
                 match self.settle().await {
                     Ok(()) => {}
@@ -362,8 +392,31 @@ impl Enforcer {
         }
     }
 
+    /// Takes news of an object.
+    fn take(&mut self, kind: Kind, news: News) {
+        let is_own =
+            matches!(&news, News::Pod(_, pod) if pod.node.as_ref() == Some(&self.home.node));
+        let changed = self.state.take(kind, news, Instant::now());
+        self.dirty |= changed;
+        self.is_urgent |= changed && is_own;
+    }
+
+    /// Says whether what changed waits until the machine has had rest from the last time: whoever may change one pod's
+    /// labels again and again must not keep it busy. Nobody waits for that, and no pod of its own goes on by old rules.
+    fn rests(&self) -> bool {
+        self.waiting.is_empty() && !self.is_urgent && Instant::now() < self.rested
+    }
+
     /// Makes the kernel's rules what they should be, and lets pods begin that waited for it.
     async fn settle(&mut self) -> Result<(), NftError> {
+        let begun = Instant::now();
+        let settled = self.decide().await;
+        self.rested = Instant::now() + (begun.elapsed() * REST).min(LONGEST_REST);
+        self.is_urgent = false;
+        settled
+    }
+
+    async fn decide(&mut self) -> Result<(), NftError> {
         let rules = compile(&self.state.world, &self.home);
         let script = match &self.applied {
             Some(applied) if !self.lost => change(applied, &rules),
@@ -389,6 +442,9 @@ impl Enforcer {
         }
         self.around.nft.apply(script).await?;
         self.made += 1;
+        if let Err(error) = self.around.kept.begin() {
+            tracing::error!(%error, "that rules are in force cannot be written down");
+        }
         if script.starts_with("add table") {
             self.carry();
         }

@@ -13,6 +13,7 @@ pub(super) struct Kept {
     rules: PathBuf,
     aside: PathBuf,
     meddled: PathBuf,
+    begun: PathBuf,
     is_current: bool,
 }
 
@@ -23,6 +24,7 @@ impl Kept {
             rules: at("rules.nft"),
             aside: at(".rules.nft"),
             meddled: at("meddled.json"),
+            begun: at("begun"),
             is_current: false,
         }
     }
@@ -30,6 +32,16 @@ impl Kept {
     /// Gives the rules that were in force at last, if they are known.
     pub(super) fn rules(&self) -> Option<String> {
         fs::read_to_string(&self.rules).ok().filter(|script| !script.is_empty())
+    }
+
+    /// Says whether rules were given to the kernel since the machine was started: no pod of it is older than they are.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.exists()
+    }
+
+    /// Writes down that rules were given to the kernel.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        if self.has_begun() { Ok(()) } else { fs::write(&self.begun, "") }
     }
 
     /// Forgets the rules, which is done before others are made: what is kept must never be older than

@@ -50,6 +50,8 @@ pub(super) struct Held {
     pub(super) outline: Outline,
     /// How many elements each set has, if that was looked at.
     pub(super) elements: BTreeMap<String, usize>,
+    /// How many packets rules of each chain dropped that no policy is asked about.
+    pub(super) dropped: BTreeMap<String, u64>,
 }
 
 /// The program, and our table.
@@ -155,7 +157,15 @@ fn read(listed: &Value) -> Held {
             "chain" => {
                 held.outline.chains.entry(text(&of["name"])).or_default();
             }
-            "rule" => *held.outline.chains.entry(text(&of["chain"])).or_default() += 1,
+            "rule" => {
+                let chain = text(&of["chain"]);
+                *held.outline.chains.entry(chain.clone()).or_default() += 1;
+                let what = of["expr"].as_array().into_iter().flatten();
+                let packets: u64 = what.filter_map(|it| it["counter"]["packets"].as_u64()).sum();
+                if packets > 0 {
+                    *held.dropped.entry(chain).or_default() += packets;
+                }
+            }
             "set" | "map" => {
                 let elements = of["elem"].as_array().map_or(0, Vec::len);
                 held.elements.insert(text(&of["name"]), elements);
@@ -183,7 +193,7 @@ mod tests {
             {"set": {"name": "flows"}},
             {"chain": {"name": "forward", "hook": "forward"}},
             {"chain": {"name": "empty"}},
-            {"rule": {"chain": "forward", "expr": []}},
+            {"rule": {"chain": "forward", "expr": [{"counter": {"packets": 3, "bytes": 9}}, {"drop": null}]}},
             {"rule": {"chain": "forward", "expr": []}},
         ]});
         let held = read(&listed);
@@ -192,5 +202,6 @@ mod tests {
         let counts: Vec<_> = held.elements.iter().map(|(name, it)| (name.as_str(), *it)).collect();
         assert_eq!(counts, [("flows", 0), ("own", 1), ("pods", 2)]);
         assert_eq!(held.outline.sets.len(), 3);
+        assert_eq!(held.dropped, [("forward".to_owned(), 3)].into());
     }
 }

@@ -141,7 +141,9 @@ impl State {
         let listing = self.listing.keys().map(|kind| format!("{} are listed anew", kind.plural()));
         let late = self.catching_up.keys();
         let late = late.map(|kind| format!("{} were missed for a while", kind.plural()));
-        away.chain(listing).chain(late).next()
+        let unheard = Kind::all().filter(|kind| !self.complete.contains(kind));
+        let unheard = unheard.map(|kind| format!("{} were not told of yet", kind.plural()));
+        away.chain(listing).chain(late).chain(unheard).next()
     }
 
     /// Takes it that time has passed, and says whether there is something to decide: whoever waits for it is
@@ -397,6 +399,7 @@ mod tests {
         }
         for kind in WiderKind::ALL {
             assert!(!state.is_complete());
+            assert!(state.is_behind().unwrap().ends_with("were not told of yet"));
             assert!(state.take(Kind::Wider(kind), News::Absent(None), Instant::now()));
         }
         assert!(state.is_complete());

@@ -13,7 +13,7 @@ use ringfort_model::routes::{Hop, Routes};
 use ringfort_model::tunnel::{TUNNEL_PORT, Tunnel, TunnelKey};
 
 use super::look::{Kind, Present, Route, Table};
-use super::plan::{Step, command, family, single};
+use super::plan::{Step, address, command, family};
 use super::wireguard::{Change, Link, Peer};
 use super::{DEVICE, LAST, PROTOCOL, RULE, TABLE};
 
@@ -61,7 +61,7 @@ fn desired(wanted: &Routes, known: &[(&Hop, TunnelKey)]) -> Vec<Route> {
 }
 
 /// A machine's own address, where pods can speak with it.
-fn own_address(peer: &Hop, pods: Cidr) -> Option<Cidr> {
+pub(super) fn own_address(peer: &Hop, pods: Cidr) -> Option<Cidr> {
     let is_spoken_to = peer.address.is_ipv4() == pods.base().is_ipv4();
     is_spoken_to.then(|| host(peer.address)).flatten()
 }
@@ -83,7 +83,6 @@ fn device(
     out: &mut Vec<Step>,
 ) {
     let mtu_bytes = mtu_bytes(wanted.own.address, present);
-    let base = wanted.own.pods.base();
     let device = present.device.as_ref().filter(|device| device.tunnel.is_some());
     if device.is_none() {
         if present.device.is_some() {
@@ -95,9 +94,7 @@ fn device(
     }
     let link = device.and_then(|device| device.tunnel.clone()).unwrap_or_default();
     out.extend(change(wanted, own_key, known, &link).map(Step::Configure));
-    if !device.is_some_and(|device| device.addresses.contains(&base)) {
-        out.push(command(&format!("ip address replace {} dev {DEVICE}", single(base))));
-    }
+    address(&wanted.own, device, out);
     if !device.is_some_and(|device| device.up) {
         out.push(command(&format!("ip link set {DEVICE} up")));
     }
@@ -174,8 +171,8 @@ fn words(route: &Route) -> String {
     }
 }
 
-/// Sends what own pods say to other machines through the table that leads into WireGuard.
-fn rule(pods: Cidr, present: &Present, out: &mut Vec<Step>) {
+/// Sends what own pods say to other machines through the table that leads into the tunnel.
+pub(super) fn rule(pods: Cidr, present: &Present, out: &mut Vec<Step>) {
     for other in present.rules.iter().filter(|rule| **rule != pods) {
         out.push(remove_rule(*other));
     }
@@ -282,7 +279,7 @@ mod tests {
             rules: vec!["10.244.0.0/24".parse().unwrap()],
             device: Some(Device {
                 mtu_bytes: 1440,
-                addresses: vec!["10.244.0.0".parse().unwrap()],
+                addresses: vec!["10.77.0.11".parse().unwrap()],
                 up: true,
                 tunnel: Some(link),
                 ..Device::default()
@@ -307,7 +304,7 @@ mod tests {
                 "ip -4 route replace unreachable 10.244.2.0/24 metric 8200 proto 82",
                 "ip link add ringfort0 mtu 1440 type wireguard",
                 "configure ringfort0: its key, its port, 2 peers set, 0 removed",
-                "ip address replace 10.244.0.0/32 dev ringfort0",
+                "ip address replace 10.77.0.11/32 dev ringfort0",
                 "ip link set ringfort0 up",
                 "ip -4 route replace 10.244.1.0/24 dev ringfort0 proto 82",
                 "ip -4 route replace 10.77.0.12/32 dev ringfort0 table 82 proto 82",
@@ -399,11 +396,13 @@ mod tests {
 
     #[test]
     fn what_encryption_left_goes_with_it() {
-        let wanted = Routes { tunnel: None, ..routes() };
+        let mut wanted = Routes { tunnel: None, ..routes() };
         let steps = plan(&wanted, None, &kept()).unwrap();
         let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
-        assert_eq!(steps[0], "ip -4 rule delete from 10.244.0.0/24 lookup 82 priority 8200");
-        assert!(steps.contains(&"ip link delete ringfort0".into()), "{steps:?}");
+        assert_eq!(steps[0], "ip link delete ringfort0");
+        let own = "ip -4 route replace 10.78.0.13/32 via 10.244.2.0 dev ringfort0 onlink table 82 proto 82";
+        assert!(steps.contains(&own.into()), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("rule")), "it leads into VXLAN now");
         let last = "ip -4 route delete unreachable 10.244.2.0/24 metric 8200 proto 82";
         assert_eq!(steps.last().unwrap(), last, "the open way is there before");
         assert!(
@@ -411,5 +410,10 @@ mod tests {
                 .iter()
                 .any(|step| step == "ip -4 route replace 10.244.1.0/24 via 10.77.0.12 proto 82")
         );
+        // Where nobody is behind a router the rule goes as well.
+        wanted.peers.pop();
+        let steps = plan(&wanted, None, &kept()).unwrap();
+        let first = "ip -4 rule delete from 10.244.0.0/24 lookup 82 priority 8200";
+        assert_eq!(steps[0].to_string(), first);
     }
 }

@@ -8,9 +8,9 @@ use ringfort_model::net::Cidr;
 use ringfort_model::routes::{Hop, RouteMode, Routes};
 use ringfort_model::tunnel::TunnelKey;
 
-use super::look::{Device, Kind, Present};
+use super::look::{Device, Kind, Present, Table};
 use super::wireguard::Change;
-use super::{DEVICE, PROTOCOL, encrypted};
+use super::{DEVICE, PROTOCOL, TABLE, encrypted};
 
 /// Says what cannot be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -77,14 +77,21 @@ fn open(wanted: &Routes, present: &Present) -> Result<Vec<Step>, PlanError> {
         .iter()
         .map(|peer| way(wanted.mode, peer, present))
         .collect::<Result<_, _>>()?;
-    let mut commands: Vec<Step> =
-        present.rules.iter().map(|rule| encrypted::remove_rule(*rule)).collect();
+    let leads: Vec<Lead> = ways.iter().flat_map(|way| way.leads(wanted.own.pods)).collect();
+    let is_led = leads.iter().any(|lead| lead.table == Table::Own);
+    let mut commands = Vec::new();
+    if !is_led {
+        commands.extend(present.rules.iter().map(|rule| encrypted::remove_rule(*rule)));
+    }
     let tunnelled: Vec<&Hop> = ways.iter().filter(|way| way.tunnel).map(|way| way.peer).collect();
     let carrier = device(&wanted.own, &tunnelled, present, &mut commands);
     if let Some(device) = &carrier {
         neighbours(&tunnelled, device, &mut commands);
     }
-    routes(&ways, present, carrier.is_some(), &mut commands);
+    routes(&leads, present, carrier.is_some(), &mut commands);
+    if is_led {
+        encrypted::rule(wanted.own.pods, present, &mut commands);
+    }
     let refusals = present.routes.iter().filter(|route| route.kind == Kind::Unreachable);
     commands.extend(refusals.map(encrypted::remove));
     Ok(commands)
@@ -114,6 +121,48 @@ impl Way<'_> {
     fn next(&self) -> IpAddr {
         if self.tunnel { self.peer.pods.base() } else { self.peer.address }
     }
+
+    /// Gives the routes of this way. A machine behind a tunnel speaks with pods from its own address, so what own
+    /// pods answer must go back through the tunnel: elsewhere a router may drop it, and a machine that checks where
+    /// packets come from drops what it has no such way back for.
+    fn leads(&self, pods: Cidr) -> impl Iterator<Item = Lead> {
+        let lead = |to, table| Lead { to, next: self.next(), tunnel: self.tunnel, table };
+        let own = encrypted::own_address(self.peer, pods).filter(|_| self.tunnel);
+        [Some(lead(self.peer.pods, Table::Main)), own.map(|own| lead(own, Table::Own))]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// A route that should be there.
+struct Lead {
+    to: Cidr,
+    next: IpAddr,
+    tunnel: bool,
+    table: Table,
+}
+
+/// The address of this machine at the device: its own, which policies name, where pods can speak with it. What has no
+/// source yet takes it, and so does what is translated at the device, whatever routes say.
+fn spoken_from(own: &Hop) -> IpAddr {
+    let is_spoken_to = own.address.is_ipv4() == own.pods.base().is_ipv4();
+    if is_spoken_to { own.address } else { own.pods.base() }
+}
+
+/// Gives the device the address of this machine, and then takes away every other but those of links.
+pub(super) fn address(own: &Hop, device: Option<&Device>, out: &mut Vec<Step>) {
+    let wanted = spoken_from(own);
+    let present = device.map(|device| device.addresses.as_slice()).unwrap_or_default();
+    if !present.contains(&wanted) {
+        out.push(command(&format!("ip address replace {} dev {DEVICE}", single(wanted))));
+    }
+    let of_link = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    for other in present.iter().filter(|it| **it != wanted && !of_link(it)) {
+        out.push(command(&format!("ip address delete {} dev {DEVICE}", single(*other))));
+    }
 }
 
 /// Sees to the device; gives it as it will be, or `None` where there should be none.
@@ -127,15 +176,12 @@ fn device(own: &Hop, tunnelled: &[&Hop], present: &Present, out: &mut Vec<Step>)
     // What VXLAN adds to a packet: Ethernet, VXLAN, UDP, and the outer header of IP.
     let around = if own.address.is_ipv4() { 50 } else { 70 };
     let mtu_bytes = present.mtu_bytes.saturating_sub(around);
-    let base = own.pods.base();
     let fits = |device: &Device| {
         let is_vxlan = device.tunnel.is_none() && device.local == Some(own.address);
         is_vxlan && device.mtu_bytes == mtu_bytes && device.up
     };
     if let Some(device) = present.device.clone().filter(fits) {
-        if !device.addresses.contains(&base) {
-            out.push(command(&format!("ip address replace {} dev {DEVICE}", single(base))));
-        }
+        address(own, Some(&device), out);
         return Some(device);
     }
     if present.device.is_some() {
@@ -145,7 +191,7 @@ fn device(own: &Hop, tunnelled: &[&Hop], present: &Present, out: &mut Vec<Step>)
     out.push(command(&format!(
         "ip link add {DEVICE} address {mac} mtu {mtu_bytes} type vxlan id {NETWORK} local {local} dstport {PORT} nolearning"
     )));
-    out.push(command(&format!("ip address replace {} dev {DEVICE}", single(base))));
+    address(own, None, out);
     out.push(command(&format!("ip link set {DEVICE} up")));
     Some(Device::default())
 }
@@ -178,31 +224,34 @@ fn neighbours(tunnelled: &[&Hop], device: &Device, out: &mut Vec<Step>) {
     }
 }
 
-fn routes(ways: &[Way<'_>], present: &Present, tunnel: bool, out: &mut Vec<Step>) {
+fn routes(leads: &[Lead], present: &Present, tunnel: bool, out: &mut Vec<Step>) {
     let device_is_new = out.iter().any(|step| step.to_string().starts_with("ip link add"));
+    let of = |table| match table {
+        Table::Main => String::new(),
+        Table::Own => format!(" table {TABLE}"),
+    };
     for route in present.routes.iter().filter(|route| route.kind == Kind::Way) {
         // With its device a route goes by itself.
         let goes = route.device == DEVICE && (!tunnel || device_is_new);
-        if !goes && !ways.iter().any(|way| way.peer.pods == route.to) {
-            let family = family(route.to);
-            out.push(command(&format!("ip {family} route delete {} proto {PROTOCOL}", route.to)));
+        let stays = leads.iter().any(|lead| (lead.to, lead.table) == (route.to, route.table));
+        if !goes && !stays {
+            let (family, to, table) = (family(route.to), route.to, of(route.table));
+            out.push(command(&format!("ip {family} route delete {to}{table} proto {PROTOCOL}")));
         }
     }
-    for way in ways {
-        let (to, next) = (way.peer.pods, way.next());
+    for Lead { to, next, tunnel, table } in leads {
         let there = present.routes.iter().any(|route| {
-            route.to == to
-                && route.kind == Kind::Way
-                && route.via == Some(next)
-                && (route.device == DEVICE) == way.tunnel
+            (route.to, route.table, route.kind) == (*to, *table, Kind::Way)
+                && route.via == Some(*next)
+                && (route.device == DEVICE) == *tunnel
         });
-        if there && !(way.tunnel && device_is_new) {
+        if there && !(*tunnel && device_is_new) {
             continue;
         }
-        let family = family(to);
-        let through = if way.tunnel { format!(" dev {DEVICE} onlink") } else { String::new() };
+        let (family, table) = (family(*to), of(*table));
+        let through = if *tunnel { format!(" dev {DEVICE} onlink") } else { String::new() };
         out.push(command(&format!(
-            "ip {family} route replace {to} via {next}{through} proto {PROTOCOL}"
+            "ip {family} route replace {to} via {next}{through}{table} proto {PROTOCOL}"
         )));
     }
 }
@@ -211,7 +260,7 @@ pub(super) fn family(range: Cidr) -> &'static str {
     if range.base().is_ipv4() { "-4" } else { "-6" }
 }
 
-pub(super) fn single(address: IpAddr) -> String {
+fn single(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
@@ -278,11 +327,13 @@ mod tests {
             routes: vec![
                 route("10.244.1.0/24", "10.77.0.12", "host0"),
                 route("10.244.2.0/24", "10.244.2.0", "ringfort0"),
+                Route { table: Table::Own, ..route("10.78.0.13/32", "10.244.2.0", "ringfort0") },
             ],
+            rules: vec!["10.244.0.0/24".parse().unwrap()],
             device: Some(Device {
                 local: "10.77.0.11".parse().ok(),
                 mtu_bytes: 1450,
-                addresses: vec!["10.244.0.0".parse().unwrap()],
+                addresses: vec!["10.77.0.11".parse().unwrap()],
                 up: true,
                 neighbours: vec![("10.244.2.0".parse().unwrap(), "02:52:0a:4e:00:0d".to_owned())],
                 forwarding: vec![("02:52:0a:4e:00:0d".to_owned(), "10.78.0.13".parse().unwrap())],
@@ -305,12 +356,14 @@ mod tests {
             &bare(),
             &[
                 "ip link add ringfort0 address 02:52:0a:4d:00:0b mtu 1450 type vxlan id 82 local 10.77.0.11 dstport 4789 nolearning",
-                "ip address replace 10.244.0.0/32 dev ringfort0",
+                "ip address replace 10.77.0.11/32 dev ringfort0",
                 "ip link set ringfort0 up",
                 "bridge fdb replace 02:52:0a:4e:00:0d dev ringfort0 dst 10.78.0.13 self permanent",
                 "ip neighbour replace 10.244.2.0 lladdr 02:52:0a:4e:00:0d dev ringfort0 nud permanent",
                 "ip -4 route replace 10.244.1.0/24 via 10.77.0.12 proto 82",
                 "ip -4 route replace 10.244.2.0/24 via 10.244.2.0 dev ringfort0 onlink proto 82",
+                "ip -4 route replace 10.78.0.13/32 via 10.244.2.0 dev ringfort0 onlink table 82 proto 82",
+                "ip -4 rule add from 10.244.0.0/24 lookup 82 priority 8200 protocol 82",
             ],
         );
     }
@@ -324,6 +377,8 @@ mod tests {
     fn what_is_stale_goes() {
         let mut present = kept();
         present.routes.push(route("10.244.9.0/24", "10.77.0.19", "host0"));
+        let own = Route { table: Table::Own, ..route("10.78.0.99/32", "10.244.9.0", "ringfort0") };
+        present.routes.push(own);
         let device = present.device.as_mut().unwrap();
         device.forwarding.push(("02:52:0a:4e:00:63".to_owned(), "10.78.0.99".parse().unwrap()));
         device.neighbours.push(("10.244.9.0".parse().unwrap(), "02:52:0a:4e:00:63".to_owned()));
@@ -334,6 +389,7 @@ mod tests {
                 "bridge fdb delete 02:52:0a:4e:00:63 dev ringfort0 dst 10.78.0.99 self",
                 "ip neighbour delete 10.244.9.0 lladdr 02:52:0a:4e:00:63 dev ringfort0",
                 "ip -4 route delete 10.244.9.0/24 proto 82",
+                "ip -4 route delete 10.78.0.99/32 table 82 proto 82",
             ],
         );
     }
@@ -345,8 +401,9 @@ mod tests {
         let commands = plan(&routes(RouteMode::Auto), None, &present).unwrap();
         let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
         assert_eq!(commands[0], "ip link delete ringfort0");
-        assert!(commands.last().unwrap().contains("10.244.2.0/24 via 10.244.2.0 dev ringfort0"));
-        assert_eq!(commands.len(), 7);
+        assert!(commands[6].contains("10.244.2.0/24 via 10.244.2.0 dev ringfort0"));
+        assert!(commands[7].contains("10.78.0.13/32 via 10.244.2.0 dev ringfort0 onlink table 82"));
+        assert_eq!(commands.len(), 8);
     }
 
     #[test]
@@ -354,7 +411,29 @@ mod tests {
         let mut wanted = routes(RouteMode::Auto);
         wanted.peers.pop();
         let commands = plan(&wanted, None, &kept()).unwrap();
-        assert_eq!(commands, [command("ip link delete ringfort0")]);
+        let rule = "ip -4 rule delete from 10.244.0.0/24 lookup 82 priority 8200";
+        assert_eq!(commands, [command(rule), command("ip link delete ringfort0")]);
+    }
+
+    #[test]
+    fn the_device_carries_the_address_that_policies_name_and_no_other() {
+        let mut present = kept();
+        let addresses = ["10.244.0.0", "fe80::1"].map(|it| it.parse().unwrap()).to_vec();
+        present.device.as_mut().unwrap().addresses = addresses;
+        check(
+            RouteMode::Auto,
+            &present,
+            &[
+                "ip address replace 10.77.0.11/32 dev ringfort0",
+                "ip address delete 10.244.0.0/32 dev ringfort0",
+            ],
+        );
+        // Pods cannot speak with an address of the other family.
+        let mut wanted = routes(RouteMode::Auto);
+        wanted.own.address = "2001:db8::11".parse().unwrap();
+        let commands = plan(&wanted, None, &bare()).unwrap();
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        assert!(commands.contains(&"ip address replace 10.244.0.0/32 dev ringfort0".to_owned()));
     }
 
     #[test]

@@ -24,14 +24,16 @@ fn main() -> ExitCode {
         ["keep", file] => keep(Path::new(file)),
         ["serve"] => serve(),
         ["dial", server] => dial(server.parse().unwrap()),
+        ["ask", server] => ask(server.parse().unwrap()),
         _ => tests(),
     }
 }
 
 fn tests() -> ExitCode {
-    let all: [fn(); 3] = [
+    let all: [fn(); 4] = [
         pods_behind_a_router_are_reached_through_a_tunnel_and_near_ones_without,
         all_go_through_tunnels_where_that_is_asked_for,
+        what_a_machine_says_to_pods_comes_from_its_own_address,
         what_leaves_or_is_taken_away_is_put_right,
     ];
     if std::env::var_os("RINGFORT_E2E").is_none() {
@@ -67,6 +69,22 @@ fn all_go_through_tunnels_where_that_is_asked_for() {
     assert!(site.tunnelled(0) > near, "a far pod's packets took another way");
 }
 
+/// Policies name a machine by its address, so that pods must see it come from there: by itself, behind a Service whose
+/// packets are masqueraded, and where machines drop what they have no way back for.
+fn what_a_machine_says_to_pods_comes_from_its_own_address() {
+    for mode in [RouteMode::Auto, RouteMode::Vxlan] {
+        let site = Site::build();
+        site.check_ways_back();
+        site.keep_all(mode);
+        for (from, to) in [(0, NEAR), (0, OTHER), (OTHER, 0)] {
+            assert_eq!(site.seen_from(from, to), site::ADDRESSES[from], "{mode:?}: {from} to {to}");
+        }
+        site.masquerade(0);
+        assert_eq!(site.seen_from(0, OTHER), site::ADDRESSES[0], "{mode:?}, masqueraded");
+        assert!(site.reaches_machine(0, OTHER) && site.reaches_machine(OTHER, 0), "{mode:?}");
+    }
+}
+
 fn what_leaves_or_is_taken_away_is_put_right() {
     let site = Site::build();
     site.keep_all(RouteMode::Auto);
@@ -93,14 +111,33 @@ fn keep(file: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Sends back what it gets.
+/// Sends back what it gets, and says at another port who asks.
 fn serve() -> ExitCode {
+    let asked = TcpListener::bind("0.0.0.0:7778").unwrap();
+    std::thread::spawn(move || {
+        for stream in asked.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = write!(stream, "{}", stream.peer_addr().unwrap().ip());
+        }
+    });
     let listener = TcpListener::bind("0.0.0.0:7777").unwrap();
     println!("ready");
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
         let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
     }
+    ExitCode::SUCCESS
+}
+
+/// Prints as whom a pod sees this machine.
+fn ask(server: SocketAddr) -> ExitCode {
+    let patience = Duration::from_secs(2);
+    let mut said = String::new();
+    if let Ok(mut stream) = TcpStream::connect_timeout(&server, patience) {
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream.read_to_string(&mut said).unwrap();
+    }
+    println!("{said}");
     ExitCode::SUCCESS
 }
 

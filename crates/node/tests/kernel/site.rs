@@ -16,7 +16,8 @@ pub const NEAR: usize = 1;
 /// The node behind the router.
 pub const OTHER: usize = 2;
 
-const ADDRESSES: [&str; 3] = ["192.0.2.11", "192.0.2.12", "198.51.100.11"];
+/// The nodes' own addresses.
+pub const ADDRESSES: [&str; 3] = ["192.0.2.11", "192.0.2.12", "198.51.100.11"];
 
 const ROOMS: [&str; 7] = ["router", "n0", "n1", "n2", "p0", "p1", "p2"];
 
@@ -41,7 +42,7 @@ impl Site {
             site.inside("router", &format!("ip link set {segment} up"));
         }
         (0..3).for_each(|node| site.join(node));
-        site.servers = (0..3).map(|node| site.server(node)).collect();
+        site.servers = ["p0", "p1", "p2", "n0", "n1", "n2"].map(|room| site.server(room)).into();
         site
     }
 
@@ -68,8 +69,8 @@ impl Site {
         self.inside(&pod, &format!("ip route add default via 10.244.{node}.1"));
     }
 
-    fn server(&self, node: usize) -> Child {
-        let mut serve = self.own(&format!("p{node}"), &["serve"]);
+    fn server(&self, room: &str) -> Child {
+        let mut serve = self.own(room, &["serve"]);
         let mut server = serve.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -103,6 +104,35 @@ impl Site {
     pub fn reaches(&self, from: usize, to: usize) -> bool {
         let server = format!("10.244.{to}.5:7777");
         self.own(&format!("p{from}"), &["dial", &server]).status().unwrap().success()
+    }
+
+    /// Says whether a node's pod exchanges data with another node itself.
+    pub fn reaches_machine(&self, from: usize, to: usize) -> bool {
+        let server = format!("{}:7777", ADDRESSES[to]);
+        self.own(&format!("p{from}"), &["dial", &server]).status().unwrap().success()
+    }
+
+    /// Says from which address a node's pod hears another node; nothing, where it does not.
+    pub fn seen_from(&self, from: usize, to: usize) -> String {
+        let server = format!("10.244.{to}.5:7778");
+        said(&mut self.own(&format!("n{from}"), &["ask", &server])).trim().to_owned()
+    }
+
+    /// Has all nodes drop what comes from where they would not answer it.
+    pub fn check_ways_back(&self) {
+        for node in 0..3 {
+            self.on(node, "sysctl -qw net.ipv4.conf.all.rp_filter=1");
+        }
+    }
+
+    /// Has a node translate what it sends to pods, as for a Service.
+    pub fn masquerade(&self, node: usize) {
+        self.on(node, "nft add table ip t");
+        self.on(
+            node,
+            "nft add chain ip t out { type nat hook postrouting priority 100 ; policy accept ; }",
+        );
+        self.on(node, "nft add rule ip t out ip daddr 10.244.0.0/16 masquerade");
     }
 
     /// Runs a command on a node.

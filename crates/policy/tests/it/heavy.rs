@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use ringfort_model::network_policy::Defaults;
 use ringfort_policy::{
-    Allowed, BUDGET, Connection, Direction, End, Place, PortWanted, Protocol, Question, RuleSet,
-    World, compile, explain, place, pod, policy,
+    Allowed, BUDGET, Connection, Direction, ENTRIES, End, Place, PortWanted, Protocol, Question,
+    RuleSet, World, compile, explain, outgrown, place, pod, policy,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,9 @@ fn world(elsewhere: usize) -> World {
     world.namespaces.insert("a".to_owned(), [].into());
     let mut put = |node: &str, number: usize, address: String| {
         let object = json!({
-            "metadata": {"namespace": "a", "name": format!("{node}-{number}"), "labels": {"app": "x"}},
+            "metadata": {"namespace": "a", "name": format!("{node}-{number}"), "labels": {
+                "app": "x", "name": format!("{node}-{number}"),
+            }},
             "spec": {"nodeName": node},
             "status": {"podIP": address},
         });
@@ -95,6 +97,68 @@ fn many_ports_of_many_pods_are_few_classes() {
     let rules = decide(&world);
     assert!(reaches(&rules, "10.1.2.7", 1_999) && !reaches(&rules, "10.1.2.7", 2_000));
     assert!(rules.chains.len() < 10, "{} chains", rules.chains.len());
+}
+
+/// Ports that touch nowhere.
+fn ports(count: usize) -> Value {
+    (0..count).map(|number| json!({"port": 1 + 2 * number})).collect()
+}
+
+#[test]
+fn ports_stand_once_for_all_pods_that_are_granted_the_same() {
+    let from = json!([{"podSelector": {"matchLabels": {"app": "x"}}}]);
+    for rules in
+        [json!([{"ports": ports(BUDGET)}]), json!([{"from": from, "ports": ports(BUDGET)}])]
+    {
+        let mut world = world(5_000);
+        put_policy(&mut world, "ports", &rules);
+        let rules = decide(&world);
+        assert!(reaches(&rules, "10.1.2.7", 19_999) && !reaches(&rules, "10.1.2.7", 20_000));
+        // The ports once, all peers once, and each own pod in a few sets.
+        assert!(elements(&rules) < BUDGET + 5_000 + 1_000, "{} elements", elements(&rules));
+        assert!(outgrown(&world, &home(1)).is_empty());
+    }
+}
+
+/// Rules that each part one pod from all others: as many classes as pods, and each of them is granted nearly all.
+fn parting(count: usize) -> Value {
+    let rule = |number: usize| {
+        let not = json!([{"key": "name", "operator": "NotIn", "values": [format!("n2-{number}")]}]);
+        json!({"from": [{"podSelector": {"matchExpressions": not}}], "ports": [{"port": 1 + 2 * number}]})
+    };
+    (0..count).map(rule).collect()
+}
+
+#[test]
+fn what_comes_to_more_than_a_node_takes_closes_and_opens_nothing() {
+    // One block at half of the ports, and inside of it as many that are more: each piece has all ports.
+    let nested = json!([
+        {"from": [{"ipBlock": {"cidr": "172.16.0.0/12"}}], "ports": ports(BUDGET / 2)},
+        {"from": blocks(BUDGET / 2 - 1), "ports": [{"port": 2}]},
+    ]);
+    for rules in [parting(900), parting(5_000), nested] {
+        let mut world = world(5_000);
+        let open = json!({
+            "metadata": {"namespace": "b", "name": "open"}, "spec": {"podSelector": {}, "ingress": [{}]},
+        });
+        world.policies.insert(place(&open).unwrap(), policy(&open).unwrap());
+        let other = json!({
+            "metadata": {"namespace": "b", "name": "other"}, "spec": {"nodeName": "n1"},
+            "status": {"podIP": "10.1.1.250"},
+        });
+        world.pods.insert(place(&other).unwrap(), pod(&other));
+        put_policy(&mut world, "heavy", &rules);
+        assert!(world.beyond_budget("a").is_empty(), "its words are few enough");
+        let rules = decide(&world);
+        assert!(!reaches(&rules, "10.1.2.7", 1) && !reaches(&rules, "172.16.0.2", 1));
+        let (client, server) = ("192.0.2.1".parse().unwrap(), "10.1.1.250".parse().unwrap());
+        let port = Some((Protocol::Tcp, 80));
+        let other = Connection { client, server, port };
+        assert!(rules.lets(Direction::Ingress, &other), "another namespace is as it was");
+        assert!(elements(&rules) < ENTRIES, "{} elements", elements(&rules));
+        assert_eq!(outgrown(&world, &home(1)), ["a".to_owned()].into());
+        assert!(outgrown(&world, &home(0)).is_empty(), "a node without its pods has nothing of it");
+    }
 }
 
 #[test]

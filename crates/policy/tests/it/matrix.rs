@@ -54,11 +54,13 @@ fn the_matrix_for_machines_says_both_often_and_rules_agree() {
         tries.iter().filter(|it| it.protocol == protocol && it.is_allowed == is_allowed).count()
     };
     assert!(of("UDP", true) > 20 && of("UDP", false) > 20);
-    let world = world(&cluster, true);
+    let mut world = world(&cluster, true);
+    let range = |worker: usize| vec![format!("10.1.{worker}.0/24").parse().unwrap()];
+    world.ranges = [1, 2].map(|worker| (format!("w{worker}"), range(worker))).into();
     for worker in [1, 2] {
         let home = Home {
             node: format!("w{worker}"),
-            ranges: vec![format!("10.1.{worker}.0/24").parse().unwrap()],
+            ranges: range(worker),
             all: vec!["10.1.0.0/16".parse().unwrap()],
             attached: BTreeMap::new(),
         };

@@ -149,7 +149,9 @@ impl Asked<'_> {
         let mut isolated = false;
         if closed.0 && self.namespace(namespace)["metadata"]["labels"]["opened"].is_null() {
             isolated = true;
-            if way == "Egress" && self.is_dns() {
+            // Whom a policy selects has what policies list.
+            let is_selected = self.cluster.policies.iter().any(|it| is_for(it, pod, way));
+            if way == "Egress" && !is_selected && self.is_dns() {
                 return true;
             }
         }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ringfort_model::network_policy::Defaults;
 use ringfort_policy::{
-    Attached, Connection, Direction, Home, Place, Protocol, World, compile, place, pod, policy,
+    Attached, Connection, Direction, Home, Place, Protocol, World, compile, disputed, place, pod,
+    policy,
 };
 use serde_json::{Value, json};
 
@@ -73,6 +74,29 @@ fn an_address_that_two_claim_is_nobody_s() {
     assert_eq!(open(&ends, &home(1), ONE), [2], "one of them is ending");
     let end = world(&[("one", ONE, ending.clone()), ("two", ONE, ending)]);
     assert!(open(&end, &home(1), ONE).is_empty());
+}
+
+#[test]
+fn an_address_is_claimed_only_where_its_range_is() {
+    let mut world = world(&[("one", ONE, Value::Null), ("two", OTHER, Value::Null)]);
+    let far = json!({
+        "metadata": {"namespace": "a", "name": "two", "uid": "of two", "labels": {"is": "two"}},
+        "spec": {"nodeName": "n2"},
+        "status": {"podIP": ONE},
+    });
+    world.pods.insert(place(&far).unwrap(), pod(&far));
+    // It lies in the node's own range, which no pod of another node has addresses of.
+    assert_eq!(open(&world, &home(1), ONE), [1]);
+    assert!(disputed(&world, &home(1)).is_empty());
+    // Nor elsewhere, where it is known whose the range is.
+    let is_disputed = |world: &World| !disputed(world, &home(0)).is_empty();
+    assert!(is_disputed(&world));
+    world.ranges.insert("n1".to_owned(), home(1).ranges);
+    assert!(!is_disputed(&world));
+    put(&mut world, "two", ONE, &Value::Null);
+    let both = [Place::new("a", "one"), Place::new("a", "two")];
+    let expected = vec![(ONE.parse().unwrap(), both.iter().collect())];
+    assert_eq!(disputed(&world, &home(1)), expected);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use ringfort_model::network_policy::Defaults;
 use ringfort_policy::{
-    Allowed, Connection, Direction, End, PortWanted, Protocol, Question, Why, World, change,
+    Allowed, Connection, Direction, End, Place, PortWanted, Protocol, Question, Why, World, change,
     compile, explain, place, pod, policy,
 };
 use serde_json::{Value, json};
@@ -14,8 +14,18 @@ use crate::objects::Cluster;
 use crate::random::{NODES, PORTS, cluster};
 use crate::world::{home, world};
 
-/// Addresses that are no pods'.
-const OUTSIDE: [&str; 4] = ["10.0.0.11", "10.0.0.200", "192.0.2.1", "2001:db8::7"];
+/// Addresses that are no pods', some of them machines' own in the ranges of their pods.
+const OUTSIDE: [&str; 9] = [
+    "10.0.0.11",
+    "10.0.0.200",
+    "192.0.2.1",
+    "2001:db8::7",
+    "10.1.0.0",
+    "10.1.0.1",
+    "10.1.1.1",
+    "10.1.2.1",
+    "fd00:2::1",
+];
 const PROTOCOLS: [(&str, Protocol); 3] =
     [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
@@ -141,7 +151,10 @@ fn explanations_agree_with_policies() {
             if answer.ingress.verdict == Allowed::Yes(Why::OwnMachine) {
                 let machine = asked.server.unwrap()["spec"]["nodeName"].as_str().unwrap();
                 let address = format!("10.0.0.1{}", machine.trim_start_matches('n'));
-                assert_eq!(asked.client_ip.to_string(), address, "seed {seed}");
+                let number = machine.trim_start_matches('n');
+                let bridges = [format!("10.1.{number}.1"), format!("fd00:{number}::1")];
+                let known = [[address].as_slice(), &bridges].concat();
+                assert!(known.contains(&asked.client_ip.to_string()), "seed {seed}: {known:?}");
                 own += 1;
                 return;
             }
@@ -201,6 +214,46 @@ fn who_is_meant_by_all_pods_is_let_in_before_anyone_has_heard_of_it() {
     assert!(lets("10.1.2.77", 53));
     assert!(!lets("10.1.2.77", 54));
     assert!(!lets("10.0.0.11", 53));
+    // What machines have in ranges of pods is no pod's.
+    assert!(lets("10.1.2.1", 53), "whose 10.1.2.0/24 is was not told");
+    world.ranges.insert("n2".to_owned(), vec!["10.1.2.0/24".parse().unwrap()]);
+    let rules = compile(&world, &home(1));
+    for (client, expected) in [("10.1.2.0", false), ("10.1.2.1", false), ("10.1.2.2", true)] {
+        let (client, server) = (client.parse().unwrap(), "10.1.1.5".parse().unwrap());
+        let port = Some((Protocol::Udp, 53));
+        let connection = Connection { client, server, port };
+        assert_eq!(rules.lets(Direction::Ingress, &connection), expected, "{client}");
+    }
+}
+
+#[test]
+fn a_pod_that_has_ended_is_judged_as_if_it_ran() {
+    let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
+    for (name, phase) in [("own", "Succeeded"), ("other", "Running")] {
+        let object = json!({
+            "metadata": {"namespace": "a", "name": name}, "spec": {"nodeName": "n1"},
+            "status": {"phase": phase, "podIP": "10.1.1.5"},
+        });
+        world.pods.insert(place(&object).unwrap(), pod(&object));
+    }
+    let end = |name: &str| End::Pod(Place::new("a", name));
+    let verdict = |world: &World, from, to| {
+        let (protocol, port) = (Protocol::Tcp, PortWanted::Number(80));
+        explain(world, &Question { from, to, protocol, port }).unwrap().verdict()
+    };
+    let outside = || End::Address("192.0.2.1".parse().unwrap());
+    assert_eq!(verdict(&world, outside(), end("own")), Allowed::No);
+    assert_eq!(verdict(&world, end("own"), outside()), Allowed::No);
+    let object = json!({
+        "metadata": {"namespace": "a", "name": "all"},
+        "spec": {
+            "podSelector": {}, "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [{"podSelector": {}}]}], "egress": [{}],
+        },
+    });
+    world.policies.insert(place(&object).unwrap(), policy(&object).unwrap());
+    assert_eq!(verdict(&world, end("own"), end("other")), Allowed::Yes(Why::Rule));
+    assert_eq!(verdict(&world, outside(), end("own")), Allowed::No);
 }
 
 #[test]
@@ -215,7 +268,11 @@ fn what_did_not_change_is_not_written() {
 #[test]
 fn labels_and_selectors_of_ill_will_make_no_more_rules_than_others() {
     const PODS: usize = 10_000;
-    let address = |number: usize| format!("10.1.{}.{}", number / 250, 2 + number % 250);
+    // One of them is in the range of n1, and all others are not.
+    let address = |number: usize| match number {
+        250 => "10.1.1.2".to_owned(),
+        _ => format!("10.1.{}.{}", 2 + number / 250, 2 + number % 250),
+    };
     let mut world = World::new(Defaults { closed: true, ..Defaults::default() });
     world.namespaces.insert("a".to_owned(), [("team".to_owned(), "a".to_owned())].into());
     for number in 0..PODS {

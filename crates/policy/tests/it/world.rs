@@ -19,6 +19,9 @@ pub(crate) fn world(cluster: &Cluster, closed: bool) -> World {
             port: 53,
         }),
     });
+    for (node, name) in NODES.iter().enumerate() {
+        world.ranges.insert((*name).to_owned(), home(node).ranges);
+    }
     for object in &cluster.namespaces {
         world.namespaces.insert(place(object).unwrap().name, labels(object));
     }

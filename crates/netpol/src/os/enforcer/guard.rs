@@ -96,16 +96,19 @@ impl Enforcer {
     /// Says whether the kernel holds less, or something else, than it was given; nothing if that cannot
     /// be looked at.
     pub(super) async fn is_missing(&self, depth: Depth) -> Option<bool> {
-        match self.around.nft.held(depth).await {
-            Ok(held) => Some(!self.is_whole(&held, depth)),
-            Err(error) => {
-                tracing::error!(%error, "what the kernel holds cannot be looked at");
-                None
-            }
-        }
+        Some(!self.is_whole(&self.held(depth).await?, depth))
     }
 
-    fn is_whole(&self, held: &Held, depth: Depth) -> bool {
+    /// Gives what the kernel holds; nothing if that cannot be looked at.
+    pub(super) async fn held(&self, depth: Depth) -> Option<Held> {
+        let held = self.around.nft.held(depth).await;
+        held.inspect_err(|error| {
+            tracing::error!(%error, "what the kernel holds cannot be looked at");
+        })
+        .ok()
+    }
+
+    pub(super) fn is_whole(&self, held: &Held, depth: Depth) -> bool {
         let Some(rules) = &self.applied else { return self.is_of_before(&held.outline) };
         let counted = |(name, set): (&String, &Set)| {
             held.elements.get(name).is_some_and(|count| *count == set.elements.len())

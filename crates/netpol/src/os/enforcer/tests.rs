@@ -19,6 +19,7 @@ use super::super::nft::Nft;
 use super::super::refused::Refusal;
 use super::super::state::{Kind, News};
 use super::shown::{TOLD, to_tell};
+use super::tally::Tally;
 use super::{Around, Enforcer, Hears};
 
 const NFT: &str = r#"#!/bin/sh
@@ -140,7 +141,7 @@ fn heard(pod: &str) -> Hears {
 const POD: &str = "10.1.1.5";
 
 fn is_closed(script: &str) -> bool {
-    script.contains("@egress4_own drop") && !script.contains(POD)
+    script.contains("@egress4_own counter drop") && !script.contains(POD)
 }
 
 /// Says that the kernel holds all that it was given.
@@ -306,11 +307,124 @@ fn refusal(port: u16) -> Refusal {
 #[test]
 fn no_more_refusals_are_told_at_a_time_than_somebody_reads() {
     let refused: BTreeMap<Refusal, u64> = (1..=50).map(|port| (refusal(port), 3)).collect();
-    let (told, more) = to_tell(&refused, &BTreeSet::new());
+    let (told, more) = to_tell(&refused, &BTreeSet::new(), None);
     assert_eq!((told.len(), more), (TOLD, 50 - TOLD));
     let known = refused.keys().filter(|it| it.port > 2).cloned().collect();
-    let (told, more) = to_tell(&refused, &known);
+    let (told, more) = to_tell(&refused, &known, None);
     assert_eq!((told, more), (vec![(&refusal(1), 3), (&refusal(2), 3)], 0));
+}
+
+#[test]
+fn pods_have_their_turn_and_what_was_not_told_comes_later() {
+    let of = |last: u8, port: u16| Refusal {
+        own: format!("10.1.1.{last}").parse().unwrap(),
+        ..refusal(port)
+    };
+    // Thirty pods of which most refuse without end, and one that refused once.
+    let many = (1..=30).flat_map(|last| (1..=100).map(move |port| (last, port)));
+    let mut refused: BTreeMap<Refusal, u64> =
+        many.map(|(last, port)| (of(last, port), 1)).collect();
+    let quiet = of(200, 80);
+    refused.insert(quiet.clone(), 1);
+    let (mut told, mut behind) = (BTreeSet::new(), None);
+    for _ in 0..2 {
+        let (now, more) = to_tell(&refused, &told, behind);
+        assert_eq!((now.len(), more), (TOLD, refused.len() - told.len() - TOLD));
+        behind = now.last().map(|(refusal, _)| refusal.own);
+        let now: Vec<Refusal> = now.into_iter().map(|(refusal, _)| refusal.clone()).collect();
+        told.extend(now);
+    }
+    assert!(told.contains(&quiet), "{told:?}");
+    let pods: BTreeSet<_> = told.iter().map(|it| it.own).collect();
+    assert_eq!(pods.len(), 31, "each has had its turn");
+}
+
+#[test]
+fn packets_are_counted_once_for_whom_they_were_refused_by() {
+    let mut tally = Tally::default();
+    let by = |refusal: &Refusal| format!("policy {}", refusal.port % 2);
+    let mut count = |packets: [u64; 3]| {
+        tally.take(&(1..).map(refusal).zip(packets).filter(|(_, it)| *it > 0).collect(), by);
+        tally.of("ingress", POD.parse().unwrap()).map(|(_, packets)| packets).collect::<Vec<_>>()
+    };
+    assert_eq!(count([3, 4, 5]), [4, 8]);
+    assert_eq!(count([4, 4, 5]), [4, 9], "what was counted is not counted again");
+    // The kernel forgot two of them, and one began anew.
+    assert_eq!(count([0, 2, 5]), [6, 9]);
+    assert_eq!(count([1, 2, 5]), [6, 10]);
+}
+
+#[tokio::test]
+async fn who_refuses_is_who_decides() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    assert_eq!(enforcer.refused_by(&refusal(80)), ["the default of the cluster"]);
+    let rule = |action: &str, port: u16| json!({"action": action, "from": [{"namespaces": {}}], "protocols": [{"tcp": {"destinationPort": {"number": port}}}]});
+    let wider = json!({"metadata": {"name": "tenants"}, "spec": {
+        "tier": "Admin", "priority": 1, "subject": {"namespaces": {}},
+        "ingress": [rule("Accept", 1), rule("Pass", 80), rule("Deny", 90)],
+    }});
+    let policy = json!({
+        "metadata": {"namespace": "a", "name": "closing"}, "spec": {"podSelector": {}},
+    });
+    let other = json!({
+        "metadata": {"namespace": "a", "name": "other", "uid": "o"},
+        "spec": {"nodeName": "n2"}, "status": {"podIP": "10.1.2.9"},
+    });
+    let now = tokio::time::Instant::now();
+    for (kind, object) in
+        [(Kind::Wider(WiderKind::Cluster), wider), (Kind::Policies, policy), (Kind::Pods, other)]
+    {
+        enforcer.state.take(kind, News::read(kind, &Object::Object(object)).unwrap(), now);
+    }
+    let from_pod = |port| Refusal { peer: "10.1.2.9".parse().unwrap(), ..refusal(port) };
+    assert_eq!(enforcer.refused_by(&from_pod(80)), ["NetworkPolicy a/closing"]);
+    assert_eq!(enforcer.refused_by(&from_pod(90)), ["ClusterNetworkPolicy tenants, ingress[2]"]);
+    assert_eq!(enforcer.refused_by(&from_pod(1)), ["rules that were changed since"]);
+}
+
+#[tokio::test]
+async fn where_rules_were_in_force_and_nothing_of_them_is_left_the_node_is_closed_at_once() {
+    let room = Room::new();
+    ended(&room).await;
+    // The process ended in the middle of a change, and the table went before the next one began.
+    fs::remove_file(room.at("rules.nft")).unwrap();
+    room.holds(&Outline::default(), &RuleSet::default());
+    let mut enforcer = room.enforcer();
+    // The API says nothing: what is told within the time of grace is what was told at once.
+    let (_tell, news) = mpsc::unbounded_channel();
+    let mut silent = Hears { news, ..heard(POD) };
+    let begins = enforcer.begin(&mut silent);
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(500), begins).await.is_err());
+    assert!(is_closed(&room.applied()));
+}
+
+#[tokio::test]
+async fn what_others_change_again_and_again_waits_until_the_machine_has_rested() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    let label = |enforcer: &mut Enforcer, node: &str, value: &str| {
+        let object = json!({
+            "metadata": {"namespace": "a", "name": node, "uid": node, "labels": {"is": value}},
+            "spec": {"nodeName": node}, "status": {"podIP": "10.1.2.9"},
+        });
+        enforcer.take(Kind::Pods, News::read(Kind::Pods, &Object::Object(object)).unwrap());
+    };
+    let hour = std::time::Duration::from_secs(3_600);
+    enforcer.rested = tokio::time::Instant::now() + hour;
+    label(&mut enforcer, "n2", "x");
+    assert!(enforcer.dirty && enforcer.rests());
+    label(&mut enforcer, "n1", "x");
+    assert!(!enforcer.rests(), "a pod of the node itself is changed");
+    enforcer.settle().await.unwrap();
+    assert!(enforcer.rested < tokio::time::Instant::now() + hour, "no rest is as long");
+    enforcer.rested = tokio::time::Instant::now() + hour;
+    label(&mut enforcer, "n2", "y");
+    assert!(enforcer.rests());
+    let _answer = begins(&mut enforcer).await;
+    assert!(!enforcer.rests(), "a pod waits");
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ use super::{json, live, manifests};
 ///
 /// A pod is NAMESPACE/NAME, or NAME in the namespace default. With -f nothing but files is read, and a
 /// workload stands for the pods of its template: NAMESPACE/deployment/NAME, or NAMESPACE/NAME where only
-/// one is called so. Namespaces are taken as closed, as ringfort makes them. Without -f the running cluster
+/// one is called so. Namespaces are taken as closed, as ringfort makes them, and those that waivers open as a
+/// ConfigMap kube-public/network-default among the files says. Without -f the running cluster
 /// is asked.
 ///
 /// Cluster-wide policies (policy.networking.k8s.io) are judged with them, before and behind NetworkPolicy;
@@ -55,6 +56,9 @@ pub struct ExplainArgs {
     /// else is passed over.
     #[arg(short, long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The namespace of objects in the files that name none
+    #[arg(short, long, requires = "files", default_value = "default")]
+    namespace: String,
     /// Take namespaces as open until a policy closes them, as in clusters that ringfort did not make
     #[arg(long, requires = "files")]
     open_by_default: bool,
@@ -69,10 +73,14 @@ pub struct ExplainArgs {
 /// Runs the command.
 pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let asked = asked(args)?;
-    let seen = match args.files.is_empty() {
+    let mut seen = match args.files.is_empty() {
         true => live::read(args.kubeconfig.as_deref())?,
-        false => manifests::read(&args.files, defaults(!args.open_by_default))?,
+        false => manifests::read(&args.files, defaults(!args.open_by_default), &args.namespace)?,
     };
+    match &asked {
+        Asked::Ways(end) => seen.shut_outgrown(&[end]),
+        Asked::Connection { from, to, .. } => seen.shut_outgrown(&[from, to]),
+    }
     let said = say(&seen, asked)?;
     print(&if args.json { said.json()? } else { said.people() });
     Ok(ExitCode::from(said.code()))

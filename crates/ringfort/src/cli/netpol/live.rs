@@ -132,6 +132,14 @@ pub fn said(data: &Value) -> Result<Seen, String> {
     };
     let (open_namespaces, open_labels) = (listed("openNamespaces"), listed("openNamespaceLabels"));
     let mut seen = Seen::new(Defaults { open_namespaces, open_labels, ..defaults(closed) });
+    for entry in listed("nodePods") {
+        let range =
+            entry.split_once(' ').and_then(|(node, range)| Some((node, range.parse().ok()?)));
+        let Some((node, range)) = range else {
+            return Err(format!("says nodePods: {entry:?}, not a node and its range"));
+        };
+        seen.world.ranges.entry(node.to_owned()).or_default().push(range);
+    }
     if data["closedBy"] == BROUGHT {
         seen.notes.push(format!(
             "policies are enforced by a network that was brought to this cluster, and namespaces closed by \

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ringfort_controls::network::default_deny::NOTICE;
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
 use ringfort_policy::{Place, labels, place, pod, policy, wider, with_name};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::Fault;
 use super::super::files::{self, Unread};
+use super::live;
 use super::seen::Seen;
 
 /// Kinds that make pods of a template, and where it stands.
@@ -26,8 +28,9 @@ const WORKLOADS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// A file cannot be read, or what it holds is no object of the API or a policy that says nothing.
-pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
-    let mut reader = Reader { seen: Seen::new(defaults), first: BTreeMap::new() };
+pub fn read(paths: &[PathBuf], defaults: Defaults, of_names: &str) -> Result<Seen, Fault> {
+    let (seen, first) = (Seen::new(defaults), BTreeMap::new());
+    let mut reader = Reader { seen, first, of_names, notice: None };
     for path in paths {
         for file in files::manifests(path).map_err(Fault::usage)? {
             let text = files::text(&file).map_err(Fault::usage)?;
@@ -37,21 +40,35 @@ pub fn read(paths: &[PathBuf], defaults: Defaults) -> Result<Seen, Fault> {
             }
         }
     }
-    reader.seen.complete();
-    Ok(reader.seen)
+    let mut seen = reader.seen;
+    if let Some(told) = reader.notice {
+        let mut world = told.world;
+        world.namespaces = seen.world.namespaces;
+        world.pods = seen.world.pods;
+        world.policies = seen.world.policies;
+        world.wider = seen.world.wider;
+        seen.world = world;
+        seen.notes.extend(told.notes);
+    }
+    seen.complete();
+    Ok(seen)
 }
 
 fn fault(file: &Path, why: &dyn std::fmt::Display) -> Fault {
     Fault::usage(Unread::of(file, why))
 }
 
-struct Reader {
+struct Reader<'a> {
     seen: Seen,
+    /// The namespace of objects that name none.
+    of_names: &'a str,
+    /// What a cluster says of namespaces without a policy, if its notice is among the files.
+    notice: Option<Seen>,
     /// Where each object was seen first.
     first: BTreeMap<(String, Place), (PathBuf, Value)>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn take(&mut self, file: &Path, object: &Value) -> Result<(), String> {
         let Some(kind) = object["kind"].as_str() else {
             return Err("an object has no kind".to_owned());
@@ -64,10 +81,16 @@ impl Reader {
             ("", "Namespace" | "Pod" | "Service") | ("networking.k8s.io", "NetworkPolicy")
         ) || group == WIDER_GROUP
             || (matches!(group, "apps" | "batch") && template.is_some());
-        if !is_read {
+        let is_notice = (group, kind) == ("", "ConfigMap")
+            && place(object).is_some_and(|it| (it.namespace.as_str(), it.name.as_str()) == NOTICE);
+        if !is_read && !is_notice {
             return Ok(());
         }
-        let place = place(object).ok_or_else(|| format!("a {kind} has no metadata.name"))?;
+        let mut place = place(object).ok_or_else(|| format!("a {kind} has no metadata.name"))?;
+        let names_none = object.pointer("/metadata/namespace").and_then(Value::as_str).is_none();
+        if names_none && kind != "Namespace" && group != WIDER_GROUP {
+            self.of_names.clone_into(&mut place.namespace);
+        }
         if self.is_known(file, kind, &place, object)? {
             return Ok(());
         }
@@ -83,6 +106,10 @@ impl Reader {
                 }
             }
             "Service" => self.seen.service(&place, object),
+            "ConfigMap" => {
+                let told = live::said(&object["data"]);
+                self.notice = Some(told.map_err(|why| format!("ConfigMap {place} {why}"))?);
+            }
             "Namespace" => {
                 check_labels(object, kind, &place)?;
                 let labels = with_name(labels(object), &place.name);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ringfort_model::network_policy::Names;
 use ringfort_policy::{Direction, Labels, NAME_LABEL, Place, Pod, Protocol};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,8 @@ pub struct Refused<'a> {
     pub protocol: Protocol,
     /// The port.
     pub port: u16,
+    /// Where the pod may ask for names until a NetworkPolicy selects it, if it may.
+    pub dns: Option<&'a Names>,
 }
 
 impl Refused<'_> {
@@ -67,7 +70,8 @@ impl Refused<'_> {
             Direction::Ingress => ("ingress", "from", "Ingress"),
         };
         let port = json!({"protocol": self.protocol.to_string(), "port": self.port});
-        let rule = json!({peers_key: peers, "ports": [port]});
+        let mut rules = vec![json!({peers_key: peers, "ports": [port]})];
+        rules.extend(self.dns.map(name_servers));
         Some(json!({
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
@@ -75,7 +79,7 @@ impl Refused<'_> {
             "spec": {
                 "podSelector": selector(&self.pod.labels),
                 "policyTypes": [kind],
-                way: [rule],
+                way: rules,
             },
         }))
     }
@@ -85,6 +89,17 @@ impl Refused<'_> {
         let name: String = self.name.chars().map(letter).take(LONGEST_NAME).collect();
         format!("allow-{towards}-{name}-{}-{}", self.protocol.word(), self.port)
     }
+}
+
+/// The rule without which the policy would close DNS, which the pod has had without any.
+fn name_servers(dns: &Names) -> Value {
+    json!({
+        "to": [{
+            "namespaceSelector": {"matchLabels": {NAME_LABEL: dns.namespace}},
+            "podSelector": {"matchLabels": dns.labels},
+        }],
+        "ports": [{"protocol": "UDP", "port": dns.port}, {"protocol": "TCP", "port": dns.port}],
+    })
 }
 
 fn selector(labels: &Labels) -> Value {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use ringfort_model::network_policy::WIDER_GROUP;
 use ringfort_policy::{
     Action, Allowed, Answer, Described, Direction, End, NAME_LABEL, NoAnswer, Peer, Place, Pod,
-    Policy, PolicyName, PortWanted, Question, Rule, Selector, Side, TooLong, Why, World, explain,
+    Policy, PolicyName, PortWanted, Question, Rule, Ruling, Selector, Side, Tier, TooLong, Why,
+    World, explain,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -117,7 +118,8 @@ pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> 
         (None, certain) => (Verdict::of(&certain), None),
     };
     let ends = [&question.from, &question.to].map(|end| met(&seen.world, end));
-    let mut notes = notes(seen, ends.into_iter().flatten().map(|(place, _)| place));
+    let pods: Vec<&Place> = ends.into_iter().flatten().map(|(place, _)| place).collect();
+    let mut notes = notes(seen, &pods);
     let ends = Ends { world: &seen.world, question, port: number(&seen.world, question) };
     Ok(Report {
         version: VERSION,
@@ -154,16 +156,19 @@ pub fn ways(seen: &Seen, place: &Place, pod: &Pod) -> Ways {
         host_network: pod.host_network,
         egress: way(Direction::Egress),
         ingress: way(Direction::Ingress),
-        notes: notes(seen, [place]),
+        notes: notes(seen, &[place]),
     }
 }
 
 /// Gives what is to be noted of what was seen, and of policies of some pods' namespaces that say too much.
-fn notes<'a>(seen: &Seen, pods: impl IntoIterator<Item = &'a Place>) -> Vec<String> {
+fn notes(seen: &Seen, pods: &[&Place]) -> Vec<String> {
     let mut notes = seen.notes.clone();
-    let namespaces: BTreeSet<&str> = pods.into_iter().map(|it| it.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = pods.iter().map(|it| it.namespace.as_str()).collect();
     for policy in namespaces.into_iter().flat_map(|it| seen.world.beyond_budget(it)) {
         notes.push(format!("{}", TooLong(policy)));
+    }
+    for place in pods.iter().filter(|it| seen.world.pods.get(**it).is_some_and(|pod| pod.ended)) {
+        notes.push(format!("{place} has ended: this would hold if it ran"));
     }
     notes
 }
@@ -270,9 +275,9 @@ fn has_peers(rule: &mut Rule, doubt: Doubt) -> bool {
 fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
     match end {
         End::Pod(place) => world.pods.get_key_value(place),
-        End::Address(address) => {
-            world.pods.iter().find(|(_, pod)| pod.is_subject() && pod.addresses.contains(address))
-        }
+        End::Address(address) => world.pods.iter().find(|(_, pod)| {
+            pod.is_subject() && pod.addresses.contains(address) && world.may_have(pod, *address)
+        }),
     }
 }
 
@@ -327,9 +332,14 @@ impl Ends<'_> {
         if !matches!(side.verdict, Allowed::Yes(_)) && !side.closed_by.is_empty() {
             report.lets_through = all_rules(&closing, side.direction);
         }
-        // What a tier denies, no NetworkPolicy brings back as it was.
-        if let (Allowed::No, Some(own), false) = (&side.verdict, own, is_denied(side)) {
+        let tier = denied_by(side).and_then(|ruling| self.world.wider.get(&ruling.policy));
+        let tier = tier.map(|policy| policy.tier);
+        // What the Admin tier denies, no NetworkPolicy brings back.
+        if let (Allowed::No, Some(own), false) = (&side.verdict, own, tier == Some(Tier::Admin)) {
             report.would_allow = self.would_allow(own, peer, side.direction, notes);
+            if tier == Some(Tier::Baseline) && report.would_allow.is_some() {
+                notes.push(switched_off(own.0, side.direction));
+            }
         }
         report
     }
@@ -345,7 +355,7 @@ impl Ends<'_> {
             End::Address(address) => vec![*address],
             End::Pod(place) => self.world.pods.get(place)?.addresses.clone(),
         };
-        let other = match met(self.world, peer).filter(|(_, pod)| pod.is_subject()) {
+        let other = match met(self.world, peer).filter(|(_, pod)| !pod.host_network) {
             Some((place, pod)) => Other::Pod(place, pod),
             None => Other::Addresses(&at),
         };
@@ -368,7 +378,11 @@ impl Ends<'_> {
         }
         let name = name(peer);
         let (protocol, port) = (self.question.protocol, self.port);
-        let refused = Refused { direction, place, pod, other, name: &name, protocol, port };
+        let closing = self.world.closing(place, pod, direction);
+        let is_default = closing.iter().any(|(name, _)| *name == PolicyName::Default);
+        let dns = self.world.defaults().dns.as_ref();
+        let dns = dns.filter(|_| is_default && direction == Direction::Egress);
+        let refused = Refused { direction, place, pod, other, name: &name, protocol, port, dns };
         let policy = refused.policy();
         if policy.is_none() {
             notes.push(format!("{name} has no address yet that a policy could name"));
@@ -377,9 +391,17 @@ impl Ends<'_> {
     }
 }
 
-/// Says whether a cluster-wide policy denied it.
-fn is_denied(side: &Side) -> bool {
-    side.rulings.last().is_some_and(|ruling| ruling.action == Action::Deny)
+/// Finds the rule of a cluster-wide policy that denied it.
+fn denied_by(side: &Side) -> Option<&Ruling> {
+    side.rulings.last().filter(|ruling| ruling.action == Action::Deny)
+}
+
+/// Says what else a NetworkPolicy does to a pod that the Baseline tier judges.
+fn switched_off(place: &Place, direction: Direction) -> String {
+    format!(
+        "once a NetworkPolicy selects {place} for {direction}, the Baseline tier says nothing of it any more: what \
+         NetworkPolicies do not list is closed then, also what is open now"
+    )
 }
 
 fn words(side: &Side) -> String {
@@ -387,7 +409,7 @@ fn words(side: &Side) -> String {
         Allowed::Yes(Why::Open) => "no policy closes this way".to_owned(),
         Allowed::Yes(Why::Rule) => "a rule allows it".to_owned(),
         Allowed::Yes(Why::Accepted) => "a cluster-wide policy accepts it".to_owned(),
-        Allowed::No if is_denied(side) => "a cluster-wide policy denies it".to_owned(),
+        Allowed::No if denied_by(side).is_some() => "a cluster-wide policy denies it".to_owned(),
         Allowed::Yes(Why::Itself) => "a pod always reaches itself".to_owned(),
         Allowed::Yes(Why::NoPod) => "it is no pod, and policies are for pods".to_owned(),
         Allowed::Yes(Why::HostNetwork) => {

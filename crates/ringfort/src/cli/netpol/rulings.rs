@@ -88,7 +88,7 @@ pub fn bare(
     let labels = seen.world.namespaces.get(&place.namespace).unwrap_or(&none);
     for (name, policy) in &seen.world.wider {
         let rules = policy.rules(direction);
-        if rules.is_empty() || !pod.is_subject() || !policy.subject.pods.selects(&pod.labels) {
+        if rules.is_empty() || pod.host_network || !policy.subject.pods.selects(&pod.labels) {
             continue;
         }
         let namespaces = &policy.subject.namespaces;

@@ -1,10 +1,11 @@
 //! What a question is answered from, wherever it was read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::Defaults;
-use ringfort_policy::{End, Labels, Place, World, with_name};
+use ringfort_policy::{End, Home, Labels, Outgrown, Place, World, outgrown, shut, with_name};
 use ringfort_spec::nearest;
 
 use super::super::Fault;
@@ -54,6 +55,26 @@ impl Seen {
         let all = spec["clusterIPs"].as_array().into_iter().flatten().chain(spec.get("clusterIP"));
         let addresses = all.filter_map(|each| each.as_str()?.parse::<IpAddr>().ok());
         self.services.extend(addresses.map(|address| (address, place.clone())));
+    }
+
+    /// Takes it as the nodes of pods do where policies of a namespace come to more than they may take of one.
+    pub fn shut_outgrown(&mut self, ends: &[&End]) {
+        let pods = ends.iter().filter_map(|end| match self.find((*end).clone()).ok()? {
+            End::Pod(place) => self.world.pods.get(&place)?.node.clone(),
+            End::Address(_) => None,
+        });
+        for node in pods.collect::<BTreeSet<String>>() {
+            // Which ranges are the node's does not matter to what its pods take.
+            let ranges = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+            let ranges = ranges.iter().filter_map(|it| Cidr::holding(*it, 0)).collect();
+            let home = Home { node, ranges, all: Vec::new(), attached: [].into() };
+            let outgrown = outgrown(&self.world, &home);
+            if outgrown.is_empty() {
+                continue;
+            }
+            self.notes.extend(outgrown.iter().map(|it| Outgrown(it).to_string()));
+            self.world = shut(&self.world, outgrown);
+        }
     }
 
     /// Finds what was meant by an end: a workload may be named without its kind.

@@ -93,6 +93,10 @@ pub fn people(shown: &Shown) -> String {
     let mut text = pods(shown);
     text.push_str(&format!("\n{}, {}\n", in_force(shown.in_force), whole(shown.is_whole)));
     text.push_str(&refused(shown));
+    let dropped = shown.dropped.iter();
+    text.extend(dropped.map(|(what, packets)| {
+        format!("\ndropped, whatever policies say: {packets} packets {what}\n")
+    }));
     if let Some(Waited { pods, median_ms, most_ms }) = &shown.waited {
         text.push_str(&format!(
             "\nthe last {pods} pods to begin waited {median_ms} ms for their rules in the median, {most_ms} \
@@ -184,6 +188,10 @@ fn way(name: &str, way: &ShownWay) -> String {
         packets => text.push_str(&format!("; {packets} packets refused")),
     }
     text.push('\n');
+    let refused = way.refused_by.iter();
+    text.extend(
+        refused.map(|(by, packets)| format!("         {packets} packets refused by {by}\n")),
+    );
     text.extend(way.rulings.iter().map(|rule| format!("         {rule}\n")));
     text.extend(way.allows.iter().map(|rule| format!("         lets through {rule}\n")));
     text

@@ -78,7 +78,7 @@ fn read(files: &[(&str, &str)], closed: bool) -> Result<Seen, Fault> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    manifests::read(&[room.path().to_owned()], defaults(closed))
+    manifests::read(&[room.path().to_owned()], defaults(closed), "default")
 }
 
 fn all() -> Seen {
@@ -110,7 +110,7 @@ fn a_template_stands_for_its_pods_and_names_of_ports_are_known() {
     let report = check(&seen, "shop/web", "bank/db:sql", Verdict::Allowed);
     assert_eq!((report.from.as_str(), report.port), ("shop/deployment/web", 5432));
     assert_eq!(report.egress.allowed_by[0].rule, "egress[0]");
-    assert_eq!(report.ingress.closed_by, ["the default of the cluster", "NetworkPolicy bank/in"]);
+    assert_eq!(report.ingress.closed_by, ["NetworkPolicy bank/in"]);
     check(&seen, "shop/deployment/web", "bank/db:5432", Verdict::Allowed);
     check(&seen, "shop/web", "10.1.0.5:5432", Verdict::Allowed);
 }
@@ -235,6 +235,16 @@ fn cluster_wide_policies_are_judged_and_named() {
     check(&with("Admin", "Pass"), "shop/web", "bank/db:5432", Verdict::Allowed);
     check(&with("Admin", "Accept"), "shop/web", "bank/db:5432", Verdict::Allowed);
     check(&with("Admin", "Pass"), "bank/agent", "bank/db:5432", Verdict::Unknown);
+    // What the Baseline tier denies, a NetworkPolicy brings back, and closes what else is open.
+    let rule = format!("ingress: [{{name: no-shop, action: Deny, {FROM_SHOP}}}]");
+    let wider = wide("Baseline", &rule);
+    let files = [("ns.yaml", NAMESPACES), ("pods.yaml", PODS), ("w.yaml", wider.as_str())];
+    let report = check(&read(&files, false).unwrap(), "shop/web", "bank/db:5432", Verdict::Refused);
+    assert_eq!(report.ingress.why, "a cluster-wide policy denies it");
+    let policy = report.ingress.would_allow.unwrap().to_string();
+    assert!(report.notes.iter().any(|it| it.contains("the Baseline tier says nothing")));
+    let files = [files[0], files[1], files[2], ("would.yaml", policy.as_str())];
+    check(&read(&files, false).unwrap(), "shop/web", "bank/db:5432", Verdict::Allowed);
     // A NetworkPolicy selects the pod, so that the Baseline tier says nothing.
     check(&with("Baseline", "Deny"), "shop/web", "bank/db:5432", Verdict::Allowed);
 }
@@ -311,7 +321,7 @@ fn bad_manifests_are_named() {
     check("{apiVersion: v1, kind: Pod, metadata: {generateName: a}}", "has no metadata.name");
     let two = format!("{OPENING}---\n{}", OPENING.replace("5432", "1"));
     check(&two, "NetworkPolicy bank/in stands in ");
-    let gone = manifests::read(&[PathBuf::from("/nowhere/a.yaml")], defaults(true));
+    let gone = manifests::read(&[PathBuf::from("/nowhere/a.yaml")], defaults(true), "a");
     assert!(gone.err().unwrap().to_string().contains("cannot be read"));
 }
 
@@ -355,7 +365,6 @@ fn people_read_the_verdict_first() {
     let begin = "\
 refused: shop/deployment/web to bank/db at TCP 5433
 leaving shop/deployment/web: refused
-  closed by the default of the cluster
   closed by NetworkPolicy shop/out
 ";
     assert!(text.starts_with(begin), "{text}");
@@ -364,15 +373,77 @@ leaving shop/deployment/web: refused
     let said = say(&seen, Asked::Ways(pod.end)).unwrap();
     let expected = "\
 leaving shop/deployment/web: closed
-  closed by the default of the cluster
   closed by NetworkPolicy shop/out
-  let through by the default of the cluster, egress[0]: to pods with k8s-app=kube-dns of namespaces with kubernetes.io/metadata.name=kube-system at UDP 53, TCP 53
   let through by NetworkPolicy shop/out, egress[0]: to all pods of namespaces with kubernetes.io/metadata.name=bank at the TCP port called \"sql\"
 reaching shop/deployment/web: closed
   closed by the default of the cluster
   nothing is let through
 ";
     assert_eq!((said.code(), said.people().as_str()), (0, expected));
+}
+
+#[test]
+fn the_notice_of_a_cluster_among_the_files_says_what_is_open() {
+    let notice = "
+{apiVersion: v1, kind: ConfigMap, metadata: {name: network-default, namespace: kube-public}, data: {closed: 'true',
+openNamespaces: bank, nodePods: 'w1 10.1.0.0/24'}}";
+    let other =
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {closed: perhaps}}";
+    let closed = [("pods.yaml", PODS), ("other.yaml", other)];
+    check(&read(&closed, true).unwrap(), "10.0.0.24", "bank/db:1", Verdict::Refused);
+    let seen = read(&[("pods.yaml", PODS), ("notice.yaml", notice)], true).unwrap();
+    check(&seen, "10.0.0.24", "bank/db:1", Verdict::Allowed);
+    check(&seen, "10.0.0.24", "shop/web:1", Verdict::Refused);
+    let bad = read(&[("notice.yaml", &notice.replace("'true'", "often"))], true);
+    assert!(bad.err().unwrap().to_string().contains("says closed"));
+}
+
+#[test]
+fn objects_without_a_namespace_are_of_the_one_that_is_named() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: db}}";
+    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}, ingress: [{}]}}";
+    let room = tempfile::tempdir().unwrap();
+    fs::write(room.path().join("pod.yaml"), pod).unwrap();
+    fs::write(room.path().join("policy.yaml"), policy).unwrap();
+    let seen = manifests::read(&[room.path().to_owned()], defaults(true), "bank").unwrap();
+    check(&seen, "10.0.0.24", "bank/db:1", Verdict::Allowed);
+    assert!(ask(&seen, "10.0.0.24", "default/db:1").is_err());
+}
+
+#[test]
+fn a_node_s_own_end_of_the_bridge_is_the_pod_s_own_machine() {
+    let pods = PODS.replace(
+        "spec:\n  containers: [{name: c, ports",
+        "spec:\n  nodeName: w1\n  containers: [{name: c, ports",
+    );
+    let mut seen = read(&[("pods.yaml", pods.as_str())], true).unwrap();
+    check(&seen, "10.1.0.1", "bank/db:1", Verdict::Refused);
+    let told = live::said(&json!({"closed": "true", "nodePods": "w1 10.1.0.0/24, w2 10.1.1.0/24"}));
+    seen.world.ranges = told.unwrap().world.ranges;
+    check(&seen, "10.1.0.1", "bank/db:1", Verdict::Allowed);
+    check(&seen, "10.1.1.1", "bank/db:1", Verdict::Refused);
+    assert!(live::said(&json!({"closed": "true", "nodePods": "w1"})).is_err());
+}
+
+#[test]
+fn a_pod_that_has_ended_is_judged_as_if_it_ran_and_that_is_said() {
+    let pods =
+        PODS.replace("status: {podIP: 10.1.0.5}", "status: {podIP: 10.1.0.5, phase: Failed}");
+    let files = [("ns.yaml", NAMESPACES), ("pods.yaml", pods.as_str()), ("p.yaml", OPENING)];
+    let seen = read(&files, true).unwrap();
+    for (from, to, expected) in [
+        ("shop/web", "bank/db:5432", Verdict::Allowed),
+        ("shop/web", "bank/db:5433", Verdict::Refused),
+        ("192.0.2.1", "bank/db:5432", Verdict::Refused),
+    ] {
+        let report = check(&seen, from, to, expected);
+        assert!(report.notes.contains(&"bank/db has ended: this would hold if it ran".to_owned()));
+    }
+    let said = say(&seen, Asked::Ways(ends::pod("bank/db").unwrap().end)).unwrap().people();
+    assert!(
+        said.contains("closed by NetworkPolicy bank/in") && said.contains("has ended"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -420,6 +491,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         allows: vec!["from 10.0.0.0/8 at all ports, by NetworkPolicy a/y".to_owned()],
         rulings: vec!["denies connections from everyone at every port, by X".to_owned()],
         refused_packets: 7,
+        refused_by: [("NetworkPolicy a/x".to_owned(), 5)].into(),
     };
     let pod = ShownPod {
         pod: "a/web".to_owned(),
@@ -460,6 +532,7 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         is_whole: Some(true),
         waited: Some(Waited { pods: 3, median_ms: 4, most_ms: 9 }),
         refused: vec![(refusal, 3)],
+        dropped: [("that belong to no connection".to_owned(), 2)].into(),
         ..Shown::default()
     };
     let text = show::people(&shown);
@@ -470,11 +543,13 @@ fn a_node_s_pods_and_what_it_refused_are_shown() {
         "out open",
         "in closed by NetworkPolicy a/x; 7 packets refused",
         "denies connections from everyone at every port, by X",
+        "5 packets refused by NetworkPolicy a/x",
         "lets through from 10.0.0.0/8 at all ports, by NetworkPolicy a/y",
         "the last 3 pods to begin waited 4 ms for their rules in the median, 9 ms at most",
         "10.1.1.9 a/web (10.1.0.5) TCP 80 ingress 3",
         "no new pod begins now: pods are listed anew",
         "trouble: no answer",
+        "dropped, whatever policies say: 2 packets that belong to no connection",
         "findings: somebody else changed what is enforced 2 times since the machine was started",
         "2027-01-15T08:00:00Z the rules are not those that were made; not put back at once",
         "2027-01-15T08:01:00Z another program changed the rules, by nft (process 4711); as it should be after 23 ms",
