@@ -86,7 +86,7 @@ pub(crate) fn tried(
     let make = |worker: &NodeName| {
         let mut pod = asking(scene, &format!("canary-{stem}-{worker}"), worker, label, questions);
         let turn = scene.workers.iter().position(|one| one == worker).unwrap_or_default();
-        if within == Within::Both && turn % 2 == 0 {
+        if within == Within::Both && turn.is_multiple_of(2) {
             pod["metadata"]["namespace"] = neighbour_of(&scene.namespace).into();
         }
         pod
