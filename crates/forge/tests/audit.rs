@@ -5,6 +5,7 @@
 mod common;
 
 use common::{lock, spec_with};
+use ringfort_controls::audit::policy_is_set::blind_spots;
 use ringfort_controls::audit::site::{self, NONE, SiteFiles};
 use ringfort_controls::paths::FINDINGS_TOKEN;
 use ringfort_forge::render::{Materials, render, sample_trust};
@@ -193,4 +194,30 @@ fn the_policy_feeds_detections_of_a_site() {
     let policy = "/etc/kubernetes/audit/policy.yaml";
     let (with, without) = (with_site("", &files), with_site("", &NONE));
     assert!(text(&with, policy).contains("shelves") && !text(&without, policy).contains("shelves"));
+}
+
+/// What people are told is not written down is what servers were told not to.
+#[test]
+fn blind_spots_are_those_of_the_policy_that_servers_have() {
+    let own = json!({"detections": [{
+        "id": "own/lease-read", "title": "t", "severity": "low", "because": "b",
+        "needs": [{"verbs": ["get"], "resources": ["leases.coordination.k8s.io"]}],
+        "where": "true",
+        "examples": {
+            "found": [[{"verb": "get", "of": "coordination.k8s.io:leases a/b"}]],
+            "quiet": [[{"verb": "list", "of": "coordination.k8s.io:leases a/b"}]],
+        },
+    }]});
+    let own = ringfort_audit::own::read(&own).unwrap();
+    let files = SiteFiles { own, ..SiteFiles::default() };
+    let policy = "/etc/kubernetes/audit/policy.yaml";
+    let spots = |site: &SiteFiles| {
+        let spots = blind_spots(&site.own);
+        let blueprint = with_site("", site);
+        let quiet = text(&blueprint, policy).matches("level: None").count();
+        assert_eq!((spots.len(), spots.is_empty()), (quiet, false), "{spots:?}");
+        spots
+    };
+    let leases = |spots: Vec<String>| spots.iter().filter(|why| why.contains("lease")).count();
+    assert!(leases(spots(&files)) < leases(spots(&NONE)));
 }

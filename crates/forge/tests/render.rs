@@ -11,19 +11,21 @@ use std::path::{Path, PathBuf};
 use common::{lock, spec, spec_with};
 use ringfort_controls::audit::site::NONE;
 use ringfort_controls::paths::{PLUGINS, TUNNEL_KEY};
-use ringfort_controls::{CATALOGUE, yaml};
+use ringfort_controls::{CATALOGUE, Scene, find, yaml};
 use ringfort_forge::render::{
     Materials, RenderError, Rendered, SIGNING_KEY, keys, render, render_all, render_without,
     sample_trust, tree,
 };
+use ringfort_model::act::{Act, Next, Seen};
 use ringfort_model::addon::Addon;
 use ringfort_model::api_object::{ApiObject, Presence};
-use ringfort_model::blueprint::Blueprint;
-use ringfort_model::certificate::San;
+use ringfort_model::blueprint::{Blueprint, Machine, Role};
+use ringfort_model::certificate::{Authority, San, Usage};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
-use ringfort_model::item::{ItemId, What};
+use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::mode::FileMode;
+use ringfort_model::name::NodeName;
 use ringfort_model::routes::Routes;
 use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
@@ -67,6 +69,62 @@ fn text<'a>(blueprint: &'a Blueprint, path: &str) -> &'a str {
 /// What a golden keeps of a layout: one machine of each part, and what is of no machine.
 fn kept(path: &str) -> bool {
     !path.starts_with("nodes/") || path.contains("0-0-11/") || path.contains("0-0-21/")
+}
+
+/// Whoever a certificate on a machine speaks for at the API tries what is beyond its task.
+#[test]
+fn every_identity_that_a_machine_shows_to_the_api_is_tried() {
+    for minor in Minor::ALL {
+        let blueprint = blueprint(minor);
+        let of = |role: Role| -> Vec<NodeName> {
+            let is_one = |(_, machine): &(&NodeName, &Machine)| machine.role == role;
+            blueprint.machines.iter().filter(is_one).map(|(name, _)| name.clone()).collect()
+        };
+        let (control_planes, workers) = (of(Role::ControlPlane), of(Role::Worker));
+        let scene = Scene { control_planes, workers, minor, ..Scene::sample() };
+        let shown: BTreeSet<String> = blueprint
+            .machines
+            .iter()
+            .flat_map(|(node, machine)| machine.items.values().map(move |item| (node, item)))
+            .filter_map(|(node, item)| Some(whichever(&client(item)?, [node])))
+            .collect();
+        assert!(shown.len() > 7 && shown.contains("system:node:*"), "{shown:?}");
+        let tried: BTreeSet<String> = tried(&scene)
+            .iter()
+            .map(|user| whichever(user, scene.control_planes.iter().chain(&scene.workers)))
+            .collect();
+        let untried: Vec<&String> = shown.difference(&tried).collect();
+        assert!(untried.is_empty(), "{minor}: nobody tries {untried:?}: {tried:?}");
+    }
+}
+
+/// Names whom a certificate speaks for at the API.
+fn client(item: &Item) -> Option<String> {
+    let What::File { content: Content::Issued(request), .. } = &item.what else { return None };
+    let is_client =
+        request.authority == Authority::Cluster && request.usages.contains(&Usage::ClientAuth);
+    is_client.then(|| request.subject.common_name.clone())
+}
+
+/// Names an identity that each machine has of its own for all of them.
+fn whichever<'a>(user: &str, machines: impl IntoIterator<Item = &'a NodeName>) -> String {
+    let own = machines.into_iter().find_map(|machine| user.strip_suffix(&format!(":{machine}")));
+    own.map_or_else(|| user.to_owned(), |class| format!("{class}:*"))
+}
+
+/// Names everybody who tries what a proof has to see refused.
+fn tried(scene: &Scene) -> BTreeSet<String> {
+    let proof = find("access/node-and-rbac").and_then(|control| control.prove).unwrap();
+    let mut transcript: Vec<(Act, Seen)> = Vec::new();
+    for _ in 0..2 {
+        let Next::Do(acts) = (proof.next)(scene, &transcript) else { break };
+        transcript.extend(acts.into_iter().map(|act| (act, Seen::Done)));
+    }
+    let by = |(act, _): &(Act, Seen)| match act {
+        Act::Ask { speaker, .. } => Some(speaker.user()),
+        _ => None,
+    };
+    transcript.iter().filter_map(by).collect()
 }
 
 #[test]

@@ -19,6 +19,17 @@ pub fn is_of_canaries(namespace: &str) -> bool {
     word.is_some_and(|word| word.len() == 8 && word.bytes().all(is_digit))
 }
 
+/// Names the second namespace of a run of proofs, from where neighbours try what the first lets in: each digit is the
+/// other one that makes fifteen with it, so that it is named as one and never the same.
+pub fn neighbour_of(namespace: &str) -> String {
+    let other =
+        |letter: char| letter.to_digit(16).and_then(|digit| char::from_digit(15 - digit, 16));
+    match namespace.strip_prefix(CANARIES).filter(|_| is_of_canaries(namespace)) {
+        Some(word) => format!("{CANARIES}{}", word.chars().filter_map(other).collect::<String>()),
+        None => format!("{namespace}-next"),
+    }
+}
+
 /// A control plane, where it shows checkpoints of its log to another that witnesses them, and where it asks its own API
 /// server how much it logged; the machine's name stands behind it.
 pub const WITNESS: &str = "ringfort:witness:";
@@ -33,3 +44,19 @@ pub const AGENT: &str = "ringfort:agent:";
 
 /// The administrator of workloads, whose kubeconfig is handed over.
 pub const ADMIN: &str = "ringfort:admin";
+
+#[cfg(test)]
+mod tests {
+    use super::{is_of_canaries, neighbour_of};
+
+    #[test]
+    fn the_namespace_beside_is_another_and_is_known_as_one_of_canaries() {
+        for word in ["00000000", "77777777", "0123abcd", "0ff0f00f"] {
+            let own = format!("ringfort-canary-{word}");
+            let other = neighbour_of(&own);
+            assert!(is_of_canaries(&other) && other != own, "{other}");
+            assert_eq!(neighbour_of(&other), own);
+        }
+        assert_eq!(neighbour_of("canary"), "canary-next");
+    }
+}

@@ -8,6 +8,7 @@ pub mod dial;
 pub mod drive;
 mod etcd;
 mod halt;
+mod keep;
 mod listen;
 mod machine;
 mod perform;

@@ -18,6 +18,7 @@ use ringfort_model::name::NodeName;
 use crate::dial::dial;
 use crate::drive::{Site, listening, lost, refusing};
 use crate::halt::{Halt, INTERRUPTED};
+use crate::keep::{of_role, only_whether, whereabouts, without_others};
 use crate::machine::run;
 use crate::{etcd, listen, machine, refuse, rehearse, token};
 
@@ -261,6 +262,8 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             let listed = send(Method::Get, target, None, false).await;
             listed.map(|list| items(list, |pod| whereabouts(&pod)))
         }
+        Ask::Bindings => of_roles(["ClusterRoleBinding", "RoleBinding"], send).await,
+        Ask::Roles => of_roles(["ClusterRole", "Role"], send).await,
         Ask::AsWritten(object) => cluster.look(object, Extent::Whole).await.map(looked),
         Ask::AsNamed(object) => cluster.look(object, Extent::Named).await.map(looked),
         Ask::Approve(key) => approve(cluster, key).await.map(Seen::Object),
@@ -279,7 +282,7 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             Seen::Lines(wanted.map(str::to_owned).collect())
         }),
     };
-    answer.unwrap_or_else(refusal)
+    only_whether(speaker, ask, answer.unwrap_or_else(refusal))
 }
 
 fn looked(looked: Looked) -> Seen {
@@ -312,24 +315,24 @@ fn items(mut list: Value, read: impl Fn(Value) -> Value) -> Seen {
     }
 }
 
-/// Takes of a pod where it is and whose it is.
-fn whereabouts(pod: &Value) -> Value {
-    let mut taken = json!({});
-    for path in [
-        &["metadata", "name"][..],
-        &["metadata", "namespace"],
-        &["metadata", "labels", "tier"],
-        &["metadata", "annotations", "kubernetes.io/config.mirror"],
-        &["spec", "nodeName"],
-    ] {
-        let found = path.iter().fold(pod, |part, key| &part[*key]);
-        if !found.is_null() {
-            let place = path.iter().fold(&mut taken, |part, key| &mut part[*key]);
-            *place = found.clone();
+/// Lists roles or bindings, each as far as it matters: a list says of its items not of which kind they are.
+async fn of_roles(
+    kinds: [&str; 2],
+    send: impl AsyncFn(Method, Target<'_>, Option<&Value>, bool) -> Result<Value, ApiError>,
+) -> Result<Seen, ApiError> {
+    let mut all = Vec::new();
+    for kind in kinds {
+        let target = Target::Kind { api_version: RBAC, kind, namespace: None };
+        let listed = send(Method::Get, target, None, false).await?;
+        match items(listed, |item| of_role(kind, &item)) {
+            Seen::Objects(found) => all.extend(found),
+            other => return Ok(other),
         }
     }
-    taken
+    Ok(Seen::Objects(all))
 }
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 async fn approve(cluster: &Cluster, key: &ObjectKey) -> Result<Value, ApiError> {
     let path =
@@ -394,34 +397,13 @@ async fn audit(host: &Host, holding: &str) -> Result<Seen, String> {
         quote(holding)
     );
     let stdout = run(host, &command).await?;
-    Ok(Seen::Lines(String::from_utf8_lossy(&stdout).lines().map(str::to_owned).collect()))
+    let text = String::from_utf8_lossy(&stdout);
+    Ok(Seen::Lines(text.lines().map(|line| without_others(line, holding)).collect()))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::{ApiError, Seen, refusal, whereabouts};
-
-    #[test]
-    fn of_a_pod_only_its_whereabouts_are_told() {
-        let pod = json!({
-            "metadata": {
-                "name": "a", "namespace": "b", "labels": {"tier": "c", "app": "d"},
-                "annotations": {"kubernetes.io/config.mirror": "e", "note": "f"},
-            },
-            "spec": {"nodeName": "g", "containers": [{"env": [{"name": "h", "value": "secret"}]}]},
-        });
-        let told = json!({
-            "metadata": {
-                "name": "a", "namespace": "b", "labels": {"tier": "c"},
-                "annotations": {"kubernetes.io/config.mirror": "e"},
-            },
-            "spec": {"nodeName": "g"},
-        });
-        assert_eq!(whereabouts(&pod), told);
-        assert_eq!(whereabouts(&json!({"spec": {}})), json!({}));
-    }
+    use super::{ApiError, Seen, refusal};
 
     #[test]
     fn who_may_not_speak_in_anothers_name_was_refused_nothing_else() {

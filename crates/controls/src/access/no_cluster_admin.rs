@@ -1,5 +1,6 @@
 //! Nobody is bound to cluster-admin, and nothing is given to everyone.
 
+mod bound;
 mod proof;
 mod sabotage;
 

@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+mod there;
 
 use ringfort_spec::{Limit, Spec};
 use serde_json::json;

@@ -3,9 +3,12 @@
 mod proof;
 mod sabotage;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use ringfort_audit::detection::Detection;
 use ringfort_audit::detections::DETECTIONS;
+use ringfort_audit::event::Level;
 use ringfort_audit::policy::{Policy, compile};
 use ringfort_model::mode::Owner;
 use ringfort_spec::Spec;
@@ -36,10 +39,7 @@ pub static CONTROL: Control = Control {
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     let policy = format!("{}/policy.yaml", paths::AUDIT);
-    let written = match draft.site().own.as_slice() {
-        [] => POLICY.value(),
-        own => compile(&[DETECTIONS, own].concat()).value(),
-    };
+    let written = policy_of(&draft.site().own).value();
     draft.control_planes(|at| {
         at.directory(paths::AUDIT, CLOSED, Owner::ROOT);
         at.directory(paths::LOGS, CLOSED, Owner::ROOT);
@@ -55,16 +55,30 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
+/// Gives the policy of a site with these detections of its own.
+fn policy_of(own: &[&'static Detection]) -> Cow<'static, Policy> {
+    match own {
+        [] => Cow::Borrowed(&POLICY),
+        own => Cow::Owned(compile(&[DETECTIONS, own].concat())),
+    }
+}
+
+/// Says what the servers of a site with these detections of its own do not write down, by decision.
+pub fn blind_spots(own: &[&'static Detection]) -> Vec<String> {
+    let policy = policy_of(own);
+    let quiet = policy.rules.iter().filter(|rule| rule.level == Level::None);
+    quiet.map(|rule| rule.why.to_owned()).collect()
+}
+
 /// What is written down where a site has no detections of its own: what the detections need, and who did what of
 /// everything else but a few things.
 static POLICY: LazyLock<Policy> = LazyLock::new(|| compile(DETECTIONS));
 
 #[cfg(test)]
 mod tests {
-    use ringfort_audit::event::Level;
     use ringfort_audit::policy::Request;
 
-    use super::POLICY;
+    use super::{Level, POLICY};
 
     #[test]
     fn every_blind_spot_is_narrow_and_every_rule_has_a_reason() {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use ringfort_model::act::{Act, Ask, Seen};
+use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
 use super::{AGAIN, Course, Gaps, Next, Scene, gap, words};
@@ -45,7 +46,11 @@ pub(crate) fn on_each_worker(
             }
         }
     }
-    let get = |pod: &Value| scene.ask(Ask::Get(scene.key("v1", "Pod", &name(pod))));
+    let within = |pod: &Value| pod["metadata"]["namespace"].as_str().map(str::to_owned);
+    let get = |pod: &Value| {
+        let key = scene.key("v1", "Pod", &name(pod));
+        scene.ask(Ask::Get(ObjectKey { namespace: within(pod), ..key }))
+    };
     let up = course.until(
         LOOKS,
         || pods.iter().map(get).collect(),
@@ -53,9 +58,9 @@ pub(crate) fn on_each_worker(
     )?;
     let mut gaps = Gaps::default();
     let mut running = Vec::new();
-    for (worker, (_, seen)) in scene.workers.iter().zip(up) {
+    for ((worker, made), (_, seen)) in scene.workers.iter().zip(&pods).zip(up) {
         match seen {
-            Seen::Object(pod) if is_up(pod) => running.push((worker, pod)),
+            Seen::Object(pod) if is_up(pod) => running.push((worker, made, pod)),
             Seen::Object(pod) => {
                 let phase = pod["status"]["phase"].as_str().unwrap_or("nowhere");
                 gaps.add(format!(
@@ -65,14 +70,15 @@ pub(crate) fn on_each_worker(
             other => gaps.add(format!("{worker}: {}", words(other))),
         }
     }
-    let log = |(_, pod): &(&NodeName, &Value)| {
-        scene.ask(Ask::Logs { namespace: scene.namespace.clone(), pod: name(pod) })
+    let log = |(_, pod, _): &(&NodeName, &Value, &Value)| {
+        let namespace = within(pod).unwrap_or_default();
+        scene.ask(Ask::Logs { namespace, pod: name(pod) })
     };
     // A process that runs has told nothing yet.
     let has_told = |seen: &Seen| matches!(seen, Seen::Text(text) if is_whole(text));
     let logs = until_told(course, LOOKS, || running.iter().map(log).collect(), has_told)?;
     let mut ran = Vec::new();
-    for ((worker, pod), (_, seen)) in running.into_iter().zip(logs) {
+    for ((worker, _, pod), (_, seen)) in running.into_iter().zip(logs) {
         match seen {
             Seen::Text(log) if is_whole(log) => {
                 ran.push(Ran { node: worker.clone(), pod: pod.clone(), log: log.clone() });

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use ringfort_model::identity::neighbour_of;
 use ringfort_model::name::NodeName;
 
 use super::each::{Ran, on_each_worker};
@@ -63,17 +64,32 @@ pub(crate) fn dial(to: &str, port: u16) -> [String; 2] {
     ["dial".to_owned(), format!("{to}:{port}")]
 }
 
+/// In which namespaces pods run that try something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Within {
+    /// All in the run's own.
+    One,
+    /// Machine by machine in the second one and in the first: who is let in may be whoever is of the same namespace, or
+    /// whoever is of another.
+    Both,
+}
+
 /// Runs a pod on each worker, with a label or without, and gives what each found. That a pod is ready
 /// shows that its own machine reaches it.
 pub(crate) fn tried(
     course: &mut Course<'_>,
     scene: &Scene,
-    stem: &str,
+    (stem, within): (&str, Within),
     label: Option<&str>,
     questions: &[[String; 2]],
 ) -> Result<Vec<Tried>, Next> {
     let make = |worker: &NodeName| {
-        asking(scene, &format!("canary-{stem}-{worker}"), worker, label, questions)
+        let mut pod = asking(scene, &format!("canary-{stem}-{worker}"), worker, label, questions);
+        let turn = scene.workers.iter().position(|one| one == worker).unwrap_or_default();
+        if within == Within::Both && turn.is_multiple_of(2) {
+            pod["metadata"]["namespace"] = neighbour_of(&scene.namespace).into();
+        }
+        pod
     };
     let ran = on_each_worker(course, scene, &make, is_ready, is_whole)?;
     let found = ran.into_iter().map(|Ran { node, pod, log }| {

@@ -45,6 +45,9 @@ pub struct Scene {
     pub addons: Vec<Value>,
     /// Who is told findings.
     pub told: BTreeSet<Recipient>,
+    /// What is not written down of requests, by decision: what was known before this was is nothing.
+    #[serde(default)]
+    pub blind: Vec<String>,
     /// How packets of pods travel between machines.
     pub pod_traffic: PodTraffic,
     /// Each machine's address.
@@ -156,6 +159,7 @@ impl Scene {
                 Recipient::Syslog,
             ]
             .into(),
+            blind: vec!["paths of health".to_owned()],
             pod_traffic: PodTraffic::Open { why: "the sample is in one room".to_owned() },
             addresses: addresses
                 .clone()

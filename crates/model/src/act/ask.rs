@@ -81,6 +81,10 @@ pub enum Ask {
     },
     /// To list all pods: where each is, and whose, but nothing of what is in it, which is nobody's business.
     Whereabouts,
+    /// To list all bindings of roles: each with its kind, whom it binds, and to what.
+    Bindings,
+    /// To list all roles: each with its kind and its rules.
+    Roles,
     /// Whether an object is what was written and nothing more: where it is not.
     AsWritten(Value),
     /// Whether the fields that are named are as they say, whatever else an object has: where it is not.

@@ -1,4 +1,4 @@
-//! Where proofs do what they try: a namespace of a run's own, and what may lie outside of it.
+//! Where proofs do what they try: a namespace of a run's own with another beside it, and what may lie outside of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ringfort_api::{ApiError, Cluster, Extent};
 use ringfort_controls::proof::opening;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::digest::Digest;
-use ringfort_model::identity::CANARIES;
+use ringfort_model::identity::{CANARIES, neighbour_of};
 use ringfort_model::name::NodeName;
 use serde_json::{Value, json};
 
@@ -50,22 +50,15 @@ impl Nonce {
     }
 }
 
-/// Makes the namespace, once what an interrupted run left is gone.
+/// Makes the namespace and the one beside it, once what an interrupted run left is gone.
 pub async fn make_namespace(servers: &Servers, name: &str) -> Result<(), Fault> {
     clear(servers).await;
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name, "labels": {LABEL: "true"}},
-    });
-    // No pod is let in without it, and on a new cluster controllers take their time.
-    let account = json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": "default", "namespace": name},
-    });
+    let objects: Vec<Value> =
+        [name, &neighbour_of(name)].into_iter().flat_map(of_namespace).collect();
     let mut last = String::new();
     for _ in 0..150 {
         for server in servers.values() {
-            match apply(server, [&namespace, &account, &opening(name)]).await {
+            match apply(server, &objects).await {
                 Ok(()) => return Ok(()),
                 Err(error) => last = error.to_string(),
             }
@@ -75,7 +68,20 @@ pub async fn make_namespace(servers: &Servers, name: &str) -> Result<(), Fault> 
     Err(Fault::unable(format!("the canaries' namespace {name} could not be made: {last}")))
 }
 
-async fn apply(server: &Cluster, objects: [&Value; 3]) -> Result<(), ApiError> {
+fn of_namespace(name: &str) -> [Value; 3] {
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {LABEL: "true"}},
+    });
+    // No pod is let in without it, and on a new cluster controllers take their time.
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": name},
+    });
+    [namespace, account, opening(name)]
+}
+
+async fn apply(server: &Cluster, objects: &[Value]) -> Result<(), ApiError> {
     for object in objects {
         server.apply(object, Extent::Named).await?;
     }

@@ -2,6 +2,7 @@
 //! the cluster as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::{Made, replay};
 use ringfort_spec::{Node, Spec};
 
+use super::decision::{Known, Of, Part, part};
 use super::machines::verdicts;
 use super::session::now_s;
 
@@ -128,6 +130,16 @@ impl Setting {
     }
 }
 
+/// What there is now.
+pub struct Now<'a> {
+    /// What proofs that stop control planes are about.
+    pub setting: &'a Setting,
+    /// Where each machine is.
+    pub machines: &'a BTreeMap<NodeName, IpAddr>,
+    /// The time, in seconds since 1970.
+    pub s: i64,
+}
+
 /// What an archive is about.
 pub struct About<'a> {
     /// The cluster's name.
@@ -171,11 +183,6 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 const VERSION: u32 = 7;
-const DAY_S: i64 = 24 * 3_600;
-/// How long a proof stays fresh that disturbs nobody.
-const FRESH_S: i64 = DAY_S;
-/// How long one does that stops control planes.
-const DISRUPTIVE_FRESH_S: i64 = 90 * DAY_S;
 
 impl Evidence {
     /// Reads what was kept of the cluster with this authority; nothing, if it is none's that is known
@@ -225,8 +232,7 @@ impl Evidence {
         let (at_s, scene, of) = (now_s(), digest, of.clone());
         let shown = Shown { at_s, scene, of, judgement, transcript, times_ms };
         self.controls.insert(control.to_owned(), shown);
-        let needed: BTreeSet<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
-        self.scenes.retain(|digest, _| needed.contains(digest));
+        self.forget_scenes();
     }
 
     /// Gives everything as one archive, signed.
@@ -273,50 +279,59 @@ impl Evidence {
         proved.map(|(control, _)| control.clone()).collect()
     }
 
-    /// Says whether what was shown of a control, whatever it was, is about the cluster as it is and not too
-    /// long ago for what stops something.
-    pub fn stands(&self, control: &str, setting: &Setting, now_s: i64) -> bool {
-        let is_recent = |at_s: i64| (0..=DISRUPTIVE_FRESH_S).contains(&(now_s - at_s));
-        self.controls.get(control).is_some_and(|s| s.of == *setting && is_recent(s.at_s))
+    /// Says what becomes of a proof in a run.
+    pub fn part(&self, control: &str, phase: Phase, fresh: Fresh, now: &Now<'_>) -> Part {
+        let known = self.controls.get(control).map(|shown| Known {
+            verdict: Verdict::from(&shown.judgement),
+            age_s: now.s - shown.at_s,
+            of: if self.is_of(shown, phase, now) { Of::This } else { Of::Another },
+        });
+        part(phase, fresh, known)
     }
 
-    /// Says whether a control is to be proved now.
-    pub fn is_due(
-        &self,
-        control: &str,
-        phase: Phase,
-        fresh: Fresh,
-        setting: &Setting,
-        now_s: i64,
-    ) -> bool {
-        if phase == Phase::Asked {
-            return fresh == Fresh::Everything;
-        }
-        // What there is nothing to show of becomes something by a change only.
-        let passed = |shown: &&Shown| {
-            matches!(shown.judgement, Ok(Decided::Pass(_) | Decided::NotApplicable { .. }))
+    /// Says whether something shown is about what there is now. No control plane is stopped again because a worker
+    /// came or went.
+    fn is_of(&self, shown: &Shown, phase: Phase, now: &Now<'_>) -> bool {
+        let scene = self.scenes.get(&shown.scene);
+        shown.of == *now.setting
+            && (phase == Phase::Disruptive
+                || scene.is_some_and(|scene| scene.addresses == *now.machines))
+    }
+
+    /// Leaves what others are told: what is required now, and what was asked for and still counts. What was asked
+    /// for of other machines or another bundle is about another cluster than the one that lies beside it.
+    #[must_use]
+    pub fn telling(mut self, is_waived: impl Fn(&str) -> bool, now: &Now<'_>) -> Self {
+        let is_told = |control: &str| {
+            let phase = find(control).and_then(|it| it.prove).map(|proof| proof.phase);
+            let counts = |phase| self.part(control, phase, Fresh::Stale, now) == Part::Before;
+            phase.is_some_and(|phase| phase != Phase::Asked || counts(phase)) && !is_waived(control)
         };
-        let Some(shown) = self.controls.get(control).filter(passed) else {
-            return fresh != Fresh::Undisturbing || phase != Phase::Disruptive;
-        };
-        let is_younger_than = |limit_s| (0..=limit_s).contains(&(now_s - shown.at_s));
-        match (fresh, phase == Phase::Disruptive) {
-            (Fresh::Everything, _) | (Fresh::Gentle | Fresh::Undisturbing, false) => true,
-            (Fresh::Undisturbing, true) => false,
-            (Fresh::Stale, false) => !is_younger_than(FRESH_S),
-            (_, true) => shown.of != *setting || !is_younger_than(DISRUPTIVE_FRESH_S),
-        }
+        let told: BTreeSet<String> =
+            self.controls.keys().filter(|control| is_told(control)).cloned().collect();
+        self.controls.retain(|control, _| told.contains(control));
+        self.forget_scenes();
+        self
+    }
+
+    /// Lets go of scenes that no proof is about any more.
+    fn forget_scenes(&mut self) {
+        let needed: BTreeSet<&Digest> = self.controls.values().map(|shown| &shown.scene).collect();
+        self.scenes.retain(|digest, _| needed.contains(digest));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ringfort_model::judgement::{Decided, Evidence as Ground, Finding, Gap, Judgement};
+    use ringfort_model::judgement::{Decided, Evidence as Ground, Judgement};
     use ringfort_model::name::NodeName;
 
     use super::{
-        DAY_S, Digest, Evidence, Fresh, Made, Phase, Scene, Setting, Unproved, find, replay,
+        BTreeMap, Digest, Evidence, Fresh, IpAddr, Made, Now, Part, Phase, Scene, Setting,
+        Unproved, find, replay,
     };
+
+    const DAY_S: i64 = 24 * 3_600;
 
     #[test]
     fn a_change_is_proved_by_whichever_run_comes_to_it() {
@@ -332,6 +347,7 @@ mod tests {
 
     const GENTLE: &str = "access/pod-security";
     const DISRUPTIVE: &str = "ha/survives-control-plane";
+    const ASKED: &str = "ha/three-workers";
     const NOW_S: i64 = 1_000 * DAY_S;
 
     fn setting(kubernetes: &str, bundle: &str, planes: &[(&str, &str)]) -> Setting {
@@ -354,7 +370,7 @@ mod tests {
     fn shown(age_days: i64, judgement: &Judgement) -> Evidence {
         let at_s = NOW_S - age_days * DAY_S;
         let mut evidence = Evidence::none("a");
-        for control in [GENTLE, DISRUPTIVE] {
+        for control in [GENTLE, DISRUPTIVE, ASKED] {
             let (judgement, transcript, times_ms) = (judgement.clone(), Vec::new(), Vec::new());
             let made = Made { control, judgement, transcript, times_ms };
             evidence.take(made, &Scene::sample(), &now());
@@ -363,53 +379,59 @@ mod tests {
         evidence
     }
 
-    /// Says whether the gentle proof and the disruptive one are due.
-    fn check(evidence: &Evidence, fresh: Fresh, setting: &Setting, expected: (bool, bool)) {
-        let due = |control, phase| evidence.is_due(control, phase, fresh, setting, NOW_S);
-        let seen = (due(GENTLE, Phase::Gentle), due(DISRUPTIVE, Phase::Disruptive));
-        assert_eq!(seen, expected, "{fresh:?} {setting:?}");
+    /// Says what becomes of the gentle proof, the disruptive one and the one that is asked for.
+    fn parts(evidence: &Evidence, setting: &Setting) -> [Part; 3] {
+        parts_of(evidence, setting, &Scene::sample().addresses)
     }
 
-    #[test]
-    fn proofs_age_each_in_its_time() {
-        for (age_days, stale) in
-            [(0, (false, false)), (2, (true, false)), (90, (true, false)), (91, (true, true))]
-        {
-            check(&shown(age_days, &passed()), Fresh::Stale, &now(), stale);
-        }
-        check(&shown(0, &passed()), Fresh::Gentle, &now(), (true, false));
-        check(&shown(91, &passed()), Fresh::Gentle, &now(), (true, true));
-        check(&shown(0, &passed()), Fresh::Everything, &now(), (true, true));
-        check(&shown(-1, &passed()), Fresh::Stale, &now(), (true, true));
-        // What disturbs somebody is never done unasked, however old its evidence is.
-        check(&shown(91, &passed()), Fresh::Undisturbing, &now(), (true, false));
-        check(&Evidence::none("a"), Fresh::Undisturbing, &now(), (true, false));
-    }
-
-    #[test]
-    fn what_did_not_pass_is_due() {
-        let finding = Finding { said: "s".to_owned(), fix: "f".to_owned() };
-        let gap = Gap { said: "s".to_owned(), closes: "c".to_owned() };
-        check(&Evidence::none("a"), Fresh::Stale, &now(), (true, true));
-        check(&shown(0, &Ok(Decided::Fail(finding))), Fresh::Stale, &now(), (true, true));
-        check(&shown(0, &Err(gap)), Fresh::Stale, &now(), (true, true));
-        let spared: Judgement = Ok(Decided::NotApplicable { reason: "none".to_owned() });
-        check(&shown(0, &spared), Fresh::Stale, &now(), (false, false));
+    fn parts_of(
+        evidence: &Evidence,
+        setting: &Setting,
+        machines: &BTreeMap<NodeName, IpAddr>,
+    ) -> [Part; 3] {
+        let now = Now { setting, machines, s: NOW_S };
+        [(GENTLE, Phase::Gentle), (DISRUPTIVE, Phase::Disruptive), (ASKED, Phase::Asked)]
+            .map(|(control, phase)| evidence.part(control, phase, Fresh::Stale, &now))
     }
 
     #[test]
     fn another_machine_version_or_bundle_is_shown_to_survive_anew() {
         let planes = [("cp1", "a"), ("cp2", "b"), ("cp3", "c")];
         let evidence = shown(0, &passed());
+        assert_eq!(parts(&evidence, &now()), [Part::Before; 3]);
+        assert_eq!(parts(&shown(2, &passed()), &now())[0], Part::Due);
         for other in [
             setting("v1.37.3", "lock", &planes),
             setting("v1.37.2", "another", &planes),
             setting("v1.37.2", "lock", &[("cp1", "a"), ("cp2", "b"), ("cp4", "d")]),
             setting("v1.37.2", "lock", &[("cp1", "a"), ("cp2", "b"), ("cp3", "made anew")]),
         ] {
-            check(&evidence, Fresh::Stale, &other, (false, true));
-            check(&evidence, Fresh::Gentle, &other, (true, true));
+            assert_eq!(
+                parts(&evidence, &other),
+                [Part::Due, Part::Due, Part::Unasked(None)],
+                "{other:?}"
+            );
         }
+        let mut machines = Scene::sample().addresses;
+        machines.insert(NodeName::new("w9").unwrap(), [10, 0, 0, 99].into());
+        let parts = parts_of(&evidence, &now(), &machines);
+        assert_eq!(parts, [Part::Due, Part::Before, Part::Unasked(None)]);
+    }
+
+    #[test]
+    fn what_is_waived_or_no_longer_asked_for_is_told_nobody() {
+        let told = |setting: &Setting, waived: &str| {
+            let machines = Scene::sample().addresses;
+            let now = Now { setting, machines: &machines, s: NOW_S };
+            let told = shown(0, &passed()).telling(|control| control == waived, &now);
+            assert_eq!(told.controls.is_empty(), told.scenes.is_empty());
+            told.proved().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(told(&now(), ""), [GENTLE, DISRUPTIVE, ASKED]);
+        let other = setting("v1.37.3", "lock", &[("cp1", "a")]);
+        assert_eq!(told(&other, ""), [GENTLE, DISRUPTIVE]);
+        assert_eq!(told(&now(), ASKED), [GENTLE, DISRUPTIVE]);
+        assert_eq!(told(&now(), GENTLE), [DISRUPTIVE, ASKED]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use ringfort_check::nist;
 use ringfort_check::stig;
 use ringfort_controls::example::Example;
 use ringfort_controls::sabotage::Sabotage;
-use ringfort_controls::{CATALOGUE, Control, Ref, Severity, find};
+use ringfort_controls::{CATALOGUE, Control, Phase, Ref, Severity, find};
 use ringfort_spec::{Limit, nearest};
 
 use super::{Fault, coverage, print};
@@ -106,7 +106,11 @@ fn table() -> Table {
     table.load_style(NOTHING);
     table.set_header(["CONTROL", "WHAT HOLDS", "PROVED"]);
     for control in CATALOGUE {
-        let proved = if control.prove.is_some() { "yes" } else { "not yet" };
+        let proved = match control.prove.map(|proof| proof.phase) {
+            None => "not yet",
+            Some(Phase::Asked) => "when asked",
+            Some(Phase::Ground | Phase::Gentle | Phase::Disruptive) => "yes",
+        };
         table.add_row([control.id, control.title, proved]);
     }
     for guideline in GUIDELINES {
@@ -122,8 +126,14 @@ fn table() -> Table {
 fn page(control: &Control) -> String {
     let Control { id, title, severity, refs, limits, prove, .. } = control;
     let (waived, prose) = (waived(limits), control.prose());
+    let asked = match prove {
+        Some(proof) if proof.phase == Phase::Asked => {
+            " Proved when it is asked for: `ringfort prove --rehearse`."
+        }
+        _ => "",
+    };
     let mut page = format!(
-        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.\n\n{prose}\n{}",
+        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.{asked}\n\n{prose}\n{}",
         examples(control)
     );
     match prove {
@@ -233,6 +243,19 @@ struct Listed {
     of: &'static str,
     /// Whether it is shown by behaviour.
     proved: bool,
+    /// When it is shown: `ground` before all others, `gentle` beside them, `disruptive` where a control plane is stopped
+    /// on the way, or `asked` where that is done only when somebody asks for it. Absent where it is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Ground => "ground",
+        Phase::Gentle => "gentle",
+        Phase::Disruptive => "disruptive",
+        Phase::Asked => "asked",
+    }
 }
 
 impl Catalogue {
@@ -248,17 +271,18 @@ impl Listed {
     fn of(control: &Control) -> Self {
         let Control { id, title, severity, .. } = control;
         let proved = control.prove.is_some();
-        Self { id, title, severity: *severity, of: "cluster", proved }
+        let phase = control.prove.map(|proof| phase_name(proof.phase));
+        Self { id, title, severity: *severity, of: "cluster", proved, phase }
     }
 
     fn of_guideline(guideline: &Guideline) -> Self {
         let Guideline { id, title, severity, .. } = guideline;
-        Self { id, title, severity: *severity, of: "manifests", proved: false }
+        Self { id, title, severity: *severity, of: "manifests", proved: false, phase: None }
     }
 
     fn of_detection(detection: &Detection) -> Self {
         let Detection { id, title, severity, .. } = detection;
-        Self { id, title, severity: *severity, of: "logs", proved: false }
+        Self { id, title, severity: *severity, of: "logs", proved: false, phase: None }
     }
 }
 
@@ -271,35 +295,74 @@ struct Explained {
     /// What a waiver may be limited to; nothing of what is asked of manifests.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<String>,
+    /// How it is broken on purpose, to see its proof fail.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sabotage: Vec<Way>,
     references: Vec<String>,
     /// Markdown.
     doc: &'static str,
+}
+
+/// A way to break a control.
+#[derive(Serialize)]
+struct Way {
+    /// The name, as `ringfort lab sabotage` takes it.
+    name: String,
+    about: &'static str,
+    /// The other controls whose proofs fail with it.
+    also: &'static [&'static str],
 }
 
 impl Explained {
     fn of(control: &Control) -> Self {
         let references = control.refs.iter().map(Ref::to_string).collect();
         let (listed, waived) = (Listed::of(control), Some(waived(control.limits)));
-        Self { version: VERSION, listed, waived, references, doc: control.doc }
+        let ways = control.prove.map_or(&[][..], |proof| proof.sabotage);
+        let way = |way: &Sabotage| Way {
+            name: format!("{}/{}", control.id, way.name),
+            about: way.about,
+            also: way.also,
+        };
+        let sabotage = ways.iter().map(way).collect();
+        Self { version: VERSION, listed, waived, sabotage, references, doc: control.doc }
     }
 
     fn of_guideline(guideline: &Guideline) -> Self {
         let references = guideline.refs.iter().map(Ref::to_string).collect();
         let listed = Listed::of_guideline(guideline);
-        Self { version: VERSION, listed, waived: None, references, doc: guideline.doc }
+        let (waived, sabotage, doc) = (None, Vec::new(), guideline.doc);
+        Self { version: VERSION, listed, waived, sabotage, references, doc }
     }
 
     fn of_detection(detection: &Detection) -> Self {
         let technique = |id: &&str| format!("MITRE ATT&CK {ATTACK} {id}");
         let references = detection.attack.iter().map(technique).collect();
         let listed = Listed::of_detection(detection);
-        Self { version: VERSION, listed, waived: None, references, doc: detection.doc }
+        let (waived, sabotage, doc) = (None, Vec::new(), detection.doc);
+        Self { version: VERSION, listed, waived, sabotage, references, doc }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GUIDELINES, find};
+    use super::{Explained, GUIDELINES, find, page, table};
+
+    #[test]
+    fn what_is_proved_only_when_it_is_asked_for_is_told_so() {
+        let line = |id: &str| {
+            let table = table().to_string();
+            table.lines().find(|line| line.trim().starts_with(id)).unwrap().trim().to_owned()
+        };
+        assert!(line("ha/three-workers ").ends_with("when asked"));
+        assert!(line("ha/survives-control-plane ").ends_with("yes"));
+        let told = |id: &str| serde_json::to_value(Explained::of(find(id).unwrap())).unwrap();
+        assert_eq!(told("ha/three-workers")["phase"], "asked");
+        assert_eq!(told("ha/survives-control-plane")["phase"], "disruptive");
+        let ways = &told("access/no-cluster-admin")["sabotage"];
+        let is_way = |way: &serde_json::Value| way["name"] == "access/no-cluster-admin/masters";
+        assert!(ways.as_array().unwrap().iter().any(is_way), "{ways}");
+        assert!(page(find("ha/three-workers").unwrap()).contains("ringfort prove --rehearse"));
+    }
 
     #[test]
     fn no_two_controls_have_one_name() {

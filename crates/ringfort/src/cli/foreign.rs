@@ -127,6 +127,7 @@ impl Foreign {
             api_guards: Vec::new(),
             addons: Vec::new(),
             told: BTreeSet::new(),
+            blind: Vec::new(),
             pod_traffic: PodTraffic::Open { why: "it is not known".to_owned() },
             addresses,
             authorities: BTreeMap::new(),

@@ -3,11 +3,14 @@
 //! What was proved is not proved again while it is fresh: after changes everything that disturbs
 //! nobody is. What stops a control plane is when it was never shown of these machines and this bundle,
 //! when that was 90 days ago, or when it is asked for. What is proved only when it is asked for is no row
-//! otherwise, unless it was shown before and still counts.
+//! otherwise, unless it passed before and still counts, or failed and was not made again.
+
+mod row;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
 use ringfort_controls::audit::findings_are_told;
+use ringfort_controls::audit::policy_is_set::blind_spots;
 use ringfort_controls::proof::{AuthorityMark, PodTraffic, Signed};
 use ringfort_controls::{Phase, Proof, Scene, admission, proved};
 use ringfort_facts::certificate;
@@ -31,21 +35,24 @@ use ringfort_model::digest::Digest;
 use ringfort_model::event::Event;
 use ringfort_model::integrity::KEY;
 use ringfort_model::item::{Item, ItemId, What};
-use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
+use ringfort_model::judgement::{Gap, Verdict};
+use ringfort_model::name::NodeName;
 use ringfort_prove::drive::{self, TURNS_EACH};
 use ringfort_prove::silence::Silence;
-use ringfort_spec::nearest;
+use ringfort_spec::{Spec, nearest};
 
 use super::Fault;
 use super::canaries::{Nonce, clear, make_namespace};
 use super::credentials::papers;
-use super::evidence::{ARCHIVE, About, Evidence, Fresh, PUBLIC_KEY, Setting};
+use super::decision::{Came, Gate, Part, decide};
+use super::evidence::{ARCHIVE, About, Evidence, Fresh, Now, PUBLIC_KEY, Setting};
 use super::integrity::signed::BASELINES;
 use super::machines;
 use super::play::cut_by;
 use super::session::{Session, now_s};
 use super::up::fault;
-use crate::report::Voice;
+pub use row::{Made, tell};
+use row::{not_shown, show, unasked};
 
 /// What the gate works on.
 pub struct Scope<'a> {
@@ -56,6 +63,8 @@ pub struct Scope<'a> {
     blueprint: Blueprint,
     /// What is proved of the control planes is about these.
     setting: Setting,
+    /// Where each machine is.
+    machines: BTreeMap<NodeName, IpAddr>,
     /// The programs of the bundle, once they were looked up.
     programs: OnceCell<Programs>,
 }
@@ -65,14 +74,20 @@ impl<'a> Scope<'a> {
     pub fn of(work: Work<'_>, site: &'a Site, ways: &'a Ways) -> Result<Self, Fault> {
         let blueprint = work.render().map_err(fault)?;
         let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
+        let machines = addresses(work.spec);
         Ok(Self {
             site,
             ways,
             keyring: work.keyring,
             blueprint,
             setting,
+            machines,
             programs: OnceCell::new(),
         })
+    }
+
+    fn now(&self) -> Now<'_> {
+        Now { setting: &self.setting, machines: &self.machines, s: now_s() }
     }
 
     fn programs(&self, bundle: &Bundle) -> Result<Programs, Fault> {
@@ -82,6 +97,11 @@ impl<'a> Scope<'a> {
         let programs = bundle.programs().map_err(Fault::unable)?;
         Ok(self.programs.get_or_init(|| programs).clone())
     }
+}
+
+/// Gives where each machine of a specification is.
+pub fn addresses(spec: &Spec) -> BTreeMap<NodeName, IpAddr> {
+    spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect()
 }
 
 /// The time before a proof that could not be made is tried once more.
@@ -115,29 +135,24 @@ pub fn rows(named: &[String]) -> Result<Vec<Row>, Fault> {
     Ok(all.filter(|(id, _)| named.is_empty() || named.iter().any(|name| name == id)).collect())
 }
 
-/// Makes those of the proofs that are due and shows a row for each. What is waived for the whole cluster has
-/// a row of its own already.
+/// Makes those of the proofs that are due and shows a row for each, and decides whether the cluster is handed
+/// over. What is waived for the whole cluster has a row of its own already.
 pub async fn prove(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
     rows: Vec<Row>,
     fresh: Fresh,
     interrupts: &mut Receiver<()>,
-) -> Result<Shown, Fault> {
+) -> Result<Option<Shown>, Fault> {
     session.voice.stage("proofs");
     let mut evidence = read(session, scope);
-    let rows: Vec<Row> =
-        rows.into_iter().filter(|(control, _)| !session.spec.waives(control)).collect();
-    let is_due =
-        |row: &Row, fresh| evidence.is_due(row.0, row.1.phase, fresh, &scope.setting, now_s());
-    let (due, rest): (Vec<Row>, Vec<Row>) = rows.iter().partition(|row| is_due(row, fresh));
-    // What nobody asked for is no row; what was shown of it once is one for as long as it counts.
-    let is_row =
-        |row: &Row| row.1.phase != Phase::Asked || evidence.stands(row.0, &scope.setting, now_s());
-    // What would be due, had it been asked for, counts no longer.
-    let counts = |row| (row, !is_due(&row, Fresh::Stale));
-    let (rest, unasked): (Vec<Row>, Vec<Row>) = rest.into_iter().partition(is_row);
-    let counts: Vec<(Row, bool)> = rest.into_iter().map(counts).collect();
+    let (waived, rows): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|(control, _)| session.spec.waives(control));
+    let now = scope.now();
+    let part = |row: &Row| evidence.part(row.0, row.1.phase, fresh, &now);
+    let parts: Vec<(Row, Part)> = rows.into_iter().map(|row| (row, part(&row))).collect();
+    let of = |wanted| parts.iter().filter(move |(_, part)| *part == wanted).map(|(row, _)| *row);
+    let due: Vec<Row> = of(Part::Due).collect();
     if !due.is_empty() {
         let result = prove_due(session, scope, &due, &mut evidence, interrupts).await;
         clear(&scope.ways.servers).await;
@@ -146,20 +161,37 @@ pub async fn prove(
         result?;
         sign(session, scope, &evidence).await?;
     }
-    for (row, counts) in counts {
-        match counts {
-            true => show(session, row.0, &evidence, Made::Before),
-            false => tell(session.voice, row.0, &Err(not_shown()), Made::Before),
-        }
+    of(Part::Before).for_each(|row| show(session, row.0, &evidence, Made::Before));
+    for (control, _) in of(Part::NotShown) {
+        tell(session.voice, control, &Err(not_shown()), Made::Before);
     }
-    if !unasked.is_empty() {
-        let names: Vec<&str> = unasked.iter().map(|(control, _)| *control).collect();
-        session.voice.note(&format!(
-            "not asked for, and not required: {} (ringfort prove --rehearse)",
-            names.join(", ")
-        ));
+    if let Some(note) = unasked(&parts) {
+        session.voice.note(&note);
     }
-    shown(session, scope, &evidence).await
+    let proofs = proved().into_iter().map(|(control, proof)| (control.id, proof.phase));
+    match decide(proofs, &came(&waived, &parts, &evidence)) {
+        Gate::Open => shown(session, scope, &evidence).await.map(Some),
+        Gate::Shut => Ok(None),
+    }
+}
+
+/// Gives what each proof came to.
+fn came(
+    waived: &[Row],
+    parts: &[(Row, Part)],
+    evidence: &Evidence,
+) -> BTreeMap<&'static str, Came> {
+    let verdict = |control: &str| {
+        let shown = evidence.controls.get(control);
+        shown.map_or(Verdict::Unknown, |shown| Verdict::from(&shown.judgement))
+    };
+    let of = |(row, part): &(Row, Part)| match part {
+        Part::Due | Part::Before => (row.0, Came::To(verdict(row.0))),
+        Part::NotShown => (row.0, Came::To(Verdict::Unknown)),
+        Part::Unasked(_) => (row.0, Came::Unasked),
+    };
+    let waived = waived.iter().map(|row| (row.0, Came::Waived));
+    waived.chain(parts.iter().map(of)).collect()
 }
 
 /// Gives what is proved, with the digest of the archive that says so.
@@ -174,16 +206,14 @@ async fn shown(
     }
     let archive = fs::read(&path)
         .map_err(|error| Fault::unable(format!("{} cannot be read: {error}", path.display())))?;
-    Ok(Shown { controls: evidence.proved(), evidence: Digest::of(&archive) })
+    let told = telling(session, scope, evidence);
+    Ok(Shown { controls: told.proved(), evidence: Digest::of(&archive) })
 }
 
-/// What is said of a proof that stops something, where nobody asked for it and no evidence counts.
-fn not_shown() -> Gap {
-    Gap {
-        said: "never shown of these machines, this version and this bundle, or too long ago"
-            .to_owned(),
-        closes: "ringfort prove --rehearse".to_owned(),
-    }
+/// Gives of all evidence what others are told.
+fn telling(session: &Session<'_>, scope: &Scope<'_>, evidence: &Evidence) -> Evidence {
+    let is_waived = |control: &str| session.spec.waives(control);
+    evidence.clone().telling(is_waived, &scope.now())
 }
 
 /// Writes all evidence as one signed archive with the facts of machines, and the public key beside it.
@@ -193,18 +223,18 @@ async fn sign(
     evidence: &Evidence,
 ) -> Result<(), Fault> {
     let key = scope.keyring.evidence_key().map_err(Fault::unable)?;
-    let spec = fs::read(&session.file).map_err(Fault::unable)?;
     let lock = session.bundle.lock();
     let machines = machines::facts(scope.site).await;
     let about = About {
         cluster: session.spec.name.as_str(),
         kubernetes: lock.kubernetes.to_string(),
-        spec: &spec,
+        spec: session.text.as_bytes(),
         lock: lock.render(),
         minor: session.spec.kubernetes.minor,
         machines: &machines,
     };
-    let archive = evidence.archive(&about, &key).map_err(Fault::unable)?;
+    let told = telling(session, scope, evidence);
+    let archive = told.archive(&about, &key).map_err(Fault::unable)?;
     for (name, bytes) in [(PUBLIC_KEY, key.public().pem.into_bytes()), (ARCHIVE, archive)] {
         let path = session.state.path().join(name);
         let aside = path.with_extension("new");
@@ -288,57 +318,6 @@ async fn between_proofs<T>(
     cut_by(interrupts, "interrupted between two proofs: run it again", work).await
 }
 
-/// How often a proof was made in a run.
-#[derive(Clone, Copy, Debug)]
-pub enum Made<'a> {
-    /// Not at all: what was shown before counts, or nothing is.
-    Before,
-    /// Once.
-    Once,
-    /// Twice, since this could not be shown at first.
-    Twice(&'a Gap),
-}
-
-impl<'a> Made<'a> {
-    /// Takes what could not be shown before.
-    fn after(control: &str, before: &'a Unshown) -> Self {
-        before.get(control).map_or(Self::Once, Self::Twice)
-    }
-}
-
-/// Shows what evidence says of a control.
-fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence, made: Made<'_>) {
-    if let Some(shown) = evidence.controls.get(control) {
-        tell(session.voice, control, &shown.judgement, made);
-    }
-}
-
-/// Shows a judgement as a row.
-pub fn tell(voice: &mut Voice, control: &str, judgement: &Judgement, made: Made<'_>) {
-    let seconds = voice.seconds();
-    voice.tell(&row(control, judgement, made, seconds));
-}
-
-fn row(control: &str, judgement: &Judgement, made: Made<'_>, seconds: f64) -> Event {
-    let mut detail = match judgement {
-        Ok(Decided::Pass(evidence)) => evidence.to_string(),
-        Ok(Decided::NotApplicable { reason }) => reason.clone(),
-        Ok(Decided::Fail(finding)) => format!("{}\n      fix: {}", finding.said, finding.fix),
-        Err(gap) => format!("{}\n      to close the gap: {}", gap.said, gap.closes),
-    };
-    let attempts = match made {
-        Made::Before => 0,
-        Made::Once => 1,
-        // What is shown at the second attempt only is worth a look.
-        Made::Twice(at_first) => {
-            detail.push_str(&format!("\n      made twice; at first: {}", at_first.said));
-            2
-        }
-    };
-    let verdict = Verdict::from(judgement);
-    Event::Proof { control: control.to_owned(), verdict, detail, attempts, seconds }
-}
-
 /// The ways into the cluster.
 fn site(scope: &Scope<'_>) -> Result<drive::Site, Fault> {
     let hosts = scope.site.hosts();
@@ -380,11 +359,12 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
         api_guards: admission::in_api(&scope.blueprint),
         addons: ringfort_controls::workload::addons::of(&scope.blueprint),
         told: findings_are_told::told(&spec.audit.tell),
+        blind: blind_spots(&session.logs.files.own),
         pod_traffic: match session.encrypted {
             true => PodTraffic::Encrypted { pods: spec.network.pods },
             false => PodTraffic::Open { why: session.pod_traffic.clone() },
         },
-        addresses: spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect(),
+        addresses: scope.machines.clone(),
         names: machines.iter().map(|(name, machine)| (name.clone(), names(machine))).collect(),
         authorities: authorities(&scope.keyring)?,
         app_armor: spec
@@ -512,38 +492,4 @@ fn store(session: &Session<'_>, evidence: &Evidence) -> Result<(), Fault> {
     let path = path(session);
     let unable = |error| Fault::unable(format!("{} cannot be written: {error}", path.display()));
     evidence.write(&path).map_err(unable)
-}
-
-#[cfg(test)]
-mod tests {
-    use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
-
-    use super::{Event, Made, Unshown, row};
-
-    fn gap(said: &str) -> Gap {
-        Gap { said: said.to_owned(), closes: "ringfort up".to_owned() }
-    }
-
-    #[test]
-    fn a_row_says_whether_its_proof_was_made_twice() {
-        let before: Unshown = [("a/second", gap("no answer"))].into();
-        let check = |made, judgement: &Judgement, (words, count): (&str, u32)| {
-            let Event::Proof { detail, attempts, .. } = row("a/b", judgement, made, 1.0) else {
-                panic!("it is no proof")
-            };
-            assert_eq!((detail.as_str(), attempts), (words, count), "{made:?}");
-        };
-        let passed = Ok(Decided::Pass(Evidence::from_seen("seen", vec![0]).unwrap()));
-        check(Made::Before, &passed, ("seen", 0));
-        check(Made::after("a/first", &before), &passed, ("seen", 1));
-        let twice = "\n      made twice; at first: no answer";
-        let again = Made::after("a/second", &before);
-        check(again, &passed, (&format!("seen{twice}"), 2));
-        let failed = Finding { said: "open".to_owned(), fix: "shut".to_owned() };
-        let failed = Ok(Decided::Fail(failed));
-        check(again, &failed, (&format!("open\n      fix: shut{twice}"), 2));
-        let silent = Err(gap("silent"));
-        let closes = "silent\n      to close the gap: ringfort up";
-        check(again, &silent, (&format!("{closes}{twice}"), 2));
-    }
 }

@@ -9,6 +9,7 @@ mod check;
 mod coverage;
 mod credentials;
 mod cursor;
+mod decision;
 mod evidence;
 mod explain;
 mod files;

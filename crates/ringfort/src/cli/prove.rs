@@ -22,7 +22,7 @@ use super::up::keeper;
 ///
 /// Proves by behaviour what `ringfort up` proved before it issued a kubeconfig, each control in a row
 /// with what was tried and seen. Nothing that is there is changed. Canaries are made and taken away again,
-/// those of an interrupted run too: in a namespace of their own, a kind of object, requests for
+/// those of an interrupted run too: in two namespaces of their own, a kind of object, requests for
 /// certificates, and a bootstrap token of a few minutes in kube-system, all labelled ringfort.dev/canary. The signed evidence is written to
 /// .ringfort/NAME/evidence.tar. What is suspicious in it is found in audit logs, and told to whom audit.tell names, marked as
 /// a canary.

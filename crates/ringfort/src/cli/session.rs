@@ -57,6 +57,8 @@ pub struct How {
 pub struct Session<'v> {
     /// The specification's file.
     pub file: PathBuf,
+    /// What it held when it was read: the run is about that, whatever becomes of the file meanwhile.
+    pub text: String,
     /// The home directory, where paths of the specification may begin.
     pub home: PathBuf,
     /// Who runs the command, for messages to other operators.
@@ -105,7 +107,7 @@ impl<'v> Session<'v> {
         how: &How,
         missing: Missing,
     ) -> Result<Self, Fault> {
-        let spec = specification::read(&place.spec.file)?;
+        let (text, spec) = specification::read_with_text(&place.spec.file)?;
         voice.tell(&Event::Started {
             version: EVENT_VERSION,
             cluster: Some(spec.name.to_string()),
@@ -129,6 +131,7 @@ impl<'v> Session<'v> {
             addons,
             logs,
             file,
+            text,
             home,
             operator,
             spec,

@@ -21,6 +21,11 @@ pub struct SpecFile {
 
 /// Reads and checks the specification.
 pub fn read(file: &Path) -> Result<Spec, Fault> {
+    read_with_text(file).map(|(_, spec)| spec)
+}
+
+/// Reads and checks the specification, and gives the text that it was read from.
+pub fn read_with_text(file: &Path) -> Result<(String, Spec), Fault> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Fault::usage(format!(
             "{} cannot be read ({error}): write one with `ringfort init`, or name it with --file",
@@ -29,7 +34,8 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
     })?;
     let name = file.display().to_string();
     let today = Zoned::now().date();
-    ringfort_spec::read(&text, &name, &known(), today).map_err(Fault::usage)
+    let spec = ringfort_spec::read(&text, &name, &known(), today).map_err(Fault::usage)?;
+    Ok((text, spec))
 }
 
 /// Names of the rows of the benchmark, as waivers call them.

@@ -16,7 +16,7 @@ use ringfort_model::trust::TrustFacts;
 use ringfort_spec::Spec;
 
 use super::evidence::{Fresh, Unproved};
-use super::gate::{self, Scope};
+use super::gate::{self, Scope, Shown};
 use super::hand_over::Record;
 use super::keys::{operators, state_fault};
 use super::play::{Outcome, play, unless_interrupted};
@@ -160,15 +160,13 @@ pub async fn up(
         None => {
             let shown = gate::prove(session, &scope, gate::rows(&[])?, fresh, interrupts).await?;
             unproved.clear();
-            Some(shown)
+            shown
         }
-        // What was broken is proved again by whichever run comes next.
-        Some(broken) => {
-            prove_broken(broken, session, &scope, (&site, fresh), interrupts).await?;
-            None
-        }
+        // What was broken is proved again by whichever run comes next. Had no proof seen it, the cluster would be
+        // handed over: that is what is tried.
+        Some(broken) => prove_broken(broken, session, &scope, (&site, fresh), interrupts).await?,
     };
-    let kubeconfig = match shown.filter(|_| session.voice.told().verdicts.all_proved()) {
+    let kubeconfig = match shown {
         Some(shown) => {
             let handed_over = record.hand_over(shown)?;
             Some(kubeconfig::issue(&session.spec, &held, &scope.keyring, handed_over)?)
@@ -185,11 +183,11 @@ async fn prove_broken(
     scope: &Scope<'_>,
     (site, fresh): (&Site, Fresh),
     interrupts: &mut Receiver<()>,
-) -> Result<(), Fault> {
+) -> Result<Option<Shown>, Fault> {
     // What a broken cluster showed is no evidence of the one that is put right.
     let kept = gate::Kept::of(session);
     let proved = match make::break_live(broken, site, &session.spec).await {
-        Ok(()) => gate::prove(session, scope, gate::rows(&[])?, fresh, interrupts).await.map(drop),
+        Ok(()) => gate::prove(session, scope, gate::rows(&[])?, fresh, interrupts).await,
         Err(error) => Err(fault(error)),
     };
     let mended = make::mend_live(broken, site, &session.spec).await.map_err(fault);

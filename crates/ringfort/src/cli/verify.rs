@@ -11,7 +11,7 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use serde_json::Value;
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 use ringfort_controls::audit::findings_are_told::{self, told};
 use ringfort_controls::{Phase, Scene, find, proved};
 use ringfort_forge::keyring::StateDirectory;
@@ -23,8 +23,11 @@ use ringfort_prove::archive::{self, Files};
 use ringfort_prove::drive::replay;
 use ringfort_spec::{Node, Spec};
 
+use super::decision::counts_for_s;
 use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, facts_file, proof_file, scene_file};
+use super::gate::addresses;
 use super::machines::verdicts;
+use super::session::now_s;
 use super::specification::{self, SpecFile};
 use super::{Fault, print};
 
@@ -32,10 +35,12 @@ use super::{Fault, print};
 ///
 /// Sees that evidence.tar is as it was signed, to the byte, and judges each transcript in it anew: what
 /// was asked must be what this ringfort asks for, and what was seen must come to the same verdict. Each has
-/// to be about the control planes of the cluster.yaml and about the lock that lie in the archive, that of
+/// to be about the machines of the cluster.yaml and about the lock that lie in the archive (of what stops control
+/// planes: about those), that of
 /// findings about all who are told them by that cluster.yaml, and none may be missing. The rows of the CIS
 /// benchmark that are about machines are judged anew as well, by the facts of each machine that lie there.
-/// No machine is spoken to.
+/// No machine is spoken to. When each proof was made is told, and how many are older than they count for: that alone
+/// is no fault of the evidence.
 ///
 /// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
 /// evidence. A key that came together with the evidence proves nothing.
@@ -65,6 +70,8 @@ struct Row {
     verdict: Verdict,
     /// When, in seconds since 1970.
     at: i64,
+    /// Whether that is longer ago than a proof of its kind counts for, or is still to come.
+    old: bool,
     /// Acts that it rests on.
     acts: usize,
     /// Why it does not come to that again; absent if it does.
@@ -140,7 +147,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
 struct About {
     spec: Spec,
     control_planes: BTreeMap<NodeName, IpAddr>,
+    machines: BTreeMap<NodeName, IpAddr>,
     lock: Digest,
+    /// Today, in seconds since 1970.
+    now_s: i64,
 }
 
 impl About {
@@ -155,8 +165,10 @@ impl About {
         let place = |node: &Node| (node.name.clone(), node.address);
         Ok(Self {
             control_planes: spec.control_planes().map(place).collect(),
+            machines: addresses(&spec),
             spec,
             lock: Digest::of(file(LOCK)?),
+            now_s: now_s(),
         })
     }
 
@@ -172,17 +184,63 @@ impl About {
         required.filter(|id| !is_there(id) && !was_waived(id)).collect()
     }
 
-    /// Says what something shown of a control is about instead.
-    fn strays(&self, control: &str, bundle: &Digest, scene: &Scene) -> Option<&'static str> {
+    /// Says what something shown of a control is about instead. What stops control planes is not made again because a
+    /// worker came or went.
+    fn strays(
+        &self,
+        control: &str,
+        phase: Phase,
+        bundle: &Digest,
+        scene: &Scene,
+    ) -> Option<&'static str> {
         let place = |name: &NodeName| Some((name.clone(), *scene.addresses.get(name)?));
         let planes: Option<BTreeMap<_, _>> = scene.control_planes.iter().map(place).collect();
         if planes.as_ref() != Some(&self.control_planes) {
             return Some("it is about other control planes than the cluster.yaml beside it");
         }
+        let all = scene.control_planes.iter().chain(&scene.workers);
+        let all: Option<BTreeMap<_, _>> = all.map(place).collect();
+        let is_all = all.as_ref() == Some(&self.machines) && scene.addresses == self.machines;
+        if phase != Phase::Disruptive && !is_all {
+            return Some("it is about other machines than the cluster.yaml beside it");
+        }
         if control == findings_are_told::CONTROL.id && scene.told != told(&self.spec.audit.tell) {
             return Some("it is about others who are told than the cluster.yaml beside it names");
         }
         (*bundle != self.lock).then_some("it is about another bundle than the lock beside it")
+    }
+
+    /// Says why something shown of a control does not come to what was stated.
+    fn differs(
+        &self,
+        control: &str,
+        stated: &Value,
+        shown: &Shown,
+        scene: &Scene,
+    ) -> Option<String> {
+        let verdict = Verdict::from(&shown.judgement);
+        if *stated != verdict.to_string() {
+            return Some(format!("the statement says {stated}"));
+        }
+        if shown.times_ms.len() != shown.transcript.len() {
+            return Some(format!("it has times of {} acts", shown.times_ms.len()));
+        }
+        let Some(proof) = find(control).and_then(|control| control.prove) else {
+            return Some("this ringfort has no such proof".to_owned());
+        };
+        match replay(&proof, scene, &shown.transcript) {
+            Err(why) => Some(why),
+            Ok(again) if again != shown.judgement => {
+                Some(format!("judged again it comes to: {}", words(&again)))
+            }
+            Ok(_) => self.strays(control, proof.phase, &shown.of.bundle, scene).map(str::to_owned),
+        }
+    }
+
+    /// Says whether a proof that was made at this time counts no longer.
+    fn is_old(&self, control: &str, at_s: i64) -> bool {
+        let phase = find(control).and_then(|control| control.prove).map(|proof| proof.phase);
+        phase.is_some_and(|phase| !(0..=counts_for_s(phase)).contains(&(self.now_s - at_s)))
     }
 }
 
@@ -194,27 +252,13 @@ fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result
     let odd = |error| Fault::usage(format!("{control}: {error}"));
     let shown: Shown = serde_json::from_slice(parse(&proof_file(control))?).map_err(odd)?;
     let scene: Scene = serde_json::from_slice(parse(&scene_file(&shown.scene))?).map_err(odd)?;
-    let verdict = Verdict::from(&shown.judgement);
-    let differs = match find(control).and_then(|control| control.prove) {
-        _ if *stated != verdict.to_string() => Some(format!("the statement says {stated}")),
-        _ if shown.times_ms.len() != shown.transcript.len() => {
-            Some(format!("it has times of {} acts", shown.times_ms.len()))
-        }
-        None => Some("this ringfort has no such proof".to_owned()),
-        Some(proof) => match replay(&proof, &scene, &shown.transcript) {
-            Err(why) => Some(why),
-            Ok(again) if again == shown.judgement => {
-                about.strays(control, &shown.of.bundle, &scene).map(str::to_owned)
-            }
-            Ok(again) => Some(format!("judged again it comes to: {}", words(&again))),
-        },
-    };
     Ok(Row {
         control: control.to_owned(),
-        verdict,
+        verdict: Verdict::from(&shown.judgement),
         at: shown.at_s,
+        old: about.is_old(control, shown.at_s),
         acts: shown.transcript.len(),
-        differs,
+        differs: about.differs(control, stated, &shown, &scene),
     })
 }
 
@@ -285,100 +329,35 @@ fn words(judgement: &Judgement) -> String {
 fn people(statement: &Value, controls: &[Row], missing: &[&str]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    table.set_header(["CONTROL", "VERDICT", "ACTS", "JUDGED AGAIN"]);
+    table.set_header(["CONTROL", "VERDICT", "WHEN", "ACTS", "JUDGED AGAIN"]);
     for row in controls {
         let again = row.differs.as_deref().unwrap_or("the same");
-        table.add_row([&row.control, &row.verdict.to_string(), &row.acts.to_string(), again]);
+        let (verdict, acts) = (row.verdict.to_string(), row.acts.to_string());
+        table.add_row([&row.control, &verdict, &when(row.at), &acts, again]);
     }
     for control in missing {
-        table.add_row([*control, "missing", "0", "the evidence says nothing of it"]);
+        table.add_row([*control, "missing", "never", "0", "the evidence says nothing of it"]);
     }
     let text = |name: &str| statement[name].as_str().unwrap_or("unknown").to_owned();
     let same = controls.iter().filter(|row| row.differs.is_none()).count();
+    let old = match controls.iter().filter(|row| row.old).count() {
+        0 => String::new(),
+        old => format!(
+            "{old} of them were not made in the time that they count for: one day until now, or 90 days where something is stopped (ringfort prove makes them again)\n"
+        ),
+    };
     format!(
-        "evidence of cluster {} (Kubernetes {}), as it was signed\n{table}\n{same} of {} proofs come to the same verdict\n",
+        "evidence of cluster {} (Kubernetes {}), as it was signed\n{table}\n{same} of {} proofs come to the same verdict\n{old}",
         text("cluster"),
         text("kubernetes"),
         controls.len()
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use ringfort_controls::audit::findings_are_told::CONTROL;
-    use ringfort_controls::{Scene, find};
-    use ringfort_model::act::{Act, Next, Seen, ToldSeen};
-    use ringfort_model::digest::Digest;
-    use ringfort_model::receiver::Recipient;
-    use ringfort_prove::archive::Files;
-    use serde_json::json;
-
-    use super::{About, LOCK, Row, SPEC, judged, proof_file, scene_file};
-
-    const TEXT: &str = "\
-apiVersion: ringfort.dev/v1
-kind: Cluster
-name: harbour
-kubernetes: \"1.37\"
-controlPlanes:
-  - { address: 10.0.0.11, name: cp1 }
-  - { address: 10.0.0.12, name: cp2 }
-  - { address: 10.0.0.13, name: cp3 }
-workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]
-ssh: { user: root }
-audit: { tell: { machineLog: true, metrics: true } }
-";
-
-    /// What comes of a proof that was made for these who are told, and passed for all of them.
-    fn row(told: &[Recipient]) -> Row {
-        let told: BTreeSet<Recipient> = told.iter().copied().collect();
-        let scene = Scene { told: told.clone(), ..Scene::sample() };
-        let proof = find(CONTROL.id).unwrap().prove.unwrap();
-        let mut transcript = Vec::new();
-        let judgement = loop {
-            match (proof.next)(&scene, &transcript) {
-                Next::Done(judgement) => break judgement,
-                Next::Do(acts) => transcript.extend(acts.into_iter().map(|act| {
-                    let seen = match &act {
-                        Act::Told { to, .. } => {
-                            Seen::Told(ToldSeen { has: to.clone(), ..ToldSeen::default() })
-                        }
-                        _ => Seen::Object(json!({})),
-                    };
-                    (act, seen)
-                })),
-            }
-        };
-        let digest = Digest::of(b"scene");
-        let times: Vec<(u64, u64)> = transcript.iter().map(|_| (0, 1)).collect();
-        let shown = json!({
-            "at_s": 0, "scene": digest, "judgement": judgement, "transcript": transcript, "times_ms": times,
-            "of": {"kubernetes": "v1.37.2", "bundle": Digest::of(b"lock"), "control_planes": {}},
-        });
-        let files: Files = [
-            (SPEC.to_owned(), TEXT.as_bytes().to_vec()),
-            (LOCK.to_owned(), b"lock".to_vec()),
-            (proof_file(CONTROL.id), serde_json::to_vec(&shown).unwrap()),
-            (scene_file(&digest), serde_json::to_vec(&scene).unwrap()),
-        ]
-        .into();
-        let about = About::read(&files).unwrap();
-        let said = if told.is_empty() { "not applicable" } else { "proved" };
-        judged(CONTROL.id, &said.into(), &files, &about).unwrap()
-    }
-
-    #[test]
-    fn what_was_proved_for_others_than_the_specification_names_is_refused() {
-        use Recipient::{MachineLog, Metrics, Webhook};
-        let good = row(&[MachineLog, Metrics]);
-        assert_eq!(good.differs, None);
-        for others in
-            [&[][..], &[MachineLog], &[MachineLog, Webhook], &[MachineLog, Metrics, Webhook]]
-        {
-            let differs = row(others).differs.unwrap_or_default();
-            assert!(differs.contains("others who are told"), "{others:?}: {differs}");
-        }
-    }
+/// Writes a time for people.
+fn when(at_s: i64) -> String {
+    Timestamp::from_second(at_s).map_or_else(|_| "no time".to_owned(), |at| at.to_string())
 }
+
+#[cfg(test)]
+mod tests;

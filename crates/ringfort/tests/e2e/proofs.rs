@@ -181,7 +181,6 @@ pub fn broken(cluster: &Cluster) {
     cluster.etcd(&format!("put {key} plaintext"));
     let proved = cluster.ringfort("prove", &[]);
     cluster.etcd(&format!("del {key}"));
-    cluster.on("w2", "systemctl stop canary-ear");
     assert_eq!(proved.code, Some(1), "{}", proved.stderr);
     let expected = [
         "access/kubelet-authorization",
@@ -191,8 +190,17 @@ pub fn broken(cluster: &Cluster) {
     ];
     assert_eq!(of(&proved, "failed"), expected.map(str::to_owned).into());
     not_renewed(cluster, 4, "have not all passed since");
+    // What nobody but its owner takes away keeps the gate shut, whatever else is put right.
+    let shut = cluster.ringfort("up", &[]);
+    cluster.on("w2", "systemctl stop canary-ear");
+    assert_eq!(shut.code, Some(1), "{}", shut.stderr);
+    assert!(shut.end()["kubeconfig"].is_null(), "{}", shut.end());
+    let expected = ["access/kubelet-authorization", "network/loopback-only"];
+    assert_eq!(of(&shut, "failed"), expected.map(str::to_owned).into());
+    not_renewed(cluster, 4, "have not all passed since");
     let up = cluster.ringfort("up", &[]);
     well(&up);
+    assert!(!up.end()["kubeconfig"].is_null(), "{}", up.end());
     let renewed = cluster.renew(&[]);
     assert_eq!(renewed.code, Some(0), "{}", renewed.stderr);
 }

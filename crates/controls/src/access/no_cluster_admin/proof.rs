@@ -1,11 +1,13 @@
 //! Nobody binds `cluster-admin`, or gives everybody a role: not even who holds every right. And no certificate
-//! on any machine makes somebody hold every right by the group that needs no binding.
+//! on any machine makes somebody hold every right by the group that needs no binding. Nor is anybody bound already:
+//! what was made while the guard was away stays when it is back.
 
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 use ringfort_model::certificate::{Authority, CertSeen, Usage};
 
+use super::bound::none_is_bound;
 use crate::proof::certificates::certificates;
 use crate::proof::tries::{GUARD, Try, refused};
 use crate::proof::{Course, Gaps, Scene, course, fail, pass};
@@ -19,9 +21,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let good = binding(scene, "RoleBinding", "view", &subject("User", "canary"));
         let granted = [(Speaker::Unbound, Ask::WouldCreate(good))];
         refused(course, scene, &granted, &tries)?;
+        let bound = none_is_bound(course, scene)?;
         let count = no_masters(course, scene)?;
         let said = format!(
-            "nobody binds cluster-admin or gives everybody a role ({} tries on each of {} servers), and none of {count} certificates on {} machines is one of {MASTERS}",
+            "nobody binds cluster-admin or gives everybody a role ({} tries on each of {} servers), none of {bound} bindings does, and none of {count} certificates on {} machines is one of {MASTERS}",
             tries.len(),
             scene.control_planes.len(),
             scene.machines().count(),

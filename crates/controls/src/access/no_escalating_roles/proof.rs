@@ -1,12 +1,13 @@
 //! No role is made that is a second `cluster-admin` or hands out the ways to become more: not even by who
-//! holds every right.
+//! holds every right. Nor is one there already: what was made while the guard was away stays when it is back.
 
 use serde_json::{Value, json};
 
 use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 
-use crate::proof::Scene;
-use crate::proof::tries::{GUARD, Try, all_refused};
+use super::there::none_escalates;
+use crate::proof::tries::{GUARD, Try, refused};
+use crate::proof::{Scene, course, pass};
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let rule = |group: &str, resource: &str, verb: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]});
@@ -39,8 +40,16 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         own("do everything", rule("*", "*", "*")),
     ];
     let good = Ask::WouldCreate(role(scene, "ClusterRole", &rule("", "pods", "get")));
-    let said = "nobody makes a role that does everything, impersonates, escalates or binds";
-    all_refused(scene, transcript, &[(Speaker::Unbound, good)], &tries, said)
+    course(transcript, |course| {
+        refused(course, scene, &[(Speaker::Unbound, good.clone())], &tries)?;
+        let count = none_escalates(course, scene)?;
+        let said = format!(
+            "nobody makes a role that does everything, impersonates, escalates or binds ({} tries on each of {} servers), and none of {count} roles that others made does",
+            tries.len(),
+            scene.control_planes.len(),
+        );
+        Ok(pass(said, course.so_far()))
+    })
 }
 
 fn role(scene: &Scene, kind: &str, rule: &Value) -> Value {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use ringfort_model::act::{Ask, Next, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
+use ringfort_model::identity::{AGENT, witness_of};
 
 use crate::access::kubelet_authorization::CLIENT as KUBELET_CLIENT;
 use crate::network::network_policy::USER as ENFORCER;
@@ -23,6 +24,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let mut granted = Vec::new();
     let mut tries = of_components(scene);
     tries.extend(beyond());
+    tries.extend(of_machines(scene));
     for (own, other, plane) in nodes {
         let node = Speaker::Node(own.clone());
         granted.push((node.clone(), Ask::Get(key("v1", "Node", None, own.as_str()))));
@@ -237,7 +239,8 @@ const ROLES: (&str, &str) = ("rbac.authorization.k8s.io", "clusterroles");
 /// A right that an identity must not have: whose, in words, the verb, and of what.
 type Beyond = (&'static str, &'static str, &'static str, (&'static str, &'static str));
 
-/// What lies beyond the task of each identity of which a certificate is on machines, but for kubelets'.
+/// What lies beyond the task of each identity of which a certificate is on machines, but for those that each machine
+/// has of its own.
 const BEYOND: [Beyond; 19] = [
     (CONTROLLERS, "make pods", "create", ("", "pods")),
     (CONTROLLERS, "run commands in pods", "create", ("", "pods/exec")),
@@ -265,6 +268,44 @@ fn beyond() -> impl Iterator<Item = Try> {
         Try::right(*what, Speaker::Component((*user).to_owned()), verb, *of)
     })
 }
+
+/// What lies beyond the task of what has a certificate on each machine beside kubelet: witnesses, which the API lets
+/// read what a server measures, and agents, which it lets do nothing.
+fn of_machines(scene: &Scene) -> Vec<Try> {
+    let planes = scene.control_planes.first().map(|plane| witness_of(plane.as_str()));
+    let all = [scene.control_planes.first(), scene.workers.first()];
+    let agents = all.into_iter().flatten().map(|machine| format!("{AGENT}{machine}"));
+    let mut tries = Vec::new();
+    for user in planes.into_iter().chain(agents.clone()) {
+        let speaker = || Speaker::Component(user.clone());
+        let lists = |what: &str, kind: &str| Try {
+            what: what.to_owned(),
+            speaker: speaker(),
+            ask: list(kind),
+            by: By::Authorization,
+        };
+        tries.extend([lists("list Secrets", "Secret"), lists("list nodes", "Node")]);
+        let right = |(what, verb, of): (&str, &str, _)| Try::right(what, speaker(), verb, of);
+        tries.extend(BEYOND_ALL.map(right));
+    }
+    tries.extend(agents.map(|user| Try {
+        what: "read what a server measures".to_owned(),
+        speaker: Speaker::Component(user),
+        ask: Ask::Read { path: "/metrics".to_owned() },
+        by: By::Authorization,
+    }));
+    tries
+}
+
+const BEYOND_ALL: [(&str, &str, (&str, &str)); 7] = [
+    ("get tokens", "create", ("", "serviceaccounts/token")),
+    ("make pods", "create", ("", "pods")),
+    ("run commands in pods", "create", ("", "pods/exec")),
+    ("change nodes", "patch", ("", "nodes")),
+    ("speak with kubelets", "get", ("", "nodes/proxy")),
+    ("make roles", "create", ROLES),
+    ("change admission", "patch", POLICIES),
+];
 
 fn role() -> Value {
     json!({

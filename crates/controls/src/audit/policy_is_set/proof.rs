@@ -5,12 +5,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use ringfort_audit::event::Level;
-use ringfort_audit::policy::Rule;
 use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, TokenWish, Transcript};
 use ringfort_model::name::NodeName;
 
-use super::POLICY;
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Looks at a log before giving up, and the pause between two: a server writes behind the request.
@@ -223,14 +220,12 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
 }
 
 fn said(scene: &Scene) -> String {
-    let is_quiet = |rule: &&Rule| rule.level == Level::None;
-    let blind = POLICY.rules.iter().filter(is_quiet).map(|rule| rule.why);
     format!(
         "{} kinds of requests stand in the log of each of {} servers, at their levels and without bodies \
          of Secrets; not logged, by decision: {}",
         all().count(),
         scene.control_planes.len(),
-        blind.collect::<Vec<_>>().join("; "),
+        scene.blind.join("; "),
     )
 }
 

@@ -8,7 +8,7 @@ use ringfort_model::reach::API_PORT;
 
 use super::super::network_policy::held::LOOK;
 use super::super::network_policy::wider::is_enforced_by_ringfort;
-use crate::proof::fence::{dial, leak, tried};
+use crate::proof::fence::{Within, dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Course, Scene, course, fail, gap, pass, words};
@@ -47,7 +47,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             forbidden.extend(scene.control_planes.iter().map(|node| dial(&address(node), port)));
         }
         let asks: Vec<[String; 2]> = [name.clone()].into_iter().chain(forbidden.clone()).collect();
-        let closed = tried(course, scene, "closed", None, &asks)?;
+        let closed = tried(course, scene, ("closed", Within::One), None, &asks)?;
         if let Some((node, target)) = leak(&closed, &forbidden)? {
             let said =
                 format!("{node}: a pod of a namespace that no policy opens reaches {target}");
@@ -65,7 +65,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         let control: Vec<[String; 2]> = open.iter().map(|pod| dial(&pod.address, PORT)).collect();
         let asks: Vec<[String; 2]> =
             within.iter().chain(&control).chain(&refused).cloned().collect();
-        let callers = tried(course, scene, "caller", Some(OPEN), &asks)?;
+        let callers = tried(course, scene, ("caller", Within::Both), Some(OPEN), &asks)?;
         if let Some((node, target)) = leak(&callers, &within)? {
             let said =
                 format!("{node}: a pod there reaches {target} in a namespace that no policy opens");
@@ -83,7 +83,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             }
         }
         let said = format!(
-            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them but their machine",
+            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them from their own namespace or another but their machine",
             scene.workers.len(),
             scene.workers.len() * (forbidden.len() + within.len()),
             if refused.is_some() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::held::{LOOK, held};
 use super::wider::{is_enforced_by_ringfort, unread};
-use crate::proof::fence::{dial, leak, tried};
+use crate::proof::fence::{Within, dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Scene, course, fail, gap, pass, words};
@@ -27,7 +27,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         forbidden.extend(open.iter().map(|pod| dial(&pod.address, PORT + 1)));
         forbidden.extend(scene.addresses.values().map(|node| dial(&node.to_string(), 10250)));
         let asks: Vec<[String; 2]> = allowed.iter().chain(&forbidden).cloned().collect();
-        let named = tried(course, scene, "named", Some(NAMED), &asks)?;
+        let named = tried(course, scene, ("named", Within::One), Some(NAMED), &asks)?;
         if let Some((node, target)) = leak(&named, &forbidden)? {
             let said = format!("{node}: a pod reaches {target}, which no policy allows");
             return Ok(fail(said, look(scene)));

@@ -1,7 +1,8 @@
 //! Every port that speaks TLS refuses what is older than 1.3, agrees on a key exchange that later
 //! machines do not undo, and shows a certificate of the right authority, for its own address, that is
 //! good today and for no longer than planned. What lies on machines and is never shown, such as certificates of
-//! clients, is as good.
+//! clients, is for named uses, for no longer than planned and for the same kind of key; one that is over opens
+//! nothing, and is left where it lies.
 
 use ringfort_model::act::{Act, Dialled, Ended, Flaw, Hello, Next, Seen, TlsSeen, Transcript};
 use ringfort_model::certificate::{CertSeen, ECDSA_P256, San, Usage};
@@ -14,6 +15,10 @@ use crate::proof::{Course, Gaps, Scene, course, fail, pass};
 const HYBRID: &str = "X25519MLKEM768";
 /// The longest life of a machine's certificate: a year, and the hours that clocks may differ.
 const LONGEST_S: i64 = 367 * 86_400;
+
+/// What Go's TLS and rustls answer to who offers no version that they speak. A connection that ends in another way, as
+/// by a reset or for another want, says nothing of versions.
+const NO_SUCH_VERSION: &str = "alert ProtocolVersion";
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -47,7 +52,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         for ((act, seen), port) in old.iter().zip(&ports) {
             let (component, place) = (port.component, place(act));
             match seen {
-                Seen::Dialled(Dialled { tls: None, end: Ended::BrokenOff { .. } }) => {}
+                Seen::Dialled(Dialled { tls: None, end: Ended::BrokenOff { how } })
+                    if how == NO_SUCH_VERSION => {}
                 Seen::Dialled(Dialled { tls: Some(_), .. }) => {
                     return Ok(fail(
                         format!("{place}: {component} speaks TLS 1.2"),

@@ -43,6 +43,41 @@ pub(super) fn certificates(group: &str) -> Seen {
     Seen::Certificates(vec![others, of(group, Authority::Cluster)])
 }
 
+/// The bindings of a new cluster, or some of them, and one that somebody made.
+fn bindings() -> Seen {
+    let of = |name: &str, role: &str, kind: &str, who: &str| {
+        json!({
+            "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "roleRef": {"kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": kind, "name": who}],
+        })
+    };
+    let mut own = of("team", "view", "Group", "team");
+    own["kind"] = "RoleBinding".into();
+    own["metadata"]["namespace"] = "team".into();
+    Seen::Objects(vec![
+        of("cluster-admin", "cluster-admin", "Group", "system:masters"),
+        of("system:discovery", "system:discovery", "Group", "system:authenticated"),
+        of("ringfort:admin", "ringfort:admin", "User", "ringfort:admin"),
+        own,
+    ])
+}
+
+/// The roles or the bindings that are there.
+pub(super) fn given(ask: &Ask) -> Seen {
+    if *ask == Ask::Roles { roles() } else { bindings() }
+}
+
+/// Some of the roles of a new cluster, and one that somebody made.
+fn roles() -> Seen {
+    let of = |name: &str, rule: Value| json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [rule]});
+    let all = json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
+    let some = json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["*"]});
+    let mut sum = of("view", json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}));
+    sum["aggregationRule"] = json!({"clusterRoleSelectors": []});
+    Seen::Objects(vec![of("cluster-admin", all), sum, of("team", some)])
+}
+
 #[test]
 fn no_certificate_on_a_machine_may_do_everything() {
     let control = "access/no-cluster-admin";

@@ -173,3 +173,24 @@ fn what_is_reached_outweighs_what_is_not_told() {
     assert!(matches!(closed(true), Ok(Decided::Fail(_))));
     assert!(closed(false).is_err());
 }
+
+/// Who is let in could be everybody of the same namespace, or of another.
+#[test]
+fn a_closed_namespace_is_tried_from_its_own_and_from_another() {
+    let mut places = Vec::new();
+    let case = case("network/default-deny");
+    let judgement = super::judge_in(&case, &mut |case, round, act| {
+        if let Act::Ask { ask: Ask::Create(pod), .. } = act {
+            let of = |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            let stem = of("/metadata/name").rsplit_once('-').map_or("", |(stem, _)| stem);
+            places.push((stem.to_owned(), of("/metadata/namespace").to_owned()));
+        }
+        good(case, round, act)
+    });
+    assert!(matches!(judgement, Ok(Decided::Pass(_))), "{judgement:?}");
+    let count = |stem: &str, namespace: &str| {
+        places.iter().filter(|(a, b)| a == stem && b == namespace).count()
+    };
+    assert_eq!((count("canary-closed", "canary"), count("canary-closed", "canary-next")), (3, 0));
+    assert_eq!((count("canary-caller", "canary"), count("canary-caller", "canary-next")), (1, 2));
+}

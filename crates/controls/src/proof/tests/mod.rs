@@ -206,6 +206,7 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
             "status": {"phase": "Succeeded", "podIP": "10.244.3.7"},
         })),
         Ask::Whereabouts => Seen::Objects(placed::pods()),
+        Ask::Bindings | Ask::Roles => access::given(ask),
         // A worker is lost in the third round.
         Ask::List { kind, .. } if kind == "Pod" => {
             let places = if round < 3 { ["w1", "w2"] } else { ["w3", "w2"] };
