@@ -6,6 +6,7 @@
 mod machine;
 mod sample;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,6 +22,10 @@ const USAGE: &str = "usage: cargo xtask demo [--json] | --down [--purge]";
 const LAB: &str = "demo";
 /// Where the names of packages are kept that the demo itself installed.
 const INSTALLED: &str = "installed-packages";
+/// What the demo wrote as the cluster's specification, to know it again.
+const WRITTEN: &str = "cluster.yaml.written";
+/// Where every lab of the host has a directory while it runs, and where its files are.
+const LABS: [&str; 2] = ["/run/ringfort-lab", machine::LABS];
 
 /// Brings the demo up, or takes it down.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -80,6 +85,11 @@ impl<'a> Demo<'a> {
             1 => Err(Failure::findings(
                 "not everything was proved, so no kubeconfig was issued; the lines above say why",
             )),
+            2 => Err(Failure::usage(format!(
+                "ringfort up does not take {} as it is; the lines above say why. Correct it, or remove it to have it \
+                 written anew, and run `cargo xtask demo` again",
+                spec.display()
+            ))),
             code => Err(Failure::stuck(format!(
                 "ringfort up ended with {code}; running `cargo xtask demo` again goes on from here"
             ))),
@@ -145,12 +155,16 @@ impl<'a> Demo<'a> {
         self.directory.join("cluster.yaml")
     }
 
-    /// Writes the cluster's specification, unless one is there that somebody may have changed.
+    /// Writes the cluster's specification, unless one is there that somebody has changed: what it waives ends after
+    /// a month.
     fn write_spec(&self) -> Result<PathBuf> {
         let path = self.spec();
-        if !path.is_file() {
+        let kept = self.directory.join(WRITTEN);
+        if is_unchanged(&path, &kept) {
             let text = process::capture(Command::new(&self.ringfort).args(["lab", "hosts", LAB]))?;
-            fs::write(&path, &text).map_err(|source| Failure::at("write", &path, &source))?;
+            for path in [&kept, &path] {
+                fs::write(path, &text).map_err(|source| Failure::at("write", path, &source))?;
+            }
         }
         let text =
             fs::read_to_string(&path).map_err(|source| Failure::at("read", &path, &source))?;
@@ -198,6 +212,9 @@ impl<'a> Demo<'a> {
     }
 
     fn down(&self, caches: Caches) -> Result<()> {
+        if caches == Caches::Remove {
+            no_others(&LABS.map(Path::new))?;
+        }
         if !self.ringfort.is_file() {
             self.build()?;
         }
@@ -227,6 +244,41 @@ impl<'a> Demo<'a> {
     }
 }
 
+/// Says whether a specification is absent, or as the demo wrote it.
+fn is_unchanged(path: &Path, written: &Path) -> bool {
+    match (fs::read(path), fs::read(written)) {
+        (Err(error), _) => error.kind() == std::io::ErrorKind::NotFound,
+        (Ok(text), Ok(written)) => text == written,
+        (Ok(_), Err(_)) => false,
+    }
+}
+
+/// Sees that no other lab rests on the base systems of the cache.
+fn no_others(places: &[&Path]) -> Result<()> {
+    let mut others = BTreeSet::new();
+    for place in places {
+        let entries = match fs::read_dir(place) {
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|source| Failure::at("read", place, &source))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|source| Failure::at("read", place, &source))?;
+            if entry.path().is_dir() {
+                others.insert(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+    }
+    others.retain(|name| name != LAB && !name.starts_with('.'));
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others = others.into_iter().collect::<Vec<_>>().join(" ");
+    Err(Failure::stuck(format!(
+        "other labs rest on the base systems in the cache, and nothing was taken down: ringfort lab down {others}, or \
+         leave out --purge"
+    )))
+}
+
 fn remove(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -243,4 +295,51 @@ fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = step()?;
     eprintln!("<== {name}: {:.1} s", began.elapsed().as_secs_f64());
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of this test's own, which goes with it.
+    struct Room(PathBuf);
+
+    impl Room {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_somebody_changed_is_not_written_again() {
+        let room = Room::new("spec");
+        let (path, written) = (room.0.join("cluster.yaml"), room.0.join(WRITTEN));
+        assert!(is_unchanged(&path, &written));
+        fs::write(&path, "name: a").unwrap();
+        assert!(!is_unchanged(&path, &written));
+        fs::write(&written, "name: a").unwrap();
+        assert!(is_unchanged(&path, &written));
+        fs::write(&path, "name: b").unwrap();
+        assert!(!is_unchanged(&path, &written));
+    }
+
+    #[test]
+    fn base_systems_of_other_labs_stay() {
+        let room = Room::new("labs");
+        let absent = room.0.join("absent");
+        assert!(no_others(&[&absent, &room.0]).is_ok());
+        fs::create_dir(room.0.join(LAB)).unwrap();
+        assert!(no_others(&[&absent, &room.0]).is_ok());
+        fs::create_dir(room.0.join("harbour")).unwrap();
+        let said = no_others(&[&absent, &room.0]).unwrap_err().to_string();
+        assert!(said.contains("ringfort lab down harbour, or leave out --purge"), "{said}");
+    }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod failure;
 mod generate;
+mod interrupt;
 mod packages;
 mod process;
 mod sbom;

@@ -11,19 +11,29 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
+use crate::interrupt::Passed;
 
 /// How long a finished program's output is waited for when something it left behind still holds it.
 const LATE_OUTPUT: Duration = Duration::from_secs(3);
 
 /// Runs a program with the terminal passed through.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let passed = Passed::on();
     let status = command.status().map_err(|source| not_started(command, &source))?;
-    if status.success() { Ok(()) } else { Err(ended_badly(command, status)) }
+    match status.success() {
+        // It ended in good order all the same, but what comes next is not wanted.
+        true if passed.was_pressed() => Err(Failure::stuck("interrupted; run it again to go on")),
+        true => Ok(()),
+        false => Err(ended_badly(command, status)),
+    }
 }
 
-/// Runs a program with the terminal passed through and returns its exit code.
+/// Runs a program with the terminal passed through and returns its exit code. The interrupt key is for the program.
 pub(crate) fn exit_code(command: &mut Command) -> Result<u8> {
+    let passed = Passed::on();
     let status = command.status().map_err(|source| not_started(command, &source))?;
+    // What the program made of the key is in its code.
+    let _ = passed.was_pressed();
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.ok_or_else(|| ended_badly(command, status))
 }
@@ -197,6 +207,15 @@ mod tests {
         let much = "line\n".repeat(1 << 18);
         feed(&mut shell("exec true"), &mut much.as_bytes()).unwrap();
         assert!(feed(&mut shell("cat >/dev/null; exit 2"), &mut much.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_interrupt_key_is_for_the_program_that_has_the_terminal() {
+        // The key reaches this process as well, which goes on to hear how the program ended.
+        let pressed = "kill -s INT $PPID; sleep 0.1; exit ";
+        assert_eq!(exit_code(&mut shell(&format!("{pressed}130"))).unwrap(), 130);
+        let error = run(&mut shell(&format!("{pressed}0"))).unwrap_err().to_string();
+        assert_eq!(error, "interrupted; run it again to go on");
     }
 
     #[test]

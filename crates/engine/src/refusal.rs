@@ -279,15 +279,29 @@ impl Scene<'_> {
             .map(|(authority, seen)| {
                 Refusal::of_all(
                     format!(
-                        "the authority {} ended at {} (seconds since 1970)",
+                        "the authority {} expired on {}",
                         authority.common_name(),
-                        seen.not_after
+                        day(seen.not_after)
                     ),
-                    "check the clock; if it is right, the cluster needs a new authority, which ringfort does not bring in by itself",
+                    "check the clock; if it is right, ringfort reset and then ringfort up make the cluster anew, with new authorities and without its data",
                 )
             })
             .collect()
     }
+}
+
+/// Gives the day of a second since 1970: years begin with March, so that a leap day is the last of its year
+/// (<https://howardhinnant.github.io/date_algorithms.html>, `civil_from_days`).
+fn day(seconds: i64) -> String {
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year + 400 * era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
@@ -302,12 +316,24 @@ mod tests {
 
     use super::{
         Authority, BTreeMap, BTreeSet, Blueprint, Circumstances, Content, ContentSeen, Goal,
-        ItemSeen, NodeName, Seen, What, doubts, refusals,
+        ItemSeen, NodeName, Seen, What, day, doubts, refusals,
     };
     use crate::mission::{AuthoritySeen, Encryption};
 
     const KEYS: &str = "/etc/kubernetes/encryption/config.yaml";
     const CERTIFICATE: &str = "/etc/kubernetes/pki/apiserver.crt";
+
+    #[test]
+    fn a_second_has_its_day() {
+        let check = |seconds: i64, expected: &str| assert_eq!(day(seconds), expected);
+        check(0, "1970-01-01");
+        check(-1, "1969-12-31");
+        check(951_868_799, "2000-02-29");
+        check(951_868_800, "2000-03-01");
+        check(1_577_836_799, "2019-12-31");
+        check(4_107_542_400, "2100-03-01");
+        check(253_402_300_799, "9999-12-31");
+    }
 
     fn node(number: u8) -> NodeName {
         NodeName::new(format!("cp{number}")).unwrap()
@@ -503,7 +529,10 @@ mod tests {
         check(replaced, &["authority kubernetes is not the one"]);
         // One odd certificate among right ones is put right.
         check(|case| case.signed(1, "theirs"), &[]);
-        check(|case| case.circumstances.now_s = 2_000, &["the authority kubernetes ended"]);
+        check(
+            |case| case.circumstances.now_s = 2_000,
+            &["the authority kubernetes expired on 1970-01-01"],
+        );
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! can do, and by what was settled before. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ringfort_model::name::NodeName;
 use ringfort_model::survey::Survey;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::{Encryption, POD_ENCRYPTION, Provider, Spec};
 
-use crate::preflight::Finding;
+use crate::preflight::{Finding, Weight};
 
 /// The feature of the kernel, as surveys name it.
 pub(crate) const WIREGUARD: &str = "wireguard";
@@ -25,13 +26,14 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Reads them from surveys.
-    pub fn read<'a>(surveys: impl Iterator<Item = (&'a NodeName, &'a Survey)>) -> Self {
+    /// Reads them from surveys of machines with these addresses.
+    pub fn read<'a>(surveys: impl Iterator<Item = (&'a NodeName, IpAddr, &'a Survey)>) -> Self {
         let mut abilities = Self::default();
-        for (node, survey) in surveys {
+        for (node, address, survey) in surveys {
             let can = survey.features.get(WIREGUARD).copied();
             abilities.wireguard.insert(node.clone(), can);
-            let least = abilities.mtu_bytes.into_iter().chain(survey.mtu_bytes).min();
+            let mtu_bytes = survey.link_of(address).and_then(|link| link.mtu_bytes);
+            let least = abilities.mtu_bytes.into_iter().chain(mtu_bytes).min();
             abilities.mtu_bytes = least;
         }
         abilities
@@ -82,7 +84,11 @@ pub fn settle(spec: &Spec, held: Option<Carriage>, abilities: &Abilities) -> Set
                     let why =
                         format!("pods' packets are not encrypted between machines: {unasked}");
                     let text = format!("{why}: run again once all of them answer");
-                    (PodTraffic::Open, why, vec![Finding { node: None, text, fatal: false }])
+                    (
+                        PodTraffic::Open,
+                        why,
+                        vec![Finding { node: None, text, weight: Weight::Advice }],
+                    )
                 }
             }
         }
@@ -97,7 +103,11 @@ pub fn settle(spec: &Spec, held: Option<Carriage>, abilities: &Abilities) -> Set
                 if lacking.len() == 1 { "a kernel" } else { "kernels" },
                 names(&lacking)
             );
-            (PodTraffic::Open, why.clone(), vec![Finding { node: None, text: why, fatal: false }])
+            (
+                PodTraffic::Open,
+                why.clone(),
+                vec![Finding { node: None, text: why, weight: Weight::Advice }],
+            )
         }
         asked => {
             let why = match asked {
@@ -126,7 +136,7 @@ fn unable(node: &NodeName, abilities: &Abilities, because: &str) -> Finding {
     let text = format!(
         "{what}, and pods' packets are to be encrypted ({because}): install the kernel's module, or waive {POD_ENCRYPTION}"
     );
-    Finding { node: Some(node.clone()), text, fatal: true }
+    Finding { node: Some(node.clone()), text, weight: Weight::Run }
 }
 
 fn names(nodes: &[&NodeName]) -> String {
@@ -135,12 +145,14 @@ fn names(nodes: &[&NodeName]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use ringfort_model::name::NodeName;
-    use ringfort_model::survey::Survey;
+    use ringfort_model::survey::{LinkSeen, Survey};
     use ringfort_model::tunnel::{Carriage, PodTraffic};
     use ringfort_spec::Spec;
 
-    use super::{Abilities, settle};
+    use super::{Abilities, Weight, settle};
 
     fn spec(more: &str) -> Spec {
         let text = format!(
@@ -154,16 +166,23 @@ mod tests {
 
     /// Machines whose kernels can, cannot, or are not known.
     fn abilities(kernels: &[Option<bool>]) -> Abilities {
-        let surveys: Vec<(NodeName, Survey)> = (1..)
+        let address = |number: u8| [10, 0, 0, number];
+        let surveys: Vec<(NodeName, IpAddr, Survey)> = (1..)
             .zip(kernels)
             .map(|(number, can)| {
                 let features = can.map(|can| ("wireguard".to_owned(), can)).into_iter().collect();
-                let mtu_bytes = Some(1500);
-                let survey = Survey { features, mtu_bytes, ..Survey::default() };
-                (NodeName::new(format!("m{number}")).unwrap(), survey)
+                let link = |address: [u8; 4], mtu| LinkSeen {
+                    addresses: vec![(address.into(), 24)],
+                    mtu_bytes: Some(mtu),
+                    ..LinkSeen::default()
+                };
+                let links =
+                    Some(vec![link([192, 0, 2, number], 1280), link(address(number), 1500)]);
+                let survey = Survey { features, links, ..Survey::default() };
+                (NodeName::new(format!("m{number}")).unwrap(), address(number).into(), survey)
             })
             .collect();
-        Abilities::read(surveys.iter().map(|(node, survey)| (node, survey)))
+        Abilities::read(surveys.iter().map(|(node, address, survey)| (node, *address, survey)))
     }
 
     fn check(
@@ -175,7 +194,7 @@ mod tests {
     ) {
         let held = held.map(|traffic| Carriage { traffic, mtu_bytes: 1500 });
         let settled = settle(&spec(more), held, &abilities(kernels));
-        let fatal = settled.findings.iter().filter(|finding| finding.fatal).count();
+        let fatal = settled.findings.iter().filter(|it| it.weight == Weight::Run).count();
         let found = (settled.carriage.unwrap().traffic, fatal, settled.findings.len() - fatal);
         assert_eq!(found, expected, "{more} {held:?} {kernels:?}: {}", settled.why);
         assert!(settled.why.contains(why), "{}", settled.why);
@@ -225,6 +244,12 @@ mod tests {
         let fresh = settle(&spec(""), None, &abilities);
         assert_eq!(fresh.carriage.unwrap().traffic, Open);
         assert!(fresh.findings[0].text.contains("run again once all"), "{}", fresh.why);
+    }
+
+    #[test]
+    fn the_link_of_a_machines_address_says_how_much_a_packet_holds() {
+        assert_eq!(abilities(&[YES, NO]).mtu_bytes, Some(1500));
+        assert_eq!(Abilities::default().mtu_bytes, None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! be read is a finding of its own, never a pass.
 
 pub mod reach;
+mod together;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,10 @@ use std::net::IpAddr;
 use ringfort_controls::node::minimum_hardware::{CONTROL_PLANE, WORKER};
 use ringfort_model::blueprint::Role;
 use ringfort_model::bundle::HostTool;
+use ringfort_model::mode::Owner;
 use ringfort_model::name::NodeName;
 use ringfort_model::survey::Survey;
+use ringfort_spec::Routes;
 
 /// What preflight must know of a machine besides its survey.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Terms {
     pub own_network: bool,
     /// Whether that network may encrypt packets between machines.
     pub encrypts: bool,
+    /// How packets that are not encrypted travel between machines.
+    pub routes: Routes,
     /// Programs of the machines' own system that the bundle's programs call.
     pub tools: Vec<HostTool>,
 }
@@ -61,8 +66,20 @@ pub struct Finding {
     pub node: Option<NodeName>,
     /// What was found, and what to do.
     pub text: String,
-    /// Whether nothing may be written before it is mended.
-    pub fatal: bool,
+    /// What may not be done before it is mended.
+    pub weight: Weight,
+}
+
+/// What a finding stands in the way of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Weight {
+    /// Nothing.
+    Advice,
+    /// Work on its machine, which is of the cluster already: the others go on without it, as they do without one that
+    /// does not answer.
+    Machine,
+    /// All work.
+    Run,
 }
 
 /// Clocks may differ by so much: certificates are backdated by five minutes, and audit logs of
@@ -74,6 +91,8 @@ const SYNC_LIMIT_US: u64 = 250_000;
 /// etcd's documentation asks for a 99th percentile below 10 ms.
 const SYNC_ADVICE_US: u64 = 10_000;
 const MIB: u64 = 1 << 20;
+/// The users that control planes are given, with their groups of the same names and numbers.
+const USERS: [(Owner, &str); 2] = [(Owner::ETCD, "etcd"), (Owner::COMPONENT, "ringfort")];
 /// What a machine of the cluster has to have free, for the bundle's files next to those that they take the place of.
 const REPAIR_DISK_BYTES: u64 = 1 << 30;
 
@@ -85,7 +104,6 @@ const MAPPED_TMPFS: (u32, u32) = (6, 3);
 const FEATURES: &[(&str, &str)] = &[
     ("overlay", "containerd's snapshots need overlayfs"),
     ("nftables", "kube-proxy's rules need nftables"),
-    ("user-namespaces", "pods run in user namespaces"),
     ("seccomp", "pods run under seccomp's RuntimeDefault"),
     (
         "protocol-names",
@@ -94,45 +112,69 @@ const FEATURES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What it has to have where pods run in user namespaces.
+const USER_NAMESPACES: (&str, &str) = ("user-namespaces", "pods run in user namespaces");
+
+/// What it has to have where ringfort carries packets of pods.
+const BRIDGE_FILTER: (&str, &str) = (
+    "bridge-filter",
+    "without the kernel's module br_netfilter no rule sees packets between pods of one machine: install the package \
+     that has the kernel's modules, or load it with modprobe br_netfilter",
+);
+
+/// What it has to have where packets of pods travel in VXLAN.
+const VXLAN: (&str, &str) = (
+    "vxlan",
+    "packets of pods travel to other networks in VXLAN: install the package that has the kernel's modules, or one with \
+     WireGuard for all machines",
+);
+
 /// Judges all candidates.
 pub fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let in_vxlan = reach::in_vxlan(terms, candidates);
     for (node, candidate) in candidates {
+        let in_vxlan = candidates.values().any(|other| in_vxlan(candidate, other));
         let member = candidate.survey.cluster.as_ref() == Some(&terms.cluster);
         let mut one = One { node, member, findings: &mut findings };
         one.identity(candidate);
         one.strength(candidate);
         one.clock(candidate);
         one.kernel(candidate.kernel, &candidate.survey);
+        one.network(terms, candidate);
+        if in_vxlan {
+            one.has(&candidate.survey, VXLAN);
+        }
         tools::lacks(&candidate.survey.tools, &terms.tools).into_iter().for_each(|l| one.fatal(l));
         one.leftovers(terms, &candidate.survey);
     }
-    unique("host name", candidates, |s| s.hostname.clone().into_iter().collect(), &mut findings);
-    unique("machine-id", candidates, |s| s.machine_id.clone().into_iter().collect(), &mut findings);
-    unique("hardware address", candidates, |s| s.macs.clone(), &mut findings);
-    same_mtu(terms, candidates, &mut findings);
+    findings.extend(together::judge(terms, candidates));
     findings
 }
 
 struct One<'a> {
     node: &'a NodeName,
     /// Whether the machine is of this cluster already. What it lacks of strength is told then, and stands in the
-    /// way of no repair.
+    /// way of no repair; what it lacks otherwise stands in the way of its own.
     member: bool,
     findings: &'a mut Vec<Finding>,
 }
 
 impl One<'_> {
     fn fatal(&mut self, text: String) {
-        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: true });
+        self.add(text, if self.member { Weight::Machine } else { Weight::Run });
     }
 
     fn weak(&mut self, text: String) {
-        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: !self.member });
+        self.add(text, if self.member { Weight::Advice } else { Weight::Run });
     }
 
     fn advice(&mut self, text: String) {
-        self.findings.push(Finding { node: Some(self.node.clone()), text, fatal: false });
+        self.add(text, Weight::Advice);
+    }
+
+    fn add(&mut self, text: String, weight: Weight) {
+        self.findings.push(Finding { node: Some(self.node.clone()), text, weight });
     }
 
     fn identity(&mut self, candidate: &Candidate) {
@@ -148,18 +190,64 @@ impl One<'_> {
                     .to_owned(),
             );
         }
-        if !survey.addresses.contains(&candidate.address) {
-            let address = candidate.address;
-            self.fatal(format!("none of the machine's links carries {address}: write the address that the machines see, not one that is translated on the way"));
-        }
         for (what, value) in [("host name", &survey.hostname), ("machine-id", &survey.machine_id)] {
             if value.as_ref().is_none_or(String::is_empty) {
                 self.fatal(format!("the {what} could not be read"));
             }
         }
-        for (id, wanted) in [(2379, "etcd"), (10257, "ringfort")] {
-            if let Some(name) = survey.users.get(&id).filter(|name| *name != wanted) {
-                self.fatal(format!("user id {id} belongs to {name:?}, but the cluster's {wanted} runs as it: give that user another id"));
+        if candidate.role == Role::ControlPlane {
+            self.accounts("user", survey.users.as_ref(), |(uid, gid)| (*uid, uid == gid));
+            self.accounts("group", survey.groups.as_ref(), |gid| (*gid, true));
+        }
+    }
+
+    /// Sees that nobody else has the names and numbers of the users that will be made.
+    fn accounts<T>(
+        &mut self,
+        what: &str,
+        found: Option<&BTreeMap<String, T>>,
+        number: fn(&T) -> (u32, bool),
+    ) {
+        let Some(found) = found else {
+            return self.fatal(format!("the list of {what}s could not be read"));
+        };
+        for (owner, wanted) in USERS {
+            for (name, has) in found {
+                let (id, is_alike) = number(has);
+                if name == wanted && (id != owner.uid || !is_alike) {
+                    self.fatal(format!("the {what} {name} is there with another number than {owner}: rename it, or take it away", owner = owner.uid));
+                } else if name != wanted && id == owner.uid {
+                    self.fatal(format!("{what} id {id} belongs to {name:?}, but the cluster's {wanted} runs as it: give that {what} another id"));
+                }
+            }
+        }
+    }
+
+    /// Finds the link that carries the machine's address, and what packets of its own pods need.
+    fn network(&mut self, terms: &Terms, candidate: &Candidate) {
+        let (survey, address) = (&candidate.survey, candidate.address);
+        match survey.link_of(address) {
+            _ if survey.links.as_ref().is_none_or(Vec::is_empty) => {
+                self.fatal("the machine's links could not be read: look whether ip -j address works there (iproute2)".to_owned());
+            }
+            None => self.fatal(format!("none of the machine's links carries {address}: write the address that the machines see, not one that is translated on the way")),
+            Some(link) if terms.own_network && link.mtu_bytes.is_none() => {
+                self.fatal(format!("the MTU of {}, which carries {address}, could not be read", link.name));
+            }
+            Some(_) if survey.macs().is_empty() => self.advice("no link of the machine has a hardware address of its own: whether another machine has the same is not known".to_owned()),
+            Some(_) => {}
+        }
+        if terms.own_network {
+            self.has(survey, BRIDGE_FILTER);
+        }
+    }
+
+    fn has(&mut self, survey: &Survey, (feature, why): (&str, &str)) {
+        match survey.features.get(feature) {
+            Some(true) => {}
+            Some(false) => self.fatal(format!("the machine lacks {feature}: {why}")),
+            None => {
+                self.fatal(format!("whether the machine has {feature} could not be tried: {why}"))
             }
         }
     }
@@ -170,20 +258,19 @@ impl One<'_> {
             Role::Worker => WORKER,
         };
         let survey = &candidate.survey;
-        let mib = |bytes: u64| format!("{} MiB", bytes / MIB);
         let count = |count: u64| count.to_string();
         self.at_least("processors", survey.cpus.map(u64::from), least.cpus.into(), count);
         self.at_least("memory", survey.memory_bytes, least.memory_bytes, mib);
-        let free = survey.disk_free_bytes;
-        if self.member && free.is_some_and(|free| free < REPAIR_DISK_BYTES) {
-            self.fatal(format!(
-                "free disk under /var/lib: {}, but a repair may need {}",
-                mib(free.unwrap_or_default()),
-                mib(REPAIR_DISK_BYTES)
-            ));
-        } else {
-            self.at_least("free disk under /var/lib", free, least.disk_bytes, mib);
-        }
+        self.disk(
+            "images of containers (/var/lib/containerd)",
+            survey.image_free_bytes,
+            least.disk_bytes,
+        );
+        self.disk(
+            "ringfort's own files (/var/lib/ringfort)",
+            survey.own_free_bytes,
+            REPAIR_DISK_BYTES,
+        );
         match survey.sync_latency_us {
             None => self.advice("the disk's sync latency could not be measured".to_owned()),
             Some(us) if candidate.role == Role::ControlPlane && us > SYNC_LIMIT_US => {
@@ -199,6 +286,18 @@ impl One<'_> {
                 ));
             }
             Some(_) => {}
+        }
+    }
+
+    /// A machine of the cluster holds most of what it needs already; a repair needs less.
+    fn disk(&mut self, whose: &str, free: Option<u64>, least: u64) {
+        let what = format!("free disk for {whose}");
+        match free {
+            Some(free) if self.member && free < REPAIR_DISK_BYTES => {
+                let (free, most) = (mib(free), mib(REPAIR_DISK_BYTES));
+                self.fatal(format!("{what}: {free}, but a repair may need {most}"));
+            }
+            _ => self.at_least(&what, free, least, mib),
         }
     }
 
@@ -241,6 +340,7 @@ impl One<'_> {
             self.fatal("apparmor_parser is not installed, so that containers would run without a profile: apt-get install apparmor, or waive node/apparmor".to_owned());
         }
         if terms.user_namespaces {
+            self.has(survey, USER_NAMESPACES);
             self.mapped_tmpfs(survey.kernel.as_deref());
         }
         match survey.swap {
@@ -248,14 +348,7 @@ impl One<'_> {
             Some(true) => self.fatal("swap is on, and would write secrets of pods to the disk: swapoff -a, and take it out of /etc/fstab".to_owned()),
             None => self.advice("whether swap is on could not be read".to_owned()),
         }
-        for (feature, why) in FEATURES {
-            match survey.features.get(*feature) {
-                Some(true) => {}
-                Some(false) => self.fatal(format!("the machine lacks {feature}: {why}")),
-                None => self
-                    .fatal(format!("whether the machine has {feature} could not be tried: {why}")),
-            }
-        }
+        FEATURES.iter().for_each(|feature| self.has(survey, *feature));
     }
 
     /// There is no way to try this from a program without calls of its own: the version says it.
@@ -294,200 +387,9 @@ fn version_of(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-fn unique(
-    what: &str,
-    candidates: &BTreeMap<NodeName, Candidate>,
-    values: fn(&Survey) -> Vec<String>,
-    findings: &mut Vec<Finding>,
-) {
-    let mut owners: BTreeMap<String, Vec<&NodeName>> = BTreeMap::new();
-    for (node, candidate) in candidates {
-        for value in values(&candidate.survey) {
-            owners.entry(value).or_default().push(node);
-        }
-    }
-    for (value, nodes) in owners.iter().filter(|(_, nodes)| nodes.len() > 1) {
-        let names: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
-        let text = format!(
-            "{} have the same {what} {value:?}: machines copied from one image need their own",
-            names.join(", ")
-        );
-        findings.push(Finding { node: None, text, fatal: true });
-    }
-}
-
-fn same_mtu(
-    terms: &Terms,
-    candidates: &BTreeMap<NodeName, Candidate>,
-    findings: &mut Vec<Finding>,
-) {
-    let mtus: BTreeMap<u32, &NodeName> =
-        candidates.iter().filter_map(|(n, c)| Some((c.survey.mtu_bytes?, n))).collect();
-    if terms.own_network && mtus.len() > 1 {
-        let text = format!(
-            "links have different MTUs ({}): packets between pods would be lost",
-            mtus.iter().map(|(mtu, node)| format!("{node}: {mtu}")).collect::<Vec<_>>().join(", ")
-        );
-        findings.push(Finding { node: None, text, fatal: true });
-    }
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes / MIB)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use ringfort_model::blueprint::Role;
-    use ringfort_model::bundle::HostTool;
-    use ringfort_model::name::NodeName;
-    use ringfort_model::survey::Survey;
-
-    use super::tools::TOOLS;
-    use super::{Candidate, FEATURES, KernelTerms, Terms, judge};
-
-    fn good(number: u8) -> Candidate {
-        let address = [10, 0, 0, number].into();
-        let survey = Survey {
-            hostname: Some(format!("m{number}")),
-            machine_id: Some(format!("{number:032x}")),
-            macs: vec![format!("02:00:00:00:00:{number:02x}")],
-            addresses: vec![address],
-            clock_ms: Some(1_000_000),
-            cpus: Some(2),
-            memory_bytes: Some(4 << 30),
-            disk_free_bytes: Some(50 << 30),
-            sync_latency_us: Some(900),
-            kernel: Some("6.12.95+deb13-cloud-amd64".to_owned()),
-            cgroup_version: Some(2),
-            systemd: true,
-            apparmor: true,
-            swap: Some(false),
-            tools: TOOLS
-                .iter()
-                .map(|(tool, _)| *tool)
-                .chain(["apparmor_parser"])
-                .map(|tool| (tool.to_owned(), "1".to_owned()))
-                .collect(),
-            features: FEATURES.iter().map(|(name, _)| ((*name).to_owned(), true)).collect(),
-            mtu_bytes: Some(1500),
-            ..Survey::default()
-        };
-        let kernel = KernelTerms { cgroup_v1: false, apparmor: true, user_namespaces: true };
-        Candidate { role: Role::ControlPlane, address, survey, asked_ms: 1_000_300, kernel }
-    }
-
-    fn check(change: impl Fn(&mut Candidate), expected: &str) {
-        let nft = HostTool {
-            name: "nft".to_owned(),
-            at_least: Some("1".to_owned()),
-            why: "packets".to_owned(),
-        };
-        let terms = Terms {
-            cluster: "harbour".into(),
-            own_network: true,
-            encrypts: true,
-            tools: vec![nft],
-        };
-        let mut candidates: BTreeMap<_, _> =
-            (1..=3).map(|n| (NodeName::new(format!("cp{n}")).unwrap(), good(n))).collect();
-        change(candidates.get_mut(&NodeName::new("cp2").unwrap()).unwrap());
-        let found = judge(&terms, &candidates);
-        let texts: Vec<_> = found.into_iter().map(|it| it.text).collect();
-        if expected.is_empty() {
-            assert!(texts.is_empty(), "{texts:?}");
-        } else {
-            assert!(texts.len() == 1 && texts[0].contains(expected), "{expected}: {texts:?}");
-        }
-    }
-
-    #[test]
-    fn good_machines_pass() {
-        check(|_| {}, "");
-        check(|c| c.survey.cluster = Some("harbour".into()), "");
-    }
-
-    #[test]
-    fn what_a_machine_of_the_cluster_lacks_bars_no_repair() {
-        let fatal = |change: fn(&mut Survey)| {
-            let mut candidate = good(2);
-            candidate.survey.cluster = Some("harbour".into());
-            change(&mut candidate.survey);
-            let terms = Terms {
-                cluster: "harbour".into(),
-                own_network: true,
-                encrypts: true,
-                tools: Vec::new(),
-            };
-            let candidates = BTreeMap::from([(NodeName::new("cp2").unwrap(), candidate)]);
-            let found = judge(&terms, &candidates);
-            assert_eq!(found.len(), 1, "{found:?}");
-            found[0].fatal
-        };
-        assert!(!fatal(|survey| survey.disk_free_bytes = Some(2 << 30)));
-        assert!(!fatal(|survey| survey.memory_bytes = Some(1 << 30)));
-        assert!(!fatal(|survey| survey.sync_latency_us = Some(260_000)));
-        assert!(fatal(|survey| survey.disk_free_bytes = Some(1 << 29)));
-        assert!(fatal(|survey| survey.disk_free_bytes = None));
-        assert!(fatal(|survey| {
-            (survey.cluster, survey.disk_free_bytes) = (None, Some(2 << 30));
-        }));
-    }
-
-    #[test]
-    fn one_machine_may_be_held_to_less() {
-        let less = |c: &mut Candidate| {
-            (c.survey.cgroup_version, c.survey.apparmor) = (Some(1), false);
-            c.survey.kernel = Some("6.1.0-50-amd64".to_owned());
-            c.survey.tools.remove("apparmor_parser");
-            c.kernel = KernelTerms { cgroup_v1: true, apparmor: false, user_namespaces: false };
-        };
-        check(less, "");
-    }
-
-    #[test]
-    fn each_fault_has_its_finding() {
-        check(|c| c.survey.uid = 1000, "as root");
-        check(|c| c.survey.systemd = false, "not systemd");
-        check(|c| c.survey.addresses.clear(), "carries 10.0.0.2");
-        check(|c| c.survey.hostname = Some("m1".into()), "same host name");
-        check(|c| c.survey.machine_id = Some(format!("{:032x}", 1)), "same machine-id");
-        check(|c| c.survey.macs = vec!["02:00:00:00:00:01".into()], "same hardware address");
-        check(|c| c.survey.cpus = Some(1), "processors: 1");
-        check(|c| c.survey.memory_bytes = Some(1 << 30), "memory: 1024 MiB");
-        check(|c| c.survey.disk_free_bytes = Some(1 << 30), "free disk");
-        check(|c| c.survey.sync_latency_us = Some(260_000), "260 ms or more: etcd cannot");
-        check(|c| c.survey.sync_latency_us = Some(20_000), "20 ms or more: etcd asks");
-        check(|c| c.survey.clock_ms = Some(0), "clock");
-        check(|c| c.survey.cgroup_version = Some(1), "version 1");
-        check(|c| c.survey.apparmor = false, "AppArmor");
-        check(|c| _ = c.survey.tools.remove("apparmor_parser"), "without a profile");
-        check(|c| c.survey.kernel = Some("6.2.16-1-pve".into()), "only from 6.3 on");
-        check(|c| c.survey.kernel = Some("5.14.0-611.el9".into()), "the kernel is 5.14.0-611.el9");
-        check(|c| c.survey.kernel = None, "version of the kernel");
-        check(|c| c.survey.kernel = Some("odd".into()), "version of the kernel");
-        check(|c| c.survey.swap = Some(true), "swap");
-        check(|c| _ = c.survey.tools.remove("nft"), "nftables");
-        check(|c| _ = c.survey.tools.insert("nft".into(), "0.9".into()), "nft is too old (0.9)");
-        check(|c| _ = c.survey.features.insert("overlay".into(), false), "lacks overlay");
-        check(|c| _ = c.survey.features.insert("protocol-names".into(), false), "netbase");
-        check(|c| _ = c.survey.busy_ports.insert(6443, "nginx".into()), "taken by nginx");
-        check(
-            |c| c.survey.leftovers = vec!["/etc/kubernetes/manifests".into()],
-            "another cluster or",
-        );
-        check(|c| c.survey.cluster = Some("other".into()), "belongs to the cluster \"other\"");
-        check(|c| _ = c.survey.users.insert(2379, "backup".into()), "user id 2379");
-        check(|c| c.survey.mtu_bytes = Some(1400), "different MTUs");
-    }
-
-    #[test]
-    fn what_could_not_be_read_is_no_pass() {
-        check(|c| c.survey.cpus = None, "processors could not be read");
-        check(|c| c.survey.memory_bytes = None, "memory could not be read");
-        check(|c| c.survey.disk_free_bytes = None, "could not be read");
-        check(|c| c.survey.clock_ms = None, "clock could not be read");
-        check(|c| c.survey.cgroup_version = None, "could not be read");
-        check(|c| c.survey.sync_latency_us = None, "could not be measured");
-        check(|c| c.survey.swap = None, "could not be read");
-        check(|c| _ = c.survey.features.remove("seccomp"), "could not be tried");
-    }
-}
+mod tests;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use russh::keys::ssh_key::{HashAlg, PublicKey};
+use russh::Preferred;
+use russh::keys::known_hosts::known_host_keys_path;
+use russh::keys::ssh_key::{Algorithm, HashAlg, PublicKey};
 use russh::keys::{Error, check_known_hosts_path};
 
 use crate::{Door, DoorError};
@@ -14,6 +16,27 @@ pub enum HostKeys {
     Pinned(Vec<String>),
     /// Those that a known-hosts file holds for the machine.
     File(PathBuf),
+}
+
+/// Gives the kinds of host keys to ask a machine for: those first of which it has a known one, or a machine with
+/// several keys would show another than the one that is known. RSA is none of them: this program cannot check it.
+pub(crate) fn algorithms(door: &Door) -> Vec<Algorithm> {
+    let known: Vec<Algorithm> = match &door.host_keys {
+        HostKeys::Pinned(pinned) => {
+            let keys = pinned.iter().filter_map(|text| PublicKey::from_openssh(text).ok());
+            keys.map(|key| key.algorithm()).collect()
+        }
+        // A file that cannot be read is told when the machine's key is looked for in it.
+        HostKeys::File(path) => known_host_keys_path(&door.address.to_string(), door.port, path)
+            .unwrap_or_default()
+            .iter()
+            .map(|(_, key)| key.algorithm())
+            .collect(),
+    };
+    let preferred = Preferred::DEFAULT;
+    let all = preferred.key.iter().filter(|kind| !matches!(kind, Algorithm::Rsa { .. }));
+    let (first, last): (Vec<_>, Vec<_>) = all.cloned().partition(|kind| known.contains(kind));
+    first.into_iter().chain(last).collect()
 }
 
 /// Says whether a machine's key is accepted.
@@ -51,7 +74,7 @@ mod tests {
 
     use russh::keys::ssh_key::PublicKey;
 
-    use super::{HostKeys, check};
+    use super::{Algorithm, HostKeys, algorithms, check};
     use crate::{Door, DoorError, Sudo, Transport};
 
     const ONE: &str =
@@ -79,6 +102,24 @@ mod tests {
         assert!(matches!(wrong, Err(DoorError::WrongHostKey { .. })));
         let none = check(&door(HostKeys::Pinned(vec![])), &key);
         assert!(matches!(none, Err(DoorError::WrongHostKey { .. })));
+    }
+
+    #[test]
+    fn a_machine_is_asked_for_the_kind_of_key_that_is_known() {
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBMHYJuewmr5vdSa1IQHwMe6nbmZyAsxx6STYR9E9qxDCKhlfXKUVNxDUawGlFXI36f950+7Hq4JhfEBsD9f2etE=";
+        let first = |host_keys| algorithms(&door(host_keys))[0].to_string();
+        let pinned = |key: &str| HostKeys::Pinned(vec![key.to_owned()]);
+        assert_eq!(first(pinned(ONE)), "ssh-ed25519");
+        assert_eq!(first(pinned(ecdsa)), "ecdsa-sha2-nistp256");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("known_hosts");
+        assert_eq!(first(HostKeys::File(path.clone())), "ssh-ed25519");
+        std::fs::write(&path, format!("10.0.0.2 {ONE}\n10.0.0.1 {ecdsa}\n")).unwrap();
+        assert_eq!(first(HostKeys::File(path)), "ecdsa-sha2-nistp256");
+        // Another key is still seen, and refused by its name.
+        let all = algorithms(&door(pinned(ecdsa)));
+        assert_eq!(all.len(), 4, "{all:?}");
+        assert!(!all.iter().any(|kind| matches!(kind, Algorithm::Rsa { .. })), "{all:?}");
     }
 
     #[test]

@@ -69,15 +69,25 @@ pub enum DoorError {
         /// How long was waited.
         wait: Duration,
     },
-    /// Nobody listens, or no route.
+    /// Nobody listens.
     #[error("{address} port {port} refuses the connection: is sshd running there")]
-    Unreachable {
+    Refused {
+        /// Where.
+        address: IpAddr,
+        /// On which port.
+        port: u16,
+    },
+    /// There is no way there.
+    #[error(
+        "{address} port {port} cannot be reached ({why}): is the machine on, is the address right, and is there a way to its network from here"
+    )]
+    NoWay {
         /// Where.
         address: IpAddr,
         /// On which port.
         port: u16,
         /// What the system said.
-        source: std::io::Error,
+        why: String,
     },
     /// The host key is unknown.
     #[error(
@@ -116,7 +126,7 @@ pub enum DoorError {
         key: String,
     },
     /// The private key cannot be used.
-    #[error("the private key {path} cannot be read: {why}")]
+    #[error("the private key {path} cannot be used: {why}")]
     BadIdentity {
         /// Which file.
         path: String,
@@ -139,6 +149,13 @@ pub enum DoorError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl DoorError {
+    /// Says whether nobody answered at all: then nothing is known to be wrong there but that.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::Refused { .. } | Self::NoWay { .. })
+    }
 }
 
 /// A machine that was entered.

@@ -1,13 +1,17 @@
 //! SSH spoken by this binary.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use russh::client::{self, Handle, Msg};
 use russh::keys::agent::client::AgentClient;
-use russh::keys::ssh_key::PublicKey;
-use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key};
-use russh::{Channel, ChannelMsg};
+use russh::keys::ssh_key::{HashAlg, PublicKey};
+use russh::keys::{
+    Error, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key,
+};
+use russh::{AlgorithmKind, Channel, ChannelMsg, Preferred};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -68,6 +72,7 @@ impl Session {
             maximum_packet_size: PACKET_BYTES,
             keepalive_interval: Some(Duration::from_secs(15)),
             nodelay: true,
+            preferred: Preferred { key: known::algorithms(door).into(), ..Preferred::default() },
             ..client::Config::default()
         });
         let greeted = tokio::time::timeout(PATIENCE, client::connect_stream(config, stream, guard));
@@ -158,7 +163,10 @@ async fn dial(door: &Door) -> Result<TcpStream, DoorError> {
     let (address, port) = (door.address, door.port);
     match tokio::time::timeout(PATIENCE, TcpStream::connect((address, port))).await {
         Err(_) => Err(no_answer(door)),
-        Ok(Err(source)) => Err(DoorError::Unreachable { address, port, source }),
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+            Err(DoorError::Refused { address, port })
+        }
+        Ok(Err(error)) => Err(DoorError::NoWay { address, port, why: error.to_string() }),
         Ok(Ok(stream)) => {
             let _ = stream.set_nodelay(true);
             Ok(stream)
@@ -169,12 +177,9 @@ async fn dial(door: &Door) -> Result<TcpStream, DoorError> {
 async fn log_in(door: &Door, handle: &mut Handle<Guard>) -> Result<(), DoorError> {
     let hash = handle.best_supported_rsa_hash().await.map_err(|e| broken(door, &e))?.flatten();
     let Some(path) = &door.identity else {
-        return log_in_by_agent(door, handle).await;
+        return log_in_by_agent(door, handle, hash).await;
     };
-    let key = load_secret_key(path, None).map_err(|source| DoorError::BadIdentity {
-        path: path.display().to_string(),
-        why: source.to_string(),
-    })?;
+    let key = private_key(path)?;
     let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
     let answer =
         handle.authenticate_publickey(&door.user, key).await.map_err(|e| broken(door, &e))?;
@@ -184,7 +189,33 @@ async fn log_in(door: &Door, handle: &mut Handle<Guard>) -> Result<(), DoorError
     }
 }
 
-async fn log_in_by_agent(door: &Door, handle: &mut Handle<Guard>) -> Result<(), DoorError> {
+/// Reads the private key. One of RSA is only used by an agent: this program has no RSA of its own.
+fn private_key(path: &Path) -> Result<PrivateKey, DoorError> {
+    let bad = |why: String| DoorError::BadIdentity { path: path.display().to_string(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    let agent =
+        format!("give it to an agent (ssh-add {}) and leave ssh.identity out", path.display());
+    let rsa = || {
+        bad(format!(
+            "it is one of RSA: take one of Ed25519 (ssh-keygen -t ed25519), {agent}, or set ssh.transport: openssh"
+        ))
+    };
+    if text.trim_start().starts_with("-----BEGIN RSA PRIVATE KEY-----") {
+        return Err(rsa());
+    }
+    match decode_secret_key(&text, None) {
+        Ok(key) if key.algorithm().is_rsa() => Err(rsa()),
+        Ok(key) => Ok(key),
+        Err(Error::KeyIsEncrypted) => Err(bad(format!("it has a passphrase: {agent}"))),
+        Err(error) => Err(bad(error.to_string())),
+    }
+}
+
+async fn log_in_by_agent(
+    door: &Door,
+    handle: &mut Handle<Guard>,
+    rsa: Option<HashAlg>,
+) -> Result<(), DoorError> {
     let absent =
         |_| not_let_in(door, "no key: ssh.identity is not set and no agent runs".to_owned());
     let mut agent = AgentClient::connect_env().await.map_err(absent)?;
@@ -194,7 +225,9 @@ async fn log_in_by_agent(door: &Door, handle: &mut Handle<Guard>) -> Result<(), 
     })?;
     for key in &keys {
         let public = key.public_key().into_owned();
-        let tried = handle.authenticate_publickey_with(&door.user, public, None, &mut agent).await;
+        // Without a hash, an agent signs by SHA-1, which no server takes any more.
+        let hash = public.algorithm().is_rsa().then(|| rsa.unwrap_or(HashAlg::Sha512));
+        let tried = handle.authenticate_publickey_with(&door.user, public, hash, &mut agent).await;
         if tried.is_ok_and(|answer| answer.success()) {
             return Ok(());
         }
@@ -211,5 +244,105 @@ fn not_let_in(door: &Door, key: String) -> DoorError {
 }
 
 fn broken(door: &Door, source: &russh::Error) -> DoorError {
-    DoorError::Broken { address: door.address, why: source.to_string() }
+    let why = match source {
+        russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. } => {
+            "it shows no host key of Ed25519 or ECDSA: make one there (ssh-keygen -A), or set ssh.transport: openssh".to_owned()
+        }
+        other => other.to_string(),
+    };
+    DoorError::Broken { address: door.address, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::private_key;
+
+    // Keys that were made for this test and open nothing.
+    const ED25519: &str = "\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACCnVUlC1TYhViHPbeKFAv8wYKf2JxfR7vBD3PWJosA/0gAAAIj8lw7j/JcO
+4wAAAAtzc2gtZWQyNTUxOQAAACCnVUlC1TYhViHPbeKFAv8wYKf2JxfR7vBD3PWJosA/0g
+AAAEBxD82ywn/H2WIVqTfTpeYML/6SgFTdKxjQaTxYNHJsQKdVSULVNiFWIc9t4oUC/zBg
+p/YnF9Hu8EPc9YmiwD/SAAAABHRlc3QB
+-----END OPENSSH PRIVATE KEY-----
+";
+    const ENCRYPTED: &str = "\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABAoDm+Ek9
+mhdKrsDT1o6f9SAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIL9YWIDDuFNVN4/z
+V5aDx77c2gav3G/ltdMCvANrbSlOAAAAkB1tjF7RQOSQ8K14JFRng9FqlofvVVgwp8EDHK
+zoOtEW+gsIsOr+YXvS8sXTgnvLy1bbg2+uNi9tQEZqVlUZygsSs4UQDSDneZoacPXdbYLg
+C0Uqm7USN2ehrNKsqERfJ+T2zRuho0TnqxSJTO/pod1CSJSSyvGBrWa0XParuHrt8VteMA
+K4XvXApQT7Rhr6kg==
+-----END OPENSSH PRIVATE KEY-----
+";
+    const RSA: &str = "\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAlwAAAAdzc2gtcn
+NhAAAAAwEAAQAAAIEA0R3ujonJpL1THQX1DoPGX2x/89H9+wd79+k1oPpPMgv2Z2aB+nRE
+e9ekKpxodHj5Vjxmy+SH+rxLSoXi2McAoRFHIbhjl+LtBwqFj+I5et0M/pschtZsAeFoiZ
+4harvxeKPYJ4aydurEqrHfo4KO6Oenpg63rnkPDgyYNzi4enkAAAIADWLVmQ1i1ZkAAAAH
+c3NoLXJzYQAAAIEA0R3ujonJpL1THQX1DoPGX2x/89H9+wd79+k1oPpPMgv2Z2aB+nREe9
+ekKpxodHj5Vjxmy+SH+rxLSoXi2McAoRFHIbhjl+LtBwqFj+I5et0M/pschtZsAeFoiZ4h
+arvxeKPYJ4aydurEqrHfo4KO6Oenpg63rnkPDgyYNzi4enkAAAADAQABAAAAgFDCfITz1b
+oXm+eTi2aFobDsmCWzraCq7Ud6+0kmIjuzvv+D6SKukFw7lZ0XNof0yGZzgUexBIri+TjY
+qBkMEcNv0Bn8vnbmK4TldGvVXwDzeNXZCqEjGjEHHiOrajLWuz/Cu1DsF4kgQuNzc1ikI0
+yeFlAYbmg6rfoSZnm7D+zhAAAAQQC8SOArKrA+F7l0lrh6KIRg5nBT1I7sgFQeagaXZ3aI
+YqK4QMzVxRTX4q/dPujyFiLM9hGtPTiXAI3WbOj04ZnnAAAAQQDnzpwUakuz1O5l6fot/D
+KPCXHavO11Thn41kYkguN2cVGm9OcUDja/hrVVpfVPOYAGU2TEkDm4lMbVW9g6GRO1AAAA
+QQDm8Rb/qwOtHhfyAuwqY7HBKQ/BuVV5CNNnMa596L8ikF8AqN+3zOtPRR9aQUkkD6wRQ0
+fq1EmNNwI11aA31Y41AAAABHRlc3QBAgMEBQY=
+-----END OPENSSH PRIVATE KEY-----
+";
+
+    fn check(text: &str, expected: &[&str]) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("id");
+        std::fs::write(&path, text).unwrap();
+        let said = private_key(&path).map(drop).map_err(|error| error.to_string());
+        match said {
+            Ok(()) => assert!(expected.is_empty(), "{expected:?}"),
+            Err(said) => {
+                assert!(!expected.is_empty(), "{said}");
+                expected.iter().for_each(|word| assert!(said.contains(word), "{said}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_names_the_way_out() {
+        check(ED25519, &[]);
+        check(ENCRYPTED, &["it has a passphrase", "ssh-add /", "leave ssh.identity out"]);
+        check(RSA, &["it is one of RSA", "ssh-keygen -t ed25519", "ssh.transport: openssh"]);
+        check("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", &["it is one of RSA"]);
+        check("nothing", &["cannot be used: "]);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_nobody_listens_at_is_no_missing_way() {
+        use std::net::{IpAddr, Ipv4Addr};
+
+        use super::dial;
+        use crate::{Door, DoorError, HostKeys, Sudo, Transport};
+
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let door = |address: IpAddr| Door {
+            address,
+            port,
+            user: "root".to_owned(),
+            identity: None,
+            host_keys: HostKeys::Pinned(Vec::new()),
+            sudo: Sudo::No,
+            transport: Transport::Builtin,
+        };
+        let refused = dial(&door(Ipv4Addr::LOCALHOST.into())).await.unwrap_err();
+        assert!(matches!(refused, DoorError::Refused { .. }), "{refused}");
+        // Class E is reserved: no system has a way there.
+        let lost = dial(&door(Ipv4Addr::BROADCAST.into())).await.unwrap_err();
+        assert!(matches!(lost, DoorError::NoWay { .. }), "{lost}");
+        assert!(refused.is_silence() && lost.is_silence());
+    }
 }

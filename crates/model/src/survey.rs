@@ -1,9 +1,11 @@
 //! What a machine is like before anything is changed: the facts that preflight judges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::net::Cidr;
 
 /// Facts about a machine. What could not be read is absent, and preflight says so.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -12,19 +14,19 @@ pub struct Survey {
     pub hostname: Option<String>,
     /// `/etc/machine-id`.
     pub machine_id: Option<String>,
-    /// Hardware addresses of its links, without loopback.
-    pub macs: Vec<String>,
-    /// Addresses of its links, without loopback.
-    pub addresses: Vec<IpAddr>,
+    /// Its links, without loopback.
+    pub links: Option<Vec<LinkSeen>>,
     /// The machine's clock, in milliseconds since 1970.
     pub clock_ms: Option<i64>,
     /// Processors.
     pub cpus: Option<u32>,
     /// Memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// Free bytes under `/var/lib`.
-    pub disk_free_bytes: Option<u64>,
-    /// What nine of ten synced writes under `/var/lib` stay below, in microseconds.
+    /// Free bytes where images of containers lie, or will: `/var/lib/containerd`, which may be a disk of its own.
+    pub image_free_bytes: Option<u64>,
+    /// Free bytes where ringfort's own files lie, or will: `/var/lib/ringfort`.
+    pub own_free_bytes: Option<u64>,
+    /// What nine of ten synced writes stay below where etcd's data lies, or will: `/var/lib/etcd`. In microseconds.
     pub sync_latency_us: Option<u64>,
     /// Kernel release, such as `6.1.0-40-cloud-amd64`.
     pub kernel: Option<String>,
@@ -50,8 +52,41 @@ pub struct Survey {
     pub cluster: Option<String>,
     /// Kernel features by name, and whether a try succeeded.
     pub features: BTreeMap<String, bool>,
-    /// The maximum transmission unit of the link that carries the machine's address, in bytes.
+    /// Users that preflight asks about, by name or by number: each with its number and that of its own group.
+    pub users: Option<BTreeMap<String, (u32, u32)>>,
+    /// Groups that preflight asks about, by name or by number.
+    pub groups: Option<BTreeMap<String, u32>>,
+}
+
+/// A link of a machine.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LinkSeen {
+    /// Its name.
+    pub name: String,
+    /// Its hardware address, if it is one that tells this machine from others.
+    pub mac: Option<String>,
+    /// Its addresses, each with the length of its network's prefix.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// How much a packet on it may hold, in bytes.
     pub mtu_bytes: Option<u32>,
-    /// Users by number that preflight asks about: 2379 and 10257, with the names they have.
-    pub users: BTreeMap<u32, String>,
+}
+
+impl Survey {
+    /// Gives the link that carries an address.
+    pub fn link_of(&self, address: IpAddr) -> Option<&LinkSeen> {
+        let carries = |link: &&LinkSeen| link.addresses.iter().any(|(own, _)| *own == address);
+        self.links.iter().flatten().find(carries)
+    }
+
+    /// Gives the network that an address of the machine is on.
+    pub fn segment_of(&self, address: IpAddr) -> Option<Cidr> {
+        let mut addresses = self.links.iter().flatten().flat_map(|link| &link.addresses);
+        let (_, prefix) = addresses.find(|(own, _)| *own == address)?;
+        Cidr::holding(address, *prefix)
+    }
+
+    /// Gives the hardware addresses, each once: a bond, its links and what is stacked on them share one.
+    pub fn macs(&self) -> BTreeSet<&str> {
+        self.links.iter().flatten().filter_map(|link| link.mac.as_deref()).collect()
+    }
 }

@@ -50,7 +50,7 @@ pub enum SignError {
     Key(#[from] KeyError),
     /// The authority's life is over.
     #[error(
-        "the authority {authority:?} expired on {on}, unless the operator's clock is wrong. Authorities of a cluster that stands are not replaced: ringfort reset and then ringfort up make it anew, with new ones and without its data"
+        "the authority {} expired on {on}, unless the operator's clock is wrong. Authorities of a cluster that stands are not replaced: ringfort reset and then ringfort up make it anew, with new ones and without its data", .authority.common_name()
     )]
     Expired {
         /// Which one.
@@ -59,7 +59,7 @@ pub enum SignError {
         on: String,
     },
     /// The authority's life has not begun.
-    #[error("the authority {authority:?} is not valid before {on}: set the operator's clock right")]
+    #[error("the authority {} is not valid before {on}: set the operator's clock right", .authority.common_name())]
     NotYet {
         /// Which one.
         authority: Authority,
@@ -67,7 +67,7 @@ pub enum SignError {
         on: String,
     },
     /// The request is for another authority.
-    #[error("a certificate of {wanted:?} was asked of the authority {asked:?}")]
+    #[error("a certificate of {} was asked of the authority {}", .wanted.common_name(), .asked.common_name())]
     OtherAuthority {
         /// The authority that the request names.
         wanted: Authority,

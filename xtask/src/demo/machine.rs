@@ -1,6 +1,8 @@
 //! Whether this machine can carry the demo: asked before anything is installed or built.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -9,8 +11,10 @@ use crate::{packages, process};
 
 /// Six machines take 1.5 GB; the largest program of Kubernetes takes 3 GB to compile.
 const LEAST_MEMORY_KILOBYTES: u64 = 6 << 20;
-/// Sources, compiled objects, the bundle and six machines.
-const LEAST_DISK_KILOBYTES: u64 = 25 << 20;
+/// Compiled objects beside the sources; the bundle with what Go compiles for it, and base systems; six machines.
+const LEAST_DISK_KILOBYTES: [u64; 3] = [6 << 20, 11 << 20, 8 << 20];
+/// Where labs keep their machines.
+pub(super) const LABS: &str = "/var/lib/ringfort-lab";
 
 /// Checks the machine and names everything that is wrong with it at once.
 pub(crate) fn check(directory: &Path) -> Result<()> {
@@ -26,20 +30,54 @@ pub(crate) fn check(directory: &Path) -> Result<()> {
     }
     let memory = memory_kilobytes(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
     faults.extend(too_little("memory", memory, LEAST_MEMORY_KILOBYTES));
-    let disk = disk_kilobytes(directory);
+    let cache = crate::workspace::cache();
     // What an earlier run has built needs no room again.
-    let reused = crate::workspace::cache().join("bundles").is_dir();
-    let least = if reused { LEAST_DISK_KILOBYTES / 3 } else { LEAST_DISK_KILOBYTES };
-    faults.extend(too_little("disk", disk, least));
+    let reused = cache.join("bundles").is_dir();
+    let share = if reused { 3 } else { 1 };
+    let least = LEAST_DISK_KILOBYTES.map(|least| least / share);
+    let places = [directory, cache.as_path(), Path::new(LABS)].map(nearest);
+    let needs =
+        places.iter().zip(least).map(|(place, least)| (place.as_path(), disk_of(place), least));
+    for (places, least) in together(needs.collect()) {
+        let free = places.first().and_then(|place| disk_kilobytes(place));
+        let names: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+        faults.extend(too_little(&format!("disk for {}", names.join(" and ")), free, least));
+    }
     if faults.is_empty() {
         return Ok(());
     }
     Err(Failure::stuck(format!("this machine cannot carry the demo:\n  {}", faults.join("\n  "))))
 }
 
+/// Gives a directory, or the nearest above it that is there.
+fn nearest(path: &Path) -> PathBuf {
+    let found = path.ancestors().find(|path| path.is_dir());
+    found.unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Gives the number of the file system that a directory is on.
+fn disk_of(directory: &Path) -> Option<u64> {
+    fs::metadata(directory).ok().map(|found| found.dev())
+}
+
+/// Adds up what is needed on each file system.
+fn together<'p>(needs: Vec<(&'p Path, Option<u64>, u64)>) -> Vec<(Vec<&'p Path>, u64)> {
+    let mut disks: BTreeMap<Option<u64>, (Vec<&Path>, u64)> = BTreeMap::new();
+    for (place, disk, least) in needs {
+        let (places, sum) = disks.entry(disk).or_default();
+        *sum += least;
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    disks.into_values().collect()
+}
+
 fn too_little(what: &str, found: Option<u64>, least: u64) -> Option<String> {
     let gigabytes = |kilobytes: u64| kilobytes >> 20;
-    let found = found?;
+    let Some(found) = found else {
+        return Some(format!("how much {what} is free could not be read"));
+    };
     (found < least).then(|| {
         let (found, least) = (gigabytes(found), gigabytes(least));
         format!("{found} GB of {what} are free, {least} GB are needed")
@@ -69,10 +107,20 @@ mod tests {
     }
 
     #[test]
-    fn too_little_is_said_in_gigabytes_and_the_unknown_is_let_pass() {
+    fn too_little_is_said_in_gigabytes_and_the_unknown_is_no_pass() {
         assert_eq!(too_little("disk", Some(10 << 20), 10 << 20), None);
-        assert_eq!(too_little("disk", None, 10 << 20), None);
+        let unknown = "how much disk is free could not be read";
+        assert_eq!(too_little("disk", None, 10 << 20).as_deref(), Some(unknown));
         let expected = "9 GB of disk are free, 10 GB are needed";
         assert_eq!(too_little("disk", Some(9 << 20), 10 << 20).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_lies_on_one_disk_is_added_up() {
+        let [a, b, c] = ["/a", "/b", "/c"].map(Path::new);
+        let apart = together(vec![(a, Some(1), 6), (b, Some(2), 11), (c, Some(1), 8)]);
+        assert_eq!(apart, [(vec![a, c], 14), (vec![b], 11)]);
+        let one = together(vec![(a, Some(1), 6), (a, Some(1), 11)]);
+        assert_eq!(one, [(vec![a], 17)]);
     }
 }

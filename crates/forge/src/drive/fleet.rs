@@ -52,6 +52,18 @@ pub enum FleetError {
         /// What the machine said.
         why: String,
     },
+    /// A machine of the cluster cannot be worked with as it is.
+    #[error("{why}")]
+    LeftOut {
+        /// What to mend there first.
+        why: String,
+    },
+    /// A machine that was given up answers.
+    #[error("{node} answers, so it can be emptied as well: leave out --give-up {node}")]
+    Answers {
+        /// Which machine.
+        node: NodeName,
+    },
     /// This binary cannot be read.
     #[error("this binary cannot be read")]
     OwnBinary {

@@ -174,20 +174,22 @@ pub async fn make(
 }
 
 /// Takes everything of ringfort from the machines. What the authorities signed for this cluster is good
-/// for nothing in the next one: that has others.
+/// for nothing in the next one: that has others. Machines that are given up are left as they are.
 ///
 /// # Errors
 /// See [`MakeError`].
 pub async fn reset(
     work: &mut Work<'_>,
+    given_up: &BTreeSet<NodeName>,
     tell: &mut dyn FnMut(Event),
     interrupts: &mut Receiver<()>,
 ) -> Result<(), MakeError> {
-    let blueprint = work.as_it_stands().await?;
+    let mut blueprint = work.as_it_stands().await?;
+    blueprint.machines.retain(|node, _| !given_up.contains(node));
     stage(work, "reset", tell);
     finished(work.pass(Goal::Reset, &blueprint, tell, interrupts).await?)?;
     work.site.clear().await?;
-    tell(Event::Remains { things: site::REMAINS.map(str::to_owned).into() });
+    tell(Event::Remains { things: site::remains(given_up) });
     work.memory.forget(&leave::addresses(work.spec))?;
     Ok(work.memory.renew_authorities(&mut work.keyring, work.identity, work.now_s)?)
 }

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use ringfort_api::{ApiError, Cluster, Identity};
 use ringfort_controls::workload;
 use ringfort_engine::epoch;
-use ringfort_host::{Door, DoorError, Host, HostKeys, Sudo, Transport, Tunnel};
+use ringfort_host::{Door, Host, HostKeys, Sudo, Transport, Tunnel};
 use ringfort_model::blueprint::Role;
 use ringfort_model::bundle::HostTool;
 use ringfort_model::digest::Digest;
@@ -26,7 +26,7 @@ use crate::carriage::Abilities;
 use crate::drive::fleet::{self, BINARY, FleetError, Member, OwnBinary};
 use crate::drive::link::{Link, LinkError};
 use crate::preflight::reach::{Part, Tried};
-use crate::preflight::{self, Candidate, Finding, KernelTerms, Terms};
+use crate::preflight::{self, Candidate, Finding, KernelTerms, Terms, Weight};
 
 /// The port of API servers.
 const API_PORT: u16 = 6443;
@@ -60,12 +60,22 @@ const CLEAR: &str = "\
     find /var/lib/ringfort -xdev -mindepth 1 -maxdepth 1 ! -name seed -exec rm -rf {} +";
 
 /// What a reset leaves as it is.
-pub(super) const REMAINS: [&str; 4] = [
+const REMAINS: [&str; 4] = [
     "entries in the machines' system journals",
     "/etc/passwd- and its like, the system's own copies of its lists of users",
     "/var/lib/ringfort/seed, which was brought and may be a mount",
     "packages of the system, since ringfort installs none",
 ];
+
+/// Lists what a reset leaves as it is, on machines that were given up as well.
+pub(super) fn remains(given_up: &BTreeSet<NodeName>) -> Vec<String> {
+    let on = |node: &NodeName| {
+        format!(
+            "everything on {node}, which was given up: wipe it before it is switched on in this network again"
+        )
+    };
+    REMAINS.map(str::to_owned).into_iter().chain(given_up.iter().map(on)).collect()
+}
 
 /// What preflight found.
 pub struct Preflight {
@@ -151,15 +161,17 @@ impl Site {
         Self { members, missing }
     }
 
-    /// Wants every machine.
+    /// Wants every machine but those that are given up, which must not answer: one that can be entered can be emptied.
     ///
     /// # Errors
-    /// Names every machine that could not be entered.
-    pub fn whole(self) -> Result<Self, NotEntered> {
-        match self.missing.is_empty() {
-            true => Ok(self),
-            false => Err(NotEntered { failures: self.missing }),
+    /// Names every machine that could not be entered, and every one that need not be given up.
+    pub fn without(mut self, given_up: &BTreeSet<NodeName>) -> Result<Self, NotEntered> {
+        let mut failures = std::mem::take(&mut self.missing);
+        failures.retain(|node, _| !given_up.contains(node));
+        for node in given_up.iter().filter(|node| self.members.contains_key(*node)) {
+            failures.insert(node.clone(), FleetError::Answers { node: node.clone() });
         }
+        if failures.is_empty() { Ok(self) } else { Err(NotEntered { failures }) }
     }
 
     /// Wants most control planes, so that no second run can act, and of the others only that nobody
@@ -168,13 +180,10 @@ impl Site {
     /// # Errors
     /// Names every machine that could not be entered.
     pub fn most(self, spec: &Spec) -> Result<Self, NotEntered> {
-        let planes = spec.control_planes().count();
-        let here = spec.control_planes().filter(|node| self.members.contains_key(&node.name));
-        let is_silence = |error: &FleetError| {
-            let FleetError::Door(error) = error else { return false };
-            matches!(error, DoorError::NoAnswer { .. } | DoorError::Unreachable { .. })
-        };
-        match 2 * here.count() > planes && self.missing.values().all(is_silence) {
+        let is_silence =
+            |error: &FleetError| matches!(error, FleetError::Door(error) if error.is_silence());
+        let most = has_most(spec, |node| self.members.contains_key(node));
+        match most && self.missing.values().all(is_silence) {
             true => Ok(self),
             false => Err(NotEntered { failures: self.missing }),
         }
@@ -238,9 +247,10 @@ impl Site {
         if failures.is_empty() { Ok(()) } else { Err(NotEntered { failures }) }
     }
 
-    /// Judges the machines before anything is written to them.
+    /// Judges the machines before anything is written to them. One of the cluster that may not be worked with as it is
+    /// is left out, as those are that do not answer.
     pub async fn preflight(
-        &self,
+        &mut self,
         spec: &Spec,
         tools: &[HostTool],
         now_ms: fn() -> i64,
@@ -268,7 +278,7 @@ impl Site {
                 Err(why) => findings.push(Finding {
                     node: Some(node.clone()),
                     text: format!("it could not be surveyed: {why}"),
-                    fatal: true,
+                    weight: Weight::Run,
                 }),
             }
         }
@@ -277,6 +287,7 @@ impl Site {
         findings.extend(preflight::reach::judge(&terms, &candidates, &reached));
         let name = spec.name.to_string();
         let exists = candidates.values().any(|c| c.survey.cluster.as_ref() == Some(&name));
+        self.leave_out(spec, &mut findings);
         // A cluster that is there is mended as far as it can be; a new one needs all of them.
         findings.extend(self.missing.iter().map(|(node, error)| Finding {
             node: Some(node.clone()),
@@ -284,12 +295,34 @@ impl Site {
                 true => format!("nothing is done there in this run: {error}"),
                 false => error.to_string(),
             },
-            fatal: !exists,
+            weight: if exists { Weight::Advice } else { Weight::Run },
         }));
-        let surveys = candidates.iter().map(|(node, candidate)| (node, &candidate.survey));
+        let here = candidates.iter().filter(|(node, _)| self.members.contains_key(*node));
+        let surveys = here.map(|(node, it)| (node, it.address, &it.survey));
         let is_partial = !self.missing.is_empty();
         let abilities = Abilities { is_partial, ..Abilities::read(surveys) };
         Preflight { findings, exists, abilities }
+    }
+
+    /// Leaves out the machines whose findings stand in the way of work there alone, unless too few control planes would
+    /// be left to go on with: then these findings stand in the way of all.
+    fn leave_out(&mut self, spec: &Spec, findings: &mut Vec<Finding>) {
+        let mut out: BTreeMap<NodeName, Vec<String>> = BTreeMap::new();
+        for finding in findings.iter().filter(|finding| finding.weight == Weight::Machine) {
+            if let Some(node) = &finding.node {
+                out.entry(node.clone()).or_default().push(finding.text.clone());
+            }
+        }
+        if !has_most(spec, |node| self.members.contains_key(node) && !out.contains_key(node)) {
+            let ends = |finding: &&mut Finding| finding.weight == Weight::Machine;
+            findings.iter_mut().filter(ends).for_each(|finding| finding.weight = Weight::Run);
+            return;
+        }
+        findings.retain(|finding| finding.weight != Weight::Machine);
+        for (node, why) in out {
+            self.members.remove(&node);
+            self.missing.insert(node, FleetError::LeftOut { why: why.join("; ") });
+        }
     }
 
     /// Picks out the digests of files that some machine lacks.
@@ -370,11 +403,18 @@ impl Site {
     }
 }
 
+/// Says whether these are most of the control planes: no second run can then act.
+fn has_most(spec: &Spec, is_here: impl Fn(&NodeName) -> bool) -> bool {
+    let here = spec.control_planes().filter(|node| is_here(&node.name)).count();
+    2 * here > spec.control_planes().count()
+}
+
 fn terms(spec: &Spec, tools: &[HostTool]) -> Terms {
     Terms {
         cluster: spec.name.to_string(),
         own_network: spec.network.provider == ringfort_spec::Provider::Ringfort,
         encrypts: !spec.waives(POD_ENCRYPTION),
+        routes: spec.network.routes,
         tools: tools.to_vec(),
     }
 }
@@ -466,3 +506,76 @@ const UNNAMED_CONNECTIONS: usize = 2;
 const BALANCER_CONNECTIONS: usize = 2;
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use ringfort_host::DoorError;
+    use ringfort_model::name::NodeName;
+    use ringfort_spec::Spec;
+
+    use super::{Finding, Site, Weight, has_most, remains};
+    use crate::drive::fleet::FleetError;
+
+    fn name(name: &str) -> NodeName {
+        NodeName::new(name).unwrap()
+    }
+
+    fn spec() -> Spec {
+        let text = "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
+                    controlPlanes: [{ address: 10.0.0.11, name: cp1 }, { address: 10.0.0.12, name: cp2 }, \
+                    { address: 10.0.0.13, name: cp3 }]\n\
+                    workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: { user: root }\n";
+        let today = "2026-01-01".parse().unwrap();
+        ringfort_spec::read(text, "cluster.yaml", &ringfort_controls::known(), today).unwrap()
+    }
+
+    /// A site on which nobody was entered.
+    fn silent(errors: impl IntoIterator<Item = (&'static str, DoorError)>) -> Site {
+        let missing = errors.into_iter().map(|(node, error)| (name(node), FleetError::Door(error)));
+        Site { members: BTreeMap::new(), missing: missing.collect() }
+    }
+
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn refused() -> DoorError {
+        DoorError::Refused { address: ADDRESS, port: 22 }
+    }
+
+    #[test]
+    fn only_who_is_given_up_may_be_silent_at_a_reset() {
+        let site = || silent([("w1", refused()), ("w2", refused())]);
+        let both = BTreeSet::from([name("w1"), name("w2")]);
+        let gone = site().without(&both).map(|site| site.missing.len());
+        assert!(matches!(gone, Ok(0)));
+        let one = site().without(&BTreeSet::from([name("w1")])).map(drop).unwrap_err();
+        assert_eq!(one.failures.into_keys().collect::<Vec<_>>(), [name("w2")]);
+        assert!(site().without(&BTreeSet::new()).is_err());
+    }
+
+    #[test]
+    fn what_stays_on_who_is_given_up_is_told() {
+        let told = remains(&BTreeSet::from([name("w2")]));
+        assert!(told.last().unwrap().starts_with("everything on w2, which was given up"));
+        assert_eq!(told.len(), remains(&BTreeSet::new()).len() + 1);
+    }
+
+    #[test]
+    fn a_run_goes_on_with_most_control_planes_and_without_what_is_wrong_on_others() {
+        let spec = spec();
+        assert!(has_most(&spec, |node| node.as_str() != "cp1"));
+        assert!(!has_most(&spec, |node| node.as_str() == "cp1"));
+        // Nobody is here: what would leave a machine out ends the run.
+        let finding = Finding {
+            node: Some(name("w1")),
+            text: "swap is on".to_owned(),
+            weight: Weight::Machine,
+        };
+        let mut findings = vec![finding];
+        let mut site = silent([]);
+        site.leave_out(&spec, &mut findings);
+        assert_eq!((findings[0].weight, site.missing.len()), (Weight::Run, 0));
+    }
+}

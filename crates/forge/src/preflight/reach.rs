@@ -12,13 +12,15 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::name::NodeName;
 use ringfort_model::reach::{Port, Reach, Target, Transport, WITNESS_PORT};
 use ringfort_model::tunnel::TUNNEL_PORT;
+use ringfort_spec::Routes;
 
-use super::{Candidate, Finding, Terms};
+use super::{Candidate, Finding, Terms, Weight};
 use crate::carriage::WIREGUARD;
 
 const ETCD_PORTS: [u16; 2] = [2379, 2380];
 const API_PORT: u16 = 6443;
 const KUBELET_PORT: u16 = 10250;
+const VXLAN_PORT: Port = Port::udp(4789);
 
 /// What one machine has to do for the test.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -37,18 +39,27 @@ pub fn parts(
 ) -> BTreeMap<NodeName, Part> {
     let is_new = |c: &Candidate| c.survey.cluster.as_ref() != Some(&terms.cluster);
     let tunnel = may_encrypt(terms, candidates).then_some(Port::udp(TUNNEL_PORT));
+    let in_vxlan = in_vxlan(terms, candidates);
     let part = |(from, here): (&NodeName, &Candidate)| {
         let others =
             candidates.iter().filter(|(to, there)| *to != from && (is_new(here) || is_new(there)));
         let tries = others.flat_map(|(_, there)| {
-            let tunnel = tunnel.filter(|_| is_new(here) && is_new(there));
-            needed(here.role, there.role).chain(tunnel).map(|port| port.of(there.address))
+            let vxlan = in_vxlan(here, there).then_some(VXLAN_PORT);
+            let (tunnel, vxlan) = match is_new(here) && is_new(there) {
+                true => (tunnel, vxlan),
+                false => (None, None),
+            };
+            needed(here.role, there.role)
+                .chain(tunnel)
+                .chain(vxlan)
+                .map(|port| port.of(there.address))
         });
+        let vxlan = candidates.values().any(|there| in_vxlan(here, there)).then_some(VXLAN_PORT);
         let is_free = |port: &Port| {
             port.transport == Transport::Udp || !here.survey.busy_ports.contains_key(&port.number)
         };
         let opens = match is_new(here) {
-            true => ports(here.role).chain(tunnel).filter(is_free).collect(),
+            true => ports(here.role).chain(tunnel).chain(vxlan).filter(is_free).collect(),
             false => Vec::new(),
         };
         (from.clone(), Part { opens, tries: tries.collect() })
@@ -60,6 +71,28 @@ pub fn parts(
 fn may_encrypt(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> bool {
     let has_it = |c: &Candidate| c.survey.features.get(WIREGUARD) == Some(&true);
     terms.own_network && terms.encrypts && candidates.values().all(has_it)
+}
+
+/// Says between which machines packets of pods travel in VXLAN.
+pub(super) fn in_vxlan(
+    terms: &Terms,
+    candidates: &BTreeMap<NodeName, Candidate>,
+) -> impl Fn(&Candidate, &Candidate) -> bool {
+    let is_open = terms.own_network && !may_encrypt(terms, candidates);
+    let routes = terms.routes;
+    // Of a machine whose address no link carries nobody knows; that is a finding of its own.
+    let is_beyond = |here: &Candidate, there: &Candidate| {
+        let segment = here.survey.segment_of(here.address);
+        segment.is_some_and(|segment| !segment.contains(there.address))
+    };
+    move |here, there| {
+        let in_it = match routes {
+            Routes::Direct => false,
+            Routes::Vxlan => here.address != there.address,
+            Routes::Auto => is_beyond(here, there) || is_beyond(there, here),
+        };
+        is_open && in_it
+    }
 }
 
 /// The ports that a machine serves to others.
@@ -130,13 +163,13 @@ pub fn judge(
             let text = format!(
                 "{to} ({address}) is not reached on {transport} {ports}: {trouble}: open these ports between the machines, and look at routes and MTU"
             );
-            findings.push(Finding { node: Some(from.clone()), text, fatal: true });
+            findings.push(Finding { node: Some(from.clone()), text, weight: Weight::Run });
         }
     }
     findings.extend(held.into_iter().map(|(node, Port { transport, number }, why)| Finding {
         node: Some(node.clone()),
         text: format!("{transport} {number} cannot be opened: {why}: stop what holds it"),
-        fatal: true,
+        weight: Weight::Run,
     }));
     findings
 }
@@ -148,13 +181,20 @@ mod tests {
     use ringfort_model::blueprint::Role;
     use ringfort_model::name::NodeName;
     use ringfort_model::reach::{Port, Reach, Target};
-    use ringfort_model::survey::Survey;
+    use ringfort_model::survey::{LinkSeen, Survey};
+    use ringfort_spec::Routes;
 
-    use super::super::{Candidate, KernelTerms, Terms};
+    use super::super::{Candidate, KernelTerms, Terms, Weight};
     use super::{Tried, judge, parts};
 
     fn terms() -> Terms {
-        Terms { cluster: "harbour".into(), own_network: true, encrypts: true, tools: Vec::new() }
+        Terms {
+            cluster: "harbour".into(),
+            own_network: true,
+            encrypts: true,
+            routes: Routes::Auto,
+            tools: Vec::new(),
+        }
     }
 
     fn name(name: &str) -> NodeName {
@@ -260,6 +300,40 @@ mod tests {
     }
 
     #[test]
+    fn what_vxlan_needs_is_tried_where_packets_will_travel_in_it() {
+        let mut machines = three([None; 3]);
+        for (node, candidate) in &mut machines {
+            // The worker is behind a router.
+            if node.as_str() == "w1" {
+                candidate.address = [10, 0, 1, 3].into();
+            }
+            let addresses = vec![(candidate.address, 24)];
+            candidate.survey.links = Some(vec![LinkSeen { addresses, ..LinkSeen::default() }]);
+        }
+        let tried = |terms: &Terms, machines: &BTreeMap<_, _>| -> Vec<(String, usize)> {
+            let vxlan = Port::udp(4789);
+            let parts = parts(terms, machines).into_iter();
+            let open = parts.filter(|(_, part)| part.opens.contains(&vxlan));
+            open.map(|(node, part)| {
+                (node.to_string(), part.tries.iter().filter(|to| to.port == vxlan).count())
+            })
+            .collect()
+        };
+        let each = |counts: [usize; 3]| -> Vec<_> {
+            ["cp1", "cp2", "w1"].map(str::to_owned).into_iter().zip(counts).collect()
+        };
+        assert_eq!(tried(&terms(), &machines), each([1, 1, 2]));
+        assert_eq!(tried(&Terms { routes: Routes::Vxlan, ..terms() }, &machines), each([2, 2, 2]));
+        assert_eq!(tried(&Terms { routes: Routes::Direct, ..terms() }, &machines), []);
+        assert_eq!(tried(&Terms { own_network: false, ..terms() }, &machines), []);
+        for candidate in machines.values_mut() {
+            candidate.survey.features.insert("wireguard".to_owned(), true);
+        }
+        assert_eq!(tried(&terms(), &machines), []);
+        assert_eq!(tried(&Terms { encrypts: false, ..terms() }, &machines), each([1, 1, 2]));
+    }
+
+    #[test]
     fn a_running_cluster_opens_nothing_and_tries_only_newcomers() {
         let ours = Some("harbour");
         let parts = parts(&terms(), &three([ours, ours, None]));
@@ -282,7 +356,7 @@ mod tests {
         let findings = judge(&terms(), &machines, &closed);
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(findings[0].text.contains("cp1 (10.0.0.1) is not reached on TCP 2379, 2380"));
-        assert!(findings[0].fatal);
+        assert_eq!(findings[0].weight, Weight::Run);
     }
 
     #[test]

@@ -8,6 +8,11 @@ use crate::tools::{Tools, find};
 
 /// Features and the script that succeeds where the kernel has them.
 const TRIES: &[(&str, &str)] = &[
+    // Where it is not loaded yet, it is only looked for: a module that was loaded would stay.
+    (
+        "bridge-filter",
+        "test -e /proc/sys/net/bridge/bridge-nf-call-iptables || modprobe -n -q br_netfilter",
+    ),
     ("nftables", "nft add table inet ringfort"),
     (
         "overlay",

@@ -4,15 +4,9 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::tools::{Tools, run};
+use ringfort_model::survey::LinkSeen;
 
-/// What the links say.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Links {
-    pub(super) macs: Vec<String>,
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) mtu_bytes: Option<u32>,
-}
+use crate::tools::{Tools, run};
 
 #[derive(Deserialize)]
 struct Link {
@@ -29,38 +23,39 @@ struct Link {
 #[derive(Deserialize)]
 struct Address {
     local: Option<IpAddr>,
+    prefixlen: Option<u8>,
     scope: Option<String>,
 }
 
 /// Links that engines of containers make: their hardware addresses repeat on every machine.
 const OF_ENGINES: &[&str] =
-    &["br-", "cali", "cilium", "cni", "docker", "flannel", "ringfort", "veth", "virbr"];
+    &["br-", "cali", "cilium", "cni", "docker", "flannel", "lxcbr", "ringfort", "veth", "virbr"];
 
-/// Asks `ip`; what it cannot say stays empty.
-pub(super) fn read(tools: &dyn Tools) -> Links {
-    let addresses = run(tools, "ip", &["-j", "address"]).unwrap_or_default();
-    let default = run(tools, "ip", &["-j", "route", "show", "default"]).unwrap_or_default();
-    parse(&addresses, &default)
+/// What the kernel shows for links that have no hardware address of their own.
+const NONE: &str = "00:00:00:00:00:00";
+
+/// Asks `ip`.
+pub(super) fn read(tools: &dyn Tools) -> Option<Vec<LinkSeen>> {
+    parse(&run(tools, "ip", &["-j", "address"]).ok()?)
 }
 
-fn parse(addresses: &str, default: &str) -> Links {
-    let links: Vec<Link> = serde_json::from_str(addresses).unwrap_or_default();
-    let of_machine = |link: &&Link| {
-        link.link_type != "loopback" && !OF_ENGINES.iter().any(|name| link.ifname.starts_with(name))
-    };
-    let links: Vec<&Link> = links.iter().filter(of_machine).collect();
-    let global = |link: &&&Link| link.addr_info.iter().any(Address::is_global);
-    let way_out = way_out(default);
-    let main = links.iter().find(|link| Some(&link.ifname) == way_out.as_ref());
-    Links {
-        macs: links.iter().filter_map(|link| link.address.clone()).collect(),
-        addresses: links
-            .iter()
-            .flat_map(|link| &link.addr_info)
-            .filter(|address| address.is_global())
-            .filter_map(|address| address.local)
-            .collect(),
-        mtu_bytes: main.or_else(|| links.iter().find(global)).and_then(|link| link.mtu),
+fn parse(addresses: &str) -> Option<Vec<LinkSeen>> {
+    let links: Vec<Link> = serde_json::from_str(addresses).ok()?;
+    let seen = links.into_iter().filter(|link| link.link_type != "loopback").map(Link::seen);
+    Some(seen.collect())
+}
+
+impl Link {
+    fn seen(self) -> LinkSeen {
+        let is_own = self.link_type == "ether"
+            && !OF_ENGINES.iter().any(|name| self.ifname.starts_with(name));
+        let of_it = self.addr_info.iter().filter(|address| address.is_global());
+        LinkSeen {
+            addresses: of_it.filter_map(|it| Some((it.local?, it.prefixlen?))).collect(),
+            mac: self.address.filter(|mac| is_own && mac != NONE),
+            mtu_bytes: self.mtu,
+            name: self.ifname,
+        }
     }
 }
 
@@ -70,32 +65,59 @@ impl Address {
     }
 }
 
-fn way_out(default: &str) -> Option<String> {
-    let routes: Vec<serde_json::Value> = serde_json::from_str(default).ok()?;
-    Some(routes.first()?.get("dev")?.as_str()?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Links, parse};
+    use ringfort_model::survey::LinkSeen;
+
+    use super::parse;
 
     #[test]
-    fn links_of_engines_and_loopback_do_not_count() {
+    fn each_link_has_its_own_addresses_and_size() {
         let addresses = r#"[
           {"ifname":"lo","link_type":"loopback","mtu":65536,"address":"00:00:00:00:00:00",
-           "addr_info":[{"local":"127.0.0.1","scope":"host"}]},
-          {"ifname":"docker0","link_type":"ether","mtu":1500,"address":"02:42:ac:11:00:01",
-           "addr_info":[{"local":"172.17.0.1","scope":"global"}]},
-          {"ifname":"eth0","link_type":"ether","mtu":9000,"address":"52:54:00:00:00:01",
-           "addr_info":[{"local":"10.77.0.11","scope":"global"},{"local":"fe80::1","scope":"link"}]},
-          {"ifname":"eth1","link_type":"ether","mtu":1400,"address":"52:54:00:00:00:02","addr_info":[]}]"#;
-        let expected = |mtu| Links {
-            macs: vec!["52:54:00:00:00:01".to_owned(), "52:54:00:00:00:02".to_owned()],
-            addresses: vec!["10.77.0.11".parse().unwrap()],
+           "addr_info":[{"local":"127.0.0.1","prefixlen":8,"scope":"host"}]},
+          {"ifname":"eth0","link_type":"ether","mtu":1500,"address":"52:54:00:00:00:01",
+           "addr_info":[{"local":"192.0.2.1","prefixlen":24,"scope":"global"},
+                        {"local":"fe80::1","prefixlen":64,"scope":"link"}]},
+          {"ifname":"eth1","link_type":"ether","mtu":1450,"address":"52:54:00:00:00:02",
+           "addr_info":[{"local":"10.77.0.11","prefixlen":16,"scope":"global"}]}]"#;
+        let link = |name: &str, mac: &str, address: &str, prefix, mtu| LinkSeen {
+            name: name.to_owned(),
+            mac: Some(mac.to_owned()),
+            addresses: vec![(address.parse().unwrap(), prefix)],
             mtu_bytes: Some(mtu),
         };
-        assert_eq!(parse(addresses, "[]"), expected(9000));
-        assert_eq!(parse(addresses, r#"[{"dst":"default","dev":"eth1"}]"#), expected(1400));
-        assert_eq!(parse("", ""), Links::default());
+        let expected = [
+            link("eth0", "52:54:00:00:00:01", "192.0.2.1", 24, 1500),
+            link("eth1", "52:54:00:00:00:02", "10.77.0.11", 16, 1450),
+        ];
+        assert_eq!(parse(addresses).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_links_of_the_machine_itself_have_a_hardware_address() {
+        let check = |name: &str, kind: &str, mac: &str, expected: Option<&str>| {
+            let text = format!(
+                r#"[{{"ifname":"{name}","link_type":"{kind}","mtu":1500,"address":"{mac}",
+                     "addr_info":[{{"local":"10.0.0.1","prefixlen":24,"scope":"global"}}]}}]"#
+            );
+            let link = parse(&text).unwrap().remove(0);
+            assert_eq!(link.mac.as_deref(), expected, "{name}");
+            // Its addresses are the machine's all the same.
+            assert_eq!(link.addresses.len(), 1, "{name}");
+        };
+        let real = "52:54:00:00:00:01";
+        check("bond0.100", "ether", real, Some(real));
+        check("br-lan", "ether", real, None);
+        check("docker0", "ether", "02:42:ac:11:00:01", None);
+        check("sit0", "sit", "0.0.0.0", None);
+        check("gretap0", "ether", "00:00:00:00:00:00", None);
+        check("wg0", "none", "", None);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_understood_is_none() {
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("[]"), Some(Vec::new()));
     }
 }

@@ -8,6 +8,7 @@ mod ports;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfort_engine::journal::Ledger;
@@ -48,20 +49,24 @@ const LEFTOVERS: &[&str] = &[
     "/sys/class/net/flannel.1",
 ];
 
-/// Users that preflight asks about.
-const USERS: &[u32] = &[2379, 10257];
+/// Users and groups that the cluster makes, by number and by name: preflight asks who has them already.
+const USERS: &[(u32, &str)] = &[(2379, "etcd"), (10257, "ringfort")];
+
+/// Where things will lie that need room or speed. Each may be a disk of its own.
+const IMAGES: &str = "var/lib/containerd";
+const OWN: &str = "var/lib/ringfort";
+const ETCD: &str = "var/lib/etcd";
 
 /// Looks at the whole machine.
 pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
-    let links = links::read(tools);
     Survey {
         hostname: text(root, "proc/sys/kernel/hostname"),
         machine_id: text(root, "etc/machine-id"),
-        macs: links.macs,
-        addresses: links.addresses,
+        links: links::read(tools),
         cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
         memory_bytes: memory_bytes(root),
-        disk_free_bytes: disk_free_bytes(root),
+        image_free_bytes: free_bytes(root, IMAGES),
+        own_free_bytes: free_bytes(root, OWN),
         sync_latency_us: sync_latency_us(root),
         kernel: text(root, "proc/sys/kernel/osrelease"),
         cgroup_version: cgroup_version(root),
@@ -75,8 +80,8 @@ pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
         leftovers: leftovers(root),
         cluster: cluster(root),
         features: features::try_all(root, tools),
-        mtu_bytes: links.mtu_bytes,
-        users: users(root),
+        users: accounts(root, "etc/passwd", |own| Some((*own.first()?, *own.get(1)?))),
+        groups: accounts(root, "etc/group", |own| own.first().copied()),
         // Last, since the operator compares it with the moment of the answer.
         clock_ms: clock_ms(),
     }
@@ -102,8 +107,14 @@ fn memory_bytes(root: &Root) -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-fn disk_free_bytes(root: &Root) -> Option<u64> {
-    let is = rustix::fs::statvfs(root.own("var/lib")).ok()?;
+/// Gives a directory, or the nearest above it that is there.
+fn nearest(root: &Root, path: &str) -> Option<PathBuf> {
+    let mut above = Path::new(path).ancestors().map(|path| root.own("").join(path));
+    above.find(|path| path.is_dir())
+}
+
+fn free_bytes(root: &Root, path: &str) -> Option<u64> {
+    let is = rustix::fs::statvfs(nearest(root, path)?).ok()?;
     is.f_bavail.checked_mul(is.f_frsize)
 }
 
@@ -114,10 +125,10 @@ const SYNC_PATIENCE: Duration = Duration::from_millis(600);
 /// Writes pages as etcd would and gives what nine of ten stay below: the slowest alone would be
 /// whatever else the disk did at that moment.
 fn sync_latency_us(root: &Root) -> Option<u64> {
-    let own = root.state("");
-    let directory = if own.is_dir() { own } else { root.own("var/lib") };
-    let path = directory.join(format!(".ringfort-sync-{}", std::process::id()));
+    let path = nearest(root, ETCD)?.join(format!(".ringfort-sync-{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path).ok()?;
+    // From here on it has no name: nothing of it stays, however this ends.
+    files::remove_if_there(&path).ok()?;
     let mut write = || {
         let begin = Instant::now();
         file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).ok()?;
@@ -126,7 +137,6 @@ fn sync_latency_us(root: &Root) -> Option<u64> {
     let begin = Instant::now();
     let in_time = (0..SYNCED_WRITES).take_while(|_| begin.elapsed() < SYNC_PATIENCE);
     let took: Option<Vec<u64>> = in_time.map(|_| write()).collect();
-    files::remove_if_there(&path).ok()?;
     nine_of_ten(took?)
 }
 
@@ -184,19 +194,28 @@ fn leftovers(root: &Root) -> Vec<String> {
         .collect()
 }
 
-fn users(root: &Root) -> BTreeMap<u32, String> {
-    let table = text(root, "etc/passwd").unwrap_or_default();
-    let user = |line: &str| {
-        let mut parts = line.split(':');
-        let name = parts.next()?.to_owned();
-        Some((parts.nth(1)?.parse().ok()?, name))
+/// Reads who has a name or a number of the cluster's users in a list of users or groups.
+fn accounts<T>(
+    root: &Root,
+    file: &str,
+    numbers: fn(&[u32]) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
+    let table = text(root, file)?;
+    let account = |line: &str| {
+        let (name, rest) = line.split_once(':')?;
+        let own: Vec<u32> = rest.split(':').skip(1).map_while(|part| part.parse().ok()).collect();
+        let is_asked = USERS.iter().any(|(id, user)| own.first() == Some(id) || *user == name);
+        Some((name.to_owned(), numbers(&own).filter(|_| is_asked)?))
     };
-    table.lines().filter_map(user).filter(|(id, _)| USERS.contains(id)).collect()
+    Some(table.lines().filter_map(account).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cgroup_version, leftovers, memory_bytes, nine_of_ten, os, sync_latency_us, users};
+    use super::{
+        ETCD, accounts, cgroup_version, free_bytes, leftovers, memory_bytes, nearest, nine_of_ten,
+        os, sync_latency_us,
+    };
     use crate::root::Root;
 
     #[test]
@@ -206,7 +225,11 @@ mod tests {
         for (path, text) in [
             ("proc/meminfo", "MemTotal:        2048 kB\nMemFree: 1 kB\n"),
             ("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
-            ("etc/passwd", "root:x:0:0::/:/bin/sh\npostgres:x:2379:5::/:/bin/false\n"),
+            (
+                "etc/passwd",
+                "root:x:0:0::/:/bin/sh\npostgres:x:2379:5::/:/bin/false\netcd:x:112:118::/:/bin/sh\n",
+            ),
+            ("etc/group", "root:x:0:\netcd:x:118:\nfolk:x:10257:a,b\n"),
             ("etc/kubernetes/admin.conf", ""),
             ("var/lib/etcd/lost+found/x", ""),
             ("var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db", ""),
@@ -217,12 +240,32 @@ mod tests {
         }
         assert_eq!(memory_bytes(&root), Some(2 << 20));
         assert_eq!(os(&root).as_deref(), Some("Debian GNU/Linux 12"));
-        assert_eq!(users(&root), [(2379, "postgres".to_owned())].into());
+        let users = accounts(&root, "etc/passwd", |own| Some((own[0], own[1])));
+        let expected = [("etcd".to_owned(), (112, 118)), ("postgres".to_owned(), (2379, 5))];
+        assert_eq!(users, Some(expected.into()));
+        let groups = accounts(&root, "etc/group", |own| own.first().copied());
+        assert_eq!(groups, Some([("etcd".to_owned(), 118), ("folk".to_owned(), 10257)].into()));
+        assert_eq!(accounts(&root, "etc/gshadow", |own| own.first().copied()), None);
         assert_eq!(leftovers(&root), ["/etc/kubernetes", "/var/lib/containerd"]);
         assert_eq!(cgroup_version(&root), None);
         assert!(sync_latency_us(&root).is_some());
-        assert_eq!(std::fs::read_dir(directory.path().join("var/lib")).unwrap().count(), 2);
+        let entries = |path: &str| std::fs::read_dir(directory.path().join(path)).unwrap().count();
+        assert_eq!((entries("var/lib"), entries(ETCD)), (2, 1));
     }
+
+    #[test]
+    fn room_and_speed_are_measured_where_they_will_be_needed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let at = |path: &str| directory.path().join(path);
+        assert_eq!(nearest(&root, ETCD), Some(at("")));
+        std::fs::create_dir_all(at("var/lib")).unwrap();
+        assert_eq!(nearest(&root, ETCD), Some(at("var/lib")));
+        assert!(free_bytes(&root, ETCD).is_some_and(|free| free > 0));
+        std::fs::create_dir_all(at(ETCD)).unwrap();
+        assert_eq!(nearest(&root, ETCD), Some(at(ETCD)));
+    }
+
     #[test]
     fn one_stall_in_ten_does_not_count() {
         assert_eq!(nine_of_ten(Vec::new()), None);

@@ -11,7 +11,7 @@ use crate::root::Root;
 
 /// Ports of etcd, API server, balancer, witness, kube-proxy, kubelet, controller manager and scheduler.
 const OURS: &[u16] =
-    &[2379, 2380, 2381, API_PORT, 6444, WITNESS_PORT, 10249, 10250, 10256, 10257, 10259];
+    &[2379, 2380, 2381, API_PORT, 6444, WITNESS_PORT, 10248, 10249, 10250, 10256, 10257, 10259];
 
 /// The ports of balancer and witness, which ringfort itself serves. On the others it only listens for a test.
 const OWN: [u16; 2] = [6444, WITNESS_PORT];
@@ -68,7 +68,7 @@ mod tests {
         let line = |port: &str, state: &str, inode: u32| {
             format!("   0: 0100007F:{port} 00000000:0000 {state} 0:0 00:0 0 0 0 {inode} 1\n")
         };
-        // 192B is 6443, 094B 2379, 0016 22.
+        // 192B is 6443, 094B 2379, 0016 22, 2808 10248.
         let table = line("192B", "0A", 70) + &line("094B", "01", 71) + &line("0016", "0A", 72);
         std::fs::write(net.join("tcp"), format!("  sl  local_address\n{table}")).unwrap();
         let process = directory.path().join("proc/12/fd");
@@ -86,6 +86,8 @@ mod tests {
             asked.join().unwrap()
         });
         assert_eq!(goes, [].into());
+        std::fs::write(net.join("tcp"), line("2808", "0A", 70)).unwrap();
+        assert_eq!(busy_after(&root, Duration::ZERO).into_keys().collect::<Vec<_>>(), [10248]);
         // Who has closed it while it was looked for is not there when it is looked for again.
         std::fs::write(net.join("tcp"), line("192B", "0A", 77)).unwrap();
         let stays = busy_after(&root, Duration::ZERO);

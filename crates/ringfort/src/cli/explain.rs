@@ -28,6 +28,8 @@ use super::{Fault, coverage, print};
 /// `ringfort check` asks of manifests, or what `ringfort audit test` looks for in logs. Without a name it
 /// lists them all; by the names cis-2.0.1, nsa, pss, owasp-2025, stig-v1r6 and nist-800-53 it shows what answers for
 /// which recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
+///
+/// Exit codes: 0 explained, 2 usage, or there is no such control.
 #[derive(Args)]
 pub struct ExplainArgs {
     /// The control, such as access/pod-security or detect/exec

@@ -32,7 +32,6 @@ use ringfort_model::bundle::BundleLock;
 use ringfort_model::certificate::{Authority, San};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
-use ringfort_model::event::Event;
 use ringfort_model::integrity::KEY;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Gap, Verdict};

@@ -16,6 +16,8 @@ use super::{Fault, print};
 /// Changes nothing and asks nobody over the network. No secret is in it: of keys there are modes and owners, of an
 /// encryption configuration the names of providers, of variables their names. What cannot be looked at is in
 /// it as a gap that says why, and what would open it: run it as root.
+///
+/// Exit codes: 0 written, with whatever gaps, 2 usage.
 #[derive(Args)]
 pub struct GatherArgs {}
 

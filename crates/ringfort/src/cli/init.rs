@@ -15,6 +15,9 @@ use ringfort_spec::{Paint, Report};
 use super::Fault;
 
 /// Writes a first, commented cluster.yaml for your machines.
+///
+/// Exit codes: 0 written, 1 written, and something in it has to change before it can be used, 2 usage, or the file
+/// is there already, 4 it could not be written.
 #[derive(clap::Args)]
 pub struct InitArgs {
     /// The address of a control plane; give it once for each. Use 3, 5 or 7.

@@ -52,10 +52,16 @@ pub struct IdentityFile {
 #[derive(Subcommand)]
 enum Verb {
     /// Make an identity and a keyring, each unless it is there
+    ///
+    /// Exit codes: 0 both are there, 2 usage or bad input, 4 something could not be written.
     Init,
     /// Print the public key of the identity, made if it is not there
+    ///
+    /// Exit codes: 0 well, 2 usage, or the file holds something else, 4 it could not be written.
     Identity,
     /// Seal the keyring again, to the operators of cluster.yaml besides those it has
+    ///
+    /// Exit codes: 0 sealed, 2 usage or bad input, 4 it could not be written.
     Seal {
         /// An operator who shall not open it any more; replace its keys too, if trust is lost
         #[arg(long, value_name = "PUBLIC KEY")]
@@ -65,8 +71,12 @@ enum Verb {
     ///
     /// It is made, given to every API server as a reader, and lets the old one rest once everything is
     /// written again with it. A run that ends early is taken up by the next one.
+    ///
+    /// Exit codes: 0 asked for, 2 usage or bad input, 4 it could not be written.
     Rotate,
     /// Show what everybody may know of the keyring
+    ///
+    /// Exit codes: 0 shown, 2 usage or bad input, 4 the state could not be read.
     Show {
         /// Write JSON
         #[arg(long)]

@@ -35,6 +35,9 @@ use super::{Fault, break_glass, hand_over, specification};
 /// With --break-glass it issues an identity in the group that no role binds, for an hour, for what the
 /// handed-over one may not do, and where proofs fail. Who, when and why goes on record beside the
 /// operator's state.
+///
+/// Exit codes: 0 written, 2 usage or bad input, or the cluster was never handed over, 4 a later run did not prove
+/// everything, or something could not be done.
 #[derive(Args)]
 pub struct KubeconfigArgs {
     #[command(flatten)]

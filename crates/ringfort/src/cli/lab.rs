@@ -40,14 +40,21 @@ pub struct LabArgs {
 #[derive(Subcommand)]
 enum Verb {
     /// Make a lab and switch its machines on; of a lab that is there, those that are off
+    ///
+    /// Exit codes: 0 all answer, 2 usage, or this host or the lab that is there does not fit, 4 something could not be
+    /// done (run it again).
     Up(Up),
     /// Show the labs of this host and what runs of them
+    ///
+    /// Exit codes: 0 shown, 2 usage, 4 they could not be looked at.
     List {
         /// Write JSON
         #[arg(long)]
         json: bool,
     },
     /// Open a shell on a machine, or run a command there
+    ///
+    /// Exit codes: that of the command, 255 of ssh, 2 usage, or there is no such lab or machine, 4 it could not be entered.
     Ssh {
         /// The lab, by its name
         lab: LabName,
@@ -61,6 +68,8 @@ enum Verb {
     /// Run a command of this host inside the lab's network
     ///
     /// Example: ringfort lab run harbour -- ringfort up
+    ///
+    /// Exit codes: that of the command, 2 usage, or there is no such lab, 4 it could not be started there.
     Run {
         /// The lab, by its name
         lab: LabName,
@@ -69,6 +78,8 @@ enum Verb {
         command: Vec<OsString>,
     },
     /// Write a cluster.yaml for the lab's machines to standard output
+    ///
+    /// Exit codes: 0 written, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Hosts {
         /// The lab, by its name
         lab: LabName,
@@ -77,6 +88,8 @@ enum Verb {
         kubernetes: String,
     },
     /// Switch machines off
+    ///
+    /// Exit codes: 0 they are off, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Stop {
         /// The lab, by its name
         lab: LabName,
@@ -88,6 +101,8 @@ enum Verb {
         hard: bool,
     },
     /// Switch machines on and wait until they answer
+    ///
+    /// Exit codes: 0 they answer, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Start {
         /// The lab, by its name
         lab: LabName,
@@ -96,6 +111,8 @@ enum Verb {
         machines: Vec<NodeName>,
     },
     /// Pull a machine's plug and empty its disks; its next start is its first
+    ///
+    /// Exit codes: 0 it is empty, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Wipe {
         /// The lab, by its name
         lab: LabName,
@@ -104,6 +121,8 @@ enum Verb {
         machine: NodeName,
     },
     /// Cut two machines from each other, or one from all and from the operator
+    ///
+    /// Exit codes: 0 cut, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Cut {
         /// The lab, by its name
         lab: LabName,
@@ -115,6 +134,8 @@ enum Verb {
         other: Option<NodeName>,
     },
     /// Heal cuts: between two machines, all of one machine, or all
+    ///
+    /// Exit codes: 0 healed, 2 usage, or there is no such lab or machine, 4 something could not be done.
     Heal {
         /// The lab, by its name
         lab: LabName,
@@ -127,6 +148,8 @@ enum Verb {
     },
     Sabotage(Box<SabotageArgs>),
     /// Remove labs with all that they own
+    ///
+    /// Exit codes: 0 none of them is there any more, 2 usage, 4 something could not be removed (run it again).
     Down {
         /// The labs, by their names
         #[arg(required = true)]

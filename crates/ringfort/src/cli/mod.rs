@@ -71,6 +71,11 @@ enum Command {
     Fix(fix::FixArgs),
     Gather(gather::GatherArgs),
     Reset(reset::ResetArgs),
+    #[command(
+        mut_subcommand("build", |it| it.after_long_help(BUILD_CODES)),
+        mut_subcommand("verify", |it| it.after_long_help(VERIFY_CODES)),
+        mut_subcommand("show", |it| it.after_long_help(SHOW_CODES))
+    )]
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
@@ -84,6 +89,11 @@ enum Command {
     Completions(papers::CompletionsArgs),
     Man(papers::ManArgs),
 }
+
+const BUILD_CODES: &str = "Exit codes: 0 it is there, 1 built again it is another (with --check-reproducible), \
+    2 usage or bad input, 4 something could not be done (run it again).";
+const VERIFY_CODES: &str = "Exit codes: 0 every file is what the lock says, 1 one is not, 2 usage, or there is no bundle, 3 one cannot be read.";
+const SHOW_CODES: &str = "Exit codes: 0 shown, 2 usage, or there is no bundle.";
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
@@ -181,5 +191,40 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// What ringfort itself runs on machines: no person waits for how it ends.
+    const OWN: [&str; 1] = ["node"];
+
+    /// Gives the ends of the tree of commands, each with its path.
+    fn leaves(command: &Command, path: &str) -> Vec<(String, Command)> {
+        let below: Vec<&Command> =
+            command.get_subcommands().filter(|it| !it.is_hide_set()).collect();
+        if below.is_empty() {
+            return vec![(path.to_owned(), command.clone())];
+        }
+        let asked = below.into_iter().filter(|it| !OWN.contains(&it.get_name()));
+        asked.flat_map(|it| leaves(it, &format!("{path} {}", it.get_name()))).collect()
+    }
+
+    #[test]
+    fn every_command_says_what_its_exit_codes_mean() {
+        let all = leaves(&Cli::command(), "ringfort");
+        assert!(all.len() > 40, "{}", all.len());
+        let silent: Vec<String> = all
+            .into_iter()
+            .filter(|(_, command)| {
+                !command.clone().render_long_help().to_string().contains("Exit codes: ")
+            })
+            .map(|(path, _)| path)
+            .collect();
+        assert!(silent.is_empty(), "{silent:#?}");
     }
 }

@@ -10,6 +10,8 @@ use clap_complete::Shell;
 use super::{Cli, Fault, print};
 
 /// Print completions for a shell
+///
+/// Exit codes: 0 printed, 2 usage.
 #[derive(Args)]
 pub struct CompletionsArgs {
     /// Which shell
@@ -17,6 +19,8 @@ pub struct CompletionsArgs {
 }
 
 /// Write the manual pages into a directory
+///
+/// Exit codes: 0 written, 2 usage, or the directory cannot be written into.
 #[derive(Args)]
 pub struct ManArgs {
     /// The directory, which must exist

@@ -58,9 +58,9 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Fault> {
 }
 
 async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Result<Outcome, Fault> {
-    let site =
+    let mut site =
         unless_interrupted(interrupts, session.enter_most()).await.map_err(Fault::only_looking)?;
-    let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
+    let preflight = unless_interrupted(interrupts, session.preflight(&mut site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let (keyring, mut trust, known) = match session.state.open(&session.identity) {
         Ok(opened) => (opened.keyring, opened.trust, true),

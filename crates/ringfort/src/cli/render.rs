@@ -20,6 +20,8 @@ use super::specification::{self, SpecFile};
 ///
 /// What a cluster only has once it is made, such as its certificates, is stood in for where there is
 /// no cluster yet.
+///
+/// Exit codes: 0 written, 2 usage or bad input, or the directory is not empty, 4 something could not be written.
 #[derive(clap::Args)]
 pub struct RenderArgs {
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! What `up`, `plan`, `reset` and `kubeconfig` have in common: the spec, the operator's identity and
 //! state, the bundle, and the machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use ringfort_forge::carriage;
 use ringfort_forge::drive::fleet::OwnBinary;
 use ringfort_forge::keyring::{Identity, Keyring, StateDirectory};
 use ringfort_forge::make::{self, Memory, Places, Preflight, Site, Work, doors};
+use ringfort_forge::preflight::{Finding, Weight};
 use ringfort_model::addon::Addon;
 use ringfort_model::certificate::{Authority, Subject};
 use ringfort_model::event::{EVENT_VERSION, Event};
+use ringfort_model::name::NodeName;
 use ringfort_model::trust::TrustFacts;
 use ringfort_model::tunnel::{Carriage, PodTraffic};
 use ringfort_spec::Spec;
@@ -107,6 +109,27 @@ impl<'v> Session<'v> {
         how: &How,
         missing: Missing,
     ) -> Result<Self, Fault> {
+        Self::read(voice, command, (place, how), missing, Self::site)
+    }
+
+    /// Reads what it takes to empty machines: nothing comes to them, so no add-on and no file of the site is needed.
+    pub fn open_to_empty(
+        voice: &'v mut Voice,
+        command: &str,
+        place: &Where,
+        how: &How,
+    ) -> Result<Self, Fault> {
+        let nothing = |_: &Spec, _: &Path, _: &Path| Ok((Vec::new(), SiteOfLogs::default()));
+        Self::read(voice, command, (place, how), Missing::Refuse, nothing)
+    }
+
+    fn read(
+        voice: &'v mut Voice,
+        command: &str,
+        (place, how): (&Where, &How),
+        missing: Missing,
+        site: impl FnOnce(&Spec, &Path, &Path) -> Result<(Vec<Addon>, SiteOfLogs), Fault>,
+    ) -> Result<Self, Fault> {
         let (text, spec) = specification::read_with_text(&place.spec.file)?;
         voice.tell(&Event::Started {
             version: EVENT_VERSION,
@@ -125,8 +148,7 @@ impl<'v> Session<'v> {
         let own = OwnBinary::read(&program).map_err(Fault::unable)?;
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
-        let addons = addons::read(&spec, &home, beside(&file)).map_err(Fault::usage)?;
-        let logs = site::read(&spec, &home, beside(&file))?;
+        let (addons, logs) = site(&spec, &home, beside(&file))?;
         Ok(Self {
             addons,
             logs,
@@ -145,6 +167,12 @@ impl<'v> Session<'v> {
         })
     }
 
+    /// Reads the files that the specification names.
+    fn site(spec: &Spec, home: &Path, beside: &Path) -> Result<(Vec<Addon>, SiteOfLogs), Fault> {
+        let addons = addons::read(spec, home, beside).map_err(Fault::usage)?;
+        Ok((addons, site::read(spec, home, beside)?))
+    }
+
     /// Tells every waiver: those that hold, and those that have ended and loosen nothing any more.
     pub fn tell_waivers(&mut self) {
         let holds = self.spec.waivers.iter().map(|waiver| (waiver, true));
@@ -161,9 +189,9 @@ impl<'v> Session<'v> {
         }
     }
 
-    /// Enters all machines, to look only.
-    pub async fn enter(&mut self) -> Result<Site, Fault> {
-        self.knock().await.whole().map_err(Fault::unable)
+    /// Enters all machines but those that are given up, to look only.
+    pub async fn enter_without(&mut self, given_up: &BTreeSet<NodeName>) -> Result<Site, Fault> {
+        self.knock().await.without(given_up).map_err(Fault::unable)
     }
 
     /// Enters the machines that answer, to look only. Preflight judges whether they are enough.
@@ -177,24 +205,31 @@ impl<'v> Session<'v> {
         Site::enter(&doors, &self.own, &self.operator).await
     }
 
-    /// Judges the machines. A fatal finding ends the command before anything was written.
-    pub async fn preflight(&mut self, site: &Site) -> Result<Preflight, Fault> {
+    /// Judges the machines. A fatal finding ends the command before anything was written; a machine of the cluster
+    /// that may not be worked with as it is is left out.
+    pub async fn preflight(&mut self, site: &mut Site) -> Result<Preflight, Fault> {
         self.voice.stage("preflight");
         let preflight = site.preflight(&self.spec, &self.bundle.lock().host_tools, now_ms).await;
-        for finding in &preflight.findings {
-            self.voice.tell(&Event::Preflight {
-                node: finding.node.clone(),
-                finding: finding.text.clone(),
-                fatal: finding.fatal,
-            });
-        }
-        let fatal = preflight.findings.iter().filter(|finding| finding.fatal).count();
+        let fatal = self.tell_findings(&preflight.findings);
         if fatal > 0 {
             return Err(Fault::unable(format!(
                 "preflight found {fatal} things to mend first; nothing was written"
             )));
         }
         Ok(preflight)
+    }
+
+    /// Tells what was found, and gives how much of it has to be mended first.
+    fn tell_findings(&mut self, findings: &[Finding]) -> usize {
+        let is_fatal = |finding: &Finding| finding.weight != Weight::Advice;
+        for finding in findings {
+            self.voice.tell(&Event::Preflight {
+                node: finding.node.clone(),
+                finding: finding.text.clone(),
+                fatal: is_fatal(finding),
+            });
+        }
+        findings.iter().filter(|finding| is_fatal(finding)).count()
     }
 
     /// Sees that what machines lack is in the bundle as its lock says, before anything is written.
@@ -270,17 +305,10 @@ impl<'v> Session<'v> {
         held: Option<Carriage>,
     ) -> Result<Option<Carriage>, Fault> {
         let settled = carriage::settle(&self.spec, held, &preflight.abilities);
-        for finding in &settled.findings {
-            self.voice.tell(&Event::Preflight {
-                node: finding.node.clone(),
-                finding: finding.text.clone(),
-                fatal: finding.fatal,
-            });
-        }
+        let fatal = self.tell_findings(&settled.findings);
         if settled.findings.is_empty() {
             self.voice.note(&settled.why);
         }
-        let fatal = settled.findings.iter().filter(|finding| finding.fatal).count();
         let traffic = settled.carriage.map(|carriage| carriage.traffic);
         self.encrypted = traffic == Some(PodTraffic::Encrypted);
         self.pod_traffic = settled.why;

@@ -52,6 +52,8 @@ pub fn known() -> Vec<Known> {
 }
 
 /// Print the JSON Schema of cluster.yaml, for editors, or of what check and fix write
+///
+/// Exit codes: 0 printed, 2 usage.
 #[derive(clap::Args)]
 pub struct SchemaArgs {
     /// Of what

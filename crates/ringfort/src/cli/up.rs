@@ -104,7 +104,7 @@ pub async fn up(
 ) -> Result<Outcome, Fault> {
     let mut site = unless_interrupted(interrupts, session.enter_most()).await?;
     unless_interrupted(interrupts, outlast(&mut site)).await?;
-    let preflight = unless_interrupted(interrupts, session.preflight(&site)).await?;
+    let preflight = unless_interrupted(interrupts, session.preflight(&mut site)).await?;
     unless_interrupted(interrupts, session.check_bundle(&site)).await?;
     let held = session.state.hold().map_err(Fault::unable)?;
     let exists = if preflight.exists { ClusterExists::Yes } else { ClusterExists::No };

@@ -1,6 +1,6 @@
 //! Rules about machines: how many, that each is one, and that each can be entered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use ringfort_model::name::NodeName;
 use super::{THREE_CONTROL_PLANES, THREE_WORKERS, waivers};
 use crate::parsed::Parsed;
 use crate::report::Problem;
-use crate::settings::HostRuntime;
+use crate::settings::{HostRuntime, Transport};
 use crate::written::{Host, HostSsh, List, Written};
 
 /// An entry of a list of machines, as far as it could be read.
@@ -82,6 +82,7 @@ pub(super) fn look(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     problems.extend(same_names(parsed, machines));
     problems.extend(pinned_strangers(parsed, machines));
     problems.extend(no_way_to_root(parsed, machines));
+    problems.extend(rsa_host_keys(parsed, machines));
     problems
 }
 
@@ -237,6 +238,42 @@ fn no_way_to_root(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
         problems.extend(user.map(|user| say(path, user)));
     }
     problems
+}
+
+/// Finds pinned host keys that the builtin client cannot check: it has no RSA.
+fn rsa_host_keys(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
+    let all = &parsed.written.ssh;
+    let say = |path: &str| {
+        let message = "a host key of RSA cannot be checked by the builtin client".to_owned();
+        Problem::new("rsa-host-key", parsed.value_at(path), message).help(
+            "pin the machine's Ed25519 or ECDSA key (ssh-keyscan shows all of them), or set `transport: openssh`",
+        )
+    };
+    let mut paths = BTreeSet::new();
+    for machine in machines {
+        let own = machine.ssh.and_then(|ssh| ssh.transport);
+        if !parsed.sound("/ssh/transport") || own.unwrap_or(all.transport) == Transport::Openssh {
+            continue;
+        }
+        let is_machines =
+            |address: &str| machine.address.is_some() && address.parse().ok() == machine.address;
+        match machine.ssh.and_then(|ssh| ssh.host_key.as_deref()) {
+            Some(key) if is_rsa(key) => {
+                paths.insert(format!("{}/ssh/hostKey", machine.path));
+            }
+            Some(_) => {}
+            None => {
+                let pinned = all.host_keys.iter();
+                let of_it = pinned.filter(|(address, key)| is_machines(address) && is_rsa(key));
+                paths.extend(of_it.map(|(address, _)| format!("/ssh/hostKeys/{address}")));
+            }
+        }
+    }
+    paths.iter().map(|path| say(path)).collect()
+}
+
+fn is_rsa(key: &str) -> bool {
+    key.starts_with("ssh-rsa ") || key.starts_with("rsa-sha2-")
 }
 
 fn address_at(parsed: &Parsed, machine: &Machine<'_>) -> Range<usize> {
