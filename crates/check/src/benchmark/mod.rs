@@ -177,6 +177,7 @@ fn kinds_of(id: &str) -> Vec<&'static str> {
     }
     match find(id).map(|guideline| &guideline.judge) {
         Some(Judge::Standard(_) | Judge::Pod(_) | Judge::Container(_)) => making_pods().collect(),
+        Some(Judge::Volumes(..)) => making_pods().chain(["PersistentVolume"]).collect(),
         Some(Judge::Grants(_)) => vec!["ClusterRole", "Role"],
         Some(Judge::Object(kinds, _)) => kinds.to_vec(),
         Some(Judge::Waiver) | None => Vec::new(),

@@ -72,8 +72,8 @@ impl Tally {
         let judges = admitting.objects.iter().filter(|it| judges_pods(it));
         judges.for_each(|it| tally.census.add_judge(it));
         tally.doors = Doors::of(objects, admitting);
-        let unjudged = objects.unjudged().iter().map(|it| it.gap.clone());
-        tally.blind.extend(unjudged.map(|gap| Blind { kind: None, gap }));
+        let of_any = |gap: Gap| Blind { kind: None, gap };
+        tally.blind.extend(objects.unjudged().iter().map(|it| of_any(it.gap.clone())));
         tally.holders = Holders::among(objects.iter());
         for (number, object) in objects.iter().enumerate() {
             tally.bindings += usize::from(object.kind.name.ends_with("RoleBinding"));

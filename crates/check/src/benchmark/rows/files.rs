@@ -44,8 +44,8 @@ pub(super) static ROWS: &[Row] = &[
     automated("1.1.17", "The controller manager's kubeconfig is its own to read alone", PLANES, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Mode))),
     automated("1.1.18", "The controller manager's kubeconfig belongs to root", UNPRIVILEGED, Ask::Machine(|m| kubeconfig(m, Component::ControllerManager, Asks::Owner))),
     automated("1.1.19", "Certificates and keys belong to root", CLOSED, Ask::Machine(|m| papers(m, None, of_root))),
-    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Certificate), |m, path| at_most(m, path, 0o644)))),
-    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, Some(Paper::Key), |m, path| at_most(m, path, 0o600)))),
+    manual("1.1.20", "Nobody but root changes certificates", CLOSED, Ask::Machine(|m| papers(m, Some(Certificate), |m, path| at_most(m, path, 0o644)))),
+    manual("1.1.21", "Keys are root's to read alone", CLOSED, Ask::Machine(|m| papers(m, Some(Key), |m, path| at_most(m, path, 0o600)))),
 ];
 
 /// What is asked of a file.
