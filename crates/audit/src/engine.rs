@@ -11,7 +11,7 @@ use ringfort_model::severity::Severity;
 use self::index::Index;
 pub(crate) use self::index::{HEALTH, matches};
 use self::known::{Given, State, Table};
-use self::objects::Objects;
+use self::objects::{Objects, is_form};
 use crate::caller;
 use crate::detection::{Detection, Judge};
 use crate::event::{Event, Level, Stage};
@@ -155,7 +155,8 @@ impl Engine {
 /// secrets no policy of ours writes.
 fn lacks_bodies(event: &Event<'_>) -> bool {
     let may_have_none = matches!(&*event.verb, "delete" | "deletecollection");
-    let is_bare = event.request_object.is_none() && event.response_object.is_none();
+    let holds_none = event.response_object.is_none_or(|answer| is_form(answer.get()));
+    let is_bare = event.request_object.is_none() && holds_none;
     is_bare && !policy::is_capped(event) && !(may_have_none && event.level >= Level::Request)
 }
 

@@ -125,7 +125,7 @@ fn is_whole(event: &Event<'_>) -> bool {
 }
 
 /// Whether an answer has a form that holds no object.
-fn is_form(answer: &str) -> bool {
+pub(super) fn is_form(answer: &str) -> bool {
     #[derive(Deserialize)]
     struct Answer<'a> {
         #[serde(borrow, default)]

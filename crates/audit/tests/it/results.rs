@@ -129,12 +129,12 @@ fn a_patch_that_copies_what_is_not_known_is_told() {
 /// A log that leaves bodies out is not a log in which nothing is wrong.
 #[test]
 fn events_without_the_bodies_that_detections_ask_for_are_counted() {
-    let starved = |resource: &str, sent: &Value| {
+    let starved = |resource: &str, sent: &Value, answered: &Value| {
         let mut engine = Engine::new(DETECTIONS);
         let event = json!({
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "verb": "create",
             "objectRef": {"resource": resource, "namespace": "web", "name": "x"},
-            "responseStatus": {"code": 201}, "requestObject": sent,
+            "responseStatus": {"code": 201}, "requestObject": sent, "responseObject": answered,
         });
         each(event.to_string().as_bytes(), &mut |found| {
             let Found::Event(event) = found else { panic!("{found:?}") };
@@ -142,10 +142,14 @@ fn events_without_the_bodies_that_detections_ask_for_are_counted() {
         });
         engine.starved()
     };
-    assert_eq!(starved("pods", &Value::Null), 1);
-    assert_eq!(starved("pods", &json!({"spec": {}})), 0);
-    assert_eq!(starved("secrets", &Value::Null), 0);
-    assert_eq!(starved("nodes", &Value::Null), 0);
+    let none = Value::Null;
+    let (pod, table) = (json!({"kind": "Pod", "spec": {}}), json!({"kind": "Table", "rows": []}));
+    assert_eq!(starved("pods", &none, &none), 1);
+    assert_eq!(starved("pods", &none, &table), 1);
+    assert_eq!(starved("pods", &none, &pod), 0);
+    assert_eq!(starved("pods", &pod, &table), 0);
+    assert_eq!(starved("secrets", &none, &none), 0);
+    assert_eq!(starved("nodes", &none, &none), 0);
 }
 
 #[test]
