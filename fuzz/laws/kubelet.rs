@@ -45,7 +45,7 @@ fn answers(words: &str, files: &BTreeMap<String, String>, lost: Option<&String>)
     let version: KubeVersion = "1.37".parse().expect("a version");
     let settings = Settings {
         component: Component::Kubelet,
-        minor: Fact::seen(version.minor, Source::Configz),
+        minor: Fact::seen(version.minor, Source::Configz).into(),
         command_line: CommandLine::of_process(Component::Kubelet, &words.collect::<Vec<_>>()),
         environment: Fact::gap("it was not seen", "to see it"),
         files: Files { texts, directories },

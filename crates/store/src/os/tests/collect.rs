@@ -282,8 +282,8 @@ fn a_file_without_its_checkpoint_hides_nothing_from_a_search() {
     let (at, _) = directory(1, 2);
     let store = at.path().join("store");
     let search = || {
-        let query = crate::format::query::Query::read("verb=get", jiff::Timestamp::UNIX_EPOCH);
-        crate::os::search(&store, &query.unwrap(), &mut |_, _| true).unwrap()
+        let query = Query::read("verb=get", jiff::Timestamp::UNIX_EPOCH);
+        search(&store, &query.unwrap(), &mut |_, _| true).unwrap()
     };
     std::fs::rename(store.join("0000000001.seg"), store.join("0000000002.seg")).unwrap();
     std::fs::remove_file(store.join("0000000001.checkpoint")).unwrap();
