@@ -304,24 +304,11 @@ impl Site {
         Preflight { findings, exists, abilities }
     }
 
-    /// Leaves out the machines whose findings stand in the way of work there alone, unless too few control planes would
-    /// be left to go on with: then these findings stand in the way of all.
+    /// Leaves out the machines that cannot be worked with as they are.
     fn leave_out(&mut self, spec: &Spec, findings: &mut Vec<Finding>) {
-        let mut out: BTreeMap<NodeName, Vec<String>> = BTreeMap::new();
-        for finding in findings.iter().filter(|finding| finding.weight == Weight::Machine) {
-            if let Some(node) = &finding.node {
-                out.entry(node.clone()).or_default().push(finding.text.clone());
-            }
-        }
-        if !has_most(spec, |node| self.members.contains_key(node) && !out.contains_key(node)) {
-            let ends = |finding: &&mut Finding| finding.weight == Weight::Machine;
-            findings.iter_mut().filter(ends).for_each(|finding| finding.weight = Weight::Run);
-            return;
-        }
-        findings.retain(|finding| finding.weight != Weight::Machine);
-        for (node, why) in out {
+        for (node, why) in left_out(spec, findings, |node| self.members.contains_key(node)) {
             self.members.remove(&node);
-            self.missing.insert(node, FleetError::LeftOut { why: why.join("; ") });
+            self.missing.insert(node, FleetError::LeftOut { why });
         }
     }
 
@@ -401,6 +388,28 @@ impl Site {
     pub fn hosts(&self) -> BTreeMap<NodeName, Arc<Host>> {
         self.members.iter().map(|(node, m)| (node.clone(), Arc::clone(&m.host))).collect()
     }
+}
+
+/// Takes out the findings that stand in the way of work at their machines alone, and gives these machines, each with what
+/// is to be mended there. Where too few control planes would be left to go on with, they stand in the way of all.
+fn left_out(
+    spec: &Spec,
+    findings: &mut Vec<Finding>,
+    is_here: impl Fn(&NodeName) -> bool,
+) -> BTreeMap<NodeName, String> {
+    let mut out: BTreeMap<NodeName, Vec<String>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.weight == Weight::Machine) {
+        if let Some(node) = &finding.node {
+            out.entry(node.clone()).or_default().push(finding.text.clone());
+        }
+    }
+    if !has_most(spec, |node| is_here(node) && !out.contains_key(node)) {
+        let ends = findings.iter_mut().filter(|finding| finding.weight == Weight::Machine);
+        ends.for_each(|finding| finding.weight = Weight::Run);
+        return BTreeMap::new();
+    }
+    findings.retain(|finding| finding.weight != Weight::Machine);
+    out.into_iter().map(|(node, why)| (node, why.join("; "))).collect()
 }
 
 /// Says whether these are most of the control planes: no second run can then act.
@@ -508,74 +517,4 @@ const BALANCER_CONNECTIONS: usize = 2;
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use ringfort_host::DoorError;
-    use ringfort_model::name::NodeName;
-    use ringfort_spec::Spec;
-
-    use super::{Finding, Site, Weight, has_most, remains};
-    use crate::drive::fleet::FleetError;
-
-    fn name(name: &str) -> NodeName {
-        NodeName::new(name).unwrap()
-    }
-
-    fn spec() -> Spec {
-        let text = "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
-                    controlPlanes: [{ address: 10.0.0.11, name: cp1 }, { address: 10.0.0.12, name: cp2 }, \
-                    { address: 10.0.0.13, name: cp3 }]\n\
-                    workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: { user: root }\n";
-        let today = "2026-01-01".parse().unwrap();
-        ringfort_spec::read(text, "cluster.yaml", &ringfort_controls::known(), today).unwrap()
-    }
-
-    /// A site on which nobody was entered.
-    fn silent(errors: impl IntoIterator<Item = (&'static str, DoorError)>) -> Site {
-        let missing = errors.into_iter().map(|(node, error)| (name(node), FleetError::Door(error)));
-        Site { members: BTreeMap::new(), missing: missing.collect() }
-    }
-
-    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn refused() -> DoorError {
-        DoorError::Refused { address: ADDRESS, port: 22 }
-    }
-
-    #[test]
-    fn only_who_is_given_up_may_be_silent_at_a_reset() {
-        let site = || silent([("w1", refused()), ("w2", refused())]);
-        let both = BTreeSet::from([name("w1"), name("w2")]);
-        let gone = site().without(&both).map(|site| site.missing.len());
-        assert!(matches!(gone, Ok(0)));
-        let one = site().without(&BTreeSet::from([name("w1")])).map(drop).unwrap_err();
-        assert_eq!(one.failures.into_keys().collect::<Vec<_>>(), [name("w2")]);
-        assert!(site().without(&BTreeSet::new()).is_err());
-    }
-
-    #[test]
-    fn what_stays_on_who_is_given_up_is_told() {
-        let told = remains(&BTreeSet::from([name("w2")]));
-        assert!(told.last().unwrap().starts_with("everything on w2, which was given up"));
-        assert_eq!(told.len(), remains(&BTreeSet::new()).len() + 1);
-    }
-
-    #[test]
-    fn a_run_goes_on_with_most_control_planes_and_without_what_is_wrong_on_others() {
-        let spec = spec();
-        assert!(has_most(&spec, |node| node.as_str() != "cp1"));
-        assert!(!has_most(&spec, |node| node.as_str() == "cp1"));
-        // Nobody is here: what would leave a machine out ends the run.
-        let finding = Finding {
-            node: Some(name("w1")),
-            text: "swap is on".to_owned(),
-            weight: Weight::Machine,
-        };
-        let mut findings = vec![finding];
-        let mut site = silent([]);
-        site.leave_out(&spec, &mut findings);
-        assert_eq!((findings[0].weight, site.missing.len()), (Weight::Run, 0));
-    }
-}
+mod tests;
