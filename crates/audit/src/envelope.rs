@@ -169,10 +169,11 @@ impl Envelope<'_> {
     }
 }
 
-/// Gives the events of a list that an API server sent, as they stand in its own log. None of what is no such list.
+/// Gives the events of a list that an API server sent, as they stand in its own log, whatever the list calls itself.
+/// None of what is no list.
 pub fn events(list: &[u8]) -> Option<Vec<String>> {
     let envelope: Envelope<'_> = serde_json::from_slice(list).ok()?;
-    envelope.items.is_some().then(|| envelope.listed().map(Cow::into_owned).collect())
+    Some(envelope.items?.into_iter().map(|item| typed(item.get()).into_owned()).collect())
 }
 
 /// Gives an item of a list of events with what it is: there only the list says it.

@@ -42,6 +42,8 @@ enum Verb {
     /// They are as true as the sites that they come from: compare them with a second source, keep them
     /// beside cluster.yaml, sign them with minisign, and build by them:
     /// `ringfort bundle build --source upstream --checksums FILE --checksums-key KEY`.
+    ///
+    /// Exit codes: 0 all were found, 2 usage or unknown release, 4 upstream or its mirror did not give one.
     Pins(Pins),
     /// Read every file and say which are not what the lock says
     Verify {
