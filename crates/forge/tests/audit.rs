@@ -201,7 +201,9 @@ fn the_policy_feeds_detections_of_a_site() {
 fn blind_spots_are_those_of_the_policy_that_servers_have() {
     let own = json!({"detections": [{
         "id": "own/lease-read", "title": "t", "severity": "low", "because": "b",
-        "needs": [{"verbs": ["get"], "resources": ["leases.coordination.k8s.io"]}],
+        "needs": [{
+            "verbs": ["get", "update"], "resources": ["leases.coordination.k8s.io"], "components": true,
+        }],
         "where": "true",
         "examples": {
             "found": [[{"verb": "get", "of": "coordination.k8s.io:leases a/b"}]],
