@@ -246,10 +246,16 @@ impl Asker<'_> {
         let Coming { room, sample, way, .. } = coming;
         let doors = self.doors;
         let mut unsure = None;
-        let asked = |(_, policy): &(usize, &Bound)| policy.is_about(sample.entry);
+        let asks = self.security.asks_policies();
+        let asked = |(_, policy): &(usize, &Bound)| {
+            policy.is_about(sample.entry) && !matches!(asks, Ok(false))
+        };
         for (at, policy) in doors.policies.iter().enumerate().filter(asked) {
             match self.by_policy(at, policy, coming) {
-                Ok(true) => return Answer::Refused(policy.name.clone()),
+                Ok(true) => {
+                    let by = Answer::Refused(policy.name.clone());
+                    return asks.map_or_else(Answer::Unknown, |_| by);
+                }
                 Ok(false) => {}
                 Err(why) => unsure = unsure.or_else(|| Some(format!("{} {why}", policy.name))),
             }

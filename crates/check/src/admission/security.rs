@@ -4,6 +4,7 @@
 //! which go before all labels. A request may reach any of the servers, so that each has to refuse.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use ringfort_facts::component::Component;
 use ringfort_facts::component::admission::PodSecurity;
@@ -22,6 +23,8 @@ pub(crate) struct Security {
     seen: Result<Vec<Server>, Gap>,
     /// Why there may be others, which ask for less.
     unseen: Option<Gap>,
+    /// Whether they ask policies besides, all of them or none.
+    asks_policies: Result<bool, Gap>,
 }
 
 /// What one API server asks of pods; nothing where it does not ask at all.
@@ -66,7 +69,25 @@ impl Way {
 impl Security {
     /// Takes what the servers of machines ask, and why these may not be all.
     pub(crate) fn of(machines: &[Machine<'_>], unseen: Option<Gap>) -> Self {
-        Self { seen: servers(machines), unseen }
+        let asks_policies = match &unseen {
+            None => asks_policies(machines),
+            Some(gap) => Err(gap.clone()),
+        };
+        Self { seen: servers(machines), unseen, asks_policies }
+    }
+
+    /// Servers of which nothing is known but that they ask policies.
+    #[cfg(test)]
+    pub(super) fn of_policies() -> Self {
+        Self { asks_policies: Ok(true), ..Self::of(&[], None) }
+    }
+
+    /// Says whether servers ask policies about a pod.
+    ///
+    /// # Errors
+    /// That is not known of all of them, or some do.
+    pub(super) fn asks_policies(&self) -> Result<bool, Gap> {
+        self.asks_policies.clone()
     }
 
     /// Gives every way of a pod into a namespace.
@@ -152,6 +173,28 @@ fn servers(machines: &[Machine<'_>]) -> Result<Vec<Server>, Gap> {
             closes: "facts of every control plane, by `ringfort gather`".to_owned(),
         }),
     }
+}
+
+/// The plugin without which no `ValidatingAdmissionPolicy` is asked, whatever is bound.
+const POLICIES: &str = "ValidatingAdmissionPolicy";
+
+fn asks_policies(machines: &[Machine<'_>]) -> Result<bool, Gap> {
+    let mut answers = BTreeSet::new();
+    for machine in machines {
+        for settings in machine.running(Component::ApiServer)? {
+            answers.insert(runs_plugin(&settings, POLICIES).known()?.value);
+        }
+    }
+    let said = match (answers.contains(&true), answers.contains(&false)) {
+        (true, false) => return Ok(true),
+        (false, true) => return Ok(false),
+        (true, true) => format!("the admission plugin {POLICIES} runs on some API servers alone"),
+        (false, false) => {
+            format!("whether API servers run the admission plugin {POLICIES} was not looked at")
+        }
+    };
+    let closes = format!("facts of every control plane, each of which runs {POLICIES}");
+    Err(Gap { said, closes })
 }
 
 const LEVEL: &str = "pod-security.kubernetes.io/enforce";

@@ -4,17 +4,18 @@ use super::{Admitting, Doors, Outcome, Security};
 use crate::world::{Objects, Origin, World};
 
 /// What is in a cluster besides machines.
-#[derive(Default)]
 struct Cluster {
     namespaces: Vec<Value>,
     admitting: Admitting,
+    security: Security,
 }
 
 impl Cluster {
     fn of(labels: &Value) -> Self {
         let metadata = json!({"name": "shop", "labels": labels});
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
-        Self { namespaces: vec![namespace], ..Self::default() }
+        let (admitting, security) = (Admitting::default(), Security::of_policies());
+        Self { namespaces: vec![namespace], admitting, security }
     }
 
     fn with(mut self, objects: &[Value]) -> Self {
@@ -22,13 +23,13 @@ impl Cluster {
         self
     }
 
-    /// No machine was looked at, so that only policies can refuse.
+    /// No machine was looked at but for whether policies are asked, so that only they can refuse.
     fn try_row(&self, row: &str) -> Outcome {
         let mut objects = Objects::new(World::Closed, None);
         for (document, object) in self.namespaces.iter().enumerate() {
             objects.add(Origin { file: 0, document }, object);
         }
-        Doors::of(&objects, &self.admitting).try_row(row, &Security::of(&[], None))
+        Doors::of(&objects, &self.admitting).try_row(row, &self.security)
     }
 
     /// What comes of a row in a word.
@@ -141,6 +142,17 @@ fn a_policy_closes_the_door_to_pods_that_run_only_if_it_is_asked_there_and_looks
     let ports = "object.spec.containers.all(c, !has(c.ports)) && \
                  (!has(object.spec.initContainers) || object.spec.initContainers.all(c, !has(c.ports)))";
     check(ports, &none, &none, "5.2.12", "refused");
+}
+
+/// What is bound is asked by servers that run the plugin, and by no others.
+#[test]
+fn a_policy_refuses_nothing_where_nobody_knows_whether_servers_ask_it() {
+    let none = json!({});
+    let mut cluster = Cluster::of(&privileged()).with(&policy(NO_HOST_PROCESSES, &none, &none));
+    assert_eq!(cluster.word("5.2.3"), "refused");
+    cluster.security = Security::of(&[], None);
+    assert_eq!(cluster.word("5.2.3"), "unknown");
+    assert_eq!(cluster.word("5.2.4"), "let in");
 }
 
 #[test]

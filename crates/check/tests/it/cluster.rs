@@ -511,4 +511,9 @@ fn who_and_what_is_exempt_comes_in_past_every_label() {
     off.add_words("kube-apiserver", &["--disable-admission-plugins=PodSecurity"]);
     check(&off, "5.2.3", Verdict::Failed, "PodSecurity does not run");
     check(&off, "5.2.7", Verdict::Proved, "ValidatingAdmissionPolicy non-root-pods.ringfort.dev");
+    off.add_words(
+        "kube-apiserver",
+        &["--disable-admission-plugins=PodSecurity,ValidatingAdmissionPolicy"],
+    );
+    check(&off, "5.2.7", Verdict::Failed, "PodSecurity does not run");
 }
