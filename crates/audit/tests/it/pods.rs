@@ -15,9 +15,10 @@ use crate::oracles::oracles;
 
 /// How their checks are called at the beginning of a sample's name, and the detections that are about the
 /// same.
-const CHECKS: [(&str, &[&str]); 3] = [
+const CHECKS: [(&str, &[&str]); 4] = [
     ("hostnamespaces", &["detect/host-ipc", "detect/host-network", "detect/host-processes"]),
     ("privileged", &["detect/privileged-container"]),
+    ("sysctls", &["detect/unconfined"]),
     ("windowshostprocess", &["detect/unconfined"]),
 ];
 

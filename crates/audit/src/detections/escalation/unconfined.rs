@@ -26,6 +26,10 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
     if pod.spec.along(&["securityContext", "windowsOptions", "hostProcess"]).is_true() {
         return Some("it is a process of its machine".to_owned());
     }
+    let settings = pod.spec.along(&["securityContext", "sysctls"]).items();
+    if settings.iter().any(|it| !SAFE.contains(&it.at("name").text())) {
+        return Some("it sets something of the kernel that others share".to_owned());
+    }
     pod.container(
         |container| {
             let off = |key: &str| pod.security(container, key).at("type").text() == "Unconfined";
@@ -37,3 +41,19 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
         "is not confined",
     )
 }
+
+/// What a pod may set of the kernel and keep to itself, as Pod Security has it.
+const SAFE: [&str; 12] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
+];

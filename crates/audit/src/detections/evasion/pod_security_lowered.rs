@@ -15,7 +15,15 @@ pub static DETECTION: Detection = Detection {
 };
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
-    let labels = scene.object()?.along(&["metadata", "labels"]);
-    (labels.at("pod-security.kubernetes.io/enforce").text() == "privileged")
-        .then(|| "Pod Security enforces nothing".to_owned())
+    let enforced = |namespace: &Node<'_>| {
+        let labels = namespace.along(&["metadata", "labels"]);
+        labels.at("pod-security.kubernetes.io/enforce").text().to_owned()
+    };
+    match scene.object().map(enforced)?.as_str() {
+        "privileged" => Some("Pod Security enforces nothing".to_owned()),
+        "baseline" if scene.before(enforced).as_deref() == Some("restricted") => {
+            Some("Pod Security enforces less than before".to_owned())
+        }
+        _ => None,
+    }
 }

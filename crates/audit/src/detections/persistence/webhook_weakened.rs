@@ -23,6 +23,9 @@ pub static DETECTION: Detection = Detection {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let object = scene.object()?;
+    if let Some(narrowed) = narrowed(scene) {
+        return Some(narrowed);
+    }
     object.at("webhooks").items().iter().find_map(|webhook| {
         let name = webhook.at("name").text();
         if !webhook.along(&["clientConfig", "url"]).is_null() {
@@ -31,5 +34,35 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
         let validates = scene.event.resource().starts_with("validating");
         let ignores = validates && webhook.at("failurePolicy").text() == "Ignore";
         ignores.then(|| format!("webhook {name} lets pass what it is not asked about"))
+    })
+}
+
+/// Which webhook is asked about other objects than before, or not at all any more.
+fn narrowed(scene: &Scene<'_>) -> Option<String> {
+    let chosen = |configuration: &Node<'_>| -> Vec<(String, Chosen)> {
+        let webhooks = configuration.at("webhooks").items().iter();
+        webhooks.map(|webhook| (webhook.at("name").text().to_owned(), chosen(webhook))).collect()
+    };
+    let (before, now) = (scene.before(all)?, scene.object().map(all)?);
+    before.iter().find_map(|(name, by)| match now.iter().find(|(known, _)| known == name) {
+        None => Some(format!("webhook {name} is gone")),
+        Some((_, now)) if now != by => {
+            Some(format!("webhook {name} is asked about other objects than before"))
+        }
+        Some(_) => None,
+    })
+}
+
+type Chosen = [serde_json::Value; 3];
+
+/// What chooses the objects that a webhook is asked about. The server fills in what is left out, which is the same as
+/// nothing.
+fn chosen(webhook: &Node<'_>) -> Chosen {
+    ["matchConditions", "namespaceSelector", "objectSelector"].map(|by| {
+        let by = webhook.at(by);
+        match by.fields().is_empty() && by.items().is_empty() {
+            true => serde_json::Value::Null,
+            false => by.json(),
+        }
     })
 }
