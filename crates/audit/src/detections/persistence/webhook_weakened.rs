@@ -39,7 +39,7 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
 
 /// Which webhook is asked about other objects than before, or not at all any more.
 fn narrowed(scene: &Scene<'_>) -> Option<String> {
-    let chosen = |configuration: &Node<'_>| -> Vec<(String, Chosen)> {
+    let all = |configuration: &Node<'_>| -> Vec<(String, Chosen)> {
         let webhooks = configuration.at("webhooks").items().iter();
         webhooks.map(|webhook| (webhook.at("name").text().to_owned(), chosen(webhook))).collect()
     };
