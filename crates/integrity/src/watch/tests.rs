@@ -371,7 +371,7 @@ fn what_was_written_in_a_watched_directory_and_is_as_it_was_is_told() {
     assert_eq!(look(&mut watch, path, &there("x"), &Heard::by_a_look()), None);
     watch.was_looked_at();
     let change = look(&mut watch, path, &there("x"), &by("/bin/sh", "sh")).unwrap();
-    assert_eq!((found(&change), change.why), (Vec::new(), Why::Unexplained));
+    assert_eq!((found(&change), &change.why), (Vec::new(), &Why::Unexplained));
     assert_eq!(look(&mut watch, path, &there("x"), &Heard::by_a_look()), None);
     let touched = Heard { was_written: false, ..by("/bin/sh", "sh") };
     assert_eq!(look(&mut watch, path, &there("x"), &touched), None);

@@ -10,6 +10,7 @@ use ringfort_model::severity::Severity;
 use rustix::fs::{CWD, FileType, Mode, mkdirat, mknodat, openat};
 
 use super::*;
+use crate::judge::Content;
 use crate::protected::{Expected, Hash, ModeRule, Presence, Protection};
 
 struct Tree(tempfile::TempDir);
