@@ -50,8 +50,15 @@ fn owner(package: &str, content: Option<u8>) -> Owner {
 
 fn there(kind: Kind, text: u8) -> Look {
     let content = Content::Digest(hash(text));
-    let (mode, owner, capabilities) = (FileMode(0o755), FileOwner::ROOT, Vec::new());
-    Look::There(Seen { kind, mode, owner, size: 1, content, number: 7, capabilities })
+    Look::There(Seen {
+        kind,
+        mode: FileMode(0o755),
+        owner: FileOwner::ROOT,
+        size: 1,
+        content,
+        number: 1,
+        capabilities: Vec::new(),
+    })
 }
 
 /// Says what comes of it: the package and what asked for it, or why it does not agree.
