@@ -13,6 +13,7 @@ mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -151,7 +152,7 @@ struct Agent<'a> {
     repair: Repair,
     transactions: Transactions,
     around: Around,
-    steps_seen: Option<(u64, SystemTime)>,
+    steps_seen: Option<Stamp>,
     /// Why the journal of ringfort's own steps could not be read.
     steps_unread: Option<String>,
     status: Status,
@@ -168,7 +169,7 @@ struct Agent<'a> {
     /// Everything was looked at while an operator acted: what no baseline says is told when he does not any more.
     owes: Option<Instant>,
     heard_at: u64,
-    baseline_seen: Option<(u64, SystemTime)>,
+    baseline_seen: Option<Stamp>,
     /// Digest of what the baseline says.
     baseline_digest: Digest,
     beat: Instant,
@@ -252,7 +253,8 @@ impl<'a> Agent<'a> {
         }
         agent.take_list()?;
         agent.mark_log();
-        agent.keep.sync().map_err(at(&settings.state))?;
+        // What was said before the beginning is old.
+        agent.sync()?;
         Ok(agent)
     }
 
@@ -528,10 +530,15 @@ fn fault(path: &Path) -> impl Fn(io::Error) -> WatchFault + use<> {
     move |source| WatchFault::File { path: path.clone(), source }
 }
 
-/// What tells one content of a file from another.
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+/// What tells one content of a file from another: clocks of file systems go on in steps, in which a file may be
+/// exchanged for another of its size.
+type Stamp = [i64; 6];
+
+fn stamp(path: &Path) -> Option<Stamp> {
     let about = std::fs::metadata(path).ok()?;
-    Some((about.len(), about.modified().ok()?))
+    let (number, size) = (about.ino().cast_signed(), about.size().cast_signed());
+    let (written, changed) = (about.mtime(), about.ctime());
+    Some([number, size, written, about.mtime_nsec(), changed, about.ctime_nsec()])
 }
 
 fn now() -> u64 {
