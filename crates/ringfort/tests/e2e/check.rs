@@ -1,14 +1,33 @@
 //! The benchmark on a cluster that ringfort made.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::proofs;
 
+/// Waits until every server's audit log tells of as long a time as rows that rest on it ask for.
+fn logged_for_long_enough(cluster: &Cluster) {
+    let seconds = "first=$(head -n 1 /var/log/kubernetes/audit.log | grep -o 'stageTimestamp[^,}]*' | cut -d: -f2-); \
+                   echo $(($(date +%s) - $(date -d \"$(echo $first | tr -d '\\\"')\" +%s)))";
+    let begun = Instant::now();
+    for server in ["cp1", "cp2", "cp3"] {
+        while cluster.on(server, seconds).trim().parse::<u64>().unwrap() < LOGGED_SECONDS {
+            assert!(begun.elapsed().as_secs() < LOGGED_SECONDS, "the log of {server} has no age");
+            std::thread::sleep(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Ten minutes, and what came last may be a little older than now.
+const LOGGED_SECONDS: u64 = 620;
+
 /// Every recommendation is decided, and none fails without somebody who answers for it.
 pub fn decided(cluster: &Cluster) {
     // Canaries of proofs use the account that nobody else should.
     proofs::gone(cluster);
+    logged_for_long_enough(cluster);
     let said = cluster.check();
     let report: Value = serde_json::from_str(&said.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", said.stdout, said.stderr));
