@@ -247,7 +247,7 @@ impl One<'_> {
             Some(true) => {}
             Some(false) => self.fatal(format!("the machine lacks {feature}: {why}")),
             None => {
-                self.fatal(format!("whether the machine has {feature} could not be tried: {why}"))
+                self.fatal(format!("whether the machine has {feature} could not be tried: {why}"));
             }
         }
     }

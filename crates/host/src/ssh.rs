@@ -257,28 +257,23 @@ fn broken(door: &Door, source: &russh::Error) -> DoorError {
 mod tests {
     use super::private_key;
 
-    // Keys that were made for this test and open nothing.
+    // Bodies of keys that were made for this test and open nothing; russh makes none of RSA, and seals none.
     const ED25519: &str = "\
------BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACCnVUlC1TYhViHPbeKFAv8wYKf2JxfR7vBD3PWJosA/0gAAAIj8lw7j/JcO
 4wAAAAtzc2gtZWQyNTUxOQAAACCnVUlC1TYhViHPbeKFAv8wYKf2JxfR7vBD3PWJosA/0g
 AAAEBxD82ywn/H2WIVqTfTpeYML/6SgFTdKxjQaTxYNHJsQKdVSULVNiFWIc9t4oUC/zBg
 p/YnF9Hu8EPc9YmiwD/SAAAABHRlc3QB
------END OPENSSH PRIVATE KEY-----
 ";
     const ENCRYPTED: &str = "\
------BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABAoDm+Ek9
 mhdKrsDT1o6f9SAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIL9YWIDDuFNVN4/z
 V5aDx77c2gav3G/ltdMCvANrbSlOAAAAkB1tjF7RQOSQ8K14JFRng9FqlofvVVgwp8EDHK
 zoOtEW+gsIsOr+YXvS8sXTgnvLy1bbg2+uNi9tQEZqVlUZygsSs4UQDSDneZoacPXdbYLg
 C0Uqm7USN2ehrNKsqERfJ+T2zRuho0TnqxSJTO/pod1CSJSSyvGBrWa0XParuHrt8VteMA
 K4XvXApQT7Rhr6kg==
------END OPENSSH PRIVATE KEY-----
 ";
     const RSA: &str = "\
------BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAlwAAAAdzc2gtcn
 NhAAAAAwEAAQAAAIEA0R3ujonJpL1THQX1DoPGX2x/89H9+wd79+k1oPpPMgv2Z2aB+nRE
 e9ekKpxodHj5Vjxmy+SH+rxLSoXi2McAoRFHIbhjl+LtBwqFj+I5et0M/pschtZsAeFoiZ
@@ -293,8 +288,12 @@ YqK4QMzVxRTX4q/dPujyFiLM9hGtPTiXAI3WbOj04ZnnAAAAQQDnzpwUakuz1O5l6fot/D
 KPCXHavO11Thn41kYkguN2cVGm9OcUDja/hrVVpfVPOYAGU2TEkDm4lMbVW9g6GRO1AAAA
 QQDm8Rb/qwOtHhfyAuwqY7HBKQ/BuVV5CNNnMa596L8ikF8AqN+3zOtPRR9aQUkkD6wRQ0
 fq1EmNNwI11aA31Y41AAAABHRlc3QBAgMEBQY=
------END OPENSSH PRIVATE KEY-----
 ";
+
+    /// A key as a file.
+    fn file(kind: &str, body: &str) -> String {
+        format!("-----BEGIN {kind} PRIVATE KEY-----\n{body}-----END {kind} PRIVATE KEY-----\n")
+    }
 
     fn check(text: &str, expected: &[&str]) {
         let directory = tempfile::tempdir().unwrap();
@@ -312,10 +311,12 @@ fq1EmNNwI11aA31Y41AAAABHRlc3QBAgMEBQY=
 
     #[test]
     fn a_key_that_cannot_be_used_names_the_way_out() {
-        check(ED25519, &[]);
-        check(ENCRYPTED, &["it has a passphrase", "ssh-add /", "leave ssh.identity out"]);
-        check(RSA, &["it is one of RSA", "ssh-keygen -t ed25519", "ssh.transport: openssh"]);
-        check("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", &["it is one of RSA"]);
+        check(&file("OPENSSH", ED25519), &[]);
+        let sealed = file("OPENSSH", ENCRYPTED);
+        check(&sealed, &["it has a passphrase", "ssh-add /", "leave ssh.identity out"]);
+        let rsa = file("OPENSSH", RSA);
+        check(&rsa, &["it is one of RSA", "ssh-keygen -t ed25519", "ssh.transport: openssh"]);
+        check(&file("RSA", "MIIE\n"), &["it is one of RSA"]);
         check("nothing", &["cannot be used: "]);
     }
 

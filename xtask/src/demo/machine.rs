@@ -61,7 +61,7 @@ fn disk_of(directory: &Path) -> Option<u64> {
 }
 
 /// Adds up what is needed on each file system.
-fn together<'p>(needs: Vec<(&'p Path, Option<u64>, u64)>) -> Vec<(Vec<&'p Path>, u64)> {
+fn together(needs: Vec<(&Path, Option<u64>, u64)>) -> Vec<(Vec<&Path>, u64)> {
     let mut disks: BTreeMap<Option<u64>, (Vec<&Path>, u64)> = BTreeMap::new();
     for (place, disk, least) in needs {
         let (places, sum) = disks.entry(disk).or_default();

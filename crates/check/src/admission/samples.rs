@@ -61,48 +61,48 @@ fn judges(policy: Policy, pod: &Value) -> bool {
 
 /// What is changed of a pod, as a merge patch (RFC 7386).
 enum Fault {
-    OfPod(&'static str),
-    OfContainer(&'static str),
+    Pod(&'static str),
+    Container(&'static str),
     /// Of a container that is there from the first: none that is added has such a field.
-    OfFirst(&'static str),
+    First(&'static str),
 }
 
-use Fault::{OfContainer, OfFirst, OfPod};
+use Fault::{Container, First, Pod};
 
 /// The faults that a row is about.
 struct Faults(&'static str, &'static [Fault]);
 
 const PRIVILEGED: Fault =
-    OfContainer(r#"{"securityContext": {"privileged": true, "allowPrivilegeEscalation": null}}"#);
+    Container(r#"{"securityContext": {"privileged": true, "allowPrivilegeEscalation": null}}"#);
 
 #[rustfmt::skip]
 static FAULTS: [Faults; 12] = [
     Faults("5.2.1", &[PRIVILEGED]),
     Faults("5.2.2", &[PRIVILEGED]),
-    Faults("5.2.3", &[OfPod(r#"{"hostPID": true}"#)]),
-    Faults("5.2.4", &[OfPod(r#"{"hostIPC": true}"#)]),
-    Faults("5.2.5", &[OfPod(r#"{"hostNetwork": true}"#)]),
+    Faults("5.2.3", &[Pod(r#"{"hostPID": true}"#)]),
+    Faults("5.2.4", &[Pod(r#"{"hostIPC": true}"#)]),
+    Faults("5.2.5", &[Pod(r#"{"hostNetwork": true}"#)]),
     Faults("5.2.6", &[
-        OfContainer(r#"{"securityContext": {"allowPrivilegeEscalation": true}}"#),
-        OfContainer(r#"{"securityContext": {"allowPrivilegeEscalation": null}}"#),
+        Container(r#"{"securityContext": {"allowPrivilegeEscalation": true}}"#),
+        Container(r#"{"securityContext": {"allowPrivilegeEscalation": null}}"#),
     ]),
     Faults("5.2.7", &[
-        OfPod(r#"{"securityContext": {"runAsNonRoot": null, "runAsUser": null}}"#),
-        OfPod(r#"{"securityContext": {"runAsNonRoot": false, "runAsUser": 0}}"#),
-        OfContainer(r#"{"securityContext": {"runAsNonRoot": false, "runAsUser": 0}}"#),
+        Pod(r#"{"securityContext": {"runAsNonRoot": null, "runAsUser": null}}"#),
+        Pod(r#"{"securityContext": {"runAsNonRoot": false, "runAsUser": 0}}"#),
+        Container(r#"{"securityContext": {"runAsNonRoot": false, "runAsUser": 0}}"#),
     ]),
     Faults("5.2.8", &[
-        OfContainer(r#"{"securityContext": {"capabilities": null}}"#),
-        OfContainer(r#"{"securityContext": {"capabilities": {"add": ["NET_RAW"]}}}"#),
+        Container(r#"{"securityContext": {"capabilities": null}}"#),
+        Container(r#"{"securityContext": {"capabilities": {"add": ["NET_RAW"]}}}"#),
     ]),
     Faults("5.2.9", &[
-        OfContainer(r#"{"securityContext": {"capabilities": {"add": ["CHOWN"]}}}"#),
-        OfContainer(r#"{"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}"#),
+        Container(r#"{"securityContext": {"capabilities": {"add": ["CHOWN"]}}}"#),
+        Container(r#"{"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}"#),
     ]),
     // Kubernetes takes such a process on the machine's network alone.
-    Faults("5.2.10", &[OfPod(r#"{"hostNetwork": true, "securityContext": {"windowsOptions": {"hostProcess": true}}}"#)]),
-    Faults("5.2.11", &[OfPod(r#"{"volumes": [{"name": "machine", "hostPath": {"path": "/"}}]}"#)]),
-    Faults("5.2.12", &[OfFirst(r#"{"ports": [{"containerPort": 8080, "hostPort": 8080}]}"#)]),
+    Faults("5.2.10", &[Pod(r#"{"hostNetwork": true, "securityContext": {"windowsOptions": {"hostProcess": true}}}"#)]),
+    Faults("5.2.11", &[Pod(r#"{"volumes": [{"name": "machine", "hostPath": {"path": "/"}}]}"#)]),
+    Faults("5.2.12", &[First(r#"{"ports": [{"containerPort": 8080, "hostPort": 8080}]}"#)]),
 ];
 
 /// Gives the pods that a row wants refused.
@@ -167,10 +167,10 @@ fn container(name: &str) -> Value {
 }
 
 fn faulty(fault: &Fault) -> Vec<(Entry, Value)> {
-    let (OfPod(text) | OfContainer(text) | OfFirst(text)) = fault;
+    let (Pod(text) | Container(text) | First(text)) = fault;
     let patch: Value = serde_json::from_str(text).expect("a test reads every patch");
     let mut pod = faultless();
-    if matches!(fault, OfPod(_)) {
+    if matches!(fault, Pod(_)) {
         merge(&mut pod["spec"], &patch);
         return vec![(Entry::New, pod)];
     }
@@ -189,7 +189,7 @@ fn faulty(fault: &Fault) -> Vec<(Entry, Value)> {
         (Entry::New, placed("containers", vec![container("main"), bad("second")])),
         (Entry::New, placed("initContainers", vec![bad("first")])),
     ];
-    if matches!(fault, OfContainer(_)) {
+    if matches!(fault, Container(_)) {
         let mut added = bad("added");
         // It takes what the pod has.
         added.as_object_mut().and_then(|map| map.shift_remove("resources"));

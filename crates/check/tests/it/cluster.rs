@@ -102,7 +102,7 @@ fn with_token(template: &Value, name: &str) -> Value {
 pub(crate) fn tally(documents: &[Value], blind: Vec<Blind>) -> Tally {
     let mut all = Objects::new(World::Closed, None);
     for Blind { kind, gap } in &blind {
-        kind.into_iter().for_each(|kind| all.add_unlisted(kind, gap.clone()));
+        kind.iter().for_each(|kind| all.add_unlisted(kind, gap.clone()));
     }
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
@@ -282,14 +282,11 @@ fn who_holds_a_right_without_being_meant_to_is_named() {
         case.words()["5.1.2"].1.contains("ServiceAccount shop/cart by ClusterRoleBinding readers")
     );
     let [role, binding] = reader("ServiceAccount", "cart");
-    let brought = |objects: &[Value]| {
-        let name = |it: &Value| {
-            format!("{} {}", it["kind"].as_str().unwrap(), it["metadata"]["name"].as_str().unwrap())
-        };
-        let addons = objects.iter().map(|it| (name(it), it.clone())).collect();
-        Some(Intent { addons, ..intent() })
+    let name = |it: &Value| {
+        format!("{} {}", it["kind"].as_str().unwrap(), it["metadata"]["name"].as_str().unwrap())
     };
-    case.intent = brought(&[role.clone(), binding.clone()]);
+    let addons = [&role, &binding].map(|it| (name(it), it.clone())).into();
+    case.intent = Some(Intent { addons, ..intent() });
     case.check("5.1.2", "pass");
     // What was done to it since, nobody declared.
     let changed = |change: fn(&mut Value, &mut Value)| {

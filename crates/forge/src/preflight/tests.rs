@@ -163,7 +163,7 @@ fn links_of_one_machine_may_share_a_hardware_address() {
 fn only_the_link_of_the_machines_address_counts() {
     let other = |mtu_bytes| {
         move |c: &mut Candidate| {
-            links(c).insert(0, link("eth1", 77, [192, 0, 2, 2].into(), mtu_bytes))
+            links(c).insert(0, link("eth1", 77, [192, 0, 2, 2].into(), mtu_bytes));
         }
     };
     check(other(9000), "");

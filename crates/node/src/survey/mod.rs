@@ -6,7 +6,7 @@ mod links;
 mod ports;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ringfort_engine::journal::Ledger;
 use ringfort_model::item::ItemId;
 use ringfort_model::survey::Survey;
+use rustix::fs::{Mode, OFlags};
 
 use crate::files;
 use crate::journal;
@@ -125,10 +126,7 @@ const SYNC_PATIENCE: Duration = Duration::from_millis(600);
 /// Writes pages as etcd would and gives what nine of ten stay below: the slowest alone would be
 /// whatever else the disk did at that moment.
 fn sync_latency_us(root: &Root) -> Option<u64> {
-    let path = nearest(root, ETCD)?.join(format!(".ringfort-sync-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).ok()?;
-    // From here on it has no name: nothing of it stays, however this ends.
-    files::remove_if_there(&path).ok()?;
+    let mut file = without_a_name(&nearest(root, ETCD)?)?;
     let mut write = || {
         let begin = Instant::now();
         file.write_all(&[0; 4096]).and_then(|()| file.sync_data()).ok()?;
@@ -138,6 +136,20 @@ fn sync_latency_us(root: &Root) -> Option<u64> {
     let in_time = (0..SYNCED_WRITES).take_while(|_| begin.elapsed() < SYNC_PATIENCE);
     let took: Option<Vec<u64>> = in_time.map(|_| write()).collect();
     nine_of_ten(took?)
+}
+
+/// Makes a file of which nothing stays, however this ends, and by which its directory does not change either where the
+/// file system can do that.
+fn without_a_name(directory: &Path) -> Option<File> {
+    let (flags, mode) =
+        (OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
+    if let Ok(file) = rustix::fs::open(directory, flags, mode) {
+        return Some(file.into());
+    }
+    let path = directory.join(format!(".ringfort-sync-{}", std::process::id()));
+    let file = OpenOptions::new().write(true).create_new(true).open(&path).ok()?;
+    files::remove_if_there(&path).ok()?;
+    Some(file)
 }
 
 /// Gives the smallest value that nine of ten do not exceed.

@@ -32,10 +32,10 @@ use ringfort_model::bundle::BundleLock;
 use ringfort_model::certificate::{Authority, San};
 use ringfort_model::content::Content;
 use ringfort_model::digest::Digest;
-use ringfort_model::integrity::KEY;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::judgement::{Gap, Verdict};
 use ringfort_model::name::NodeName;
+use ringfort_model::trust::{BaselineFacts, TrustFacts};
 use ringfort_prove::drive::{self, TURNS_EACH};
 use ringfort_prove::silence::Silence;
 use ringfort_spec::{Spec, nearest};
@@ -45,7 +45,6 @@ use super::canaries::{Nonce, clear, make_namespace};
 use super::credentials::papers;
 use super::decision::{Came, Gate, Part, decide};
 use super::evidence::{ARCHIVE, About, Evidence, Fresh, Now, PUBLIC_KEY, Setting};
-use super::integrity::signed::BASELINES;
 use super::machines;
 use super::play::cut_by;
 use super::session::{Session, now_s};
@@ -64,6 +63,8 @@ pub struct Scope<'a> {
     setting: Setting,
     /// Where each machine is.
     machines: BTreeMap<NodeName, IpAddr>,
+    /// By what each machine's agent is to go.
+    signed: BTreeMap<NodeName, Signed>,
     /// The programs of the bundle, once they were looked up.
     programs: OnceCell<Programs>,
 }
@@ -74,6 +75,7 @@ impl<'a> Scope<'a> {
         let blueprint = work.render().map_err(fault)?;
         let setting = Setting::of(work.spec, work.bundle.lock(), &work.memory.trust);
         let machines = addresses(work.spec);
+        let signed = signed(&work.memory.trust);
         Ok(Self {
             site,
             ways,
@@ -81,6 +83,7 @@ impl<'a> Scope<'a> {
             blueprint,
             setting,
             machines,
+            signed,
             programs: OnceCell::new(),
         })
     }
@@ -380,22 +383,18 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
             .map(|(name, machine)| (name.clone(), program_files(machine, lock)))
             .collect(),
         files: machines.iter().map(|(name, machine)| (name.clone(), files(machine))).collect(),
-        signed: machines
-            .iter()
-            .filter_map(|(name, it)| Some((name.clone(), signed(it)?)))
-            .collect(),
+        signed: scope.signed.clone(),
         now_s: now_s(),
     })
 }
 
-/// By what a machine's agent is to go; nothing, where no key signs baselines yet.
-fn signed(machine: &Machine) -> Option<Signed> {
-    match &machine.items.get(&ItemId::file(KEY))?.what {
-        What::File { content: Content::Text(key), .. } => {
-            Some(Signed { key: Digest::of(key.trim().as_bytes()), says: (BASELINES.says)(machine) })
-        }
-        _ => None,
-    }
+/// By what agents are to go: what was signed last for their machines, whatever has been written into the specification
+/// since.
+fn signed(trust: &TrustFacts) -> BTreeMap<NodeName, Signed> {
+    let Some(key) = &trust.baseline_key else { return BTreeMap::new() };
+    let key = Digest::of(key.trim().as_bytes());
+    let signed = |says: &BaselineFacts| Signed { key: key.clone(), says: says.digest.clone() };
+    trust.baselines.iter().map(|(name, says)| (name.clone(), signed(says))).collect()
 }
 
 fn authorities(keyring: &Keyring) -> Result<BTreeMap<Authority, AuthorityMark>, Fault> {

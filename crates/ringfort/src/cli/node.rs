@@ -227,9 +227,7 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let seen = ringfort_store::os::held(&places, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }
-        Command::Reported { changes, store } => {
-            println!("{}", reported(&store, changes)?);
-        }
+        Command::Reported { changes, store } => println!("{}", reported(&store, changes)?),
         Command::Told(args) => {
             let seen = told::look(&args, &HostTools)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
@@ -240,8 +238,7 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             print!("{}", older.expose());
         }
         Command::Gather => {
-            let facts = gather::take(&root);
-            println!("{}", serde_json::to_string(&facts).map_err(Fault::unable)?);
+            println!("{}", serde_json::to_string(&gather::take(&root)).map_err(Fault::unable)?);
         }
         Command::Balance { listen, backends, ca } => {
             let runtime = tokio::runtime::Builder::new_multi_thread()

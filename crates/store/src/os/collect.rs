@@ -85,7 +85,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub enum Told {
     /// Something was found.
-    Finding(Finding),
+    Finding(Box<Finding>),
     /// A segment was sealed.
     Sealed(Signed),
     /// A file was gone or cut before it was read to its end.
@@ -248,7 +248,7 @@ impl<D: Disk> Collector<D> {
         for finding in starved.into_iter().chain(unjudged) {
             self.counts.findings += 1;
             note(&mut self.noted, &finding);
-            tell(Told::Finding(finding));
+            tell(Told::Finding(Box::new(finding)));
         }
         is_more.map_err(CollectError::Log)
     }
@@ -316,7 +316,7 @@ impl<D: Disk> Collector<D> {
                 let told = finding.time.parse::<jiff::Timestamp>();
                 self.counts.reported += 1;
                 if finding.detection != OF_A_PROOF {
-                    tell(Told::Finding(finding));
+                    tell(Told::Finding(Box::new(finding)));
                 }
                 (told.map_or(now, jiff::Timestamp::as_microsecond), kind)
             }
@@ -456,7 +456,7 @@ fn judge(
         }
     });
     counts.findings += findings.len() as u64;
-    findings.into_iter().for_each(|finding| tell(Told::Finding(finding)));
+    findings.into_iter().for_each(|finding| tell(Told::Finding(Box::new(finding))));
     (time.unwrap_or(now), kind)
 }
 

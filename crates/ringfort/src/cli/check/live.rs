@@ -150,7 +150,7 @@ impl Read {
             objects.add(Origin { file: 0, document }, object);
         }
         for Blind { kind, gap } in &self.blind {
-            kind.into_iter().for_each(|kind| objects.add_unlisted(kind, gap.clone()));
+            kind.iter().for_each(|kind| objects.add_unlisted(kind, gap.clone()));
         }
         let mut tally = Tally::of(&objects, &self.admitting, self.blind);
         tally.members = self.members;

@@ -175,9 +175,8 @@ fn since(lines: &[Line], open: &[Open], from: u64) -> Vec<One> {
         }
         match &line.told {
             Told::Change(change) if !is_canary(change) => {
-                if all.insert(&change.id, one(line.at, change)).is_none() {
-                    order.push(change.id.as_str());
-                }
+                let was_new = all.insert(&change.id, one(line.at, change)).is_none();
+                order.extend(was_new.then_some(change.id.as_str()));
             }
             Told::Left { change: Some(change), why, .. } => {
                 if let Some(one) = all.get_mut(change.as_str()) {

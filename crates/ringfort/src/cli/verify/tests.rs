@@ -98,6 +98,9 @@ fn named(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
 }
 
+/// What is done to evidence that was right.
+type Harm = fn(&mut Kept);
+
 #[test]
 fn evidence_is_refused_for_whatever_of_it_is_not_so() {
     assert_eq!(Kept::good().row().differs, None);
@@ -106,7 +109,7 @@ fn evidence_is_refused_for_whatever_of_it_is_not_so() {
         kept.scene.addresses.insert(named(name), [10, 0, 0, last].into());
         kept
     };
-    let cases: [(&str, &str, fn(&mut Kept)); 11] = [
+    let cases: [(&str, &str, Harm); 11] = [
         ("another verdict is stated", "the statement says", |kept| kept.stated = "failed"),
         ("an act has no time", "times of", |kept| {
             kept.shown["times_ms"].as_array_mut().unwrap().pop();
