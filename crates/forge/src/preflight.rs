@@ -91,8 +91,6 @@ const SYNC_LIMIT_US: u64 = 250_000;
 /// etcd's documentation asks for a 99th percentile below 10 ms.
 const SYNC_ADVICE_US: u64 = 10_000;
 const MIB: u64 = 1 << 20;
-/// The users that control planes are given, with their groups of the same names and numbers.
-const USERS: [(Owner, &str); 2] = [(Owner::ETCD, "etcd"), (Owner::COMPONENT, "ringfort")];
 /// What a machine of the cluster has to have free, for the bundle's files next to those that they take the place of.
 const REPAIR_DISK_BYTES: u64 = 1 << 30;
 
@@ -119,7 +117,7 @@ const USER_NAMESPACES: (&str, &str) = ("user-namespaces", "pods run in user name
 const BRIDGE_FILTER: (&str, &str) = (
     "bridge-filter",
     "without the kernel's module br_netfilter no rule sees packets between pods of one machine: install the package \
-     that has the kernel's modules, or load it with modprobe br_netfilter",
+     that has the kernel's modules, or load it with modprobe br_netfilter (for a container: on its host)",
 );
 
 /// What it has to have where packets of pods travel in VXLAN.
@@ -211,11 +209,12 @@ impl One<'_> {
         let Some(found) = found else {
             return self.fatal(format!("the list of {what}s could not be read"));
         };
-        for (owner, wanted) in USERS {
+        for (owner, wanted) in Owner::USERS {
+            let numbers = if what == "user" { owner.to_string() } else { owner.gid.to_string() };
             for (name, has) in found {
                 let (id, is_alike) = number(has);
                 if name == wanted && (id != owner.uid || !is_alike) {
-                    self.fatal(format!("the {what} {name} is there with another number than {owner}: rename it, or take it away", owner = owner.uid));
+                    self.fatal(format!("the {what} {name} is there and is not {numbers}: rename it, or take it away"));
                 } else if name != wanted && id == owner.uid {
                     self.fatal(format!("{what} id {id} belongs to {name:?}, but the cluster's {wanted} runs as it: give that {what} another id"));
                 }
@@ -234,7 +233,7 @@ impl One<'_> {
             Some(link) if terms.own_network && link.mtu_bytes.is_none() => {
                 self.fatal(format!("the MTU of {}, which carries {address}, could not be read", link.name));
             }
-            Some(_) if survey.macs().is_empty() => self.advice("no link of the machine has a hardware address of its own: whether another machine has the same is not known".to_owned()),
+            Some(link) if link.mac.is_none() => self.advice(format!("{} has no hardware address of its own: whether another machine has the same is not known", link.name)),
             Some(_) => {}
         }
         if terms.own_network {

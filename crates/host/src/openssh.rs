@@ -62,7 +62,7 @@ impl Session {
         }
         if let HostKeys::Pinned(_) = &door.host_keys {
             // What the specification pins goes before what this system knows otherwise.
-            ssh.args(["-o", "GlobalKnownHostsFile=none", "-o", "KnownHostsCommand=none"]);
+            ssh.args(["-o", "GlobalKnownHostsFile=/dev/null"]);
         }
         let known = match &door.host_keys {
             HostKeys::Pinned(_) => Some(self.directory.path().join("known_hosts")),
@@ -93,7 +93,9 @@ const NO_WAY: [&str; 3] = ["No route to host", "Network is unreachable", "Host i
 fn failure(door: &Door, code: Option<i32>, said: &str) -> DoorError {
     let (address, port) = (door.address, door.port);
     let says = |words: &str| said.contains(words);
-    if code == Some(OWN_FAULT) {
+    // What a server says before it lets anybody in may hold any words.
+    let has_answered = says("Permission denied") || says("verification failed");
+    if code == Some(OWN_FAULT) && !has_answered {
         if says(TIMED_OUT) {
             return no_answer(door, CONNECT_LIMIT);
         }
@@ -156,6 +158,9 @@ mod tests {
                        stdio forwarding failed\nConnection closed by UNKNOWN port 65535\n";
         check(Some(255), by_jump, true, "refuses the connection");
         check(Some(255), "root@10.0.0.1: Permission denied (publickey).\n", false, "Permission");
+        let banner =
+            "Idle sessions are timed out.\nroot@10.0.0.1: Permission denied (publickey).\n";
+        check(Some(255), banner, false, "Permission");
         check(Some(255), "Host key verification failed.\r\n\n", false, "verification failed");
         check(Some(255), "", false, "ssh gave no message");
         // What a machine itself says is no silence.
@@ -173,10 +178,10 @@ mod tests {
         };
         let has = |words: &[String], word: &str| words.iter().any(|it| it == word);
         let pinned = words(door(HostKeys::Pinned(Vec::new()), Some("/id")));
-        assert!(has(&pinned, "GlobalKnownHostsFile=none"), "{pinned:?}");
+        assert!(has(&pinned, "GlobalKnownHostsFile=/dev/null"), "{pinned:?}");
         assert!(has(&pinned, "IdentitiesOnly=yes"), "{pinned:?}");
         let plain = words(door(HostKeys::File(PathBuf::from("/known_hosts")), None));
-        assert!(!has(&plain, "GlobalKnownHostsFile=none"), "{plain:?}");
+        assert!(!has(&plain, "GlobalKnownHostsFile=/dev/null"), "{plain:?}");
         assert!(!has(&plain, "IdentitiesOnly=yes"), "{plain:?}");
         assert!(has(&plain, "UserKnownHostsFile=/known_hosts"), "{plain:?}");
     }

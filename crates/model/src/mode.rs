@@ -32,6 +32,9 @@ impl Owner {
     /// The user of components that need no right on the machine: none that images use by default,
     /// so that no pod is the same user by accident.
     pub const COMPONENT: Self = Self { uid: 10257, gid: 10257 };
+    /// The users that control planes are given, with their groups of the same names and numbers.
+    pub const USERS: [(Self, &'static str); 2] =
+        [(Self::ETCD, "etcd"), (Self::COMPONENT, "ringfort")];
 
     /// Reads the owner that a written `uid:gid` names.
     pub const fn same(id: u32) -> Self {

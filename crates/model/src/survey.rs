@@ -1,6 +1,6 @@
 //! What a machine is like before anything is changed: the facts that preflight judges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -83,10 +83,5 @@ impl Survey {
         let mut addresses = self.links.iter().flatten().flat_map(|link| &link.addresses);
         let (_, prefix) = addresses.find(|(own, _)| *own == address)?;
         Cidr::holding(address, *prefix)
-    }
-
-    /// Gives the hardware addresses, each once: a bond, its links and what is stacked on them share one.
-    pub fn macs(&self) -> BTreeSet<&str> {
-        self.links.iter().flatten().filter_map(|link| link.mac.as_deref()).collect()
     }
 }

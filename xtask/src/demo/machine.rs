@@ -7,14 +7,12 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::failure::{Failure, Result};
-use crate::{packages, process};
+use crate::{packages, process, workspace};
 
 /// Six machines take 1.5 GB; the largest program of Kubernetes takes 3 GB to compile.
 const LEAST_MEMORY_KILOBYTES: u64 = 6 << 20;
 /// Compiled objects beside the sources; the bundle with what Go compiles for it, and base systems; six machines.
 const LEAST_DISK_KILOBYTES: [u64; 3] = [6 << 20, 11 << 20, 8 << 20];
-/// Where labs keep their machines.
-pub(super) const LABS: &str = "/var/lib/ringfort-lab";
 
 /// Checks the machine and names everything that is wrong with it at once.
 pub(crate) fn check(directory: &Path) -> Result<()> {
@@ -30,12 +28,12 @@ pub(crate) fn check(directory: &Path) -> Result<()> {
     }
     let memory = memory_kilobytes(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
     faults.extend(too_little("memory", memory, LEAST_MEMORY_KILOBYTES));
-    let cache = crate::workspace::cache();
+    let (cache, labs) = (workspace::cache(), workspace::labs());
     // What an earlier run has built needs no room again.
     let reused = cache.join("bundles").is_dir();
     let share = if reused { 3 } else { 1 };
     let least = LEAST_DISK_KILOBYTES.map(|least| least / share);
-    let places = [directory, cache.as_path(), Path::new(LABS)].map(nearest);
+    let places = [directory, cache.as_path(), labs.as_path()].map(nearest);
     let needs =
         places.iter().zip(least).map(|(place, least)| (place.as_path(), disk_of(place), least));
     for (places, least) in together(needs.collect()) {

@@ -278,7 +278,7 @@ impl Site {
                 Err(why) => findings.push(Finding {
                     node: Some(node.clone()),
                     text: format!("it could not be surveyed: {why}"),
-                    weight: Weight::Run,
+                    weight: Weight::Machine,
                 }),
             }
         }

@@ -157,6 +157,14 @@ fn links_of_one_machine_may_share_a_hardware_address() {
         links(c).push(LinkSeen { name: "eth0.100".to_owned(), addresses: Vec::new(), ..first });
     };
     check(bond, "");
+    // A card that is the same in every machine carries no machine's address.
+    let service = |c: &mut Candidate| {
+        links(c).push(LinkSeen {
+            addresses: Vec::new(),
+            ..link("usb0", 1, [10, 0, 0, 1].into(), 1500)
+        });
+    };
+    check(service, "");
 }
 
 #[test]
@@ -204,15 +212,15 @@ fn names_and_numbers_of_the_users_to_come_are_free() {
     };
     check(user("etcd", (2379, 2379)), "");
     check(user("backup", (2379, 34)), "user id 2379 belongs to \"backup\"");
-    check(user("etcd", (112, 112)), "the user etcd is there with another number than 2379");
-    check(user("ringfort", (10257, 100)), "the user ringfort is there with another number");
+    check(user("etcd", (112, 112)), "the user etcd is there and is not 2379:2379");
+    check(user("ringfort", (10257, 100)), "the user ringfort is there and is not 10257:10257");
     let group = |name: &'static str, number| {
         move |c: &mut Candidate| {
             c.survey.groups.as_mut().unwrap().insert(name.to_owned(), number);
         }
     };
     check(group("ringfort", 10257), "");
-    check(group("etcd", 118), "the group etcd is there with another number than 2379");
+    check(group("etcd", 118), "the group etcd is there and is not 2379");
     check(group("folk", 10257), "group id 10257 belongs to \"folk\"");
     // Workers are given neither of them.
     let worker = |c: &mut Candidate| {
@@ -278,7 +286,7 @@ fn what_could_not_be_read_is_no_pass() {
     check(|c| c.survey.links = None, "links could not be read");
     check(|c| links(c).clear(), "links could not be read");
     check(|c| links(c)[0].mtu_bytes = None, "MTU of eth0, which carries 10.0.0.2, could not be");
-    check(|c| links(c)[0].mac = None, "has a hardware address of its own");
+    check(|c| links(c)[0].mac = None, "eth0 has no hardware address of its own");
     check(|c| c.survey.users = None, "list of users could not be read");
     check(|c| c.survey.groups = None, "list of groups could not be read");
     check(|c| c.survey.clock_ms = None, "clock could not be read");

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use ringfort_model::name::NodeName;
-use ringfort_model::survey::Survey;
 
 use super::{Candidate, Finding, Terms, Weight};
 
@@ -13,10 +12,10 @@ type Owners<T> = BTreeMap<T, Vec<NodeName>>;
 /// Judges all of them.
 pub(super) fn judge(terms: &Terms, candidates: &BTreeMap<NodeName, Candidate>) -> Vec<Finding> {
     let all = Together { terms, candidates };
-    let mut findings = all.unique("host name", |survey| survey.hostname.iter().cloned().collect());
-    findings.extend(all.unique("machine-id", |survey| survey.machine_id.iter().cloned().collect()));
-    let macs = |survey: &Survey| survey.macs().into_iter().map(str::to_owned).collect();
-    findings.extend(all.unique("hardware address", macs));
+    let mut findings = all.unique("host name", |one| one.survey.hostname.clone());
+    findings.extend(all.unique("machine-id", |one| one.survey.machine_id.clone()));
+    let mac = |one: &Candidate| one.survey.link_of(one.address)?.mac.clone();
+    findings.extend(all.unique("hardware address", mac));
     findings.extend(all.mtu());
     findings
 }
@@ -36,11 +35,12 @@ impl Together<'_> {
         Finding { node: None, text, weight }
     }
 
-    /// Each machine gives a value once: what one machine has twice is no other machine's.
-    fn unique(&self, what: &str, values: fn(&Survey) -> Vec<String>) -> Vec<Finding> {
+    /// What of a machine is nobody else's. Hardware addresses are those of links that carry machines' addresses:
+    /// others may be the same on every machine of a kind.
+    fn unique(&self, what: &str, value: fn(&Candidate) -> Option<String>) -> Vec<Finding> {
         let mut owners: Owners<String> = BTreeMap::new();
         for (node, candidate) in self.candidates {
-            for value in values(&candidate.survey) {
+            if let Some(value) = value(candidate) {
                 owners.entry(value).or_default().push(node.clone());
             }
         }

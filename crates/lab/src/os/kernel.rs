@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::name::LabName;
 use crate::os::claim::Claim;
+use crate::os::command::run;
 use crate::os::{
     Fault, make_directory, names_in, read, remove, remove_empty, remove_written, write_kernel,
     write_whole,
@@ -41,6 +42,8 @@ pub(crate) fn register(
     make_directory(&places.run_of(lab))?;
     write_whole(&places.run_of(lab).join(HOME), home.to_string_lossy().as_bytes())?;
     demanded().try_for_each(|(path, value)| set(&path, value))?;
+    // Machines have no modules of their own; preflight says it where the kernel has none either.
+    let _ = run("modprobe", &["-q", "br_netfilter"]);
     Ok(None)
 }
 

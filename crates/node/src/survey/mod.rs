@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfort_engine::journal::Ledger;
 use ringfort_model::item::ItemId;
+use ringfort_model::mode::Owner;
 use ringfort_model::survey::Survey;
 use rustix::fs::{Mode, OFlags};
 
@@ -49,9 +50,6 @@ const LEFTOVERS: &[&str] = &[
     "/sys/class/net/cni0",
     "/sys/class/net/flannel.1",
 ];
-
-/// Users and groups that the cluster makes, by number and by name: preflight asks who has them already.
-const USERS: &[(u32, &str)] = &[(2379, "etcd"), (10257, "ringfort")];
 
 /// Where things will lie that need room or speed. Each may be a disk of its own.
 const IMAGES: &str = "var/lib/containerd";
@@ -216,7 +214,9 @@ fn accounts<T>(
     let account = |line: &str| {
         let (name, rest) = line.split_once(':')?;
         let own: Vec<u32> = rest.split(':').skip(1).map_while(|part| part.parse().ok()).collect();
-        let is_asked = USERS.iter().any(|(id, user)| own.first() == Some(id) || *user == name);
+        let is_asked = Owner::USERS.iter().any(|(is, user)| {
+            own.first().is_some_and(|id| [is.uid, is.gid].contains(id)) || *user == name
+        });
         Some((name.to_owned(), numbers(&own).filter(|_| is_asked)?))
     };
     Some(table.lines().filter_map(account).collect())

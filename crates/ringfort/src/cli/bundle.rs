@@ -36,6 +36,9 @@ pub struct BundleArgs {
 #[derive(Subcommand)]
 enum Verb {
     /// Make a bundle and print its directory; what is finished is kept, so run again after a fault
+    ///
+    /// Exit codes: 0 it is there, 1 built again it is another (with --check-reproducible), 2 usage or bad input, 4
+    /// something could not be done (run it again).
     Build(Build),
     /// Ask upstream for the digests of a release's files and print them as a file of checksums
     ///
@@ -46,11 +49,16 @@ enum Verb {
     /// Exit codes: 0 all were found, 2 usage or unknown release, 4 upstream or its mirror did not give one.
     Pins(Pins),
     /// Read every file and say which are not what the lock says
+    ///
+    /// Exit codes: 0 every file is what the lock says, 1 one is not, 2 usage, or there is no bundle, 3 one cannot be
+    /// read.
     Verify {
         /// The bundle's directory
         directory: PathBuf,
     },
     /// Show what is in a bundle
+    ///
+    /// Exit codes: 0 shown, 2 usage, or there is no bundle, 3 its lock cannot be read.
     Show {
         /// The bundle's directory
         directory: PathBuf,
@@ -139,7 +147,11 @@ fn make(args: &Build) -> Result<ExitCode, Fault> {
     };
     watch.end();
     if let Some(out) = &args.out {
-        Bundle::open(&directory).and_then(|bundle| bundle.copy(out)).map_err(not_opened)?;
+        let copied = Bundle::open(&directory).and_then(|bundle| bundle.copy(out));
+        copied.map_err(|error| match error {
+            DirectoryError::File(_) => Fault::unable(error),
+            other => not_opened(other),
+        })?;
         directory.clone_from(out);
     }
     for what in &differing {

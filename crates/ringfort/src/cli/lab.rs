@@ -219,7 +219,7 @@ pub fn run(args: LabArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn machine_name(text: &str) -> Result<NodeName, NotAName> {
+pub(super) fn machine_name(text: &str) -> Result<NodeName, NotAName> {
     NodeName::new(text)
 }
 

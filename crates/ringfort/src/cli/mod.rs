@@ -71,11 +71,6 @@ enum Command {
     Fix(fix::FixArgs),
     Gather(gather::GatherArgs),
     Reset(reset::ResetArgs),
-    #[command(
-        mut_subcommand("build", |it| it.after_long_help(BUILD_CODES)),
-        mut_subcommand("verify", |it| it.after_long_help(VERIFY_CODES)),
-        mut_subcommand("show", |it| it.after_long_help(SHOW_CODES))
-    )]
     Bundle(bundle::BundleArgs),
     Keys(keys::KeysArgs),
     Lab(lab::LabArgs),
@@ -89,11 +84,6 @@ enum Command {
     Completions(papers::CompletionsArgs),
     Man(papers::ManArgs),
 }
-
-const BUILD_CODES: &str = "Exit codes: 0 it is there, 1 built again it is another (with --check-reproducible), \
-    2 usage or bad input, 4 something could not be done (run it again).";
-const VERIFY_CODES: &str = "Exit codes: 0 every file is what the lock says, 1 one is not, 2 usage, or there is no bundle, 3 one cannot be read.";
-const SHOW_CODES: &str = "Exit codes: 0 shown, 2 usage, or there is no bundle.";
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {

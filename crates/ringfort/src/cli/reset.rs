@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use ringfort_engine::Goal;
 use ringfort_forge::make::{self, Memory};
 use ringfort_model::event::Event;
-use ringfort_model::name::{NodeName, NotAName};
+use ringfort_model::name::NodeName;
 use ringfort_model::trust::TrustFacts;
 
 use super::Fault;
@@ -42,12 +42,8 @@ pub struct ResetArgs {
     ///
     /// It must not answer. Everything that was made on it stays there. Nothing that it holds is good for the
     /// next cluster: that has other authorities.
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = super::lab::machine_name)]
     give_up: Vec<NodeName>,
-}
-
-fn name(text: &str) -> Result<NodeName, NotAName> {
-    NodeName::new(text)
 }
 
 /// Runs the command.
