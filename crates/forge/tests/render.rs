@@ -492,6 +492,18 @@ fn a_users_own_network_takes_the_place_of_ours() {
     );
 }
 
+/// Pods that use their machine's network are seen at its address, which no selector names.
+#[test]
+fn name_servers_are_asked_from_every_namespace_and_from_every_machine() {
+    let blueprint = blueprint(Minor::V1_37);
+    let mut policies = blueprint.objects.iter().filter(|it| it.object["kind"] == "NetworkPolicy");
+    let policy = policies.find(|it| it.object["metadata"]["name"] == "kube-dns").unwrap();
+    let machines =
+        [11, 12, 13, 21, 22, 23].map(|it| json!({"ipBlock": {"cidr": format!("10.0.0.{it}/32")}}));
+    let from: Value = [json!({"namespaceSelector": {}})].into_iter().chain(machines).collect();
+    assert_eq!(policy.object["spec"]["ingress"][0]["from"], from);
+}
+
 #[test]
 fn an_addon_is_applied_and_its_waiver_opens_its_namespaces_to_nobody_else() {
     let addons = "addons: [{ name: net, files: [net.yaml] }]\n";

@@ -32,8 +32,12 @@ impl World {
         })
     }
 
-    /// Gives the policies of a namespace that go beyond what its policies may say: they open nothing.
+    /// Gives the policies of a namespace that go beyond what its policies may say: they open nothing. None, where all
+    /// of them take too much together: that is told of as a whole.
     pub fn beyond_budget<'a>(&'a self, namespace: &'a str) -> Vec<&'a Place> {
+        if self.outgrown.contains(namespace) {
+            return Vec::new();
+        }
         let all = self.within_budget(namespace);
         all.filter(|(_, _, is_within)| !is_within).map(|(place, ..)| place).collect()
     }

@@ -9,6 +9,7 @@
 //! between accepting, denying and passing on: rules that do the same and follow each other are one
 //! step, however many they are. Pods that no such policy selects never see a tier.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -48,17 +49,22 @@ pub struct Attached {
 
 /// Makes the rules of a node. A namespace whose policies take more of them than they may has closed ways.
 pub fn compile(world: &World, home: &Home) -> RuleSet {
-    match attempt(world, home) {
-        Ok(rules) => rules,
-        Err(outgrown) => compile(&shut(world, outgrown), home),
-    }
+    settle(world, home).0
 }
 
 /// Gives the namespaces whose policies take more of a node's rules than they may.
 pub fn outgrown(world: &World, home: &Home) -> BTreeSet<String> {
-    match attempt(world, home) {
-        Ok(_) => world.outgrown.clone(),
-        Err(more) => outgrown(&shut(world, more), home),
+    settle(world, home).1
+}
+
+/// Makes the rules of a node, and gives the namespaces whose policies take more of them than they may.
+pub fn settle(world: &World, home: &Home) -> (RuleSet, BTreeSet<String>) {
+    let mut world = Cow::Borrowed(world);
+    loop {
+        match attempt(&world, home) {
+            Ok(rules) => return (rules, world.outgrown.clone()),
+            Err(more) => world.to_mut().outgrown.extend(more),
+        }
     }
 }
 
@@ -119,7 +125,7 @@ impl Grounds {
 
 /// The first two addresses of a node's range: that of the range itself, and the bridge's.
 fn machine(range: Span<u128>) -> Span<u128> {
-    Span { first: range.first, last: range.last.min(range.first + 1) }
+    Span { first: range.first, last: range.last.min(range.first.saturating_add(1)) }
 }
 
 /// A claim to an address: whether the pod is ending, and its place among those that are asked.
@@ -203,5 +209,5 @@ pub(super) fn ranges(ranges: &[Cidr], family: Family) -> Vec<Span<u128>> {
 
 /// The first host address of a node's range is the bridge's: the machine's own.
 pub(super) fn bridge(family: Family, range: Span<u128>) -> IpAddr {
-    family.address(range.first + 1)
+    family.address(range.first.saturating_add(1))
 }

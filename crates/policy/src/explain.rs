@@ -208,12 +208,7 @@ impl<'a> Met<'a> {
                 Ok(Self { pod: Some((place, pod)), addresses: pod.addresses.clone() })
             }
             End::Address(address) => {
-                let of_it = |(_, pod): &(&Place, &Pod)| {
-                    pod.is_subject()
-                        && pod.addresses.contains(address)
-                        && world.may_have(pod, *address)
-                };
-                Ok(Self { pod: world.pods.iter().find(of_it), addresses: vec![*address] })
+                Ok(Self { pod: world.holder(*address), addresses: vec![*address] })
             }
         }
     }

@@ -25,7 +25,7 @@ pub use ringfort_model::network_policy::WiderKind;
 
 pub use budget::{BUDGET, ENTRIES, Outgrown, TooLong};
 pub use change::{TABLE, change, replace};
-pub use compile::{Attached, Home, compile, disputed, outgrown, shut};
+pub use compile::{Attached, Home, compile, disputed, outgrown, settle, shut};
 pub use describe::{Described, Ruled};
 pub use explain::{
     Allowed, Answer, End, NoAnswer, PortWanted, Question, Ruling, Side, Why, explain,

@@ -31,8 +31,8 @@ pub struct World {
     /// The ranges of each node's pods, as far as they are known. The first two addresses of each are its
     /// machine's own, and no pod's.
     pub ranges: BTreeMap<String, Vec<Cidr>>,
-    /// Namespaces whose policies take more of a node than they may.
-    pub(crate) outgrown: BTreeSet<String>,
+    /// Namespaces whose policies take more of a node than they may: they close and open nothing.
+    pub outgrown: BTreeSet<String>,
     defaults: Defaults,
     default: Policy,
     /// What stands for a policy that says too much.
@@ -77,6 +77,14 @@ impl World {
         let holds = |ranges: &Vec<Cidr>| ranges.iter().any(|range| range.contains(address));
         let own = pod.node.as_ref().and_then(|node| self.ranges.get(node));
         own.is_some_and(holds) || !self.ranges.values().any(holds)
+    }
+
+    /// Finds the pod that has an address, of those that policies are for.
+    pub fn holder(&self, address: IpAddr) -> Option<(&Place, &Pod)> {
+        let has = |(_, pod): &(&Place, &Pod)| {
+            pod.is_subject() && pod.addresses.contains(&address) && self.may_have(pod, address)
+        };
+        self.pods.iter().find(has)
     }
 
     /// Says whether an address is that by which a node itself speaks with its own pods: its bridge's.

@@ -86,6 +86,9 @@ fn name_servers(spec: &Spec) -> Value {
     };
     let servers = spec.control_planes().map(|node| block(&node.address)).collect::<Vec<_>>();
     let upstream = spec.dns_upstream.iter().map(block).collect::<Vec<_>>();
+    // Pods that use their machine's network are seen at its address, which no selector names.
+    let machines = spec.nodes.values().map(|node| block(&node.address));
+    let from = [json!({"namespaceSelector": {}})].into_iter().chain(machines).collect::<Vec<_>>();
     let mut egress = vec![json!({"to": servers, "ports": [{"protocol": "TCP", "port": API_PORT}]})];
     if !upstream.is_empty() {
         egress.push(json!({"to": upstream, "ports": ports}));
@@ -97,7 +100,7 @@ fn name_servers(spec: &Spec) -> Value {
         "spec": {
             "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [{"namespaceSelector": {}}], "ports": ports}],
+            "ingress": [{"from": from, "ports": ports}],
             "egress": egress,
         },
     })
@@ -130,8 +133,9 @@ fn warning(defaults: &Defaults) -> Value {
 
 /// The words of the warning.
 const WARNING: &str = "the namespace is closed: its pods reach the cluster's DNS and nothing else, and \
-                       nobody reaches them, until a NetworkPolicy allows it; no object in it says so (ConfigMap \
-                       network-default in kube-public does, to whom an administrator lets read it)";
+                       nobody reaches them, until a NetworkPolicy allows it (one for egress closes DNS unless it \
+                       lists it); no object in it says so (ConfigMap network-default in kube-public does, to whom \
+                       an administrator lets read it)";
 
 /// Who closes namespaces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -161,7 +165,8 @@ fn notice(defaults: &Defaults, closer: Closer) -> Value {
     let rule = match defaults.closed {
         true => {
             "A namespace is closed: pods reach the cluster's DNS and nothing else, and nobody \
-                 reaches them, until a NetworkPolicy allows it."
+                 reaches them, until a NetworkPolicy allows it. One for egress closes DNS to the pods \
+                 that it selects, unless it lists it."
         }
         false => "A namespace is open until a NetworkPolicy closes it.",
     };

@@ -71,10 +71,8 @@ fn enforcer(spec: &Spec, at: &mut Place<'_, '_>) {
     let node = at.name().clone();
     let Some(range) = at.draft().pods(&node) else { return };
     let all = spec.network.pods;
-    let nodes = spec.nodes.keys().cloned().collect::<Vec<_>>();
-    let of = |at: &mut Place<'_, '_>, name: &NodeName| at.draft().pods(name).map(|it| vec![it]);
-    let ranges: Option<BTreeMap<NodeName, Vec<Cidr>>> =
-        nodes.into_iter().map(|name| Some((name.clone(), of(at, &name)?))).collect();
+    let of = |name: &NodeName| Some((name.clone(), vec![at.draft().pods(name)?]));
+    let ranges: Option<BTreeMap<NodeName, Vec<Cidr>>> = spec.nodes.keys().map(of).collect();
     let Some(ranges) = ranges else { return };
     let stem = "/etc/kubernetes/pki/network-policy";
     at.leaf(Leaf {

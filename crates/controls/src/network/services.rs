@@ -12,7 +12,7 @@ use ringfort_spec::Spec;
 use serde_json::json;
 
 use crate::control::{Control, Ref, Severity};
-use crate::draft::{Document, Draft, Leaf, PRIVATE, Unit};
+use crate::draft::{Document, Draft, GO_ENVIRONMENT, Leaf, PRIVATE, Unit};
 use crate::kubeconfig::{self, Client};
 use crate::paths;
 use crate::proof::{Phase, Proof};
@@ -65,7 +65,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         );
         at.unit(Unit {
             name: "kube-proxy.service",
-            text: UNIT.to_owned(),
+            text: unit(),
             reads: &[
                 paths::PROXY_CONFIG,
                 paths::PROXY_CONF,
@@ -79,7 +79,9 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
     });
 }
 
-const UNIT: &str = "\
+fn unit() -> String {
+    format!(
+        "\
 [Unit]
 Description=kube-proxy, which leads Services to their pods
 Documentation=https://kubernetes.io/docs/reference/networking/virtual-ips/
@@ -89,7 +91,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/usr/local/bin/kube-proxy --config=/etc/kubernetes/kube-proxy.yaml
-Environment=GOGC=50
+Environment={GO_ENVIRONMENT}
 Restart=always
 RestartSec=2
 NoNewPrivileges=yes
@@ -99,4 +101,6 @@ ProtectSystem=full
 
 [Install]
 WantedBy=multi-user.target
-";
+"
+    )
+}

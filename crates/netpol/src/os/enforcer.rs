@@ -35,7 +35,7 @@ use super::state::{Kind, News, State};
 use shown::Counters;
 use tally::Tally;
 
-use ringfort_policy::{Home, Place, RuleSet, TABLE, World, change, compile, replace};
+use ringfort_policy::{Home, Place, RuleSet, TABLE, World, change, replace, settle};
 
 /// What an enforcer needs.
 #[derive(Clone, Debug)]
@@ -230,6 +230,8 @@ struct Enforcer {
     attachments: Attachments,
     /// What the kernel holds, as far as it is known.
     applied: Option<RuleSet>,
+    /// How often rules have changed: who refuses what is looked up anew then.
+    changes: u64,
     dirty: bool,
     /// Whether what changed is a pod of this node.
     is_urgent: bool,
@@ -277,6 +279,7 @@ impl Enforcer {
             home,
             attachments,
             applied: None,
+            changes: 0,
             dirty: false,
             is_urgent: false,
             rested: Instant::now(),
@@ -417,11 +420,15 @@ impl Enforcer {
     }
 
     async fn decide(&mut self) -> Result<(), NftError> {
-        let rules = compile(&self.state.world, &self.home);
+        // What a namespace's policies come to may be less than it was.
+        self.state.world.outgrown.clear();
+        let (rules, outgrown) = settle(&self.state.world, &self.home);
+        self.state.world.outgrown = outgrown;
         let script = match &self.applied {
             Some(applied) if !self.lost => change(applied, &rules),
             _ => Some(replace(&rules)),
         };
+        self.changes += u64::from(script.is_some());
         if let Some(script) = script
             && let Err(error) = self.apply(&script).await
         {

@@ -25,13 +25,13 @@ pub use look::LookError;
 pub use plan::PlanError;
 use plan::Step;
 
-/// The device that carries packets to nodes behind routers.
-const DEVICE: &str = "ringfort0";
+/// The device that carries packets of pods to nodes behind routers, and to all others where they are encrypted.
+pub(crate) const DEVICE: &str = "ringfort0";
 
 /// The number by which the kernel remembers who made a route.
 const PROTOCOL: &str = "82";
 
-/// The table of routes that packets of own pods look into first, where they are encrypted.
+/// The table of routes that packets of own pods look into first, where other machines speak through the device.
 const TABLE: &str = "82";
 
 /// The place of the rule that leads them there: before the main table's 32766.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use ringfort_model::survey::LinkSeen;
 
+use crate::routes::DEVICE;
 use crate::tools::{Tools, run};
 
 #[derive(Deserialize)]
@@ -41,8 +42,9 @@ pub(super) fn read(tools: &dyn Tools) -> Option<Vec<LinkSeen>> {
 
 fn parse(addresses: &str) -> Option<Vec<LinkSeen>> {
     let links: Vec<Link> = serde_json::from_str(addresses).ok()?;
-    let seen = links.into_iter().filter(|link| link.link_type != "loopback").map(Link::seen);
-    Some(seen.collect())
+    // The device of routes carries the machine's own address as well, and is ringfort's.
+    let is_of_machine = |link: &Link| link.link_type != "loopback" && link.ifname != DEVICE;
+    Some(links.into_iter().filter(is_of_machine).map(Link::seen).collect())
 }
 
 impl Link {
@@ -67,7 +69,7 @@ impl Address {
 
 #[cfg(test)]
 mod tests {
-    use ringfort_model::survey::LinkSeen;
+    use ringfort_model::survey::{LinkSeen, Survey};
 
     use super::parse;
 
@@ -92,6 +94,20 @@ mod tests {
             link("eth1", "52:54:00:00:00:02", "10.77.0.11", 16, 1450),
         ];
         assert_eq!(parse(addresses).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_device_of_routes_is_no_link_of_the_machine() {
+        let addresses = r#"[
+          {"ifname":"ringfort0","link_type":"none","mtu":1440,
+           "addr_info":[{"local":"10.77.0.11","prefixlen":32,"scope":"global"}]},
+          {"ifname":"bond0","link_type":"ether","mtu":1500,"address":"52:54:00:00:00:01",
+           "addr_info":[{"local":"10.77.0.11","prefixlen":16,"scope":"global"}]}]"#;
+        let links = Some(parse(addresses).unwrap());
+        let survey = Survey { links, ..Survey::default() };
+        let address = "10.77.0.11".parse().unwrap();
+        assert_eq!(survey.link_of(address).unwrap().mtu_bytes, Some(1500));
+        assert_eq!(survey.segment_of(address), "10.77.0.0/16".parse().ok());
     }
 
     #[test]

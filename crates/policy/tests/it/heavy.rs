@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ringfort_model::network_policy::Defaults;
 use ringfort_policy::{
     Allowed, BUDGET, Connection, Direction, ENTRIES, End, Place, PortWanted, Protocol, Question,
-    RuleSet, World, compile, explain, outgrown, place, pod, policy,
+    RuleSet, World, compile, explain, outgrown, place, pod, policy, shut,
 };
 use serde_json::{Value, json};
 
@@ -156,7 +156,10 @@ fn what_comes_to_more_than_a_node_takes_closes_and_opens_nothing() {
         let other = Connection { client, server, port };
         assert!(rules.lets(Direction::Ingress, &other), "another namespace is as it was");
         assert!(elements(&rules) < ENTRIES, "{} elements", elements(&rules));
-        assert_eq!(outgrown(&world, &home(1)), ["a".to_owned()].into());
+        let beyond = outgrown(&world, &home(1));
+        assert_eq!(beyond, ["a".to_owned()].into());
+        let shut = shut(&world, beyond);
+        assert!(shut.beyond_budget("a").is_empty(), "no single one of them is too long");
         assert!(outgrown(&world, &home(0)).is_empty(), "a node without its pods has nothing of it");
     }
 }

@@ -181,7 +181,7 @@ impl Asked<'_> {
         self.cluster.namespaces.iter().find(|it| it["metadata"]["name"] == *name).unwrap()
     }
 
-    fn is_dns(&self) -> bool {
+    pub(crate) fn is_dns(&self) -> bool {
         self.server.is_some_and(|pod| {
             pod["metadata"]["namespace"] == "kube-system" && pod["metadata"]["labels"]["app"] == "x"
         }) && self.port == 53

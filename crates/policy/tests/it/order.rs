@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ringfort_policy::{Direction, Protocol, RuleSet, World, compile};
+use ringfort_policy::{Direction, RuleSet, World, compile};
 use serde_json::{Value, json};
 
 use crate::chance::Chance;
@@ -61,7 +61,7 @@ fn what_is_heard_in_any_order_opens_nothing_that_is_closed_in_the_end() {
         for heard in (2..order.len()).step_by(5) {
             let heard: Heard = order[..heard].iter().copied().collect();
             let rules = rules(&part(&cluster, &heard));
-            each_connection(&cluster, By::Service, |_, connection| {
+            each_connection(&cluster, By::Service, |asked, connection| {
                 for (node, (rules, end)) in rules.iter().zip(&end).enumerate() {
                     for (direction, own) in [
                         (Direction::Egress, connection.client),
@@ -71,8 +71,7 @@ fn what_is_heard_in_any_order_opens_nothing_that_is_closed_in_the_end() {
                             continue;
                         }
                         // DNS is open until a policy that selects the pod is heard of.
-                        let is_dns = direction == Direction::Egress
-                            && matches!(connection.port, Some((Protocol::Tcp | Protocol::Udp, 53)));
+                        let is_dns = direction == Direction::Egress && asked.is_dns();
                         match (rules.lets(direction, &connection), end.lets(direction, &connection))
                         {
                             (true, true) => early += 1,

@@ -100,6 +100,24 @@ fn an_address_is_claimed_only_where_its_range_is() {
 }
 
 #[test]
+fn whoever_says_to_have_an_address_of_another_node_does_not_hold_it() {
+    let mut world = world(&[("one", ONE, Value::Null)]);
+    let far = json!({
+        "metadata": {"namespace": "a", "name": "far"},
+        "spec": {"nodeName": "n2"},
+        "status": {"podIP": ONE},
+    });
+    world.pods.insert(place(&far).unwrap(), pod(&far));
+    let holder = |world: &World| {
+        let (place, _) = world.holder(ONE.parse().unwrap()).unwrap();
+        place.name.clone()
+    };
+    assert_eq!(holder(&world), "far", "nobody told whose the range is");
+    world.ranges.insert("n1".to_owned(), home(1).ranges);
+    assert_eq!(holder(&world), "one");
+}
+
+#[test]
 fn what_the_plugin_says_goes_before_what_the_api_says() {
     let none = || Value::Null;
     let world = world(&[("one", ONE, none()), ("two", OTHER, none()), ("new", "", none())]);

@@ -82,6 +82,8 @@ fn write(direction: Direction) -> &'static str {
         Direction::Ingress => {
             "write a policy that selects it and says from whom it is reached (Ingress)"
         }
-        Direction::Egress => "write a policy that selects it and says whom it reaches (Egress)",
+        Direction::Egress => {
+            "write a policy that selects it and says whom it reaches (Egress): it closes DNS unless it lists it"
+        }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             }
         }
         let said = format!(
-            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them from their own namespace or another but their machine",
+            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them from {} but their machine",
             scene.workers.len(),
             scene.workers.len() * (forbidden.len() + within.len()),
             if refused.is_some() {
@@ -91,9 +91,18 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             } else {
                 ""
             },
+            callers_of(scene),
         );
         Ok(pass(said, course.so_far()))
     })
+}
+
+/// From where it was tried to reach them: callers are in turn of another namespace and of their own.
+fn callers_of(scene: &Scene) -> &'static str {
+    match scene.workers.len() {
+        0 | 1 => "another namespace (with one worker their own is not tried)",
+        _ => "their own namespace or another",
+    }
 }
 
 /// The metadata address of the family that pods speak.

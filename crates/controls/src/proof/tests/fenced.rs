@@ -4,6 +4,7 @@ use ringfort_model::act::{Act, Ask, Seen};
 use ringfort_model::judgement::{Decided, Judgement};
 use serde_json::{Value, json};
 
+use super::machines::enforced;
 use super::{Case, Scene, case, good, judge, judge_at, scene};
 
 /// Pods that try what they reach.
@@ -193,4 +194,55 @@ fn a_closed_namespace_is_tried_from_its_own_and_from_another() {
     };
     assert_eq!((count("canary-closed", "canary"), count("canary-closed", "canary-next")), (3, 0));
     assert_eq!((count("canary-caller", "canary"), count("canary-caller", "canary-next")), (1, 2));
+}
+
+/// The one caller is of the other namespace.
+#[test]
+fn with_one_worker_nothing_is_said_of_callers_from_a_closed_namespace_itself() {
+    let case = case("network/default-deny");
+    let passed = |scene: &Scene| match judge_at(scene, &case, &mut good) {
+        Ok(Decided::Pass(evidence)) => format!("{evidence:?}"),
+        other => panic!("{other:?}"),
+    };
+    let own = "from their own namespace or another";
+    assert!(passed(&scene()).contains(own));
+    let mut one = scene();
+    one.workers.truncate(1);
+    let said = passed(&one);
+    assert!(
+        said.contains("from another namespace (with one worker") && !said.contains(own),
+        "{said}"
+    );
+}
+
+/// A machine whose pods change all the time has rules to make whenever it is asked.
+#[test]
+fn rules_that_are_about_to_follow_policies_are_waited_for() {
+    /// Tells one thing otherwise of a worker's enforcer, as often as it is asked that many times.
+    fn told(times: usize, other: (&str, &str)) -> Judgement {
+        let mut asked = 0;
+        judge(&case("network/network-policy"), |act| {
+            let Act::Enforced { node } = act else { return None };
+            let mut values = enforced();
+            if node.as_str() == "w1" {
+                asked += 1;
+                if asked <= times {
+                    values.insert(other.0.to_owned(), other.1.to_owned());
+                }
+            }
+            Some(Seen::Values(values))
+        })
+    }
+    let fails = |judged: Judgement, part: &str| {
+        assert!(matches!(judged, Ok(Decided::Fail(_))), "{judged:?}");
+        assert!(format!("{judged:?}").contains(part), "{judged:?}");
+    };
+    for late in [("in_force", "older"), ("behind", "pods: away")] {
+        assert!(matches!(told(3, late), Ok(Decided::Pass(_))), "{late:?}");
+    }
+    fails(told(usize::MAX, ("in_force", "older")), "w1: rules in force are not those of policies");
+    assert!(told(usize::MAX, ("behind", "pods: away")).is_err());
+    fails(told(usize::MAX, ("in_force", "process-before")), "process-before");
+    fails(told(usize::MAX, ("is_whole", "false")), "w1: the kernel holds other rules");
+    assert!(told(usize::MAX, ("in_force", "unknown")).is_err(), "nobody knows is no failure");
 }

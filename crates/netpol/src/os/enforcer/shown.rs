@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ringfort_policy::{
     Action, Allowed, Described, Direction, End, Kind as SetKind, Outgrown, Place, Pod, PolicyName,
-    PortWanted, Protocol, Question, Rule, Ruled, Ruling, TooLong, disputed, explain, outgrown,
+    PortWanted, Protocol, Question, Rule, Ruled, Ruling, TooLong, disputed, explain,
 };
 
 use super::super::door::{InForce, Shown, ShownPod, ShownWay, Waited};
@@ -16,6 +17,12 @@ use super::Enforcer;
 
 /// How many refusals are told at a time.
 pub(super) const TOLD: usize = 20;
+/// For how long it is looked up at a time who refused: whoever is refused must not keep the machine busy.
+const LOOKING_UP: Duration = Duration::from_millis(200);
+/// What is told where there was no time for that.
+const NOT_LOOKED_UP: &str = "not looked up, since too much is refused at once";
+/// How many of the policies that close a way are named.
+const NAMED: usize = 5;
 
 /// How many packets of each pod were refused, by way and address.
 pub(super) type Counters = BTreeMap<(String, IpAddr), u64>;
@@ -51,14 +58,12 @@ impl Enforcer {
     /// Tells the log of connections that were refused and not told yet.
     pub(super) async fn tell(&mut self) {
         let Some(refused) = self.refusals().await else { return };
-        let mut tally = std::mem::take(&mut self.tally);
-        tally.take(&refused, |refusal| self.refused_by(refusal).join(", "));
-        self.tally = tally;
         let (now, more) = to_tell(&refused, &self.told, self.told_of);
+        self.count(&refused, &now, Instant::now() + LOOKING_UP);
         for (refusal, packets) in &now {
             let Refusal { way, own, peer, protocol, port } = refusal;
             let (pod, other) = (self.name(*own), self.name(*peer));
-            let by = self.refused_by(refusal).join(", ");
+            let by = self.tally.by(refusal).unwrap_or(NOT_LOOKED_UP);
             tracing::info!(pod, way, other, %peer, protocol, port, packets, by, "refused");
         }
         if more > 0 {
@@ -72,6 +77,20 @@ impl Enforcer {
         if let Err(error) = self.counters().await {
             tracing::warn!(%error, "how much was refused cannot be read");
         }
+    }
+
+    /// Counts what was refused by who refused it, as far as that can be looked up in time; some of it first.
+    pub(super) fn count(
+        &mut self,
+        refused: &BTreeMap<Refusal, u64>,
+        first: &[(&Refusal, u64)],
+        until: Instant,
+    ) {
+        let mut tally = std::mem::take(&mut self.tally);
+        tally.take(refused, first, self.changes, |refusal| {
+            (Instant::now() < until).then(|| self.refused_by(refusal).join(", "))
+        });
+        self.tally = tally;
     }
 
     /// Reads how many packets of each pod were refused, also by rules that were put back since.
@@ -167,7 +186,7 @@ impl Enforcer {
             (_, Some(Ruling { policy, at, action: Action::Deny })) => {
                 vec![format!("{policy}, {way}[{at}]")]
             }
-            _ => side.closed_by.iter().map(ToString::to_string).collect(),
+            _ => named(&side.closed_by),
         }
     }
 
@@ -260,7 +279,7 @@ impl Enforcer {
         heard
             .chain(self.unbridged.clone())
             .chain(beyond.map(|it| TooLong(it).to_string()))
-            .chain(outgrown(world, &self.home).iter().map(|it| Outgrown(it).to_string()))
+            .chain(world.outgrown.iter().map(|it| Outgrown(it).to_string()))
             .chain(disputed(world, &self.home).into_iter().map(nobodys))
             .collect()
     }
@@ -271,9 +290,21 @@ impl Enforcer {
     }
 }
 
+/// Names the first of the policies that close a way, and says how many more they are.
+fn named(closed_by: &[PolicyName]) -> Vec<String> {
+    let mut names: Vec<String> = closed_by.iter().take(NAMED).map(ToString::to_string).collect();
+    if closed_by.len() > NAMED {
+        names.push(format!("and {} more", closed_by.len() - NAMED));
+    }
+    names
+}
+
 /// What packets are that no policy is asked about, by the chains that drop them.
 const DROPPED: [(&[&str], &str); 4] = [
-    (&["gate"], "from pods that are not their own address, or of a family in which pods have none"),
+    (
+        &["gate"],
+        "from pods at addresses outside of their node's range, or of a family in which pods have none",
+    ),
     (&["strays"], "that belong to no connection"),
     (&["egress_forward"], "from pods to all at once"),
     (&["egress", "ingress"], "of addresses that no pod is known to have"),

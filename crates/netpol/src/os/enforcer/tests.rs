@@ -19,7 +19,6 @@ use super::super::nft::Nft;
 use super::super::refused::Refusal;
 use super::super::state::{Kind, News};
 use super::shown::{TOLD, to_tell};
-use super::tally::Tally;
 use super::{Around, Enforcer, Hears};
 
 const NFT: &str = r#"#!/bin/sh
@@ -339,21 +338,6 @@ fn pods_have_their_turn_and_what_was_not_told_comes_later() {
     assert_eq!(pods.len(), 31, "each has had its turn");
 }
 
-#[test]
-fn packets_are_counted_once_for_whom_they_were_refused_by() {
-    let mut tally = Tally::default();
-    let by = |refusal: &Refusal| format!("policy {}", refusal.port % 2);
-    let mut count = |packets: [u64; 3]| {
-        tally.take(&(1..).map(refusal).zip(packets).filter(|(_, it)| *it > 0).collect(), by);
-        tally.of("ingress", POD.parse().unwrap()).map(|(_, packets)| packets).collect::<Vec<_>>()
-    };
-    assert_eq!(count([3, 4, 5]), [4, 8]);
-    assert_eq!(count([4, 4, 5]), [4, 9], "what was counted is not counted again");
-    // The kernel forgot two of them, and one began anew.
-    assert_eq!(count([0, 2, 5]), [6, 9]);
-    assert_eq!(count([1, 2, 5]), [6, 10]);
-}
-
 #[tokio::test]
 async fn who_refuses_is_who_decides() {
     let room = Room::new();
@@ -382,6 +366,74 @@ async fn who_refuses_is_who_decides() {
     assert_eq!(enforcer.refused_by(&from_pod(80)), ["NetworkPolicy a/closing"]);
     assert_eq!(enforcer.refused_by(&from_pod(90)), ["ClusterNetworkPolicy tenants, ingress[2]"]);
     assert_eq!(enforcer.refused_by(&from_pod(1)), ["rules that were changed since"]);
+}
+
+#[tokio::test]
+async fn of_many_policies_some_are_named_if_there_is_time_for_it() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    for number in 0..7 {
+        let policy = json!({
+            "metadata": {"namespace": "a", "name": format!("p{number}")},
+            "spec": {"podSelector": {}, "egress": [{}]},
+        });
+        let news = News::read(Kind::Policies, &Object::Object(policy)).unwrap();
+        enforcer.state.take(Kind::Policies, news, tokio::time::Instant::now());
+    }
+    let by = enforcer.refused_by(&refusal(80)).join(", ");
+    assert!(by.starts_with("NetworkPolicy a/p0, "), "{by}");
+    assert!(by.ends_with("NetworkPolicy a/p4, and 2 more"), "{by}");
+    let (refused, now) = (BTreeMap::from([(refusal(80), 3)]), std::time::Instant::now());
+    enforcer.count(&refused, &[], now);
+    assert_eq!(enforcer.tally.by(&refusal(80)), None);
+    enforcer.count(&refused, &[], now + std::time::Duration::from_secs(3_600));
+    assert_eq!(enforcer.tally.by(&refusal(80)), Some(by.as_str()));
+    // It is looked up anew when rules have changed, and not as often as they are made.
+    let changes = enforcer.changes;
+    enforcer.settle().await.unwrap();
+    enforcer.settle().await.unwrap();
+    assert_eq!(enforcer.changes, changes + 1);
+}
+
+#[tokio::test]
+async fn a_namespace_that_takes_too_much_is_told_until_it_takes_less() {
+    let room = Room::new();
+    let mut enforcer = room.enforcer();
+    enforcer.begin(&mut heard(POD)).await.unwrap();
+    let now = tokio::time::Instant::now();
+    for number in 0..1_000 {
+        let name = format!("n2-{number}");
+        let pod = json!({
+            "metadata": {"namespace": "a", "name": name, "uid": name, "labels": {"name": name}},
+            "spec": {"nodeName": "n2"},
+            "status": {"podIP": format!("10.1.{}.{}", 2 + number / 250, 2 + number % 250)},
+        });
+        let news = News::read(Kind::Pods, &Object::Object(pod)).unwrap();
+        enforcer.state.take(Kind::Pods, news, now);
+    }
+    // Each part one pod from all others.
+    let rule = |number: usize| {
+        let not = json!([{"key": "name", "operator": "NotIn", "values": [format!("n2-{number}")]}]);
+        json!({"from": [{"podSelector": {"matchExpressions": not}}], "ports": [{"port": 1 + 2 * number}]})
+    };
+    for (rules, told) in [(900, 1), (1, 0)] {
+        let ingress: Value = (0..rules).map(rule).collect();
+        let policy = json!({
+            "metadata": {"namespace": "a", "name": "heavy"}, "spec": {"podSelector": {}, "ingress": ingress},
+        });
+        let news = News::read(Kind::Policies, &Object::Object(policy)).unwrap();
+        enforcer.state.take(Kind::Policies, news, now);
+        enforcer.settle().await.unwrap();
+        let trouble = enforcer.shown().await.unwrap().trouble;
+        assert_eq!(trouble.len(), told, "{trouble:?}");
+        assert!(trouble.iter().all(|it| it.contains("of namespace a close and open nothing")));
+        // What is explained goes by it as well.
+        let by = enforcer.refused_by(&Refusal { peer: "10.1.2.9".parse().unwrap(), ..refusal(1) });
+        let expected =
+            if told == 1 { "NetworkPolicy a/heavy" } else { "rules that were changed since" };
+        assert_eq!(by, [expected]);
+    }
 }
 
 #[tokio::test]

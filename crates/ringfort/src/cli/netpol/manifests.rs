@@ -32,7 +32,7 @@ pub fn read(paths: &[PathBuf], defaults: Defaults, of_names: &str) -> Result<See
     let (seen, first) = (Seen::new(defaults), BTreeMap::new());
     let mut reader = Reader { seen, first, of_names, notice: None };
     for path in paths {
-        for file in files::manifests(path).map_err(Fault::usage)? {
+        for file in files::manifests(path, paths).map_err(Fault::usage)? {
             let text = files::text(&file).map_err(Fault::usage)?;
             let documents = manifest::read(&text).map_err(|error| fault(&file, &error))?;
             for object in documents.iter().flat_map(Document::objects) {

@@ -275,9 +275,7 @@ fn has_peers(rule: &mut Rule, doubt: Doubt) -> bool {
 fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
     match end {
         End::Pod(place) => world.pods.get_key_value(place),
-        End::Address(address) => world.pods.iter().find(|(_, pod)| {
-            pod.is_subject() && pod.addresses.contains(address) && world.may_have(pod, *address)
-        }),
+        End::Address(address) => world.holder(*address),
     }
 }
 

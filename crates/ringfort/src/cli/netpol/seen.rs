@@ -1,11 +1,11 @@
 //! What a question is answered from, wherever it was read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::Defaults;
-use ringfort_policy::{End, Home, Labels, Outgrown, Place, World, outgrown, shut, with_name};
+use ringfort_policy::{End, Home, Labels, Outgrown, Place, Pod, World, outgrown, shut, with_name};
 use ringfort_spec::nearest;
 
 use super::super::Fault;
@@ -64,17 +64,34 @@ impl Seen {
             End::Address(_) => None,
         });
         for node in pods.collect::<BTreeSet<String>>() {
-            // Which ranges are the node's does not matter to what its pods take.
-            let ranges = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
-            let ranges = ranges.iter().filter_map(|it| Cidr::holding(*it, 0)).collect();
-            let home = Home { node, ranges, all: Vec::new(), attached: [].into() };
+            let home = self.home(node);
             let outgrown = outgrown(&self.world, &home);
             if outgrown.is_empty() {
                 continue;
             }
-            self.notes.extend(outgrown.iter().map(|it| Outgrown(it).to_string()));
+            for note in outgrown.iter().map(|it| Outgrown(it).to_string()) {
+                // Another node may have told of it already.
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
             self.world = shut(&self.world, outgrown);
         }
+    }
+
+    /// Gives a node as far as it decides what policies take of it. Where nobody told of its range it is the addresses
+    /// of its own pods and no more: in a wider one, other nodes' pods would have none.
+    fn home(&self, node: String) -> Home {
+        let World { pods, ranges, .. } = &self.world;
+        let of_pods = || {
+            let is_own = |pod: &&Pod| pod.is_subject() && pod.node.as_ref() == Some(&node);
+            let addresses = pods.values().filter(is_own).flat_map(|pod| &pod.addresses);
+            let one = |it: &IpAddr| Cidr::holding(*it, if it.is_ipv4() { 32 } else { 128 });
+            addresses.filter_map(one).collect()
+        };
+        let own = ranges.get(&node).cloned().unwrap_or_else(of_pods);
+        let all = ranges.values().flatten().copied().collect();
+        Home { node, ranges: own, all, attached: [].into() }
     }
 
     /// Finds what was meant by an end: a workload may be named without its kind.
@@ -135,5 +152,68 @@ impl Seen {
             (None, few) if few.len() <= 10 => format!("there are {}", few.join(", ")),
             (None, many) => format!("there are {} others in that namespace", many.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_controls::network::default_deny::defaults;
+    use ringfort_policy::{End, Place, place, pod, policy};
+    use serde_json::{Value, json};
+
+    use super::Seen;
+
+    /// Policies that part each pod of another node from all others: what they come to depends on how many those are.
+    fn seen(elsewhere: usize) -> Seen {
+        let mut seen = Seen::new(defaults(true));
+        let mut put = |node: &str, number: usize, address: String| {
+            let name = format!("{node}-{number}");
+            let object = json!({
+                "metadata": {"namespace": "a", "name": name, "labels": {"name": name}},
+                "spec": {"nodeName": node},
+                "status": {"podIP": address},
+            });
+            seen.world.pods.insert(place(&object).unwrap(), pod(&object));
+        };
+        (0..2).for_each(|number| put("w1", number, format!("10.1.1.{}", number + 2)));
+        for number in 0..elsewhere {
+            put("w2", number, format!("10.2.{}.{}", number / 250, 2 + number % 250));
+        }
+        let rule = |number: usize| {
+            let not =
+                json!([{"key": "name", "operator": "NotIn", "values": [format!("w2-{number}")]}]);
+            json!({
+                "from": [{"podSelector": {"matchExpressions": not}}],
+                "ports": [{"port": 1 + 2 * number}],
+            })
+        };
+        let object = json!({
+            "metadata": {"namespace": "a", "name": "heavy"},
+            "spec": {"podSelector": {}, "ingress": (0..900).map(rule).collect::<Value>()},
+        });
+        seen.world.policies.insert(place(&object).unwrap(), policy(&object).unwrap());
+        seen.complete();
+        seen
+    }
+
+    #[test]
+    fn it_is_seen_that_pods_of_other_nodes_are_more_than_a_node_s_rules_hold() {
+        let check = |elsewhere: usize, is_told: bool, outgrown: usize| {
+            let mut seen = seen(elsewhere);
+            if is_told {
+                for (node, range) in [("w1", "10.1.1.0/24"), ("w2", "10.2.0.0/16")] {
+                    seen.world.ranges.insert(node.to_owned(), vec![range.parse().unwrap()]);
+                }
+            }
+            let own = End::Pod(Place::new("a", "w1-0"));
+            seen.shut_outgrown(&[&own, &own]);
+            assert_eq!(seen.notes.len(), outgrown, "{elsewhere}, {is_told}: {:?}", seen.notes);
+            assert!(
+                seen.notes.iter().all(|it| it.contains("of namespace a close and open nothing"))
+            );
+        };
+        check(1_000, false, 1);
+        check(1_000, true, 1);
+        check(10, false, 0);
     }
 }
