@@ -105,7 +105,7 @@ mod tests {
         others.iter().chain([&site]).enumerate().for_each(|(document, it)| {
             objects.add(Origin { file: 0, document }, it);
         });
-        objects.unjudged().len()
+        objects.unjudged().count()
     }
 
     #[test]

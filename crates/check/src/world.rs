@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ringfort_model::judgement::Gap;
+use ringfort_model::machine::FACTS_GROUP;
 use ringfort_policy::{Direction, Labels};
 use serde_json::Value;
 
@@ -144,6 +145,11 @@ impl<'a> Objects<'a> {
         self.unlisted.push((kind, gap));
     }
 
+    /// Gives the kinds of which not all were listed, and why not.
+    pub(crate) fn unlisted(&self) -> &[(&'static str, Gap)] {
+        &self.unlisted
+    }
+
     /// Gives the objects, in the order in which they came.
     pub fn iter(&self) -> std::slice::Iter<'_, Object<'a>> {
         self.all.iter()
@@ -155,10 +161,10 @@ impl<'a> Objects<'a> {
     }
 
     /// Gives what cannot be judged. Nothing is asked of what makes no pods, as whoever gave it says.
-    pub fn unjudged(&self) -> Vec<&Unjudged<'a>> {
-        let is_declared =
-            |it: &&Unjudged<'_>| it.named.is_some_and(|named| self.declared.contains(&named));
-        self.unjudged.iter().filter(|it| !is_declared(it)).collect()
+    pub fn unjudged(&self) -> impl Iterator<Item = &Unjudged<'a>> {
+        let is_open =
+            move |it: &&Unjudged<'a>| it.named.is_none_or(|named| !self.declared.contains(&named));
+        self.unjudged.iter().filter(is_open)
     }
 
     fn add_one(&mut self, origin: Origin, found: Found<'a>, known: Known) {
@@ -306,7 +312,7 @@ impl<'a> Objects<'a> {
                 closes: "judge what the template makes".to_owned(),
             });
         }
-        self.unjudged().first().map_or(Ok(()), |unjudged| Err(unjudged.gap.clone()))
+        self.unjudged().next().map_or(Ok(()), |unjudged| Err(unjudged.gap.clone()))
     }
 
     /// Gives the network policies of a namespace.
@@ -485,7 +491,7 @@ impl Object<'_> {
 
 fn foreign(kind: &str, object: &Value) -> Gap {
     let version = object["apiVersion"].as_str().unwrap_or_default();
-    if version.starts_with("facts.ringfort.dev/") {
+    if version.starts_with(FACTS_GROUP) {
         return Gap {
             said: "these are facts of a machine, which are judged apart from manifests".to_owned(),
             closes: "name their file by itself, as JSON: ringfort check FILE".to_owned(),

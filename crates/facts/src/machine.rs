@@ -33,8 +33,10 @@ pub struct Machine<'a> {
 pub enum Told<'a> {
     /// Nothing.
     Nothing,
-    /// It is of this minor.
+    /// It is of this minor, whatever images say.
     Minor(Minor),
+    /// It is meant to be of this minor, which counts where no image says another.
+    Declared(Minor),
     /// It was seen to be of this release, which is not known here.
     Foreign(&'a str),
 }
@@ -146,8 +148,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The minor of a component: as told from elsewhere, or else by the image of its static pod.
+    /// The minor of a component: as told from elsewhere, or else by the image of its static pod, or else as declared.
     fn minor(&self, component: Component, facts: &ComponentFacts) -> Release {
+        let of_cluster = |minor: Minor| {
+            let source = Source::Default("the cluster's version".to_owned());
+            Release::Of(Seen { value: minor, source })
+        };
         match self.told {
             Told::Foreign(release) => {
                 return Release::Foreign(Gap {
@@ -157,11 +163,8 @@ impl<'a> Machine<'a> {
                     closes: "a cluster of Kubernetes 1.35, 1.36 or 1.37".to_owned(),
                 });
             }
-            Told::Minor(minor) => {
-                let source = Source::Default("the cluster's version".to_owned());
-                return Release::Of(Seen { value: minor, source });
-            }
-            Told::Nothing => {}
+            Told::Minor(minor) => return of_cluster(minor),
+            Told::Declared(_) | Told::Nothing => {}
         }
         let release = match &facts.release {
             Observed::Known(release) if component != Component::Etcd => {
@@ -177,7 +180,11 @@ impl<'a> Machine<'a> {
             said: format!("the version of {component} is not known"),
             closes: "--kubernetes with the cluster's version".to_owned(),
         };
-        release.map_or(Release::Unseen(unseen), of_image)
+        match (release, self.told) {
+            (Some(version), _) => of_image(version),
+            (None, Told::Declared(minor)) => of_cluster(minor),
+            (None, _) => Release::Unseen(unseen),
+        }
     }
 
     /// Tells of a file on the machine; none where it is not there.

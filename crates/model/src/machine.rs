@@ -198,7 +198,7 @@ pub struct Accounts {
 }
 
 /// What the version of every bundle begins with.
-const GROUP: &str = "facts.ringfort.dev/";
+pub const FACTS_GROUP: &str = "facts.ringfort.dev/";
 
 /// Says why a text is no bundle of facts.
 #[derive(Debug, thiserror::Error)]
@@ -229,7 +229,7 @@ impl MachineFacts {
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "apiVersion" {
                         let version = map.next_value::<String>()?;
-                        self.0.set(version.starts_with(GROUP));
+                        self.0.set(version.starts_with(FACTS_GROUP));
                         return Ok(());
                     }
                     map.next_value::<de::IgnoredAny>()?;

@@ -192,7 +192,7 @@ fn faulty(fault: &Fault) -> Vec<(Entry, Value)> {
     if matches!(fault, Container(_)) {
         let mut added = bad("added");
         // It takes what the pod has.
-        added.as_object_mut().and_then(|map| map.shift_remove("resources"));
+        merge(&mut added, &json!({"resources": null}));
         all.push((Entry::Added, placed("ephemeralContainers", vec![added])));
     }
     all

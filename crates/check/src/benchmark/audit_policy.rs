@@ -2,6 +2,8 @@
 //!
 //! What a rule says wrongly, or in words that are not known here, is a gap of the whole policy.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -235,25 +237,24 @@ impl Policy {
         REQUESTS.iter().filter_map(|request| self.fault(request)).collect()
     }
 
-    /// Names a request that matters and is not written down where somebody makes it.
+    /// Names a request that matters and is not written down where somebody makes it: a rule for one namespace hides
+    /// what is done there.
     pub(super) fn hides(&self, who: &Who) -> Option<String> {
+        let named: BTreeSet<&str> =
+            self.rules.iter().flat_map(|rule| &rule.namespaces).map(String::as_str).collect();
         REQUESTS.iter().find_map(|request| {
-            let is_hidden = |place: &&&str| self.level(request, place, who) == Level::None;
-            request.places().iter().find(is_hidden).map(|_| {
-                let Request { verb, resource, .. } = request;
-                format!("{verb} {resource}")
-            })
+            let more = named.iter().copied().filter(|_| !request.is_beside_namespaces());
+            let mut places = request.places().iter().copied().chain(more);
+            let namespace =
+                places.find(|namespace| self.level(request, namespace, who) == Level::None)?;
+            let Request { verb, resource, .. } = request;
+            Some(format!("{verb} {resource}{}", within(namespace)))
         })
     }
 
-    /// Names the users for whom it has rules.
-    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().flat_map(|rule| &rule.users).map(String::as_str)
-    }
-
-    /// Names the groups for which it has rules.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().flat_map(|rule| &rule.user_groups).map(String::as_str)
+    /// Names for each rule the users and the groups that it is for; none where it is for all of them.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&[String], &[String])> {
+        self.rules.iter().map(|rule| (rule.users.as_slice(), rule.user_groups.as_slice()))
     }
 
     fn fault(&self, request: &Request) -> Option<String> {
@@ -264,9 +265,7 @@ impl Policy {
                 level if level > *most => "is written down with the secret in it",
                 _ => return None,
             };
-            let place =
-                if namespace.is_empty() { String::new() } else { format!(" in {namespace}") };
-            Some(format!("{verb} {resource}{place} {fault}"))
+            Some(format!("{verb} {resource}{} {fault}", within(namespace)))
         })
     }
 
@@ -282,6 +281,11 @@ impl Policy {
             false => rule.level,
         }
     }
+}
+
+/// Says where a request is made, if it is made in a namespace.
+fn within(namespace: &str) -> String {
+    if namespace.is_empty() { String::new() } else { format!(" in {namespace}") }
 }
 
 /// The group that everybody who signed in is of.

@@ -52,14 +52,12 @@ fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
             say::unless(of_all(&of), looked.every_known_machine())
         }
         Ask::Guidelines(guidelines) => of_objects(row, guidelines, looked, &mut example),
-        Ask::Rights(guidelines) => rights::judge(row, guidelines, looked),
+        Ask::Rights(guidelines) => rights::judge(guidelines, looked),
         Ask::Callers(callers, _) => usage::judge(callers, looked, Counting::Everybody),
-        Ask::Whole(_, _, _, judge) => {
-            let seen = looked.objects.map_or(Ok(()), |tally| tally.sees(&row.kinds()));
-            say::unless(judge(looked), seen)
-        }
+        Ask::Whole(_, _, _, judge) => judge(looked),
     };
-    Judged { row, whole, machines: of, waived: None, example }
+    let seen = looked.objects.map_or(Ok(()), |tally| tally.sees(&row.kinds()));
+    Judged { row, whole: say::unless(whole, seen), machines: of, waived: None, example }
 }
 
 /// One verdict for all machines: a machine that fails is named.
@@ -108,7 +106,7 @@ fn of_objects(
         }
         id => of_guideline(tally, id),
     };
-    say::unless(say::all(guidelines.iter().map(judged)), tally.sees(&row.kinds()))
+    say::all(guidelines.iter().map(judged))
 }
 
 pub(super) fn of_guideline(tally: &Tally, id: &str) -> Judgement {
@@ -172,7 +170,8 @@ pub(super) fn unknown(row: &Row, tally: &Tally, looked: &Looked<'_>) -> Option<G
         id => tally.of.get(id).and_then(|it| it.gap.clone()),
     };
     let of_objects = || match row.ask {
-        Ask::Guidelines(ids) => ids.iter().find_map(of_guideline),
+        Ask::Guidelines(ids) | Ask::Whole(_, ids, ..) => ids.iter().find_map(of_guideline),
+        Ask::Rights(ids) => rights::unknown(ids, tally),
         _ => None,
     };
     tally.sees(&row.kinds()).err().or_else(of_objects)

@@ -83,12 +83,19 @@ impl Looked<'_> {
     /// # Errors
     /// Nobody can say it, or one is not there.
     pub(crate) fn every_server(&self) -> Result<(), Gap> {
-        let addresses = match (self.intent, self.objects) {
+        let members = match (self.intent, self.objects) {
             (Some(_), _) | (None, None) => return self.every_machine(),
-            (None, Some(tally)) => tally.members.servers.as_ref().map_err(Clone::clone)?,
+            (None, Some(tally)) => &tally.members,
+        };
+        let addresses = members.servers.as_ref().map_err(Clone::clone)?;
+        // Facts of a control plane that was replaced stand for none that is there.
+        let is_node = |machine: &Machine<'_>| match &members.nodes {
+            Ok(names) => names.iter().any(|name| is_called(machine, name)),
+            Err(_) => true,
         };
         let runs = |machine: &&Machine<'_>| {
-            machine.running(Component::ApiServer).is_ok_and(|all| !all.is_empty())
+            is_node(machine)
+                && machine.running(Component::ApiServer).is_ok_and(|all| !all.is_empty())
         };
         let seen: BTreeSet<&str> = self.machines.iter().filter(runs).map(Machine::name).collect();
         match addresses.len() {
@@ -115,10 +122,13 @@ fn gap(said: String) -> Gap {
     Gap { said, closes: "facts of every machine, and the cluster.yaml that names them".to_owned() }
 }
 
-/// Whether a machine goes by a name: its own, or the one that its kubelet is told.
+/// Whether a machine goes by a name: its own, or the one that its kubelet is told. A kubelet writes either in small
+/// letters.
 fn is_called(machine: &Machine<'_>, name: &str) -> bool {
     let is_told = |kubelet: &Kubelet| {
-        kubelet.settings.text("hostname-override").known().is_ok_and(|seen| seen.value == name)
+        let told = kubelet.settings.text("hostname-override");
+        told.known().is_ok_and(|seen| seen.value.eq_ignore_ascii_case(name))
     };
-    machine.name() == name || machine.kubelets().is_ok_and(|all| all.iter().any(is_told))
+    machine.name().eq_ignore_ascii_case(name)
+        || machine.kubelets().is_ok_and(|all| all.iter().any(is_told))
 }

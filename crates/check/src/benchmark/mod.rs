@@ -41,7 +41,7 @@ pub use intent::Intent;
 pub use judge::{Judged, OfMachine, judge, trials};
 pub use members::Members;
 pub use rights::{Holder, Subject};
-pub use tally::{Blind, Tallied, Tally};
+pub use tally::{Tallied, Tally};
 pub use waive::{Waived, id, waive};
 
 /// What the benchmark is called here.

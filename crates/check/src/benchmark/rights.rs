@@ -7,7 +7,7 @@ use ringfort_model::judgement::{Evidence, Gap, Judgement};
 use serde_json::Value;
 
 use super::own;
-use super::{Looked, Row, say};
+use super::{Looked, Tally, say};
 use crate::grants;
 use crate::guideline::Judge;
 use crate::guidelines::find;
@@ -172,11 +172,16 @@ pub(super) fn full_name(object: &Object<'_>) -> String {
     }
 }
 
+/// Says of which role or binding it cannot be read whether it gives a right that these look for.
+pub(super) fn unknown(guidelines: &[&'static str], tally: &Tally) -> Option<Gap> {
+    guidelines.iter().find_map(|id| tally.holders.gap.get(id)).cloned()
+}
+
 /// How many holders are named before the rest is counted.
 const NAMED: usize = 3;
 
 /// Asks that everybody who holds a right is meant to.
-pub(super) fn judge(row: &Row, guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
+pub(super) fn judge(guidelines: &[&'static str], looked: &Looked<'_>) -> Judgement {
     let Some(tally) = looked.objects else { return say::no_objects() };
     let Some(intent) = looked.intent else {
         return say::unknown(
@@ -206,8 +211,7 @@ pub(super) fn judge(row: &Row, guidelines: &[&'static str], looked: &Looked<'_>)
             "take the binding away, bring it by an add-on, or waive it in cluster.yaml",
         ));
     }
-    let gaps = guidelines.iter().filter_map(|id| tally.holders.gap.get(id)).cloned();
-    if let Some(gap) = gaps.chain(tally.sees(&row.kinds()).err()).next() {
+    if let Some(gap) = unknown(guidelines, tally) {
         return Err(gap);
     }
     let said = format!(

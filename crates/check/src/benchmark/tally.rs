@@ -21,8 +21,8 @@ use crate::world::{Object, Objects};
 pub struct Tally {
     /// By guideline.
     pub of: BTreeMap<&'static str, Tallied>,
-    /// What could not be listed.
-    pub blind: Vec<Blind>,
+    /// What was not seen.
+    blind: Vec<Blind>,
     /// What it tells of its machines.
     pub members: Members,
     /// How many bindings were seen.
@@ -34,12 +34,12 @@ pub struct Tally {
 }
 
 /// A kind of which not all objects were seen.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Blind {
+#[derive(Debug)]
+struct Blind {
     /// The kind; none where it may be any.
-    pub kind: Option<&'static str>,
+    kind: Option<&'static str>,
     /// Why not, and what would show them.
-    pub gap: Gap,
+    gap: Gap,
 }
 
 /// What one guideline came to.
@@ -63,17 +63,19 @@ const WILDCARDS: &str = "access/no-wildcards";
 
 impl Tally {
     /// Judges all objects by the guidelines that rows rest on.
-    pub fn of(objects: &Objects<'_>, admitting: &Admitting, blind: Vec<Blind>) -> Self {
+    pub fn of(objects: &Objects<'_>, admitting: &Admitting) -> Self {
         let mut asked: Vec<_> =
             rows().flat_map(|row| row.guidelines()).filter_map(|id| find(id)).collect();
         asked.sort_by_key(|guideline| guideline.id);
         asked.dedup_by_key(|guideline| guideline.id);
-        let mut tally = Self { blind, ..Self::default() };
+        let mut tally = Self::default();
         let judges = admitting.objects.iter().filter(|it| judges_pods(it));
         judges.for_each(|it| tally.census.add_judge(it));
         tally.doors = Doors::of(objects, admitting);
-        let of_any = |gap: Gap| Blind { kind: None, gap };
-        tally.blind.extend(objects.unjudged().iter().map(|it| of_any(it.gap.clone())));
+        let blind = |kind: Option<&'static str>, gap: &Gap| Blind { kind, gap: gap.clone() };
+        let unlisted = objects.unlisted().iter();
+        tally.blind.extend(unlisted.map(|(kind, gap)| blind(Some(*kind), gap)));
+        tally.blind.extend(objects.unjudged().map(|it| blind(None, &it.gap)));
         tally.holders = Holders::among(objects.iter());
         for (number, object) in objects.iter().enumerate() {
             tally.bindings += usize::from(object.kind.name.ends_with("RoleBinding"));

@@ -219,12 +219,18 @@ fn writes(
             .chain(more.map(str::to_owned))
             .collect(),
     };
-    let users = policy.users().filter(|user| may_be(Named::User(user)));
-    let of_groups = policy.groups().filter(|group| may_be(Named::Group(group)));
-    let all = [who(user, None)]
-        .into_iter()
-        .chain(users.map(|user| who(user, None)))
-        .chain(of_groups.map(|group| who(user, Some(group))));
+    let mut all = vec![who(user, None)];
+    for (users, of_groups) in policy.named() {
+        let of_groups = of_groups.iter().map(String::as_str);
+        let of_groups: Vec<&str> = of_groups.filter(|group| may_be(Named::Group(group))).collect();
+        let anybody = users.is_empty().then_some(user);
+        let users = users.iter().map(String::as_str).filter(|user| may_be(Named::User(user)));
+        // A rule that names both is for its users where they are of one of its groups.
+        for user in users.chain(anybody) {
+            all.push(who(user, None));
+            all.extend(of_groups.iter().copied().map(|group| who(user, Some(group))));
+        }
+    }
     for who in all {
         if let Some(request) = policy.hides(&who) {
             let name = match who.user.as_str() {

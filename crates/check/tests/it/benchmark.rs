@@ -10,7 +10,7 @@ use ringfort_facts::component::command_line::CommandLine;
 use ringfort_facts::component::settings::Settings;
 use ringfort_facts::component::{Component, files::Files};
 use ringfort_facts::fact::Fact;
-use ringfort_facts::machine::Machine;
+use ringfort_facts::machine::{Machine, Told};
 use ringfort_model::judgement::Verdict;
 use ringfort_model::version::Minor;
 use serde_json::{Value, json};
@@ -231,6 +231,23 @@ fn a_release_that_is_not_known_here_has_no_defaults() {
         // What is given holds, whatever the release.
         assert_eq!(of("v1.33.1", minor, "1.2.15"), Verdict::Proved, "{minor:?}");
     }
+}
+
+/// What a cluster is meant to be says nothing of what is seen to run; what its API told, or who asks, does.
+#[test]
+fn a_declared_minor_counts_where_no_image_says_another() {
+    let facts = Facts::of_blueprint().read();
+    let minor = |told: Told<'static>, component: Component| {
+        let settings = Machine::of(&facts, told).running(component).unwrap().remove(0);
+        settings.minor.known().map(|seen| seen.value)
+    };
+    let (server, kubelet) = (Component::ApiServer, Component::Kubelet);
+    assert_eq!(minor(Told::Declared(Minor::V1_37), server), Ok(Minor::V1_36));
+    assert_eq!(minor(Told::Declared(Minor::V1_37), kubelet), Ok(Minor::V1_37));
+    assert_eq!(minor(Told::Minor(Minor::V1_37), server), Ok(Minor::V1_37));
+    assert_eq!(minor(Told::Nothing, server), Ok(Minor::V1_36));
+    let gap = minor(Told::Nothing, kubelet).unwrap_err();
+    assert!(gap.closes.contains("--kubernetes"), "{gap:?}");
 }
 
 /// Whoever any authority in a file signs for is trusted, not only the first one's.

@@ -8,13 +8,13 @@ use std::path::Path;
 use jiff::civil::date;
 use ringfort_check::admission::Admitting;
 use ringfort_check::benchmark::{
-    Blind, Intent, Judged, Looked, Members, Needs, Tally, judge, rows, waive,
+    Intent, Judged, Looked, Members, Needs, Tally, judge, rows, waive,
 };
 use ringfort_check::waivers::{Scope, Waiver};
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::Machine;
 use ringfort_facts::manifest;
-use ringfort_model::judgement::Verdict;
+use ringfort_model::judgement::{Gap, Verdict};
 use serde_json::{Value, json};
 
 use crate::machine::Facts;
@@ -99,10 +99,11 @@ fn with_token(template: &Value, name: &str) -> Value {
     pod
 }
 
-pub(crate) fn tally(documents: &[Value], blind: Vec<Blind>) -> Tally {
+/// Counts what the API lists, and which kinds it did not.
+pub(crate) fn tally(documents: &[Value], unlisted: Vec<(&'static str, Gap)>) -> Tally {
     let mut all = Objects::new(World::Closed, None);
-    for Blind { kind, gap } in &blind {
-        kind.iter().for_each(|kind| all.add_unlisted(kind, gap.clone()));
+    for (kind, gap) in unlisted {
+        all.add_unlisted(kind, gap);
     }
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
@@ -112,7 +113,7 @@ pub(crate) fn tally(documents: &[Value], blind: Vec<Blind>) -> Tally {
         version.starts_with("admissionregistration.k8s.io/")
     };
     let objects = documents.iter().filter(is_one).cloned().collect();
-    let mut tally = Tally::of(&all, &Admitting { objects, unlisted: Vec::new() }, blind);
+    let mut tally = Tally::of(&all, &Admitting { objects, unlisted: Vec::new() });
     tally.members = members(&["cp1"]);
     tally
 }
@@ -188,8 +189,7 @@ impl Default for Case {
 }
 
 impl Case {
-    /// Gives what each row comes to, in a word, and what is said of it.
-    fn words(&self) -> BTreeMap<&'static str, (&'static str, String)> {
+    fn words(&self) -> Words {
         let mut facts = Facts::of_blueprint();
         facts.0["audit"] = json!({"known": audit(&self.callers)});
         if self.is_of_others {
@@ -206,9 +206,7 @@ impl Case {
             intent: self.intent.as_ref(),
             ..Looked::default()
         };
-        let mut judged = judge(&looked);
-        waive(&mut judged, &looked, &self.waivers, date(2026, 11, 27));
-        judged.iter().map(|one| (one.row.id, (word(one), format!("{:?}", one.whole)))).collect()
+        words(&looked, &self.waivers)
     }
 
     fn check(&self, id: &str, expected: &str) {
@@ -217,7 +215,17 @@ impl Case {
     }
 }
 
-pub(crate) fn word(judged: &Judged) -> &'static str {
+/// By row: what it comes to, in a word, and what is said of it.
+pub(crate) type Words = BTreeMap<&'static str, (&'static str, String)>;
+
+/// Judges every row and applies waivers.
+pub(crate) fn words(looked: &Looked<'_>, waivers: &[Waiver]) -> Words {
+    let mut judged = judge(looked);
+    waive(&mut judged, looked, waivers, date(2026, 11, 27));
+    judged.iter().map(|one| (one.row.id, (word(one), format!("{:?}", one.whole)))).collect()
+}
+
+fn word(judged: &Judged) -> &'static str {
     match (Verdict::from(&judged.whole), &judged.waived) {
         (Verdict::Failed, Some(_)) => "waived",
         (Verdict::Failed, None) => "fail",
@@ -333,15 +341,18 @@ fn who_may_have_the_token_of_one_account_is_that_account() {
     case.check("5.1.13", "fail");
 }
 
-#[test]
-fn rows_are_waived_by_name_guideline_and_control_within_limits_and_never_beyond() {
-    let waiver = |control: &str, scope: Option<Scope>| Waiver {
+fn waiver(control: &str, scope: Option<Scope>) -> Waiver {
+    Waiver {
         control: control.to_owned(),
         scope,
         reason: "r".to_owned(),
         owner: "ann".to_owned(),
         expires: date(2027, 1, 1),
-    };
+    }
+}
+
+#[test]
+fn rows_are_waived_by_name_guideline_and_control_within_limits_and_never_beyond() {
     let check = |waiver: Waiver, expected: &str| {
         let mut case = Case { waivers: vec![waiver], ..Case::default() };
         case.objects.extend(reader("ServiceAccount", "cart"));
@@ -371,6 +382,26 @@ fn rows_are_waived_by_name_guideline_and_control_within_limits_and_never_beyond(
         case.objects.extend(namespaces.into_iter().map(pod));
         case.check("5.2.3", expected);
     }
+}
+
+/// Who answers for what fails answers for nothing that could not be read beside it.
+#[test]
+fn what_cannot_be_read_beside_a_failure_is_not_waived() {
+    let check = |id: &str, failing: &[Value], unread: Value| {
+        let waivers = vec![waiver(&format!("cis-2.0.1/{id}"), None)];
+        let mut case = Case { waivers, ..Case::default() };
+        case.objects.extend(failing.iter().cloned());
+        case.check(id, "waived");
+        case.objects.push(unread);
+        case.check(id, "unknown");
+    };
+    let no_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "odd"}, "subjects": []});
+    check("5.1.2", &reader("ServiceAccount", "cart"), no_role);
+    let mut config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let nowhere = config.clone();
+    config["metadata"]["namespace"] = "default".into();
+    check("5.6.4", &[config], nowhere);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn report_beside(
     let asked =
         Asked { objects: &objects, controls: GUIDELINES, waivers: waivers.as_ref(), detail };
     let mut part = Part::default();
-    objects.unjudged().iter().for_each(|it| part.add_unjudged(it, &mut &files));
+    objects.unjudged().for_each(|it| part.add_unjudged(it, &mut &files));
     for number in 0..objects.iter().count() {
         let Origin { file, document } = objects.get(number).origin;
         part.add(&asked, number, files.0[file].2[document].value(), &mut &files);
@@ -405,7 +405,7 @@ fn an_outline_says_of_others_what_the_whole_says() {
                 of_all.add(Origin { file: 0, document }, value);
                 of_outlines.add_outline(Origin { file: 0, document }, outlined);
             }
-            assert_eq!(of_all.unjudged().len(), of_outlines.unjudged().len());
+            assert_eq!(of_all.unjudged().count(), of_outlines.unjudged().count());
             for number in 0..of_all.iter().count() {
                 let document = &whole[of_all.get(number).origin.document];
                 let (a, b) = (

@@ -87,24 +87,24 @@ pub fn text_found(file: &Path) -> Result<String, Unread> {
 pub const NOT_REGULAR: &str =
     "it is no regular file, so that it is not opened: name it by itself, or take it away";
 
-/// Gives a file itself; of a directory all manifests below it, by name.
+/// Gives a file itself; of a directory all manifests below it, by name. The path is one of those that were named.
 ///
 /// # Errors
-/// Something below the directory cannot be looked at, or leads out of it.
-pub fn manifests(path: &Path) -> Result<Vec<PathBuf>, Unread> {
+/// Something below the directory cannot be looked at, or leads out of all that was named.
+pub fn manifests(path: &Path, named: &[PathBuf]) -> Result<Vec<PathBuf>, Unread> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
-    find(path, path, &mut found)?;
+    find(path, named, &mut found)?;
     Ok(found)
 }
 
-fn find(directory: &Path, root: &Path, found: &mut Vec<PathBuf>) -> Result<(), Unread> {
+fn find(directory: &Path, named: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<(), Unread> {
     for path in entries(directory)? {
         match entry(&path)? {
-            Entry::Directory => find(&path, root, found)?,
-            Entry::Link if !whole(&path).starts_with(whole(root)) => return Err(leads_out(&path)),
+            Entry::Directory => find(&path, named, found)?,
+            Entry::Link if !is_gone_through(&path, named) => return Err(leads_out(&path)),
             Entry::File if is_manifest(&path) && !path.is_file() => {
                 return Err(Unread::of(&path, &NOT_REGULAR));
             }
@@ -113,6 +113,12 @@ fn find(directory: &Path, root: &Path, found: &mut Vec<PathBuf>) -> Result<(), U
         }
     }
     Ok(())
+}
+
+/// Whether what a link leads to is read without it: it lies below a directory that was named.
+pub fn is_gone_through(link: &Path, named: &[PathBuf]) -> bool {
+    let to = whole(link);
+    named.iter().any(|root| root.is_dir() && to.starts_with(whole(root)))
 }
 
 /// Says of a link to a directory why nothing is read by it.
@@ -173,4 +179,36 @@ pub fn entries(directory: &Path) -> Result<Vec<PathBuf>, Unread> {
 /// Whether a file is a manifest by its name.
 pub fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|end| ENDINGS.iter().any(|it| end == *it))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::slice;
+
+    use super::manifests;
+
+    #[test]
+    fn nothing_below_a_directory_is_passed_over_without_a_word() {
+        let room = tempfile::tempdir().unwrap();
+        let (own, other) = (room.path().join("own"), room.path().join("other"));
+        for directory in [&own, &other] {
+            fs::create_dir(directory).unwrap();
+            fs::write(directory.join("a.yaml"), "").unwrap();
+        }
+        symlink("../other", own.join("link")).unwrap();
+        let why = manifests(&own, slice::from_ref(&own)).unwrap_err().to_string();
+        assert!(why.contains("outside of what was named"), "{why}");
+
+        // Named as well, it is read there.
+        let both = [own.clone(), other.clone()];
+        assert_eq!(manifests(&own, &both).unwrap(), [own.join("a.yaml")]);
+        assert_eq!(manifests(&other, &both).unwrap(), [other.join("a.yaml")]);
+
+        let _socket = UnixListener::bind(other.join("b.yaml")).unwrap();
+        let why = manifests(&other, &both).unwrap_err().to_string();
+        assert!(why.contains("no regular file"), "{why}");
+    }
 }

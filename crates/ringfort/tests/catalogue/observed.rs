@@ -278,5 +278,5 @@ pub(crate) fn tally(documents: &[Value]) -> Tally {
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
     }
-    Tally::of(&all, &Admitting::default(), Vec::new())
+    Tally::of(&all, &Admitting::default())
 }

@@ -75,9 +75,12 @@ pub(super) fn run(
 ) -> Result<ExitCode, Fault> {
     let bundles = read(paths)?;
     let declared = spec.map(Declared::read).transpose()?;
-    let of_spec = || declared.as_ref().map(|declared| declared.minor);
-    let minor = version.map(|version| version.minor).or_else(of_spec);
-    let told = minor.map_or(Told::Nothing, Told::Minor).among(&bundles);
+    let told = match (version, &declared) {
+        (Some(version), _) => Told::Minor(version.minor),
+        (None, Some(declared)) => Told::Declared(declared.minor),
+        (None, None) => Told::Nothing,
+    };
+    let told = told.among(&bundles);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
     let looked = Looked { machines: &machines, intent, ..Looked::default() };

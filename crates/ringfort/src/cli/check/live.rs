@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ringfort_api::{ApiError, Cluster, Part};
 use ringfort_check::admission::{self, Admitting};
-use ringfort_check::benchmark::{Blind, Looked, Members, Tally, trials};
+use ringfort_check::benchmark::{Looked, Members, Tally, trials};
 use ringfort_check::kinds;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::{Machine, Told};
@@ -46,7 +46,8 @@ impl LiveArgs {
 struct Read {
     objects: Vec<Value>,
     admitting: Admitting,
-    blind: Vec<Blind>,
+    /// Kinds that could not be listed, and why not.
+    unlisted: Vec<(&'static str, Gap)>,
     members: Members,
     release: Released,
 }
@@ -100,14 +101,14 @@ pub(super) fn run(
 }
 
 /// Gives by whose defaults machines are judged. A release that was seen and is not known here goes before what is
-/// asked for; and where a server could not be asked, a declaration does not say what it is.
+/// asked for. Where a server does not tell what it is, images may; what was declared says nothing of it.
 fn told(seen: Option<&Released>, asked: Option<Minor>, declared: Option<Minor>) -> Told<'_> {
     match (seen, asked) {
         (Some(Released::Foreign(release)), _) => Told::Foreign(release),
         (_, Some(minor)) => Told::Minor(minor),
         (Some(Released::Of(minor)), None) => Told::Minor(*minor),
-        (Some(Released::Untold), None) => Told::Foreign("a release that /version does not tell"),
-        (None, None) => declared.map_or(Told::Nothing, Told::Minor),
+        (Some(Released::Untold), None) => Told::Nothing,
+        (None, None) => declared.map_or(Told::Nothing, Told::Declared),
     }
 }
 
@@ -117,7 +118,7 @@ impl Read {
         let mut read = Self {
             objects: Vec::new(),
             admitting: Admitting::default(),
-            blind: Vec::new(),
+            unlisted: Vec::new(),
             members: members(cluster).await,
             release: release(cluster).await,
         };
@@ -128,7 +129,7 @@ impl Read {
             let listed =
                 cluster.each_of(api_version, kind, part, |it| objects.push(lean(it))).await;
             let gap = missing(api_version, kind, listed);
-            read.blind.extend(gap.map(|gap| Blind { kind: Some(kind), gap }));
+            read.unlisted.extend(gap.map(|gap| (kind, gap)));
         }
         for (api_version, kind) in admission::KINDS {
             let objects = &mut read.admitting.objects;
@@ -136,7 +137,7 @@ impl Read {
                 cluster.each_of(api_version, kind, Part::Whole, |it| objects.push(it)).await;
             let gap = missing(api_version, kind, listed);
             read.admitting.unlisted.extend(gap.clone());
-            read.blind.extend(gap.map(|gap| Blind { kind: Some(kind), gap }));
+            read.unlisted.extend(gap.map(|gap| (kind, gap)));
         }
         // A template that a Deployment or a CronJob made is judged with that.
         read.objects.retain(|object| !is_made(object));
@@ -149,10 +150,10 @@ impl Read {
         for (document, object) in self.objects.iter().enumerate() {
             objects.add(Origin { file: 0, document }, object);
         }
-        for Blind { kind, gap } in &self.blind {
-            kind.iter().for_each(|kind| objects.add_unlisted(kind, gap.clone()));
+        for (kind, gap) in self.unlisted {
+            objects.add_unlisted(kind, gap);
         }
-        let mut tally = Tally::of(&objects, &self.admitting, self.blind);
+        let mut tally = Tally::of(&objects, &self.admitting);
         tally.members = self.members;
         tally
     }
@@ -251,11 +252,12 @@ mod tests {
         assert_eq!(released("nothing"), Released::Untold);
         let spec = Some(Minor::V1_37);
         assert_eq!(told(Some(&new), None, spec), Told::Minor(Minor::V1_36));
-        assert_eq!(told(None, None, spec), Told::Minor(Minor::V1_37));
+        assert_eq!(told(None, None, spec), Told::Declared(Minor::V1_37));
+        assert_eq!(told(None, Some(Minor::V1_35), spec), Told::Minor(Minor::V1_35));
         for asked in [None, Some(Minor::V1_35)] {
             assert_eq!(told(Some(&old), asked, spec), Told::Foreign("v1.33.1"));
         }
-        assert!(matches!(told(Some(&Released::Untold), None, spec), Told::Foreign(_)));
+        assert_eq!(told(Some(&Released::Untold), None, spec), Told::Nothing);
         let asked = told(Some(&Released::Untold), spec, None);
         assert_eq!(asked, Told::Minor(Minor::V1_37));
     }

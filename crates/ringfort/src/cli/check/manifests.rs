@@ -128,7 +128,7 @@ fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result
     let waivers = given.map(|it| &it.waivers);
     let asked = Asked { objects: &objects, controls: &controls, waivers, detail };
     let numbers: Vec<usize> = objects.iter().map(|object| object.origin.file).collect();
-    let open = objects.unjudged();
+    let open: Vec<_> = objects.unjudged().collect();
     let unjudged: Vec<usize> = open.iter().map(|it| it.origin.file).collect();
     let files = tree.files.len();
     let work: Vec<_> =

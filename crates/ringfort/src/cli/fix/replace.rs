@@ -103,6 +103,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use rustix::fs::{XattrFlags, getxattr, listxattr, setxattr};
+    use rustix::io::Errno;
 
     use super::replace;
 
@@ -151,9 +152,10 @@ mod tests {
         let can = set(&file, "user.origin", b"git")
             .and_then(|()| set(&file, "system.posix_acl_access", &acl(4711)))
             .and_then(|()| set(room.path(), "system.posix_acl_default", &acl(4712)));
-        if let Err(error) = can {
-            return eprintln!("skipped: attributes cannot be set here: {error}");
+        if can == Err(Errno::NOTSUP) {
+            return eprintln!("skipped: the file system here has no such attributes");
         }
+        can.unwrap();
         let read = |at: &std::path::Path, name: &str| {
             let mut value = [0; 256];
             getxattr(at, name, &mut value[..]).map(|length| value[..length].to_vec())

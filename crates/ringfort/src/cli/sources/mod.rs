@@ -124,11 +124,8 @@ impl Walk {
 
     /// Gives the links by which something would be missed: they lead to nothing that is gone through anyway.
     fn leading_out(&self, named: &[PathBuf], claimed: &BTreeSet<PathBuf>) -> Vec<Unread> {
-        let is_read = |it: &PathBuf| {
-            let to = whole(it);
-            claimed.contains(&to)
-                || named.iter().any(|root| root.is_dir() && to.starts_with(whole(root)))
-        };
+        let is_read =
+            |it: &PathBuf| claimed.contains(&whole(it)) || files::is_gone_through(it, named);
         let links = self.links.iter().filter(|it| !is_read(it));
         links.map(|it| files::leads_out(it)).collect()
     }
