@@ -3,7 +3,7 @@
 use ringfort_spec::Known;
 
 use crate::control::Control;
-use crate::proof::Proof;
+use crate::proof::{Phase, Proof};
 use crate::{access, audit, data, ha, integrity, network, node, versions, workload};
 
 /// Every control.
@@ -68,6 +68,11 @@ pub fn find(id: &str) -> Option<&'static Control> {
     CATALOGUE.iter().copied().find(|control| control.id == id)
 }
 
+/// Says when a control's proof is made, if it has one.
+pub fn phase_of(id: &str) -> Option<Phase> {
+    Some(find(id)?.prove?.phase)
+}
+
 /// Gives every control that is shown by behaviour, in the order in which they are shown.
 pub fn proved() -> Vec<(&'static Control, Proof)> {
     let shown = |control: &&'static Control| Some((*control, control.prove?));
@@ -85,7 +90,7 @@ pub fn known() -> Vec<Known> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{CATALOGUE, find};
+    use super::{CATALOGUE, find, phase_of, proved};
 
     #[test]
     fn ids_are_unique_and_name_their_group() {
@@ -95,6 +100,14 @@ mod tests {
             assert_eq!(id.split('/').count(), 2, "{id}");
             assert!(find(id).is_some(), "{id}");
         }
+    }
+
+    #[test]
+    fn what_is_proved_has_a_phase_and_nothing_else_does() {
+        for (control, proof) in proved() {
+            assert_eq!(phase_of(control.id), Some(proof.phase), "{}", control.id);
+        }
+        assert_eq!(phase_of("access/nothing"), None);
     }
 
     #[test]

@@ -24,6 +24,6 @@ pub mod versions;
 pub mod workload;
 pub mod yaml;
 
-pub use catalogue::{CATALOGUE, find, known, proved};
+pub use catalogue::{CATALOGUE, find, known, phase_of, proved};
 pub use control::{Control, Ref, Severity};
 pub use proof::{Phase, Proof, Scene};

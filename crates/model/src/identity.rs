@@ -42,6 +42,11 @@ pub fn witness_of(machine: &str) -> String {
 /// The integrity agent of a machine, where it delivers what it found; the machine's name stands behind it.
 pub const AGENT: &str = "ringfort:agent:";
 
+/// Names a machine's agent.
+pub fn agent_of(machine: &str) -> String {
+    format!("{AGENT}{machine}")
+}
+
 /// The administrator of workloads, whose kubeconfig is handed over.
 pub const ADMIN: &str = "ringfort:admin";
 

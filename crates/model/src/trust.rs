@@ -161,6 +161,11 @@ impl TrustFacts {
         }
     }
 
+    /// Digests the key that signs baselines as agents do, which tell it of the one that they believe.
+    pub fn baseline_key_digest(&self) -> Option<Digest> {
+        self.baseline_key.as_ref().map(|key| Digest::of(key.trim().as_bytes()))
+    }
+
     /// Reads `trust.json`.
     ///
     /// # Errors
@@ -300,6 +305,14 @@ mod tests {
         let text = facts.write();
         assert_eq!(TrustFacts::read(&text), Ok(facts));
         assert!(text.ends_with("}\n"));
+    }
+
+    #[test]
+    fn the_key_of_baselines_is_digested_without_what_is_around_it() {
+        let mut facts = TrustFacts::sample();
+        assert_eq!(facts.baseline_key_digest(), None);
+        facts.baseline_key = Some("our key\n".to_owned());
+        assert_eq!(facts.baseline_key_digest(), Some(Digest::of(b"our key")));
     }
 
     #[test]

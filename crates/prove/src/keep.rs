@@ -7,20 +7,11 @@ use ringfort_model::act::{Ask, Seen, Speaker};
 /// Takes of what somebody else than ringfort was let read only that it was granted: proofs want to know no more,
 /// and evidence of a right that is too wide must not hold what it gives.
 pub(crate) fn only_whether(speaker: &Speaker, ask: &Ask, seen: Seen) -> Seen {
-    let reads = matches!(
-        ask,
-        Ask::Get(_)
-            | Ask::List { .. }
-            | Ask::Whereabouts
-            | Ask::Bindings
-            | Ask::Roles
-            | Ask::Read { .. }
-            | Ask::Logs { .. }
-            | Ask::WouldPatch { .. }
-    );
+    // What comes back of what is made is what was sent, and the answer where that is a question of one's rights.
+    let makes = matches!(ask, Ask::Create(_) | Ask::WouldCreate(_));
     match seen {
-        Seen::Object(_) | Seen::Objects(_) | Seen::Text(_)
-            if reads && *speaker != Speaker::Keeper =>
+        Seen::Object(_) | Seen::Objects(_) | Seen::Text(_) | Seen::Lines(_)
+            if !makes && *speaker != Speaker::Keeper =>
         {
             Seen::Done
         }
@@ -54,12 +45,27 @@ pub(crate) fn of_role(kind: &str, item: &Value) -> Value {
     if !namespace.is_null() {
         taken["metadata"]["namespace"] = namespace.clone();
     }
-    for part in ["roleRef", "subjects", "rules", "aggregationRule"] {
-        if !item[part].is_null() {
-            taken[part] = item[part].clone();
-        }
+    take(item, ["roleRef", "subjects", "aggregationRule"], &mut taken);
+    if let Some(rules) = item["rules"].as_array() {
+        taken["rules"] = rules.iter().map(of_rule).collect();
     }
     taken
+}
+
+/// Takes of a rule what it lets do with what kinds of things. With which of them by their names no proof judges, and
+/// names of Secrets are nobody's business.
+fn of_rule(rule: &Value) -> Value {
+    let mut taken = json!({});
+    take(rule, ["apiGroups", "resources", "verbs"], &mut taken);
+    taken
+}
+
+fn take(from: &Value, parts: [&str; 3], into: &mut Value) {
+    for part in parts {
+        if !from[part].is_null() {
+            into[part] = from[part].clone();
+        }
+    }
 }
 
 /// Takes from an event what it holds of others: where a log has bodies that it should not have, a list has everybody's.
@@ -107,6 +113,12 @@ mod tests {
                 Ask::Logs { namespace: "n".into(), pod: "a".into() },
                 Seen::Text("c2VjcmV0".to_owned()),
             ),
+            (Ask::Whereabouts, Seen::Objects(vec![secret()])),
+            (Ask::Roles, Seen::Objects(vec![secret()])),
+            (Ask::Bindings, Seen::Objects(vec![secret()])),
+            (Ask::Approve(key.clone()), Seen::Object(secret())),
+            (Ask::Described, Seen::Lines(vec![secret().to_string()])),
+            (Ask::Metrics { beginning: String::new() }, Seen::Lines(vec![secret().to_string()])),
         ];
         let others = [
             Speaker::Admin,
@@ -152,6 +164,26 @@ mod tests {
             "kind": "ClusterRoleBinding", "metadata": {"name": "a"}, "roleRef": role, "subjects": who,
         });
         assert_eq!(of_role("ClusterRoleBinding", &item(&json!({"name": "a"}))), told);
+    }
+
+    #[test]
+    fn of_a_role_it_is_told_what_it_lets_do_and_not_with_which_by_their_names() {
+        let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]});
+        let mut named = rule.clone();
+        named["resourceNames"] = json!(["token-of-the-bank"]);
+        let beside = json!({"nonResourceURLs": ["/own"], "verbs": ["get"]});
+        let meta =
+            json!({"name": "a", "namespace": "b", "annotations": {"c": "token-of-the-bank"}});
+        let told = json!({
+            "kind": "Role", "metadata": {"name": "a", "namespace": "b"},
+            "rules": [rule, {"verbs": ["get"]}],
+        });
+        assert_eq!(of_role("Role", &json!({"metadata": meta, "rules": [named, beside]})), told);
+        let sum = json!({"clusterRoleSelectors": [{"matchLabels": {"c": "d"}}]});
+        let told =
+            json!({"kind": "ClusterRole", "metadata": {"name": "a"}, "aggregationRule": sum});
+        let item = json!({"metadata": {"name": "a"}, "aggregationRule": sum, "rules": null});
+        assert_eq!(of_role("ClusterRole", &item), told);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod admission_objects;
 pub mod anonymous_is_shut;
 pub mod closed_control_planes;
 pub mod event_rate_limit;
+mod given;
 pub mod image_credentials;
 pub mod kubelet_authorization;
 pub mod no_cluster_admin;

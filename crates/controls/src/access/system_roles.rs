@@ -49,6 +49,16 @@ const OF_THE_SYSTEM: &str = "\
   name.startsWith('system:') || name.startsWith('ringfort:') ||
   name in ['admin', 'cluster-admin', 'edit', 'view'])";
 
+/// Says whether the guard keeps roles and bindings of this name.
+pub(super) fn is_kept(name: &str) -> bool {
+    BEGINNINGS.iter().any(|beginning| name.starts_with(*beginning)) || NAMES.contains(&name)
+}
+
+/// What names begin with that it keeps,
+const BEGINNINGS: [&str; 2] = ["system:", "ringfort:"];
+/// and the others.
+const NAMES: [&str; 4] = ["admin", "cluster-admin", "edit", "view"];
+
 /// The servers' loopback client, which writes what upstream ships at every start; who adds up
 /// aggregated roles; and who clears namespaces that are deleted.
 const WRITERS: &str = "\
@@ -56,3 +66,21 @@ const WRITERS: &str = "\
 'system:serviceaccount:kube-system:clusterrole-aggregation-controller', \
 'system:serviceaccount:kube-system:generic-garbage-collector', \
 'system:serviceaccount:kube-system:namespace-controller'";
+
+#[cfg(test)]
+mod tests {
+    use super::{BEGINNINGS, NAMES, OF_THE_SYSTEM, is_kept};
+
+    #[test]
+    fn what_is_kept_is_what_the_guard_keeps() {
+        let quoted = OF_THE_SYSTEM.split('\'').skip(1).step_by(2).filter(|word| !word.is_empty());
+        let known: Vec<&str> = BEGINNINGS.into_iter().chain(NAMES).collect();
+        assert_eq!(quoted.collect::<Vec<_>>(), known);
+        for name in ["system:node", "ringfort:admin", "edit"] {
+            assert!(is_kept(name), "{name}");
+        }
+        for name in ["editor", "my-system:node", ""] {
+            assert!(!is_kept(name), "{name}");
+        }
+    }
+}

@@ -32,7 +32,7 @@ use serde_json::Value;
 
 pub use build::Needs;
 pub use fault::DraftFault;
-pub use parts::{Component, Document, Leaf, Mount, Unit};
+pub use parts::{Component, Document, GO_ENVIRONMENT, Leaf, Mount, Unit};
 pub use place::Place;
 pub use place::{CLOSED, CONFINED, PRIVATE, PROGRAM, PUBLIC};
 pub use pod::{INPUTS, Scheme, Shape};

@@ -8,6 +8,10 @@ use ringfort_model::mode::Owner;
 
 use crate::paths;
 
+/// What programs in Go are told that units run: garbage is collected before a heap has doubled, which takes less memory
+/// at rest for a little more of the processor under load.
+pub const GO_ENVIRONMENT: &str = "GOGC=50";
+
 /// A component of the control plane, run by kubelet as a static pod.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Component {

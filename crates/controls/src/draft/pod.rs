@@ -73,8 +73,8 @@ impl Shape {
     }
 }
 
-/// Garbage is collected before heaps have doubled: an idle server keeps a third less, and takes a little more of
-/// the processor under load. etcd's heap is small beside what it maps, and whoever writes waits for it.
+/// Garbage is collected before heaps have doubled: less memory at rest for a little more of the processor under
+/// load. etcd's heap is small beside what it maps, and whoever writes waits for it.
 fn environment(component: Component) -> Value {
     match component {
         Component::Etcd => json!([]),

@@ -13,7 +13,7 @@ use ringfort_spec::{CgroupDriver, Node, Runtime, Spec};
 use serde_json::{Value, json};
 
 use crate::control::{Control, Ref, Severity};
-use crate::draft::{CLOSED, Document, Draft, Leaf, PRIVATE, PROGRAM, Place, Unit};
+use crate::draft::{CLOSED, Document, Draft, GO_ENVIRONMENT, Leaf, PRIVATE, PROGRAM, Place, Unit};
 use crate::kubeconfig::{self, Client};
 use crate::paths;
 use crate::proof::{Phase, Proof};
@@ -49,7 +49,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.text(CONTAINERD_CONFIG, PRIVATE, containerd_config(runtime, &pause));
         at.unit(Unit {
             name: "containerd.service",
-            text: CONTAINERD_UNIT.to_owned(),
+            text: containerd(),
             reads: &[CONTAINERD_CONFIG, "/usr/local/bin/containerd"],
             needs: ["containerd-shim-runc-v2", "runc", "ctr"].map(program).to_vec(),
         });
@@ -107,7 +107,9 @@ version = 4
 }
 
 /// Containers live on while containerd restarts.
-const CONTAINERD_UNIT: &str = "\
+fn containerd() -> String {
+    format!(
+        "\
 [Unit]
 Description=containerd, the container runtime
 Documentation=https://containerd.io
@@ -116,7 +118,7 @@ After=network.target local-fs.target ringfort-modules.service
 [Service]
 Type=notify
 ExecStart=/usr/local/bin/containerd --config /etc/containerd/config.toml
-Environment=GOGC=50
+Environment={GO_ENVIRONMENT}
 Delegate=yes
 KillMode=process
 Restart=always
@@ -127,7 +129,9 @@ OOMScoreAdjust=-999
 
 [Install]
 WantedBy=multi-user.target
-";
+"
+    )
+}
 
 const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins";
 
@@ -198,7 +202,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart=/usr/local/bin/kubelet --config={config} --kubeconfig={conf} --node-ip={address} --hostname-override={node}
-Environment=GOGC=50
+Environment={GO_ENVIRONMENT}
 Restart=always
 RestartSec=2
 

@@ -80,6 +80,8 @@ pub struct Scene {
 pub struct Signed {
     /// Digest of the public half of the key that signs baselines.
     pub key: Digest,
+    /// The number of the machine's newest baseline.
+    pub number: u64,
     /// Digest of what the machine's baseline says.
     pub says: Digest,
 }
@@ -115,7 +117,7 @@ pub(crate) const CONTROL_PLANE_PROGRAMS: [&str; 4] =
 
 /// What was signed of each machine of the invented cluster.
 fn signed() -> Signed {
-    Signed { key: Digest::of(b"a key"), says: Digest::of(b"a baseline") }
+    Signed { key: Digest::of(b"a key"), number: 4, says: Digest::of(b"a baseline") }
 }
 
 impl Scene {

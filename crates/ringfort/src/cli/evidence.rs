@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use ringfort_controls::{Phase, Scene, find};
+use ringfort_controls::{Phase, Scene, find, phase_of};
 use ringfort_model::act::{Act, Seen};
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::digest::Digest;
@@ -303,9 +303,9 @@ impl Evidence {
     #[must_use]
     pub fn telling(mut self, is_waived: impl Fn(&str) -> bool, now: &Now<'_>) -> Self {
         let is_told = |control: &str| {
-            let phase = find(control).and_then(|it| it.prove).map(|proof| proof.phase);
             let counts = |phase| self.part(control, phase, Fresh::Stale, now) == Part::Before;
-            phase.is_some_and(|phase| phase != Phase::Asked || counts(phase)) && !is_waived(control)
+            phase_of(control).is_some_and(|phase| phase != Phase::Asked || counts(phase))
+                && !is_waived(control)
         };
         let told: BTreeSet<String> =
             self.controls.keys().filter(|control| is_told(control)).cloned().collect();

@@ -391,10 +391,12 @@ fn scene(session: &Session<'_>, scope: &Scope<'_>) -> Result<Scene, Fault> {
 /// By what agents are to go: what was signed last for their machines, whatever has been written into the specification
 /// since.
 fn signed(trust: &TrustFacts) -> BTreeMap<NodeName, Signed> {
-    let Some(key) = &trust.baseline_key else { return BTreeMap::new() };
-    let key = Digest::of(key.trim().as_bytes());
-    let signed = |says: &BaselineFacts| Signed { key: key.clone(), says: says.digest.clone() };
-    trust.baselines.iter().map(|(name, says)| (name.clone(), signed(says))).collect()
+    let Some(key) = trust.baseline_key_digest() else { return BTreeMap::new() };
+    let signed = |facts: &BaselineFacts| {
+        let (number, says) = (facts.number, facts.digest.clone());
+        Signed { key: key.clone(), number, says }
+    };
+    trust.baselines.iter().map(|(name, facts)| (name.clone(), signed(facts))).collect()
 }
 
 fn authorities(keyring: &Keyring) -> Result<BTreeMap<Authority, AuthorityMark>, Fault> {

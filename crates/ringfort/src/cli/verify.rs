@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use jiff::{Timestamp, Zoned};
 use ringfort_controls::audit::findings_are_told::{self, told};
-use ringfort_controls::{Phase, Scene, find, proved};
+use ringfort_controls::{Phase, Scene, find, phase_of, proved};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement, Verdict};
@@ -239,8 +239,8 @@ impl About {
 
     /// Says whether a proof that was made at this time counts no longer.
     fn is_old(&self, control: &str, at_s: i64) -> bool {
-        let phase = find(control).and_then(|control| control.prove).map(|proof| proof.phase);
-        phase.is_some_and(|phase| !(0..=counts_for_s(phase)).contains(&(self.now_s - at_s)))
+        let age_s = self.now_s - at_s;
+        phase_of(control).is_some_and(|phase| !(0..=counts_for_s(phase)).contains(&age_s))
     }
 }
 
@@ -343,7 +343,9 @@ fn people(statement: &Value, controls: &[Row], missing: &[&str]) -> String {
     let old = match controls.iter().filter(|row| row.old).count() {
         0 => String::new(),
         old => format!(
-            "{old} of them were not made in the time that they count for: one day until now, or 90 days where something is stopped (ringfort prove makes them again)\n"
+            "{old} of them were not made in the time that they count for: {} h until now, or {} days where something is stopped (ringfort prove makes them again)\n",
+            counts_for_s(Phase::Gentle) / 3_600,
+            counts_for_s(Phase::Disruptive) / (24 * 3_600),
         ),
     };
     format!(

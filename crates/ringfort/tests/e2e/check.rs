@@ -9,8 +9,10 @@ use crate::proofs;
 
 /// Waits until every server's audit log tells of as long a time as rows that rest on it ask for.
 fn logged_for_long_enough(cluster: &Cluster) {
+    // Of nothing, `date` makes today's midnight.
     let seconds = "first=$(head -n 1 /var/log/kubernetes/audit.log | grep -o 'stageTimestamp[^,}]*' | cut -d: -f2-); \
-                   echo $(($(date +%s) - $(date -d \"$(echo $first | tr -d '\\\"')\" +%s)))";
+                   if [ -z \"$first\" ]; then echo 0; else \
+                   echo $(($(date +%s) - $(date -d \"$(echo $first | tr -d '\\\"')\" +%s))); fi";
     let begun = Instant::now();
     for server in ["cp1", "cp2", "cp3"] {
         while cluster.on(server, seconds).trim().parse::<u64>().unwrap() < LOGGED_SECONDS {

@@ -1,10 +1,10 @@
 //! What bindings that are there give, whoever made them and however: judged as the guard judges those that are made.
 
+use ringfort_model::act::{Ask, Next};
 use serde_json::Value;
 
-use ringfort_model::act::{Ask, Next, Seen};
-
-use crate::proof::{AGAIN, Course, Scene, fail, gap, words};
+use crate::access::given::{none_gives, text};
+use crate::proof::{Course, Scene};
 
 /// Groups that are everybody, or everybody with a token, as the guard names them.
 const WIDE: [&str; 4] =
@@ -26,73 +26,57 @@ const UPSTREAM: [(&[&str], &[&str]); 4] = [
 
 /// Judges every binding that is there, and gives how many there are.
 pub(super) fn none_is_bound(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
-    let seen = course.step(vec![scene.ask(Ask::Bindings)])?;
-    let [(_, Seen::Objects(bindings))] = seen else {
-        let said = seen.first().map_or_else(String::new, |(_, seen)| words(seen));
-        return Err(gap(format!("bindings were not listed: {said}"), AGAIN));
-    };
-    // Every API server makes some at its start.
-    if !bindings.iter().any(|binding| text(binding, "/kind") == CLUSTER_WIDE) {
-        return Err(gap("no binding of the whole cluster is listed at all", AGAIN));
-    }
-    for binding in bindings {
-        if let Some(given) = gives(binding) {
-            let (kind, name) = (text(binding, "/kind"), text(binding, "/metadata/name"));
-            let (within, flag) = match text(binding, "/metadata/namespace") {
-                "" => (String::new(), String::new()),
-                namespace => (format!(" in {namespace}"), format!(" -n {namespace}")),
-            };
-            let fix = format!(
-                "kubectl delete {} {name}{flag}, and find out who made it (ringfort audit search)",
-                kind.to_lowercase()
-            );
-            return Err(fail(format!("{kind} {name}{within} {given}"), fix));
-        }
-    }
-    Ok(bindings.len())
+    none_gives(course, scene, (Ask::Bindings, "bindings"), gives)
 }
 
-const CLUSTER_WIDE: &str = "ClusterRoleBinding";
-
-/// Says what a binding gives that none may.
+/// Says what a binding gives that none may, and to whom.
 fn gives(binding: &Value) -> Option<String> {
-    if is_upstream(binding) {
-        return None;
-    }
     let role = text(binding, "/roleRef/name");
-    let everybody = subjects(binding).find(|subject| match text(subject, "/kind") {
-        "Group" => WIDE.contains(&text(subject, "/name")),
-        "User" => text(subject, "/name") == NOBODY,
-        _ => false,
-    });
-    if let Some(everybody) = everybody {
-        return Some(format!("binds {} to {role}", text(everybody, "/name")));
+    let binds = |who: &[&Value]| {
+        let names: Vec<String> = who.iter().map(|it| named(it)).collect();
+        let who = if names.is_empty() { "nobody yet".to_owned() } else { names.join(", ") };
+        format!("binds {who} to {role}")
+    };
+    let all: Vec<&Value> = subjects(binding).collect();
+    if let Some(groups) = upstream(binding) {
+        let others: Vec<&Value> = all.into_iter().filter(|it| !is_group_of(groups, it)).collect();
+        return (!others.is_empty()).then(|| binds(&others));
     }
-    (role == "cluster-admin").then(|| {
-        let who = subjects(binding).next().map_or("", |subject| text(subject, "/name"));
-        let who = if who.is_empty() { "nobody yet" } else { who };
-        format!("binds {who} to cluster-admin")
-    })
+    if role == "cluster-admin" {
+        return Some(binds(&all));
+    }
+    let wide: Vec<&Value> = subjects(binding).filter(|it| is_everybody(it)).collect();
+    (!wide.is_empty()).then(|| binds(&wide))
 }
 
-fn is_upstream(binding: &Value) -> bool {
+/// The groups that a binding of the API servers' own binds, if it is one by its name and its role.
+fn upstream(binding: &Value) -> Option<&'static [&'static str]> {
     let role = text(binding, "/roleRef/name");
-    let is_group_of = |groups: &[&str], subject: &Value| {
-        text(subject, "/kind") == "Group" && groups.contains(&text(subject, "/name"))
-    };
-    text(binding, "/kind") == CLUSTER_WIDE
-        && text(binding, "/metadata/name") == role
-        && UPSTREAM.iter().any(|(roles, groups)| {
-            roles.contains(&role) && subjects(binding).all(|it| is_group_of(groups, it))
-        })
+    let is_own =
+        text(binding, "/kind") == "ClusterRoleBinding" && text(binding, "/metadata/name") == role;
+    let found = UPSTREAM.iter().find(|(roles, _)| is_own && roles.contains(&role));
+    found.map(|(_, groups)| *groups)
+}
+
+fn is_group_of(groups: &[&str], subject: &Value) -> bool {
+    text(subject, "/kind") == "Group" && groups.contains(&text(subject, "/name"))
+}
+
+fn is_everybody(subject: &Value) -> bool {
+    let is_nobody = text(subject, "/kind") == "User" && text(subject, "/name") == NOBODY;
+    is_nobody || is_group_of(&WIDE, subject)
+}
+
+/// Names whom a binding binds.
+fn named(subject: &Value) -> String {
+    match (text(subject, "/namespace"), text(subject, "/name")) {
+        ("", name) => name.to_owned(),
+        (namespace, name) => format!("{namespace}/{name}"),
+    }
 }
 
 fn subjects(binding: &Value) -> impl Iterator<Item = &Value> {
     binding["subjects"].as_array().into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, at: &str) -> &'a str {
-    value.pointer(at).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,12 +131,16 @@ mod tests {
         check((all, "eve", "cluster-admin"), &[eve], bound);
         check(("RoleBinding", "eve", "cluster-admin"), &[eve], bound);
         check((all, "empty", "cluster-admin"), &[], Some("binds nobody yet to cluster-admin"));
-        // The binding of the servers with one more beside its own group.
-        let wider = Some("binds system:masters to cluster-admin");
-        check((all, "cluster-admin", "cluster-admin"), &[masters, eve], wider);
-        check((all, "other", "cluster-admin"), &[masters], wider);
+        // The binding of the servers with one more beside its own group: that one is named.
+        check((all, "cluster-admin", "cluster-admin"), &[masters, eve], bound);
+        let wider = Some("binds system:masters, eve to cluster-admin");
+        check((all, "other", "cluster-admin"), &[masters, eve], wider);
+        let two = Some("binds eve, mallory to cluster-admin");
+        check((all, "system:evil", "cluster-admin"), &[eve, ("User", "mallory")], two);
         let named = ("Group", "system:authenticated");
         check((all, "system:discovery", "system:discovery"), &[named], None);
+        let beside = Some("binds eve to system:discovery");
+        check((all, "system:discovery", "system:discovery"), &[named, eve], beside);
         check((all, "everybody", "view"), &[named], Some("binds system:authenticated to view"));
         let accounts = ("Group", "system:serviceaccounts");
         let given = Some("binds system:serviceaccounts to view");

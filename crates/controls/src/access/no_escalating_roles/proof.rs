@@ -44,7 +44,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         refused(course, scene, &[(Speaker::Unbound, good.clone())], &tries)?;
         let count = none_escalates(course, scene)?;
         let said = format!(
-            "nobody makes a role that does everything, impersonates, escalates or binds ({} tries on each of {} servers), and none of {count} roles that others made does",
+            "nobody makes a role that does everything, impersonates, escalates or binds ({} tries on each of {} servers), and none of {count} roles that are there does, but for what Kubernetes' own need",
             tries.len(),
             scene.control_planes.len(),
         );

@@ -1,85 +1,91 @@
 //! What roles that are there hand out, whoever made them and however: judged as the guard judges those that are made.
 
-use serde_json::Value;
+use ringfort_model::act::{Ask, Next};
+use serde_json::{Value, json};
 
-use ringfort_model::act::{Ask, Next, Seen};
-
-use crate::proof::{AGAIN, Course, Scene, fail, gap, words};
+use crate::access::given::{none_gives, text};
+use crate::proof::{Course, Scene};
 
 /// What those may be about who can be impersonated or hold roles, as the guard names them.
 const PEOPLE: [&str; 6] = ["users", "groups", "uids", "serviceaccounts", "roles", "clusterroles"];
 /// The groups of these.
 const GROUPS: [&str; 4] = ["*", "", "authentication.k8s.io", "rbac.authorization.k8s.io"];
-/// The roles of Kubernetes that have other names than `system:`.
-const UPSTREAM: [&str; 4] = ["admin", "cluster-admin", "edit", "view"];
+/// What the roles of `bootstrappolicy` of 1.35, 1.36 and 1.37 hand out all the same: the role, the group, the resource
+/// and the verb. `edit` and `admin` add it up.
+const UPSTREAM: [(&str, &str, &str, &str); 4] = [
+    ("system:aggregate-to-edit", "", "serviceaccounts", "impersonate"),
+    ("edit", "", "serviceaccounts", "impersonate"),
+    ("admin", "", "serviceaccounts", "impersonate"),
+    (
+        "system:controller:clusterrole-aggregation-controller",
+        "rbac.authorization.k8s.io",
+        "clusterroles",
+        "escalate",
+    ),
+];
+/// Those that add up others, each by a label of its own.
+const SUMS: [&str; 3] = ["admin", "edit", "view"];
 
-/// Judges every role that is there but those of Kubernetes and of ringfort, which `access/system-roles` keeps as they
-/// were written, and gives how many were judged.
+/// Judges every role that is there, whatever its name: none of ringfort's hands out more, and Kubernetes' own are let be
+/// only in what they need. Gives how many there are.
 pub(super) fn none_escalates(course: &mut Course<'_>, scene: &Scene) -> Result<usize, Next> {
-    let seen = course.step(vec![scene.ask(Ask::Roles)])?;
-    let [(_, Seen::Objects(roles))] = seen else {
-        let said = seen.first().map_or_else(String::new, |(_, seen)| words(seen));
-        return Err(gap(format!("roles were not listed: {said}"), AGAIN));
-    };
-    // Every API server makes some at its start.
-    if !roles.iter().any(is_of_the_system) {
-        return Err(gap("no role of Kubernetes' own is listed at all", AGAIN));
-    }
-    let others = || roles.iter().filter(|role| !is_of_the_system(role));
-    for role in others() {
-        if let Some(given) = gives(role) {
-            let (kind, name) = (text(role, "/kind"), text(role, "/metadata/name"));
-            let (within, flag) = match text(role, "/metadata/namespace") {
-                "" => (String::new(), String::new()),
-                namespace => (format!(" in {namespace}"), format!(" -n {namespace}")),
-            };
-            let fix = format!(
-                "kubectl delete {} {name}{flag}, and find out who made it (ringfort audit search)",
-                kind.to_lowercase()
-            );
-            return Err(fail(format!("{kind} {name}{within} {given}"), fix));
-        }
-    }
-    Ok(others().count())
-}
-
-fn is_of_the_system(role: &Value) -> bool {
-    let name = text(role, "/metadata/name");
-    name.starts_with("system:") || name.starts_with("ringfort:") || UPSTREAM.contains(&name)
+    none_gives(course, scene, (Ask::Roles, "roles"), gives)
 }
 
 /// Says what a role hands out that none may.
 fn gives(role: &Value) -> Option<String> {
-    if role["aggregationRule"].is_object() {
+    // Kubernetes' own are of the whole cluster: in a namespace anybody's may have such a name.
+    let upstream = match text(role, "/kind") {
+        "ClusterRole" => text(role, "/metadata/name"),
+        _ => "",
+    };
+    if upstream == "cluster-admin" {
+        return None;
+    }
+    let sum = &role["aggregationRule"];
+    if sum.is_object() && !is_own_sum(upstream, sum) {
         return Some("adds up others, which may add up anything".to_owned());
     }
-    let rules = role["rules"].as_array();
-    rules.into_iter().flatten().find_map(|rule| {
-        let all = |of: &str| list(rule, of).any(|one| one == "*");
-        if all("apiGroups") && all("resources") && all("verbs") {
-            return Some("does everything".to_owned());
-        }
-        let is_of_people = list(rule, "resources")
-            .any(|one| one == "*" || one.starts_with("userextras") || PEOPLE.contains(&one))
-            && list(rule, "apiGroups").any(|group| GROUPS.contains(&group));
-        let escalates = |verb: &str| {
-            verb.starts_with("impersonate")
-                || ["escalate", "bind"].contains(&verb)
-                || (verb == "*" && is_of_people)
-        };
-        list(rule, "verbs").find(|verb| escalates(verb)).map(|verb| match verb {
-            "*" => "hands out impersonate, escalate or bind by every verb".to_owned(),
-            verb => format!("hands out {verb}"),
+    role["rules"].as_array().into_iter().flatten().find_map(|rule| handed_out(upstream, rule))
+}
+
+fn is_own_sum(role: &str, sum: &Value) -> bool {
+    let label = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
+    let own = json!({"clusterRoleSelectors": [{"matchLabels": {label: "true"}}]});
+    SUMS.contains(&role) && *sum == own
+}
+
+/// Says what a rule of a role hands out that none may, and Kubernetes' own of this name need not.
+fn handed_out(role: &str, rule: &Value) -> Option<String> {
+    let all = |of: &str| list(rule, of).any(|one| one == "*");
+    if all("apiGroups") && all("resources") && all("verbs") {
+        return Some("does everything".to_owned());
+    }
+    let is_of_people = list(rule, "resources")
+        .any(|one| one == "*" || one.starts_with("userextras") || PEOPLE.contains(&one))
+        && list(rule, "apiGroups").any(|group| GROUPS.contains(&group));
+    let escalates = |verb: &str| {
+        verb.starts_with("impersonate")
+            || ["escalate", "bind"].contains(&verb)
+            || (verb == "*" && is_of_people)
+    };
+    let is_needed = |verb: &str| {
+        UPSTREAM.iter().any(|(of, group, resource, its)| {
+            *of == role
+                && *its == verb
+                && list(rule, "apiGroups").all(|one| one == *group)
+                && list(rule, "resources").all(|one| one == *resource)
         })
+    };
+    let given = list(rule, "verbs").find(|verb| escalates(verb) && !is_needed(verb))?;
+    Some(match given {
+        "*" => "hands out impersonate, escalate or bind by every verb".to_owned(),
+        verb => format!("hands out {verb}"),
     })
 }
 
 fn list<'a>(rule: &'a Value, of: &str) -> impl Iterator<Item = &'a str> {
     rule[of].as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn text<'a>(value: &'a Value, at: &str) -> &'a str {
-    value.pointer(at).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -88,7 +94,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{GROUPS, PEOPLE, gives, is_of_the_system};
+    use super::{GROUPS, PEOPLE, gives};
     use crate::access::no_escalating_roles as guard;
 
     #[test]
@@ -127,9 +133,62 @@ mod tests {
     }
 
     #[test]
-    fn roles_of_the_system_are_known_by_their_names() {
-        let is = |name: &str| is_of_the_system(&json!({"metadata": {"name": name}}));
-        assert!(is("system:node") && is("ringfort:admin") && is("edit"));
-        assert!(!is("editor") && !is("my-system:node"));
+    fn what_kubernetes_own_roles_need_is_let_be_and_nothing_more_by_their_names() {
+        let rbac = "rbac.authorization.k8s.io";
+        let rule = |group: &str, resource: &str, verb: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": ["get", verb]});
+        let given = |kind: &str, name: &str, rule: &Value| {
+            gives(&json!({"kind": kind, "metadata": {"name": name}, "rules": [rule]})).is_some()
+        };
+        let speaks = rule("", "serviceaccounts", "impersonate");
+        let escalates = rule(rbac, "clusterroles", "escalate");
+        let controller = "system:controller:clusterrole-aggregation-controller";
+        let upstream = [
+            ("cluster-admin", rule("*", "*", "*")),
+            ("system:aggregate-to-edit", speaks.clone()),
+            ("edit", speaks.clone()),
+            ("admin", speaks.clone()),
+            (controller, escalates.clone()),
+        ];
+        for (name, its) in &upstream {
+            assert!(!given("ClusterRole", name, its), "{name}");
+            // That of a namespace is none of theirs, whatever it is called.
+            for (kind, other) in
+                [("Role", *name), ("ClusterRole", "system:evil"), ("ClusterRole", "ringfort:evil")]
+            {
+                assert!(given(kind, other, its), "{kind} {other} {its}");
+            }
+        }
+        for (name, more) in [
+            ("system:aggregate-to-edit", rule("", "users", "impersonate")),
+            (
+                "system:aggregate-to-edit",
+                json!({"apiGroups": [""], "resources": ["serviceaccounts", "users"], "verbs": ["impersonate"]}),
+            ),
+            ("edit", escalates),
+            ("view", speaks),
+            (controller, rule(rbac, "clusterroles", "bind")),
+            ("system:node", rule("*", "*", "*")),
+            ("ringfort:admin", rule("", "groups", "impersonate")),
+        ] {
+            assert!(given("ClusterRole", name, &more), "{name} {more}");
+        }
+    }
+
+    #[test]
+    fn kubernetes_own_sums_add_up_what_has_their_labels_alone() {
+        let label = |of: &str| {
+            let key = format!("rbac.authorization.k8s.io/aggregate-to-{of}");
+            json!({"matchLabels": {key: "true"}})
+        };
+        let sum = |name: &str, selectors: &[Value]| {
+            let rule = json!({"clusterRoleSelectors": selectors});
+            gives(&json!({"kind": "ClusterRole", "metadata": {"name": name}, "aggregationRule": rule})).is_some()
+        };
+        for name in ["admin", "edit", "view"] {
+            assert!(!sum(name, &[label(name)]), "{name}");
+            assert!(sum(name, &[label(name), json!({"matchLabels": {}})]), "{name}");
+            assert!(sum("system:evil", &[label(name)]), "{name}");
+        }
+        assert!(sum("view", &[label("admin")]));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use ringfort_model::act::{Ask, Next, Sending, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
-use ringfort_model::identity::{AGENT, witness_of};
+use ringfort_model::identity::{agent_of, witness_of};
 
 use crate::access::kubelet_authorization::CLIENT as KUBELET_CLIENT;
 use crate::network::network_policy::USER as ENFORCER;
@@ -274,7 +274,7 @@ fn beyond() -> impl Iterator<Item = Try> {
 fn of_machines(scene: &Scene) -> Vec<Try> {
     let planes = scene.control_planes.first().map(|plane| witness_of(plane.as_str()));
     let all = [scene.control_planes.first(), scene.workers.first()];
-    let agents = all.into_iter().flatten().map(|machine| format!("{AGENT}{machine}"));
+    let agents = all.into_iter().flatten().map(|machine| agent_of(machine.as_str()));
     let mut tries = Vec::new();
     for user in planes.into_iter().chain(agents.clone()) {
         let speaker = || Speaker::Component(user.clone());

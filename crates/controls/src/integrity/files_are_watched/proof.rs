@@ -1,5 +1,6 @@
 //! A file that nothing reads is changed and put back: both are told, each as what it is.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use ringfort_model::act::{Act, Next, Seen, Transcript};
@@ -93,26 +94,34 @@ enum Judged {
     Unknown(String),
 }
 
-/// By what the agent goes, where that is not what was signed: whoever is root there can exchange key and baseline.
+/// By what the agent goes, where that is not what was signed last: whoever is root there can exchange key and baseline.
 fn strange(told: &BTreeMap<String, String>, signed: Option<&Signed>) -> Option<Judged> {
-    let Some(signed) = signed else {
-        return Some(Judged::Unknown("what was signed for it is not known".to_owned()));
+    let unknown = |said: &str| Some(Judged::Unknown(said.to_owned()));
+    let other = |what: &str| {
+        Some(Judged::Not(format!("the agent goes by another {what} than was signed for it")))
     };
-    for (name, what, ours) in [("key", "key", &signed.key), ("says", "baseline", &signed.says)] {
-        match told.get(name) {
-            Some(its) if *its == ours.to_string() => {}
-            Some(_) => {
-                let said = format!("the agent goes by another {what} than was signed for it");
-                return Some(Judged::Not(said));
-            }
-            None => {
-                return Some(Judged::Unknown(format!(
-                    "by which {what} the agent goes is not known"
-                )));
-            }
-        }
+    let Some(signed) = signed else { return unknown("what was signed for it is not known") };
+    match told.get("key") {
+        Some(its) if *its == signed.key.to_string() => {}
+        Some(_) => return other("key"),
+        None => return unknown("by which key the agent goes is not known"),
     }
-    None
+    let number = told.get("baseline").and_then(|text| text.parse::<u64>().ok());
+    let (Some(number), Some(says)) = (number, told.get("says")) else {
+        return unknown("by which baseline the agent goes is not known");
+    };
+    let ours = signed.number;
+    match number.cmp(&ours) {
+        // One that did not come yet and one that was put back look alike.
+        Ordering::Less => unknown(&format!(
+            "the agent goes by baseline {number}, and the newest that was signed for it is {ours}"
+        )),
+        Ordering::Greater => Some(Judged::Not(format!(
+            "the agent goes by baseline {number}, and none after {ours} was ever signed for it"
+        ))),
+        Ordering::Equal if *says != signed.says.to_string() => other("baseline"),
+        Ordering::Equal => None,
+    }
 }
 
 /// What a machine's own account of it comes to. What it does not say was not seen.

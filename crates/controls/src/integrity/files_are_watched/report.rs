@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::certificate::{Authority, Subject, Usage};
-use ringfort_model::identity::AGENT;
+use ringfort_model::identity::agent_of;
 use ringfort_model::integrity::STATE;
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
@@ -32,7 +32,7 @@ pub(super) fn report(spec: &Spec, at: &mut Place<'_, '_>) {
         stem: STEM,
         owner: Owner::ROOT,
         authority: Authority::Cluster,
-        subject: Subject::user(format!("{AGENT}{}", at.name())),
+        subject: Subject::user(agent_of(at.name().as_str())),
         usages: &[Usage::ClientAuth],
         names: BTreeSet::new(),
     });

@@ -74,8 +74,50 @@ fn roles() -> Seen {
     let all = json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
     let some = json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["*"]});
     let mut sum = of("view", json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}));
-    sum["aggregationRule"] = json!({"clusterRoleSelectors": []});
-    Seen::Objects(vec![of("cluster-admin", all), sum, of("team", some)])
+    let own = json!({"rbac.authorization.k8s.io/aggregate-to-view": "true"});
+    sum["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": own}]});
+    let speaks =
+        json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]});
+    let part = of("system:aggregate-to-edit", speaks);
+    Seen::Objects(vec![of("cluster-admin", all), sum, of("team", some), part])
+}
+
+/// Names that a guard keeps are no excuse: who made something of such a name is told, and how to get past the guard.
+#[test]
+fn what_has_a_name_of_the_system_is_judged_and_named() {
+    let check = |control: &str, of: &Ask, more: &[Value], said: &str, fix: &str| {
+        let judgement = judge(&case(control), |act| match act {
+            Act::Ask { ask, .. } if ask == of => {
+                let Seen::Objects(mut all) = given(ask) else { return None };
+                all.extend(more.iter().cloned());
+                Some(Seen::Objects(all))
+            }
+            _ => None,
+        });
+        let Ok(Decided::Fail(finding)) = judgement else { panic!("{control}: {judgement:?}") };
+        assert_eq!(finding.said, said);
+        assert!(finding.fix.contains(fix), "{}", finding.fix);
+    };
+    let group = "rbac.authorization.k8s.io";
+    let binds = json!([{"apiGroups": [group], "resources": ["clusterroles"], "verbs": ["bind"]}]);
+    // It adds to a role of Kubernetes: where it comes from is named.
+    let evil = json!({"kind": "ClusterRole", "metadata": {"name": "system:evil"}, "rules": binds});
+    let label = json!({"rbac.authorization.k8s.io/aggregate-to-admin": "true"});
+    let sum = json!({
+        "kind": "ClusterRole", "metadata": {"name": "admin"}, "rules": binds,
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": label}]},
+    });
+    let fix = "kubectl delete clusterrole system:evil --as=ringfort:keeper";
+    let said = "ClusterRole system:evil hands out bind";
+    check("access/no-escalating-roles", &Ask::Roles, &[sum, evil], said, fix);
+    let bound = json!({
+        "kind": "ClusterRoleBinding", "metadata": {"name": "ringfort:evil"},
+        "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "namespace": "team", "name": "eve"}],
+    });
+    let fix = "kubectl delete clusterrolebinding ringfort:evil --as=ringfort:keeper";
+    let said = "ClusterRoleBinding ringfort:evil binds team/eve to cluster-admin";
+    check("access/no-cluster-admin", &Ask::Bindings, &[bound], said, fix);
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub(super) fn canary(other: &[(&str, &str)]) -> BTreeMap<String, String> {
         ("ms", "31"),
         ("change", "c4a1"),
         ("unexplained", "0"),
+        ("baseline", "4"),
     ];
     let key = Digest::of(b"a key").to_string();
     let says = Digest::of(b"a baseline").to_string();

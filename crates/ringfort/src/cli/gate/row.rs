@@ -1,6 +1,6 @@
 //! How what a proof came to is told: a row each, and a note of what nobody asked for.
 
-use ringfort_controls::{Phase, find};
+use ringfort_controls::{Phase, phase_of};
 use ringfort_model::event::Event;
 use ringfort_model::judgement::{Decided, Finding, Gap, Judgement, Verdict};
 
@@ -37,8 +37,7 @@ pub(super) fn show(session: &mut Session<'_>, control: &str, evidence: &Evidence
 
 /// Names the command that makes a proof again where neither `ringfort up` nor `ringfort prove` does by itself.
 fn advised(control: &str, judgement: &Judgement, made: Made<'_>) -> Judgement {
-    let phase = find(control).and_then(|control| control.prove).map(|proof| proof.phase);
-    let is_asked = phase == Some(Phase::Asked);
+    let is_asked = phase_of(control) == Some(Phase::Asked);
     let again = format!("ringfort prove --control {control}");
     match judgement {
         Ok(Decided::Fail(Finding { said, fix })) if is_asked || matches!(made, Made::Before) => {
