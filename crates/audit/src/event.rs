@@ -267,9 +267,12 @@ pub struct Status<'a> {
     /// The code of HTTP, 0 where none was written down.
     #[serde(default, deserialize_with = "or_default")]
     pub code: u16,
-    /// `Failure`, where it failed.
+    /// `Failure`, where it failed,
     #[serde(borrow, default)]
     pub status: Text<'a>,
+    /// and why.
+    #[serde(borrow, default)]
+    pub message: Text<'a>,
 }
 
 /// What was noted beside an event.

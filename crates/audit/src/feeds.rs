@@ -14,6 +14,7 @@ pub use self::changes::{Change, read as read_changes};
 pub(crate) use self::changes::{Made, Unmeant};
 use self::ranges::Ranges;
 use crate::engine::matches;
+use crate::node::Node;
 use crate::paths::Access;
 
 /// A file that some detection has to be told.
@@ -120,6 +121,15 @@ pub enum WrongLine {
         /// What should stand there.
         wanted: &'static str,
     },
+    /// A list goes on elsewhere.
+    #[error(
+        "it is one page of a list that goes on, and what is on the others would look new: write there {wanted}, whole, \
+         without --raw and limit"
+    )]
+    Page {
+        /// What should stand there.
+        wanted: &'static str,
+    },
 }
 
 impl WrongLine {
@@ -203,11 +213,14 @@ impl Feeds {
 
     fn read_access(&mut self, text: &str) -> Result<(), WrongLine> {
         let wanted = Feed::Access.line();
-        let read = Access::read(text).map_err(|error| {
+        let list: Node<'_> = serde_json::from_str(text).map_err(|error| {
             let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
             WrongLine::of(error.line(), line, wanted)
         })?;
-        self.access = Some(read.ok_or(WrongLine::Nothing { wanted })?);
+        if !list.along(&["metadata", "continue"]).text().is_empty() {
+            return Err(WrongLine::Page { wanted });
+        }
+        self.access = Some(Access::of(&list).ok_or(WrongLine::Nothing { wanted })?);
         Ok(())
     }
 
@@ -369,5 +382,12 @@ mod tests {
         // A list of something else is no mistake of one line.
         let pods = Feeds::default().read(Feed::Access, r#"{"items":[{"kind":"Pod"}]}"#);
         assert!(matches!(pods, Err(WrongLine::Nothing { .. })));
+        let list = |more: &str| {
+            let role = r#"{"kind":"Role","metadata":{"name":"r"},"rules":[]}"#;
+            format!(r#"{{"metadata":{{"continue":"{more}"}},"items":[{role}]}}"#)
+        };
+        assert_eq!(Feeds::default().read(Feed::Access, &list("")), Ok(()));
+        let page = Feeds::default().read(Feed::Access, &list("eyJ2"));
+        assert!(matches!(page, Err(WrongLine::Page { .. })));
     }
 }

@@ -5,18 +5,26 @@
 
 use serde_json::{Map, Value};
 
+/// So many bytes one patch copies at most, and so many steps it has: an API server takes no more. Each copy may be of
+/// what those before it made, so that a few lines would fill any memory.
+const MOST_COPIED: usize = 3 << 20;
+const MOST_STEPS: usize = 10_000;
+/// Nothing that is read is deeper, and whatever walks through an object goes as deep as it is.
+const MOST_DEEP: usize = 127;
+
 /// Says that a patch does not fit.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct DoesNotFit;
 
-/// Applies a patch. Without anything that was there before, gives what the patch brings by itself.
+/// Applies a patch. Without anything that was there before, gives what the patch brings by itself. Of a list all steps
+/// fit, or nothing comes of any.
 pub(crate) fn apply(before: Option<Value>, patch: &Value) -> Result<Value, DoesNotFit> {
     match (patch, before) {
-        (Value::Array(steps), Some(before)) => {
-            steps.iter().try_fold(before, |object, step| one(object, step, Missing::Refused))
-        }
-        (Value::Array(steps), None) => {
-            steps.iter().try_fold(Value::Null, |object, step| one(object, step, Missing::Made))
+        (Value::Array(steps), _) if steps.len() > MOST_STEPS => Err(DoesNotFit),
+        (Value::Array(steps), before) => {
+            let missing = if before.is_some() { Missing::Refused } else { Missing::Made };
+            let (mut copied, object) = (0, before.unwrap_or_default());
+            steps.iter().try_fold(object, |object, step| one(object, step, missing, &mut copied))
         }
         (Value::Object(_), before) => {
             let mut object = before.unwrap_or_default();
@@ -29,14 +37,14 @@ pub(crate) fn apply(before: Option<Value>, patch: &Value) -> Result<Value, DoesN
 
 /// Whether a patch moves or copies what it did not bring itself, so that only who knows the object knows what it does.
 pub(crate) fn takes_from_before(patch: &Value) -> bool {
-    let mut object = Value::Null;
-    for step in patch.as_array().into_iter().flatten() {
+    let (mut object, mut copied) = (Value::Null, 0);
+    for step in patch.as_array().into_iter().flatten().take(MOST_STEPS) {
         let takes = matches!(step["op"].as_str(), Some("move" | "copy"));
         let from = step["from"].as_str().unwrap_or_default();
         if takes && object.pointer(from).is_none_or(Value::is_null) {
             return true;
         }
-        match one(object, step, Missing::Made) {
+        match one(object, step, Missing::Made, &mut copied) {
             Ok(after) => object = after,
             Err(DoesNotFit) => return false,
         }
@@ -51,34 +59,69 @@ enum Missing {
     Made,
 }
 
-fn one(mut object: Value, step: &Value, missing: Missing) -> Result<Value, DoesNotFit> {
+/// Takes one step, and counts what it copies.
+fn one(
+    mut object: Value,
+    step: &Value,
+    missing: Missing,
+    copied: &mut usize,
+) -> Result<Value, DoesNotFit> {
     let text = |key: &str| step[key].as_str().ok_or(DoesNotFit);
     let path = text("path")?;
-    let found = |object: &Value, path: &str| object.pointer(path).cloned().ok_or(DoesNotFit);
     match (text("op")?, missing) {
         ("add", _) => put(&mut object, path, step["value"].clone(), Put::Insert, missing)?,
         ("replace", _) => put(&mut object, path, step["value"].clone(), Put::Replace, missing)?,
         // What a patch brought it may lay elsewhere.
         ("move" | "copy", Missing::Made) => {
-            if let Ok(brought) = found(&object, text("from")?) {
+            if let Some(brought) = object.pointer(text("from")?) {
+                let brought = copy(brought, copied)?;
                 put(&mut object, path, brought, Put::Insert, missing)?;
             }
         }
         // What a patch takes away or looks at says nothing of what it brings.
         ("remove" | "test", Missing::Made) => {}
         ("remove", _) => drop(take(&mut object, path)?),
-        ("test", _) => {}
+        ("test", _) if is_of_the_server(path) => {}
+        ("test", _) if object.pointer(path) == Some(&step["value"]) => {}
+        // To an API server what is not there is null.
+        ("test", _) if object.pointer(path).is_none() && step["value"].is_null() => {}
         ("move", _) => {
             let moved = take(&mut object, text("from")?)?;
             put(&mut object, path, moved, Put::Insert, missing)?;
         }
         ("copy", _) => {
-            let copied = found(&object, text("from")?)?;
-            put(&mut object, path, copied, Put::Insert, missing)?;
+            let from = object.pointer(text("from")?).ok_or(DoesNotFit)?;
+            let copy = copy(from, copied)?;
+            put(&mut object, path, copy, Put::Insert, missing)?;
         }
         _ => return Err(DoesNotFit),
     }
     Ok(object)
+}
+
+/// Copies a value, if there is room for it.
+fn copy(value: &Value, copied: &mut usize) -> Result<Value, DoesNotFit> {
+    *copied += value.to_string().len();
+    if *copied > MOST_COPIED {
+        return Err(DoesNotFit);
+    }
+    Ok(value.clone())
+}
+
+/// Whether the server writes a field itself, at every change: what is known of it is often older than the object, and
+/// says nothing of the rest.
+fn is_of_the_server(path: &str) -> bool {
+    let field = path.strip_prefix("/metadata/").unwrap_or_default();
+    ["generation", "managedFields", "resourceVersion"].contains(&field)
+}
+
+/// How many objects and lists are within one another.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -100,6 +143,9 @@ fn put(
     }
     let mut steps: Vec<String> =
         path.strip_prefix('/').ok_or(DoesNotFit)?.split('/').map(unescape).collect();
+    if steps.len() > MOST_DEEP || steps.len() + depth(&value) > MOST_DEEP {
+        return Err(DoesNotFit);
+    }
     let last = steps.pop().ok_or(DoesNotFit)?;
     let mut place = object;
     for step in &steps {
@@ -272,9 +318,59 @@ mod tests {
             json!([{"op": "remove", "path": "/spec"}]),
             json!([{"op": "invent", "path": "/a"}]),
             json!([{"path": "a"}]),
+            // Not even what fits before it.
+            json!([{"op": "add", "path": "/b", "value": 1}, {"op": "test", "path": "/a", "value": 2}]),
+            json!([{"op": "remove", "path": "/a"}, {"op": "test", "path": "/a", "value": 1}]),
+            json!([{"op": "add", "path": "/b", "value": 1}, {"op": "copy", "from": "/c", "path": "/d"}]),
+            json!([{"op": "test", "path": "/metadata/uid", "value": "u"}]),
             json!("text"),
         ] {
             assert_eq!(apply(Some(json!({"a": 1})), &patch), Err(DoesNotFit), "{patch}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_an_object_is_what_is_known_of_it() {
+        let before = json!({"a": {"b": [1]}, "metadata": {"resourceVersion": "1"}});
+        let test = |path: &str, value: Value| {
+            let patch = json!([{"op": "test", "path": path, "value": value}]);
+            apply(Some(before.clone()), &patch) == Ok(before.clone())
+        };
+        assert!(test("/a", json!({"b": [1]})) && test("/a/b/0", json!(1)));
+        assert!(test("/none", json!(null)) && !test("/a", json!(null)));
+        assert!(!test("/a", json!({"b": [2]})) && !test("/none", json!(1)));
+        // The server wrote it anew when it was not looked.
+        assert!(test("/metadata/resourceVersion", json!("7")));
+        assert!(test("/metadata/generation", json!(3)));
+    }
+
+    /// Each step may copy all that those before it made, or lay what there is one deeper.
+    #[test]
+    fn what_grows_without_end_is_not_made() {
+        let begin = || json!({"op": "add", "path": "/a", "value": "x".repeat(1_000)});
+        let patch = |steps: Vec<Value>| Value::Array([vec![begin()], steps].concat());
+        let double = |at: usize| json!({"op": "copy", "from": "", "path": format!("/b{at}")});
+        let beside = |_: usize| json!({"op": "copy", "from": "/a", "path": "/b"});
+        let deeper = |at: usize| {
+            let (from, path) = if at.is_multiple_of(2) { ("/a", "/b/x") } else { ("/b", "/a/x") };
+            let empty = json!({"op": "add", "path": &path[..2], "value": {}});
+            [empty, json!({"op": "move", "from": from, "path": path})]
+        };
+        let far = "/a".repeat(1_000_000);
+        for (patch, fits) in [
+            (patch((0..3).map(double).collect()), true),
+            (patch((0..40).map(double).collect()), false),
+            (patch((0..3_000).map(beside).collect()), true),
+            (patch((0..3_200).map(beside).collect()), false),
+            (patch((0..50).flat_map(deeper).collect()), true),
+            (patch((0..2_000).flat_map(deeper).collect()), false),
+            (json!([{"op": "add", "path": far, "value": 1}]), false),
+            (Value::Array(vec![begin(); 10_000]), true),
+            (Value::Array(vec![begin(); 10_001]), false),
+        ] {
+            for before in [Some(json!({})), None] {
+                assert_eq!(apply(before, &patch).is_ok(), fits, "{:.300}", patch.to_string());
+            }
         }
     }
 }

@@ -259,11 +259,7 @@ pub(crate) struct Access(Vec<(Key, Object)>);
 
 impl Access {
     /// Reads a list of them. Nothing comes of what holds none.
-    ///
-    /// # Errors
-    /// It is not JSON.
-    pub(crate) fn read(text: &str) -> Result<Option<Self>, serde_json::Error> {
-        let list: Node<'_> = serde_json::from_str(text)?;
+    pub(crate) fn of(list: &Node<'_>) -> Option<Self> {
         let one = |object: &Node<'_>| {
             let is_binding = match object.at("kind").text() {
                 "ClusterRole" | "Role" => false,
@@ -276,6 +272,6 @@ impl Access {
             Some((key, Object::read(object, is_binding, space, false)?))
         };
         let all: Vec<_> = list.at("items").items().iter().filter_map(one).collect();
-        Ok((!all.is_empty()).then_some(Self(all)))
+        (!all.is_empty()).then_some(Self(all))
     }
 }

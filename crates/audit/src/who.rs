@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::event::Event;
 use crate::finding::object;
+use crate::scene::number;
 
 /// Whose doings are asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,24 +25,38 @@ pub enum Subject {
     Object(String),
 }
 
+/// Says that something is written as an object is, and has no name.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "{0:?} names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as secrets/web/db; of a pod's own doings, \
+     pod/NAME or pod/NAMESPACE/NAME"
+)]
+pub struct Nameless(String);
+
 impl Subject {
     /// Reads what a person writes: `pod/NAMESPACE/NAME`, `JTI=…`, an address, an object such as `secrets/web/db` or
     /// `deployment/shop`, or a user.
-    pub fn read(text: &str) -> Self {
+    ///
+    /// # Errors
+    /// It is written as an object is, and a part of it is missing.
+    pub fn read(text: &str) -> Result<Self, Nameless> {
+        if is_nameless(text) {
+            return Err(Nameless(text.to_owned()));
+        }
         if let Some(pod) = text.strip_prefix("pod/") {
-            return match pod.split_once('/') {
+            return Ok(match pod.split_once('/') {
                 Some((namespace, name)) => Self::Pod(Some(namespace.to_owned()), name.to_owned()),
                 None => Self::Pod(None, pod.to_owned()),
-            };
+            });
         }
         if text.starts_with("JTI=") || text.starts_with("X509SHA256=") {
-            return Self::Credential(text.to_owned());
+            return Ok(Self::Credential(text.to_owned()));
         }
-        match text.parse() {
+        Ok(match text.parse() {
             Ok(address) => Self::Address(address),
             Err(_) if is_object(text) => Self::Object(text.to_owned()),
             Err(_) => Self::User(text.to_owned()),
-        }
+        })
     }
 
     fn is_of(&self, act: &Act) -> bool {
@@ -64,13 +79,20 @@ impl Subject {
 /// Whether something is written as an object is: a kind, perhaps a namespace, a name.
 fn is_object(text: &str) -> bool {
     let parts: Vec<&str> = text.split('/').collect();
-    let is_kind = |kind: &str| {
-        let is_of = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-        kind.starts_with(|first: char| first.is_ascii_alphabetic()) && kind.chars().all(is_of)
-    };
     matches!(parts.len(), 2 | 3)
         && is_kind(parts[0])
         && parts[1..].iter().all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
+}
+
+/// Whether something is written as an object is, but for a part of it that is empty.
+fn is_nameless(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    matches!(parts.len(), 2 | 3) && is_kind(parts[0]) && parts[1..].contains(&"")
+}
+
+fn is_kind(kind: &str) -> bool {
+    let is_of = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    kind.starts_with(|first: char| first.is_ascii_alphabetic()) && kind.chars().all(is_of)
 }
 
 /// Whether something was done to an object, or to a part of it. Findings and acts write `pods/exec web shop-1`.
@@ -149,9 +171,19 @@ impl Act {
     }
 }
 
-/// Everything that was done, in the order of the logs.
-#[derive(Debug, Default)]
-pub struct Acts(Vec<Act>);
+/// What somebody did, of everything that was done, in the order of the logs. Nothing else is held.
+#[derive(Debug)]
+pub struct Acts {
+    subject: Subject,
+    /// Acts of the story, each with whether it is the subject's own.
+    held: Vec<(Act, bool)>,
+    /// The tokens that the subject asked for, and that those asked for in turn.
+    tokens: BTreeSet<String>,
+    /// Numbers of the credentials of acts that were passed over.
+    passed: BTreeSet<u64>,
+    /// Whether a token was used before it was known to be one of these.
+    is_late: bool,
+}
 
 /// What somebody did, and what was done with tokens that they asked for.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -165,45 +197,51 @@ pub struct Story {
 }
 
 impl Acts {
-    /// Adds an event.
-    pub fn add(&mut self, event: &Event<'_>) {
-        self.0.push(Act::of(event));
+    /// Begins the story of a subject.
+    pub fn about(subject: Subject) -> Self {
+        let (held, tokens, passed) = Default::default();
+        Self { subject, held, tokens, passed, is_late: false }
     }
 
-    /// Tells the story of a subject.
-    pub fn of(&self, subject: &Subject) -> Story {
-        let is_own: Vec<bool> = self.0.iter().map(|act| subject.is_of(act)).collect();
-        let issued = |act: &Act| act.issued.clone();
-        let mut tokens: BTreeSet<String> = self
-            .0
-            .iter()
-            .zip(&is_own)
-            .filter(|(_, own)| **own)
-            .filter_map(|(act, _)| issued(act))
-            .collect();
-        // A token may ask for another: until no more are found.
-        loop {
-            let is_inherited =
-                |act: &&Act| act.credential.as_ref().is_some_and(|id| tokens.contains(id));
-            let more: Vec<String> = self.0.iter().filter(is_inherited).filter_map(issued).collect();
-            let before = tokens.len();
-            tokens.extend(more);
-            if tokens.len() == before {
-                break;
-            }
+    /// Adds an event, if it belongs to the story.
+    pub fn add(&mut self, event: &Event<'_>) {
+        let act = Act::of(event);
+        let is_own = self.subject.is_of(&act);
+        let credential = act.credential.as_ref();
+        if !is_own && !credential.is_some_and(|id| self.tokens.contains(id)) {
+            self.passed.extend(credential.map(|id| number(&[id])));
+            return;
         }
+        if let Some(token) = &act.issued {
+            self.is_late |= self.passed.contains(&number(&[token]));
+            self.tokens.insert(token.clone());
+        }
+        self.held.push((act, is_own));
+    }
+
+    /// Whether something was passed over that belongs to the story: logs of several servers need not tell of a token
+    /// before they tell what was done with it.
+    pub fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// Begins anew with what is known of tokens. Everything is to be added once more, from the first.
+    pub fn begin_again(&mut self) {
+        self.held.clear();
+        self.passed.clear();
+        self.is_late = false;
+    }
+
+    /// Tells the story.
+    pub fn story(self) -> Story {
         let mut story =
             Story { own: Vec::new(), inherited: Vec::new(), credentials: BTreeMap::new() };
-        for (act, own) in self.0.iter().zip(is_own) {
-            let is_inherited = act.credential.as_ref().is_some_and(|id| tokens.contains(id));
-            if !own && !is_inherited {
-                continue;
-            }
+        for (act, is_own) in self.held {
             if let Some(id) = &act.credential {
                 story.credentials.entry(id.clone()).or_default().insert(act.source.clone());
             }
-            let of = if own { &mut story.own } else { &mut story.inherited };
-            of.push(act.clone());
+            let of = if is_own { &mut story.own } else { &mut story.inherited };
+            of.push(act);
         }
         story
     }

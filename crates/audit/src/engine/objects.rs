@@ -94,11 +94,15 @@ impl Objects {
         let is_written = matches!(&*event.verb, "create" | "update" | "patch") && is_whole(event);
         // Of what is sent to a part of an object the server takes that part alone.
         let is_told = |basis| event.subresource().is_empty() || basis == Basis::Stored;
-        let kept = kept.filter(|(text, basis)| is_told(*basis) && text.len() <= LARGEST);
+        let kept = kept.filter(|(_, basis)| is_told(*basis));
         let Some((text, _)) = kept.filter(|_| is_written && !event.name().is_empty()) else {
             return;
         };
         let key = name(event);
+        if text.len() > LARGEST {
+            self.forget(key);
+            return;
+        }
         match self.known.insert(key, text.into()) {
             Some(before) => self.bytes -= before.len(),
             None => self.order.push_back(key),
@@ -107,6 +111,15 @@ impl Objects {
         while self.bytes > MOST_BYTES {
             let Some(oldest) = self.order.pop_front() else { break };
             self.bytes -= self.known.remove(&oldest).map_or(0, |text| text.len());
+            self.forgotten += 1;
+        }
+    }
+
+    /// Forgets what is not so any more.
+    fn forget(&mut self, key: u64) {
+        if let Some(before) = self.known.remove(&key) {
+            self.bytes -= before.len();
+            self.order.retain(|known| *known != key);
             self.forgotten += 1;
         }
     }

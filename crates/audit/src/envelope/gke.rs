@@ -110,7 +110,11 @@ impl<'a> Entry<'a> {
                 None => Text(Cow::Owned(self.path())),
             },
             object_ref,
-            response_status: Status { code: self.code(), status: self.said_failure() },
+            response_status: Status {
+                code: self.code(),
+                status: self.said_failure(),
+                ..Status::default()
+            },
             request_object: self.request,
             response_object: self.response,
             ..Event::default()

@@ -78,6 +78,26 @@ fn a_body_with_a_key_twice_is_told_and_never_trusted() {
     });
 }
 
+/// A few lines that would fill any memory, and one that nobody could walk through.
+#[test]
+fn a_patch_that_grows_without_end_is_told_and_not_made() {
+    let double = |at: usize| format!(r#"{{"op":"copy","from":"","path":"/b{at}"}}"#);
+    let doubled: Vec<String> = (0..60).map(double).collect();
+    let filled = format!(r#"{{"op":"add","path":"/a","value":"{}"}},"#, "x".repeat(1_000));
+    let deep = format!(r#"{{"op":"add","path":"{}","value":true}}"#, "/a".repeat(1_000_000));
+    for patch in [filled + &doubled.join(","), deep] {
+        let line = SEEDS[1].split_once(r#""requestObject":["#).unwrap().0.to_owned()
+            + r#""requestObject":["#
+            + &patch
+            + r#"],"responseStatus":{"code":200}}"#;
+        let mut engine = Engine::new(DETECTIONS);
+        each(line.as_bytes(), &mut |found| {
+            let Found::Event(event) = found else { panic!("{found:?}") };
+            assert_eq!(engine.judge(event, &mut Vec::new()), Some(Why::Patch));
+        });
+    }
+}
+
 #[test]
 fn an_event_of_five_megabytes_is_judged_and_one_of_twenty_is_a_fault() {
     for (megabytes, is_judged) in [(5, true), (20, false)] {

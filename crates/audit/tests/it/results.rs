@@ -117,6 +117,46 @@ fn a_part_of_an_object_does_not_stand_for_all_of_it() {
     }
 }
 
+/// Of a patch that does not hold for what is known nothing is laid over it, not even what stands before its test.
+#[test]
+fn a_patch_whose_test_fails_is_judged_alone() {
+    let patch = |is_privileged: bool| {
+        json!([
+            {"op": "add", "path": "/spec/template/spec/containers/0/image", "value": "x"},
+            {"op": "test", "path": PATH, "value": is_privileged},
+        ])
+    };
+    let none = Value::Null;
+    let create = write("create", &deployment(true), &none);
+    let before = Some("judged by its patch of what was there before");
+    check(&[create.clone(), write("patch", &patch(true), &none)], before, None);
+    let (findings, why) = judge(&[create, write("patch", &patch(false), &none)]);
+    assert_eq!(why, Some(Why::Patch));
+    assert!(findings.iter().all(|it| it.detection != "detect/privileged-container"));
+}
+
+/// What became too large to be remembered is not taken for what it was before.
+#[test]
+fn an_object_that_became_too_large_is_known_no_more() {
+    let shop = |image: &str, bytes: usize| {
+        let containers = json!([{"name": "c", "image": image}]);
+        let metadata = json!({"annotations": {"a": "x".repeat(bytes)}});
+        json!({"kind": "Deployment", "metadata": metadata,
+               "spec": {"template": {"spec": {"containers": containers}}}})
+    };
+    let none = Value::Null;
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    let changed = |bytes: usize| {
+        let (findings, _) = judge(&[
+            write("create", &none, &shop("x:1", 1)),
+            write("update", &none, &shop("x:2", bytes)),
+            write("patch", &label, &shop("x:2", 1)),
+        ]);
+        findings.iter().any(|it| it.detection == "detect/program-changed")
+    };
+    assert!(!changed(1) && !changed(2 << 20));
+}
+
 /// What a patch takes from an object that nobody knows, nobody knows either.
 #[test]
 fn a_patch_that_copies_what_is_not_known_is_told() {

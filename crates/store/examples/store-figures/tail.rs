@@ -86,10 +86,10 @@ pub fn figures(room: &Path, lines: &[String], seconds: u64) -> Value {
     json!({
         "seconds": seconds,
         "written": written,
-        "lost": written as u64 - last[0],
+        "lost": (written as u64).saturating_sub(last[0]),
         "gaps": last[1],
         "probes": probes.len(),
-        "unfound": probes.len() - waits.len(),
+        "unfound": probes.len().saturating_sub(waits.len()),
         "median_ms": waits.get(waits.len() / 2),
         "p99_ms": waits.get(waits.len() * 99 / 100),
         "memory_bytes": last[2],

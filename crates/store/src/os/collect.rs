@@ -18,7 +18,7 @@ use super::tail::{Cursor, Line, Tail};
 use super::unjudged::{Blind, Unjudged, of_event};
 use crate::format::checkpoint::Signed;
 use crate::format::entry::{Entry, Hash, Kind};
-use crate::format::reported::{OF_A_PROOF, Reported, of_log};
+use crate::format::reported::{OF_A_PROOF, Reported};
 
 /// What is collected, from where.
 #[derive(Clone, Debug)]
@@ -109,8 +109,6 @@ pub struct Collector<D> {
     noted: Vec<u8>,
     /// What others delivered.
     received: Option<Outlet<D>>,
-    /// Of how many events without bodies somebody was told, and when.
-    starved: (u64, i64),
     /// What could not be judged, as far as it is known and told.
     blind: Blind,
     /// What callers usually do is to be written down.
@@ -153,10 +151,8 @@ impl<D: Disk> Collector<D> {
             let name = "a sealed segment".to_owned();
             StoreError::File { name, source }
         })?;
-        let starved = (engine.starved(), 0);
         let blind = Blind::new(&engine, before.as_deref(), is_forgotten);
         Ok(Self {
-            starved,
             blind,
             is_learned: false,
             store,
@@ -243,30 +239,13 @@ impl<D: Disk> Collector<D> {
             batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
         // Also while the log cannot be read: others deliver.
-        let starved = self.starved(now);
-        let unjudged = self.blind.findings(&self.source, &self.counts, now);
-        for finding in starved.into_iter().chain(unjudged) {
+        let counts = self.counts();
+        for finding in self.blind.findings(&self.source, &counts, now) {
             self.counts.findings += 1;
             note(&mut self.noted, &finding);
             tell(Told::Finding(Box::new(finding)));
         }
         is_more.map_err(CollectError::Log)
-    }
-
-    /// Finds that events come without the bodies that detections ask for: once, and again in an hour if it goes on.
-    fn starved(&mut self, now: i64) -> Option<Finding> {
-        let (told, at) = self.starved;
-        let starved = self.engine.starved();
-        if starved == told || now - at < AGAIN {
-            return None;
-        }
-        self.starved = (starved, now);
-        let said = format!(
-            "{} events were logged without the bodies that detections ask for: the server does not log by the policy \
-             that feeds them",
-            starved - told
-        );
-        Some(of_log(&self.source, "bodies-missing", now, said))
     }
 
     /// Takes what others delivered, tells what it is, and holds it until it is kept. Says whether there was any.
@@ -396,8 +375,6 @@ impl<D: Disk> Collector<D> {
     }
 }
 
-/// How long what goes on is not told again, in microseconds.
-const AGAIN: i64 = 3_600_000_000;
 /// So much is held at most before it is kept, and a piece of the log more.
 const MOST_WAITING: usize = 4 << 20;
 /// What was kept within this many seconds is recalled at the start, since detections count and compare with what was

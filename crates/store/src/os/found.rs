@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::look::{LookError, of};
 use super::store::{FINDINGS, FINDINGS_BEFORE};
+use super::unjudged::unjudged;
 use crate::format::checkpoint::hex;
 
 /// Up to where findings were followed.
@@ -20,6 +21,9 @@ pub struct FoundPlace {
     file: String,
     /// How much of it was visited.
     bytes: u64,
+    /// How much the collector could not judge by then, ever. Earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unjudged: Option<u64>,
 }
 
 /// Follows what was found.
@@ -28,6 +32,8 @@ pub struct FoundFollower {
     store: PathBuf,
     place: FoundPlace,
     unread: u64,
+    /// How much the collector could not judge before that.
+    before: u64,
     /// What the newest file looked like when it was read last.
     seen: Option<Looks>,
 }
@@ -43,13 +49,16 @@ impl FoundFollower {
     /// Follows the findings of a store from a place on, or else from the first that its newest file holds.
     ///
     /// # Errors
-    /// There is no such directory.
+    /// There is no such directory, or it does not say how much could not be judged.
     pub fn new(store: &Path, from: Option<FoundPlace>) -> Result<Self, LookError> {
         if !store.is_dir() {
             let none = io::Error::new(io::ErrorKind::NotFound, "there is no store");
             return Err(of(store)(none));
         }
-        Ok(Self { store: store.to_owned(), place: from.unwrap_or_default(), unread: 0, seen: None })
+        let (now, from) = (unjudged(store)?, from.unwrap_or_default());
+        let before = from.unjudged.unwrap_or(now);
+        let place = FoundPlace { unjudged: Some(now), ..from };
+        Ok(Self { store: store.to_owned(), place, unread: 0, before, seen: None })
     }
 
     /// Up to where they were followed.
@@ -62,11 +71,17 @@ impl FoundFollower {
         self.unread
     }
 
+    /// Says how much the collector could not judge since the place that was gone on from.
+    pub fn unjudged(&self) -> u64 {
+        self.place.unjudged.unwrap_or(0).saturating_sub(self.before)
+    }
+
     /// Visits what was found since the last look. Gives how much that was.
     ///
     /// # Errors
     /// A file cannot be read.
     pub fn look(&mut self, visit: &mut dyn FnMut(Finding)) -> Result<u64, LookError> {
+        self.place.unjudged = Some(unjudged(&self.store)?);
         let path = self.store.join(FINDINGS);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
@@ -82,7 +97,7 @@ impl FoundFollower {
         if let Some(name) = named(&mut newest).map_err(of(&path))? {
             if self.place.file != name {
                 count += self.finish(visit)?;
-                self.place = FoundPlace { file: name, bytes: 0 };
+                (self.place.file, self.place.bytes) = (name, 0);
             }
             count += self.lines(&mut newest, visit).map_err(of(&path))?;
         }
@@ -107,7 +122,7 @@ impl FoundFollower {
         if name != self.place.file {
             // A whole file, or more, came and went meanwhile.
             self.unread += 1;
-            self.place = FoundPlace { file: name, bytes: 0 };
+            (self.place.file, self.place.bytes) = (name, 0);
         }
         self.lines(&mut before, visit).map_err(of(&path))
     }
@@ -155,7 +170,7 @@ mod tests {
     use std::path::Path;
 
     use super::FoundFollower;
-    use crate::os::store::{FINDINGS, FINDINGS_BEFORE};
+    use crate::os::store::{FINDINGS, FINDINGS_BEFORE, UNJUDGED};
 
     fn line(number: u32) -> String {
         format!(
@@ -190,6 +205,38 @@ mod tests {
         assert_eq!(seen(&mut follower), ["2", "3", "4"]);
         assert!(seen(&mut follower).is_empty());
         assert_eq!(follower.unread(), 0);
+    }
+
+    /// What could not be judged between two runs is told by the second.
+    #[test]
+    fn what_could_not_be_judged_is_told_once_also_over_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path();
+        let put = |number: u64| write(store, UNJUDGED, &number.to_string());
+        put(3);
+        let mut follower = FoundFollower::new(store, None).unwrap();
+        assert!(seen(&mut follower).is_empty());
+        assert_eq!(follower.unjudged(), 0, "it was before anybody followed");
+        let restart = |before: &FoundFollower| {
+            let kept = serde_json::to_vec(before.place()).unwrap();
+            FoundFollower::new(store, Some(serde_json::from_slice(&kept).unwrap())).unwrap()
+        };
+        put(5);
+        let mut follower = restart(&follower);
+        put(6);
+        assert!(seen(&mut follower).is_empty());
+        assert_eq!(follower.unjudged(), 3);
+        write(store, FINDINGS, &line(1));
+        assert_eq!(seen(&mut follower), ["1"]);
+        let mut follower = restart(&follower);
+        assert!(seen(&mut follower).is_empty());
+        assert_eq!(follower.unjudged(), 0);
+        // What an earlier version wrote is understood, and another store begins anew.
+        let kept = br#"{"file":"","bytes":0}"#;
+        let from = serde_json::from_slice(kept).unwrap();
+        assert_eq!(FoundFollower::new(store, Some(from)).unwrap().unjudged(), 0);
+        put(1);
+        assert_eq!(restart(&follower).unjudged(), 0);
     }
 
     /// What is at rest is not read, however often somebody looks.

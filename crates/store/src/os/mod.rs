@@ -44,5 +44,5 @@ pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};
 pub use tally::{ApiServer, Asked, COUNT, Count, CountError, Counting, Missed, Missing};
 pub use tls::{PATIENCE, Papers, Tls, TlsError};
-pub use unjudged::{Unjudged, unjudged};
+pub use unjudged::Unjudged;
 pub use witness::{Came, Office, SeeError, Sight, Witness};

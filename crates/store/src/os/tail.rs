@@ -102,14 +102,18 @@ impl Tail {
         }
         let count = match reading.source.read(&mut self.buffer) {
             Ok(count) => count,
-            Err(error) if reading.plain.is_some() || error.kind() == io::ErrorKind::Interrupted => {
-                return Err(error);
-            }
-            // It never reads better, and what was written after it is waiting.
-            Err(_) => {
+            // It never unpacks better, and what was written after it is waiting.
+            Err(error) if reading.plain.is_none() && is_damage(&error) => {
                 visit(Line::Gap);
                 self.end(visit);
                 return Ok(true);
+            }
+            Err(error) => {
+                // What unpacks may not go on behind a fault: it is opened anew, and read on from its last whole line.
+                if reading.plain.is_none() {
+                    self.reading = None;
+                }
+                return Err(error);
             }
         };
         if count > 0 {
@@ -249,4 +253,57 @@ fn is_damage(error: &io::Error) -> bool {
 
 pub(super) fn digest(bytes: &[u8]) -> String {
     hex(blake3::hash(bytes).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Write as _};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::{Line, Tail};
+
+    /// What cannot be read.
+    struct Fails(io::ErrorKind);
+
+    impl Read for Fails {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+    }
+
+    /// A packed log that cannot be read for now is whole; one that is damaged never gets better.
+    #[test]
+    fn only_damage_ends_what_is_packed() {
+        for (kind, expected) in [
+            (io::ErrorKind::Other, "one"),
+            (io::ErrorKind::Interrupted, "one"),
+            (io::ErrorKind::InvalidData, "gap"),
+            (io::ErrorKind::UnexpectedEof, "gap"),
+        ] {
+            let at = tempfile::tempdir().unwrap();
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed.write_all(b"one\n").unwrap();
+            std::fs::write(at.path().join("audit.log.1.gz"), packed.finish().unwrap()).unwrap();
+            let mut tail = Tail::new(&at.path().join("audit.log"), None);
+            let (mut came, mut failed) = (Vec::new(), 0);
+            let mut look = |tail: &mut Tail| {
+                tail.look(&mut |line| {
+                    came.push(match line {
+                        Line::Whole(text) => String::from_utf8_lossy(text).into_owned(),
+                        Line::Gap => "gap".to_owned(),
+                        other => format!("{other:?}"),
+                    });
+                })
+            };
+            assert!(look(&mut tail).unwrap(), "it is opened");
+            tail.reading.as_mut().unwrap().source = Box::new(Fails(kind));
+            for _ in 0..5 {
+                failed += usize::from(look(&mut tail).is_err());
+            }
+            assert_eq!(failed, usize::from(expected == "one"), "{kind}");
+            assert_eq!(came, [expected], "{kind}");
+        }
+    }
 }

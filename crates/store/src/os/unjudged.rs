@@ -47,8 +47,10 @@ impl Unjudged {
 pub(super) struct Blind {
     /// The first that nobody was told of yet.
     first: Option<String>,
-    /// How much there was when somebody was told, and when that was.
-    told: (Counts, i64),
+    /// What could not be judged when somebody was told,
+    told: Last<Counts>,
+    /// and how many events lacked their bodies.
+    starved: Last<u64>,
     /// What was counted before this run,
     before: u64,
     /// and of the engine while what was kept before was recalled.
@@ -59,8 +61,22 @@ pub(super) struct Blind {
     is_forgotten: bool,
 }
 
+/// What there was of something when somebody was told of it, and when that was, in microseconds.
+#[derive(Default)]
+struct Last<T> {
+    much: T,
+    at: i64,
+}
+
+impl<T> Last<T> {
+    /// Whether it is told again, if there is more by now. A clock that was set back keeps nobody silent.
+    fn is_long_ago(&self, now: i64) -> bool {
+        now.abs_diff(self.at) >= AGAIN
+    }
+}
+
 /// Until it is told again, in microseconds.
-const AGAIN: i64 = 3_600_000_000;
+const AGAIN: u64 = 3_600_000_000;
 /// The number is written down so often at most, in seconds.
 const PUT_SECONDS: i64 = 15;
 
@@ -69,8 +85,8 @@ impl Blind {
     pub(super) fn new(engine: &Engine, before: Option<&[u8]>, is_forgotten: bool) -> Self {
         let before = before.and_then(number).unwrap_or(0);
         let recalled = (engine.starved(), engine.forgotten());
-        let (first, told) = (None, (Counts::default(), 0));
-        Self { first, told, before, recalled, put: (before, 0), is_forgotten }
+        let (told, starved) = (Last::default(), Last::default());
+        Self { first: None, told, starved, before, recalled, put: (before, 0), is_forgotten }
     }
 
     /// Takes note of one, if it is the first that nobody was told of.
@@ -83,18 +99,19 @@ impl Blind {
         (engine.starved() - self.recalled.0, engine.forgotten() - self.recalled.1)
     }
 
-    /// Finds that something could not be judged: once, and again in an hour if it goes on.
+    /// Finds that something could not be judged, or lacked what it would be judged by: once, and again in an hour if it
+    /// goes on.
     pub(super) fn findings(&mut self, source: &str, counts: &Counts, now: i64) -> Vec<Finding> {
         let mut findings = Vec::new();
+        findings.extend(self.starved(source, counts.unjudged.starved, now));
         if std::mem::take(&mut self.is_forgotten) {
             let said = "what callers usually do is not known any more: for a day nothing that they do counts as new";
             findings.push(of_log(source, "usual-forgotten", now, said.to_owned()));
         }
-        let (told, at) = &self.told;
-        let more = |of: fn(&Counts) -> u64| of(counts) - of(told);
+        let more = |of: fn(&Counts) -> u64| of(counts) - of(&self.told.much);
         let reasons = REASONS.map(|(name, of)| (name, more(of)));
         let reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
-        if reasons.is_empty() || now - at < AGAIN {
+        if reasons.is_empty() || !self.told.is_long_ago(now) {
             return findings;
         }
         let reasons: Vec<_> =
@@ -103,9 +120,23 @@ impl Blind {
         if let Some(first) = self.first.take() {
             said.push_str(&format!("; the first was {first}"));
         }
-        self.told = (*counts, now);
+        self.told = Last { much: *counts, at: now };
         findings.push(of_log(source, "not-judged", now, said));
         findings
+    }
+
+    /// Finds that events come without the bodies that detections ask for.
+    fn starved(&mut self, source: &str, starved: u64, now: i64) -> Option<Finding> {
+        let more = starved - self.starved.much;
+        if more == 0 || !self.starved.is_long_ago(now) {
+            return None;
+        }
+        self.starved = Last { much: starved, at: now };
+        let said = format!(
+            "{more} events were logged without the bodies that detections ask for: the server does not log by the policy \
+             that feeds them"
+        );
+        Some(of_log(source, "bodies-missing", now, said))
     }
 
     /// How much it was, in this run and before it.
@@ -158,8 +189,37 @@ fn number(text: &[u8]) -> Option<u64> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn unjudged(store: &Path) -> Result<u64, LookError> {
+pub(super) fn unjudged(store: &Path) -> Result<u64, LookError> {
     let path = store.join(UNJUDGED);
     let Some(text) = read(&path)? else { return Ok(0) };
     number(&text).ok_or_else(|| of(&path)(io::Error::other("it is no number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_audit::engine::Engine;
+
+    use super::{Blind, Counts, Unjudged};
+
+    /// Also where the clock was wrong when somebody was told, and was set back by a day since.
+    #[test]
+    fn what_goes_on_is_told_once_an_hour_whichever_way_the_clock_goes() {
+        let mut blind = Blind::new(&Engine::new(&[]), None, false);
+        let mut much = 0;
+        let mut told = |minutes: i64| {
+            much += 1;
+            let unjudged = Unjudged { starved: much, ..Unjudged::default() };
+            let counts = Counts { too_long: much, unjudged, ..Counts::default() };
+            let findings = blind.findings("cp1", &counts, minutes * 60_000_000);
+            let names = findings.iter().map(|it| it.detection.to_string());
+            names.collect::<Vec<_>>()
+        };
+        let both = ["audit/bodies-missing", "audit/not-judged"];
+        let day = 1_440;
+        assert_eq!(told(2 * day), both);
+        assert_eq!(told(2 * day + 59), [""; 0]);
+        assert_eq!(told(2 * day + 60), both);
+        assert_eq!(told(day), both);
+        assert_eq!(told(day - 1), [""; 0]);
+    }
 }

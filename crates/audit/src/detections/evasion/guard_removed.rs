@@ -81,8 +81,11 @@ fn guard(scene: &Scene<'_>) -> Option<&'static str> {
 
 /// What leaves a workload there and lets it do nothing, or something else.
 fn disabled(scene: &Scene<'_>) -> Option<String> {
-    let spec = scene.object()?.at("spec");
-    if spec.at("replicas").number() == Some(0.0) {
+    let count = |object: &Node<'_>| object.along(&["spec", "replicas"]).number();
+    // A patch that says nothing of the number leaves it. Of a whole object that is sent nobody knows: what is known may be
+    // older than the last time it was scaled.
+    let is_left = || scene.brought(count) == Some(None) && scene.before(count) == Some(Some(0.0));
+    if count(scene.object()?) == Some(0.0) && !is_left() {
         return Some("was scaled to nothing".to_owned());
     }
     if let Some(what) = changed_program(scene) {

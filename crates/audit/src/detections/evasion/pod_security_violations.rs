@@ -22,10 +22,9 @@ pub static DETECTION: Detection = Detection {
 fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     let noted = |what: &str| event.annotations.value(&format!("pod-security.kubernetes.io/{what}"));
-    // What is refused after it was allowed to ask, admission refused.
-    let is_refused = event.response_status.code == 403
-        && !noted("enforce-policy").is_empty()
-        && event.annotations.value("authorization.k8s.io/decision") == "allow";
+    // Quotas, webhooks and policies refuse with the same code, and the level that holds is noted all the same.
+    let status = &event.response_status;
+    let is_refused = status.code == 403 && status.message.contains("violates PodSecurity");
     (is_refused || !noted("audit-violations").is_empty()).then(|| {
         let who = number(&[&event.actor().username]);
         let (resource, namespace) = (event.resource(), event.namespace());

@@ -1,5 +1,7 @@
 //! A webhook looks away, or speaks to the outside.
 
+use serde_json::Value;
+
 use crate::detections::prelude::*;
 
 /// The detection.
@@ -37,7 +39,7 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
     })
 }
 
-/// Which webhook is asked about other objects than before, or not at all any more.
+/// Which webhook is not asked about all objects that it was asked about before, or not at all any more.
 fn narrowed(scene: &Scene<'_>) -> Option<String> {
     let all = |configuration: &Node<'_>| -> Vec<(String, Chosen)> {
         let webhooks = configuration.at("webhooks").items().iter();
@@ -46,23 +48,28 @@ fn narrowed(scene: &Scene<'_>) -> Option<String> {
     let (before, now) = (scene.before(all)?, scene.object().map(all)?);
     before.iter().find_map(|(name, by)| match now.iter().find(|(known, _)| known == name) {
         None => Some(format!("webhook {name} is gone")),
-        Some((_, now)) if now != by => {
-            Some(format!("webhook {name} is asked about other objects than before"))
-        }
-        Some(_) => None,
+        Some((_, now)) if now.iter().zip(by).all(|(now, by)| asks_no_more(now, by)) => None,
+        Some(_) => Some(format!("webhook {name} is asked about other objects than before")),
     })
 }
 
-type Chosen = [serde_json::Value; 3];
+type Chosen = [Value; 3];
 
-/// What chooses the objects that a webhook is asked about. The server fills in what is left out, which is the same as
-/// nothing.
+/// What chooses the objects that a webhook is asked about.
 fn chosen(webhook: &Node<'_>) -> Chosen {
-    ["matchConditions", "namespaceSelector", "objectSelector"].map(|by| {
-        let by = webhook.at(by);
-        match by.fields().is_empty() && by.items().is_empty() {
-            true => serde_json::Value::Null,
-            false => by.json(),
+    ["matchConditions", "namespaceSelector", "objectSelector"].map(|by| webhook.at(by).json())
+}
+
+/// Whether everything that is asked of an object was asked of it before. All of it has to hold, so that a webhook of which
+/// a part is taken away is asked about more. The server fills in what is left out, which is the same as nothing.
+fn asks_no_more(now: &Value, before: &Value) -> bool {
+    match now {
+        Value::Null => true,
+        Value::Object(now) => now.iter().all(|(key, now)| asks_no_more(now, &before[key.as_str()])),
+        Value::Array(now) => {
+            let before = before.as_array();
+            now.iter().all(|it| before.is_some_and(|before| before.contains(it)))
         }
-    })
+        now => now == before,
+    }
 }

@@ -12,7 +12,7 @@ use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
 use ringfort_store::format::entry::{Entry, Kind};
 use ringfort_store::format::reported::Reported;
-use ringfort_store::os::{Follower, FoundFollower, unjudged};
+use ringfort_store::os::{Follower, FoundFollower};
 
 use super::asked::Asking;
 use super::line;
@@ -69,6 +69,8 @@ trait Findings {
     fn look(&mut self, findings: &mut Vec<Finding>) -> Result<u64, Fault>;
     /// How much could not be judged, in whole or in part.
     fn blind(&self) -> u64;
+    /// How many of these are events without a time, which what takes many of them, or one after another, cannot judge.
+    fn timeless(&self) -> u64;
     /// Up to where it was looked, to go on from.
     fn cursor(&self) -> Result<String, Fault>;
 }
@@ -80,8 +82,7 @@ pub fn run(args: &FollowArgs) -> Result<ExitCode, Fault> {
         true => {
             let from = args.cursor.as_deref().map(cursor::read).transpose()?.flatten();
             let follower = FoundFollower::new(&store, from).map_err(Fault::blind)?;
-            let before = unjudged(&store).map_err(Fault::blind)?;
-            Box::new(Kept { follower, asking: &args.asking, store, before, unjudged: before })
+            Box::new(Kept { follower, asking: &args.asking })
         }
         false => {
             let engine = Engine::fed(&asked.detections, asked.feeds);
@@ -106,7 +107,7 @@ fn follow(
         let came = source.look(&mut findings)?;
         let blind = source.blind();
         if blind > told {
-            anstream::eprintln!("not judged, in whole or in part: {blind}");
+            anstream::eprintln!("not judged, in whole or in part: {}", counted(source));
             told = blind;
         }
         for finding in findings.drain(..) {
@@ -131,6 +132,14 @@ fn follow(
         if came == 0 {
             sleep(LOOK);
         }
+    }
+}
+
+/// How much could not be judged, in words.
+fn counted(source: &dyn Findings) -> String {
+    match (source.blind(), source.timeless()) {
+        (blind, 0) => blind.to_string(),
+        (blind, timeless) => format!("{blind}, of these events without a time: {timeless}"),
     }
 }
 
@@ -165,7 +174,11 @@ impl Findings for Judged {
 
     fn blind(&self) -> u64 {
         let Self { follower, engine, unjudged } = self;
-        unjudged + follower.unread() + engine.starved() + engine.forgotten()
+        unjudged + follower.unread() + engine.starved() + engine.forgotten() + engine.timeless()
+    }
+
+    fn timeless(&self) -> u64 {
+        self.engine.timeless()
     }
 
     fn cursor(&self) -> Result<String, Fault> {
@@ -177,11 +190,6 @@ impl Findings for Judged {
 struct Kept<'a> {
     follower: FoundFollower,
     asking: &'a Asking,
-    store: PathBuf,
-    /// How much the collector could not judge when following began,
-    before: u64,
-    /// and by now.
-    unjudged: u64,
 }
 
 impl Findings for Kept<'_> {
@@ -192,15 +200,62 @@ impl Findings for Kept<'_> {
                 findings.push(finding);
             }
         };
-        self.unjudged = unjudged(&self.store).map_err(Fault::blind)?;
         self.follower.look(visit).map_err(Fault::blind)
     }
 
     fn blind(&self) -> u64 {
-        self.follower.unread() + self.unjudged.saturating_sub(self.before)
+        self.follower.unread() + self.follower.unjudged()
+    }
+
+    fn timeless(&self) -> u64 {
+        0
     }
 
     fn cursor(&self) -> Result<String, Fault> {
         line(self.follower.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_audit::detections::DETECTIONS;
+    use ringfort_store::os::{Collector, Limits, Settings, claim};
+
+    use super::*;
+
+    /// 2026-01-05T10:00:00Z.
+    const NOW: i64 = 1_767_607_200;
+
+    fn refused(number: u32, time: &str) -> String {
+        format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"{number}","stage":"ResponseComplete","verb":"list","user":{{"username":"eve"}},"objectRef":{{"resource":"secrets","apiVersion":"v1"}},"responseStatus":{{"code":403}},"requestReceivedTimestamp":"{time}"}}"#
+        ) + "\n"
+    }
+
+    /// What counts within a while cannot count them, and must not look as if there had been none.
+    #[test]
+    fn events_without_a_time_are_counted_and_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let (log, store) = (directory.path().join("audit.log"), directory.path().join("store"));
+        let limits =
+            Limits { seal_bytes: 1 << 20, seal_seconds: 60, keep_bytes: 1 << 20, keep_seconds: 60 };
+        let claimed = claim(&store).unwrap();
+        let settings = Settings { log: log.clone(), source: "cp1".to_owned(), limits };
+        let engine = Engine::new(DETECTIONS);
+        let mut collector =
+            Collector::new(claimed.directory, claimed.key, &settings, engine, NOW).unwrap();
+        let follower = Follower::new(&store, None).unwrap();
+        let mut source = Judged { follower, engine: Engine::new(DETECTIONS), unjudged: 0 };
+        for (lines, expected) in [
+            (refused(1, "2026-01-05T10:00:00.000001Z"), "0"),
+            (refused(2, "") + &refused(3, "soon"), "2, of these events without a time: 2"),
+        ] {
+            let before = std::fs::read_to_string(&log).unwrap_or_default();
+            std::fs::write(&log, before + &lines).unwrap();
+            while collector.read(NOW * 1_000_000, &mut |_| ()).unwrap() {}
+            collector.keep(NOW, &mut |_| ()).unwrap();
+            assert!(source.look(&mut Vec::new()).is_ok_and(|came| came > 0));
+            assert_eq!(counted(&source), expected);
+        }
     }
 }

@@ -92,22 +92,20 @@ pub fn read(paths: &[PathBuf], visit: &mut Visit<'_>) -> Result<Told, Fault> {
 }
 
 /// Reads logs together, and visits every event in the order in which they were written, as far as each log keeps to
-/// it. A little of each is held.
+/// it. A little is held of those whose time has come, and no others are open.
 pub fn read_by_time(paths: &[PathBuf], visit: &mut Visit<'_>) -> Result<Told, Fault> {
     if paths.len() < 2 {
         return read(paths, visit);
     }
     let mut read = Told::default();
-    let mut streams = Vec::new();
     let mut next = BinaryHeap::new();
-    for (number, path) in paths.iter().enumerate() {
-        let mut stream = Stream::open(path).map_err(|error| unreadable(path, &error))?;
-        stream.fill().map_err(|error| unreadable(path, &error))?;
-        next.extend(stream.next().map(|time| Reverse((time, number))));
-        streams.push(stream);
-    }
+    let mut streams = begun(paths, &mut next)?;
     while let Some(Reverse((_, number))) = next.pop() {
-        let (path, stream) = (&paths[number], &mut streams[number]);
+        let path = &paths[number];
+        let stream = match &mut streams[number] {
+            Some(stream) => stream,
+            none => none.insert(Stream::begin(path).map_err(|error| unreadable(path, &error))?),
+        };
         if let Some(Queued { place, line, .. }) = stream.queue.pop_front() {
             judge(
                 path,
@@ -118,9 +116,32 @@ pub fn read_by_time(paths: &[PathBuf], visit: &mut Visit<'_>) -> Result<Told, Fa
             );
         }
         stream.fill().map_err(|error| unreadable(path, &error))?;
-        next.extend(stream.next().map(|time| Reverse((time, number))));
+        match stream.next() {
+            Some(time) => next.push(Reverse((time, number))),
+            None => streams[number] = None,
+        }
     }
     Ok(read)
+}
+
+/// When the next line of a log was written, and which log it is: the first comes first.
+type Next = BinaryHeap<Reverse<(Option<i64>, usize)>>;
+
+/// Looks when each log begins. A file is opened again when its time comes, since there may be more of them than a program
+/// may have open; a pipe stays open.
+fn begun(paths: &[PathBuf], next: &mut Next) -> Result<Vec<Option<Stream>>, Fault> {
+    let mut streams = Vec::new();
+    for (number, path) in paths.iter().enumerate() {
+        let stream = Stream::begin(path).map_err(|error| unreadable(path, &error))?;
+        next.extend(stream.next().map(|time| Reverse((time, number))));
+        streams.push((!is_there_to_stay(path)).then_some(stream));
+    }
+    Ok(streams)
+}
+
+/// Whether a log can be read more than once.
+pub fn is_there_to_stay(path: &Path) -> bool {
+    path != Path::new("-") && path.is_file()
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Fault {
@@ -165,8 +186,11 @@ struct Queued {
 }
 
 impl Stream {
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { source: Source::open(path)?, queue: VecDeque::new(), is_done: false })
+    fn begin(path: &Path) -> io::Result<Self> {
+        let source = Source::open(path)?;
+        let mut stream = Self { source, queue: VecDeque::new(), is_done: false };
+        stream.fill()?;
+        Ok(stream)
     }
 
     /// Reads on until there is a line.
@@ -323,6 +347,27 @@ mod tests {
         let (names, _) = visited(&[late.as_bytes(), early.as_bytes()]);
         assert_eq!(names.len(), 40_000);
         assert!(names[..20_000].iter().all(|name| name.starts_with("1:")));
+    }
+
+    /// A year of rotated logs is more files than a program may have open.
+    #[test]
+    fn no_file_is_open_before_its_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..3)
+            .map(|number| {
+                let path = directory.path().join(number.to_string());
+                std::fs::write(&path, event("x", 3 - number)).unwrap();
+                path
+            })
+            .collect();
+        let mut next = Next::new();
+        let streams = begun(&paths, &mut next).map_err(|_| "a log cannot be read").unwrap();
+        assert!(streams.len() == 3 && streams.iter().all(Option::is_none));
+        let order: Vec<usize> =
+            std::iter::from_fn(|| next.pop()).map(|Reverse((_, number))| number).collect();
+        assert_eq!(order, [2, 1, 0]);
+        assert!(is_there_to_stay(&paths[0]));
+        assert!(!is_there_to_stay(Path::new("-")) && !is_there_to_stay(Path::new("/dev/null")));
     }
 
     #[test]

@@ -26,7 +26,8 @@ use crate::cli::{Fault, print};
 #[derive(Args)]
 pub struct WhoArgs {
     /// Whose doings
-    subject: String,
+    #[arg(value_parser = subject)]
+    subject: (String, Subject),
     /// Logs, or - for standard input
     #[arg(value_name = "FILE", conflicts_with = "store")]
     files: Vec<PathBuf>,
@@ -48,37 +49,65 @@ enum Format {
     Json,
 }
 
+/// Reads what a person writes, and keeps it as it was written.
+fn subject(text: &str) -> Result<(String, Subject), String> {
+    let subject = Subject::read(text).map_err(|error| error.to_string())?;
+    Ok((text.to_owned(), subject))
+}
+
 /// Runs the command.
 pub fn run(args: &WhoArgs) -> Result<ExitCode, Fault> {
-    let mut acts = Acts::default();
+    let (written, subject) = &args.subject;
+    let mut acts = Acts::about(subject.clone());
     let (unjudged, is_blind) = match args.files.is_empty() {
         true => of_store(args, &mut acts)?,
         false => of_logs(args, &mut acts)?,
     };
-    let story = acts.of(&Subject::read(&args.subject));
+    let story = acts.story();
     print(&match args.format {
         Format::Json => json(&Told { version: VERSION, unjudged, story: &story })?,
-        Format::Text => text(&args.subject, &story),
+        Format::Text => text(written, &story),
     });
     Ok(ExitCode::from(if is_blind { 3 } else { 0 }))
 }
 
 /// Adds what logs say. Gives how much could not be judged, and whether something was not looked at.
 fn of_logs(args: &WhoArgs, acts: &mut Acts) -> Result<(u64, bool), Fault> {
-    let read = logs::read(&args.files, &mut |_, _, event, _| {
-        // What has no time may be of any.
-        let is_before = |since: i64| event.microseconds().is_some_and(|time| time < since);
-        if !args.since.is_some_and(is_before) {
-            acts.add(event);
+    loop {
+        let read = logs::read(&args.files, &mut |_, _, event, _| {
+            // What has no time may be of any.
+            let is_before = |since: i64| event.microseconds().is_some_and(|time| time < since);
+            if !args.since.is_some_and(is_before) {
+                acts.add(event);
+            }
+            None
+        })?;
+        let is_to_be_read_again = acts.is_late();
+        // A pipe is read once.
+        if is_to_be_read_again && args.files.iter().all(|file| logs::is_there_to_stay(file)) {
+            acts.begin_again();
+            continue;
         }
-        None
-    })?;
-    read.tell();
-    Ok((read.unjudged, read.is_blind()))
+        if is_to_be_read_again {
+            eprintln!(
+                "error: a token was used before the log says who asked for it, and what is read from a pipe cannot be read \
+                 again: something may be missing. Give files instead"
+            );
+        }
+        read.tell();
+        return Ok((read.unjudged, is_to_be_read_again || read.is_blind()));
+    }
 }
 
 fn of_store(args: &WhoArgs, acts: &mut Acts) -> Result<(u64, bool), Fault> {
-    let read = events(&args.store.path()?, args.since, &mut |event| acts.add(event))?;
+    let store = args.store.path()?;
+    let read = loop {
+        let read = events(&store, args.since, &mut |event| acts.add(event))?;
+        if !acts.is_late() {
+            break read;
+        }
+        acts.begin_again();
+    };
     if read.unreadable > 0 {
         let count = read.unreadable;
         eprintln!(
