@@ -139,7 +139,10 @@ pub fn judge(entry: &Protected, look: &Look) -> Verdict {
         return Verdict::Differs(vec![differs(Aspect::Presence, "missing", "there")]);
     }
     let mut all = Vec::new();
-    let wanted = kind_of(entry.class);
+    let wanted = match entry.class {
+        Class::Kept if KEPT_FILES.contains(&entry.path.as_bytes()) => Kind::File,
+        class => kind_of(class),
+    };
     if seen.kind == Kind::Link && MAY_BE_LINKS.contains(&entry.path.as_bytes()) {
         return Verdict::ContentUnstated;
     }
@@ -213,6 +216,9 @@ pub(crate) fn differs<E: ToString + ?Sized, F: ToString + ?Sized>(
 /// What whoever keeps it may make a link: what answers for names does so with its own file, and some distributions have
 /// one directory for all of what older ones started machines with.
 const MAY_BE_LINKS: &[&[u8]] = &[b"/etc/resolv.conf", b"/etc/init.d", b"/etc/rc.local"];
+
+/// Files that others write whenever they like, though what lies around them is protected.
+const KEPT_FILES: &[&[u8]] = &[b"/boot/grub/grubenv"];
 
 /// What something of a class is.
 pub(crate) fn kind_of(class: Class) -> Kind {
@@ -313,6 +319,16 @@ mod tests {
         check(&unstated, &torn, "unknown: EIO");
         let forbidden = Protected { presence: Presence::Forbidden, ..entry() };
         check(&forbidden, &torn, "presence");
+    }
+
+    #[test]
+    fn what_a_loader_writes_at_each_start_is_a_file_all_the_same() {
+        let kept = Protected { class: Class::Kept, expected: None, ..entry() };
+        let it = Protected { path: "/boot/grub/grubenv".parse().unwrap(), ..kept.clone() };
+        check(&it, &Look::There(seen()), "same");
+        let link = Seen { kind: Kind::Link, ..seen() };
+        check(&it, &Look::There(link), "kind");
+        check(&kept, &Look::There(seen()), "kind");
     }
 
     #[test]

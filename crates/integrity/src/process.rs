@@ -100,7 +100,11 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
 
 /// Files that a process opened to run them since it was made, the newest last, each with when.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Opened(Vec<(String, Duration)>);
+pub struct Opened {
+    kept: Vec<(String, Duration)>,
+    /// Whether there were more, which are not kept.
+    has_lost: bool,
+}
 
 impl Opened {
     /// How many are kept: a script, what reads it, a loader, and one more.
@@ -108,10 +112,11 @@ impl Opened {
 
     /// Takes one more.
     pub fn push(&mut self, path: String, at: Duration) {
-        if self.0.len() == Self::MOST {
-            self.0.remove(0);
+        if self.kept.len() == Self::MOST {
+            self.kept.remove(0);
+            self.has_lost = true;
         }
-        self.0.push((path, at));
+        self.kept.push((path, at));
     }
 
     /// Gives what the process runs: the newest that is no loader of libraries.
@@ -119,20 +124,26 @@ impl Opened {
         self.programs().next_back().map(|(path, _)| path.as_str())
     }
 
-    /// Says whether the process went from one program to another since then.
+    /// Says whether the process went from one program to another since then. What is not kept may have been another.
     pub fn is_between(&self, since: Duration) -> bool {
         let mut programs = self.programs();
         let newest = programs.next_back();
-        newest.is_some_and(|(path, at)| *at >= since && programs.any(|(before, _)| before != path))
+        newest.is_some_and(|(path, at)| {
+            *at >= since && (self.has_lost || programs.any(|(before, _)| before != path))
+        })
     }
 
     fn programs(&self) -> impl DoubleEndedIterator<Item = &(String, Duration)> {
-        let is_loader = |path: &str| {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            name.starts_with("ld-") || name == "ld.so"
-        };
-        self.0.iter().filter(move |(path, _)| !is_loader(path))
+        self.kept.iter().filter(|(path, _)| !is_loader(path))
     }
+}
+
+/// Where loaders of libraries lie. What has such a name elsewhere is a program like any other.
+const LOADERS: [&str; 4] = ["/usr/lib/", "/usr/lib64/", "/lib/", "/lib64/"];
+
+fn is_loader(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    LOADERS.iter().any(|it| path.starts_with(it)) && (name.starts_with("ld-") || name == "ld.so")
 }
 
 #[cfg(test)]
@@ -176,6 +187,12 @@ mod tests {
         opened.push("/usr/local/bin/ringfort".to_owned(), at(10));
         assert!(opened.is_between(at(5)) && opened.is_between(at(10)));
         assert!(!opened.is_between(at(11)), "all that is asked for came later");
+        let mut same = Opened::default();
+        (1..=4).for_each(|moment| same.push("/usr/bin/dpkg".to_owned(), at(moment)));
+        assert!(!same.is_between(at(0)), "all that it ran is known");
+        same.push("/usr/bin/dpkg".to_owned(), at(5));
+        assert!(same.is_between(at(0)), "what it ran first is not known any more");
+        assert!(!same.is_between(at(6)));
     }
 
     #[test]
@@ -222,6 +239,13 @@ mod tests {
         assert_eq!(program(&["/usr/bin/cp", loader]).unwrap(), "/usr/bin/cp");
         assert_eq!(program(&["/a.sh", "/usr/bin/dash", loader]).unwrap(), "/usr/bin/dash");
         assert_eq!(program(&["/1", "/2", "/3", "/4", "/5", loader]).unwrap(), "/5");
+        assert_eq!(
+            program(&["/usr/bin/cp", "/lib64/ld-linux-x86-64.so.2"]).unwrap(),
+            "/usr/bin/cp"
+        );
+        for copy in ["/tmp/ld-linux-x86-64.so.2", "/tmp/usr/lib/ld.so", "/usr/library/ld-a"] {
+            assert_eq!(program(&["/usr/bin/cp", copy]).unwrap(), copy);
+        }
         assert_eq!(program(&[]), None);
     }
 }

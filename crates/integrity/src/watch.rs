@@ -169,9 +169,8 @@ impl Watch {
     }
 
     /// Everything was looked at, and no step is under way. Gives what a step of ringfort's explained until now and no
-    /// baseline says: nothing explains it any more.
+    /// baseline says: nothing explains it any more. What appears is not new by that: see [`Watch::was_looked_at`].
     pub fn is_whole(&mut self) -> Vec<Change> {
-        self.was_looked_at();
         let for_now = std::mem::take(&mut self.for_now);
         let unsaid = for_now.into_iter().filter(|(path, _)| !self.is_said(path));
         let unexplained = unsaid.filter_map(|(path, change)| {
@@ -219,6 +218,12 @@ impl Watch {
     pub fn is_wrong(&self, path: &FilePath) -> bool {
         let is_wrong = self.known.get(path).is_some_and(|known| known.is_wrong);
         is_wrong && !self.for_now.contains_key(path)
+    }
+
+    /// Says whether it is known if a path is as it should be. Of what could not be read nobody knows, unless what was
+    /// seen of it is wrong already.
+    pub fn is_judged(&self, path: &FilePath) -> bool {
+        self.is_wrong(path) || !self.known.get(path).is_some_and(|known| known.is_unseen)
     }
 
     /// Gives the changes that nothing explains so far.

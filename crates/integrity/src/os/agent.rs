@@ -13,7 +13,6 @@ mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,7 +24,7 @@ use ringfort_model::item::ItemId;
 use super::gate::Gate;
 use super::keep::{Keep, Kept, Status};
 use super::listen::{ListenFault, Listener};
-use super::look::{Pace, Root};
+use super::look::{self, Pace, Root, Stamp};
 use super::processes::Digests;
 use super::repair::Contents;
 use crate::baseline::{Baseline, Refused, Trusted, read_text};
@@ -146,6 +145,8 @@ struct Agent<'a> {
     root: Root,
     digests: Digests,
     dirty: BTreeMap<FilePath, Dirty>,
+    /// When large files were looked at that something was heard of a moment ago.
+    large: BTreeMap<FilePath, Instant>,
     round: Option<Round>,
     comparison: Comparison,
     layers: Layers,
@@ -168,7 +169,6 @@ struct Agent<'a> {
     lost: Option<String>,
     /// Everything was looked at while an operator acted: what no baseline says is told when he does not any more.
     owes: Option<Instant>,
-    heard_at: u64,
     baseline_seen: Option<Stamp>,
     /// Digest of what the baseline says.
     baseline_digest: Digest,
@@ -188,7 +188,8 @@ impl<'a> Agent<'a> {
         root.tell(hooks.alive);
         let listener = Listener::begin()?;
         let (gate, limits) = gate(settings);
-        let Kept { lost, lines, broken, status: before, compared, .. } = kept;
+        let Kept { lost, lost_open, lines, status: before, compared, .. } = kept;
+        let steps = before.as_ref().map_or(0, |before| before.steps);
         let comparison = Comparison::begin(compared, settings.every.as_secs());
         let mut layers = Layers::default();
         let mut repair = Repair::new(Contents::at(&settings.state, &settings.store));
@@ -219,6 +220,7 @@ impl<'a> Agent<'a> {
             status,
             digests: Digests::default(),
             dirty: BTreeMap::new(),
+            large: BTreeMap::new(),
             round: None,
             comparison,
             layers,
@@ -234,7 +236,6 @@ impl<'a> Agent<'a> {
             server: None,
             lost,
             owes: None,
-            heard_at: now,
             baseline_seen: stamp(&settings.baseline),
             baseline_digest,
             beat: began,
@@ -242,14 +243,13 @@ impl<'a> Agent<'a> {
             rounds_end: began,
         };
         agent.status.limits = limits.clone();
+        agent.go_on_from(steps);
         let before: Vec<&Blind> = lines.iter().filter_map(blind).collect();
         let few = before.len().saturating_sub(NAMED);
         agent.status.blind = before[few..].iter().copied().cloned().collect();
         agent.tell(Told::Began { node: settings.node.clone(), baseline: number, limits })?;
-        if let Some(why) = broken {
-            agent.tell(Told::Refused {
-                why: format!("the agent's own journal is damaged: {why}"),
-            })?;
+        if let Some(why) = lost_open {
+            agent.tell(Told::Refused { why })?;
         }
         agent.take_list()?;
         agent.mark_log();
@@ -266,14 +266,16 @@ impl<'a> Agent<'a> {
         self.root.begin_anew();
         let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
         let went = self.go_round()? | self.see_transactions()?;
-        let whole = self.tell_unsaid()?;
-        if self.compare_packages()? || told || went || whole {
+        if self.compare_packages()? || told || went {
             self.sync()?;
         }
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
             self.read_baseline()?;
             self.mark_log();
+            if self.tell_unsaid()? {
+                self.sync()?;
+            }
             (self.hooks.alive)();
             self.say()?;
         }
@@ -336,8 +338,7 @@ impl<'a> Agent<'a> {
                 true
             }
         };
-        // Of what could not be read nobody knows whether it is right.
-        if !self.watch.known().get(path).is_some_and(|known| known.is_unseen) {
+        if self.watch.is_judged(path) {
             self.consider(path, newest)?;
         }
         Ok((told, look))
@@ -349,7 +350,8 @@ impl<'a> Agent<'a> {
         let is_sha256 = is_own && matches!(entry.expected.map(|it| it.hash), Some(Hash::Sha256(_)));
         let hash = if is_sha256 { Hash::Sha256([0; 32]) } else { Hash::Blake3([0; 32]) };
         let wanted = match entry.class {
-            Class::Growing => None,
+            // What it holds is others' business.
+            Class::Growing | Class::Kept => None,
             _ => Some(Expected { size: None, hash }),
         };
         self.root.look(path, wanted)
@@ -362,6 +364,14 @@ impl<'a> Agent<'a> {
         self.transactions.note(&change);
         self.status.changes += 1;
         self.tell(Told::Change(change))
+    }
+
+    /// Goes on from the step up to which none explained anything any more when the agent ended: that it begins anew
+    /// gives no step its say again. A journal that was begun anew has lower numbers.
+    fn go_on_from(&mut self, since: u64) {
+        self.read_steps();
+        let newest = self.around.steps.values().copied().max().unwrap_or_default();
+        self.around.since = if self.steps_unread.is_some() { since } else { since.min(newest) };
     }
 
     /// Reads what ringfort itself did here, if anything came to it.
@@ -429,6 +439,7 @@ impl<'a> Agent<'a> {
         let asked = self.gate.as_ref().map(Gate::asked).unwrap_or_default();
         let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.status.at = now();
+        self.status.steps = self.around.since;
         self.status.baseline = self.watch.number();
         self.status.baseline_digest = Some(self.baseline_digest.clone());
         self.status.blind_since = self.blind.as_ref().map(|(from, _)| *from);
@@ -463,13 +474,21 @@ fn blind(line: &crate::journal::Line) -> Option<&Blind> {
     }
 }
 
-/// Opens the agent's directory, and believes the baseline that lies there, or tells why not.
+/// Opens the agent's directory, and believes the baseline that lies there, or tells why not. That its journal is
+/// damaged is told in any case: the next agent finds the new one, which is whole.
 fn opened(
     settings: &Settings,
     hooks: Hooks<'_>,
 ) -> Result<(Keep, Kept, String, Baseline), WatchFault> {
     let at = |error| fault(&settings.state)(error);
     let (mut keep, mut kept) = Keep::open(&settings.state).map_err(at)?;
+    if let Some(why) = kept.broken.take() {
+        let told = Told::Refused { why: format!("the agent's own journal is damaged: {why}") };
+        let (line, text) = keep.append(now(), told).map_err(at)?;
+        (hooks.line)(text.trim_end());
+        keep.sync().map_err(at)?;
+        kept.lines.push(line);
+    }
     let least = keep.counter().map_err(at)?;
     let believed = key(settings).and_then(|key| Ok((believed(settings, &key, least)?, key)));
     match believed {
@@ -530,15 +549,9 @@ fn fault(path: &Path) -> impl Fn(io::Error) -> WatchFault + use<> {
     move |source| WatchFault::File { path: path.clone(), source }
 }
 
-/// What tells one content of a file from another: clocks of file systems go on in steps, in which a file may be
-/// exchanged for another of its size.
-type Stamp = [i64; 6];
-
+/// Gives what differs when a file is another than it was; links are followed.
 fn stamp(path: &Path) -> Option<Stamp> {
-    let about = std::fs::metadata(path).ok()?;
-    let (number, size) = (about.ino().cast_signed(), about.size().cast_signed());
-    let (written, changed) = (about.mtime(), about.ctime());
-    Some([number, size, written, about.mtime_nsec(), changed, about.ctime_nsec()])
+    rustix::fs::stat(path).ok().map(|about| look::stamp(&about))
 }
 
 fn now() -> u64 {

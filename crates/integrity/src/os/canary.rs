@@ -45,6 +45,7 @@ pub fn canary(state: &Path, file: &Path, text: &str) -> io::Result<BTreeMap<Stri
     for (name, digest) in signed {
         digest.iter().for_each(|digest| say(name, digest.to_string()));
     }
+    say("baseline", before.baseline.to_string());
     if before.verified.is_none() {
         say("limits", "it has not looked at everything yet".to_owned());
     } else if !before.limits.is_empty() {
@@ -81,7 +82,6 @@ pub fn canary(state: &Path, file: &Path, text: &str) -> io::Result<BTreeMap<Stri
     }
     let now = status(state).unwrap_or(before);
     say("unexplained", now.unexplained_count.to_string());
-    say("baseline", now.baseline.to_string());
     Ok(told)
 }
 

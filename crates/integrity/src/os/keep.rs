@@ -43,6 +43,9 @@ pub struct Status {
     /// Why a baseline that lies there is not believed; what was believed before still counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// Up to this number steps of ringfort's own explain nothing any more, also when the agent begins anew.
+    #[serde(default)]
+    pub steps: u64,
     /// How many paths the baseline names.
     pub protected: u64,
     /// How many paths are watched, with what lies in protected directories.
@@ -119,6 +122,8 @@ pub(super) struct Kept {
     pub open: Vec<Open>,
     /// Why what was known is not known any more.
     pub lost: Option<String>,
+    /// Why what nothing explained is not known any more, but for what the journal still has of it.
+    pub lost_open: Option<String>,
     pub lines: Vec<Line>,
     pub broken: Option<String>,
     pub status: Option<Status>,
@@ -160,7 +165,7 @@ impl Keep {
                 journal.sync_all()?;
             }
             Some(broken) => {
-                kept.broken = Some(broken.to_string());
+                kept.broken = Some(format!("{broken}: it is kept as journal.damaged beside it"));
                 set_aside(directory)?;
                 journal = private().append(true).open(&path)?;
                 good = 0;
@@ -180,7 +185,7 @@ impl Keep {
         }
         match read_open(directory) {
             Ok(found) => kept.open = found,
-            Err(why) => kept.lost = kept.lost.or(Some(why)),
+            Err(why) => kept.lost_open = Some(why),
         }
         let (directory, tip) = (directory.to_owned(), read.tip);
         Ok((Self { directory, journal, bytes: good, tip, _lock: lock }, kept))
@@ -339,7 +344,11 @@ pub fn read_open(directory: &Path) -> Result<Vec<Open>, String> {
         Ok((.., rows)) => Ok(rows),
         // An older agent kept it in its journal alone.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(format!("{}: {error}", path.display())),
+        Err(error) => Err(format!(
+            "{}: {error}: changes that nothing explained are lost where the journal does not have them any more: \
+             ringfort integrity verify tells what is still not as it should be",
+            path.display()
+        )),
     }
 }
 
@@ -397,7 +406,8 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replacen("\"number\":2", "\"number\":8", 1)).unwrap();
         let (mut keep, kept) = open(directory.path());
-        assert!(kept.broken.is_some_and(|why| why.contains("line 3")));
+        let why = kept.broken.unwrap();
+        assert!(why.contains("line 3") && why.contains("journal.damaged"), "{why}");
         assert!(directory.path().join("journal.damaged").exists());
         add(&mut keep, 9);
         let read = read_journals(directory.path()).unwrap();
@@ -450,7 +460,14 @@ mod tests {
         let (keep, kept) = open(directory.path());
         assert_eq!((kept.seq, kept.known, keep.counter().unwrap()), (1, all, 4));
         assert_eq!((kept.open, kept.lost, kept.is_older), (vec![one], None, false));
+        assert_eq!(kept.lost_open, None);
         drop(keep);
+        // What is open is lost by itself, and what to do about it is said.
+        fs::write(directory.path().join("open"), "1 2\n{").unwrap();
+        let damaged = open(directory.path()).1;
+        let why = damaged.lost_open.unwrap();
+        assert!(why.contains("nothing explained") && why.contains("integrity verify"), "{why}");
+        assert_eq!((damaged.open, damaged.lost, damaged.known.len()), (Vec::new(), None, 1));
         fs::write(directory.path().join("known"), "1\n{\"path\":\"/a\"}\n").unwrap();
         let older = open(directory.path()).1;
         assert_eq!((older.known.len(), older.is_older), (1, true));

@@ -331,11 +331,14 @@ fn link(place: &OwnedFd) -> Content {
     }
 }
 
-/// What differs when a file was changed between two looks: its size, and when it changed.
-pub(crate) type Stamp = (i64, i64, u64, i64, u64);
+/// What differs when a file was changed between two looks: its number, its size, and when it changed. Clocks of file
+/// systems go on in steps, in which a file may be exchanged for another of its size.
+pub(crate) type Stamp = (u64, i64, i64, u64, i64, u64);
 
-fn stamp(stat: &Stat) -> Stamp {
-    (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec)
+pub(super) fn stamp(stat: &Stat) -> Stamp {
+    let (written, changed) = (stat.st_mtime, stat.st_ctime);
+    let (written_nsec, changed_nsec) = (stat.st_mtime_nsec, stat.st_ctime_nsec);
+    (stat.st_ino, stat.st_size, written, written_nsec, changed, changed_nsec)
 }
 
 pub(super) fn kind(stat: &Stat) -> Kind {

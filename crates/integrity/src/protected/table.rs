@@ -99,6 +99,24 @@ const ROWS: &[Row] = &[
         All,
         "devices that pods are given",
     ),
+    (
+        "/var/lib/kubelet/volume-plugins",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "programs that the kubelet runs as root",
+    ),
+    (
+        "/usr/libexec/kubernetes/kubelet-plugins",
+        Watched,
+        Optional,
+        None,
+        Critical,
+        All,
+        "programs that the kubelet runs as root",
+    ),
     // The control plane.
     ("/etc/kubernetes", Watched, Optional, None, High, All, "configuration of components"),
     (
@@ -234,6 +252,8 @@ const ROWS: &[Row] = &[
     ("/etc/gshadow", Exact, Optional, Some(0o640), High, All, "who may join groups"),
     ("/etc/sudoers", Exact, Optional, Some(0o440), Critical, All, "who becomes root"),
     ("/etc/sudoers.d", Watched, Optional, None, Critical, All, "who becomes root"),
+    ("/etc/sudo.conf", Exact, Optional, None, Critical, All, "what sudo loads as root"),
+    ("/etc/polkit-1", Watched, Optional, None, High, All, "who becomes root"),
     ("/etc/ssh", Watched, Optional, None, Critical, All, "who may log in"),
     ("/root/.ssh", Watched, Optional, Some(0o700), Critical, All, "who logs in as root"),
     ("/etc/pam.d", Watched, Optional, None, Critical, All, "how people show who they are"),
@@ -261,6 +281,41 @@ const ROWS: &[Row] = &[
     ("/etc/init.d", Watched, Optional, None, High, All, "what root runs by itself"),
     ("/etc/rc.local", Exact, Optional, None, Critical, All, "what root runs by itself"),
     ("/etc/udev/rules.d", Watched, Optional, None, High, All, "what root runs for devices"),
+    ("/etc/network/if-pre-up.d", Watched, Optional, None, High, All, "what root runs for networks"),
+    ("/etc/network/if-up.d", Watched, Optional, None, High, All, "what root runs for networks"),
+    ("/etc/network/if-down.d", Watched, Optional, None, High, All, "what root runs for networks"),
+    (
+        "/etc/network/if-post-down.d",
+        Watched,
+        Optional,
+        None,
+        High,
+        All,
+        "what root runs for networks",
+    ),
+    ("/etc/network/interfaces", Exact, Optional, None, High, All, "what root runs for networks"),
+    (
+        "/etc/network/interfaces.d",
+        Watched,
+        Optional,
+        None,
+        High,
+        All,
+        "what root runs for networks",
+    ),
+    ("/etc/networkd-dispatcher", Watched, Optional, None, High, All, "what root runs for networks"),
+    ("/etc/logrotate.conf", Exact, Optional, None, High, All, "what root runs by itself"),
+    ("/etc/logrotate.d", Watched, Optional, None, High, All, "what root runs by itself"),
+    (
+        "/etc/tmpfiles.d",
+        Watched,
+        Optional,
+        None,
+        High,
+        All,
+        "what root writes and links at each start",
+    ),
+    ("/var/lib/cloud/scripts", Watched, Optional, None, High, All, "what root runs at each start"),
     (
         "/etc/apt",
         Watched,
@@ -273,6 +328,9 @@ const ROWS: &[Row] = &[
     ("/etc/dpkg", Watched, Optional, None, High, All, "what root runs for packages"),
     ("/etc/kernel", Watched, Optional, None, High, All, "what root runs for kernels"),
     ("/etc/initramfs-tools", Watched, Optional, None, High, All, "what the machine starts"),
+    ("/etc/grub.d", Watched, Optional, None, High, All, "what the machine starts"),
+    ("/etc/default/grub", Exact, Optional, None, High, All, "what the machine starts"),
+    ("/etc/default/grub.d", Watched, Optional, None, High, All, "what the machine starts"),
     ("/etc/modules", Exact, Optional, None, Critical, All, "code in the kernel"),
     ("/etc/modules-load.d", Watched, Optional, None, Critical, All, "code in the kernel"),
     ("/etc/modprobe.d", Watched, Optional, None, Critical, All, "code in the kernel"),
@@ -287,6 +345,15 @@ const ROWS: &[Row] = &[
     ("/etc/profile.d", Watched, Optional, None, High, All, "what runs when somebody logs in"),
     ("/etc/bash.bashrc", Exact, Optional, None, High, All, "what runs when somebody logs in"),
     ("/etc/environment", Exact, Optional, None, High, All, "what runs when somebody logs in"),
+    (
+        "/etc/update-motd.d",
+        Watched,
+        Optional,
+        None,
+        High,
+        All,
+        "what root runs when somebody logs in",
+    ),
     ("/root/.bashrc", Exact, Optional, None, High, All, "what runs when root logs in"),
     ("/root/.bash_profile", Exact, Optional, None, High, All, "what runs when root logs in"),
     ("/root/.bash_login", Exact, Optional, None, High, All, "what runs when root logs in"),
@@ -295,6 +362,8 @@ const ROWS: &[Row] = &[
     ("/usr/bin", Watched, Optional, None, High, All, "programs of everybody"),
     ("/usr/sbin", Watched, Optional, None, High, All, "programs of root"),
     ("/boot", Watched, Optional, None, High, All, "what the machine starts"),
+    // The loader itself writes here at each start, and a unit when that went well.
+    ("/boot/grub/grubenv", Kept, Optional, None, Low, All, "which entry the loader starts next"),
     ("/var/lib/dpkg/status", Exact, Optional, Some(0o644), High, All, "which packages count"),
     (
         "/var/lib/dpkg/info",
@@ -399,6 +468,8 @@ mod tests {
         "/var/lib/kubelet/config.yaml",
         "/var/lib/kubelet/kubeadm-flags.env",
         "/var/lib/kubelet/instance-config.yaml",
+        "/var/lib/kubelet/volume-plugins/x/x",
+        "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/x/x",
         "/etc/cni/net.d/x.conf",
         "/opt/cni/bin/x",
         "/etc/containerd/certs.d/x/hosts.toml",
@@ -411,6 +482,8 @@ mod tests {
         "/etc/group",
         "/etc/sudoers",
         "/etc/sudoers.d/x",
+        "/etc/sudo.conf",
+        "/etc/polkit-1/rules.d/x.rules",
         "/etc/ssh/sshd_config",
         "/root/.ssh/authorized_keys",
         "/root/.bashrc",
@@ -438,6 +511,21 @@ mod tests {
         "/etc/init.d/x",
         "/etc/rc.local",
         "/etc/udev/rules.d/x.rules",
+        "/etc/network/if-pre-up.d/x",
+        "/etc/network/if-up.d/x",
+        "/etc/network/if-down.d/x",
+        "/etc/network/if-post-down.d/x",
+        "/etc/network/interfaces",
+        "/etc/network/interfaces.d/x",
+        "/etc/networkd-dispatcher/routable.d/x",
+        "/etc/logrotate.conf",
+        "/etc/logrotate.d/x",
+        "/etc/tmpfiles.d/x.conf",
+        "/var/lib/cloud/scripts/per-boot/x",
+        "/etc/grub.d/x",
+        "/etc/default/grub",
+        "/etc/default/grub.d/x.cfg",
+        "/etc/update-motd.d/x",
         "/etc/apt/apt.conf.d/x",
         "/etc/apt/sources.list.d/x.list",
         "/etc/dpkg/dpkg.cfg.d/x",
@@ -471,6 +559,14 @@ mod tests {
             assert!(is_told, "{path} lies in {}, of which nothing is told", row.0);
             assert!(row.4 >= Medium && row.5 == All, "{path}");
         }
+    }
+
+    #[test]
+    fn what_programs_write_all_the_time_is_not_told() {
+        let class = |path: &str| nearest(&path.parse().unwrap()).map(|row| row.1);
+        assert_eq!(class("/boot/grub/grubenv"), Some(Kept));
+        assert_eq!(class("/boot/grub/grub.cfg"), Some(Watched));
+        assert_eq!(class("/etc/network/run/ifstate"), None);
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn watch() -> Watch {
         );
         assert_eq!(look, Came::Nothing);
     }
+    watch.was_looked_at();
     assert_eq!(watch.is_whole(), []);
     watch
 }
@@ -188,6 +189,60 @@ fn a_step_of_ringfort_explains_what_no_baseline_says_only_until_everything_was_l
         assert_eq!((watch.settle(&around), watch.is_whole()), (Vec::new(), Vec::new()), "{path}");
         assert_eq!(watch.open().count(), 1, "{path}");
     }
+}
+
+#[test]
+fn that_no_step_is_under_way_does_not_make_new_what_was_not_looked_at_yet() {
+    let mut watch = watch();
+    let added = entry("/etc/added", Class::Watched, None);
+    let all: Vec<Protected> = entries("pod").iter().chain([added]).collect();
+    watch.rebase(2, Entries::of(&all.into_iter().collect::<Protection>()));
+    assert_eq!(watch.is_whole(), []);
+    assert_eq!(look(&mut watch, "/etc/added/a", &there("x"), &Heard::by_a_look()), None);
+    watch.was_looked_at();
+    assert!(look(&mut watch, "/etc/added/b", &there("x"), &Heard::by_a_look()).is_some());
+}
+
+#[test]
+fn what_is_wrong_stays_so_to_be_put_back_though_it_cannot_be_read() {
+    let path = FILE.parse().unwrap();
+    let sh = by("/bin/sh", "sh");
+    let mut watch = watch();
+    // Of its size nothing says that it is wrong.
+    look(&mut watch, FILE, &unreadable("", 3), &sh).unwrap();
+    assert!(!watch.is_judged(&path) && !watch.is_wrong(&path));
+    // Its mode does, whatever it holds.
+    let Look::There(open) = unreadable("", 3) else { panic!("it is there") };
+    let open = Look::There(FileSeen { mode: FileMode(0o666), ..open });
+    look(&mut watch, FILE, &open, &sh).unwrap();
+    assert!(watch.is_judged(&path) && watch.is_wrong(&path));
+    // Another change of it is told, and so is that it is right again.
+    assert!(look(&mut watch, FILE, &there("evil"), &sh).is_some());
+    let back = look(&mut watch, FILE, &there("pod"), &sh).unwrap();
+    assert!(back.is_right && watch.is_judged(&path) && !watch.is_wrong(&path));
+}
+
+#[test]
+fn what_others_write_whenever_they_like_is_told_only_when_it_is_another_kind_of_file() {
+    const ENV: &str = "/boot/grub/grubenv";
+    let all = [entry("/boot", Class::Watched, None), entry(ENV, Class::Kept, None)];
+    // An agent from before looked at it as at anything there.
+    let known = |text: &str| Known {
+        state: Some(State::of(&seen(text))),
+        is_wrong: false,
+        is_unseen: false,
+    };
+    let before = BTreeMap::from([(ENV.parse().unwrap(), known("once"))]);
+    let mut watch = Watch::begin(1, Entries::pack(all), before);
+    let written = |mode| {
+        Look::There(FileSeen { mode: FileMode(mode), content: Content::Unread, ..seen("more") })
+    };
+    let editor = by("/usr/bin/grub-editenv", "x");
+    assert_eq!(look(&mut watch, ENV, &written(0o600), &editor), None);
+    assert_eq!(look(&mut watch, ENV, &written(0o600), &Heard::by_a_look()), None);
+    let change = look(&mut watch, ENV, &written(0o666), &editor).unwrap();
+    assert_eq!(found(&change).iter().map(|it| it.0).collect::<Vec<_>>(), [Aspect::Mode]);
+    assert!(look(&mut watch, ENV, &Look::Missing, &editor).is_some());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringfort_integrity::baseline::{Entries, Header, write};
 use ringfort_integrity::change::Change;
@@ -346,6 +346,11 @@ pub(super) fn only_the_right_baseline_is_followed(room: &Room) {
     assert!(site.status().refused.is_some());
 }
 
+/// The time, in seconds since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
 pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(room: &Room) {
     let site = Site::new(room, room.at("root"));
     let most = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap();
@@ -353,6 +358,7 @@ pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(ro
     site.with_agent(|ears| {
         fs::write(site.at(STALL), "x").unwrap();
         ears.change(STALL);
+        let before = seconds();
         for number in 0..=most {
             fs::create_dir(room.at(&format!("other/{number}"))).unwrap();
         }
@@ -363,6 +369,7 @@ pub(super) fn more_than_the_queue_holds_is_looked_for_and_the_blind_time_told(ro
             _ => None,
         });
         assert!(blind.from <= blind.until, "{blind:?}");
+        assert!(blind.from <= before, "it began before {before}: {blind:?}");
     });
 }
 
@@ -383,19 +390,29 @@ pub(super) fn a_storm_that_goes_on_does_not_keep_everything_from_being_looked_at
         fs::write(site.at(STALL), "1").unwrap();
         ears.change(STALL);
         // Nobody hears for a while, and then everything is looked at.
+        let before_first = seconds();
         storm("first");
         fs::write(site.at(STALL), "22").unwrap();
         ears.before.borrow_mut().clear();
         ears.change(STALL);
-        // It is looked at now, and again nobody hears.
+        // It is looked at now, and again nobody hears: neither of the rest nor of what is protected.
+        let before_second = seconds();
         storm("second");
-        ears.before.borrow_mut().clear();
-        ears.wait("the first blind time", blind);
-        assert!(site.status().blind_since.is_some(), "{:?}", site.status());
-        ears.before.borrow_mut().clear();
-        ears.wait("the second blind time", blind);
+        fs::write(site.at(FILE), "wrong").unwrap();
+        fs::write(site.at(&format!("{LISTED}/in-the-storm")), "x").unwrap();
+        let first = ears.wait("the first blind time", blind);
+        let is_later = |told: &Told| blind(told).filter(|it| it.from > first.from);
+        let second = ears.wait("the second blind time", is_later);
+        assert!(first.until <= second.until, "{first:?} {second:?}");
+        let covers = first.from <= before_first && second.from <= before_second;
+        assert!(covers, "{before_first} {first:?} {before_second} {second:?}");
+        // What nobody heard of is found.
+        assert!(!ears.change(FILE).is_right);
+        ears.change(&format!("{LISTED}/in-the-storm"));
         std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(site.status().blind_since, None, "it is over");
+        let status = site.status();
+        assert_eq!(status.blind_since, None, "it is over");
+        assert!([&first, &second].iter().all(|it| status.blind.contains(it)), "{status:?}");
     });
 }
 

@@ -131,6 +131,8 @@ pub(super) fn a_file_is_put_back_at_once_and_both_changes_are_told(room: &Room) 
             fs::hard_link(site.at(POD), room.at("other-name")).unwrap();
             write(&room.at("other-name"), "evil pod");
         });
+        // What is too large to be read is wrong all the same.
+        undone(POD, "pod", &|| shell(&format!("truncate -s 5G {}", site.at(POD).display())));
         let list = reads(&site, REPAIR);
         undone(REPAIR, &list, &|| write(&site.at(REPAIR), "/etc/shadow"));
         waits.sort();

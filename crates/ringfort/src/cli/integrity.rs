@@ -64,6 +64,23 @@ pub fn run(args: &IntegrityArgs) -> Result<ExitCode, Fault> {
     }
 }
 
+/// Writes what a machine says so that it stays where it is put: a name may hold anything, also what looks like the
+/// next line or moves the cursor.
+fn plain(text: &str) -> String {
+    let one = |letter: char| match letter {
+        ' '..='~' => letter.to_string(),
+        other => other.escape_default().to_string(),
+    };
+    text.chars().map(one).collect()
+}
+
+/// Says how much of a scan was not compared: what so many files and directories hold.
+fn not_compared(files: u64, directories: u64) -> String {
+    format!(
+        "not compared: contents of {files} files and of {directories} directories, which nobody knows beforehand\n"
+    )
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     fs::read(path).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Agent, WatchFault, now};
+use super::{Agent, WatchFault};
 use crate::judge::Kind;
 use crate::os::listen::{Heard as HeardAll, Noticed};
 use crate::os::processes::{self, Found};
@@ -18,6 +18,12 @@ use crate::why::is_its_server;
 const QUIET: Duration = Duration::from_millis(15);
 /// or so long after something was.
 const LATEST: Duration = Duration::from_millis(60);
+/// A file of so many bytes that was looked at a moment ago and is written to on and on is not read each time:
+const LARGE_BYTES: u64 = 16 << 20;
+/// it is when he closes it, when nothing was heard of it for so long,
+const SETTLED: Duration = Duration::from_millis(500);
+/// or so long after something was.
+const BOUND: Duration = Duration::from_secs(10);
 /// Paths that wait to be looked at; beyond that everything is looked at instead.
 const MOST_DIRTY: usize = 50_000;
 
@@ -29,13 +35,22 @@ pub(super) struct Dirty {
     heard: Heard,
     /// Whether the one who is named changed something, and did not only close it.
     is_changer: bool,
+    /// Whether somebody has it open and goes on writing to it, as far as was heard.
+    is_written: bool,
 }
 
 impl Dirty {
     /// Begins with what was heard of something above it.
     pub(super) fn of(heard: Heard) -> Self {
         let now = Instant::now();
-        Self { first: now, last: now, heard, is_changer: true }
+        Self { first: now, last: now, heard, is_changer: true, is_written: false }
+    }
+
+    /// Says whether it is to be looked at now; of a large file that was looked at a moment ago only when it is whole.
+    fn is_due(&self, is_large: bool) -> bool {
+        let (quiet, latest) =
+            if is_large && self.is_written { (SETTLED, BOUND) } else { (QUIET, LATEST) };
+        self.last.elapsed() >= quiet || self.first.elapsed() >= latest
     }
 }
 
@@ -62,7 +77,6 @@ impl Agent<'_> {
             self.dirty.clear();
             self.look_after_a_storm();
         }
-        self.heard_at = now();
         Ok(())
     }
 
@@ -99,7 +113,7 @@ impl Agent<'_> {
         }
         let (now, is_changer) = (Instant::now(), one.mask & CHANGES != 0);
         let heard = Heard::by(who.clone());
-        let fresh = Dirty { first: now, last: now, heard, is_changer };
+        let fresh = Dirty { first: now, last: now, heard, is_changer, is_written: false };
         let dirty = self.dirty.entry(one.path).or_insert(fresh);
         dirty.last = now;
         // The last one who changed something is whose state is there; who only closes it is not.
@@ -109,6 +123,9 @@ impl Agent<'_> {
             dirty.heard.who = who;
             dirty.is_changer |= is_changer;
         }
+        // What is moved, taken away or closed is not written any further for now.
+        let is_over = one.mask & (PLACES | happened::CLOSE_WRITE) != 0;
+        dirty.is_written = !is_over && (dirty.is_written || one.mask & happened::MODIFY != 0);
         // What is written through memory is heard of when it is closed.
         let writes = if is_log { WRITES | happened::CLOSE_WRITE } else { WRITES };
         dirty.heard.was_written |= one.mask & writes != 0;
@@ -163,17 +180,48 @@ impl Agent<'_> {
 
     /// Looks at what has been quiet for a while. Says whether anything was told.
     pub(super) fn look_at_dirty(&mut self) -> Result<bool, WatchFault> {
-        let is_due =
-            |dirty: &Dirty| dirty.last.elapsed() >= QUIET || dirty.first.elapsed() >= LATEST;
+        self.large.retain(|_, looked| looked.elapsed() < BOUND);
+        let is_due = |(path, it): &(&FilePath, &Dirty)| it.is_due(self.large.contains_key(*path));
         let due: Vec<FilePath> =
-            self.dirty.iter().filter(|(_, it)| is_due(it)).map(|(path, _)| path.clone()).collect();
+            self.dirty.iter().filter(is_due).map(|(path, _)| path.clone()).collect();
         let mut any = false;
         for path in due {
             let Some(dirty) = self.dirty.remove(&path) else { continue };
             self.repair.heard = Some(dirty.first);
             any |= self.visit(&path, &dirty.heard)?;
             self.repair.heard = None;
+            if self.is_large(&path) {
+                self.large.insert(path, Instant::now());
+            }
         }
         Ok(any)
+    }
+
+    /// Says whether a file is so large that it is not read again while it is written. Logs are not read at all.
+    fn is_large(&self, path: &FilePath) -> bool {
+        let state = self.watch.known().get(path).and_then(|known| known.state.as_ref());
+        state.is_some_and(|state| state.size >= LARGE_BYTES && state.number.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_file_is_not_read_each_time_while_it_is_written() {
+        let ago =
+            |milliseconds| Instant::now().checked_sub(Duration::from_millis(milliseconds)).unwrap();
+        let check = |first, last, is_written, expected: [bool; 2]| {
+            let of = Dirty::of(Heard::by_a_look());
+            let dirty = Dirty { first: ago(first), last: ago(last), is_written, ..of };
+            let is_due = [false, true].map(|is_large| dirty.is_due(is_large));
+            assert_eq!(is_due, expected, "{first} {last} {is_written}");
+        };
+        check(2_000, 0, true, [true, false]);
+        check(2_000, 600, true, [true, true]);
+        check(11_000, 0, true, [true, true]);
+        // Whoever wrote to it has closed it.
+        check(2_000, 0, false, [true, true]);
     }
 }

@@ -72,10 +72,12 @@ impl Agent<'_> {
     /// Looks at everything since something may have been missed. A look that is under way is brought to its end first,
     /// however often that happens: else a storm would keep everything from being looked at for as long as it lasts.
     pub(super) fn look_after_a_storm(&mut self) {
-        self.blind.get_or_insert((self.heard_at, STORM.to_owned()));
+        // All that was there before was heard; in whole seconds, it may have been one earlier.
+        let from = now().saturating_sub(self.listener.since().elapsed().as_secs() + 1);
+        self.blind.get_or_insert((from, STORM.to_owned()));
         match &mut self.round {
             Some(round) if !round.is_paced => {
-                round.again.get_or_insert(self.heard_at);
+                round.again.get_or_insert(from);
             }
             _ => self.begin_round(Round::at_once()),
         }
@@ -255,18 +257,31 @@ impl Agent<'_> {
         self.tell_unsaid().map(drop)
     }
 
+    /// Says whether something was heard of and is not looked at yet. What containers write into their own roots is
+    /// nothing that a step does, and does not end.
+    fn is_behind(&self) -> bool {
+        let is_protected = |path: &FilePath| self.layers.own(path).is_none();
+        self.round.is_some() || self.dirty.keys().any(is_protected)
+    }
+
     /// Tells what a step of ringfort's explained until everything was looked at, and no baseline says. Not while an
     /// operator acts: the baseline that says it comes last. Says whether anything was told.
     pub(super) fn tell_unsaid(&mut self) -> Result<bool, WatchFault> {
         let Some(since) = self.owes else { return Ok(false) };
+        let is_late = since.elapsed() >= LONGEST;
+        if !is_late && self.is_behind() {
+            return Ok(false);
+        }
         // From here on no operator begins. Where nobody can say whether one acts, nothing is put off.
         let held = hold_off(&self.settings.lock);
-        if since.elapsed() < LONGEST {
-            if matches!(held, Ok(None)) || self.round.is_some() {
+        if !is_late {
+            if matches!(held, Ok(None)) {
                 return Ok(false);
             }
+            // What one did last may not be heard of yet, and a step explains nothing from here on.
+            self.hear(Duration::ZERO)?;
             self.read_baseline()?;
-            if self.round.is_some() {
+            if self.is_behind() {
                 return Ok(false);
             }
         }

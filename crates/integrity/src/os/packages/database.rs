@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::here;
 use crate::change::Unknown;
 use crate::judge::Kind;
-use crate::os::look::Root;
+use crate::os::look::{Root, Stamp};
 use crate::packages::{
     Alternatives, Builder, DATABASE, Names, Package, Packages, State, read_status,
 };
@@ -28,10 +28,8 @@ const STAMPED: &[&str] = &["status", "info", "updates", "diversions", "alternati
 /// dpkg's own settings.
 const SETTINGS: (&str, &str) = ("/etc/dpkg/dpkg.cfg", "/etc/dpkg/dpkg.cfg.d");
 
-type Stamp = Option<(i64, i64, u64, i64, u64)>;
-
 /// Gives what differs when packages were installed or removed between two looks.
-pub(super) fn stamps(root: &mut Root) -> Vec<Stamp> {
+pub(super) fn stamps(root: &mut Root) -> Vec<Option<Stamp>> {
     let database = here(DATABASE);
     let names = STAMPED.iter().filter_map(|name| database.join(name.as_bytes()).ok());
     names.map(|path| root.stamp(&path)).collect()

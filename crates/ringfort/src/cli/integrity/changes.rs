@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::execs::{self, Exec};
 use super::machines::{Whose, ask, kept};
+use super::plain;
 use super::status::when;
 use crate::cli::session::now_s;
 use crate::cli::{Fault, print};
@@ -269,16 +270,6 @@ fn who(who: &Who) -> String {
             text
         }
     }
-}
-
-/// Writes what a machine says so that it stays where it is put: a name may hold anything, also what looks like the
-/// next line or moves the cursor.
-fn plain(text: &str) -> String {
-    let one = |letter: char| match letter {
-        ' '..='~' => letter.to_string(),
-        other => other.escape_default().to_string(),
-    };
-    text.chars().map(one).collect()
 }
 
 fn why(why: &Why, accepted: bool) -> String {

@@ -13,7 +13,7 @@ use ringfort_integrity::protected::Protection;
 use ringfort_model::blueprint::Role;
 use serde::Serialize;
 
-use super::{read, text};
+use super::{not_compared, read, text};
 use crate::cli::{Fault, print};
 
 /// Look at everything protected below a root, and say what is not as it should be
@@ -214,10 +214,7 @@ fn people(header: Option<&Header>, scan: &Scan) -> String {
     let counts: Vec<String> =
         counts.iter().map(|(count, what)| format!("{count} {what}")).collect();
     text.push_str(&format!("{} paths looked at: {}\n", scan.entries, counts.join(", ")));
-    text.push_str(&format!(
-        "not compared: contents of {} files and of {} directories, which nobody knows beforehand\n",
-        scan.unstated, scan.watched
-    ));
+    text.push_str(&not_compared(scan.unstated, scan.watched));
     text.push_str(&match header {
         Some(it) => format!("by the baseline of {} with number {}\n", it.node, it.counter),
         None => "without a baseline: what files should hold is not known\n".to_owned(),

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use ringfort_integrity::change::VERSION;
+use ringfort_integrity::change::{Unknown, VERSION};
 use ringfort_integrity::os::{Status, status};
-use ringfort_model::digest::Digest;
 use ringfort_model::trust::TrustFacts;
 use serde::Serialize;
 
 use super::changes::AcceptedSet;
 use super::machines::{Whose, ask, kept};
+use super::plain;
 use crate::cli::session::now_s;
 use crate::cli::{Fault, print};
 
@@ -130,9 +130,8 @@ fn judged(
 fn compared(node: &str, status: &Status, trust: &TrustFacts) -> (Option<String>, Option<String>) {
     let strange = |why: &str| (Some(why.to_owned()), None);
     let unsure = |why: String| (None, Some(why));
-    let key = trust.baseline_key.as_ref().map(|key| Digest::of(key.trim().as_bytes()));
     let ours = trust.baselines.iter().find(|(name, _)| name.as_str() == node).map(|(_, ours)| ours);
-    let (Some(key), Some(ours)) = (key, ours) else {
+    let (Some(key), Some(ours)) = (trust.baseline_key_digest(), ours) else {
         return unsure("nothing was signed for it here: ringfort up".to_owned());
     };
     let (Some(its_key), Some(its)) = (&status.key_digest, &status.baseline_digest) else {
@@ -195,9 +194,10 @@ fn code(told: &Told) -> u8 {
 }
 
 fn people(machine: &Machine) -> String {
-    let node = &machine.node;
+    let node = &plain(&machine.node);
+    let unknown = |it: &Unknown| format!("{}: {}", it.path, plain(&it.why));
     if let Some(why) = &machine.unseen {
-        return format!("{node}\n  could not be asked: {why}\n");
+        return format!("{node}\n  could not be asked: {}\n", plain(why));
     }
     let Some(status) = &machine.status else { return format!("{node}\n  no agent has ever run\n") };
     let mut text = format!("{node}\n");
@@ -210,7 +210,7 @@ fn people(machine: &Machine) -> String {
     }
     machine.unsure.iter().for_each(|why| say(format!("not known whether it is up to date: {why}")));
     if let Some(why) = &status.refused {
-        say(format!("BASELINE REFUSED: {why}"));
+        say(format!("BASELINE REFUSED: {}", plain(why)));
     }
     say(format!(
         "{} paths protected by baseline {}, {} watched",
@@ -220,24 +220,24 @@ fn people(machine: &Machine) -> String {
         Some(at) => format!("everything looked at {}, {} unknown", when(at), status.unknown_count),
         None => "not everything was looked at yet".to_owned(),
     });
-    status.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+    status.unknown.iter().for_each(|it| say(format!("unknown: {}", unknown(it))));
     if let Some(repair) = &status.repair {
         let (files, times) = (repair.listed, repair.put_back);
         say(format!(
             "the agent puts {files} files back, and has done so {times} times since it began"
         ));
-        repair.left.iter().for_each(|it| say(format!("NOT PUT BACK: {}: {}", it.path, it.why)));
+        repair.left.iter().for_each(|it| say(format!("NOT PUT BACK: {}", unknown(it))));
     }
     if status.containers > 0 {
         say(format!("roots of {} containers held against their images", status.containers));
     }
     if let (Some(at), Some(it)) = (status.compared, &status.packages) {
-        let (at, wrong, unknown) = (when(at), it.findings_count, it.unknown_count);
+        let (at, wrong, open) = (when(at), it.findings_count, it.unknown_count);
         say(format!(
-            "{} files of {} packages compared {at}: {wrong} not as they should be, {unknown} unknown",
+            "{} files of {} packages compared {at}: {wrong} not as they should be, {open} unknown",
             it.files, it.packages
         ));
-        it.unknown.iter().for_each(|it| say(format!("unknown: {}: {}", it.path, it.why)));
+        it.unknown.iter().for_each(|it| say(format!("unknown: {}", unknown(it))));
         if it.untold() > 0 {
             say(format!(
                 "{} of them are not told: ringfort integrity verify --packages",
@@ -245,9 +245,10 @@ fn people(machine: &Machine) -> String {
             ));
         }
     }
-    status.limits.iter().for_each(|limit| say(format!("not seen: {limit}")));
+    status.limits.iter().for_each(|limit| say(format!("not seen: {}", plain(limit))));
     for blind in &status.blind {
-        say(format!("blind from {} to {}: {}", when(blind.from), when(blind.until), blind.why));
+        let (from, until) = (when(blind.from), when(blind.until));
+        say(format!("blind from {from} to {until}: {}", plain(&blind.why)));
     }
     if let Some(from) = status.blind_since {
         say(format!("BLIND SINCE {}: not everything was looked at since", when(from)));
@@ -267,8 +268,10 @@ pub fn when(at: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ringfort_integrity::change::Blind;
     use ringfort_integrity::history::Accepted;
     use ringfort_integrity::journal::Compared;
+    use ringfort_model::digest::Digest;
     use serde_json::json;
 
     use super::*;
@@ -325,6 +328,28 @@ mod tests {
         check(Status { blind_since: Some(now - 5), ..well() }, &trust, 3);
         trust.baselines.clear();
         check(well(), &trust, 3);
+    }
+
+    #[test]
+    fn what_a_machine_says_moves_no_cursor() {
+        let odd = || "\u{1b}[2J\nall is well".to_owned();
+        let unknown = vec![Unknown { path: "/a\\x0ab".parse().unwrap(), why: odd() }];
+        let packages = Compared { unknown: unknown.clone(), ..Compared::default() };
+        let status = Status {
+            refused: Some(odd()),
+            limits: vec![odd()],
+            blind: vec![Blind { from: 1, until: 2, why: odd() }],
+            compared: Some(1),
+            packages: Some(packages),
+            unknown,
+            ..status(1)
+        };
+        let machine = judged(odd(), Some(status), &AcceptedSet::default(), None);
+        let silent = Machine { unseen: Some(odd()), ..Machine::silent("w1".to_owned()) };
+        for said in [people(&machine), people(&silent)] {
+            assert!(!said.contains('\u{1b}') && !said.contains("\nall is well"), "{said}");
+        }
+        assert!(people(&machine).contains("unknown: /a\\x0ab: "), "{}", people(&machine));
     }
 
     #[test]

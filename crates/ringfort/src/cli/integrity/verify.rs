@@ -8,11 +8,12 @@ use ringfort_forge::make::doors;
 use ringfort_host::quote;
 use ringfort_integrity::baseline::{Trusted, read_text};
 use ringfort_integrity::layers::Drift;
+use ringfort_integrity::path::FilePath;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::machines::{ANSWER, kept, require, run as run_on};
-use super::read;
+use super::{not_compared, plain, read};
 use crate::cli::session::{beside, home};
 use crate::cli::specification::{self, SpecFile};
 use crate::cli::{Fault, print};
@@ -108,17 +109,22 @@ fn command(program: &str, key: &str, node: &str, more: &str) -> String {
 }
 
 fn people(scan: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| plain(value.as_str().unwrap_or_default());
+    // A path is written as everywhere; what is none is not one to be obeyed.
+    let path = |value: &Value| {
+        let parsed = value.as_str().and_then(|path| path.parse::<FilePath>().ok());
+        parsed.map_or_else(|| text(value), |path| path.to_string())
+    };
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut said = String::new();
     let (packages, layers) = (&scan["packages"], &scan["layers"]);
     let all = |name: &str| [list(&packages[name]), list(&layers[name]), list(&scan[name])].concat();
     for finding in all("findings") {
-        let of = finding["package"].as_str().map(|of| format!(" of {of}")).unwrap_or_default();
-        let (severity, path) = (text(&finding["severity"]), text(&finding["path"]));
-        said.push_str(&format!("{severity}: {path}{of}\n"));
+        let of = finding["package"].as_str().map(|of| format!(" of {}", plain(of)));
+        let (severity, at) = (text(&finding["severity"]), path(&finding["path"]));
+        said.push_str(&format!("{severity}: {at}{}\n", of.unwrap_or_default()));
         if let Ok(drift) = serde_json::from_value::<Drift>(finding["drift"].clone()) {
-            said.push_str(&format!("  {}\n", drift.text()));
+            said.push_str(&format!("  {}\n", plain(&drift.text())));
         }
         for each in list(&finding["differences"]) {
             let (of, expected) = (text(&each["of"]), text(&each["expected"]));
@@ -128,7 +134,7 @@ fn people(scan: &Value) -> String {
     for unknown in all("unknown") {
         said.push_str(&format!(
             "unknown: {}\n  {}\n",
-            text(&unknown["path"]),
+            path(&unknown["path"]),
             text(&unknown["why"])
         ));
     }
@@ -147,10 +153,14 @@ fn people(scan: &Value) -> String {
             layers["paths"], layers["containers"], layers["findingsCount"], layers["unknownCount"],
         ));
     }
-    said.push_str(&format!(
-        "not compared: contents of {} files and of {} directories, which nobody knows beforehand\n",
-        scan["unstated"], scan["watched"],
-    ));
+    // One that does not say it is not one that compared everything.
+    said.push_str(&match (scan["unstated"].as_u64(), scan["watched"].as_u64()) {
+        (Some(files), Some(directories)) => not_compared(files, directories),
+        _ => {
+            "how much was not compared is not known: ringfort up brings the machine this ringfort\n"
+                .to_owned()
+        }
+    });
     said.push_str(&format!(
         "{} paths of {} looked at, by baseline {}: {} not as they should be, {} unknown\n",
         scan["entries"],
@@ -191,5 +201,20 @@ mod tests {
             "baseline": {"node": "w1", "counter": 3}});
         let said = people(&scan);
         assert!(said.contains("contents of 4 files and of 5 directories"), "{said}");
+        let silent = people(&json!({"entries": 9, "findings": [], "unknown": [], "watched": "5"}));
+        assert!(silent.contains("how much was not compared is not known"), "{silent}");
+    }
+
+    #[test]
+    fn what_a_machine_says_moves_no_cursor() {
+        let odd = "/a\u{1b}[2J\nall is well";
+        let found = json!({"path": odd, "severity": odd, "package": odd, "differences": [
+            {"of": odd, "expected": odd, "found": odd}]});
+        let scan = json!({"entries": 1, "unstated": 0, "watched": 0, "findings": [found],
+            "unknown": [{"path": odd, "why": odd}, {"path": "/gr\u{fc}n", "why": ""}],
+            "baseline": {"node": odd, "counter": 3}});
+        let said = people(&scan);
+        assert!(!said.contains('\u{1b}') && !said.contains("\nall is well"), "{said}");
+        assert!(said.contains("/gr\u{fc}n"), "a name of letters stays as it is: {said}");
     }
 }
