@@ -477,6 +477,32 @@ fn an_api_server_answers_to_the_name_of_the_endpoint() {
 }
 
 #[test]
+fn pods_leave_by_their_machines_address_only_where_that_is_asked_for() {
+    let told = |more: &str| {
+        let blueprint = drawn(&spec_with(Minor::V1_37, more)).unwrap().blueprint;
+        let text = text(&blueprint, "/etc/kubernetes/routes.json");
+        assert_eq!(text.contains("masquerade"), !more.is_empty(), "{text}");
+        serde_json::from_str::<Routes>(text).unwrap().masquerade
+    };
+    assert_eq!(told(""), None);
+    let network = spec(Minor::V1_37).network;
+    let inside = told("network: { masquerade: true }\n").unwrap().inside;
+    assert_eq!(inside, [network.pods, network.services]);
+}
+
+/// Programs that set the kernel's settings again end before `reset` puts those back: what needs others goes first.
+#[test]
+fn settings_of_the_network_outlive_who_keeps_them() {
+    for machine in blueprint(Minor::V1_37).machines.values() {
+        for unit in ["kubelet.service", "ringfort-routes.service", "ringfort-policy.service"] {
+            let needs = &machine.items[&ItemId::unit(unit)].needs;
+            let setting = ItemId::Sysctl("net.ipv4.ip_forward".to_owned());
+            assert!(needs.contains(&setting), "{unit}: {needs:?}");
+        }
+    }
+}
+
+#[test]
 fn a_users_own_network_takes_the_place_of_ours() {
     let own = drawn(&spec_with(Minor::V1_37, "network: { provider: none }\n")).unwrap().blueprint;
     let paths: BTreeSet<&str> = texts(&own).map(|(path, _)| path).collect();

@@ -22,6 +22,17 @@ pub struct Routes {
     /// How packets of pods are encrypted; if they are, they take no other way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<Tunnel>,
+    /// How packets of pods leave the cluster; if nothing says so, they keep their address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masquerade: Option<Masquerade>,
+}
+
+/// Packets of pods leave the cluster by their machine's own address.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masquerade {
+    /// The ranges of the cluster's pods and Services: to them packets keep their address, as they do to its machines.
+    pub inside: Vec<Cidr>,
 }
 
 /// A node and its pods.

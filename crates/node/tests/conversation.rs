@@ -474,6 +474,19 @@ fn only_links_on_the_clusters_bridge_go_with_containerd() {
 }
 
 #[test]
+fn the_way_out_of_the_cluster_goes_with_the_unit_that_keeps_routes() {
+    let (root, tools) = machine();
+    tools.answer("systemctl show", "LoadState=loaded\nActiveState=active\n");
+    tools.answer("systemctl is-enabled", "enabled\n");
+    let mut operator = Operator::greeted(root.path(), &tools, 1);
+    let unit = ItemId::unit("ringfort-routes.service");
+    operator.done(unit.clone(), Act::RunUnit { inputs: Digest::of(b""), anew: false });
+    operator.done(unit, Act::Remove);
+    let tables = ["ip", "ip6"].map(|it| format!("nft delete table {it} ringfort_masquerade"));
+    assert_eq!(tools.calls_of("nft "), tables);
+}
+
+#[test]
 fn images_are_imported_and_pinned_without_a_registry() {
     let (root, tools) = machine();
     let mut operator = Operator::greeted(root.path(), &tools, 1);

@@ -171,6 +171,7 @@ impl Machine {
             own: hop(number),
             peers: vec![hop(other)],
             tunnel: None,
+            masquerade: None,
         };
         Self { space, root, wanted }
     }

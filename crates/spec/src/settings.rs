@@ -38,6 +38,10 @@ pub struct Network {
     pub routes: Routes,
     /// Whether packets of pods are encrypted between nodes.
     pub encryption: Encryption,
+    /// Whether packets of pods leave the cluster by their machine's own address, so that they are answered where
+    /// nobody routes the pod range. It opens nothing by itself: pods get out where a policy lets them, or where a
+    /// waiver opens their namespace. Not with `provider: none`.
+    pub masquerade: bool,
 }
 
 impl Default for Network {
@@ -50,6 +54,7 @@ impl Default for Network {
             provider: Provider::Ringfort,
             routes: Routes::Auto,
             encryption: Encryption::Auto,
+            masquerade: false,
         }
     }
 }

@@ -67,6 +67,7 @@ ssh:
 #   provider: ringfort               # none: bring your own, such as Cilium or Calico
 #   routes: auto                     # direct or vxlan
 #   encryption: auto                 # wireguard to insist; none needs a waiver
+#   masquerade: false                # true: packets of pods leave the cluster by their machine's address
 
 # Servers for names outside the cluster. None: only names of the cluster are answered.
 # dns:

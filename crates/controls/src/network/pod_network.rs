@@ -6,7 +6,7 @@ mod sabotage;
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
 use ringfort_model::network_policy::BRIDGE;
-use ringfort_model::routes::{Hop, RouteMode};
+use ringfort_model::routes::{Hop, Masquerade, RouteMode};
 use ringfort_spec::{Provider, Routes, Spec};
 use serde_json::{Value, json};
 
@@ -58,7 +58,10 @@ fn forwarding(at: &mut Place<'_, '_>) {
         at.sysctl(name, "1");
         let setting = ItemId::Sysctl(name.to_owned());
         at.after(setting.clone(), ItemId::unit("ringfort-modules.service"));
-        at.after(ItemId::unit("kubelet.service"), setting);
+        // These set it again as long as they run: `reset` puts it back when they have ended.
+        for unit in ["kubelet.service", "ringfort-routes.service", "ringfort-policy.service"] {
+            at.after(ItemId::unit(unit), setting.clone());
+        }
     }
     let file: String = settings.iter().map(|name| format!("{name} = 1\n")).collect();
     at.text("/etc/sysctl.d/90-ringfort-network.conf", PUBLIC, file);
@@ -145,6 +148,10 @@ fn routes(spec: &Spec, at: &mut Place<'_, '_>) {
     at.set(Document::Routes, "mode", json!(mode));
     at.set(Document::Routes, "self", json!(own));
     at.set(Document::Routes, "peers", json!(peers));
+    if spec.network.masquerade {
+        let inside = vec![spec.network.pods, spec.network.services];
+        at.set(Document::Routes, "masquerade", json!(Masquerade { inside }));
+    }
     at.unit(Unit {
         name: "ringfort-routes.service",
         text: ROUTES_UNIT.to_owned(),

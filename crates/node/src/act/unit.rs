@@ -7,6 +7,7 @@ use ringfort_model::seen::{ItemSeen, Look};
 
 use super::{ActError, Actor};
 use crate::look::{Unit, enabled, remember, show};
+use crate::routes::MASQUERADE;
 use crate::tools::run;
 
 /// What units leave on a machine that systemd does not take away with them: programs to run when
@@ -35,6 +36,8 @@ const AFTERMATH: &[(&str, &[&[&str]])] = &[
             &["ip", "-4", "route", "flush", "table", "all", "proto", "82"],
             &["ip", "-6", "route", "flush", "table", "all", "proto", "82"],
             &["ip", "link", "delete", "ringfort0"],
+            &["nft", "delete", "table", "ip", MASQUERADE],
+            &["nft", "delete", "table", "ip6", MASQUERADE],
         ],
     ),
 ];

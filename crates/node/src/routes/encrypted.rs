@@ -223,6 +223,7 @@ mod tests {
                 peers: [(node("cp2"), TunnelKey([2; 32])), (node("far"), TunnelKey([3; 32]))]
                     .into(),
             }),
+            masquerade: None,
         }
     }
 

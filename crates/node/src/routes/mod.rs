@@ -1,10 +1,11 @@
 //! Keeps the routes to other nodes' pods: looks, compares with the file, and changes what differs.
 //!
 //! Routes stay when this program ends, so that its restart cuts nothing. It touches only what
-//! carries its own protocol number and its own device.
+//! carries its own protocol number, its own device, and its own table of nftables.
 
 mod encrypted;
 mod look;
+mod masquerade;
 mod plan;
 mod wireguard;
 
@@ -27,6 +28,9 @@ use plan::Step;
 
 /// The device that carries packets of pods to nodes behind routers, and to all others where they are encrypted.
 pub(crate) const DEVICE: &str = "ringfort0";
+
+/// The table of nftables by which packets of pods leave the cluster, in the family that pods speak.
+pub(crate) const MASQUERADE: &str = "ringfort_masquerade";
 
 /// The number by which the kernel remembers who made a route.
 const PROTOCOL: &str = "82";
@@ -119,12 +123,20 @@ pub fn once(file: &Path, root: &Root, tools: &dyn Tools) -> Result<usize, Routes
     forward(root, &wanted);
     let key = wanted.tunnel.as_ref().map(|tunnel| Key::read(root, &tunnel.key)).transpose()?;
     let own = key.as_ref().map(|key| key.public);
-    let steps = plan::plan(&wanted, own, &look::present(tools, &wanted)?)?;
-    for step in &steps {
-        perform(tools, step, key.as_ref())?;
+    let ways = plan::plan(&wanted, own, &look::present(tools, &wanted)?)?;
+    perform_all(tools, &ways, key.as_ref())?;
+    // After the routes, which serve pods also where nftables cannot be asked.
+    let ways_out = masquerade::plan(&wanted, &masquerade::look(tools)?);
+    perform_all(tools, &ways_out, None)?;
+    Ok(ways.len() + ways_out.len())
+}
+
+fn perform_all(tools: &dyn Tools, steps: &[Step], key: Option<&Key>) -> Result<(), RoutesError> {
+    for step in steps {
+        perform(tools, step, key)?;
         tracing::info!(%step, "changed");
     }
-    Ok(steps.len())
+    Ok(())
 }
 
 fn perform(tools: &dyn Tools, step: &Step, key: Option<&Key>) -> Result<(), RoutesError> {

@@ -307,6 +307,7 @@ mod tests {
                 hop("far", "10.78.0.13", "10.244.2.0/24"),
             ],
             tunnel: None,
+            masquerade: None,
         }
     }
 

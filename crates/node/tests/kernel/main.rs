@@ -16,7 +16,7 @@ use std::time::Duration;
 use ringfort_model::routes::RouteMode;
 use ringfort_node::{HostTools, Root, routes};
 
-use crate::site::{NEAR, OTHER, Site};
+use crate::site::{NEAR, OTHER, OUTSIDE, Site};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,11 +30,12 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> ExitCode {
-    let all: [fn(); 4] = [
+    let all: [fn(); 5] = [
         pods_behind_a_router_are_reached_through_a_tunnel_and_near_ones_without,
         all_go_through_tunnels_where_that_is_asked_for,
         what_a_machine_says_to_pods_comes_from_its_own_address,
         what_leaves_or_is_taken_away_is_put_right,
+        pods_leave_by_their_machines_address_where_that_is_asked_for,
     ];
     if std::env::var_os("RINGFORT_E2E").is_none() {
         println!("skipped: routes in a kernel need root and ip; set RINGFORT_E2E=1");
@@ -103,6 +104,35 @@ fn what_leaves_or_is_taken_away_is_put_right() {
     assert!(site.keep(0, RouteMode::Auto, &[0, NEAR]) > 0);
     assert!(site.reaches(0, NEAR) && !site.reaches(0, OTHER));
     assert!(!site.has_tunnel(0), "a tunnel to nobody stayed");
+}
+
+/// Who is outside and routes no pods answers them then; within the cluster they are seen at their own addresses.
+fn pods_leave_by_their_machines_address_where_that_is_asked_for() {
+    for mode in [RouteMode::Auto, RouteMode::Vxlan] {
+        let site = Site::build();
+        site.keep_all(mode);
+        assert_eq!(site.pod_seen_at(0, OUTSIDE), "", "{mode:?}: answered without");
+        assert_eq!(site.keep_leaving(0, mode), 1, "{mode:?}");
+        assert_eq!(site.keep_leaving(0, mode), 0, "{mode:?}: it is made twice");
+        assert_eq!(site.pod_seen_at(0, OUTSIDE), site::ADDRESSES[0], "{mode:?}");
+        for harm in [
+            "nft delete table ip ringfort_masquerade",
+            "nft flush chain ip ringfort_masquerade outside",
+            "nft insert rule ip ringfort_masquerade outside accept",
+            "nft add table ip ringfort_masquerade { flags dormant ; }",
+        ] {
+            site.on(0, harm);
+            assert_eq!(site.keep_leaving(0, mode), 1, "{mode:?}: `{harm}` was not seen");
+            assert_eq!(site.pod_seen_at(0, OUTSIDE), site::ADDRESSES[0], "{mode:?}: `{harm}`");
+        }
+        for to in [NEAR, OTHER] {
+            for server in [site::ADDRESSES[to], &format!("10.244.{to}.5")] {
+                assert_eq!(site.pod_seen_at(0, server), "10.244.0.5", "{mode:?}: {server}");
+            }
+        }
+        assert_eq!(site.keep(0, mode, &[0, NEAR, OTHER]), 1, "{mode:?}: it stays");
+        assert_eq!(site.pod_seen_at(0, OUTSIDE), "", "{mode:?}: answered afterwards");
+    }
 }
 
 /// Makes routes as the file says, and says how many changes it took.

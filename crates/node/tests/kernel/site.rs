@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use ringfort_model::name::NodeName;
-use ringfort_model::routes::{Hop, RouteMode, Routes};
+use ringfort_model::routes::{Hop, Masquerade, RouteMode, Routes};
 use serde_json::Value;
 
 use crate::namespace::Namespace;
@@ -16,6 +16,8 @@ pub const NEAR: usize = 1;
 /// The node behind the router.
 pub const OTHER: usize = 2;
 
+/// The router, which is of no cluster.
+pub const OUTSIDE: &str = "192.0.2.1";
 /// The nodes' own addresses.
 pub const ADDRESSES: [&str; 3] = ["192.0.2.11", "192.0.2.12", "198.51.100.11"];
 
@@ -29,7 +31,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Builds the networks and has each pod answer.
+    /// Builds the networks and has each pod answer, and each machine.
     pub fn build() -> Self {
         let rooms = ROOMS.map(|room| (room, Namespace::new())).into();
         let directory = tempfile::tempdir().unwrap();
@@ -42,7 +44,7 @@ impl Site {
             site.inside("router", &format!("ip link set {segment} up"));
         }
         (0..3).for_each(|node| site.join(node));
-        site.servers = ["p0", "p1", "p2", "n0", "n1", "n2"].map(|room| site.server(room)).into();
+        site.servers = ROOMS.map(|room| site.server(room)).into();
         site
     }
 
@@ -87,13 +89,30 @@ impl Site {
 
     /// Makes routes on a node to the members of the cluster, and gives how many changes it took.
     pub fn keep(&self, node: usize, mode: RouteMode, members: &[usize]) -> usize {
+        self.keep_as(node, mode, members, None)
+    }
+
+    /// Makes routes on a node to all others and has its pods leave by its address.
+    pub fn keep_leaving(&self, node: usize, mode: RouteMode) -> usize {
+        let inside = vec!["10.244.0.0/16".parse().unwrap(), "10.96.0.0/16".parse().unwrap()];
+        self.keep_as(node, mode, &[0, NEAR, OTHER], Some(Masquerade { inside }))
+    }
+
+    fn keep_as(
+        &self,
+        node: usize,
+        mode: RouteMode,
+        members: &[usize],
+        masquerade: Option<Masquerade>,
+    ) -> usize {
         let hop = |node: usize| Hop {
             node: NodeName::new(format!("n{node}")).unwrap(),
             address: ADDRESSES[node].parse().unwrap(),
             pods: format!("10.244.{node}.0/24").parse().unwrap(),
         };
         let peers = members.iter().filter(|member| **member != node).map(|peer| hop(*peer));
-        let routes = Routes { mode, own: hop(node), peers: peers.collect(), tunnel: None };
+        let (own, peers) = (hop(node), peers.collect());
+        let routes = Routes { mode, own, peers, tunnel: None, masquerade };
         let file = self.directory.path().join(format!("routes-{node}.json"));
         std::fs::write(&file, serde_json::to_vec(&routes).unwrap()).unwrap();
         let mut keep = self.own(&format!("n{node}"), &["keep", file.to_str().unwrap()]);
@@ -116,6 +135,13 @@ impl Site {
     pub fn seen_from(&self, from: usize, to: usize) -> String {
         let server = format!("10.244.{to}.5:7778");
         said(&mut self.own(&format!("n{from}"), &["ask", &server])).trim().to_owned()
+    }
+
+    /// Says from which address a server hears a node's pod; nothing, where it does not.
+    pub fn pod_seen_at(&self, from: usize, server: &str) -> String {
+        said(&mut self.own(&format!("p{from}"), &["ask", &format!("{server}:7778")]))
+            .trim()
+            .to_owned()
     }
 
     /// Has all nodes drop what comes from where they would not answer it.

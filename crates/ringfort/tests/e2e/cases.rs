@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Said};
 use crate::{
     Case, MACHINES, Share, addons, audit, change, check, faults, guards, integrity, keys, network,
-    proofs, published, rotation, told, traffic, trouble,
+    proofs, published, rotation, told, traffic, trouble, way_out,
 };
 
 /// Every case, the gentlest first. The longer ones are left to `cargo xtask test --whole`, since the rest is
@@ -37,11 +37,13 @@ pub const ALL: &[Case] = &[
     usual("policies_hold_also_for_connections_that_stand", network::policies),
     usual("packets_go_as_the_slow_model_says", traffic::matrix),
     usual("without_the_enforcer_nothing_opens", network::enforcer),
+    usual("pods_leave_the_cluster_where_the_specification_says_so", way_out::masquerade),
     longer("policies_hold_while_no_api_server_answers", network::away),
     longer("cluster_wide_policies_go_before_namespaces_own", network::wider),
     longer("policies_are_turned_on_without_a_gap", network::turned_on),
     usual("no_machine_holds_an_authority_key_or_a_token", keys::none_of_authorities),
     usual("every_recommendation_of_the_benchmark_is_decided", check::decided),
+    usual("objects_of_a_cluster_are_judged_by_every_guideline", check::objects_judged),
     usual("a_hand_edited_file_and_a_stopped_unit_are_put_back", drift),
     usual("what_is_broken_fails_its_proofs_and_no_other", proofs::broken),
     longer("proofs_of_sick_machines_end", proofs::sick),

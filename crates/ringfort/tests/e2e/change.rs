@@ -15,7 +15,7 @@ struct Change {
     of_machines: &'static [&'static str],
 }
 
-const CHANGES: [Change; 3] = [
+const CHANGES: [Change; 4] = [
     Change {
         before: "waivers:\n",
         lines: "dns: { upstream: [9.9.9.9] }\n",
@@ -40,6 +40,13 @@ const CHANGES: [Change; 3] = [
             "file:/etc/ringfort/integrity/baseline",
         ],
         of_machines: &[],
+    },
+    Change {
+        before: "waivers:\n",
+        lines: "network: { masquerade: true }\n",
+        of_api: &[],
+        of_control_planes: &[],
+        of_machines: &["file:/etc/kubernetes/routes.json", "file:/etc/ringfort/integrity/baseline"],
     },
     Change {
         before: "waivers:\n",

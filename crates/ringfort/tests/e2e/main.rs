@@ -31,6 +31,7 @@ mod running;
 mod told;
 mod traffic;
 mod trouble;
+mod way_out;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::{MACHINES, cases};
 
-const NAMESPACE: &str = "fenced";
+pub const NAMESPACE: &str = "fenced";
 
 /// A pod that serves, on a worker.
 fn server(name: &str, worker: &str) -> String {
@@ -46,19 +46,19 @@ spec:
     )
 }
 
-fn apply(cluster: &Cluster, manifest: &str) {
+pub fn apply(cluster: &Cluster, manifest: &str) {
     let path = cluster.directory.join("fenced.yaml");
     std::fs::write(&path, manifest).unwrap();
     well(cluster, &["apply", "-f", path.to_str().unwrap()]);
 }
 
-fn well(cluster: &Cluster, arguments: &[&str]) -> String {
+pub fn well(cluster: &Cluster, arguments: &[&str]) -> String {
     let said = cluster.kubectl(arguments);
     assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.stderr);
     said.stdout
 }
 
-fn start(cluster: &Cluster, name: &str, worker: &str) -> String {
+pub fn start(cluster: &Cluster, name: &str, worker: &str) -> String {
     apply(cluster, &server(name, worker));
     let pod = format!("pod/{name}");
     let wait = ["-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=60s", &pod];
@@ -90,7 +90,7 @@ pub fn within(seconds: u64, what: &str, is_so: impl Fn() -> bool) -> Duration {
 }
 
 /// Makes the namespace.
-fn fenced(cluster: &Cluster) {
+pub fn fenced(cluster: &Cluster) {
     well(cluster, &["create", "namespace", NAMESPACE]);
     let account = ["-n", NAMESPACE, "get", "serviceaccount", "default"];
     until("the account is there", || cluster.kubectl(&account).code == Some(0));

@@ -18,8 +18,8 @@ use serde_json::Value;
 use crate::running::Running;
 
 /// Where the lab's network begins: its machines reach nobody outside of it.
-const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-const WEBHOOK: u16 = 7443;
+pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+pub const WEBHOOK: u16 = 7443;
 const SYSLOG: u16 = 6514;
 /// What the webhook asks for.
 pub const TOKEN: &str = "told-only-to-whom-it-is-for-4711";

@@ -15,7 +15,7 @@ const KNOCK: &str = include_str!("traffic/knock.pl");
 const ANSWER: &str = include_str!("traffic/answer.pl");
 
 /// Finds the network of a pod by its address.
-const NETWORK: &str = "
+pub const NETWORK: &str = "
 network() {
     for found in /run/netns/*; do
         nsenter --net=$found ip -o -4 addr show | grep -qF \" inet $1/\" && echo $found && return

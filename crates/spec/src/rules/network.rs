@@ -1,4 +1,5 @@
-//! Rules about ranges: that no address means two things, and that there are enough.
+//! Rules about ranges, that no address means two things and that there are enough, and about what is the affair of a
+//! network of the user's own.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -9,6 +10,7 @@ use super::Machine;
 use crate::endpoint::EndpointHost;
 use crate::parsed::Parsed;
 use crate::report::Problem;
+use crate::settings::Provider;
 
 pub(super) fn look(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -16,6 +18,7 @@ pub(super) fn look(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     problems.extend(two_ranges(parsed, &ranges));
     problems.extend(service_size(parsed));
     problems.extend(room(parsed, machines.len()));
+    problems.extend(masquerade(parsed));
     let outside = addresses(parsed, machines);
     problems.extend(ranges.iter().filter_map(|range| captured(parsed, range, &outside)));
     problems
@@ -84,6 +87,18 @@ fn room(parsed: &Parsed, nodes: usize) -> Option<Problem> {
     Some(problem.help("use a larger pod range, or a longer nodePrefix"))
 }
 
+/// Says where a network of the user's own is to do what only ringfort's does.
+fn masquerade(parsed: &Parsed) -> Option<Problem> {
+    let network = &parsed.written.network;
+    if !network.masquerade || network.provider == Provider::Ringfort {
+        return None;
+    }
+    let message = "nobody looks at `masquerade`: the network is your own";
+    let problem = Problem::new("unused-field", parsed.key_at(MASQUERADE), message)
+        .also(parsed.value_at(PROVIDER), "your own");
+    Some(problem.help("remove it, and have that network masquerade (Cilium and Calico can)"))
+}
+
 /// An address outside the cluster's ranges that must stay reachable.
 struct Outside {
     what: &'static str,
@@ -134,3 +149,5 @@ fn captured(parsed: &Parsed, range: &Named, outside: &[Outside]) -> Option<Probl
 const PODS: &str = "/network/pods";
 const SERVICES: &str = "/network/services";
 const NODE_PREFIX: &str = "/network/nodePrefix";
+const PROVIDER: &str = "/network/provider";
+const MASQUERADE: &str = "/network/masquerade";

@@ -115,6 +115,14 @@ fn another_network_is_one_line() {
 }
 
 #[test]
+fn pods_leave_by_their_machines_address_only_where_that_is_asked_for() {
+    assert!(!spec(SHORT).network.masquerade);
+    assert!(with("network: { masquerade: true }\n").network.masquerade);
+    // What is not done is no fault, whoever makes the network.
+    assert!(!with("network: { provider: none, masquerade: false }\n").network.masquerade);
+}
+
+#[test]
 fn what_is_told_where_is_read_as_it_is_used() {
     assert!(!spec(SHORT).audit.tell.is_any());
     let audit = with(
