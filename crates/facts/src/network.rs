@@ -1,8 +1,9 @@
-//! What who may talk to whom depends on: pods, NetworkPolicies and cluster-wide policies, as the API
-//! writes them.
+//! What who may talk to whom depends on: pods, Services, NetworkPolicies and cluster-wide policies, as the
+//! API writes them.
 
 mod object;
 mod selector;
+mod service;
 mod wider;
 mod written;
 
@@ -11,5 +12,8 @@ pub use object::{
     place, pod, policy,
 };
 pub use selector::{Labels, NotASelector, Selector};
+pub use service::{
+    Leads, Service, ServicePort, Slice, SliceEnd, SlicePort, TargetPort, endpoint_slice, service,
+};
 pub use wider::{Action, Subject, Tier, WiderName, WiderPolicy, WiderRule};
 pub use written::wider;

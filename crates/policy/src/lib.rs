@@ -12,14 +12,16 @@ mod pen;
 mod rules;
 mod span;
 mod step;
+mod translate;
 mod turn;
 mod way;
 mod world;
 
 pub use ringfort_facts::network::{
-    Action, Direction, Labels, NamedPort, NotASelector, Peer, Place, Pod, Policy, Port, Protocol,
-    Rule, Selector, Subject, Tier, Unreadable, WiderName, WiderPolicy, WiderRule, labels, place,
-    pod, policy, wider,
+    Action, Direction, Labels, Leads, NamedPort, NotASelector, Peer, Place, Pod, Policy, Port,
+    Protocol, Rule, Selector, Service, ServicePort, Slice, SliceEnd, SlicePort, Subject,
+    TargetPort, Tier, Unreadable, WiderName, WiderPolicy, WiderRule, endpoint_slice, labels, place,
+    pod, policy, service, wider,
 };
 pub use ringfort_model::network_policy::WiderKind;
 
@@ -33,5 +35,6 @@ pub use explain::{
 pub use outline::Outline;
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use span::{Family, Span};
+pub use translate::{Backend, Call, NoServicePort, NotTranslated, Nowhere, Translated, translate};
 pub use turn::Turn;
 pub use world::{NAME_LABEL, PolicyName, World, with_name};

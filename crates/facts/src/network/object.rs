@@ -269,6 +269,14 @@ pub struct Unreadable {
     why: String,
 }
 
+impl Unreadable {
+    /// Says it of an object.
+    pub(super) fn of(kind: &'static str, object: &Value, why: String) -> Self {
+        let place = place(object).map_or_else(|| "without a name".to_owned(), |it| it.to_string());
+        Self { kind, place, why }
+    }
+}
+
 /// Finds the place of an object of the API.
 ///
 /// # Errors
@@ -338,11 +346,7 @@ fn named_port(port: &Value) -> Option<NamedPort> {
 /// # Errors
 /// Something of it is unknown or impossible.
 pub fn policy(object: &Value) -> Result<Policy, Unreadable> {
-    let fail = |why: String| Unreadable {
-        kind: "NetworkPolicy",
-        place: place(object).map_or_else(|| "without a name".to_owned(), |it| it.to_string()),
-        why,
-    };
+    let fail = |why: String| Unreadable::of("NetworkPolicy", object, why);
     let spec = object.get("spec").ok_or_else(|| fail("spec is missing".into()))?;
     let written = WrittenPolicy::deserialize(spec).map_err(|error| fail(error.to_string()))?;
     // Where no types are said, or an empty list of them, the API server writes ingress, and egress if

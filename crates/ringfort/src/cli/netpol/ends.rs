@@ -7,6 +7,9 @@ use ringfort_policy::{End, Place, PortWanted, Protocol};
 /// The namespace of a pod that is named alone.
 const HOME: &str = "default";
 
+/// How the kind of a Service is written.
+const SERVICE: [&str; 2] = ["svc", "service"];
+
 /// An end, with a port if one was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
@@ -16,13 +19,31 @@ pub struct Written {
     pub port: Option<AtPort>,
 }
 
+/// What is reached, with a port if one was written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reached {
+    /// What it is.
+    pub target: Target,
+    /// The port.
+    pub port: Option<AtPort>,
+}
+
+/// What may be reached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// An end of the connection.
+    End(End),
+    /// A Service, which leads to ends.
+    Service(Place),
+}
+
 /// A port with its protocol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AtPort {
     /// The port.
     pub port: PortWanted,
-    /// The protocol.
-    pub protocol: Protocol,
+    /// The protocol, if one was written: without one it is TCP, or what a Service's port has.
+    pub protocol: Option<Protocol>,
 }
 
 /// Says why a text is no end of a connection, or no port.
@@ -40,6 +61,15 @@ pub enum NotAnEnd {
     /// An address stands where only a pod may.
     #[error("{text:?} is an address, and a pod is asked about: write NAMESPACE/NAME")]
     NoPod {
+        /// What was written.
+        text: String,
+    },
+    /// A Service stands where only a pod or an address may.
+    #[error(
+        "{text:?} is a Service, and connections come from pods: name a pod or an address here, and a \
+         Service behind --to only"
+    )]
+    Service {
         /// What was written.
         text: String,
     },
@@ -68,9 +98,19 @@ pub fn pod(text: &str) -> Result<Written, NotAnEnd> {
 
 /// Reads an end: a pod or an address.
 pub fn end(text: &str) -> Result<Written, NotAnEnd> {
+    let Reached { target, port } = reached(text)?;
+    match target {
+        Target::End(end) => Ok(Written { end, port }),
+        Target::Service(_) => Err(NotAnEnd::Service { text: text.to_owned() }),
+    }
+}
+
+/// Reads what is reached: a pod, an address or a Service.
+pub fn reached(text: &str) -> Result<Reached, NotAnEnd> {
+    let of_address = |address: IpAddr| Target::End(End::Address(address));
     let shape = || NotAnEnd::Shape { text: text.to_owned() };
     if let Ok(address) = text.parse() {
-        return Ok(Written { end: End::Address(address), port: None });
+        return Ok(Reached { target: of_address(address), port: None });
     }
     if let Some(rest) = text.strip_prefix('[') {
         let (address, behind) = rest.split_once(']').ok_or_else(shape)?;
@@ -80,27 +120,25 @@ pub fn end(text: &str) -> Result<Written, NotAnEnd> {
             None if behind.is_empty() => None,
             None => return Err(shape()),
         };
-        return Ok(Written { end: End::Address(address.into()), port });
+        return Ok(Reached { target: of_address(address.into()), port });
     }
     let (name, port) = match text.split_once(':') {
-        Some((name, port)) => (name, Some(self::port(port)?)),
+        Some((name, wanted)) => (name, Some(port(wanted)?)),
         None => (text, None),
     };
-    let end = match name.parse::<IpAddr>() {
-        Ok(address) => End::Address(address),
-        Err(_) => End::Pod(place(name).ok_or_else(shape)?),
+    let target = match name.parse() {
+        Ok(address) => of_address(address),
+        Err(_) => target(name).ok_or_else(shape)?,
     };
-    Ok(Written { end, port })
+    Ok(Reached { target, port })
 }
 
 /// Reads a port: a number or a name, with a protocol if it is not TCP.
 pub fn port(text: &str) -> Result<AtPort, NotAnEnd> {
-    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let of_word = |it: &Protocol| it.word() == protocol.to_ascii_lowercase();
-    let protocol = Protocol::ALL
-        .into_iter()
-        .find(of_word)
-        .ok_or_else(|| NotAnEnd::Protocol { text: protocol.to_owned() })?;
+    let (port, protocol) = match text.split_once('/') {
+        Some((port, protocol)) => (port, Some(self::protocol(protocol)?)),
+        None => (text, None),
+    };
     let wrong = || NotAnEnd::Port { text: port.to_owned() };
     let port = match port.parse::<u16>() {
         Ok(0) => return Err(wrong()),
@@ -111,6 +149,12 @@ pub fn port(text: &str) -> Result<AtPort, NotAnEnd> {
     Ok(AtPort { port, protocol })
 }
 
+fn protocol(text: &str) -> Result<Protocol, NotAnEnd> {
+    let of_word = |it: &Protocol| it.word() == text.to_ascii_lowercase();
+    let found = Protocol::ALL.into_iter().find(of_word);
+    found.ok_or_else(|| NotAnEnd::Protocol { text: text.to_owned() })
+}
+
 /// The names of ports: <https://kubernetes.io/docs/concepts/services-networking/service/>.
 fn is_port_name(text: &str) -> bool {
     text.len() <= 15
@@ -118,12 +162,25 @@ fn is_port_name(text: &str) -> bool {
         && text.contains(|c: char| c.is_ascii_lowercase())
 }
 
-fn place(text: &str) -> Option<Place> {
-    let (namespace, name) = text.split_once('/').unwrap_or((HOME, text));
-    let parts: Vec<&str> = name.split('/').collect();
-    let well = is_name(namespace) && !namespace.contains('.') && namespace.len() <= 63;
-    let named = matches!(parts.as_slice(), [_] | [_, _]) && parts.iter().all(|part| is_name(part));
-    (well && named).then(|| Place::new(namespace, name))
+fn target(text: &str) -> Option<Target> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let (namespace, kind, name) = match *parts.as_slice() {
+        [name] => (HOME, None, name),
+        [kind, name] if SERVICE.contains(&kind) => (HOME, Some(kind), name),
+        [namespace, name] => (namespace, None, name),
+        [namespace, kind, name] => (namespace, Some(kind), name),
+        _ => return None,
+    };
+    let is_namespace = is_name(namespace) && !namespace.contains('.') && namespace.len() <= 63;
+    if !is_namespace || !is_name(name) || !kind.is_none_or(is_name) {
+        return None;
+    }
+    Some(match kind {
+        Some(kind) if SERVICE.contains(&kind) => Target::Service(Place::new(namespace, name)),
+        // Written so, a pod of a namespace called svc is no Service.
+        None | Some("pod") => Target::End(End::Pod(Place::new(namespace, name))),
+        Some(kind) => Target::End(End::Pod(Place::new(namespace, format!("{kind}/{name}")))),
+    })
 }
 
 /// Names of objects: <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.
@@ -140,7 +197,7 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use ringfort_policy::{End, PortWanted, Protocol};
 
-    use super::{end, pod, port};
+    use super::{Target, end, pod, port, reached};
 
     #[test]
     fn ends_are_pods_and_addresses() {
@@ -151,8 +208,8 @@ mod tests {
                 End::Address(address) => format!("address {address}"),
             };
             let port = written.port.map(|at| match at.port {
-                PortWanted::Number(number) => (number.to_string(), at.protocol),
-                PortWanted::Name(name) => (name, at.protocol),
+                PortWanted::Number(number) => (number.to_string(), at.protocol.unwrap_or_default()),
+                PortWanted::Name(name) => (name, at.protocol.unwrap_or_default()),
             });
             let expected_port = at.map(|(port, protocol)| (port.to_owned(), protocol));
             assert_eq!((shown.as_str(), port), (expected, expected_port), "{text}");
@@ -166,6 +223,34 @@ mod tests {
         check("fd00::1", "address fd00::1", None);
         check("[fd00::1]", "address fd00::1", None);
         check("[fd00::1]:443/TCP", "address fd00::1", Some(("443", Protocol::Tcp)));
+    }
+
+    #[test]
+    fn services_are_reached_and_are_no_end() {
+        let check = |text: &str, expected: &str| {
+            let shown = match reached(text).unwrap().target {
+                Target::Service(place) => format!("service {place}"),
+                Target::End(End::Pod(place)) => format!("pod {place}"),
+                Target::End(End::Address(address)) => format!("address {address}"),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        check("svc/db", "service default/db");
+        check("a/svc/db:5432", "service a/db");
+        check("a/service/db:sql/tcp", "service a/db");
+        check("svc/svc/db", "service svc/db");
+        check("svc/pod/db", "pod svc/db");
+        check("svc/deployment/db", "pod svc/deployment/db");
+        check("10.0.0.1:1", "address 10.0.0.1");
+        assert!(reached("svc/").is_err() && reached("a/svc/b/c").is_err());
+        for text in ["svc/db", "a/service/db:1"] {
+            for error in [end(text).unwrap_err(), pod(text).unwrap_err()] {
+                assert!(error.to_string().contains("connections come from pods"), "{error}");
+            }
+        }
+        // What is not said of the protocol is not TCP where a Service's port says it.
+        assert_eq!(port("53").unwrap().protocol, None);
+        assert_eq!(port("53/udp").unwrap().protocol, Some(Protocol::Udp));
     }
 
     #[test]

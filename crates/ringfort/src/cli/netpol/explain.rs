@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use ringfort_controls::network::default_deny::defaults;
 use ringfort_controls::yaml;
-use ringfort_policy::{End, Question};
+use ringfort_policy::{End, Place, Question};
 
 use super::super::{Fault, print};
-use super::ends::{self, AtPort, Written};
+use super::ends::{self, AtPort, Reached, Target, Written};
 use super::report::{self, Report, RuleReport, SideReport, Verdict, WayReport, Ways};
 use super::rulings::RulingReport;
 use super::seen::Seen;
+use super::through::{self, Through};
 use super::{json, live, manifests};
 
 /// Explain whether a connection of a pod is allowed, and by which policies
@@ -27,6 +28,12 @@ use super::{json, live, manifests};
 /// ConfigMap kube-public/network-default among the files says. Without -f the running cluster
 /// is asked.
 ///
+/// --to may also name a Service: svc/NAME or NAMESPACE/svc/NAME, with a port of the Service unless it has only
+/// one. Policies judge what a Service leads to, so its pods are judged, ready or not, each at the port that
+/// targetPort means there, and one answer is told, with who refuses where some do. Unknown are a Service that
+/// stands for another name (ExternalName), one without a selector of which no EndpointSlice was seen, and one
+/// whose selector selects nobody.
+///
 /// Cluster-wide policies (policy.networking.k8s.io) are judged with them, before and behind NetworkPolicy;
 /// where one says what ringfort does not understand, such as nodes or domain names as peers, the answer is
 /// unknown. Where the network is the user's own, its policies of other kinds are not read, and a note says so.
@@ -34,16 +41,18 @@ use super::{json, live, manifests};
 /// A port is a number or a port's name, such as 53/udp or http; without a protocol it is TCP. What comes
 /// from a pod's own machine is always let through.
 ///
-/// Exit codes: 0 allowed, 1 refused, 2 usage or bad input, 3 unknown, or the cluster could not be looked at.
+/// Exit codes: 0 allowed, 1 refused, also if only by some of a Service's pods, 2 usage or bad input, 3 unknown, or
+/// the cluster could not be looked at.
 #[derive(Args)]
 #[command(group = ArgGroup::new("other").args(["to", "from"]))]
 pub struct ExplainArgs {
     /// The pod: NAMESPACE/NAME, with its own :PORT where --from is asked about
     #[arg(value_parser = ends::pod)]
     pod: Written,
-    /// Whom the pod connects to: NAMESPACE/NAME:PORT or ADDRESS:PORT, an IPv6 address in brackets
-    #[arg(long, value_name = "TARGET", value_parser = ends::end)]
-    to: Option<Written>,
+    /// Whom the pod connects to: NAMESPACE/NAME:PORT, a Service as NAMESPACE/svc/NAME[:PORT], or
+    /// ADDRESS:PORT, an IPv6 address in brackets
+    #[arg(long, value_name = "TARGET", value_parser = ends::reached)]
+    to: Option<Reached>,
     /// Who connects to the pod: NAMESPACE/NAME or ADDRESS
     #[arg(long, value_name = "SOURCE", value_parser = ends::end)]
     from: Option<Written>,
@@ -52,8 +61,8 @@ pub struct ExplainArgs {
     port: Option<AtPort>,
     /// Read manifests from a file, a directory and all below it, or - for standard input; may be repeated
     ///
-    /// Namespaces, pods, workloads, Services, NetworkPolicies and cluster-wide policies count, and everything
-    /// else is passed over.
+    /// Namespaces, pods, workloads, Services, EndpointSlices, NetworkPolicies and cluster-wide policies count,
+    /// and everything else is passed over.
     #[arg(short, long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The namespace of objects in the files that name none
@@ -74,13 +83,11 @@ pub struct ExplainArgs {
 pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
     let asked = asked(args)?;
     let mut seen = match args.files.is_empty() {
-        true => live::read(args.kubeconfig.as_deref())?,
+        true => live::read(args.kubeconfig.as_deref(), asked.service())?,
         false => manifests::read(&args.files, defaults(!args.open_by_default), &args.namespace)?,
     };
-    match &asked {
-        Asked::Ways(end) => seen.shut_outgrown(&[end]),
-        Asked::Connection { from, to, .. } => seen.shut_outgrown(&[from, to]),
-    }
+    let ends = asked.ends(&seen);
+    seen.shut_outgrown(&ends.iter().collect::<Vec<_>>());
     let said = say(&seen, asked)?;
     print(&if args.json { said.json()? } else { said.people() });
     Ok(ExitCode::from(said.code()))
@@ -99,12 +106,40 @@ pub enum Asked {
         /// Where.
         at: AtPort,
     },
+    /// Whether a connection to a Service is allowed.
+    Service {
+        /// Who begins it.
+        from: End,
+        /// Which Service.
+        service: Place,
+        /// At which port of it; without one, at the one that it has.
+        at: Option<AtPort>,
+    },
+}
+
+impl Asked {
+    /// Gives the Service that is asked about.
+    fn service(&self) -> Option<&Place> {
+        match self {
+            Self::Service { service, .. } => Some(service),
+            Self::Ways(_) | Self::Connection { .. } => None,
+        }
+    }
+
+    /// Gives the ends whose nodes' rules matter.
+    fn ends(&self, seen: &Seen) -> Vec<End> {
+        match self {
+            Self::Ways(end) => vec![end.clone()],
+            Self::Connection { from, to, .. } => vec![from.clone(), to.clone()],
+            Self::Service { from, service, at } => through::ends(seen, from, service, at.as_ref()),
+        }
+    }
 }
 
 fn asked(args: &ExplainArgs) -> Result<Asked, Fault> {
-    let (from, to) = match (&args.to, &args.from) {
-        (Some(to), _) => (&args.pod, to),
-        (None, Some(from)) => (from, &args.pod),
+    let (from, reached, written) = match (&args.to, &args.from) {
+        (Some(Reached { target, port }), _) => (&args.pod, target.clone(), port),
+        (None, Some(from)) => (from, Target::End(args.pod.end.clone()), &args.pod.port),
         (None, None) => {
             return match args.pod.port {
                 None => Ok(Asked::Ways(args.pod.end.clone())),
@@ -117,22 +152,29 @@ fn asked(args: &ExplainArgs) -> Result<Asked, Fault> {
             "a port stands at whoever begins the connection: write the port of whoever is reached",
         ));
     }
-    let at = match (&to.port, &args.port) {
+    let at = match (written, &args.port) {
         (Some(_), Some(_)) => {
             return Err(Fault::usage("the port is written twice: leave out --port"));
         }
-        (Some(at), None) | (None, Some(at)) => at.clone(),
-        (None, None) => {
-            return Err(Fault::usage("no port is asked about: add one with --port, such as 8080"));
-        }
+        (Some(at), None) | (None, Some(at)) => Some(at.clone()),
+        (None, None) => None,
     };
-    Ok(Asked::Connection { from: from.end.clone(), to: to.end.clone(), at })
+    let from = from.end.clone();
+    match (reached, at) {
+        (Target::Service(service), at) => Ok(Asked::Service { from, service, at }),
+        (Target::End(to), Some(at)) => Ok(Asked::Connection { from, to, at }),
+        (Target::End(_), None) => {
+            Err(Fault::usage("no port is asked about: add one with --port, such as 8080"))
+        }
+    }
 }
 
 /// What is said.
 pub enum Said {
     /// Of a connection.
     Connection(Box<Report>),
+    /// Of a connection to a Service that leads elsewhere than to one end.
+    Through(Box<Through>),
     /// Of a pod's ways.
     Ways(Box<Ways>),
 }
@@ -149,9 +191,13 @@ pub fn say(seen: &Seen, asked: Asked) -> Result<Said, Fault> {
         }
         Asked::Connection { from, to, at: AtPort { port, protocol } } => {
             let (from, to) = (seen.find(from)?, seen.find(to)?);
+            let protocol = protocol.unwrap_or_default();
             let question = Question { from, to, protocol, port };
             let report = report::connection(seen, &question).map_err(Fault::usage)?;
             Ok(Said::Connection(Box::new(report)))
+        }
+        Asked::Service { from, service, at } => {
+            through::say(seen, &seen.find(from)?, &service, at.as_ref())
         }
     }
 }
@@ -160,11 +206,8 @@ impl Said {
     /// Gives the exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Connection(report) => match report.verdict {
-                Verdict::Allowed => 0,
-                Verdict::Refused => 1,
-                Verdict::Unknown => 3,
-            },
+            Self::Connection(report) => code(report.verdict),
+            Self::Through(through) => code(through.verdict),
             Self::Ways(ways) if ways.unknown.is_some() => 3,
             Self::Ways(_) => 0,
         }
@@ -173,6 +216,7 @@ impl Said {
     fn json(&self) -> Result<String, Fault> {
         match self {
             Self::Connection(report) => json(report),
+            Self::Through(through) => json(through),
             Self::Ways(ways) => json(ways),
         }
     }
@@ -181,8 +225,17 @@ impl Said {
     pub fn people(&self) -> String {
         match self {
             Self::Connection(report) => connection(report),
+            Self::Through(through) => self::through(through),
             Self::Ways(ways) => self::ways(ways),
         }
+    }
+}
+
+fn code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Allowed => 0,
+        Verdict::Refused | Verdict::Partly => 1,
+        Verdict::Unknown => 3,
     }
 }
 
@@ -192,15 +245,52 @@ fn connection(report: &Report) -> String {
     if let Some(why) = &report.why {
         text.push_str(&format!("  because {why}\n"));
     }
+    text.extend(report.service.iter().map(|service| format!("  {}\n", service.words())));
     side(&mut text, &format!("leaving {from}"), &report.egress);
     side(&mut text, &format!("reaching {to}"), &report.ingress);
     notes(&mut text, &report.notes);
-    let missing = [(from, "leave", &report.egress), (to, "reach", &report.ingress)];
-    for (name, verb, side) in missing {
-        if let Some(policy) = &side.would_allow {
-            let policy = yaml::document(policy);
-            text.push_str(&format!("\nthis policy would let it {verb} {name}:\n\n{policy}"));
+    would_allow(&mut text, &format!("leave {from}"), &report.egress);
+    would_allow(&mut text, &format!("reach {to}"), &report.ingress);
+    text
+}
+
+fn would_allow(text: &mut String, what: &str, side: &SideReport) {
+    if let Some(policy) = &side.would_allow {
+        let policy = yaml::document(policy);
+        text.push_str(&format!("\nthis policy would let it {what}:\n\n{policy}"));
+    }
+}
+
+/// Writes what is said of all that a Service leads to; what is the same of several is written once.
+fn through(through: &Through) -> String {
+    let mut text = format!("{}: {}\n", through.verdict.word(), through.asked());
+    if let Some(why) = &through.why {
+        text.push_str(&format!("  because {why}\n"));
+    }
+    if !through.backends.is_empty() {
+        text.push_str(&format!("  {}\n", through.service.words()));
+    }
+    text.extend(through.refused().map(|line| format!("  {line}\n")));
+    let (told, untold) = through.alike();
+    let mut all_notes = through.notes.clone();
+    for group in &told {
+        let (from, to) = (&group.first.from, group.names());
+        side(&mut text, &format!("leaving {from} for {to}"), &group.first.egress);
+        side(&mut text, &format!("reaching {to}"), &group.first.ingress);
+        for note in &group.first.notes {
+            if !all_notes.contains(note) {
+                all_notes.push(note.clone());
+            }
         }
+    }
+    if untold > 0 {
+        text.push_str(&format!("{untold} more are judged in other ways: --json tells of each\n"));
+    }
+    notes(&mut text, &all_notes);
+    for group in &told {
+        let (from, to) = (&group.first.from, group.names());
+        would_allow(&mut text, &format!("leave {from} for {to}"), &group.first.egress);
+        would_allow(&mut text, &format!("reach {to}"), &group.first.ingress);
     }
     text
 }

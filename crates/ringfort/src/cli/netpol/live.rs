@@ -8,7 +8,9 @@ use ringfort_controls::network::default_deny::{BROUGHT, NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_policy::{Policy, labels, place, pod, policy, with_name};
+use ringfort_policy::{
+    Leads, Place, Policy, endpoint_slice, labels, place, pod, policy, with_name,
+};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -20,11 +22,11 @@ use super::seen::Seen;
 /// The specification whose cluster is asked where no kubeconfig is named.
 const SPEC: &str = "cluster.yaml";
 
-/// Reads a running cluster.
+/// Reads a running cluster, with what a Service leads to where it is asked about and does not say it itself.
 ///
 /// # Errors
 /// It cannot be reached, or does not tell all that is needed.
-pub fn read(kubeconfig: Option<&Path>) -> Result<Seen, Fault> {
+pub fn read(kubeconfig: Option<&Path>, asked: Option<&Place>) -> Result<Seen, Fault> {
     let file = match kubeconfig {
         Some(file) => file.to_owned(),
         None => usual_kubeconfig()?,
@@ -33,7 +35,7 @@ pub fn read(kubeconfig: Option<&Path>) -> Result<Seen, Fault> {
     let runtime = Runtime::new().map_err(Fault::unable)?;
     runtime.block_on(async {
         let (way, cluster) = first(&ways).await?;
-        look(&cluster).await.map_err(|not_seen| match not_seen {
+        look(&cluster, asked).await.map_err(|not_seen| match not_seen {
             NotSeen::Api(error) => Fault::blind(format!("{}: {error}", way.at)),
             NotSeen::Odd(why) => Fault::blind(why),
         })
@@ -71,7 +73,7 @@ impl From<ApiError> for NotSeen {
     }
 }
 
-async fn look(cluster: &Cluster) -> Result<Seen, NotSeen> {
+async fn look(cluster: &Cluster, asked: Option<&Place>) -> Result<Seen, NotSeen> {
     let mut seen = notice(cluster).await?;
     for object in cluster.list("v1", "Namespace", None, None).await? {
         let Some(place) = place(&object) else { continue };
@@ -80,9 +82,13 @@ async fn look(cluster: &Cluster) -> Result<Seen, NotSeen> {
     }
     let pods = cluster.list("v1", "Pod", None, None).await?;
     seen.world.pods = pods.iter().filter_map(|it| Some((place(it)?, pod(it)))).collect();
-    for object in cluster.list("v1", "Service", None, None).await? {
+    let services = cluster.list("v1", "Service", None, None).await;
+    for object in services.map_err(|error| unlisted("services in all namespaces", error))? {
         let Some(place) = place(&object) else { continue };
         seen.service(&place, &object);
+    }
+    if let Some(asked) = asked {
+        slices(cluster, asked, &mut seen).await?;
     }
     for object in cluster.list("networking.k8s.io/v1", "NetworkPolicy", None, None).await? {
         let Some(place) = place(&object) else { continue };
@@ -95,6 +101,33 @@ async fn look(cluster: &Cluster) -> Result<Seen, NotSeen> {
     wider(cluster, &mut seen).await?;
     seen.complete();
     Ok(seen)
+}
+
+/// Reads what others say that a Service leads to, where its own selector does not say it.
+async fn slices(cluster: &Cluster, asked: &Place, seen: &mut Seen) -> Result<(), NotSeen> {
+    let service = seen.services.get(asked).and_then(|it| it.as_ref().ok());
+    if !service.is_some_and(|it| it.leads == Leads::Others) {
+        return Ok(());
+    }
+    let namespace = asked.namespace.as_str();
+    let list = cluster.list("discovery.k8s.io/v1", "EndpointSlice", Some(namespace), None).await;
+    let what = format!("endpointslices of the API group discovery.k8s.io in namespace {namespace}");
+    for object in list.map_err(|error| unlisted(&what, error))? {
+        let slice = endpoint_slice(&object).map_err(|error| NotSeen::Odd(error.to_string()))?;
+        seen.slices.extend(slice);
+    }
+    Ok(())
+}
+
+/// Names the right that is missing, where that is why there is no list.
+fn unlisted(what: &str, error: ApiError) -> NotSeen {
+    match error.status() {
+        Some(403) => NotSeen::Odd(format!(
+            "where Services lead is not seen without the right to list {what}: a role with the verb list gives \
+             it ({error})"
+        )),
+        _ => NotSeen::Api(error),
+    }
 }
 
 /// Begins with what the cluster says of namespaces without a policy.

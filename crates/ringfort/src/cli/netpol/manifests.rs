@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ringfort_controls::network::default_deny::NOTICE;
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_policy::{Place, labels, place, pod, policy, wider, with_name};
+use ringfort_policy::{Place, endpoint_slice, labels, place, pod, policy, wider, with_name};
 use serde_json::{Value, json};
 
 use super::super::Fault;
@@ -78,7 +78,9 @@ impl Reader<'_> {
         let template = WORKLOADS.iter().find(|(it, _)| *it == kind).map(|(_, at)| *at);
         let is_read = matches!(
             (group, kind),
-            ("", "Namespace" | "Pod" | "Service") | ("networking.k8s.io", "NetworkPolicy")
+            ("", "Namespace" | "Pod" | "Service")
+                | ("discovery.k8s.io", "EndpointSlice")
+                | ("networking.k8s.io", "NetworkPolicy")
         ) || group == WIDER_GROUP
             || (matches!(group, "apps" | "batch") && template.is_some());
         let is_notice = (group, kind) == ("", "ConfigMap")
@@ -106,6 +108,13 @@ impl Reader<'_> {
                 }
             }
             "Service" => self.seen.service(&place, object),
+            "EndpointSlice" => {
+                let slice = endpoint_slice(object).map_err(|error| error.to_string())?;
+                if let Some(mut slice) = slice {
+                    slice.service.namespace = place.namespace;
+                    self.seen.slices.push(slice);
+                }
+            }
             "ConfigMap" => {
                 let told = live::said(&object["data"]);
                 self.notice = Some(told.map_err(|why| format!("ConfigMap {place} {why}"))?);

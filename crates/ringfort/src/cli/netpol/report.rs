@@ -14,8 +14,10 @@ use serde_json::Value;
 use super::missing::{Other, Refused};
 use super::rulings::{self, RulingReport};
 use super::seen::Seen;
+use super::through::ServiceReport;
 
-const VERSION: u32 = 1;
+/// Of what is written for programs.
+pub const VERSION: u32 = 1;
 
 /// What comes of a connection, in one word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -27,6 +29,8 @@ pub enum Verdict {
     Refused,
     /// It cannot be said.
     Unknown,
+    /// Of what a Service leads to some is let through and some is dropped.
+    Partly,
 }
 
 /// What is said of a connection.
@@ -42,6 +46,9 @@ pub struct Report {
     pub to: String,
     pub protocol: String,
     pub port: u16,
+    /// The Service that was asked about and leads here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceReport>,
     pub egress: SideReport,
     pub ingress: SideReport,
     pub notes: Vec<String>,
@@ -129,6 +136,7 @@ pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> 
         to: name(&question.to),
         protocol: question.protocol.to_string(),
         port: ends.port,
+        service: None,
         egress: ends.side(&answer.egress, &mut notes),
         ingress: ends.side(&answer.ingress, &mut notes),
         notes,
@@ -188,7 +196,32 @@ impl Verdict {
             Self::Allowed => "allowed",
             Self::Refused => "refused",
             Self::Unknown => "unknown",
+            Self::Partly => "partly allowed",
         }
+    }
+}
+
+impl Report {
+    /// Says whether the same is said of another end.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let whole = |it: &Self| (it.verdict, it.why.clone(), it.port);
+        whole(self) == whole(other)
+            && self.egress.is_like(&other.egress)
+            && self.ingress.is_like(&other.ingress)
+    }
+}
+
+impl SideReport {
+    /// The names of policies that are proposed differ, since they are made of those of the ends.
+    fn is_like(&self, other: &Self) -> bool {
+        let spec = |it: &Self| it.would_allow.as_ref().map(|policy| policy["spec"].clone());
+        self.verdict == other.verdict
+            && self.why == other.why
+            && self.rulings == other.rulings
+            && self.closed_by == other.closed_by
+            && self.allowed_by == other.allowed_by
+            && self.lets_through == other.lets_through
+            && spec(self) == spec(other)
     }
 }
 
@@ -279,7 +312,8 @@ fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
     }
 }
 
-fn name(end: &End) -> String {
+/// Gives the name of an end.
+pub fn name(end: &End) -> String {
     match end {
         End::Pod(place) => place.to_string(),
         End::Address(address) => address.to_string(),

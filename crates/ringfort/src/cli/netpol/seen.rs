@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::Defaults;
-use ringfort_policy::{End, Home, Labels, Outgrown, Place, Pod, World, outgrown, shut, with_name};
+use ringfort_policy::{
+    End, Home, Labels, Outgrown, Place, Pod, Service, Slice, Unreadable, World, outgrown, service,
+    shut, with_name,
+};
 use ringfort_spec::nearest;
 
 use super::super::Fault;
@@ -17,7 +20,11 @@ pub struct Seen {
     /// Namespaces of which only the name is known.
     pub bare: BTreeSet<String>,
     /// Addresses of Services, which stand for pods and are no end of a connection.
-    pub services: BTreeMap<IpAddr, Place>,
+    pub service_addresses: BTreeMap<IpAddr, Place>,
+    /// Services, or why they cannot be read, which matters where one of them is asked about.
+    pub services: BTreeMap<Place, Result<Service, Unreadable>>,
+    /// EndpointSlices of Services.
+    pub slices: Vec<Slice>,
     /// Cluster-wide policies of kinds or versions that are not read.
     pub wider: Vec<String>,
     /// What else has to be known of the answer.
@@ -30,7 +37,9 @@ impl Seen {
         Self {
             world: World::new(defaults),
             bare: BTreeSet::new(),
+            service_addresses: BTreeMap::new(),
             services: BTreeMap::new(),
+            slices: Vec::new(),
             wider: Vec::new(),
             notes: Vec::new(),
         }
@@ -49,12 +58,13 @@ impl Seen {
         }
     }
 
-    /// Takes the addresses of a Service.
+    /// Takes a Service.
     pub fn service(&mut self, place: &Place, object: &serde_json::Value) {
         let spec = &object["spec"];
         let all = spec["clusterIPs"].as_array().into_iter().flatten().chain(spec.get("clusterIP"));
         let addresses = all.filter_map(|each| each.as_str()?.parse::<IpAddr>().ok());
-        self.services.extend(addresses.map(|address| (address, place.clone())));
+        self.service_addresses.extend(addresses.map(|address| (address, place.clone())));
+        self.services.insert(place.clone(), service(object));
     }
 
     /// Takes it as the nodes of pods do where policies of a namespace come to more than they may take of one.
@@ -100,14 +110,32 @@ impl Seen {
     /// It is not there, or several could be meant.
     pub fn find(&self, end: End) -> Result<End, Fault> {
         match end {
-            End::Address(address) => match self.services.get(&address) {
+            End::Address(address) => match self.service_addresses.get(&address) {
                 None => Ok(End::Address(address)),
                 Some(place) => Err(Fault::usage(format!(
                     "{address} is the address of Service {place}: policies are about the pods \
-                     behind it, so ask for one of them and its own port"
+                     behind it, so ask about --to {}",
+                    of_service(place)
                 ))),
             },
             End::Pod(place) => self.find_pod(place).map(End::Pod),
+        }
+    }
+
+    /// Finds a Service.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub fn find_service(&self, place: &Place) -> Result<&Service, Fault> {
+        match self.services.get(place) {
+            Some(Ok(service)) => Ok(service),
+            Some(Err(why)) => Err(Fault::usage(why.to_string())),
+            None => {
+                let all: Vec<String> = self.services.keys().map(of_service).collect();
+                let names: Vec<&str> = all.iter().map(String::as_str).collect();
+                let way_out = way_out(&place.namespace, &of_service(place), &names, &all);
+                Err(Fault::usage(format!("there is no Service {place}: {way_out}")))
+            }
         }
     }
 
@@ -143,16 +171,26 @@ impl Seen {
         });
         let short: Vec<String> = without_kind.collect();
         let names: Vec<&str> = short.iter().chain(&all).map(String::as_str).collect();
-        let begin = format!("{}/", place.namespace);
-        let of_namespace: Vec<&str> =
-            all.iter().map(String::as_str).filter(|name| name.starts_with(&begin)).collect();
-        match (nearest(&place.to_string(), &names), of_namespace.as_slice()) {
-            (Some(near), _) => format!("did you mean {near}?"),
-            (None, []) => format!("nothing was found in namespace {}", place.namespace),
-            (None, few) if few.len() <= 10 => format!("there are {}", few.join(", ")),
-            (None, many) => format!("there are {} others in that namespace", many.len()),
-        }
+        way_out(&place.namespace, &place.to_string(), &names, &all)
     }
+}
+
+/// Says what could have been meant of names, or what else there is of a namespace.
+fn way_out(namespace: &str, text: &str, names: &[&str], all: &[String]) -> String {
+    let begin = format!("{namespace}/");
+    let of_namespace: Vec<&str> =
+        all.iter().map(String::as_str).filter(|name| name.starts_with(&begin)).collect();
+    match (nearest(text, names), of_namespace.as_slice()) {
+        (Some(near), _) => format!("did you mean {near}?"),
+        (None, []) => format!("nothing was found in namespace {namespace}"),
+        (None, few) if few.len() <= 10 => format!("there are {}", few.join(", ")),
+        (None, many) => format!("there are {} others in that namespace", many.len()),
+    }
+}
+
+/// Writes a Service as it is asked about.
+pub fn of_service(place: &Place) -> String {
+    format!("{}/svc/{}", place.namespace, place.name)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod services;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -94,7 +96,7 @@ fn ask(seen: &Seen, from: &str, to: &str) -> Result<Said, Fault> {
 fn report(seen: &Seen, from: &str, to: &str) -> Report {
     match ask(seen, from, to).unwrap() {
         Said::Connection(report) => *report,
-        Said::Ways(_) => unreachable!("a connection was asked about"),
+        Said::Through(_) | Said::Ways(_) => unreachable!("a connection was asked about"),
     }
 }
 
