@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a control group says of a process.
+use crate::workload::Workload;
+
+/// What a control group says of a process, and which names that leads to.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
@@ -15,6 +17,9 @@ pub struct Place {
     /// The unit of systemd.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// How the pod is called, as far as somebody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Box<Workload>>,
 }
 
 /// Reads `/proc/PID/cgroup`: version 2, or the group of version 1 that says most.
@@ -38,6 +43,7 @@ fn place(path: &str) -> Place {
         pod: pod_of(parts[at]),
         container: parts[at..].iter().find_map(|part| container_of(part)),
         unit: unit(&parts[..at]),
+        workload: None,
     }
 }
 
@@ -56,7 +62,7 @@ fn pod_of(part: &str) -> Option<String> {
 }
 
 /// A uid of the API, or of a static pod, which is a digest.
-fn is_uid(text: &str) -> bool {
+pub(crate) fn is_uid(text: &str) -> bool {
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
     let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     is_hex && (groups == [8, 4, 4, 4, 12] || groups == [32])
@@ -68,8 +74,12 @@ fn container_of(part: &str) -> Option<String> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
     let name = name.rsplit(':').next()?;
     let id = name.rsplit('-').next()?;
-    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_id.then(|| id.to_owned())
+    is_id(id).then(|| id.to_owned())
+}
+
+/// A container's id, as runtimes make it.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -81,7 +91,8 @@ mod tests {
 
     fn check(text: &str, pod: Option<&str>, container: Option<&str>, unit: Option<&str>) {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let expected = Place { pod: owned(pod), container: owned(container), unit: owned(unit) };
+        let (pod, container, unit) = (owned(pod), owned(container), owned(unit));
+        let expected = Place { pod, container, unit, workload: None };
         assert_eq!(read(text), expected, "{text}");
     }
 

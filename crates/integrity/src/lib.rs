@@ -22,3 +22,4 @@ pub mod state;
 pub mod volume;
 pub mod watch;
 pub mod why;
+pub mod workload;

@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "crates/integrity/src/watch",
     "crates/integrity/src/watch.rs",
     "crates/integrity/src/why.rs",
+    "crates/integrity/src/workload.rs",
     "crates/forge/src/render",
     "crates/policy/src",
     "crates/store/src/format",

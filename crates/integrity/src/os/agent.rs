@@ -27,6 +27,7 @@ use super::listen::{ListenFault, Listener};
 use super::look::{self, Pace, Root, Stamp};
 use super::processes::Digests;
 use super::repair::Contents;
+use super::workloads::Workloads;
 use crate::baseline::{Baseline, Refused, Trusted, read_text};
 use crate::change::{Blind, Change, Unknown, VERSION, id};
 use crate::journal::Told;
@@ -144,6 +145,7 @@ struct Agent<'a> {
     gate: Option<Gate>,
     root: Root,
     digests: Digests,
+    workloads: Workloads,
     dirty: BTreeMap<FilePath, Dirty>,
     /// When large files were looked at that something was heard of a moment ago.
     large: BTreeMap<FilePath, Instant>,
@@ -219,6 +221,7 @@ impl<'a> Agent<'a> {
             root,
             status,
             digests: Digests::default(),
+            workloads: Workloads::default(),
             dirty: BTreeMap::new(),
             large: BTreeMap::new(),
             round: None,

@@ -11,6 +11,7 @@ mod packages;
 mod processes;
 mod repair;
 mod scan;
+mod workloads;
 
 pub use agent::{Hooks, RepairStatus, Settings, WatchFault, watch};
 pub use canary::canary;

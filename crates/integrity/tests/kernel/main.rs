@@ -6,6 +6,7 @@ mod agent;
 mod hidden;
 mod layers;
 mod packages;
+mod pods;
 mod repair;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 26] = [
+const TESTS: [fn(&Room); 27] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
@@ -44,6 +45,7 @@ const TESTS: [fn(&Room); 26] = [
     layers::what_is_written_after_a_file_was_made_is_seen,
     layers::a_container_that_begins_later_is_seen_from_its_first_file_on,
     layers::a_flood_of_one_container_ends,
+    pods::who_writes_from_a_pod_is_told_with_the_pods_names,
     what_is_made_written_and_renamed_is_heard_with_its_writer,
     another_name_of_a_file_does_not_hide_it,
     what_goes_through_another_mount_is_heard_and_other_directories_are_not,

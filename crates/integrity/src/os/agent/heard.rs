@@ -175,7 +175,20 @@ impl Agent<'_> {
         };
         let since = self.listener.since();
         let is_between = self.gate.as_ref().is_some_and(|gate| gate.is_between(pid, since));
-        process::who(Known { begun, now, is_between })
+        self.named(process::who(Known { begun, now, is_between }))
+    }
+
+    /// Adds which pod it was, by its names: its container may be gone when somebody asks.
+    fn named(&mut self, who: Who) -> Who {
+        match who {
+            Who::Process(mut process) => {
+                let now = Instant::now();
+                let workload = self.workloads.of(&mut self.root, &process.place, now);
+                process.place.workload = workload.map(Box::new);
+                Who::Process(process)
+            }
+            Who::Unknown(_) => who,
+        }
     }
 
     /// Looks at what has been quiet for a while. Says whether anything was told.

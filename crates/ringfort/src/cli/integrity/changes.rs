@@ -262,8 +262,9 @@ fn who(who: &Who) -> String {
             }
             text.push(')');
             let place = &process.place;
-            for (what, of) in
-                [("pod", &place.pod), ("container", &place.container), ("unit", &place.unit)]
+            text.extend(place.workload.iter().map(|it| format!(", {}", plain(&it.text()))));
+            let (pod, container) = (&place.pod, &place.container);
+            for (what, of) in [("pod uid", pod), ("container id", container), ("unit", &place.unit)]
             {
                 text.extend(of.iter().map(|it| format!(", {what} {}", plain(it))));
             }
@@ -398,9 +399,23 @@ mod tests {
     #[test]
     fn no_name_of_a_program_makes_a_line_of_its_own() {
         let evil = "/tmp/x\nw1 explained\u{1b}[2K\u{202e}";
-        let process = json!({"process": {"pid": 1, "start": 1, "exe": evil, "parent": 1,
-            "parents": [evil], "unit": evil}});
-        for who in [process, json!({"unknown": evil})] {
+        let process = |workload: Value| {
+            json!({"process": {"pid": 1, "start": 1, "exe": evil, "parent": 1,
+                "parents": [evil], "unit": evil, "workload": workload}})
+        };
+        let named = |account: Value| {
+            let names =
+                json!({"namespace": evil, "pod": evil, "container": evil, "account": account});
+            process(json!({ "named": names }))
+        };
+        let all = [
+            process(Value::Null),
+            process(json!({"unknown": evil})),
+            named(json!({"named": evil})),
+            named(json!({"unknown": evil})),
+            json!({"unknown": evil}),
+        ];
+        for who in all {
             let change = change("a", &who, &json!("unexplained"));
             let (accepted, put_back, execs) = Default::default();
             let left = Some(evil.to_owned());
@@ -409,6 +424,25 @@ mod tests {
             assert_eq!(text.lines().count(), 5, "{text}");
             assert!(text.chars().all(|it| it == '\n' || (' '..='~').contains(&it)), "{text:?}");
         }
+    }
+
+    #[test]
+    fn who_did_it_is_told_with_the_pod_by_its_names() {
+        let process = |more: Value| {
+            let mut process = json!({"pid": 7, "start": 1, "exe": "/bin/sh", "parent": 1});
+            process.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            who(&change("a", &json!({ "process": process }), &json!("unexplained")).who)
+        };
+        let names = json!({"namespace": "shop", "pod": "web-7", "container": "app",
+            "account": {"named": "shop:web"}});
+        let told = process(json!({"pod": "u", "container": "c", "workload": {"named": names}}));
+        let expected = "/bin/sh (process 7), pod shop/web-7, container app, account shop:web";
+        assert_eq!(told, format!("{expected}, pod uid u, container id c"));
+        let unknown = json!({"unknown": "it is gone"});
+        let told = process(json!({"pod": "u", "container": "c", "workload": unknown}));
+        assert!(told.contains(", names unknown (it is gone), pod uid u"), "{told}");
+        let older = process(json!({"pod": "u", "container": "c"}));
+        assert_eq!(older, "/bin/sh (process 7), pod uid u, container id c");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use ringfort_integrity::journal::{Line, Told};
 use ringfort_integrity::os::status;
 use ringfort_integrity::process::Who;
 use ringfort_integrity::why::Why;
+use ringfort_integrity::workload::Workload;
 use ringfort_model::identity::witness_of;
 use ringfort_model::integrity::{CANARY, STATE};
 use ringfort_model::severity::Severity;
@@ -322,7 +323,14 @@ fn unexplained(change: &Change, of: &Of<'_>) -> Option<Finding> {
     let finding = of("unexplained-change", change.finding.severity, format!("files {path}"), said);
     Some(match &change.who {
         Who::Process(process) => {
-            Finding { user: process.exe.clone(), pod: process.place.pod.clone(), ..finding }
+            let (user, place) = (process.exe.clone(), &process.place);
+            let (pod, inside) = match place.workload.as_deref() {
+                Some(Workload::Named(names)) => (Some(names.full_name()), Some(names.inside())),
+                Some(unknown) => (place.pod.clone(), Some(unknown.text())),
+                None => (place.pod.clone(), None),
+            };
+            let inside = inside.map_or_else(String::new, |inside| format!("; {inside}"));
+            Finding { user, pod, said: format!("{}{inside}", finding.said), ..finding }
         }
         Who::Unknown(_) => Finding { user: "somebody unknown".to_owned(), ..finding },
     })
@@ -374,6 +382,33 @@ mod tests {
         let (begun, _) = tip.append(6, Told::Baseline { number: 2 });
         assert!(told(&begun).is_none());
     }
+
+    #[test]
+    fn who_did_it_in_a_pod_is_delivered_by_the_pods_names() {
+        let told = |more: Value| {
+            let mut process =
+                json!({"pid": 7, "start": 1, "exe": "/bin/sh", "parent": 1, "pod": "u"});
+            process.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let mut line = serde_json::to_value(change("/etc/a", &json!("unexplained"))).unwrap();
+            line["who"] = json!({ "process": process });
+            let line: Line = serde_json::from_value(line).unwrap();
+            let text = delivered("w1", &line, &serde_json::to_string(&line).unwrap()).unwrap();
+            Reported::read(text.as_bytes()).unwrap().finding.to_string()
+        };
+        let names = json!({"namespace": "shop", "pod": "web-7", "container": "app",
+            "account": {"named": "shop:web"}});
+        let named = told(json!({"workload": {"named": names}}));
+        assert!(
+            named.contains(": /bin/sh in pod shop/web-7 from w1: change files /etc/a"),
+            "{named}"
+        );
+        assert!(named.ends_with("(change abc); container app, account shop:web"), "{named}");
+        let unknown = told(json!({"workload": {"unknown": "it is gone"}}));
+        assert!(unknown.contains(": /bin/sh in pod u from w1"), "{unknown}");
+        assert!(unknown.ends_with("; names unknown (it is gone)"), "{unknown}");
+        assert!(told(json!({})).ends_with("(change abc)"));
+    }
+
     #[test]
     fn a_clock_that_went_back_is_no_time_without_end() {
         let blind = json!({"told": "blind", "from": 100, "until": 40, "why": "overflow"});
