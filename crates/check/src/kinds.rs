@@ -20,7 +20,9 @@ pub struct Kind {
 pub(crate) enum Asked {
     /// In what is written, and in clusters that run.
     Everywhere,
-    /// In what is written: a cluster may not know the kind, or makes such objects by itself.
+    /// In what is written, and in clusters whose objects are all judged: a cluster may not know the kind.
+    WithAll,
+    /// In what is written: a cluster makes such objects by itself, or has none.
     InWriting,
 }
 
@@ -48,6 +50,29 @@ pub fn served() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
+/// Names every kind that a cluster is asked for where all of its objects are judged, with its versions, the one that
+/// is served today first. What a cluster makes by itself is judged by what it makes it of.
+pub fn of_clusters() -> impl Iterator<Item = (&'static [&'static str], &'static str)> {
+    let is_asked = |kind: &&Kind| kind.asked != Asked::InWriting;
+    KINDS.iter().filter(is_asked).map(|kind| (kind.versions, kind.name))
+}
+
+/// Kinds of network policies that others enforce, with a version: each may close what no policy of Kubernetes does. Of
+/// most it is not known here what they close.
+pub const POLICIES: [(&str, &str); 11] = [
+    ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"),
+    ("cilium.io/v2", "CiliumNetworkPolicy"),
+    ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"),
+    ("crd.antrea.io/v1beta1", "NetworkPolicy"),
+    ("crd.projectcalico.org/v1", "GlobalNetworkPolicy"),
+    ("crd.projectcalico.org/v1", "NetworkPolicy"),
+    ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+    ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy"),
+    ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"),
+    ("projectcalico.org/v3", "GlobalNetworkPolicy"),
+    ("projectcalico.org/v3", "NetworkPolicy"),
+];
+
 /// Gives the group of what `apiVersion` says; that of the oldest objects is empty.
 pub(crate) fn group(version: &str) -> &str {
     version.rsplit_once('/').map_or("", |(group, _)| group)
@@ -71,8 +96,9 @@ const OBJECT: Kind = Kind {
     asked: Asked::Everywhere,
 };
 const WORKLOAD: Kind = Kind { template: Some("/spec/template"), ..OBJECT };
+const WITH_ALL: Kind = Kind { asked: Asked::WithAll, ..OBJECT };
 const WRITTEN: Kind = Kind { asked: Asked::InWriting, ..OBJECT };
-const SANDBOX: Kind = Kind { template: Some("/spec/podTemplate"), ..WRITTEN };
+const SANDBOX: Kind = Kind { template: Some("/spec/podTemplate"), ..WITH_ALL };
 const GATEWAY: &[&str] = &[
     "gateway.networking.k8s.io/v1",
     "gateway.networking.k8s.io/v1beta1",
@@ -128,9 +154,9 @@ pub(crate) const KINDS: [Kind; 40] = [
     Kind { name: "NetworkPolicy", versions: &["networking.k8s.io/v1"], ..OBJECT },
     Kind { name: "PodDisruptionBudget", versions: &["policy/v1"], ..OBJECT },
     Kind { name: "Endpoints", versions: &["v1"], ..WRITTEN },
-    Kind { name: "Node", versions: &["v1"], scope: Scope::Cluster, ..WRITTEN },
-    Kind { name: "PersistentVolume", versions: &["v1"], scope: Scope::Cluster, ..WRITTEN },
-    Kind { name: "PersistentVolumeClaim", versions: &["v1"], ..WRITTEN },
+    Kind { name: "Node", versions: &["v1"], scope: Scope::Cluster, ..WITH_ALL },
+    Kind { name: "PersistentVolume", versions: &["v1"], scope: Scope::Cluster, ..WITH_ALL },
+    Kind { name: "PersistentVolumeClaim", versions: &["v1"], ..WITH_ALL },
     Kind {
         name: "HorizontalPodAutoscaler",
         versions: &[
@@ -139,7 +165,7 @@ pub(crate) const KINDS: [Kind; 40] = [
             "autoscaling/v2beta2",
             "autoscaling/v2beta1",
         ],
-        ..WRITTEN
+        ..WITH_ALL
     },
     Kind {
         name: "Lease",
@@ -155,18 +181,18 @@ pub(crate) const KINDS: [Kind; 40] = [
         name: "StorageClass",
         versions: &["storage.k8s.io/v1", "storage.k8s.io/v1beta1"],
         scope: Scope::Cluster,
-        ..WRITTEN
+        ..WITH_ALL
     },
     Kind {
         name: "CSIStorageCapacity",
         versions: &["storage.k8s.io/v1", "storage.k8s.io/v1beta1", "storage.k8s.io/v1alpha1"],
         ..WRITTEN
     },
-    Kind { name: "GRPCRoute", versions: GATEWAY, ..WRITTEN },
-    Kind { name: "HTTPRoute", versions: GATEWAY, ..WRITTEN },
-    Kind { name: "TCPRoute", versions: GATEWAY, ..WRITTEN },
-    Kind { name: "TLSRoute", versions: GATEWAY, ..WRITTEN },
-    Kind { name: "UDPRoute", versions: GATEWAY, ..WRITTEN },
+    Kind { name: "GRPCRoute", versions: GATEWAY, ..WITH_ALL },
+    Kind { name: "HTTPRoute", versions: GATEWAY, ..WITH_ALL },
+    Kind { name: "TCPRoute", versions: GATEWAY, ..WITH_ALL },
+    Kind { name: "TLSRoute", versions: GATEWAY, ..WITH_ALL },
+    Kind { name: "UDPRoute", versions: GATEWAY, ..WITH_ALL },
     Kind {
         name: "Sandbox",
         versions: &["agents.x-k8s.io/v1beta1", "agents.x-k8s.io/v1alpha1"],

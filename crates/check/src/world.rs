@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cilium;
 use crate::declared;
 use crate::fault::Unreadable;
-use crate::kinds::{KINDS, Kind, Scope};
+use crate::kinds::{KINDS, Kind, Scope, group};
 use crate::objects::{Found, Named, objects};
 use crate::outline::{Known, Outline};
 use crate::place::{Place, has_template, is_template};
@@ -143,6 +143,11 @@ impl<'a> Objects<'a> {
     /// Takes down that there may be more of a kind, and why they were not listed.
     pub fn add_unlisted(&mut self, kind: &'static str, gap: Gap) {
         self.unlisted.push((kind, gap));
+    }
+
+    /// Takes down that objects of a kind of others make no pods. A network policy stays one.
+    pub fn add_podless(&mut self, api_version: &'a str, kind: &'a str) {
+        self.declared.insert((group(api_version), kind));
     }
 
     /// Gives the kinds of which not all were listed, and why not.

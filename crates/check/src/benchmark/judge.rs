@@ -20,6 +20,8 @@ pub struct Judged {
     pub whole: Judgement,
     /// What it comes to on each machine, where machines decide it.
     pub machines: Vec<OfMachine>,
+    /// The first objects that do not keep it, where guidelines of objects decide it.
+    pub objects: Vec<String>,
     /// Who answers for it, where it fails and that is waived.
     pub waived: Option<Waived>,
     /// A pod that is let in and is not to be, where that is what fails.
@@ -57,7 +59,22 @@ fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
         Ask::Whole(_, _, _, judge) => judge(looked),
     };
     let seen = looked.objects.map_or(Ok(()), |tally| tally.sees(&row.kinds()));
-    Judged { row, whole: say::unless(whole, seen), machines: of, waived: None, example }
+    let objects = looked.objects.map(|tally| first(row, tally)).unwrap_or_default();
+    let whole = say::unless(whole, seen);
+    Judged { row, whole, machines: of, objects, waived: None, example }
+}
+
+/// Names the first objects that do not keep a row. Which pods are let in is told by an example.
+fn first(row: &Row, tally: &Tally) -> Vec<String> {
+    let Ask::Guidelines(guidelines) = row.ask else { return Vec::new() };
+    let decides = guidelines.iter().filter(|id| !matches!(**id, ENFORCED | RESTRICTED));
+    let mut first: Vec<String> = Vec::new();
+    for name in decides.filter_map(|id| tally.of.get(id)).flat_map(|it| &it.first) {
+        if !first.contains(name) {
+            first.push(name.clone());
+        }
+    }
+    first
 }
 
 /// One verdict for all machines: a machine that fails is named.

@@ -11,12 +11,18 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::Report;
+pub(super) use page::{badge, choice, class, narrowing, tally};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 
 /// Writes a report as a page.
 pub fn html(report: &Report) -> String {
+    document(&page::body(report))
+}
+
+/// Writes what is to be read as a page that brings its style and its script along.
+pub(super) fn document(body: &Markup) -> String {
     let title = "ringfort check";
     let document: Markup = html! {
         (DOCTYPE)
@@ -30,7 +36,7 @@ pub fn html(report: &Report) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (page::body(report))
+                (body)
                 script { (PreEscaped(SCRIPT)) }
             }
         }

@@ -10,10 +10,15 @@ pub fn junit(report: &Report) -> String {
     let mut suites: Vec<Suite> =
         report.controls.iter().enumerate().map(|(at, row)| cases.suite(at, row)).collect();
     suites.extend([unreadable, unread].into_iter().filter(|suite| !suite.cases.is_empty()));
+    document(&suites)
+}
+
+/// Writes suites of cases.
+pub(super) fn document(suites: &[Suite]) -> String {
     let all = || suites.iter().flat_map(|suite| &suite.cases);
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     xml.push_str(&format!("<testsuites name=\"ringfort check\" {}>\n", counts(all())));
-    for suite in &suites {
+    for suite in suites {
         let name = attribute(&suite.name);
         xml.push_str(&format!("  <testsuite name=\"{name}\" {}>\n", counts(suite.cases.iter())));
         suite.cases.iter().for_each(|case| xml.push_str(&case.xml(&suite.name)));
@@ -22,18 +27,22 @@ pub fn junit(report: &Report) -> String {
     xml + "</testsuites>\n"
 }
 
-struct Suite {
-    name: String,
-    cases: Vec<Case>,
+/// What belongs together.
+pub(super) struct Suite {
+    pub(super) name: String,
+    pub(super) cases: Vec<Case>,
 }
 
-struct Case {
-    name: String,
-    outcome: Outcome,
-    place: Option<(String, u32)>,
+/// What is told by itself.
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) outcome: Outcome,
+    /// The file and the line, where it is in one.
+    pub(super) place: Option<(String, u32)>,
 }
 
-enum Outcome {
+/// What a case comes to.
+pub(super) enum Outcome {
     Passed,
     Failed {
         grade: String,
@@ -96,11 +105,9 @@ impl<'r> Cases<'r> {
             Case::new(&it.place, Outcome::Failed { grade, said, text })
         });
         let unknown = self.unknown[at].iter().map(|it| of_unknown(it));
-        let waived = self.waived[at].iter().map(|it| {
-            let by = &it.waiver;
-            let said = format!("waived by {} until {}: {}", by.owner, by.expires, by.reason);
-            Case::new(&it.finding.place, Outcome::Skipped { said })
-        });
+        let waived = self.waived[at]
+            .iter()
+            .map(|it| Case::new(&it.finding.place, Outcome::Skipped { said: it.waiver.said() }));
         let mut cases: Vec<Case> = failed.chain(unknown).chain(waived).collect();
         let whole = |name: String, outcome| Case { name, outcome, place: None };
         match (row.counts.passed, row.counts.not_applicable) {

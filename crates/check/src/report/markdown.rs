@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Finding, Report, Unknown, Verdict};
+use super::{Answer, Finding, Report, Unknown, Verdict};
 
 /// Writes a report as Markdown. What others named stands in spans of code, so that it is text and nothing
 /// else.
@@ -16,10 +16,7 @@ pub fn markdown(report: &Report) -> String {
     report.unknown.iter().for_each(|it| unknown(it, &mut page));
     section(&mut page, "Waived", report.waived.len());
     for it in &report.waived {
-        let by = &it.waiver;
-        let said =
-            format!("waived by {} until {}: {}", code(&by.owner), by.expires, code(&by.reason));
-        finding(&it.finding, Some(&said), &mut page);
+        finding(&it.finding, Some(&waived(&it.waiver, code)), &mut page);
     }
     if let Some(compared) = &report.baseline {
         section(&mut page, "Gone", compared.gone.len());
@@ -32,12 +29,12 @@ pub fn markdown(report: &Report) -> String {
     page
 }
 
-fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing into a text cannot fail.
     let _ = writeln!(page, "{text}");
 }
 
-fn section(page: &mut String, title: &str, many: usize) {
+pub(super) fn section(page: &mut String, title: &str, many: usize) {
     if many > 0 {
         line(page, format_args!("\n## {title} ({many})\n"));
     }
@@ -100,8 +97,13 @@ fn unknown(it: &Unknown, page: &mut String) {
     line(page, format_args!("  to decide it: {}", code(&it.closes)));
 }
 
+/// Says who answers for something, in words that others wrote.
+pub(super) fn waived(by: &Answer, code: impl Fn(&str) -> String) -> String {
+    format!("waived by {} until {}: {}", code(&by.owner), by.expires, code(&by.reason))
+}
+
 /// Writes a text as a span of code that nothing in it can end.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let flat: String =
         text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let flat = flat.trim();

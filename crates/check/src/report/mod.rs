@@ -9,6 +9,7 @@ mod junit;
 mod markdown;
 mod oscal;
 mod place;
+mod rows;
 mod sarif;
 
 use std::borrow::Cow;
@@ -31,6 +32,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use oscal::Oscal;
 pub use place::{InFile, InObject, OnNode, Place, Span, Whose};
+pub use rows::{Rows, Said};
 pub use sarif::Sarif;
 
 pub(crate) use place::field;
@@ -398,6 +400,12 @@ impl Verdict {
             Self::Pass => "passed",
             Self::NotApplicable => "not applicable",
         }
+    }
+}
+
+impl Answer {
+    fn said(&self) -> String {
+        format!("waived by {} until {}: {}", self.owner, self.expires, self.reason)
     }
 }
 

@@ -18,71 +18,110 @@ pub struct Oscal<'r> {
     pub day: Date,
 }
 
+/// What OSCAL writes around observations and findings.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'r> {
-    assessment_results: Results<'r>,
+pub(super) struct Document<O> {
+    assessment_results: Results<O>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Results<'r> {
+struct Results<O> {
     uuid: Uuid,
     metadata: Value,
     import_ap: Value,
-    results: [Outcome<'r>; 1],
+    results: [Outcome<O>; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Outcome<'r> {
+struct Outcome<O> {
     uuid: Uuid,
     title: &'static str,
     description: String,
     start: String,
     props: Vec<Value>,
     reviewed_controls: Value,
-    #[serde(skip_serializing_if = "Observations::is_empty")]
-    observations: Observations<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observations: Option<O>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remarks: Option<String>,
+}
+
+/// What was assessed, and what came of it.
+pub(super) struct Told<O> {
+    pub(super) title: &'static str,
+    /// All of it in a line.
+    pub(super) said: String,
+    pub(super) profile: String,
+    /// The ids of the controls.
+    pub(super) controls: Vec<String>,
+    /// None where there are none.
+    pub(super) observations: Option<O>,
+    pub(super) findings: Vec<Value>,
+    pub(super) remarks: Option<String>,
+}
+
+/// Gives the time that is written for a day.
+pub(super) fn beginning(day: Date) -> String {
+    format!("{day}T00:00:00Z")
+}
+
+/// Puts what was assessed at a time into a document.
+pub(super) fn document<O: Serialize>(told: Told<O>, time: &str) -> Document<O> {
+    let Told { title, said, profile, controls, observations, findings, remarks } = told;
+    let seed = format!("{said} {profile} {time}");
+    let metadata = json!({
+        "title": "What ringfort check found",
+        "last-modified": time,
+        "version": "1",
+        "oscal-version": "1.2.3",
+        "props": [prop("program", &format!("ringfort {PROGRAM_VERSION}"))],
+    });
+    let outcome = Outcome {
+        uuid: id(&format!("result {seed}")),
+        title,
+        description: filled(&format!("{said}.")),
+        start: time.to_owned(),
+        props: vec![prop("profile", &profile)],
+        reviewed_controls: reviewed(&controls),
+        observations,
+        findings,
+        remarks,
+    };
+    let results = Results {
+        uuid: id(&format!("results {seed}")),
+        metadata,
+        // There is no plan beside the command line; the schema wants a reference.
+        import_ap: json!({ "href": "#", "remarks": "The plan is the command line: no document of its own." }),
+        results: [outcome],
+    };
+    Document { assessment_results: results }
 }
 
 impl Serialize for Oscal<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let report = self.report;
-        let time = format!("{}T00:00:00Z", self.day);
-        let seed = format!("{} {} {}", report.in_a_line(), report.profile, time);
-        let metadata = json!({
-            "title": "What ringfort check found",
-            "last-modified": time,
-            "version": "1",
-            "oscal-version": "1.2.3",
-            "props": [prop("program", &format!("ringfort {PROGRAM_VERSION}"))],
-        });
-        let outcome = Outcome {
-            uuid: id(&format!("result {seed}")),
+        let time = beginning(self.day);
+        let observations = Observations { report, time: time.clone() };
+        let told = Told {
             title: "Controls of Kubernetes objects",
-            description: format!("{}.", report.in_a_line()),
-            start: time.clone(),
-            props: vec![prop("profile", &report.profile)],
-            reviewed_controls: reviewed(report),
-            observations: Observations { report, time: time.clone() },
+            said: report.in_a_line(),
+            profile: report.profile.clone(),
+            controls: report.controls.iter().map(|row| row.control.to_owned()).collect(),
+            observations: (!observations.is_empty()).then_some(observations),
             findings: findings(report),
+            remarks: None,
         };
-        let results = Results {
-            uuid: id(&format!("results {seed}")),
-            metadata,
-            // There is no plan beside the command line; the schema wants a reference.
-            import_ap: json!({ "href": "#", "remarks": "The plan is the command line: no document of its own." }),
-            results: [outcome],
-        };
-        Document { assessment_results: results }.serialize(serializer)
+        document(told, &time).serialize(serializer)
     }
 }
 
 /// Names something by what it is, so that the same report has the same ids.
-fn id(of: &str) -> Uuid {
+pub(super) fn id(of: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://ringfort.dev/check/{of}").as_bytes())
 }
 
@@ -91,19 +130,19 @@ fn token(control: &str) -> String {
     control.replace('/', ".")
 }
 
-fn prop(name: &str, value: &str) -> Value {
+pub(super) fn prop(name: &str, value: &str) -> Value {
     json!({ "name": name, "ns": "https://ringfort.dev/ns/oscal", "value": filled(value) })
 }
 
 /// OSCAL's texts are not empty, on one line, and have no space around them.
-fn filled(text: &str) -> String {
+pub(super) fn filled(text: &str) -> String {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if flat.is_empty() { "none".to_owned() } else { flat }
 }
 
-fn reviewed(report: &Report) -> Value {
+fn reviewed(controls: &[String]) -> Value {
     let controls: Vec<Value> =
-        report.controls.iter().map(|row| json!({ "control-id": token(row.control) })).collect();
+        controls.iter().map(|control| json!({ "control-id": token(control) })).collect();
     match controls.is_empty() {
         true => json!({ "control-selections": [{ "include-all": {} }] }),
         false => json!({ "control-selections": [{ "include-controls": controls }] }),
@@ -135,15 +174,25 @@ impl Observations<'_> {
             prop("field", place.field()),
         ];
         all.extend(props);
-        json!({
-            "uuid": uuid,
-            "title": filled(title),
-            "description": filled(description),
-            "props": all,
-            "methods": ["TEST"],
-            "collected": self.time,
-        })
+        observation(uuid, (title, description), &all, &self.time)
     }
+}
+
+/// Writes an observation by its title and what was seen.
+pub(super) fn observation(
+    uuid: Uuid,
+    (title, said): (&str, &str),
+    props: &[Value],
+    time: &str,
+) -> Value {
+    json!({
+        "uuid": uuid,
+        "title": filled(title),
+        "description": filled(said),
+        "props": props,
+        "methods": ["TEST"],
+        "collected": time,
+    })
 }
 
 impl Serialize for Observations<'_> {
@@ -226,13 +275,22 @@ fn findings(report: &Report) -> Vec<Value> {
     rows.filter_map(|(row, related)| finding(row, related)).collect()
 }
 
-fn finding(row: &Row, related: Vec<Value>) -> Option<Value> {
-    let (state, reason) = match row.verdict {
+/// Says whether a control is satisfied; nothing where it asks nothing.
+pub(super) fn target(control: &str, verdict: Verdict, remarks: &str) -> Option<Value> {
+    let (state, reason) = match verdict {
         Verdict::Pass => ("satisfied", "pass"),
         Verdict::Fail => ("not-satisfied", "fail"),
         Verdict::Unknown | Verdict::Waived => ("not-satisfied", "other"),
         Verdict::NotApplicable => return None,
     };
+    Some(json!({
+        "type": "objective-id",
+        "target-id": token(control),
+        "status": { "state": state, "reason": reason, "remarks": remarks },
+    }))
+}
+
+fn finding(row: &Row, related: Vec<Value>) -> Option<Value> {
     let counts = &row.counts;
     let remarks = format!(
         "{}: passed {}, failed {}, unknown {}, waived {}, not applicable {}",
@@ -243,6 +301,7 @@ fn finding(row: &Row, related: Vec<Value>) -> Option<Value> {
         counts.waived,
         counts.not_applicable
     );
+    let target = target(row.control, row.verdict, &remarks)?;
     let answers =
         row.answers.iter().map(|it| prop("answers", &format!("{}/{}", it.benchmark, it.id)));
     let mut props =
@@ -253,11 +312,7 @@ fn finding(row: &Row, related: Vec<Value>) -> Option<Value> {
         "title": row.title,
         "description": filled(&format!("{}. {}.", row.title, row.about.why)),
         "props": props,
-        "target": {
-            "type": "objective-id",
-            "target-id": token(row.control),
-            "status": { "state": state, "reason": reason, "remarks": remarks },
-        },
+        "target": target,
     });
     if !related.is_empty() {
         finding["related-observations"] = Value::Array(related);

@@ -12,45 +12,55 @@ use super::{Answer, Finding, PROGRAM_VERSION, Place, Report, Row, Since, Unknown
 #[derive(Clone, Copy, Debug)]
 pub struct Sarif<'r>(pub &'r Report);
 
+/// What SARIF writes around the results of a run.
 #[derive(Serialize)]
-struct Log<'r> {
+pub(super) struct Log<R> {
     #[serde(rename = "$schema")]
     schema: &'static str,
     version: &'static str,
-    runs: [Run<'r>; 1],
+    runs: [Run<R>; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run<'r> {
+struct Run<R> {
     tool: Value,
     invocations: [Value; 1],
-    original_uri_base_ids: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_uri_base_ids: Option<Value>,
     column_kind: &'static str,
-    results: Results<'r>,
+    results: R,
+}
+
+/// Puts results and their rules into a log. Paths, where there are any, are below the roots.
+pub(super) fn log<R: Serialize>(
+    rules: &[Value],
+    invocation: Value,
+    roots: Option<Value>,
+    results: R,
+) -> Log<R> {
+    let run = Run {
+        tool: json!({
+            "driver": { "name": "ringfort", "version": PROGRAM_VERSION, "rules": rules },
+        }),
+        invocations: [invocation],
+        original_uri_base_ids: roots,
+        column_kind: "unicodeCodePoints",
+        results,
+    };
+    Log { schema: SCHEMA, version: "2.1.0", runs: [run] }
 }
 
 impl Serialize for Sarif<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let root = json!({ "SRCROOT": { "description": { "text": "where the command was run" } } });
-        let run = Run {
-            tool: json!({ "driver": driver(self.0) }),
-            invocations: [invocation(self.0)],
-            original_uri_base_ids: root,
-            column_kind: "unicodeCodePoints",
-            results: Results(self.0),
-        };
-        Log { schema: SCHEMA, version: "2.1.0", runs: [run] }.serialize(serializer)
+        let rules: Vec<Value> = self.0.controls.iter().map(rule).chain([unreadable()]).collect();
+        log(&rules, invocation(self.0), Some(root), Results(self.0)).serialize(serializer)
     }
 }
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-
-fn driver(report: &Report) -> Value {
-    let rules: Vec<Value> = report.controls.iter().map(rule).chain([unreadable()]).collect();
-    json!({ "name": "ringfort", "version": PROGRAM_VERSION, "rules": rules })
-}
 
 fn rule(row: &Row) -> Value {
     let Row { control, title, severity, answers, about, .. } = row;
@@ -136,15 +146,21 @@ fn of_finding(report: &Report, finding: &Finding, waiver: Option<&Answer>) -> Va
         "locations": [location(place)],
         "partialFingerprints": { "ringfort/v1": finding.fingerprint },
     });
-    if let Some(Answer { owner, reason, expires }) = waiver {
-        result["suppressions"] = json!([{
-            "kind": "external",
-            "status": "accepted",
-            "justification": reason,
-            "properties": { "owner": owner, "expires": expires },
-        }]);
+    if let Some(waiver) = waiver {
+        result["suppressions"] = suppressions(waiver);
     }
     finish(report, result, finding.since)
+}
+
+/// Somebody answers for a result.
+pub(super) fn suppressions(waiver: &Answer) -> Value {
+    let Answer { owner, reason, expires } = waiver;
+    json!([{
+        "kind": "external",
+        "status": "accepted",
+        "justification": reason,
+        "properties": { "owner": owner, "expires": expires },
+    }])
 }
 
 /// What is not known is open: asked, and not decided.
@@ -212,7 +228,7 @@ fn location(place: &Place) -> Value {
 }
 
 /// Writes a text so that no reader of SARIF takes a part of it for a link: `[words](address)`.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     match text.contains("](") {
         true => text.replace('[', "\\[").replace(']', "\\]"),
         false => text.to_owned(),

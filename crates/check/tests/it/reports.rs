@@ -1,5 +1,6 @@
 //! Reports: what they say, in every format, of objects that others named as they liked.
 
+mod rows;
 mod unseen;
 
 use std::io::Read as _;
@@ -198,14 +199,19 @@ fn unpacked(schema: &[u8]) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-#[test]
-fn sarif_is_as_its_schema_says() {
+fn sarif_schema() -> Value {
     let mut schema = unpacked(SARIF);
     // Its pattern of languages is no regular expression as JSON Schema has them; no language is written.
     for of in ["run", "toolComponent"] {
         let properties = &mut schema["definitions"][of]["properties"];
         assert!(properties["language"].as_object_mut().unwrap().shift_remove("pattern").is_some());
     }
+    schema
+}
+
+#[test]
+fn sarif_is_as_its_schema_says() {
+    let schema = sarif_schema();
     let mut sarif = value(&Sarif(&full()));
     assert_eq!(faults(&schema, &sarif), Vec::<String>::new());
     let results = sarif["runs"][0]["results"].as_array().unwrap().clone();
@@ -280,18 +286,12 @@ fn the_json_is_as_its_own_schema_says() {
     assert!(!faults(&schema, &changed).is_empty(), "a place in a file has a line");
 }
 
-/// What the XML schema of Jenkins' xUnit plugin (junit-10.xsd) asks of elements and attributes that are
-/// used here.
-#[test]
-fn junit_is_as_build_servers_read_it() {
-    let report = full();
-    let xml = junit(&report);
-    let document = roxmltree::Document::parse(&xml).unwrap();
-    let root = document.root_element();
-    let below = |node: roxmltree::Node<'_, '_>, name: &'static str| {
-        node.descendants().filter(|it| it.has_tag_name(name)).count().to_string()
-    };
-    assert!(root.has_tag_name("testsuites"));
+fn below(node: roxmltree::Node<'_, '_>, name: &str) -> String {
+    node.descendants().filter(|it| it.has_tag_name(name)).count().to_string()
+}
+
+fn counts_are_right(document: &roxmltree::Document<'_>) {
+    assert!(document.root_element().has_tag_name("testsuites"));
     for counted in document.descendants().filter(|it| it.tag_name().name().starts_with("testsuite"))
     {
         for (count, name) in [
@@ -307,6 +307,17 @@ fn junit_is_as_build_servers_read_it() {
             );
         }
     }
+}
+
+/// What the XML schema of Jenkins' xUnit plugin (junit-10.xsd) asks of elements and attributes that are
+/// used here.
+#[test]
+fn junit_is_as_build_servers_read_it() {
+    let report = full();
+    let xml = junit(&report);
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let root = document.root_element();
+    counts_are_right(&document);
     let cases = || document.descendants().filter(|it| it.has_tag_name("testcase"));
     for case in cases() {
         let names: Vec<&str> = case.attributes().map(|it| it.name()).collect();

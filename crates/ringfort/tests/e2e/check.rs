@@ -47,3 +47,21 @@ pub fn decided(cluster: &Cluster) {
     }
     println!("     check: {}", report["counts"]);
 }
+
+/// Objects are all listed, and judged by every guideline: the role that may do everything is found.
+pub fn objects_judged(cluster: &Cluster) {
+    let said = cluster.check_objects();
+    let sarif: Value = serde_json::from_str(&said.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", said.stdout, said.stderr));
+    let run = &sarif["runs"][0];
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true, "{}", said.stderr);
+    let is_role = |result: &&Value| {
+        let artifact = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+        artifact["uri"] == "ClusterRole/cluster-admin"
+    };
+    let results = run["results"].as_array().unwrap();
+    let rules: Vec<_> =
+        results.iter().filter(is_role).filter_map(|result| result["ruleId"].as_str()).collect();
+    assert!(rules.contains(&"access/no-wildcards"), "{rules:?}");
+    assert_eq!(said.code, Some(1));
+}

@@ -211,6 +211,14 @@ impl Cluster {
         said(&check.stdin(Stdio::null()).output().expect("ringfort starts"))
     }
 
+    /// Judges the objects of the cluster by every guideline.
+    pub fn check_objects(&self) -> Said {
+        let mut check = Command::new(RINGFORT);
+        check.args(["lab", "run", &self.lab, "--", RINGFORT, "check", "--objects"]);
+        check.args(["--format", "sarif", "--kubeconfig"]).arg(self.kubeconfig());
+        said(&check.stdin(Stdio::null()).output().expect("ringfort starts"))
+    }
+
     /// Runs `ringfort netpol` with the kubeconfig that was handed over.
     pub fn netpol(&self, arguments: &[&str]) -> Said {
         let mut netpol = Command::new(RINGFORT);

@@ -56,10 +56,10 @@ pub(super) fn body(report: &Report) -> Markup {
                 "."
                 @if let Some(compared) = &report.baseline { " Since the run before: " (compared.in_a_line()) "." }
             }
-            (tally(report))
+            (tally("Verdicts, one for each object and control", &counts(report)))
         }
         (contents(&loud))
-        (filters(report))
+        (narrowing(&choices(report)))
         main id="results" tabindex="-1" {
             @if !report.unread.is_empty() {
                 section aria-labelledby="unread" {
@@ -98,26 +98,32 @@ fn by_weight(report: &Report) -> Vec<&Row> {
     rows
 }
 
-fn tally(report: &Report) -> Markup {
+fn counts(report: &Report) -> Counts {
+    let mut all = Counts::default();
+    report.controls.iter().for_each(|row| all.add(&row.counts));
+    all
+}
+
+/// How often it came to what.
+pub(in crate::report) fn tally(label: &str, counts: &Counts) -> Markup {
     let counts = [
-        ("fail", "failed", report.sum(|it| it.failed)),
-        ("unknown", "unknown", report.sum(|it| it.unknown)),
-        ("waived", "waived", report.sum(|it| it.waived)),
-        ("pass", "passed", report.sum(|it| it.passed)),
-        ("spared", "not applicable", report.sum(|it| it.not_applicable)),
+        (Verdict::Fail, counts.failed),
+        (Verdict::Unknown, counts.unknown),
+        (Verdict::Waived, counts.waived),
+        (Verdict::Pass, counts.passed),
+        (Verdict::NotApplicable, counts.not_applicable),
     ];
     html! {
-        dl class="tally" aria-label="Verdicts, one for each object and control" {
-            @for (class, word, count) in counts {
-                div class=(class) { dt { (word) } dd { (count) } }
+        dl class="tally" aria-label=(label) {
+            @for (verdict, count) in counts {
+                div class=(class(verdict)) { dt { (verdict.word()) } dd { (count) } }
             }
         }
     }
 }
 
-/// Hidden until the script that they need runs.
-fn filters(report: &Report) -> Markup {
-    let namespaces = report.namespaces();
+/// What results are narrowed down by, beside words. Hidden until the script that it needs runs.
+pub(in crate::report) fn narrowing(choices: &Markup) -> Markup {
     html! {
         search {
             form id="filters" aria-label="Narrow down the results" hidden {
@@ -125,44 +131,43 @@ fn filters(report: &Report) -> Markup {
                     label for="words" { "Search" }
                     input id="words" type="search" autocomplete="off" spellcheck="false";
                 }
-                div {
-                    label for="verdict" { "Verdict" }
-                    select id="verdict" {
-                        option value="" { "All" }
-                        @for (value, word) in [("fail", "Failed"), ("unknown", "Unknown"), ("waived", "Waived")] {
-                            option value=(value) { (word) }
-                        }
-                    }
-                }
-                div {
-                    label for="severity" { "Severity" }
-                    select id="severity" {
-                        option value="" { "All" }
-                        @for word in ["critical", "high", "medium", "low"] { option value=(word) { (word) } }
-                    }
-                }
-                div {
-                    label for="namespace" { "Namespace" }
-                    select id="namespace" {
-                        option value="" { "All" }
-                        // A namespace is never named `-`.
-                        option value="-" { "None" }
-                        @for name in namespaces { option value=(name) { (name) } }
-                    }
-                }
-                @if report.baseline.is_some() {
-                    div {
-                        label for="since" { "Since the run before" }
-                        select id="since" {
-                            option value="" { "All" }
-                            option value="new" { "New" }
-                            option value="before" { "Still there" }
-                        }
-                    }
-                }
+                (choices)
                 button type="reset" { "Show all" }
                 p id="shown" role="status" {}
             }
+        }
+    }
+}
+
+/// One of several values of what the script knows by this id, with a word for each.
+pub(in crate::report) fn choice<'o>(
+    id: &str,
+    name: &str,
+    options: impl IntoIterator<Item = (&'o str, &'o str)>,
+) -> Markup {
+    html! {
+        div {
+            label for=(id) { (name) }
+            select id=(id) {
+                option value="" { "All" }
+                @for (value, word) in options { option value=(value) { (word) } }
+            }
+        }
+    }
+}
+
+fn choices(report: &Report) -> Markup {
+    let verdicts = [("fail", "Failed"), ("unknown", "Unknown"), ("waived", "Waived")];
+    let severities = ["critical", "high", "medium", "low"];
+    let namespaces = report.namespaces();
+    // A namespace is never named `-`.
+    let named = [("-", "None")].into_iter().chain(namespaces.iter().map(|name| (*name, *name)));
+    html! {
+        (choice("verdict", "Verdict", verdicts))
+        (choice("severity", "Severity", severities.map(|word| (word, word))))
+        (choice("namespace", "Namespace", named))
+        @if report.baseline.is_some() {
+            (choice("since", "Since the run before", [("new", "New"), ("before", "Still there")]))
         }
     }
 }
@@ -240,15 +245,19 @@ fn contents(loud: &[&Row]) -> Markup {
     }
 }
 
-fn badge(verdict: Verdict) -> Markup {
-    let class = match verdict {
+pub(in crate::report) fn badge(verdict: Verdict) -> Markup {
+    html! { span class={ "badge " (class(verdict)) } { (verdict.word()) } }
+}
+
+/// How style and script know a verdict.
+pub(in crate::report) fn class(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Fail => "fail",
         Verdict::Unknown => "unknown",
         Verdict::Waived => "waived",
         Verdict::Pass => "pass",
         Verdict::NotApplicable => "spared",
-    };
-    html! { span class={ "badge " (class) } { (verdict.word()) } }
+    }
 }
 
 fn reference(text: &str) -> Markup {

@@ -3,11 +3,10 @@
   const form = document.getElementById("filters");
   const shown = document.getElementById("shown");
   const none = document.getElementById("none");
-  const field = (id) => document.getElementById(id);
+  const choices = [...form.querySelectorAll("select")];
   const controls = [...document.querySelectorAll("article.control, section.control")].map((part) => ({
     part,
     words: part.dataset.control + " " + (part.querySelector("h2, h3")?.textContent ?? ""),
-    severity: part.dataset.severity ?? "",
     places: [...part.querySelectorAll(".places > li")].map((item) => ({ item, words: "" })),
   }));
   const lower = (text) => text.toLowerCase();
@@ -18,27 +17,21 @@
   const all = controls.reduce((sum, control) => sum + control.places.length, 0);
 
   function narrow() {
-    const words = lower(field("words").value).split(/\s+/).filter((word) => word !== "");
-    const want = {
-      verdict: field("verdict").value,
-      severity: field("severity").value,
-      namespace: field("namespace").value,
-      since: field("since") ? field("since").value : "",
-    };
+    const words = lower(form.elements.words.value).split(/\s+/).filter((word) => word !== "");
+    const want = Object.fromEntries(choices.map((choice) => [choice.id, choice.value]));
+    const fitting = (is) => Object.entries(want).every(([name, value]) => value === "" || is[name] === value);
     const isNarrow = words.length > 0 || Object.values(want).some((value) => value !== "");
     let count = 0;
     let parts = 0;
     for (const control of controls) {
       let here = 0;
       for (const { item, words: said } of control.places) {
-        const is = { ...item.dataset, severity: item.dataset.severity ?? control.severity };
-        const fits = Object.entries(want).every(([name, value]) => value === "" || is[name] === value) &&
+        const fits = fitting({ ...control.part.dataset, ...item.dataset }) &&
           words.every((word) => said.includes(word) || control.words.includes(word));
         item.hidden = !fits;
         here += fits ? 1 : 0;
       }
-      const own = words.length > 0 && want.verdict === "" && want.namespace === "" && want.since === "" &&
-        (want.severity === "" || want.severity === control.severity) &&
+      const own = words.length > 0 && fitting(control.part.dataset) &&
         words.every((word) => control.words.includes(word));
       const visible = !isNarrow || here > 0 || (control.places.length === 0 && own);
       control.part.hidden = !visible;

@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use ringfort_check::benchmark::{self, Assessed, Judged, Looked, Needs, Waived};
+use ringfort_check::report::{Answer, Counts, Rows, Said, Verdict};
 use ringfort_controls::yaml;
-use ringfort_model::judgement::{Decided, Finding, Gap, Judgement, Verdict};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Format;
+use super::given::today;
 use crate::cli::{Fault, print};
 
 /// The version of what is written for programs.
@@ -26,16 +28,6 @@ struct Written<'a> {
     idle_waivers: &'a [String],
 }
 
-#[derive(Clone, Copy, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Counts {
-    passed: usize,
-    failed: usize,
-    unknown: usize,
-    not_applicable: usize,
-    waived: usize,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
@@ -49,19 +41,11 @@ struct Row<'a> {
     #[serde(flatten)]
     said: Said<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waiver: Option<Waiver<'a>>,
+    waiver: Option<Answer>,
     /// A pod that is let in and is not to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     example: Option<&'a Value>,
     machines: Vec<OfMachine<'a>>,
-}
-
-/// Who answers for a row that fails.
-#[derive(Serialize)]
-struct Waiver<'a> {
-    owner: &'a str,
-    reason: &'a str,
-    expires: String,
 }
 
 #[derive(Serialize)]
@@ -71,69 +55,12 @@ struct OfMachine<'a> {
     said: Said<'a>,
 }
 
-/// A judgement, flat.
-#[derive(Serialize)]
-struct Said<'a> {
-    verdict: &'static str,
-    said: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    closes: Option<&'a str>,
-}
-
-impl<'a> Said<'a> {
-    fn of(judgement: &'a Judgement) -> Self {
-        let (said, fix, closes) = match judgement {
-            Ok(Decided::Pass(evidence)) => (evidence.to_string(), None, None),
-            Ok(Decided::Fail(Finding { said, fix })) => (said.clone(), Some(fix.as_str()), None),
-            Ok(Decided::NotApplicable { reason }) => (reason.clone(), None, None),
-            Err(Gap { said, closes }) => (said.clone(), None, Some(closes.as_str())),
-        };
-        Self { verdict: word(judgement), said, fix, closes }
-    }
-}
-
-/// What a row comes to, waived or not.
-fn said(judged: &Judged) -> Said<'_> {
-    let said = Said::of(&judged.whole);
-    match judged.waived {
-        Some(_) => Said { verdict: "waived", fix: None, ..said },
-        None => said,
-    }
-}
-
-/// A verdict as `check` calls it.
-fn word(judgement: &Judgement) -> &'static str {
-    match Verdict::from(judgement) {
-        Verdict::Proved => "pass",
-        Verdict::Failed => "fail",
-        Verdict::Unknown => "unknown",
-        Verdict::NotApplicable => "not-applicable",
-    }
-}
-
-impl Counts {
-    fn of(judged: &[Judged]) -> Self {
-        let mut counts = Self::default();
-        for one in judged {
-            *match Verdict::from(&one.whole) {
-                Verdict::Failed if one.waived.is_some() => &mut counts.waived,
-                Verdict::Proved => &mut counts.passed,
-                Verdict::Failed => &mut counts.failed,
-                Verdict::Unknown => &mut counts.unknown,
-                Verdict::NotApplicable => &mut counts.not_applicable,
-            } += 1;
-        }
-        counts
-    }
-
-    fn code(self) -> u8 {
-        match (self.failed, self.unknown) {
-            (0, 0) => 0,
-            (0, _) => 3,
-            _ => 1,
-        }
+/// Gives the exit code.
+fn code(counts: &Counts) -> u8 {
+    match (counts.failed, counts.unknown) {
+        (0, 0) => 0,
+        (0, _) => 3,
+        _ => 1,
     }
 }
 
@@ -141,26 +68,34 @@ impl Counts {
 pub(super) fn tell(
     looked: &Looked<'_>,
     (judged, idle): (Vec<Judged>, Vec<String>),
-    format: super::Format,
+    format: Format,
 ) -> Result<ExitCode, Fault> {
     let machines: Vec<String> = looked.machines.iter().map(|it| it.name().to_owned()).collect();
-    let counts = Counts::of(&judged);
-    match format {
-        super::Format::Json => {
-            let written = Written {
-                version: VERSION,
-                benchmark: benchmark::NAME,
-                machines: &machines,
-                counts,
-                rows: judged.iter().map(row).collect(),
-                idle_waivers: &idle,
-            };
-            let json = serde_json::to_string_pretty(&written).map_err(Fault::unable)?;
-            print(&format!("{json}\n"));
-        }
-        _ => print(&people(&machines, &judged, &idle, counts)),
-    }
-    Ok(ExitCode::from(counts.code()))
+    let rows = Rows { machines: &machines, judged: &judged, idle: &idle };
+    let counts = rows.counts();
+    let written = || Written {
+        version: VERSION,
+        benchmark: benchmark::NAME,
+        machines: &machines,
+        counts,
+        rows: judged.iter().map(row).collect(),
+        idle_waivers: &idle,
+    };
+    print(&match format {
+        Format::Table => people(&rows),
+        Format::Json => json(&written())?,
+        Format::Sarif => json(&rows.sarif())?,
+        Format::Oscal => json(&rows.oscal(today()))?,
+        Format::Junit => rows.junit(),
+        Format::Html => rows.html(),
+        Format::Markdown => rows.markdown(),
+    });
+    Ok(ExitCode::from(code(&counts)))
+}
+
+fn json(value: &impl Serialize) -> Result<String, Fault> {
+    let json = serde_json::to_string_pretty(value).map_err(Fault::unable)?;
+    Ok(format!("{json}\n"))
 }
 
 fn row(judged: &Judged) -> Row<'_> {
@@ -173,12 +108,8 @@ fn row(judged: &Judged) -> Row<'_> {
         assessed: it.assessed,
         needs: it.needs(),
         control: it.kept.control(),
-        said: said(judged),
-        waiver: judged.waived.as_ref().map(|waived| Waiver {
-            owner: &waived.owner,
-            reason: &waived.reason,
-            expires: waived.expires.to_string(),
-        }),
+        said: Said::of_row(judged),
+        waiver: judged.waived.as_ref().map(Answer::from),
         example: judged.example.as_ref(),
         machines: judged
             .machines
@@ -188,16 +119,20 @@ fn row(judged: &Judged) -> Row<'_> {
     }
 }
 
-/// The verdicts of rows that are told one by one, in this order.
-const TOLD: [&str; 3] = ["fail", "unknown", "waived"];
+/// The verdicts of rows that are told one by one, in this order, and the words for them.
+const TOLD: [(Verdict, &str); 3] =
+    [(Verdict::Fail, "fail"), (Verdict::Unknown, "unknown"), (Verdict::Waived, "waived")];
 
 /// Each row that does not hold, then each that is not known, then each that is waived, then the sum.
-fn people(machines: &[String], judged: &[Judged], idle: &[String], counts: Counts) -> String {
+fn people(rows: &Rows<'_>) -> String {
     let mut text = String::new();
-    for wanted in TOLD {
-        for one in judged.iter().filter(|one| said(one).verdict == wanted) {
-            let said = said(one);
-            text.push_str(&format!("{} {}: {}\n", one.row.id, said.verdict, one.row.title));
+    for (wanted, word) in TOLD {
+        for one in rows.judged {
+            let said = Said::of_row(one);
+            if said.verdict != wanted {
+                continue;
+            }
+            text.push_str(&format!("{} {word}: {}\n", one.row.id, one.row.title));
             text.push_str(&format!("    {}\n", said.said));
             let next = said.fix.map(|fix| format!("    fix: {fix}\n"));
             let next = next.or(said.closes.map(|closes| format!("    needs: {closes}\n")));
@@ -213,17 +148,7 @@ fn people(machines: &[String], judged: &[Judged], idle: &[String], counts: Count
             }
         }
     }
-    idle.iter().for_each(|said| text.push_str(&format!("warning: {said}\n")));
-    let on = match machines {
-        [] => String::new(),
-        machines => format!(" on {}", machines.join(", ")),
-    };
-    let Counts { passed, failed, unknown, not_applicable, waived } = counts;
-    text.push_str(&format!(
-        "{}{on}: rows {}; passed {passed}, failed {failed}, unknown {unknown}, not applicable {not_applicable}, \
-         waived {waived}\n",
-        benchmark::NAME,
-        judged.len(),
-    ));
+    rows.idle.iter().for_each(|said| text.push_str(&format!("warning: {said}\n")));
+    text.push_str(&format!("{}\n", rows.in_a_line()));
     text
 }

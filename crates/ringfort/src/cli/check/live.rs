@@ -33,12 +33,30 @@ pub(super) struct LiveArgs {
     /// but the right to create pods is needed
     #[arg(long, requires = "kubeconfig")]
     try_pods: bool,
+    /// Judge the objects of the cluster by every guideline, as manifests are, and not by the benchmark
+    ///
+    /// All options of manifests hold but --world and --namespace. Each object stands for a file that is called by its
+    /// path, such as shop/Deployment/web. What a controller made is judged by what it was made of. Of secrets only
+    /// names and labels are read.
+    #[arg(long, requires = "kubeconfig", conflicts_with_all = ["cluster", "try_pods", "kubernetes"])]
+    objects: bool,
 }
 
 impl LiveArgs {
     /// Says whether a cluster is asked for at all.
     pub(super) fn is_asked(&self) -> bool {
         self.kubeconfig.is_some() || self.cluster.is_some()
+    }
+
+    /// Gives the kubeconfig of the cluster whose objects are judged by every guideline, if any is.
+    pub(super) fn of_objects(&self) -> Option<&Path> {
+        self.kubeconfig.as_deref().filter(|_| self.objects)
+    }
+
+    /// Names what takes options of manifests, if anything does for the cluster that is asked for.
+    pub(super) fn takes_options(&self) -> Option<&'static str> {
+        let is_alone = self.kubeconfig.is_some() && self.cluster.is_none();
+        is_alone.then_some("--objects")
     }
 }
 
@@ -73,8 +91,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Fault> {
     let declared = args.cluster.as_deref().or(spec).map(Declared::read).transpose()?;
     let mut bundles: Vec<MachineFacts> = facts::read(paths)?;
-    let instead = "name another with --kubeconfig";
-    let ways = args.kubeconfig.as_deref().map(|file| ways(file, instead)).transpose()?;
+    let ways = args.kubeconfig.as_deref().map(|file| ways(file, INSTEAD)).transpose()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
     let (read, cluster) = runtime.block_on(async {
         if let Some(file) = &args.cluster {
@@ -99,6 +116,9 @@ pub(super) fn run(
     looked.heard = heard.as_ref();
     benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
 }
+
+/// What to do where a kubeconfig says nothing.
+pub(super) const INSTEAD: &str = "name another with --kubeconfig";
 
 /// Gives by whose defaults machines are judged. A release that was seen and is not known here goes before what is
 /// asked for. Where a server does not tell what it is, images may; what was declared says nothing of it.
@@ -161,7 +181,7 @@ impl Read {
 
 /// Says why not all objects of a kind were listed. Of one that a server does not serve there are none; the oldest
 /// kinds are served by all that are any.
-fn missing(api_version: &str, kind: &str, listed: Result<(), ApiError>) -> Option<Gap> {
+pub(super) fn missing(api_version: &str, kind: &str, listed: Result<(), ApiError>) -> Option<Gap> {
     let error = listed.err()?;
     let is_unserved = error.status() == Some(404) && api_version.contains('/');
     (!is_unserved).then(|| unlisted(api_version, kind, &error))

@@ -1,7 +1,7 @@
 //! `ringfort check PATH`: judges all objects of manifests together, by every guideline.
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -14,7 +14,7 @@ use ringfort_check::world::World;
 use ringfort_model::severity::Severity;
 use ringfort_spec::{Paint, nearest};
 
-use super::cache::{Cache, Key};
+use super::cache::{Cache, Entry, Key};
 use super::given::{self, Given};
 use super::tree::{Finder, Tree, by_file, side_by_side};
 use super::written::{self, Format, Output};
@@ -89,38 +89,92 @@ fn guideline(id: &str) -> Result<&'static Guideline, String> {
     })
 }
 
+/// What is given beside what is judged.
+pub(super) struct Beside {
+    day: Date,
+    waivers: Option<Given>,
+    /// What a run before said.
+    before: Option<String>,
+}
+
+impl Beside {
+    /// Reads it. A `cluster.yaml` is read for its waivers.
+    pub(super) fn read(args: &ManifestsArgs, spec: Option<&Path>) -> Result<Self, Fault> {
+        let day = args.day.unwrap_or_else(given::today);
+        let of_waivers = match (args.waivers.as_deref(), spec) {
+            (Some(_), Some(_)) => return Err(Fault::usage(TWICE)),
+            (waivers, spec) => waivers.or(spec),
+        };
+        let waivers = of_waivers.map(|path| given::waivers(path, day)).transpose()?;
+        let before = given::baseline_text(args.baseline.as_ref())?;
+        Ok(Self { day, waivers, before })
+    }
+}
+
+const TWICE: &str = "--spec is read for its waivers here, as --waivers is: leave one of them out";
+
 /// Runs the command.
 pub fn run(args: &ManifestsArgs) -> Result<ExitCode, Fault> {
     let mut tree = Tree::read(&args.paths)?;
-    let day = args.day.unwrap_or_else(given::today);
-    let waivers = args.waivers.as_deref().map(|path| given::waivers(path, day)).transpose()?;
-    let before = given::baseline_text(args.baseline.as_ref())?;
+    let beside = Beside::read(args, None)?;
     let cache = if args.no_cache { None } else { Cache::find(tree.bytes()) };
-    let key = cache.as_ref().map(|_| args.key(&tree, day, waivers.as_ref(), before.as_deref()));
+    let key = cache.as_ref().map(|_| args.key(&tree, &beside));
     if let Some((cache, key)) = cache.as_ref().zip(key.as_ref())
         && let Some(kept) = cache.get(key)
     {
         return Ok(written::again(&kept));
     }
-    let mut report = judge(args, &mut tree, waivers.as_ref())?;
-    if let Some((path, text)) = args.baseline.as_ref().zip(before.as_deref()) {
+    let report = compared(args, &mut tree, &beside)?;
+    let entry = cache.zip(key).and_then(|(cache, key)| cache.begin(&key));
+    tell(args, &report, (&tree, &beside), entry)
+}
+
+/// Judges the objects of a cluster that runs. Nothing of them is kept for a next run.
+pub(super) fn run_live(
+    args: &ManifestsArgs,
+    mut tree: Tree,
+    beside: &Beside,
+) -> Result<ExitCode, Fault> {
+    let report = compared(args, &mut tree, beside)?;
+    tree.cover(&report);
+    tell(args, &report, (&tree, beside), None)
+}
+
+/// Judges a tree, and compares that with a run before.
+fn compared(args: &ManifestsArgs, tree: &mut Tree, beside: &Beside) -> Result<Report, Fault> {
+    let mut report = judge(args, tree, beside.waivers.as_ref())?;
+    if let Some((path, text)) = args.baseline.as_ref().zip(beside.before.as_deref()) {
         report.compare(&given::baseline(path, text)?);
     }
+    Ok(report)
+}
+
+/// Writes a report, and gives the exit code.
+fn tell(
+    args: &ManifestsArgs,
+    report: &Report,
+    (tree, beside): (&Tree, &Beside),
+    entry: Option<Entry>,
+) -> Result<ExitCode, Fault> {
     let code = report.code(match args.fail_on {
         FailOnArg::Any => FailOn::Any,
         FailOnArg::New => FailOn::New,
     });
     let told: String = report.unread.iter().map(|unread| format!("error: {unread}\n")).collect();
-    let files = tree.files.iter().chain(waivers.as_ref().map(|it| &it.file));
-    let mut output = Output::new(cache.zip(key).and_then(|(cache, key)| cache.begin(&key)));
+    let files = tree.files.iter().chain(beside.waivers.as_ref().map(|it| &it.file));
+    let mut output = Output::new(entry);
     eprint!("{told}");
-    args.format.write(&report, files, paint(), day, &mut output).map_err(Fault::unable)?;
+    args.format.write(report, files, paint(), beside.day, &mut output).map_err(Fault::unable)?;
     output.finish(&told, code);
     Ok(ExitCode::from(code))
 }
 
 /// Judges a tree file by file. What others rest on is known before the first is judged.
-fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result<Report, Fault> {
+pub(super) fn judge(
+    args: &ManifestsArgs,
+    tree: &mut Tree,
+    given: Option<&Given>,
+) -> Result<Report, Fault> {
     let outlines = tree.outlines()?;
     let controls = args.controls();
     let objects = tree.objects(&outlines, args.world(), args.namespace.as_deref());
@@ -133,27 +187,33 @@ fn judge(args: &ManifestsArgs, tree: &mut Tree, given: Option<&Given>) -> Result
     let files = tree.files.len();
     let work: Vec<_> =
         by_file(files, &numbers).into_iter().zip(by_file(files, &unjudged)).enumerate().collect();
-    let parts = side_by_side(&work, |(file, (numbers, unjudged))| {
-        let mut part = Part::default();
-        if numbers.is_empty() && unjudged.is_empty() {
-            return part;
-        }
-        let mut finder = Finder::new(&tree.files);
-        let parsed = finder.parsed(*file);
-        for it in &open[unjudged.clone()] {
-            part.add_unjudged(it, &mut finder);
-        }
-        for number in numbers.clone() {
-            let document = objects.get(number).origin.document;
-            part.add(&asked, number, parsed.documents[document].value(), &mut finder);
+    let together = files.div_ceil(MOST_PARTS).max(1);
+    let work: Vec<_> = work.chunks(together).collect();
+    let parts = side_by_side(&work, |some| {
+        let (mut part, mut finder) = (Part::default(), Finder::new(&tree.files));
+        for (file, (numbers, unjudged)) in some.iter() {
+            if numbers.is_empty() && unjudged.is_empty() {
+                continue;
+            }
+            let parsed = finder.parsed(*file);
+            for it in &open[unjudged.clone()] {
+                part.add_unjudged(it, &mut finder);
+            }
+            for number in numbers.clone() {
+                let document = objects.get(number).origin.document;
+                part.add(&asked, number, parsed.documents[document].value(), &mut finder);
+            }
         }
         part
     });
     let mut report = Report::new(args.world(), args.profile, &controls);
-    report.unread = tree.unread.iter().map(ToString::to_string).collect();
+    report.unread = tree.unseen();
     report.put_together(parts, waivers, detail);
     Ok(report)
 }
+
+/// A part counts for every control: where there are more files than this, several are one part.
+const MOST_PARTS: usize = 4096;
 
 fn paint() -> Paint {
     match io::stdout().is_terminal() {
@@ -173,13 +233,10 @@ impl ManifestsArgs {
         self.format
     }
 
-    /// Options that say how manifests are judged would say nothing of a cluster: none is passed over.
-    pub(super) fn refuse_what_is_of_manifests(&self) -> Result<(), Fault> {
-        let is_written = matches!(self.format, Format::Table | Format::Json);
+    /// Options that say how manifests are judged would say nothing of a cluster: none is passed over. Where something
+    /// takes most of them, that is named.
+    pub(super) fn refuse_what_is_of_manifests(&self, taken_by: Option<&str>) -> Result<(), Fault> {
         let given = [
-            ("--format, other than table and json,", !is_written),
-            ("--world", self.world.is_some()),
-            ("--namespace", self.namespace.is_some()),
             ("--severity", self.severity > Severity::Low),
             ("--control", !self.controls.is_empty()),
             ("--profile", !matches!(self.profile, Profile::All)),
@@ -189,14 +246,34 @@ impl ManifestsArgs {
             ("--passed", self.passed),
             ("--day", self.day.is_some()),
         ];
-        match given.iter().find(|(_, is_given)| *is_given) {
+        let is_given = |it: &(&str, bool)| it.1;
+        if let Some((option, _)) = self.of_files().into_iter().find(is_given) {
+            return Err(of_manifests(option, ""));
+        }
+        let or = taken_by.map(|it| format!("add {it}, or ")).unwrap_or_default();
+        match given.into_iter().find(is_given) {
+            Some((option, _)) => Err(of_manifests(option, &or)),
+            None => Ok(()),
+        }
+    }
+
+    /// What says how files are read would say nothing of the objects of a cluster.
+    pub(super) fn refuse_what_is_of_files(&self) -> Result<(), Fault> {
+        let paths = ("a path", !self.paths.is_empty());
+        match self.of_files().into_iter().chain([paths]).find(|it| it.1) {
             Some((option, _)) => Err(Fault::usage(format!(
-                "{option} is of manifests: leave it out where machines or a cluster are judged"
+                "{option} is of files: leave it out where --objects judges what a cluster holds"
             ))),
             None => Ok(()),
         }
     }
 
+    /// Gives the options that say how files are read, and whether they are given.
+    fn of_files(&self) -> [(&'static str, bool); 2] {
+        [("--world", self.world.is_some()), ("--namespace", self.namespace.is_some())]
+    }
+
+    /// Of a cluster no path is named: it is closed but for what it did not list.
     fn world(&self) -> World {
         match self.world {
             Some(WorldArg::Closed) => World::Closed,
@@ -216,7 +293,8 @@ impl ManifestsArgs {
     }
 
     /// Names everything that what is said depends on.
-    fn key(&self, tree: &Tree, day: Date, given: Option<&Given>, before: Option<&str>) -> Key {
+    fn key(&self, tree: &Tree, beside: &Beside) -> Key {
+        let Beside { day, waivers, before } = beside;
         let controls: Vec<&str> = self.controls().iter().map(|it| it.id).collect();
         let options = format!(
             "{:?} {:?} {:?} {} {:?} {:?} {} {day} {}",
@@ -230,7 +308,7 @@ impl ManifestsArgs {
             matches!(paint(), Paint::Colours),
         );
         let mut key = Key::begin(&options);
-        if let Some(given) = given {
+        if let Some(given) = waivers {
             key.add(&given.file.name).add(&given.file.text);
         }
         if let Some(before) = before {
@@ -244,4 +322,10 @@ impl ManifestsArgs {
         }
         key
     }
+}
+
+fn of_manifests(option: &str, or: &str) -> Fault {
+    Fault::usage(format!(
+        "{option} is of manifests: {or}leave it out where machines or a cluster are judged"
+    ))
 }

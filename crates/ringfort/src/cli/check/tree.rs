@@ -1,5 +1,6 @@
 //! Files that are judged together. Their texts are held, their trees only while one of them is judged.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use ringfort_check::outline::{Outline, outline};
-use ringfort_check::report::{Locate, Located, Named, Span};
+use ringfort_check::report::{InFile, InObject, Locate, Located, Named, Place, Report, Span};
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest::{self, Document, Lines};
+use ringfort_model::judgement::Gap;
 
 use super::place;
 use crate::cli::Fault;
@@ -21,6 +23,10 @@ use crate::cli::sources::{self, Built};
 pub(in crate::cli) struct Tree {
     pub(in crate::cli) files: Vec<File>,
     pub(in crate::cli) unread: Vec<Unread>,
+    /// Kinds of which a cluster did not list all objects, and why not; none where files were read.
+    unlisted: Vec<(&'static str, Gap)>,
+    /// Kinds of others whose objects a cluster was asked for and that make no pods, each with a version.
+    podless: &'static [(&'static str, &'static str)],
 }
 
 /// A file.
@@ -67,8 +73,23 @@ impl Tree {
         Ok((Self::of(named, unread)?, left))
     }
 
+    /// Takes objects of a cluster for files that nobody wrote, each with its name and its text.
+    pub(super) fn of_cluster(
+        mut objects: Vec<(String, String)>,
+        unlisted: Vec<(&'static str, Gap)>,
+        podless: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        objects.sort();
+        let file = |(name, text): (String, String)| {
+            let path = PathBuf::from(&name);
+            File { name: name.into(), text, path, is_named: false }
+        };
+        let files = objects.into_iter().map(file).collect();
+        Self { files, unread: Vec::new(), unlisted, podless }
+    }
+
     fn of(named: Vec<(PathBuf, bool)>, unread: Vec<Unread>) -> Result<Self, Fault> {
-        let mut tree = Self { files: Vec::new(), unread };
+        let mut tree = Self { files: Vec::new(), unread, unlisted: Vec::new(), podless: &[] };
         let texts = side_by_side(&named, |(path, is_named)| match is_named {
             true => files::text(path),
             false => files::text_found(path),
@@ -121,12 +142,55 @@ impl Tree {
             }
         }
         self.unread.iter().for_each(|unread| objects.add_unread(unread.name.clone()));
+        for &(kind, ref gap) in &self.unlisted {
+            objects.add_unlisted(kind, gap.clone());
+        }
+        for (version, kind) in self.podless {
+            objects.add_podless(version, kind);
+        }
         objects
+    }
+
+    /// Says what was not read, each with the reason.
+    pub(super) fn unseen(&self) -> Vec<String> {
+        let unlisted = self
+            .unlisted
+            .iter()
+            .map(|(_, Gap { said, closes })| format!("{said}: it needs {closes}"));
+        self.unread.iter().map(ToString::to_string).chain(unlisted).collect()
+    }
+
+    /// Covers what a cluster's ConfigMaps hold wherever something is said of it, letter by letter so that places
+    /// stay: an excerpt must not spread what may be a secret.
+    pub(super) fn cover(&mut self, report: &Report) {
+        let mut covered: BTreeMap<&str, Vec<Range<usize>>> = BTreeMap::new();
+        let found = report.findings.iter().map(|it| &it.place);
+        for place in found.chain(report.unknown.iter().map(|it| &it.place)) {
+            if let Place::File(InFile { file, span, at, .. }) = place
+                && is_held(at)
+            {
+                let start = span.offset as usize;
+                covered.entry(file).or_default().push(start..start + span.length as usize);
+            }
+        }
+        for file in &mut self.files {
+            for range in covered.remove(&*file.name).unwrap_or_default() {
+                if file.text.get(range.clone()).is_some() {
+                    file.text.replace_range(range.clone(), &"*".repeat(range.len()));
+                }
+            }
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.files.iter().map(|file| file.text.len()).sum()
     }
+}
+
+/// Whether a place is what a ConfigMap holds.
+fn is_held(at: &InObject) -> bool {
+    let is_data = |key: &str| at.pointer.starts_with(key);
+    at.object.kind == "ConfigMap" && ["/data/", "/binaryData/"].into_iter().any(is_data)
 }
 
 /// Gives the part of a row, sorted by file, that is of each file.

@@ -1,0 +1,90 @@
+//! Rows as SARIF: a rule and a result for each that does not hold, is not known or is waived. No file is at fault: a
+//! result is at machines, at objects, or at the cluster.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Rows, Said, is_loud, section, spots};
+use crate::benchmark::{self, Judged};
+use crate::report::fingerprint::Hasher;
+use crate::report::sarif::{log, plain, suppressions};
+use crate::report::{Answer, Verdict};
+
+impl Rows<'_> {
+    /// Writes them as SARIF 2.1.0.
+    pub fn sarif(&self) -> impl Serialize + use<> {
+        let loud: Vec<&Judged> =
+            self.judged.iter().filter(|it| is_loud(Said::of_row(it).verdict)).collect();
+        let rules: Vec<Value> = loud.iter().map(|it| rule(it)).collect();
+        let results: Vec<Value> =
+            loud.iter().enumerate().map(|(index, it)| result(index, it)).collect();
+        let told = |said: &String| json!({ "level": "warning", "message": { "text": said } });
+        let notifications: Vec<Value> = self.idle.iter().map(told).collect();
+        let invocation = json!({
+            "executionSuccessful": true,
+            "toolExecutionNotifications": notifications,
+        });
+        log(&rules, invocation, None, results)
+    }
+}
+
+fn rule(judged: &Judged) -> Value {
+    let (row, id) = (judged.row, benchmark::id(judged.row));
+    let help = format!(
+        "Recommendation {} of {}, section {}, level {}.",
+        row.id,
+        benchmark::NAME,
+        section(judged),
+        row.level
+    );
+    json!({
+        "id": id,
+        "name": id,
+        "shortDescription": { "text": format!("{}.", row.title) },
+        "help": { "text": help },
+        "defaultConfiguration": { "level": "error" },
+        "properties": { "tags": ["kubernetes", "security", id] },
+    })
+}
+
+fn result(index: usize, judged: &Judged) -> Value {
+    let (id, whole) = (benchmark::id(judged.row), Said::of_row(judged));
+    // What is not known is open: asked, and not decided.
+    let (kind, level) = match whole.verdict {
+        Verdict::Unknown => ("open", "none"),
+        _ => ("fail", "error"),
+    };
+    let message = format!("{}. {}.", judged.row.title, whole.in_a_line());
+    let mut result = json!({
+        "ruleId": id,
+        "ruleIndex": index,
+        "kind": kind,
+        "level": level,
+        "message": { "text": plain(&message) },
+        "locations": locations(judged),
+        "partialFingerprints": { "ringfort/v1": Hasher::new(&id).finish() },
+    });
+    if let Some(waived) = &judged.waived {
+        result["suppressions"] = suppressions(&Answer::from(waived));
+    }
+    if let Some(pod) = &judged.example {
+        result["properties"] = json!({ "letIn": pod });
+    }
+    result
+}
+
+fn locations(judged: &Judged) -> Vec<Value> {
+    let spots = spots(judged);
+    let loud = spots.iter().filter(|it| is_loud(it.said.verdict));
+    let told = loud.map(|it| {
+        json!({
+            "logicalLocations": [{ "fullyQualifiedName": it.place() }],
+            "message": { "text": plain(&it.said.in_a_line()) },
+        })
+    });
+    let objects = judged
+        .objects
+        .iter()
+        .map(|name| json!({ "logicalLocations": [{ "fullyQualifiedName": name }] }));
+    told.chain(objects).collect()
+}
