@@ -9,6 +9,7 @@ use ringfort_model::identity::{CANARIES, CANARY, KEEPER, TO_BE_TOLD, is_of_canar
 use ringfort_model::severity::Severity;
 use serde::{Deserialize, Serialize};
 
+use crate::caller::account;
 use crate::detection::Detection;
 use crate::event::Event;
 
@@ -38,7 +39,7 @@ pub struct Finding {
     /// The credential that was shown, where it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
-    /// The pod whose token it is, where it is one.
+    /// The pod whose token it is, where it is one; of what an agent found, the one that the program ran in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// The node that this pod was on.
@@ -114,9 +115,17 @@ impl Finding {
     /// Whether a proof of ringfort's did it: under a name of which only the operator's keyring makes certificates, each
     /// for one run, and in that run's own namespace. What another machine says that it found is none.
     pub fn is_canary(&self) -> bool {
+        let is_there = self.object.split(' ').nth(1).is_some_and(is_of_canaries);
         [KEEPER, CANARY].contains(&self.user.as_str())
             && !self.is_reported()
-            && self.object.split(' ').nth(1).is_some_and(is_of_canaries)
+            && (is_there || self.asks_as_account_of_canaries())
+    }
+
+    /// Whether somebody asked, as an account in the namespace of a run, for all that this may do: that is about no
+    /// object, and changes nothing.
+    fn asks_as_account_of_canaries(&self) -> bool {
+        let of = self.impersonated.as_deref().and_then(account);
+        self.object == RIGHTS_LISTED && of.is_some_and(|(namespace, _)| is_of_canaries(namespace))
     }
 
     /// Whether a proof did it to see who is told of it: what covers it with others would only hide whether anybody is.
@@ -185,6 +194,8 @@ fn plain(text: &str) -> String {
 }
 
 const MOST: usize = 200;
+/// How a finding names the question of all that one may do.
+const RIGHTS_LISTED: &str = "selfsubjectrulesreviews";
 /// What agents of machines find is called so,
 pub const OF_FILES: &str = "integrity/";
 /// and what is found of an audit log itself.
@@ -202,7 +213,8 @@ impl fmt::Display for Finding {
             write!(f, " as {user}")?;
         }
         if let Some(pod) = &self.pod {
-            write!(f, " with the token of pod {pod}")?;
+            let of = if self.is_reported() { "in" } else { "with the token of" };
+            write!(f, " {of} pod {pod}")?;
         }
         if let Some(node) = &self.node {
             write!(f, " on {node}")?;
@@ -279,6 +291,17 @@ mod tests {
         assert_eq!(serde_json::from_value::<Finding>(json).unwrap().said, finding.said);
     }
 
+    #[test]
+    fn what_an_agent_found_was_done_in_a_pod_and_not_with_its_token() {
+        let detection = "integrity/unexplained-change".to_owned();
+        let finding = Finding {
+            user: "/bin/sh".to_owned(),
+            pod: Some("shop/web-7".to_owned()),
+            ..Finding::on_machine("w1", detection, Severity::High, None)
+        };
+        assert!(finding.to_string().contains(": /bin/sh in pod shop/web-7 from w1"), "{finding}");
+    }
+
     /// Nobody else is taken for a proof, whatever they call what they do and in whose name they do it.
     #[test]
     fn only_what_a_proof_does_in_its_own_namespace_is_a_canary() {
@@ -298,6 +321,18 @@ mod tests {
         for user in ["eve", "ringfort:admin", "ringfort:keeper2", ""] {
             check(|it| it.user = user.to_owned(), (false, false));
         }
+        let asks = |user: &'static str, account: String, object: &'static str| {
+            move |it: &mut Finding| {
+                it.user = user.to_owned();
+                it.impersonated = Some(format!("system:serviceaccount:{account}"));
+                it.object = object.to_owned();
+            }
+        };
+        let (own, asked) = (format!("{RUN}:{RUN}-kept-0"), "selfsubjectrulesreviews");
+        check(asks("ringfort:keeper", own.clone(), asked), (true, false));
+        check(asks("eve", own.clone(), asked), (false, false));
+        check(asks("ringfort:keeper", "shop:shop".to_owned(), asked), (false, false));
+        check(asks("ringfort:keeper", own, "secrets shop"), (false, false));
         // What a line begins with is no place for another machine's words.
         check(
             |it| {

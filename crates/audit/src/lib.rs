@@ -3,6 +3,7 @@
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod attack;
 pub mod caller;
 pub mod detection;
 pub mod detections;

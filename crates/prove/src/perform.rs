@@ -271,6 +271,10 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
             Err(error) if error.status() == Some(404) => Ok(Seen::Done),
             other => other.map(|_| Seen::Done),
         },
+        Ask::DeleteByForce(key) => {
+            let how = by_force();
+            send(Method::Delete, Target::Object(key), Some(&how), false).await.map(|_| Seen::Done)
+        }
         Ask::Logs { namespace, pod } => cluster.logs(namespace, pod).await.map(Seen::Text),
         Ask::Read { path } => match &user {
             None => cluster.text(path).await.map(Seen::Text),
@@ -283,6 +287,11 @@ async fn ask(cluster: &Cluster, speaker: &Speaker, ask: &Ask) -> Seen {
         }),
     };
     only_whether(speaker, ask, answer.unwrap_or_else(refusal))
+}
+
+/// How a pod is deleted whose end nobody waits for.
+fn by_force() -> Value {
+    json!({"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
 }
 
 fn looked(looked: Looked) -> Seen {

@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+mod tactics;
 mod witness;
 
 use ringfort_model::item::ItemId;

@@ -93,6 +93,8 @@ pub enum Ask {
     Approve(ObjectKey),
     /// To delete an object.
     Delete(ObjectKey),
+    /// To delete a pod without waiting for its end.
+    DeleteByForce(ObjectKey),
     /// To give a pod's log.
     Logs {
         /// The pod's namespace.

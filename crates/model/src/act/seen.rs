@@ -262,6 +262,10 @@ pub struct KeptSeen {
     pub kept: BTreeSet<EventSeen>,
     /// The detections that found something in them.
     pub findings: BTreeSet<String>,
+    /// By detection, how long ago the oldest request was that it found something in, in milliseconds: who sees the
+    /// finding for the first time knows that it took no longer.
+    #[serde(default)]
+    pub found_ms: BTreeMap<String, u64>,
     /// Sealed segments that were verified whole.
     pub segments: u64,
     /// Entries that were verified.

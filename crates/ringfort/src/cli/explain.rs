@@ -8,6 +8,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 
+use ringfort_audit::attack::tactics;
 use ringfort_audit::detection::{ATTACK, Detection, Need, Of, Who};
 use ringfort_audit::detections;
 use ringfort_check::benchmark;
@@ -169,10 +170,12 @@ fn guideline_page(guideline: &Guideline) -> String {
 fn detection_page(detection: &Detection) -> String {
     let Detection { id, title, severity, because, attack, needs, doc, .. } = detection;
     let techniques = attack.join(", ");
+    let tactics: Vec<String> = tactics(detection).iter().map(ToString::to_string).collect();
     let needs: String = needs.iter().map(needed).collect();
     format!(
-        "# {id}\n\n{title}.\n\nSeverity: {severity}, since {because}. ATT&CK {ATTACK}: {techniques}.\n\n{}\n\n\
+        "# {id}\n\n{title}.\n\nSeverity: {severity}, since {because}. ATT&CK {ATTACK}: {techniques} ({}).\n\n{}\n\n\
          ## Needs\n\n{needs}",
+        tactics.join(", "),
         doc.trim()
     )
 }

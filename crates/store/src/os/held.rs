@@ -48,7 +48,9 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     let Places { log, store, witnessed, count } = places;
     let since = now.as_microsecond() - BACK_SECONDS * 1_000_000;
     let tally = read(count)?.and_then(|bytes| Count::read(&bytes)).map(|it| compared(&it, now));
-    let mut seen = KeptSeen { logged: logged(log, text, since)?, tally, ..KeptSeen::default() };
+    // First, while it is `now`: how old they are is told.
+    let mut seen = found(store, text, now)?;
+    (seen.logged, seen.tally) = (logged(log, text, since)?, tally);
     let key = match public_key(store) {
         Ok(key) => key,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(seen),
@@ -64,17 +66,28 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
         }
         true
     })?;
-    for file in [FINDINGS_BEFORE, FINDINGS] {
-        let lines = read(&store.join(file))?.unwrap_or_default();
-        let about = lines.split(|byte| *byte == b'\n').filter(|line| holds(line, text));
-        let found = about.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        seen.findings.extend(found.map(|line| line.detection));
-    }
     let report = verify_newest(store, key, &[], READ_BYTES)?;
     (seen.segments, seen.entries) = (report.segments, report.entries + report.open);
     seen.unread = report.unread;
     let wrong = report.wrong.iter().map(|it| format!("segment {}: {}", it.segment, it.wrong));
     seen.wrong = wrong.chain(refused(store, witnessed)?).collect();
+    Ok(seen)
+}
+
+/// Tells which detections found something in requests that hold a text, and how long ago that was asked.
+fn found(store: &Path, text: &str, now: jiff::Timestamp) -> Result<KeptSeen, LookError> {
+    let mut seen = KeptSeen::default();
+    for file in [FINDINGS_BEFORE, FINDINGS] {
+        let lines = read(&store.join(file))?.unwrap_or_default();
+        let about = lines.split(|byte| *byte == b'\n').filter(|line| holds(line, text));
+        for line in about.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+            if let Some(ago_ms) = line.ago_ms(now) {
+                let known = seen.found_ms.entry(line.detection.clone()).or_default();
+                *known = ago_ms.max(*known);
+            }
+            seen.findings.insert(line.detection);
+        }
+    }
     Ok(seen)
 }
 
@@ -145,6 +158,16 @@ fn refused(store: &Path, witnessed: &Path) -> Result<Option<String>, LookError> 
 #[derive(Deserialize)]
 struct Line {
     detection: String,
+    #[serde(default)]
+    time: String,
+}
+
+impl Line {
+    /// Says how long ago the request was that it is about; nothing where no time is told, or one to come.
+    fn ago_ms(&self, now: jiff::Timestamp) -> Option<u64> {
+        let asked: jiff::Timestamp = self.time.parse().ok()?;
+        u64::try_from(now.as_millisecond() - asked.as_millisecond()).ok()
+    }
 }
 
 /// Reads what a log holds, also of its files that were written to lately and rotated.

@@ -1,85 +1,18 @@
-//! Suspicious things are done through each API server, and each is in that very server's store, was found by its
-//! detection, and stands in a log that is whole.
+//! Suspicious things are done through each API server, one for each tactic, and each is in that very server's store,
+//! was found by its detection, and stands in a log that is whole.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use ringfort_model::act::{
-    Act, Ask, EventSeen, KeptSeen, Next, Seen, Speaker, TallySeen, TokenWish, Transcript,
-};
+use ringfort_audit::attack::Tactic;
+use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Next, Seen, TallySeen, Transcript};
 use ringfort_model::name::NodeName;
 
+use super::tactics::{CANARIES, Canary, UNTRIED, by_keeper, objects};
 use crate::proof::port::{WITNESS, shut};
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Looks at a store before giving up, and the pause between two: half a minute.
 const LOOKS: (usize, u64) = (15, 2_000);
-
-/// Something suspicious that is done on purpose.
-struct Canary {
-    /// What it is, in words that follow "that somebody".
-    what: &'static str,
-    /// How it is done.
-    act: fn(&Scene, &NodeName, String) -> Act,
-    /// How the log calls what is done,
-    verb: &'static str,
-    /// and to what.
-    resource: &'static str,
-    /// The detection that is to find it.
-    detection: &'static str,
-}
-
-const CANARIES: [Canary; 4] = [
-    Canary {
-        what: "gave a role that reads Secrets",
-        act: |scene, server, name| {
-            let role = json!({
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-                "metadata": {"name": name, "namespace": scene.namespace},
-                "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
-            });
-            by_keeper(server, Ask::Create(role))
-        },
-        verb: "create",
-        resource: "roles",
-        detection: "detect/secrets-role",
-    },
-    Canary {
-        what: "took a token of an account",
-        act: |scene, server, account| {
-            let namespace = scene.namespace.clone();
-            let (audiences, seconds, bound) = (Vec::new(), 600, None);
-            let wish = TokenWish { namespace, account, audiences, seconds, aged_s: None, bound };
-            Act::TryToken { server: server.clone(), wish }
-        },
-        verb: "create",
-        resource: "serviceaccounts/token",
-        detection: "detect/token-requested",
-    },
-    Canary {
-        what: "asked for all that an account may do",
-        act: |scene, server, name| {
-            let review = json!({
-                "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
-                "spec": {"namespace": scene.namespace},
-            });
-            let speaker = Speaker::Account { namespace: scene.namespace.clone(), name };
-            Act::Ask { server: server.clone(), speaker, ask: Ask::Create(review) }
-        },
-        verb: "create",
-        resource: "selfsubjectrulesreviews",
-        detection: "detect/own-rights-listed",
-    },
-    Canary {
-        what: "took away what limits disruption",
-        act: |scene, server, name| {
-            let key = scene.key("policy/v1", "PodDisruptionBudget", &name);
-            by_keeper(server, Ask::Delete(key))
-        },
-        verb: "delete",
-        resource: "poddisruptionbudgets",
-        detection: "detect/limits-deleted",
-    },
-];
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
@@ -101,7 +34,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         for ((act, seen), canary) in done.iter().zip(CANARIES.iter().cycle()) {
             if matches!(seen, Seen::Failed { .. } | Seen::Refused { .. }) {
                 let (place, said) = (place_of(act), words(seen));
-                gaps.add(format!("{place}: nobody {}: {said}", canary.what));
+                gaps.add(format!("{place}: nobody {} ({}): {said}", canary.what, canary.tactic));
             }
         }
         let looks = || {
@@ -111,14 +44,15 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             };
             servers().map(look).collect()
         };
-        let seen = course.until(LOOKS, looks, |seen| {
-            seen.iter().all(|(_, seen)| match seen {
+        let count = scene.control_planes.len();
+        let seen = course.until_all(LOOKS, looks, |seen| {
+            seen[seen.len() - count..].iter().all(|(_, seen)| match seen {
                 Seen::Kept(kept) => judge(kept).is_ok(),
                 _ => false,
             })
         })?;
         let (mut entries, mut counted, mut keys) = (0, 0, Vec::new());
-        for (place, (act, seen)) in seen.iter().enumerate() {
+        for (place, (act, seen)) in seen[seen.len() - count..].iter().enumerate() {
             let Seen::Kept(kept) = seen else {
                 gaps.add(format!("{}: its store was not read: {}", place_of(act), words(seen)));
                 continue;
@@ -139,18 +73,49 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
         let tries = shut(course, scene, &[WITNESS])?;
         gaps.close()?;
-        Ok(pass(said((entries, counted), &keys, tries), course.so_far()))
+        let said = format!("{}; {}", tried(seen, count), said((entries, counted), &keys, tries));
+        Ok(pass(said, course.so_far()))
     })
+}
+
+/// Says which tactics were tried through so many servers and found, and which are not tried.
+fn tried(looks: &[(Act, Seen)], servers: usize) -> String {
+    let tactics: Vec<String> = CANARIES.iter().map(|canary| canary.tactic.to_string()).collect();
+    let untried: Vec<String> = UNTRIED.iter().map(|(tactic, _)| tactic.to_string()).collect();
+    let slowest = slowest(looks).map_or_else(String::new, |(tactic, seconds)| {
+        format!(", the slowest ({tactic}) within {seconds} s")
+    });
+    format!(
+        "suspicious things of {} tactics ({}), done through each of {servers} servers, were kept by their audit ids \
+         and found by their detections{slowest}; not tried are {}",
+        tactics.len(),
+        tactics.join(", "),
+        untried.join(", "),
+    )
+}
+
+/// Names the tactic whose finding was seen longest after the request, and how long that was, in seconds.
+fn slowest(looks: &[(Act, Seen)]) -> Option<(Tactic, u64)> {
+    let mut first: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (act, seen) in looks {
+        let Seen::Kept(kept) = seen else { continue };
+        for (detection, ms) in &kept.found_ms {
+            // Looks behind the first that has it only see that it grows old.
+            first.entry((place_of(act), detection.as_str())).or_insert(*ms);
+        }
+    }
+    let took = |canary: &Canary| {
+        let of = first.iter().filter(|((_, detection), _)| *detection == canary.detection);
+        Some((canary.tactic, of.map(|(_, ms)| ms.div_ceil(1_000)).max()?))
+    };
+    CANARIES.iter().filter_map(took).max_by_key(|(_, seconds)| *seconds)
 }
 
 fn said((entries, counted): (u64, u64), keys: &[String], tries: usize) -> String {
     format!(
-        "{} suspicious things done through each of {} servers were kept by their audit ids and found by their \
-         detections; {entries} entries are as they were written, by the keys {}; of {counted} events that the servers \
+        "{entries} entries are as they were written, by the keys {}; of {counted} events that the servers \
          counted while they were counted here too, none is missing; port {} of the witnesses refuses requests without \
          TLS, and every certificate but the cluster's own ({tries} tries)",
-        CANARIES.len(),
-        keys.len(),
         keys.join(", "),
         WITNESS.number,
     )
@@ -164,7 +129,7 @@ fn judge(kept: &KeptSeen) -> Result<(), String> {
     if kept.key.is_empty() {
         return Err("nothing is kept".to_owned());
     }
-    for Canary { what, verb, resource, detection, .. } in &CANARIES {
+    for Canary { what, verb, resource, .. } in &CANARIES {
         let is_it = |event: &&EventSeen| event.verb == *verb && event.resource == *resource;
         let logged: Vec<&EventSeen> = kept.logged.iter().filter(is_it).collect();
         if logged.is_empty() {
@@ -173,9 +138,11 @@ fn judge(kept: &KeptSeen) -> Result<(), String> {
         if let Some(event) = logged.iter().find(|event| !kept.kept.contains(**event)) {
             return Err(format!("that somebody {what} is logged as {} and not kept", event.id));
         }
-        if !kept.findings.contains(*detection) {
-            return Err(format!("that somebody {what} was not found by {detection}"));
-        }
+    }
+    let unfound = CANARIES.iter().filter(|canary| !kept.findings.contains(canary.detection));
+    let unfound: Vec<String> = unfound.map(ToString::to_string).collect();
+    if !unfound.is_empty() {
+        return Err(format!("half a minute later nothing was found of {}", unfound.join(", ")));
     }
     compared(kept.tally.as_ref())
 }
@@ -201,23 +168,6 @@ fn compared(tally: Option<&TallySeen>) -> Result<(), String> {
         None if *rounds < 2 => Err("what its server logs was not compared yet".to_owned()),
         None => Ok(()),
     }
-}
-
-/// What has to be there for the canaries: an account without rights, and a budget that no pod is under.
-fn objects(scene: &Scene, name: &str) -> [Value; 2] {
-    let metadata = json!({"name": name, "namespace": scene.namespace});
-    let spec = json!({"minAvailable": 0, "selector": {"matchLabels": {"canary": name}}});
-    [
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
-        json!({
-            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-            "metadata": metadata, "spec": spec,
-        }),
-    ]
-}
-
-fn by_keeper(server: &NodeName, ask: Ask) -> Act {
-    Act::Ask { server: server.clone(), speaker: Speaker::Keeper, ask }
 }
 
 fn place_of(act: &Act) -> &str {

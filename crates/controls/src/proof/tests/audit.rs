@@ -101,6 +101,18 @@ fn more_than_was_asked_for_is_missed_only_where_bodies_are_left_out() {
     }
 }
 
+/// The tactics that are tried, each with the detection that finds it.
+const TACTICS: [(&str, &str); 8] = [
+    ("node-port", "Initial Access"),
+    ("pinned-to-node", "Execution"),
+    ("scheduled-job", "Persistence"),
+    ("secrets-role", "Privilege Escalation"),
+    ("limits-deleted", "Defense Evasion"),
+    ("token-requested", "Credential Access"),
+    ("own-rights-listed", "Discovery"),
+    ("deleted-by-force", "Impact"),
+];
+
 /// What a control plane keeps of the canaries.
 pub(super) fn kept() -> KeptSeen {
     let of = |(number, (verb, resource)): (usize, (&str, &str))| EventSeen {
@@ -110,18 +122,23 @@ pub(super) fn kept() -> KeptSeen {
     };
     let canaries = [
         ("create", "serviceaccounts"),
+        ("create", "services"),
+        ("create", "deployments"),
+        ("create", "cronjobs"),
         ("create", "roles"),
+        ("delete", "poddisruptionbudgets"),
         ("create", "serviceaccounts/token"),
         ("create", "selfsubjectrulesreviews"),
-        ("delete", "poddisruptionbudgets"),
+        ("delete", "pods"),
     ];
     let events: BTreeSet<_> = canaries.into_iter().enumerate().map(of).collect();
-    let found = ["secrets-role", "token-requested", "own-rights-listed", "limits-deleted"];
+    let found = TACTICS.map(|(name, _)| format!("detect/{name}"));
     KeptSeen {
         key: "ab".repeat(32),
         logged: events.clone(),
         kept: events,
-        findings: found.map(|name| format!("detect/{name}")).into(),
+        findings: found.clone().into(),
+        found_ms: found.into_iter().map(|detection| (detection, 1_200)).collect(),
         segments: 3,
         entries: 9_000,
         tally: Some(TallySeen { ago_s: 20, rounds: 4, events: 700, ..TallySeen::default() }),
@@ -141,7 +158,7 @@ fn on_last(act: &Act, change: fn(&mut KeptSeen)) -> Option<Seen> {
 /// Each canary has to be logged, kept and found, and the log to be whole.
 #[test]
 fn each_thing_that_is_not_kept_or_not_found_is_missed() {
-    for place in 1..5 {
+    for place in 1..=TACTICS.len() {
         let lost = |change: fn(&mut KeptSeen, usize)| {
             let judgement = judge(&case("audit/events-are-kept"), |act| match act {
                 Act::Kept { server, .. } if server.as_str() == "cp3" => {
@@ -160,6 +177,66 @@ fn each_thing_that_is_not_kept_or_not_found_is_missed() {
             kept.findings.remove(&detection);
         }));
     }
+}
+
+/// Whoever reads the row learns which tactic nobody would notice, and of none but that.
+#[test]
+fn a_tactic_that_is_not_found_is_named() {
+    for (name, tactic) in TACTICS {
+        let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+            Act::Kept { server, .. } if server.as_str() == "cp3" => {
+                let mut kept = kept();
+                kept.findings.remove(&format!("detect/{name}"));
+                Some(Seen::Kept(kept))
+            }
+            _ => None,
+        });
+        let Ok(Decided::Fail(finding)) = judgement else { panic!("{name}: {judgement:?}") };
+        assert!(finding.said.starts_with("cp3: "), "{}", finding.said);
+        let is_named = |(_, of): &&(&str, &str)| finding.said.contains(&format!("{of} ("));
+        let named: Vec<_> = TACTICS.iter().filter(is_named).collect();
+        assert_eq!(named, [&(name, tactic)], "{}", finding.said);
+    }
+}
+
+/// What was slow on one machine is told, by the first look that saw it, and what is not tried stands beside.
+#[test]
+fn the_row_tells_which_tactic_was_found_last() {
+    let mut looks = 0;
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Kept { server, .. } if server.as_str() == "cp3" => {
+            let mut kept = kept();
+            looks += 1;
+            kept.found_ms.values_mut().for_each(|ms| *ms += 2_000 * looks);
+            if looks < 3 {
+                kept.findings.remove("detect/deleted-by-force");
+                kept.found_ms.remove("detect/deleted-by-force");
+            }
+            Some(Seen::Kept(kept))
+        }
+        _ => None,
+    });
+    let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
+    let said = evidence.to_string();
+    assert!(said.contains("suspicious things of 8 tactics (Initial Access, Execution, "), "{said}");
+    assert!(said.contains("the slowest (Impact) within 8 s; not tried are "), "{said}");
+    assert!(said.contains("Lateral Movement"), "{said}");
+}
+
+/// A server that did not do one of them has shown nothing of it, and is no failure for that.
+#[test]
+fn a_tactic_that_a_server_did_not_try_is_unknown() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { server, ask: Ask::DeleteByForce(_), .. } if server.as_str() == "cp3" => {
+            Some(Seen::Refused { status: 403, message: "no".to_owned() })
+        }
+        Act::Kept { .. } => on_last(act, |kept| {
+            kept.findings.remove("detect/deleted-by-force");
+        }),
+        _ => None,
+    });
+    let gap = judgement.unwrap_err();
+    assert!(gap.said.contains("cp3: nobody deleted a pod by force (Impact)"), "{}", gap.said);
 }
 
 /// What a server counts has to have come, and somebody has to have looked lately.

@@ -373,7 +373,9 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
     assert_eq!((seen.findings.len(), seen.wrong.len(), seen.entries), (0, 0, 10));
     assert_eq!(seen.key.len(), 64);
     // The tenth was one too many.
-    assert_eq!(look("web p9").findings, ["detect/refusals".to_owned()].into());
+    let found = look("web p9");
+    assert_eq!(found.findings, ["detect/refusals".to_owned()].into());
+    assert_eq!(found.found_ms, [("detect/refusals".to_owned(), 51_000)].into());
     let file = std::fs::OpenOptions::new().write(true).open(store.join("0000000001.open")).unwrap();
     file.set_len(file.metadata().unwrap().len() - 3).unwrap();
     collector.end(NOW + 60).unwrap();
