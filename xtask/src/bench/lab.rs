@@ -240,9 +240,20 @@ impl<'a> Lab<'a> {
 
     /// `kubectl` with the kubeconfig that was handed over.
     pub(super) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        process::capture(&mut self.kubectl_with(arguments))
+    }
+
+    /// Says whether kubectl gets what it asks for, without a word about it where it does not.
+    pub(super) fn gets(&self, arguments: &[&str]) -> bool {
+        let mut command = self.kubectl_with(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    fn kubectl_with(&self, arguments: &[&str]) -> Command {
         let mut command = self.inside(&self.ground.bundle.join("files/kubectl"));
         command.arg("--kubeconfig").arg(self.state().join("admin.conf")).args(arguments);
-        process::capture(&mut command)
+        command
     }
 
     /// Where the operator's state is.

@@ -210,7 +210,7 @@ fn serves(lab: &Lab<'_>, name: &str, address: &str) -> bool {
     let listening = lab.on(name, "ss -Hltn 'sport = :6443'");
     let server = format!("https://{address}:6443");
     listening.is_ok_and(|printed| !printed.trim().is_empty())
-        && lab.kubectl(&["--server", &server, "get", "--raw", "/readyz"]).is_ok()
+        && lab.gets(&["--server", &server, "get", "--raw", "/readyz"])
 }
 
 #[cfg(test)]
