@@ -8,6 +8,7 @@ mod facts;
 pub(super) mod given;
 mod live;
 mod manifests;
+mod objects;
 mod pods;
 mod table;
 pub(super) mod tree;
@@ -46,8 +47,12 @@ use written::Format;
 /// opened. A pod that nothing that is read would refuse is shown; with --try-pods the API server is asked by a dry
 /// run whether it takes it. That it refuses one leaves the recommendation unknown, since it answers who asked alone.
 ///
+/// With --kubeconfig and --objects the objects of a cluster are judged as manifests are: by every guideline, in every
+/// format, with waivers and by a run before. --spec is then read for its waivers. A kind that may not be listed is
+/// unread, and what rests on it is unknown.
+///
 /// Exit codes: 0 all that is asked holds, 1 something does not, 2 usage, or a file that was named cannot be
-/// read, 3 something could not be judged, or a file below a directory not read.
+/// read, 3 something could not be judged, or a file below a directory, or a kind of a cluster, not read.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct CheckArgs {
@@ -75,14 +80,17 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
     let (paths, version, format) =
         (args.manifests.paths(), args.kubernetes, args.manifests.format());
     let spec = args.spec.as_deref();
+    if let (None, Some(kubeconfig)) = (&args.what, args.live.of_objects()) {
+        return objects::run(kubeconfig, &args.manifests, spec);
+    }
     match &args.what {
         Some(What::Pods(args)) => pods::run(args),
         None if args.live.is_asked() => {
-            args.manifests.refuse_what_is_of_manifests()?;
+            args.manifests.refuse_what_is_of_manifests(args.live.takes_options())?;
             live::run(&args.live, paths, version, spec, format)
         }
         None if facts::are_bundles(paths)? => {
-            args.manifests.refuse_what_is_of_manifests()?;
+            args.manifests.refuse_what_is_of_manifests(None)?;
             facts::run(paths, version, spec, format)
         }
         None if spec.is_some() => {

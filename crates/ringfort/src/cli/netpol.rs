@@ -12,6 +12,7 @@ mod seen;
 mod show;
 #[cfg(test)]
 mod tests;
+mod through;
 
 use std::process::ExitCode;
 
