@@ -5,7 +5,7 @@ use ringfort_policy::{Direction, Labels, Selector};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use crate::place::{has_template, is_template};
+use crate::texts::Texts;
 
 /// A `CiliumNetworkPolicy` or a `CiliumClusterwideNetworkPolicy`.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ struct Rule {
 }
 
 /// Reads a policy, if it is one and everything in it is understood that says what it closes.
-pub(crate) fn policy(object: &Value) -> Option<Policy> {
-    if !object["apiVersion"].as_str()?.starts_with("cilium.io/") || has_template(object) {
+pub(crate) fn policy(object: &Value, texts: Texts) -> Option<Policy> {
+    if !object["apiVersion"].as_str()?.starts_with("cilium.io/") || texts.has_template(object) {
         return None;
     }
     let about = match object["kind"].as_str()? {
@@ -146,7 +146,8 @@ fn selector(written: &Map<String, Value>) -> Option<Selector> {
 /// Reads the key of a label of pods. What Cilium knows of them besides is not known here.
 fn key(written: &str) -> Option<String> {
     let key = ["k8s:", "any:"].iter().find_map(|it| written.strip_prefix(it)).unwrap_or(written);
-    let is_pods = !key.contains(':') && !key.starts_with("io.cilium.") && !is_template(key);
+    let is_pods =
+        !key.contains(':') && !key.starts_with("io.cilium.") && !Texts::Written.is_template(key);
     (is_pods && (!key.starts_with("io.kubernetes.") || key == NAMESPACE)).then(|| key.to_owned())
 }
 
@@ -159,6 +160,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::policy;
+    use crate::texts::Texts;
 
     fn written(kind: &str, spec: &Value) -> Value {
         json!({"apiVersion": "cilium.io/v2", "kind": kind, "metadata": {"name": "p", "namespace": "shop"},
@@ -169,7 +171,7 @@ mod tests {
     #[track_caller]
     fn check(spec: &Value, expected: Option<(bool, bool)>) {
         let labels = Labels::from([("app".to_owned(), "web".to_owned())]);
-        let closed = policy(&written("CiliumNetworkPolicy", spec)).map(|policy| {
+        let closed = policy(&written("CiliumNetworkPolicy", spec), Texts::Written).map(|policy| {
             let closes = |direction| policy.closes(("shop", None), &labels, direction);
             (closes(Direction::Ingress), closes(Direction::Egress))
         });
@@ -213,7 +215,8 @@ mod tests {
             ("CiliumClusterwideNetworkPolicy", &some, "den", false),
             ("CiliumClusterwideNetworkPolicy", &all, "den", true),
         ] {
-            let governs = policy(&written(kind, spec)).map(|it| it.governs((namespace, None)));
+            let policy = policy(&written(kind, spec), Texts::Written);
+            let governs = policy.map(|it| it.governs((namespace, None)));
             assert_eq!(governs, Some(expected), "{kind} {spec} {namespace}");
         }
     }

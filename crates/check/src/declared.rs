@@ -80,6 +80,7 @@ mod tests {
             ("storage.k8s.io", "CSIDriver"),
             ("apps", "Widget"),
             ("networking.k8s.io", "Widget"),
+            ("rbac.authorization.k8s.io", "Widget"),
             ("gateway.networking.k8s.io", "HTTPRoute"),
             ("extensions.agents.x-k8s.io", "SandboxTemplate"),
             ("check.ringfort.dev", "Conventions"),

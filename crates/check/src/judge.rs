@@ -4,7 +4,7 @@ use crate::fault::Unreadable;
 use crate::grants;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::{Judgement, Missing, Sheet};
-use crate::place::{Place, is_template};
+use crate::place::Place;
 use crate::pods::{Subject, faults, without_containers};
 use crate::scene::{PodScene, Scene};
 use crate::shape;
@@ -66,7 +66,7 @@ fn judge_object(
     number: usize,
     guidelines: &[&'static Guideline],
 ) -> Judged {
-    let root = Place::new(&object.pointer, Some(object.value));
+    let root = object.root();
     let mut unreadable: Vec<_> = object.unreadable.iter().cloned().collect();
     shape::check(object.kind, &root, &mut unreadable);
     let scene = Scene { objects, object, root: &root, metadata: &root.at("metadata") };
@@ -91,9 +91,9 @@ fn of_pod(
     guidelines: &[&'static Guideline],
     unreadable: &mut Vec<Unreadable>,
 ) -> Vec<(&'static Guideline, Judgement)> {
-    let Object { pointer, value, .. } = whole.object;
+    let Object { pointer, value, texts, .. } = whole.object;
     let pointer = format!("{pointer}{template}");
-    let template = Place::new(&pointer, value.pointer(template));
+    let template = Place::of(&pointer, value.pointer(template), *texts);
     let (metadata, spec) = (template.at("metadata"), template.at("spec"));
     unreadable.extend(without_containers(&spec));
     let (annotations, security) = (metadata.at("annotations"), spec.at("securityContext"));
@@ -154,7 +154,9 @@ fn by_standard(id: &str, scene: &PodScene<'_>, sheet: &mut Sheet) {
     }
     for fault in faults {
         match &fault.found {
-            Some(found) if is_template(found) => sheet.unread_at(fault.pointer, found),
+            Some(found) if scene.spec.texts().is_template(found) => {
+                sheet.unread_at(fault.pointer, found);
+            }
             _ => sheet.fault(fault),
         }
     }

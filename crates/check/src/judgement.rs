@@ -189,6 +189,9 @@ impl Sheet {
 
 fn unread(place: &Place<'_>) -> Gap {
     let said = match place.value() {
+        Field::Is(_) if place.is_covered() => {
+            "what stands here says nothing that can be judged".to_owned()
+        }
         Field::Is(value) => format!("{value} says nothing that can be judged"),
         _ => "what stands here cannot be read".to_owned(),
     };

@@ -57,24 +57,25 @@ pub fn of_clusters() -> impl Iterator<Item = (&'static [&'static str], &'static 
     KINDS.iter().filter(is_asked).map(|kind| (kind.versions, kind.name))
 }
 
-/// Kinds of network policies that others enforce, with a version: each may close what no policy of Kubernetes does. Of
-/// most it is not known here what they close.
-pub const POLICIES: [(&str, &str); 11] = [
-    ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"),
-    ("cilium.io/v2", "CiliumNetworkPolicy"),
-    ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"),
-    ("crd.antrea.io/v1beta1", "NetworkPolicy"),
-    ("crd.projectcalico.org/v1", "GlobalNetworkPolicy"),
-    ("crd.projectcalico.org/v1", "NetworkPolicy"),
-    ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
-    ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy"),
-    ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"),
-    ("projectcalico.org/v3", "GlobalNetworkPolicy"),
-    ("projectcalico.org/v3", "NetworkPolicy"),
+/// Kinds of network policies that others enforce, with their versions, of which a cluster serves one: each may close
+/// what no policy of Kubernetes does. Of most it is not known here what they close.
+pub const POLICIES: [(&[&str], &str); 11] = [
+    (&["cilium.io/v2"], "CiliumClusterwideNetworkPolicy"),
+    (&["cilium.io/v2"], "CiliumNetworkPolicy"),
+    (ANTREA, "ClusterNetworkPolicy"),
+    (ANTREA, "NetworkPolicy"),
+    (&["crd.projectcalico.org/v1"], "GlobalNetworkPolicy"),
+    (&["crd.projectcalico.org/v1"], "NetworkPolicy"),
+    (&["policy.networking.k8s.io/v1alpha1"], "AdminNetworkPolicy"),
+    (&["policy.networking.k8s.io/v1alpha1"], "BaselineAdminNetworkPolicy"),
+    (&["policy.networking.k8s.io/v1alpha2"], "ClusterNetworkPolicy"),
+    (&["projectcalico.org/v3"], "GlobalNetworkPolicy"),
+    (&["projectcalico.org/v3"], "NetworkPolicy"),
 ];
+const ANTREA: &[&str] = &["crd.antrea.io/v1beta1", "crd.antrea.io/v1alpha1"];
 
 /// Gives the group of what `apiVersion` says; that of the oldest objects is empty.
-pub(crate) fn group(version: &str) -> &str {
+pub fn group(version: &str) -> &str {
     version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
@@ -84,9 +85,13 @@ pub(crate) fn is_plain(kind: &str, version: &str) -> bool {
 }
 
 /// Whether a group is one of Kubernetes' own: no site makes kinds in it.
-pub(crate) fn is_own_group(group: &str) -> bool {
-    !group.contains('.') || PLAIN.iter().any(|(of, _)| *of == group)
+pub fn is_own_group(group: &str) -> bool {
+    let is_plain = || PLAIN.iter().any(|(of, _)| *of == group);
+    !group.contains('.') || ALL_JUDGED.contains(&group) || is_plain()
 }
+
+/// Groups of Kubernetes' own of which every kind is judged.
+const ALL_JUDGED: [&str; 2] = ["discovery.k8s.io", "rbac.authorization.k8s.io"];
 
 const OBJECT: Kind = Kind {
     name: "",

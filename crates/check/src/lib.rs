@@ -24,5 +24,6 @@ pub mod report;
 mod scene;
 mod shape;
 pub mod stig;
+pub mod texts;
 pub mod waivers;
 pub mod world;

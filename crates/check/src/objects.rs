@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, is_plain};
-use crate::place::is_template;
 use crate::shape;
+use crate::texts::Texts;
 
 /// An object of a document.
 #[derive(Clone, Debug)]
@@ -87,7 +87,8 @@ fn name<'a>(object: &'a Value, listed: Option<&'static Kind>) -> Result<Said<'a>
         (Value::Null, Some(kind)) if version.is_null() => {
             return Ok(Said::One(Named::Known(kind), None));
         }
-        (Value::String(kind), _) if !is_template(kind) => kind.as_str(),
+        // No server has a kind of such a name: it is of a template wherever it stands.
+        (Value::String(kind), _) if !Texts::Written.is_template(kind) => kind.as_str(),
         (other, _) => return Err(Unread("/kind", shape::other("the kind of object", other))),
     };
     let (stem, is_list) = kind.strip_suffix("List").map_or((kind, false), |stem| (stem, true));

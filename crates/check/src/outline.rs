@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use crate::cilium;
 use crate::kinds::Kind;
 use crate::objects::{Found, Named, objects};
-use crate::place::{Place, is_template};
+use crate::place::Place;
 use crate::shape;
+use crate::texts::Texts;
 use crate::world::read_policy;
 
 /// The outline of a document. [`crate::world::Objects`] that are made of it say the same of all others as
@@ -33,22 +34,22 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn of(found: &Found<'_>) -> Self {
+    pub(crate) fn of(found: &Found<'_>, texts: Texts) -> Self {
         let kind = match found.named {
             Named::Known(kind) => kind,
             Named::Foreign(_) => {
-                let of_cilium = cilium::policy(found.object).map(Arc::new);
+                let of_cilium = cilium::policy(found.object, texts).map(Arc::new);
                 return Self { of_cilium, ..Self::default() };
             }
             Named::Plain | Named::Unsaid => return Self::default(),
         };
         let mut unreadable: Vec<_> = found.unreadable.iter().cloned().collect();
         if kind.template.is_none() {
-            let root = Place::new(&found.pointer, Some(found.object));
+            let root = Place::of(&found.pointer, Some(found.object), texts);
             shape::check(kind, &root, &mut unreadable);
         }
         let is_policy = kind.name == "NetworkPolicy";
-        let policy = is_policy.then(|| read_policy(found.object)).flatten().map(Arc::new);
+        let policy = is_policy.then(|| read_policy(found.object, texts)).flatten().map(Arc::new);
         Self { is_broken: !unreadable.is_empty(), policy, of_cilium: None }
     }
 }
@@ -65,14 +66,14 @@ const LOOKED_INTO: [&str; 8] = [
     "ServiceAccount",
 ];
 
-/// Gives the outline of a document.
-pub fn outline(mut document: Value) -> Outline {
+/// Gives the outline of a document, whose texts come from somewhere.
+pub fn outline(mut document: Value, texts: Texts) -> Outline {
     let found = objects(&document);
-    let known: Vec<Known> = found.iter().map(Known::of).collect();
+    let known: Vec<Known> = found.iter().map(|it| Known::of(it, texts)).collect();
     let outlined: Vec<(String, Value)> = found
         .iter()
         .zip(&known)
-        .filter_map(|(found, known)| Some((found.pointer.clone(), of_object(found, known)?)))
+        .filter_map(|(found, known)| Some((found.pointer.clone(), of_object(found, known, texts)?)))
         .collect();
     for (pointer, outlined) in outlined {
         if let Some(object) = document.pointer_mut(&pointer) {
@@ -83,12 +84,12 @@ pub fn outline(mut document: Value) -> Outline {
 }
 
 /// Gives nothing of an object that has to stay as it is.
-fn of_object(found: &Found<'_>, known: &Known) -> Option<Value> {
+fn of_object(found: &Found<'_>, known: &Known, texts: Texts) -> Option<Value> {
     let object = found.object;
     match found.named {
         Named::Unsaid => None,
         Named::Plain | Named::Foreign(_) => Some(Value::Object(of_names(object, &[]))),
-        Named::Known(Kind { template: Some(template), .. }) => of_workload(object, template),
+        Named::Known(Kind { template: Some(template), .. }) => of_workload(object, template, texts),
         Named::Known(kind) if LOOKED_INTO.contains(&kind.name) => None,
         Named::Known(kind) if kind.name == "NetworkPolicy" => {
             known.policy.as_ref()?;
@@ -107,6 +108,9 @@ fn of_object(found: &Found<'_>, known: &Known) -> Option<Value> {
 
 /// What an object is called by.
 const NAMES: [&str; 3] = ["name", "generateName", "namespace"];
+
+/// The same, and what made it.
+const OWNED: [&str; 4] = ["name", "generateName", "namespace", "ownerReferences"];
 
 /// Gives what an object says it is, and some of its metadata.
 fn of_names(object: &Value, names: &[&str]) -> Map<String, Value> {
@@ -129,13 +133,13 @@ fn of_names(object: &Value, names: &[&str]) -> Map<String, Value> {
 }
 
 /// Keeps of an object that makes pods the account that it names, where the pod is where it has to be.
-fn of_workload(object: &Value, template: &str) -> Option<Value> {
+fn of_workload(object: &Value, template: &str, texts: Texts) -> Option<Value> {
     let spec = object.pointer(&format!("{template}/spec"))?.as_object()?;
     let mut kept = Map::new();
     for (key, value) in spec {
         if matches!(key.as_str(), "serviceAccountName" | "serviceAccount") {
             kept.insert(key.clone(), value.clone());
-        } else if is_template(key) {
+        } else if texts.is_template(key) {
             kept.insert(key.clone(), Value::Null);
         }
     }
@@ -143,7 +147,7 @@ fn of_workload(object: &Value, template: &str) -> Option<Value> {
     for step in template.split('/').skip(1).collect::<Vec<_>>().into_iter().rev() {
         rest = Map::from_iter([(step.to_owned(), Value::Object(rest))]);
     }
-    let mut outlined = of_names(object, &NAMES);
+    let mut outlined = of_names(object, &OWNED);
     outlined.extend(rest);
     Some(Value::Object(outlined))
 }
@@ -153,6 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::outline;
+    use crate::texts::Texts;
 
     #[test]
     fn an_object_keeps_its_names_and_what_others_rest_on() {
@@ -163,12 +168,12 @@ mod tests {
         let kept = json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "w", "namespace": "n"},
             "spec": {"template": {"spec": {"serviceAccountName": "a"}}}});
-        assert_eq!(outline(workload.clone()).value, kept);
+        assert_eq!(outline(workload.clone(), Texts::Written).value, kept);
         let list = json!({"kind": "List", "items": [workload]});
-        assert_eq!(outline(list).value, json!({"kind": "List", "items": [kept]}));
+        assert_eq!(outline(list, Texts::Written).value, json!({"kind": "List", "items": [kept]}));
         let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata,
             "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": []}});
-        let outlined = outline(policy);
+        let outlined = outline(policy, Texts::Written);
         assert!(outlined.known[0].policy.is_some());
         assert_eq!(outlined.value["spec"], json!({"policyTypes": ["Ingress"]}));
     }
@@ -181,7 +186,7 @@ mod tests {
             json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": "{{ x }}"}),
             json!({"kind": "{{ x }}", "spec": {"template": {"spec": {}}}}),
         ] {
-            assert_eq!(outline(document.clone()).value, document);
+            assert_eq!(outline(document.clone(), Texts::Written).value, document);
         }
     }
 }

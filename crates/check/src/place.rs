@@ -3,12 +3,15 @@
 
 use serde_json::{Map, Value};
 
+use crate::texts::Texts;
+
 /// A place in an object. It knows the place it lies in, so that it can be pointed at.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     within: Option<&'a Place<'a>>,
     step: Step<'a>,
     field: Field<&'a Value>,
+    texts: Texts,
 }
 
 /// What leads from a place to the next.
@@ -49,9 +52,19 @@ impl<T> Field<T> {
 }
 
 impl<'a> Place<'a> {
-    /// Begins at a value, to which a pointer leads.
+    /// Begins at a value that somebody wrote, to which a pointer leads.
     pub(crate) fn new(pointer: &'a str, value: Option<&'a Value>) -> Self {
-        Self { within: None, step: Step::Pointer(pointer), field: field(value) }
+        Self::of(pointer, value, Texts::Written)
+    }
+
+    /// Begins at a value whose texts come from somewhere, to which a pointer leads.
+    pub(crate) fn of(pointer: &'a str, value: Option<&'a Value>, texts: Texts) -> Self {
+        Self { within: None, step: Step::Pointer(pointer), field: field(value), texts }
+    }
+
+    /// Says where its texts come from.
+    pub(crate) fn texts(&self) -> Texts {
+        self.texts
     }
 
     /// Gives the place of a field.
@@ -61,7 +74,7 @@ impl<'a> Place<'a> {
             Field::Unreadable => Field::Unreadable,
             Field::Is(object) => field(object.get(key)),
         };
-        Self { within: Some(self), step: Step::Key(key), field }
+        Self { within: Some(self), step: Step::Key(key), field, texts: self.texts }
     }
 
     /// Gives the places of all fields that are there.
@@ -70,9 +83,10 @@ impl<'a> Place<'a> {
             Field::Is(object) => Some(object),
             _ => None,
         };
-        object.into_iter().flatten().map(|(key, value)| {
+        object.into_iter().flatten().map(move |(key, value)| {
             let step = Step::Key(key);
-            (key.as_str(), Self { within: Some(self), step, field: field(Some(value)) })
+            let (within, field) = (Some(self), field(Some(value)));
+            (key.as_str(), Self { within, step, field, texts: self.texts })
         })
     }
 
@@ -86,6 +100,7 @@ impl<'a> Place<'a> {
             within: Some(self),
             step: Step::Index(index),
             field: field(Some(item)),
+            texts: self.texts,
         })
     }
 
@@ -115,7 +130,7 @@ impl<'a> Place<'a> {
 
     /// Gives a text that is what it says: one of a template that is still to be filled in may say anything.
     pub(crate) fn word(&self) -> Field<&'a str> {
-        self.text().then(|text| (!is_template(text)).then_some(text))
+        self.text().then(|text| (!self.texts.is_template(text)).then_some(text))
     }
 
     /// Gives the place of an entry of a map whose keys are chosen freely. A key of a template that is still
@@ -123,11 +138,17 @@ impl<'a> Place<'a> {
     pub(crate) fn entry(&'a self, key: &'a str) -> Self {
         let mut entry = self.at(key);
         if let (Field::Absent, Field::Is(object)) = (entry.field, self.object())
-            && object.keys().any(|key| is_template(key))
+            && object.keys().any(|key| self.texts.is_template(key))
         {
             entry.field = Field::Unreadable;
         }
         entry
+    }
+
+    /// Whether it is, or lies in, what people write secrets into: what stands there is not shown to others.
+    pub(crate) fn is_covered(&self) -> bool {
+        let is_it = matches!(self.step, Step::Key(key) if COVERED.contains(&key));
+        is_it || self.within.is_some_and(Place::is_covered)
     }
 
     /// Gives the JSON pointer that leads here (RFC 6901).
@@ -142,24 +163,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether a text holds something that a template engine fills in.
-pub(crate) fn is_template(text: &str) -> bool {
-    let filled_in =
-        |open, close| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
-    filled_in("{{", "}}") || filled_in("${", "}")
-}
-
-/// Whether anything in a value is still to be filled in.
-pub(crate) fn has_template(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_template(text),
-        Value::Array(list) => list.iter().any(has_template),
-        Value::Object(map) => {
-            map.iter().any(|(key, value)| is_template(key) || has_template(value))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
+/// Fields of containers, of ConfigMaps and of Secrets that people write secrets into.
+const COVERED: [&str; 6] = ["args", "binaryData", "command", "data", "env", "stringData"];
 
 /// Leads a pointer one step on.
 pub(crate) fn push(pointer: &mut String, key: &str) {
@@ -185,6 +190,30 @@ mod tests {
     use serde_json::json;
 
     use super::{Field, Place};
+    use crate::texts::Texts;
+
+    #[test]
+    fn a_text_that_a_server_holds_is_no_template() {
+        let object = json!({"args": ["${POD_IP}"], "{{ x }}": 1});
+        let is_said = |texts| {
+            let root = Place::of("", Some(&object), texts);
+            let args = root.at("args");
+            let is_word = args.items().all(|it| it.word() == Field::Is("${POD_IP}"));
+            (is_word, root.entry("other").value() == Field::Absent)
+        };
+        assert_eq!(is_said(Texts::Written), (false, false));
+        assert_eq!(is_said(Texts::Served), (true, true));
+    }
+
+    #[test]
+    fn what_people_write_secrets_into_is_covered() {
+        let object = json!({"env": [{"value": "a"}], "image": "b"});
+        let root = Place::new("/data", Some(&object));
+        let env = root.at("env");
+        let items: Vec<_> = env.items().collect();
+        assert!(items[0].at("value").is_covered());
+        assert!(!root.at("image").is_covered());
+    }
 
     #[test]
     fn a_place_is_pointed_at_and_read() {

@@ -3,7 +3,7 @@
 use ringfort_policy::Labels;
 
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, is_template};
+use crate::place::{Field, Place};
 use crate::pods::Subject;
 use crate::world::{Object, Objects};
 
@@ -51,7 +51,8 @@ impl Scene<'_> {
     pub(crate) fn with_template<R>(&self, look: impl FnOnce(&Place<'_>) -> R) -> Option<R> {
         let template = self.object.kind.template?;
         let pointer = format!("{}{template}", self.object.pointer);
-        Some(look(&Place::new(&pointer, self.object.value.pointer(template))))
+        let value = self.object.value.pointer(template);
+        Some(look(&Place::of(&pointer, value, self.object.texts)))
     }
 }
 
@@ -100,7 +101,9 @@ impl<'s> PodScene<'s> {
             return None;
         }
         let entry = |(key, value): (&str, Place<'_>)| match value.word() {
-            Field::Is(word) if !is_template(key) => Some((key.to_owned(), word.to_owned())),
+            Field::Is(word) if !labels.texts().is_template(key) => {
+                Some((key.to_owned(), word.to_owned()))
+            }
             _ => None,
         };
         labels.fields().map(entry).collect()

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::declared;
 use crate::fault::Unreadable;
 use crate::kinds::Kind;
-use crate::place::{Field, Place, is_template};
+use crate::place::{Field, Place};
 
 /// Finds everything in an object of a kind that has another type than Kubernetes reads there. Of a kind that
 /// is not in the table it is asked of what objects have in common: metadata, and the template of pods.
@@ -50,6 +50,15 @@ pub(crate) fn other(wanted: &str, found: &Value) -> String {
         Value::String(text) => format!("{wanted} must stand here, and it is the text {text:?}"),
         Value::Array(_) => format!("{wanted} must stand here, and it is a list"),
         Value::Object(_) => format!("{wanted} must stand here, and it is an object"),
+    }
+}
+
+/// Says the same where what is there is shown to nobody.
+fn other_than(wanted: &str, found: &Value) -> String {
+    match found {
+        Value::Number(_) => format!("{wanted} must stand here, and it is a number"),
+        Value::String(_) => format!("{wanted} must stand here, and it is a text"),
+        shown => other(wanted, shown),
     }
 }
 
@@ -108,7 +117,7 @@ impl Types {
                 for (key, field) in place.fields() {
                     match known.binary_search_by_key(&key, |(name, _)| name) {
                         Ok(at) => self.check(&known[at].1, &field, unreadable),
-                        Err(_) if is_template(key) => unreadable.push(Unreadable {
+                        Err(_) if place.texts().is_template(key) => unreadable.push(Unreadable {
                             pointer: field.pointer(),
                             why: "a template is still to fill in which field this is".to_owned(),
                         }),
@@ -129,7 +138,11 @@ impl Types {
             (Shape::List(_), _) => "a list",
             (Shape::Object(_) | Shape::Map(_), _) => "an object",
         };
-        unreadable.push(Unreadable { pointer: place.pointer(), why: other(wanted, value) });
+        let why = match place.is_covered() {
+            true => other_than(wanted, value),
+            false => other(wanted, value),
+        };
+        unreadable.push(Unreadable { pointer: place.pointer(), why });
     }
 }
 

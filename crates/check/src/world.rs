@@ -14,7 +14,8 @@ use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope, group};
 use crate::objects::{Found, Named, objects};
 use crate::outline::{Known, Outline};
-use crate::place::{Place, has_template, is_template};
+use crate::place::Place;
+use crate::texts::Texts;
 
 /// Whether what was not given is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Objects<'a> {
     world: World,
     /// The namespace of objects that name none, where it is known.
     usual: Option<&'a str>,
+    /// Where all texts come from.
+    texts: Texts,
     all: Vec<Object<'a>>,
     by_kind: BTreeMap<&'static str, BTreeMap<Namespace<'a>, Vec<usize>>>,
     by_name: BTreeMap<(&'static str, Namespace<'a>, &'a str), usize>,
@@ -67,6 +70,8 @@ pub struct Object<'a> {
     pub kind: &'static Kind,
     pub(crate) value: &'a Value,
     pub(crate) namespace: Namespace<'a>,
+    /// Where its texts come from.
+    pub(crate) texts: Texts,
     /// What it says wrongly of what it is.
     pub(crate) unreadable: Option<Unreadable>,
 }
@@ -107,6 +112,7 @@ impl<'a> Objects<'a> {
         Self {
             world,
             usual,
+            texts: Texts::Written,
             all: Vec::new(),
             by_kind: BTreeMap::new(),
             by_name: BTreeMap::new(),
@@ -120,10 +126,16 @@ impl<'a> Objects<'a> {
         }
     }
 
+    /// Says where the texts of all objects come from, before any is added; who does not say it has written ones.
+    #[must_use]
+    pub fn with_texts(self, texts: Texts) -> Self {
+        Self { texts, ..self }
+    }
+
     /// Adds all objects of a document.
     pub fn add(&mut self, origin: Origin, document: &'a Value) {
         for found in objects(document) {
-            let known = Known::of(&found);
+            let known = Known::of(&found, self.texts);
             self.add_one(origin, found, known);
         }
     }
@@ -208,14 +220,15 @@ impl<'a> Objects<'a> {
             }
         };
         let namespace = self.namespace(kind, value);
-        let object = Object { origin, pointer, kind, value, namespace, unreadable };
+        let texts = self.texts;
+        let object = Object { origin, pointer, kind, value, namespace, texts, unreadable };
         self.index(&object, known);
         self.all.push(object);
     }
 
     /// Takes down that an object may be of a kind that is judged: a template is still to fill in its version.
     fn add_unversioned(&mut self, kind: &str, value: &Value) {
-        let is_unsaid = value["apiVersion"].as_str().is_some_and(is_template);
+        let is_unsaid = value["apiVersion"].as_str().is_some_and(|it| self.texts.is_template(it));
         if let (true, Some(known)) = (is_unsaid, KINDS.iter().find(|it| it.name == kind)) {
             let name = value["metadata"]["name"].as_str().unwrap_or_default();
             self.broken.push((known.name, name.to_owned()));
@@ -240,7 +253,7 @@ impl<'a> Objects<'a> {
             self.by_name.entry((kind.name, namespace, name)).or_insert(number);
         }
         if let Some(template) = kind.template {
-            self.accounts.add(namespace, value.pointer(template));
+            self.accounts.add((number, namespace), value.pointer(template), self.texts);
         }
         if kind.name == "NetworkPolicy" {
             let policy = Policy { number, read: known.policy };
@@ -254,7 +267,7 @@ impl<'a> Objects<'a> {
         }
         let metadata = &object["metadata"];
         match &metadata["namespace"] {
-            Value::String(name) if is_template(name) => Namespace::Unreadable,
+            Value::String(name) if self.texts.is_template(name) => Namespace::Unreadable,
             Value::String(name) if !name.is_empty() => Namespace::Said(name),
             Value::String(_) | Value::Null if metadata.is_object() || metadata.is_null() => {
                 self.usual.map_or(Namespace::Unsaid, Namespace::Said)
@@ -272,7 +285,7 @@ impl<'a> Objects<'a> {
     /// Visits what its site agreed on, with the number of the object that says so.
     pub(crate) fn each_agreed(&self, mut visit: impl FnMut(usize, &Place<'_>)) {
         for (number, agreed) in self.of_kind("Conventions") {
-            let root = Place::new(&agreed.pointer, Some(agreed.value));
+            let root = agreed.root();
             visit(number, &root.at("spec"));
         }
     }
@@ -298,9 +311,31 @@ impl<'a> Objects<'a> {
         Some((number, &self.all[number]))
     }
 
-    /// Counts the workloads of a namespace that name an account.
-    pub(crate) fn users(&self, namespace: Namespace<'_>, account: &str) -> usize {
-        self.accounts.users.get(&(namespace, account)).copied().unwrap_or_default()
+    /// Counts the workloads of a namespace that name an account: how many they are at least, and at most. What one
+    /// controller made is one workload; what a controller that was not given made may be of another that was.
+    pub(crate) fn users(&self, namespace: Namespace<'_>, account: &str) -> (usize, usize) {
+        let numbers = self.accounts.users.get(&(namespace, account));
+        let makers: BTreeSet<Maker<'_>> =
+            numbers.into_iter().flatten().map(|number| self.maker(*number)).collect();
+        let seen = makers.iter().filter(|maker| matches!(maker, Maker::Seen(_))).count();
+        (seen.max(usize::from(!makers.is_empty())), makers.len())
+    }
+
+    /// Follows controllers to the workload that an object is of.
+    fn maker(&self, number: usize) -> Maker<'_> {
+        let mut at = number;
+        for _ in 0..MOST_MAKERS {
+            let object = &self.all[at];
+            let Some((version, kind, name)) = controller(object.value) else {
+                return Maker::Seen(at);
+            };
+            let is_known = KINDS.iter().any(|known| known.name == kind && known.is_of(version));
+            match self.by_name.get(&(kind, object.namespace, name)) {
+                Some(next) if is_known => at = *next,
+                _ => return Maker::Unseen(version, kind, name),
+            }
+        }
+        Maker::Seen(at)
     }
 
     /// Says that no workloads of a namespace name other accounts than those that [`Self::users`] counts.
@@ -417,34 +452,59 @@ pub(crate) struct Policy {
 }
 
 /// Reads a network policy, if nothing in it is still to be filled in.
-pub(crate) fn read_policy(object: &Value) -> Option<ringfort_policy::Policy> {
-    let is_said = !has_template(&object["spec"]);
+pub(crate) fn read_policy(object: &Value, texts: Texts) -> Option<ringfort_policy::Policy> {
+    let is_said = !texts.has_template(&object["spec"]);
     is_said.then(|| ringfort_policy::policy(object).ok()).flatten()
 }
 
 /// Which accounts workloads name.
 #[derive(Debug, Default)]
 struct Accounts<'a> {
-    users: BTreeMap<(Namespace<'a>, &'a str), usize>,
+    /// The numbers of the objects that name each.
+    users: BTreeMap<(Namespace<'a>, &'a str), Vec<usize>>,
     /// Whether one cannot be read.
     is_unread: bool,
 }
 
 impl<'a> Accounts<'a> {
-    fn add(&mut self, namespace: Namespace<'a>, pod: Option<&'a Value>) {
+    fn add(
+        &mut self,
+        (number, namespace): (usize, Namespace<'a>),
+        pod: Option<&'a Value>,
+        texts: Texts,
+    ) {
         let Some(Value::Object(spec)) = pod.and_then(|pod| pod.get("spec")) else {
             self.is_unread = true;
             return;
         };
         let said = |key| spec.get(key).filter(|name| !name.is_null());
         match said("serviceAccountName").or_else(|| said("serviceAccount")) {
-            Some(Value::String(name)) if !is_template(name) => {
-                *self.users.entry((namespace, name)).or_default() += 1;
+            Some(Value::String(name)) if !texts.is_template(name) => {
+                self.users.entry((namespace, name)).or_default().push(number);
             }
             Some(_) => self.is_unread = true,
-            None => self.is_unread |= spec.keys().any(|key| is_template(key)),
+            None => self.is_unread |= spec.keys().any(|key| texts.is_template(key)),
         }
     }
+}
+
+/// The workload that an object is of.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Maker<'a> {
+    /// One of the objects, by its number.
+    Seen(usize),
+    /// One that was not given, by its version, its kind and its name.
+    Unseen(&'a str, &'a str, &'a str),
+}
+
+/// A CronJob makes Jobs that make pods; no chain of controllers that are judged is longer than this.
+const MOST_MAKERS: usize = 4;
+
+/// Gives the version, the kind and the name of the controller that made an object, if one did.
+fn controller(object: &Value) -> Option<(&str, &str, &str)> {
+    let owners = object["metadata"]["ownerReferences"].as_array()?;
+    let owner = owners.iter().find(|owner| owner["controller"] == true)?;
+    Some((owner["apiVersion"].as_str()?, owner["kind"].as_str()?, owner["name"].as_str()?))
 }
 
 impl<'a> Object<'a> {
@@ -459,12 +519,18 @@ impl<'a> Object<'a> {
             kind: self.kind,
             value,
             namespace: self.namespace,
+            texts: self.texts,
             unreadable: self.unreadable.clone(),
         }
     }
 }
 
 impl Object<'_> {
+    /// Gives the place that it is as a whole.
+    pub(crate) fn root(&self) -> Place<'_> {
+        Place::of(&self.pointer, Some(self.value), self.texts)
+    }
+
     /// Gives its name, or how its name begins; empty where it has none.
     pub fn name(&self) -> &str {
         let metadata = &self.value["metadata"];
@@ -483,7 +549,7 @@ impl Object<'_> {
     /// Gives the namespace that it is, if it is one.
     pub(crate) fn as_namespace(&self) -> Namespace<'_> {
         match self.name() {
-            name if is_template(name) => Namespace::Unreadable,
+            name if self.texts.is_template(name) => Namespace::Unreadable,
             name => Namespace::Said(name),
         }
     }

@@ -40,6 +40,7 @@ use usage::Callers;
 pub use intent::Intent;
 pub use judge::{Judged, OfMachine, judge, trials};
 pub use members::Members;
+pub use own::is_of_control_plane;
 pub use rights::{Holder, Subject};
 pub use tally::{Tallied, Tally};
 pub use waive::{Waived, id, waive};

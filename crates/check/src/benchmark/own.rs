@@ -68,7 +68,7 @@ pub(super) fn is_mirror(pod: &Value) -> bool {
 
 /// Whether a pod stands for a static pod of a control plane, which is judged by what it runs, on its machine. All
 /// others are judged as what they are: pods.
-pub(super) fn is_of_control_plane(pod: &Value) -> bool {
+pub fn is_of_control_plane(pod: &Value) -> bool {
     let (name, namespace) = (&pod["metadata"]["name"], &pod["metadata"]["namespace"]);
     let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let mut nodes =

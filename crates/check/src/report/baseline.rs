@@ -88,8 +88,9 @@ impl Baseline {
 }
 
 impl Report {
-    /// Says of everything whether a run before had it.
-    pub fn compare(&mut self, baseline: &Baseline) {
+    /// Says of everything whether a run before had it. What is not known now is not gone, nor what was in an object of
+    /// a kind that was not listed.
+    pub fn compare(&mut self, baseline: &Baseline, unlisted: &[&str]) {
         let had: BTreeSet<Fingerprint> =
             baseline.findings.iter().map(|it| it.fingerprint).collect();
         let unsure: BTreeSet<Fingerprint> =
@@ -105,10 +106,14 @@ impl Report {
             unknown.since = since(unsure.contains(&unknown.fingerprint));
         }
         let waived = self.waived.iter().map(|it| &it.finding);
+        let unknown = self.unknown.iter().map(|it| it.fingerprint);
         let now: BTreeSet<Fingerprint> =
-            self.findings.iter().chain(waived).map(|it| it.fingerprint).collect();
+            self.findings.iter().chain(waived).map(|it| it.fingerprint).chain(unknown).collect();
+        let is_unseen =
+            |it: &Gone| it.object.as_ref().is_some_and(|was| unlisted.contains(&was.kind.as_str()));
         let new = self.findings.iter().filter(|it| it.since == Some(Since::New)).count();
-        let gone = baseline.findings.iter().filter(|it| !now.contains(&it.fingerprint));
+        let gone = baseline.findings.iter();
+        let gone = gone.filter(|it| !now.contains(&it.fingerprint) && !is_unseen(it));
         let gone = gone.cloned().collect();
         self.baseline = Some(Compared { new, still: self.findings.len() - new, gone });
     }

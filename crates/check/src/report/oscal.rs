@@ -1,6 +1,6 @@
 //! The report as OSCAL assessment-results, which auditors' tools read
 //! (<https://pages.nist.gov/OSCAL/concepts/layer/assessment/assessment-results/>): a finding for each control
-//! that decides anything, and an observation for each place and for each file that was not read.
+//! that decides anything, and an observation for each place and for all that was not read.
 
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
@@ -223,7 +223,7 @@ impl Serialize for Observations<'_> {
             json!({
                 "uuid": unread_id(it),
                 "title": "unread",
-                "description": filled(&format!("unknown: what this holds was not read: {it}")),
+                "description": filled(&format!("unknown: this was not read: {it}")),
                 "methods": ["TEST"],
                 "collected": self.time,
             })

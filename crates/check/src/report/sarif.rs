@@ -53,12 +53,13 @@ pub(super) fn log<R: Serialize>(
 
 impl Serialize for Sarif<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let root = json!({ "SRCROOT": { "description": { "text": "where the command was run" } } });
+        let root = json!({ "SRCROOT": { "description": { "text": ROOT } } });
         let rules: Vec<Value> = self.0.controls.iter().map(rule).chain([unreadable()]).collect();
         log(&rules, invocation(self.0), Some(root), Results(self.0)).serialize(serializer)
     }
 }
 
+const ROOT: &str = "where the command was run; of objects of a cluster, the cluster, which has them by these paths";
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -236,7 +237,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Writes a path as a part of an address, with what has a meaning there written as its bytes.
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let byte = |byte: u8| match is_plain(byte) {
         true => char::from(byte).to_string(),

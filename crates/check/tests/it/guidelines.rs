@@ -45,6 +45,35 @@ fn is_pass(judgement: &Judgement) -> bool {
 }
 
 #[test]
+fn what_people_write_secrets_into_is_in_no_reason() {
+    let container = |env: Value, args: Value| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {
+            "containers": [{"name": "web", "image": "web:1", "env": env, "args": args}]}})
+    };
+    let map = |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data});
+    let all = [
+        container(json!([{"name": "DB_PASSWORD", "value": "4711${x}"}]), json!([])),
+        container(json!([{"name": "DB_PASSWORD", "value": 4711}]), json!([])),
+        container(json!([]), json!(["--password=4711${x}"])),
+        map(json!({"password": 4711})),
+    ];
+    for document in all {
+        let judged = judged(std::slice::from_ref(&document), World::Closed, &[]);
+        let gaps: Vec<_> = judged
+            .values()
+            .filter_map(|it| match it {
+                Judgement::Unknown(missing) => Some(missing),
+                _ => None,
+            })
+            .flatten()
+            .map(|it| it.gap.said.as_str())
+            .collect();
+        assert!(!gaps.is_empty(), "{document}");
+        assert!(gaps.iter().all(|said| !said.contains("4711")), "{gaps:?}");
+    }
+}
+
+#[test]
 fn every_guideline_is_kept_somewhere_and_broken_somewhere() {
     let all: BTreeSet<_> = GUIDELINES.iter().map(|guideline| guideline.id).collect();
     let good = judged(&documents(GOOD), World::Closed, &[]);

@@ -14,6 +14,7 @@ use ringfort_check::report::{
     Asked, Baseline, Detail, FailOn, InFile, InObject, Locate, Located, Named, OnNode, Oscal, Part,
     Place, Report, Sarif, Since, Span, Verdict, Whose, html, junit, markdown,
 };
+use ringfort_check::texts::Texts;
 use ringfort_check::waivers::{Waiver, Waivers};
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest::{self, Document, Lines};
@@ -71,7 +72,8 @@ fn report_beside(
         .0
         .iter()
         .map(|(_, text, _)| {
-            manifest::read(text).unwrap().into_iter().map(|it| outline(it.into_value())).collect()
+            let documents = manifest::read(text).unwrap().into_iter();
+            documents.map(|it| outline(it.into_value(), Texts::Written)).collect()
         })
         .collect();
     let mut objects = Objects::new(World::Closed, None);
@@ -275,7 +277,7 @@ fn the_json_is_as_its_own_schema_says() {
     let schema = value(&ringfort_check::report::schema());
     let mut all = full();
     let before = Baseline::read(&serde_json::to_string(&all).unwrap()).unwrap();
-    all.compare(&before);
+    all.compare(&before, &[]);
     let json = value(&all);
     assert_eq!(faults(&schema, &json), Vec::<String>::new());
     let mut changed = json.clone();
@@ -408,7 +410,8 @@ fn an_outline_says_of_others_what_the_whole_says() {
     for text in [GOOD, BAD, HOSTILE] {
         let whole: Vec<Value> =
             manifest::read(text).unwrap().into_iter().map(Document::into_value).collect();
-        let outlines: Vec<Outline> = whole.iter().cloned().map(outline).collect();
+        let outlines: Vec<Outline> =
+            whole.iter().cloned().map(|it| outline(it, Texts::Written)).collect();
         for world in [World::Closed, World::Open] {
             let (mut of_all, mut of_outlines) =
                 (Objects::new(world, None), Objects::new(world, None));
@@ -480,11 +483,29 @@ fn what_is_there_twice_is_found_twice() {
 }
 
 #[test]
+fn what_was_not_looked_at_is_not_gone() {
+    let before = report(&[("a.yaml", TWO)], &[], Detail::Wrong);
+    let baseline = Baseline::read(&serde_json::to_string(&before).unwrap()).unwrap();
+    let gone = |unlisted: &[&str]| {
+        let mut now = report(&[], &[], Detail::Wrong);
+        now.compare(&baseline, unlisted);
+        now.baseline.unwrap().gone.len()
+    };
+    let kind = before.findings.iter().find_map(|it| match &it.place {
+        Place::File(place) => Some(place.at.object.kind.clone()),
+        _ => None,
+    });
+    assert_eq!(gone(&[]), before.findings.len());
+    assert_eq!(gone(&["Role"]), before.findings.len());
+    assert!(gone(&[&kind.unwrap()]) < before.findings.len());
+}
+
+#[test]
 fn a_run_says_what_is_new_gone_and_still_there() {
     let before = report(&[("a.yaml", TWO)], &[], Detail::Wrong);
     let baseline = Baseline::read(&serde_json::to_string(&before).unwrap()).unwrap();
     let mut same = report(&[("a.yaml", TWO)], &[], Detail::Wrong);
-    same.compare(&baseline);
+    same.compare(&baseline, &[]);
     let compared = same.baseline.as_ref().unwrap();
     assert_eq!((compared.new, compared.still, compared.gone.len()), (0, before.findings.len(), 0));
     assert_eq!((same.code(FailOn::Any), same.code(FailOn::New)), (1, 0));
@@ -492,7 +513,7 @@ fn a_run_says_what_is_new_gone_and_still_there() {
         .replace("spec:", "spec:\n  hostPID: true")
         .replace("  - { name: two, image: two }\n", "");
     let mut after = report(&[("a.yaml", &changed)], &[], Detail::Wrong);
-    after.compare(&baseline);
+    after.compare(&baseline, &[]);
     let compared = after.baseline.as_ref().unwrap();
     assert!(compared.gone.iter().all(|it| it.field.contains("containers[1]")), "{compared:?}");
     assert!(!compared.gone.is_empty());

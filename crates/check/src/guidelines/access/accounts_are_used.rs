@@ -25,7 +25,7 @@ fn judge(account: &Scene<'_>, sheet: &mut Sheet) {
     }
     let place = account.metadata.at("name");
     let (objects, namespace) = (account.objects, account.object.namespace);
-    match (objects.users(namespace, name), objects.all_pods(namespace)) {
+    match (objects.users(namespace, name).1, objects.all_pods(namespace)) {
         (1.., _) => sheet.pass(&place),
         (0, Ok(())) => sheet.fail(&place, Remedy::Do("take the account away")),
         (0, Err(gap)) => sheet.missing(&place, gap),

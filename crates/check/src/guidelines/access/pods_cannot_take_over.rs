@@ -8,7 +8,7 @@ use crate::fault::Remedy;
 use crate::grants::{self, Grant, Named};
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, has_template};
+use crate::place::{Field, Place};
 use crate::scene::PodScene;
 use crate::world::{Namespace, Objects};
 use ringfort_model::judgement::Gap;
@@ -39,7 +39,7 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
         Err(gap) => sheet.missing(&place, gap),
     }
     for (number, binding) in objects.within("ClusterRoleBinding", Namespace::Beside) {
-        let root = Place::new(&binding.pointer, Some(binding.value));
+        let root = binding.root();
         let subjects = root.at("subjects");
         match (is_account(&subjects, namespace, name), takes_over(objects, &root.at("roleRef"))) {
             (Some(true), Some(true)) => {
@@ -77,7 +77,7 @@ fn may_mount(pod: &PodScene<'_>, account: &str, flag: &Place<'_>, sheet: &mut Sh
         let complete = objects.complete("ServiceAccount", namespace);
         return complete.map_err(|gap| sheet.missing(flag, gap)).is_ok();
     };
-    let root = Place::new(&account.pointer, Some(account.value));
+    let root = account.root();
     let of_account = root.at("automountServiceAccountToken");
     match of_account.boolean() {
         Field::Is(true) | Field::Absent => return true,
@@ -98,8 +98,8 @@ fn takes_over(objects: &Objects<'_>, role: &Place<'_>) -> Option<bool> {
             false => complete.is_ok().then_some(false),
         };
     };
-    let rules = &role.value["rules"];
-    let is_said = role.value["aggregationRule"].is_null() && !has_template(rules);
+    let (rules, texts) = (&role.value["rules"], role.texts);
+    let is_said = role.value["aggregationRule"].is_null() && !texts.has_template(rules);
     is_said.then(|| grants::gives(TAKEOVER, rules)).flatten()
 }
 

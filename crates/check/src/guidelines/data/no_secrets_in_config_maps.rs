@@ -10,7 +10,7 @@ use super::secret::{is_secret_name, is_secret_value};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, is_template};
+use crate::place::{Field, Place};
 use crate::scene::Scene;
 
 /// The guideline.
@@ -35,7 +35,7 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
         match is_secret {
             true if entry.text() == Field::Unreadable => sheet.unread(&entry),
             true => sheet.fail_covered(&entry, Remedy::Do("put it into a Secret")),
-            false if is_template(key) => sheet.unread(&entry),
+            false if data.texts().is_template(key) => sheet.unread(&entry),
             false => {}
         }
     }
@@ -46,7 +46,7 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
 /// Judges what stands in base64. What is no text is looked at by nobody here: it may be a key in any form.
 fn judge_binary(key: &str, entry: &Place<'_>, sheet: &mut Sheet) {
     let bytes = match entry.word() {
-        Field::Is(text) if !is_template(key) => {
+        Field::Is(text) if !entry.texts().is_template(key) => {
             let flat: String = text.split_ascii_whitespace().collect();
             STANDARD.decode(flat).ok()
         }

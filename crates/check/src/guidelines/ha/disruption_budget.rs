@@ -29,7 +29,7 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
     let Some(labels) = pod.labels() else { return sheet.unread(&place) };
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     for (number, budget) in objects.within("PodDisruptionBudget", namespace) {
-        let root = Place::new(&budget.pointer, Some(budget.value));
+        let root = budget.root();
         let spec = root.at("spec");
         let selector = spec.at("selector");
         match read(&selector) {
@@ -50,7 +50,7 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
 /// Reads a selector, if nothing in it is still to be filled in.
 fn read(place: &Place<'_>) -> Option<Selector> {
     match place.value() {
-        Field::Is(value) if !crate::place::has_template(value) => Selector::deserialize(value).ok(),
+        Field::Is(value) if !place.texts().has_template(value) => Selector::deserialize(value).ok(),
         _ => None,
     }
 }

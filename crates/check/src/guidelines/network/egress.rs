@@ -15,7 +15,9 @@ pub(super) fn each_rule(
 ) {
     let spec = scene.root.at("spec");
     let rules = spec.at("egress");
-    let Some(policy) = read_policy(scene.object.value) else { return sheet.unread(&spec) };
+    let Some(policy) = read_policy(scene.object.value, scene.object.texts) else {
+        return sheet.unread(&spec);
+    };
     if matches!(rules.list(), Field::Absent | Field::Is([])) {
         return sheet.pass(&rules);
     }

@@ -53,7 +53,7 @@ fn judge_host(
         if (other.origin, &other.pointer) == (own.origin, &own.pointer) {
             continue;
         }
-        let root = Place::new(&other.pointer, Some(other.value));
+        let root = other.root();
         let spec = root.at("spec");
         for theirs in spec.at("rules").items() {
             let place = theirs.at("host");

@@ -6,7 +6,7 @@ use ringfort_model::severity::Severity;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place};
+use crate::place::Field;
 use crate::scene::PodScene;
 use crate::world::Policy;
 use ringfort_model::judgement::Gap;
@@ -43,7 +43,7 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
             sheet.pass(&labels_place);
         } else if let Some(unread) = policies.iter().find(|policy| policy.read.is_none()) {
             let object = objects.get(unread.number);
-            let root = Place::new(&object.pointer, Some(object.value));
+            let root = object.root();
             sheet.unread_in(unread.number, &root.at("spec"));
         } else {
             open(pod, direction, policies, sheet);
@@ -67,7 +67,7 @@ fn open(pod: &PodScene<'_>, direction: Direction, policies: &[Policy], sheet: &m
         None => sheet.absent("NetworkPolicy", &place, Remedy::Do(write(direction))),
         Some(policy) => {
             let object = objects.get(policy.number);
-            let root = Place::new(&object.pointer, Some(object.value));
+            let root = object.root();
             let spec = root.at("spec");
             let types = spec.at("policyTypes");
             let only = types.items().last();

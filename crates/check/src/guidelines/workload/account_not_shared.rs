@@ -8,6 +8,7 @@ use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
 use crate::place::Field;
 use crate::scene::PodScene;
+use ringfort_model::judgement::Gap;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -30,8 +31,18 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
     };
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     match (objects.users(namespace, name), objects.all_pods(namespace)) {
-        (0 | 1, Ok(())) => sheet.pass(&place),
-        (0 | 1, Err(gap)) => sheet.missing(&place, gap),
-        _ => sheet.fail(&place, Remedy::Do("give each workload an account of its own")),
+        ((2.., _), _) => {
+            sheet.fail(&place, Remedy::Do("give each workload an account of its own"));
+        }
+        (_, Err(gap)) => sheet.missing(&place, gap),
+        ((_, 2..), Ok(())) => sheet.missing(
+            &place,
+            Gap {
+                said: "a controller that was not given made another pod of this account".to_owned(),
+                closes: "give what made that pod, or give each workload an account of its own"
+                    .to_owned(),
+            },
+        ),
+        (_, Ok(())) => sheet.pass(&place),
     }
 }

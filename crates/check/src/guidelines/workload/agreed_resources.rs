@@ -7,7 +7,7 @@ use super::amount::amount;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, is_template};
+use crate::place::{Field, Place};
 use crate::scene::{Container, PodScene};
 
 /// The guideline.
@@ -31,7 +31,7 @@ fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
                 sheet.unread_in(number, &bounds);
             }
             for (resource, bound) in bounds.fields() {
-                if is_template(resource) {
+                if bounds.texts().is_template(resource) {
                     sheet.unread_in(number, &bound);
                 }
                 judge_amount(&list.entry(resource), (number, &bound), sheet);

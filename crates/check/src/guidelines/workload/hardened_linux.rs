@@ -71,7 +71,7 @@ fn annotation<'a>(pod: &PodScene<'a>, container: &Container<'_>) -> Field<&'a st
     match annotations.get(&key).map(|value| value.as_str()) {
         None => Field::Absent,
         Some(None) => Field::Unreadable,
-        Some(Some(profile)) if crate::place::is_template(profile) => Field::Unreadable,
+        Some(Some(profile)) if pod.annotations.texts().is_template(profile) => Field::Unreadable,
         Some(Some(profile)) => Field::Is(profile),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::fault::Remedy;
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, is_template};
+use crate::place::Field;
 use crate::scene::Scene;
 
 /// Asks that a LimitRange of a namespace says defaults and bounds of a resource.
@@ -19,7 +19,7 @@ pub(super) fn says(resource: &'static str, namespace: &Scene<'_>, sheet: &mut Sh
         };
     }
     for (number, range) in ranges {
-        let root = Place::new(&range.pointer, Some(range.value));
+        let root = range.root();
         let spec = root.at("spec");
         let limits = spec.at("limits");
         let Some(item) =
@@ -33,7 +33,7 @@ pub(super) fn says(resource: &'static str, namespace: &Scene<'_>, sheet: &mut Sh
             let amount = amounts.entry(resource);
             match amount.value() {
                 Field::Absent => sheet.fail_in(number, &amount, Remedy::Do("write an amount")),
-                Field::Is(Value::String(text)) if is_template(text) => {
+                Field::Is(Value::String(text)) if amount.texts().is_template(text) => {
                     sheet.unread_in(number, &amount);
                 }
                 Field::Is(_) => sheet.pass(namespace.metadata),

@@ -36,7 +36,7 @@ fn by_account(pod: &PodScene<'_>, flag: &Place<'_>, sheet: &mut Sheet) {
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     match objects.find("ServiceAccount", namespace, name) {
         Some((number, account)) => {
-            let root = Place::new(&account.pointer, Some(account.value));
+            let root = account.root();
             let of_account = root.at("automountServiceAccountToken");
             match of_account.boolean() {
                 Field::Is(false) => sheet.pass(flag),

@@ -6,7 +6,7 @@ use ringfort_model::severity::Severity;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place};
+use crate::place::Field;
 use crate::scene::Scene;
 
 /// The guideline.
@@ -32,7 +32,7 @@ fn judge(namespace: &Scene<'_>, sheet: &mut Sheet) {
         };
     }
     for (number, quota) in quotas {
-        let root = Place::new(&quota.pointer, Some(quota.value));
+        let root = quota.root();
         let spec = root.at("spec");
         let hard = spec.at("hard");
         for [of_all, requests, limits] in KEYS {

@@ -69,7 +69,7 @@ pub(super) fn is_set(
 fn by_ranges(wanted: Wanted, pod: &PodScene<'_>, place: &Place<'_>, sheet: &mut Sheet) {
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     for (number, range) in objects.within("LimitRange", namespace) {
-        let root = Place::new(&range.pointer, Some(range.value));
+        let root = range.root();
         for item in root.at("spec").at("limits").items() {
             match item.at("type").word() {
                 Field::Is("Container") => {}

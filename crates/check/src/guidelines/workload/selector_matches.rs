@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
-use crate::place::{Field, Place, has_template};
+use crate::place::{Field, Place};
 use crate::scene::Scene;
+use crate::texts::Texts;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -43,7 +44,7 @@ fn judge(workload: &Scene<'_>, sheet: &mut Sheet) {
     let read = match selector.value() {
         Field::Absent => return sheet.spare("it has no selector of its own"),
         Field::Unreadable => return sheet.unread(&selector),
-        Field::Is(value) => read(workload.object.kind.name, value),
+        Field::Is(value) => read(workload.object.kind.name, value, selector.texts()),
     };
     let Some(read) = read else { return sheet.unread(&selector) };
     let Some(carried) = carried(&labels) else { return sheet.unread(&labels) };
@@ -57,8 +58,8 @@ fn judge(workload: &Scene<'_>, sheet: &mut Sheet) {
 }
 
 /// Reads a selector; that of a ReplicationController is labels alone.
-fn read(kind: &str, selector: &Value) -> Option<Selector> {
-    if has_template(selector) || !selector.is_object() {
+fn read(kind: &str, selector: &Value, texts: Texts) -> Option<Selector> {
+    if texts.has_template(selector) || !selector.is_object() {
         return None;
     }
     let whole = match kind {
@@ -72,7 +73,9 @@ fn read(kind: &str, selector: &Value) -> Option<Selector> {
 fn carried(labels: &Place<'_>) -> Option<Labels> {
     match labels.value() {
         Field::Absent => Some(Labels::new()),
-        Field::Is(value) if !has_template(value) => serde_json::from_value(value.clone()).ok(),
+        Field::Is(value) if !labels.texts().has_template(value) => {
+            serde_json::from_value(value.clone()).ok()
+        }
         _ => None,
     }
 }

@@ -50,7 +50,8 @@ pub(super) fn body(report: &Report) -> Markup {
             p class="lead" {
                 (report.objects) " objects, " (report.controls.len()) " controls, "
                 @match report.world {
-                    Completeness::Closed => { "all that there is" }
+                    Completeness::Closed if report.unread.is_empty() => { "all that there is" }
+                    Completeness::Closed => { "all that there is but what was not read" }
                     Completeness::Open => { "others may be elsewhere" }
                 }
                 "."
@@ -64,7 +65,7 @@ pub(super) fn body(report: &Report) -> Markup {
             @if !report.unread.is_empty() {
                 section aria-labelledby="unread" {
                     h2 id="unread" { "Not read" }
-                    p { "These files could not be read, so that nothing is said of what is in them." }
+                    p { "This could not be read, so that nothing is said of what is in it." }
                     ul { @for it in &report.unread { li { code { (it) } } } }
                 }
             }

@@ -11,7 +11,7 @@ use ringfort_model::judgement::{Decided, Finding, Gap, Judgement};
 use serde::Serialize;
 
 use super::{Answer, Counts, Verdict};
-use crate::benchmark::{self, Judged};
+use crate::benchmark::{self, Judged, OfMachine};
 
 /// What rows came to, to be written.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +105,11 @@ impl<'r> Said<'r> {
         Self::of(&judged.whole).in_row(judged)
     }
 
+    /// Says what a row comes to on a machine, waived or not.
+    pub fn of_machine(judged: &'r Judged, on: &'r OfMachine) -> Self {
+        Self::of(&on.judgement).in_row(judged)
+    }
+
     /// What fails in a row that is waived is waived.
     fn in_row(self, judged: &Judged) -> Self {
         match (&judged.waived, self.verdict) {
@@ -150,9 +155,9 @@ impl Spot<'_> {
 /// Gives what a row comes to on each machine, behind what it comes to as a whole where no machine tells that.
 fn spots(judged: &Judged) -> Vec<Spot<'_>> {
     let whole = Said::of_row(judged);
-    let on = judged.machines.iter().map(|one| {
-        let said = Said::of(&one.judgement).in_row(judged);
-        Spot { machine: Some(one.machine.as_str()), said }
+    let on = judged.machines.iter().map(|one| Spot {
+        machine: Some(one.machine.as_str()),
+        said: Said::of_machine(judged, one),
     });
     let mut spots: Vec<Spot<'_>> = on.collect();
     if !spots.iter().any(|it| it.said.verdict == whole.verdict) {

@@ -1,5 +1,8 @@
 //! Rows as SARIF: a rule and a result for each that does not hold, is not known or is waived. No file is at fault: a
-//! result is at machines, at objects, or at the cluster.
+//! result is at machines, at objects, or at the cluster, each of which stands for a file, since code scanning takes no
+//! result without one.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -7,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Rows, Said, is_loud, section, spots};
 use crate::benchmark::{self, Judged};
 use crate::report::fingerprint::Hasher;
-use crate::report::sarif::{log, plain, suppressions};
+use crate::report::sarif::{log, plain, suppressions, uri};
 use crate::report::{Answer, Verdict};
 
 impl Rows<'_> {
@@ -18,15 +21,28 @@ impl Rows<'_> {
         let rules: Vec<Value> = loud.iter().map(|it| rule(it)).collect();
         let results: Vec<Value> =
             loud.iter().enumerate().map(|(index, it)| result(index, it)).collect();
-        let told = |said: &String| json!({ "level": "warning", "message": { "text": said } });
-        let notifications: Vec<Value> = self.idle.iter().map(told).collect();
+        let gaps = self.gaps();
+        let told =
+            |level: &str, said: &str| json!({ "level": level, "message": { "text": plain(said) } });
+        let idle = self.idle.iter().map(|said| told("warning", said));
+        let unseen = gaps.iter().map(|said| told("error", said));
+        let notifications: Vec<Value> = unseen.chain(idle).collect();
         let invocation = json!({
-            "executionSuccessful": true,
+            "executionSuccessful": gaps.is_empty(),
             "toolExecutionNotifications": notifications,
         });
-        log(&rules, invocation, None, results)
+        let root = json!({ "CLUSTER": { "description": { "text": ROOT } } });
+        log(&rules, invocation, Some(root), results)
+    }
+
+    /// Says what could not be looked at, each once.
+    fn gaps(&self) -> BTreeSet<String> {
+        let unknown = self.judged.iter().filter_map(|it| it.whole.as_ref().err());
+        unknown.map(|gap| format!("{}; to decide it: {}", gap.said, gap.closes)).collect()
     }
 }
+
+const ROOT: &str = "what was judged: the cluster, its machines and its objects, by their names";
 
 fn rule(judged: &Judged) -> Value {
     let (row, id) = (judged.row, benchmark::id(judged.row));
@@ -77,14 +93,22 @@ fn locations(judged: &Judged) -> Vec<Value> {
     let spots = spots(judged);
     let loud = spots.iter().filter(|it| is_loud(it.said.verdict));
     let told = loud.map(|it| {
-        json!({
-            "logicalLocations": [{ "fullyQualifiedName": it.place() }],
-            "message": { "text": plain(&it.said.in_a_line()) },
-        })
+        let path = it.machine.map_or_else(|| "cluster".to_owned(), |it| format!("machine/{it}"));
+        let mut location = location(&it.place(), &path);
+        location["message"] = json!({ "text": plain(&it.said.in_a_line()) });
+        location
     });
-    let objects = judged
-        .objects
-        .iter()
-        .map(|name| json!({ "logicalLocations": [{ "fullyQualifiedName": name }] }));
+    let objects = judged.objects.iter().map(|name| location(name, &format!("object/{name}")));
     told.chain(objects).collect()
+}
+
+/// Gives a place by its name, and by the path of the file that it stands for: of that the first line is shown.
+fn location(name: &str, path: &str) -> Value {
+    json!({
+        "logicalLocations": [{ "fullyQualifiedName": name }],
+        "physicalLocation": {
+            "artifactLocation": { "uri": uri(path), "uriBaseId": "CLUSTER" },
+            "region": { "startLine": 1 },
+        },
+    })
 }

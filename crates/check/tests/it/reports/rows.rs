@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::date;
 use ringfort_check::benchmark::{Judged, Looked, OfMachine, Waived, judge, rows};
-use ringfort_check::report::{Counts, Rows};
+use ringfort_check::report::{Counts, Rows, Said, Verdict};
 use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
 use serde_json::{Value, json};
@@ -83,6 +83,18 @@ fn each_row_counts_once() {
 }
 
 #[test]
+fn what_fails_on_a_machine_is_waived_with_its_row() {
+    let all = each();
+    let on = |row: usize, machine: usize| {
+        let said = Said::of_machine(&all[row], &all[row].machines[machine]);
+        (said.verdict, said.fix.is_some())
+    };
+    assert_eq!(on(3, 0), (Verdict::Waived, false));
+    assert_eq!(on(1, 0), (Verdict::Fail, true));
+    assert_eq!(on(1, 1), (Verdict::Unknown, false));
+}
+
+#[test]
 fn sarif_of_rows_is_at_machines_and_objects() {
     let mut sarif = written(|rows| value(&rows.sarif()));
     assert_eq!(faults(&sarif_schema(), &sarif), Vec::<String>::new());
@@ -107,7 +119,22 @@ fn sarif_of_rows_is_at_machines_and_objects() {
     assert_eq!(places(1), ["cluster"]);
     assert_eq!(places(2), ["machine w1"]);
     assert_eq!(places(3), ["cluster".to_owned(), format!("Pod {HOSTILE}")]);
-    assert!(!sarif.to_string().contains("physicalLocation"));
+    let paths = |index: usize| -> Vec<&str> {
+        let all = results[index]["locations"].as_array().unwrap().iter();
+        all.map(|it| &it["physicalLocation"]["artifactLocation"])
+            .inspect(|it| assert_eq!(it["uriBaseId"], "CLUSTER"))
+            .map(|it| it["uri"].as_str().unwrap())
+            .collect()
+    };
+    assert_eq!(paths(0), ["machine/w1", "machine/w2"]);
+    assert_eq!(paths(1), ["cluster"]);
+    assert!(paths(3)[1].starts_with("object/Pod%20"), "{:?}", paths(3));
+    // A row that is not known was not looked at, and is told beside the waiver that covers nothing.
+    let invocation = &run["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let levels = invocation["toolExecutionNotifications"].as_array().unwrap().iter();
+    let levels: Vec<_> = levels.map(|it| it["level"].as_str().unwrap()).collect();
+    assert_eq!(levels, ["error", "warning"]);
     let message = results[0]["message"]["text"].as_str().unwrap();
     assert!(message.contains("failed: ") && message.contains("\\]\\](a)"), "{message}");
     sarif["runs"][0]["results"][0]["level"] = json!("grave");

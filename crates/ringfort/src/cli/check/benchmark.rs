@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use jiff::civil::Date;
 use ringfort_check::benchmark::{self, Assessed, Judged, Looked, Needs, Waived};
 use ringfort_check::report::{Answer, Counts, Rows, Said, Verdict};
 use ringfort_controls::yaml;
@@ -9,7 +10,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Format;
-use super::given::today;
 use crate::cli::{Fault, print};
 
 /// The version of what is written for programs.
@@ -64,11 +64,12 @@ fn code(counts: &Counts) -> u8 {
     }
 }
 
-/// Writes what rows came to and what is wrong with waivers, and gives the exit code.
+/// Writes what rows came to on a day and what is wrong with waivers, and gives the exit code.
 pub(super) fn tell(
     looked: &Looked<'_>,
     (judged, idle): (Vec<Judged>, Vec<String>),
     format: Format,
+    day: Date,
 ) -> Result<ExitCode, Fault> {
     let machines: Vec<String> = looked.machines.iter().map(|it| it.name().to_owned()).collect();
     let rows = Rows { machines: &machines, judged: &judged, idle: &idle };
@@ -85,7 +86,7 @@ pub(super) fn tell(
         Format::Table => people(&rows),
         Format::Json => json(&written())?,
         Format::Sarif => json(&rows.sarif())?,
-        Format::Oscal => json(&rows.oscal(today()))?,
+        Format::Oscal => json(&rows.oscal(day))?,
         Format::Junit => rows.junit(),
         Format::Html => rows.html(),
         Format::Markdown => rows.markdown(),
@@ -114,7 +115,7 @@ fn row(judged: &Judged) -> Row<'_> {
         machines: judged
             .machines
             .iter()
-            .map(|one| OfMachine { machine: &one.machine, said: Said::of(&one.judgement) })
+            .map(|one| OfMachine { machine: &one.machine, said: Said::of_machine(judged, one) })
             .collect(),
     }
 }

@@ -12,7 +12,6 @@ use ringfort_model::api_object::ObjectKey;
 use ringfort_model::version::Minor;
 use ringfort_spec::{Scope as Written, Spec};
 
-use super::given::today;
 use crate::cli::session::{beside, home};
 use crate::cli::{Fault, specification};
 
@@ -42,14 +41,14 @@ impl Declared {
     }
 }
 
-/// Judges every row by what was looked at, and applies what is waived.
+/// Judges every row by what was looked at, and applies what is waived on a day.
 pub(super) fn judged(
     looked: &Looked<'_>,
     declared: Option<&Declared>,
+    day: Date,
 ) -> (Vec<Judged>, Vec<String>) {
     let mut judged = judge(looked);
     let waivers = declared.map(|declared| declared.waivers.as_slice()).unwrap_or_default();
-    let day = today();
     let unused = waive(&mut judged, looked, waivers, day);
     let idle = unused.into_iter().filter_map(|number| idle(&waivers[number], day)).collect();
     (judged, idle)

@@ -9,6 +9,7 @@ use ringfort_model::machine::MachineFacts;
 use ringfort_model::version::KubeVersion;
 
 use super::declared::{Declared, judged};
+use super::given::today;
 use super::{Format, benchmark};
 use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
@@ -84,5 +85,6 @@ pub(super) fn run(
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
     let looked = Looked { machines: &machines, intent, ..Looked::default() };
-    benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
+    let day = today();
+    benchmark::tell(&looked, judged(&looked, declared.as_ref(), day), format, day)
 }

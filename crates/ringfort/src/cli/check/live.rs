@@ -8,6 +8,7 @@ use ringfort_api::{ApiError, Cluster, Part};
 use ringfort_check::admission::{self, Admitting};
 use ringfort_check::benchmark::{Looked, Members, Tally, trials};
 use ringfort_check::kinds;
+use ringfort_check::texts::Texts;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::machine::{Machine, Told};
 use ringfort_model::judgement::Gap;
@@ -16,6 +17,7 @@ use ringfort_model::version::{KubeVersion, Minor};
 use serde_json::Value;
 
 use super::declared::{Declared, judged};
+use super::given::today;
 use super::{Format, benchmark, cluster, facts, trial};
 use crate::cli::Fault;
 use crate::cli::ways::{first, ways};
@@ -36,8 +38,8 @@ pub(super) struct LiveArgs {
     /// Judge the objects of the cluster by every guideline, as manifests are, and not by the benchmark
     ///
     /// All options of manifests hold but --world and --namespace. Each object stands for a file that is called by its
-    /// path, such as shop/Deployment/web. What a controller made is judged by what it was made of. Of secrets only
-    /// names and labels are read.
+    /// path, such as shop/Deployment/web. What a controller made is judged by its template where that says all of it. Of
+    /// secrets only names and labels are looked at.
     #[arg(long, requires = "kubeconfig", conflicts_with_all = ["cluster", "try_pods", "kubernetes"])]
     objects: bool,
 }
@@ -114,7 +116,8 @@ pub(super) fn run(
         runtime.block_on(trial::try_all(&trials, async |pod| trial::send(&cluster, pod).await))
     });
     looked.heard = heard.as_ref();
-    benchmark::tell(&looked, judged(&looked, declared.as_ref()), format)
+    let day = today();
+    benchmark::tell(&looked, judged(&looked, declared.as_ref(), day), format, day)
 }
 
 /// What to do where a kubeconfig says nothing.
@@ -166,7 +169,7 @@ impl Read {
 
     /// Judges all objects as one world. What could not be listed leaves it open.
     fn tally(self) -> Tally {
-        let mut objects = Objects::new(World::Closed, None);
+        let mut objects = Objects::new(World::Closed, None).with_texts(Texts::Served);
         for (document, object) in self.objects.iter().enumerate() {
             objects.add(Origin { file: 0, document }, object);
         }
@@ -222,20 +225,29 @@ fn is_made(object: &Value) -> bool {
     is_owned && matches!(object["kind"].as_str(), Some("ReplicaSet" | "Job"))
 }
 
-/// Says what could not be listed, and the right that would let it.
-fn unlisted(api_version: &str, kind: &str, error: &dyn std::error::Error) -> Gap {
-    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-    let lower = kind.to_lowercase();
-    let resource = match lower.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None if lower.ends_with('s') => format!("{lower}es"),
-        None => format!("{lower}s"),
-    };
-    Gap {
-        said: format!("{resource} could not be listed: {error}"),
-        closes: format!(
-            "the verb list for {resource} of the API group {group:?} in all namespaces"
+/// Says what could not be listed, and what would let it: the right, where that was missing, or the server's answer.
+fn unlisted(api_version: &str, kind: &str, error: &ApiError) -> Gap {
+    let resource = plural(kind);
+    let closes = match error.status() {
+        Some(403) => format!(
+            "the verb list for {resource} of the API group {:?} in all namespaces",
+            kinds::group(api_version)
         ),
+        _ => "the answer of the API server: ask again when it gives one".to_owned(),
+    };
+    Gap { said: format!("{resource} could not be listed: {error}"), closes }
+}
+
+/// Names a kind as a right does.
+fn plural(kind: &str) -> String {
+    let lower = kind.to_lowercase();
+    let is_hissed = ["ch", "s", "sh", "x"].into_iter().any(|end| lower.ends_with(end));
+    match lower.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        // The one kind that is named as several.
+        None if lower == "endpoints" => lower,
+        None if is_hissed => format!("{lower}es"),
+        None => format!("{lower}s"),
     }
 }
 
@@ -301,15 +313,26 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_right_that_was_missing() {
-        let error = std::io::Error::other("403 Forbidden");
+        let refused = |status: u16| ApiError::Refused {
+            status,
+            reason: String::new(),
+            message: String::new(),
+        };
         let check = |version: &str, kind: &str, resource: &str| {
-            let gap = unlisted(version, kind, &error);
+            let gap = unlisted(version, kind, &refused(403));
             assert!(gap.said.starts_with(&format!("{resource} could")), "{}", gap.said);
             assert!(gap.closes.contains(resource), "{}", gap.closes);
         };
         check("v1", "Pod", "pods");
         check("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies");
         check("networking.k8s.io/v1", "Ingress", "ingresses");
+        check("agents.x-k8s.io/v1beta1", "Sandbox", "sandboxes");
+        check("v1", "Endpoints", "endpoints");
+        let unreachable = ApiError::Unreachable { why: String::new() };
+        for error in [refused(503), refused(410), unreachable] {
+            let gap = unlisted("v1", "Pod", &error);
+            assert!(!gap.closes.contains("the verb"), "{error}: {}", gap.closes);
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub(super) fn run_live(
 fn compared(args: &ManifestsArgs, tree: &mut Tree, beside: &Beside) -> Result<Report, Fault> {
     let mut report = judge(args, tree, beside.waivers.as_ref())?;
     if let Some((path, text)) = args.baseline.as_ref().zip(beside.before.as_deref()) {
-        report.compare(&given::baseline(path, text)?);
+        report.compare(&given::baseline(path, text)?, &tree.unlisted());
     }
     Ok(report)
 }

@@ -1,14 +1,18 @@
 //! `ringfort check --kubeconfig FILE --objects`: judges the objects of a cluster that runs by every guideline. Each
 //! stands for a file of its own, that is called by the object's path. Never here: what secrets hold.
 
+mod made;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use ringfort_api::{Cluster, Part};
-use ringfort_check::kinds::{POLICIES, of_clusters};
+use ringfort_check::benchmark::is_of_control_plane;
+use ringfort_check::kinds::{POLICIES, group, is_own_group, of_clusters};
 use ringfort_model::judgement::Gap;
 use serde_json::{Map, Value, json};
 
+use self::made::{Makers, made_after};
 use super::live::{INSTEAD, missing};
 use super::manifests::{self, Beside, ManifestsArgs};
 use super::tree::Tree;
@@ -39,6 +43,8 @@ struct Read {
     objects: Vec<(String, String)>,
     /// Kinds that could not be listed, and why not.
     unlisted: Vec<(&'static str, Gap)>,
+    /// What was listed that makes others.
+    makers: Makers,
 }
 
 impl Read {
@@ -52,8 +58,8 @@ impl Read {
             let gap = read.list(cluster, versions, kind).await;
             read.unlisted.extend(gap.map(|gap| (kind, gap)));
         }
-        for (version, kind) in POLICIES {
-            let gap = read.list(cluster, &[version], kind).await;
+        for (versions, kind) in POLICIES {
+            let gap = read.list(cluster, versions, kind).await;
             // It may close what policies leave open.
             read.unlisted.extend(gap.map(|gap| ("NetworkPolicy", gap)));
         }
@@ -75,60 +81,26 @@ impl Read {
         None
     }
 
-    fn add(&mut self, object: Value) {
-        let is_listed = |kind: &str| !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
-        if !maker(&object).is_some_and(is_listed) {
+    fn add(&mut self, mut object: Value) {
+        // Such a pod is a machine's program: the rows of the benchmark judge it there.
+        if !is_of_control_plane(&object) && !self.makers.leave_out(&mut object) {
             self.objects.push((name(&object), format!("{:#}\n", written(object))));
         }
     }
 
     /// Gives all objects as files.
     fn tree(self) -> Tree {
-        Tree::of_cluster(self.objects, self.unlisted, &POLICIES)
+        Tree::of_cluster(self.objects, self.unlisted)
     }
-}
-
-/// Who makes objects of which kind by a template of its own: that is judged with the maker.
-const MADE: [(&str, &str, &str); 7] = [
-    ("Job", "batch", "CronJob"),
-    ("Pod", "", "ReplicationController"),
-    ("Pod", "apps", "DaemonSet"),
-    ("Pod", "apps", "ReplicaSet"),
-    ("Pod", "apps", "StatefulSet"),
-    ("Pod", "batch", "Job"),
-    ("ReplicaSet", "apps", "Deployment"),
-];
-
-/// Says how many makers may stand between a kind and what somebody wrote.
-fn made_after(kind: &str) -> usize {
-    match kind {
-        "Pod" => 2,
-        "Job" | "ReplicaSet" => 1,
-        _ => 0,
-    }
-}
-
-/// Gives the kind of the controller that made an object, if it is one of Kubernetes' own. What others make is judged
-/// itself: their templates are not known here.
-fn maker(object: &Value) -> Option<&'static str> {
-    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
-    let owner = owners.iter().find(|owner| owner["controller"] == true)?;
-    let group = owner["apiVersion"].as_str()?.rsplit_once('/').map_or("", |(group, _)| group);
-    let is_it = |(made, of, kind): &&(&str, &str, &str)| {
-        object["kind"] == *made && group == *of && owner["kind"] == *kind
-    };
-    MADE.iter().find(is_it).map(|(_, _, kind)| *kind)
 }
 
 /// Names an object by its path: its namespace, its kind, with the group where that is none of Kubernetes' own, since
 /// others have kinds of the same names, and its name.
 fn name(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let group = text("/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
-    let is_own = !group.contains('.') || group.ends_with(".k8s.io");
-    let kind = match (is_own, text("/kind")) {
-        (true, kind) => kind.to_owned(),
-        (false, kind) => format!("{kind}.{group}"),
+    let kind = match (group(text("/apiVersion")), text("/kind")) {
+        (of, kind) if is_own_group(of) => kind.to_owned(),
+        (of, kind) => format!("{kind}.{of}"),
     };
     let name = text("/metadata/name");
     match text("/metadata/namespace") {

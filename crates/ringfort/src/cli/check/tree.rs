@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use ringfort_check::kinds::POLICIES;
 use ringfort_check::outline::{Outline, outline};
 use ringfort_check::report::{InFile, InObject, Locate, Located, Named, Place, Report, Span};
+use ringfort_check::texts::Texts;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest::{self, Document, Lines};
 use ringfort_model::judgement::Gap;
@@ -25,8 +27,8 @@ pub(in crate::cli) struct Tree {
     pub(in crate::cli) unread: Vec<Unread>,
     /// Kinds of which a cluster did not list all objects, and why not; none where files were read.
     unlisted: Vec<(&'static str, Gap)>,
-    /// Kinds of others whose objects a cluster was asked for and that make no pods, each with a version.
-    podless: &'static [(&'static str, &'static str)],
+    /// Where the texts come from: of a cluster nobody fills them in.
+    texts: Texts,
 }
 
 /// A file.
@@ -77,7 +79,6 @@ impl Tree {
     pub(super) fn of_cluster(
         mut objects: Vec<(String, String)>,
         unlisted: Vec<(&'static str, Gap)>,
-        podless: &'static [(&'static str, &'static str)],
     ) -> Self {
         objects.sort();
         let file = |(name, text): (String, String)| {
@@ -85,11 +86,12 @@ impl Tree {
             File { name: name.into(), text, path, is_named: false }
         };
         let files = objects.into_iter().map(file).collect();
-        Self { files, unread: Vec::new(), unlisted, podless }
+        Self { files, unread: Vec::new(), unlisted, texts: Texts::Served }
     }
 
     fn of(named: Vec<(PathBuf, bool)>, unread: Vec<Unread>) -> Result<Self, Fault> {
-        let mut tree = Self { files: Vec::new(), unread, unlisted: Vec::new(), podless: &[] };
+        let (files, unlisted) = (Vec::new(), Vec::new());
+        let mut tree = Self { files, unread, unlisted, texts: Texts::Written };
         let texts = side_by_side(&named, |(path, is_named)| match is_named {
             true => files::text(path),
             false => files::text_found(path),
@@ -109,9 +111,10 @@ impl Tree {
 
     /// Reads all documents, to keep of them what others may rest on.
     pub(in crate::cli) fn outlines(&mut self) -> Result<Outlines, Fault> {
+        let texts = self.texts;
         let read = side_by_side(&self.files, |file| {
             let documents = manifest::read(&file.text)?;
-            Ok(documents.into_iter().map(|it| outline(it.into_value())).collect())
+            Ok(documents.into_iter().map(|it| outline(it.into_value(), texts)).collect())
         });
         let mut outlines = Vec::with_capacity(read.len());
         for (file, read) in self.files.iter().zip(read) {
@@ -135,7 +138,7 @@ impl Tree {
         world: World,
         usual: Option<&'t str>,
     ) -> Objects<'t> {
-        let mut objects = Objects::new(world, usual);
+        let mut objects = Objects::new(world, usual).with_texts(self.texts);
         for (file, documents) in outlines.0.iter().enumerate() {
             for (document, outline) in documents.iter().enumerate() {
                 objects.add_outline(Origin { file, document }, outline);
@@ -145,8 +148,11 @@ impl Tree {
         for &(kind, ref gap) in &self.unlisted {
             objects.add_unlisted(kind, gap.clone());
         }
-        for (version, kind) in self.podless {
-            objects.add_podless(version, kind);
+        if self.texts == Texts::Served {
+            // Of others a cluster is asked for policies alone, and those make no pods.
+            for (versions, kind) in POLICIES {
+                versions.iter().for_each(|version| objects.add_podless(version, kind));
+            }
         }
         objects
     }
@@ -158,6 +164,11 @@ impl Tree {
             .iter()
             .map(|(_, Gap { said, closes })| format!("{said}: it needs {closes}"));
         self.unread.iter().map(ToString::to_string).chain(unlisted).collect()
+    }
+
+    /// Names the kinds of which a cluster did not list all objects.
+    pub(super) fn unlisted(&self) -> Vec<&'static str> {
+        self.unlisted.iter().map(|(kind, _)| *kind).collect()
     }
 
     /// Covers what a cluster's ConfigMaps hold wherever something is said of it, letter by letter so that places

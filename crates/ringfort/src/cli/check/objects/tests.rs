@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::tree::Tree;
 use super::super::{CheckArgs, manifests};
-use super::{Read, maker, name, written};
+use super::{Read, name, written};
 
 #[derive(Parser)]
 struct Line {
@@ -34,7 +34,7 @@ fn pod() -> Value {
 fn judged(objects: Vec<Value>, unlisted: &[&'static str]) -> (Report, Tree) {
     let gap = || Gap { said: "it was refused".to_owned(), closes: "the right".to_owned() };
     let unlisted = unlisted.iter().map(|kind| (*kind, gap())).collect();
-    let mut read = Read { objects: Vec::new(), unlisted };
+    let mut read = Read { unlisted, ..Read::default() };
     objects.into_iter().for_each(|it| read.add(it));
     let mut tree = read.tree();
     let report = manifests::judge(&line(&[]).unwrap().check.manifests, &mut tree, None).unwrap();
@@ -49,9 +49,9 @@ fn an_object_is_called_by_its_path_and_no_two_by_one() {
     assert_eq!(named("networking.k8s.io/v1", "NetworkPolicy"), "shop/NetworkPolicy/web");
     let role = object("rbac.authorization.k8s.io/v1", "ClusterRole", &json!({"name": "x"}), &meta);
     assert_eq!(name(&role), "ClusterRole/x");
-    let kinds = of_clusters().filter_map(|(versions, kind)| Some((*versions.first()?, kind)));
+    let kinds = of_clusters().chain(POLICIES);
     let mut names: Vec<_> =
-        kinds.chain(POLICIES).map(|(version, kind)| named(version, kind)).collect();
+        kinds.filter_map(|(versions, kind)| Some(named(versions.first()?, kind))).collect();
     let all = names.len();
     names.sort();
     names.dedup();
@@ -79,22 +79,71 @@ fn a_file_says_what_it_is_first_and_nothing_of_what_a_secret_holds() {
 }
 
 #[test]
-fn what_a_controller_made_is_left_out_where_its_maker_is_judged() {
-    let owned = |version: &str, kind: &str| {
-        let owner = json!({"apiVersion": version, "kind": kind, "name": "o", "controller": true});
+fn what_a_controller_made_is_left_out_where_its_maker_was_listed_and_says_the_same() {
+    let spec = pod()["spec"].clone();
+    let labels = json!({"labels": {"app": "web"}});
+    let template = json!({"template": {"metadata": labels, "spec": spec}});
+    let meta = json!({"name": "web", "namespace": "shop", "uid": "u"});
+    let set = object("apps/v1", "ReplicaSet", &meta, &template);
+    let mut made = pod();
+    made["metadata"]["labels"] = json!({"app": "web", "pod-template-hash": "5d"});
+    let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u"});
+    made["metadata"]["ownerReferences"] = json!([owner]);
+    made["metadata"]["ownerReferences"][0]["controller"] = json!(true);
+    let objects = |all: Vec<Value>| judged(all, &[]).0.objects;
+    assert_eq!(objects(vec![set.clone(), made.clone()]), 1);
+    assert_eq!(objects(vec![made.clone()]), 1);
+    made["spec"]["hostPID"] = json!(true);
+    assert_eq!(objects(vec![set, made]), 2);
+}
+
+#[test]
+fn a_pod_that_stands_for_a_program_of_a_control_plane_is_judged_on_its_machine() {
+    let stands = |name: &str| {
         let mut pod = pod();
-        pod["metadata"]["ownerReferences"] = json!([owner]);
-        pod
+        pod["metadata"] = json!({"name": name, "namespace": "kube-system",
+            "annotations": {"kubernetes.io/config.mirror": "a"},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "cp1", "controller": true}]});
+        judged(vec![pod], &[]).0.objects
     };
-    assert_eq!(maker(&pod()), None);
-    assert_eq!(maker(&owned("apps/v1", "ReplicaSet")), Some("ReplicaSet"));
-    assert_eq!(maker(&owned("v1", "ReplicationController")), Some("ReplicationController"));
-    assert_eq!(maker(&owned("v1", "Node")), None);
-    assert_eq!(maker(&owned("apps.kruise.io/v1beta1", "StatefulSet")), None);
-    let objects = |unlisted: &[&'static str]| {
-        judged(vec![owned("apps/v1", "ReplicaSet")], unlisted).0.objects
+    assert_eq!(stands("etcd-cp1"), 0);
+    assert_eq!(stands("helper-cp1"), 1);
+}
+
+#[test]
+fn pods_of_one_controller_do_not_share_its_account() {
+    let shared = |names: &[(&str, &str)], unlisted: &[&'static str]| {
+        let made = names.iter().enumerate().map(|(number, (kind, owner))| {
+            let mut pod = pod();
+            pod["metadata"]["name"] = json!(format!("web-{number}"));
+            pod["spec"]["serviceAccountName"] = json!("web");
+            if !owner.is_empty() {
+                pod["metadata"]["ownerReferences"] =
+                    json!([{"apiVersion": "apps/v1", "kind": kind, "name": owner, "uid": owner, "controller": true}]);
+            }
+            pod
+        });
+        let (report, _) = judged(made.collect(), unlisted);
+        report.row("workload/account-not-shared").unwrap().verdict
     };
-    assert_eq!((objects(&[]), objects(&["ReplicaSet"])), (0, 1));
+    assert_eq!(shared(&[("ReplicaSet", "a"), ("ReplicaSet", "a")], &[]), Verdict::Pass);
+    assert_eq!(shared(&[("ReplicaSet", "a"), ("ReplicaSet", "b")], &[]), Verdict::Unknown);
+    let refused = ["ReplicaSet"];
+    assert_eq!(shared(&[("", ""), ("ReplicaSet", "a")], &refused), Verdict::Unknown);
+    assert_eq!(shared(&[("", ""), ("", "")], &refused), Verdict::Fail);
+}
+
+#[test]
+fn what_a_server_holds_is_no_template() {
+    let row = |spec: &Value, control: &str| {
+        let mut pod = pod();
+        pod["spec"]["containers"][0] = spec.clone();
+        judged(vec![pod], &[]).0.row(control).unwrap().verdict
+    };
+    let args = json!({"name": "web", "image": "web:1", "args": ["--ip=${POD_IP}"]});
+    assert_eq!(row(&args, "workload/no-sudo"), Verdict::Pass);
+    let env = json!({"name": "web", "image": "web:1", "env": [{"name": "DB_PASSWORD", "value": "p${x}q"}]});
+    assert_eq!(row(&env, "data/no-secrets-in-environment"), Verdict::Fail);
 }
 
 /// Says what a pod's isolation comes to beside something else.
