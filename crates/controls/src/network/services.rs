@@ -50,6 +50,8 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.set(proxy, "mode", "nftables");
         at.set(proxy, "clientConnection/kubeconfig", paths::PROXY_CONF);
         at.set(proxy, "clusterCIDR", spec.network.pods.to_string());
+        // Upstream's default with nftables, said here since at other addresses a pod may be seen as its machine.
+        at.set(proxy, "nodePortAddresses", json!(["primary"]));
         let node = at.name().to_string();
         at.set(proxy, "hostnameOverride", node);
         // The kernel's own limits of tracked connections stay as the machine has them.

@@ -13,14 +13,26 @@ use ringfort_model::routes::{Masquerade, Routes};
 
 use super::plan::{Step, command};
 use super::{LookError, MASQUERADE};
-use crate::tools::{Tools, run};
+use crate::tools::{ToolError, Tools, tell};
 
 /// The families that have a table of that name each.
 const FAMILIES: [&str; 2] = ["ip", "ip6"];
 
 /// What nobody asks from a machine's address but the machine, by family: the addresses of links, among which providers
-/// tell a machine its own secrets, and the one where they do so in IPv6.
-const OF_MACHINES: [&[&str]; 2] = [&["169.254.0.0/16"], &["fe80::/10", "fd00:ec2::254"]];
+/// tell a machine its own secrets, and those where they do so elsewhere: Alibaba Cloud, and in IPv6 AWS, Google Cloud,
+/// Oracle Cloud and Scaleway.
+const OF_MACHINES: [&[&str]; 2] = [
+    &["169.254.0.0/16", "100.100.100.200"],
+    &["fe80::/10", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42"],
+];
+
+/// What a packet must match besides, by family. At one address Azure tells a machine its secrets and, at the port of
+/// name servers, answers everybody's questions for names.
+const BESIDES: [&str; 2] =
+    ["ip daddr . th dport != { 168.63.129.16 . 0-52, 168.63.129.16 . 54-65535 } ", ""];
+
+/// How nft begins to say that a table is not there; some versions go on to guess which was meant.
+const ABSENT: &str = "Error: No such file or directory";
 
 /// What is there in a family.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,16 +44,27 @@ pub(super) struct Held {
 
 /// Looks at which tables are there.
 pub(super) fn look(tools: &dyn Tools) -> Result<Vec<Held>, LookError> {
-    let tables = ask(tools, &["-j", "list", "tables"])?;
-    let is_there = |family: &&'static str| {
-        let mut all = entries(&tables, "table");
-        all.any(|table| table["name"] == MASQUERADE && table["family"] == *family)
-    };
-    let held = |family: &'static str| -> Result<Held, LookError> {
-        let listed = ask(tools, &["-j", "list", "table", family, MASQUERADE])?;
-        Ok(Held { family, mark: mark(&listed) })
-    };
-    FAMILIES.into_iter().filter(is_there).map(held).collect()
+    FAMILIES.into_iter().filter_map(|family| held(tools, family).transpose()).collect()
+}
+
+/// Looks at one table, and asks for it alone: to list which tables there are, nft 1.0.6 reads every rule of the
+/// machine, which beside many Services takes a second.
+fn held(tools: &dyn Tools, family: &'static str) -> Result<Option<Held>, LookError> {
+    let arguments = ["-j", "list", "table", family, MASQUERADE];
+    let said = tell(tools, "nft", &arguments)?;
+    if !said.well && said.stderr.starts_with(ABSENT) {
+        return Ok(None);
+    }
+    let command = format!("nft {}", arguments.join(" "));
+    if !said.well {
+        // In the lines behind the first, nft points into what it was told.
+        let why = said.stderr.lines().next().unwrap_or_else(|| said.complaint()).to_owned();
+        return Err(ToolError::Failed { command, why }.into());
+    }
+    match serde_json::from_str::<Value>(&said.stdout) {
+        Ok(listed) => Ok(Some(Held { family, mark: mark(&listed) })),
+        Err(error) => Err(LookError::Astray { command, why: error.to_string() }),
+    }
 }
 
 /// Gives the steps that lead from what is there to what should be.
@@ -77,9 +100,9 @@ impl Rule {
         let mut inside: Vec<String> = ranges.map(ToString::to_string).collect();
         inside.extend(machines.map(|address| address.to_string()));
         inside.extend(OF_MACHINES[at].iter().map(|&range| range.to_owned()));
-        let (family, inside) = (FAMILIES[at], inside.join(", "));
+        let (family, inside, besides) = (FAMILIES[at], inside.join(", "), BESIDES[at]);
         let text = format!(
-            "{family} saddr {own} {family} daddr != {{ {inside} }} masquerade fully-random"
+            "{family} saddr {own} {family} daddr != {{ {inside} }} {besides}masquerade fully-random"
         );
         let mark = format!("ringfort {}", Digest::of(text.as_bytes()).short());
         Self { family, text, mark }
@@ -115,14 +138,6 @@ fn entries<'v>(listed: &'v Value, kind: &'static str) -> impl Iterator<Item = &'
     all.filter_map(move |entry| entry.get(kind))
 }
 
-fn ask(tools: &dyn Tools, arguments: &[&str]) -> Result<Value, LookError> {
-    let text = run(tools, "nft", arguments)?;
-    serde_json::from_str(&text).map_err(|error| LookError::Astray {
-        command: format!("nft {}", arguments.join(" ")),
-        why: error.to_string(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -133,7 +148,7 @@ mod tests {
     use ringfort_model::routes::{Hop, Masquerade, RouteMode, Routes};
 
     use super::super::LookError;
-    use super::{Held, MASQUERADE, Rule, look, plan};
+    use super::{ABSENT, Held, MASQUERADE, Rule, look, plan};
     use crate::tools::{Said, Tools};
 
     fn hop(node: &str, address: &str, pods: &str) -> Hop {
@@ -160,24 +175,22 @@ mod tests {
         plan(wanted, held).iter().map(ToString::to_string).collect()
     }
 
-    /// A machine's nft, which has a table in one family and knows of no other.
+    /// A machine's nft, which has a table in one family, knows of no other, and answers no other question.
     struct Nft(Option<(&'static str, Value)>);
 
     impl Tools for Nft {
         fn run(&self, _: &str, arguments: &[&str]) -> io::Result<Said> {
-            let listed = match (&self.0, arguments) {
-                (None, ["-j", "list", "tables"]) => json!([{"metainfo": {}}]),
-                (Some((family, _)), ["-j", "list", "tables"]) => json!([
-                    {"table": {"family": "ip", "name": "kube-proxy"}},
-                    {"table": {"family": family, "name": MASQUERADE}},
-                ]),
-                (Some((family, held)), ["-j", "list", "table", of, MASQUERADE]) if of == family => {
-                    held.clone()
-                }
-                _ => return Ok(Said::default()),
+            let ["-j", "list", "table", asked, MASQUERADE] = arguments else {
+                return Ok(Said::default());
             };
-            let stdout = json!({"nftables": listed}).to_string();
-            Ok(Said { well: true, stdout, ..Said::default() })
+            let stderr = format!("{ABSENT}\nlist table {asked} {MASQUERADE}\n              ^^^\n");
+            Ok(match &self.0 {
+                Some((family, listed)) if family == asked => {
+                    let stdout = json!({"nftables": listed}).to_string();
+                    Said { well: true, stdout, ..Said::default() }
+                }
+                _ => Said { stderr, ..Said::default() },
+            })
         }
     }
 
@@ -210,7 +223,9 @@ mod tests {
                      add chain ip ringfort_masquerade outside { type nat hook postrouting priority srcnat; \
                      policy accept; }; \
                      add rule ip ringfort_masquerade outside ip saddr 10.244.0.0/24 ip daddr != \
-                     { 10.244.0.0/16, 10.96.0.0/16, 10.77.0.12, 10.77.0.11, 169.254.0.0/16 } \
+                     { 10.244.0.0/16, 10.96.0.0/16, 10.77.0.12, 10.77.0.11, 169.254.0.0/16, \
+                     100.100.100.200 } \
+                     ip daddr . th dport != { 168.63.129.16 . 0-52, 168.63.129.16 . 54-65535 } \
                      masquerade fully-random comment \"ringfort ";
         assert!(step.starts_with(start), "{step}");
     }
@@ -221,7 +236,8 @@ mod tests {
         wanted.own.pods = "fd00:1::/64".parse().unwrap();
         let steps = said(&wanted, &[]);
         let [step] = &steps[..] else { panic!("{steps:?}") };
-        let rule = "ip6 saddr fd00:1::/64 ip6 daddr != { fd00:2::/48, fe80::/10, fd00:ec2::254 } masquerade";
+        let rule = "ip6 saddr fd00:1::/64 ip6 daddr != { fd00:2::/48, fe80::/10, fd00:ec2::254, \
+                    fd20:ce::254, fd00:c1::a9fe:a9fe, fd00:42::42 } masquerade";
         assert!(step.contains(rule), "{step}");
     }
 
@@ -271,13 +287,27 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_at_is_no_empty_table() {
-        struct Mute(bool);
+        struct Mute(Said);
         impl Tools for Mute {
             fn run(&self, _: &str, _: &[&str]) -> io::Result<Said> {
-                Ok(Said { well: self.0, ..Said::default() })
+                Ok(self.0.clone())
             }
         }
-        assert!(matches!(look(&Mute(false)), Err(LookError::Tool(_))));
-        assert!(matches!(look(&Mute(true)), Err(LookError::Astray { .. })));
+        let looked = |well: bool, stderr: &str| {
+            look(&Mute(Said { well, stderr: stderr.to_owned(), ..Said::default() }))
+        };
+        let refused =
+            "Error: Could not process rule: Device or resource busy\nlist table\n     ^^^^^";
+        let without_rights = "netlink: Error: cache initialization failed: Operation not permitted";
+        for complaint in ["", refused, without_rights] {
+            let error = looked(false, complaint).unwrap_err();
+            assert!(matches!(error, LookError::Tool(_)), "{complaint}");
+            let first = complaint.lines().next().unwrap_or_default();
+            assert!(error.to_string().contains(first), "{error}");
+        }
+        assert!(matches!(looked(true, ""), Err(LookError::Astray { .. })));
+        assert!(looked(false, ABSENT).unwrap().is_empty());
+        let guess = format!("{ABSENT}; did you mean table \u{2018}ringfort\u{2019} in family ip?");
+        assert!(looked(false, &guess).unwrap().is_empty());
     }
 }

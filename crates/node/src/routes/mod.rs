@@ -121,14 +121,37 @@ pub fn once(file: &Path, root: &Root, tools: &dyn Tools) -> Result<usize, Routes
     let wanted: Routes =
         serde_json::from_slice(&text).map_err(|source| RoutesError::Shape { path, source })?;
     forward(root, &wanted);
+    let ways = ways(root, tools, &wanted);
+    // Whatever became of them: what nobody asks for any more must not stay because a route cannot be made.
+    let ways_out = ways_out(tools, &wanted);
+    if let (Err(_), Err(error)) = (&ways, &ways_out) {
+        tracing::warn!(%error, "pods do not leave the cluster as they should either");
+    }
+    Ok(ways? + ways_out?)
+}
+
+/// Makes the ways to other machines' pods, and gives how many changes that took.
+fn ways(root: &Root, tools: &dyn Tools, wanted: &Routes) -> Result<usize, RoutesError> {
     let key = wanted.tunnel.as_ref().map(|tunnel| Key::read(root, &tunnel.key)).transpose()?;
     let own = key.as_ref().map(|key| key.public);
-    let ways = plan::plan(&wanted, own, &look::present(tools, &wanted)?)?;
-    perform_all(tools, &ways, key.as_ref())?;
-    // After the routes, which serve pods also where nftables cannot be asked.
-    let ways_out = masquerade::plan(&wanted, &masquerade::look(tools)?);
-    perform_all(tools, &ways_out, None)?;
-    Ok(ways.len() + ways_out.len())
+    let steps = plan::plan(wanted, own, &look::present(tools, wanted)?)?;
+    perform_all(tools, &steps, key.as_ref())?;
+    Ok(steps.len())
+}
+
+/// Makes the way out of the cluster or takes it away, and gives how many changes that took.
+fn ways_out(tools: &dyn Tools, wanted: &Routes) -> Result<usize, RoutesError> {
+    let held = match masquerade::look(tools) {
+        // Routes serve also where nftables cannot be asked, and most clusters never had such a table.
+        Err(error) if wanted.masquerade.is_none() => {
+            tracing::warn!(%error, "whether pods still leave by this machine's address cannot be seen");
+            return Ok(0);
+        }
+        held => held?,
+    };
+    let steps = masquerade::plan(wanted, &held);
+    perform_all(tools, &steps, None)?;
+    Ok(steps.len())
 }
 
 fn perform_all(tools: &dyn Tools, steps: &[Step], key: Option<&Key>) -> Result<(), RoutesError> {
@@ -217,4 +240,101 @@ impl Watched {
 
 fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|is| is.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use ringfort_model::name::NodeName;
+    use ringfort_model::routes::{Hop, Masquerade, RouteMode, Routes};
+
+    use super::{LookError, RoutesError, once};
+    use crate::root::Root;
+    use crate::tools::{Said, Tools};
+
+    /// A machine whose links or tables may not be seen, and which takes every change.
+    #[derive(Default)]
+    struct Machine {
+        links: &'static str,
+        tables: &'static str,
+        changes: Mutex<Vec<String>>,
+    }
+
+    impl Tools for Machine {
+        fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Said> {
+            let line = format!("{program} {}", arguments.join(" "));
+            let told = match line.as_str() {
+                "ip -j -d address" => self.links,
+                "nft -j list table ip ringfort_masquerade" => self.tables,
+                other if other.starts_with("nft -j") => ABSENT,
+                other if other.starts_with("ip -j") => "[]",
+                _ => {
+                    self.changes.lock().unwrap().push(line);
+                    ""
+                }
+            };
+            let (well, told) = (!told.contains("Error"), told.to_owned());
+            Ok(match well {
+                true => Said { well, stdout: told, ..Said::default() },
+                false => Said { well, stderr: told, ..Said::default() },
+            })
+        }
+    }
+
+    const LINKS: &str = r#"[{"ifname": "eth0", "mtu": 1500,
+        "addr_info": [{"local": "10.77.0.11", "prefixlen": 24}]}]"#;
+    const TABLE: &str =
+        r#"{"nftables": [{"table": {"family": "ip", "name": "ringfort_masquerade"}}]}"#;
+    const ABSENT: &str = "Error: No such file or directory\nlist table\n";
+    const TROUBLE: &str = "Error: Could not process rule: Device or resource busy\n";
+
+    /// Makes routes once, and gives what became of it and what was changed.
+    fn kept(
+        links: &'static str,
+        tables: &'static str,
+        is_asked: bool,
+    ) -> (Result<usize, RoutesError>, Vec<String>) {
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("routes.json");
+        let own = Hop {
+            node: NodeName::new("cp1").unwrap(),
+            address: "10.77.0.11".parse().unwrap(),
+            pods: "10.244.0.0/24".parse().unwrap(),
+        };
+        let inside = vec!["10.244.0.0/16".parse().unwrap()];
+        let masquerade = is_asked.then_some(Masquerade { inside });
+        let routes =
+            Routes { mode: RouteMode::Auto, own, peers: Vec::new(), tunnel: None, masquerade };
+        std::fs::write(&file, serde_json::to_vec(&routes).unwrap()).unwrap();
+        let machine = Machine { links, tables, ..Machine::default() };
+        let done = once(&file, &Root::new(room.path()), &machine);
+        (done, machine.changes.into_inner().unwrap())
+    }
+
+    #[test]
+    fn a_way_out_that_nobody_asks_for_goes_also_where_routes_cannot_be_made() {
+        let gone = ["nft delete table ip ringfort_masquerade"];
+        let (done, changes) = kept(LINKS, TABLE, false);
+        assert_eq!(done.unwrap(), 1);
+        assert_eq!(changes, gone);
+        // The fault of the routes is told all the same, be it alone or the first of two.
+        let (done, changes) = kept(TROUBLE, TABLE, false);
+        assert!(matches!(done, Err(RoutesError::Look(LookError::Tool(_)))), "{done:?}");
+        assert_eq!(changes, gone);
+        let (done, changes) = kept("[]", TROUBLE, true);
+        assert!(matches!(done, Err(RoutesError::Look(LookError::Elsewhere { .. }))), "{done:?}");
+        assert_eq!(changes, [""; 0]);
+    }
+
+    #[test]
+    fn a_fault_of_nftables_stops_only_who_asks_for_a_way_out() {
+        let (done, changes) = kept(LINKS, TROUBLE, false);
+        assert_eq!((done.unwrap(), changes.len()), (0, 0));
+        let (done, _) = kept(LINKS, TROUBLE, true);
+        assert!(matches!(done, Err(RoutesError::Look(LookError::Tool(_)))), "{done:?}");
+        let (done, changes) = kept(LINKS, ABSENT, true);
+        assert_eq!((done.unwrap(), changes.len()), (1, 1));
+    }
 }

@@ -23,7 +23,7 @@ use super::{Around, Enforcer, Hears};
 
 const NFT: &str = r#"#!/bin/sh
 room=${0%/*}
-case "$1 $2" in
+case "$*" in
     "-f -")
         cat >"$room/told"
         if [ -e "$room/refuses" ] && grep -q "$(cat "$room/refuses")" "$room/told"; then
@@ -31,8 +31,16 @@ case "$1 $2" in
             exit 1
         fi
         mv "$room/told" "$room/applied" ;;
-    "-j list tables inet") cat "$room/tables" ;;
-    *) cat "$room/table" ;;
+    "-j list set inet ringfort-policy "*) cat "$room/sets" ;;
+    "-j list table inet ringfort-policy" | "-j -t list table inet ringfort-policy")
+        if [ ! -e "$room/table" ]; then
+            echo "Error: No such file or directory" >&2
+            exit 1
+        fi
+        cat "$room/table" ;;
+    *)
+        echo "Error: nobody asks that" >&2
+        exit 1 ;;
 esac
 "#;
 
@@ -47,7 +55,7 @@ impl Room {
         for setting in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
             room.write(setting, "1\n");
         }
-        room.holds(&Outline::default(), &RuleSet::default());
+        room.write("sets", &json!({"nftables": []}).to_string());
         room
     }
 
@@ -87,12 +95,10 @@ impl Room {
             all.push(json!({"chain": {"name": chain}}));
             all.extend((0..*rules).map(|_| json!({"rule": {"chain": chain}})));
         }
-        let tables = match all.is_empty() {
-            true => json!([]),
-            false => json!([{"table": {"name": "ringfort-policy"}}]),
-        };
-        self.write("tables", &json!({"nftables": tables}).to_string());
-        self.write("table", &json!({"nftables": all}).to_string());
+        match all.is_empty() {
+            true => fs::remove_file(self.at("table")).unwrap_or_default(),
+            false => self.write("table", &json!({"nftables": all}).to_string()),
+        }
     }
 
     fn enforcer(&self) -> Enforcer {
@@ -564,7 +570,7 @@ async fn what_was_counted_is_kept_when_rules_are_put_back() {
         let element = json!({"elem": {"val": POD, "counter": {"packets": packets, "bytes": 1}}});
         let listed =
             json!({"nftables": [{"set": {"name": "ingress4_refused", "elem": [element]}}]});
-        room.write("table", &listed.to_string());
+        room.write("sets", &listed.to_string());
     };
     counts(7);
     let ingress = async |enforcer: &mut Enforcer| {
