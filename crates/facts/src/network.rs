@@ -13,7 +13,8 @@ pub use object::{
 };
 pub use selector::{Labels, NotASelector, Selector};
 pub use service::{
-    Leads, Service, ServicePort, Slice, SliceEnd, SlicePort, TargetPort, endpoint_slice, service,
+    IpFamily, Leads, Service, ServicePort, Slice, SliceEnd, SlicePort, TargetPort, endpoint_slice,
+    service, slice_of,
 };
 pub use wider::{Action, Subject, Tier, WiderName, WiderPolicy, WiderRule};
 pub use written::wider;

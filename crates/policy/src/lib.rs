@@ -18,10 +18,10 @@ mod way;
 mod world;
 
 pub use ringfort_facts::network::{
-    Action, Direction, Labels, Leads, NamedPort, NotASelector, Peer, Place, Pod, Policy, Port,
-    Protocol, Rule, Selector, Service, ServicePort, Slice, SliceEnd, SlicePort, Subject,
+    Action, Direction, IpFamily, Labels, Leads, NamedPort, NotASelector, Peer, Place, Pod, Policy,
+    Port, Protocol, Rule, Selector, Service, ServicePort, Slice, SliceEnd, SlicePort, Subject,
     TargetPort, Tier, Unreadable, WiderName, WiderPolicy, WiderRule, endpoint_slice, labels, place,
-    pod, policy, service, wider,
+    pod, policy, service, slice_of, wider,
 };
 pub use ringfort_model::network_policy::WiderKind;
 

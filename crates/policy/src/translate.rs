@@ -2,14 +2,18 @@
 //! the port there.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::IpAddr;
 
 use ringfort_facts::network::{
-    Leads, Place, Pod, Protocol, Selector, Service, ServicePort, Slice, TargetPort,
+    IpFamily, Leads, Place, Pod, Protocol, Selector, Service, ServicePort, Slice, TargetPort,
 };
 
 use super::explain::{End, PortWanted};
 use super::world::World;
+
+/// The port that is asked about, with a protocol if one was said.
+type Asked<'a> = Option<(&'a PortWanted, Option<Protocol>)>;
 
 /// A connection to a Service.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,8 @@ pub struct Translated {
     pub backends: Vec<Backend>,
     /// Pods that are selected and have no port of the name that is led to.
     pub without_port: Vec<Place>,
+    /// The target that is not looked at, where a port of a headless Service was named by its number.
+    pub passed_over: Option<TargetPort>,
     /// Whether only backends on the caller's node count and it is not known of all whether they are there.
     pub is_node_unknown: bool,
 }
@@ -105,6 +111,17 @@ pub enum Nowhere {
         /// Where.
         namespace: String,
     },
+    /// No pod that is selected has an address.
+    #[error(
+        "selects pods with {selector}, and none of those in namespace {namespace} has an address that it could lead \
+         to"
+    )]
+    Waiting {
+        /// What is selected.
+        selector: String,
+        /// Where.
+        namespace: String,
+    },
     /// No pod that is selected has the port.
     #[error(
         "leads to the {protocol} port called {name:?}, and none of the pods that it selects has one"
@@ -127,24 +144,25 @@ pub enum Nowhere {
 }
 
 /// Finds where a Service leads a connection at a port: a number or a name of the Service's own, with a protocol if
-/// one was said. Pods count whether they are ready or not.
+/// one was said. Pods count whether they are ready or not, once they have an address where a cluster says how they
+/// are, and those that were asked to end only where no other is left.
 ///
 /// # Errors
 /// It is not known, or the port is none.
 pub fn translate(
     world: &World,
     call: &Call<'_>,
-    asked: Option<(&PortWanted, Option<Protocol>)>,
+    asked: Asked<'_>,
 ) -> Result<Translated, NotTranslated> {
     match &call.service.leads {
         Leads::Name(name) => Err(Nowhere::Name { name: name.clone() }.into()),
         Leads::Pods(selector) => {
-            let port = port(call.service, asked)?;
-            Ok(call.pods(world, selector, port)?)
+            let (port, passed_over) = taken(call.service, asked)?;
+            Ok(Translated { passed_over, ..call.pods(world, selector, port)? })
         }
         Leads::Others => {
-            let port = port(call.service, asked)?;
-            Ok(call.others(world, port)?)
+            let (port, _) = taken(call.service, asked)?;
+            Ok(call.others(world, port, is_plain(call.service, asked))?)
         }
     }
 }
@@ -161,41 +179,69 @@ impl Call<'_> {
             place.namespace == *namespace && !pod.ended && selector.selects(&pod.labels)
         };
         let mut selected: Vec<(&Place, &Pod)> = world.pods.iter().filter(is_selected).collect();
+        let is_any = !selected.is_empty();
+        selected.retain(|(_, pod)| self.may_reach(pod));
         if selected.is_empty() {
             let (selector, namespace) = (selector.to_string(), namespace.clone());
-            return Err(Nowhere::Nobody { selector, namespace });
+            return Err(match is_any {
+                true => Nowhere::Waiting { selector, namespace },
+                false => Nowhere::Nobody { selector, namespace },
+            });
         }
-        let is_node_unknown = self.near(world, &mut selected, |(_, pod)| pod.node.as_deref())?;
-        let (mut backends, mut without_port) = (Vec::new(), Vec::new());
+        // What a cluster says to be on no node is not on the caller's.
+        let is_node_unknown = self.near(world, &mut selected, |(_, pod)| {
+            pod.node.as_deref().or(pod.has_status.then_some(""))
+        })?;
+        let (mut staying, mut ending, mut without_port) = (Vec::new(), Vec::new(), Vec::new());
         for (place, pod) in selected {
             let number = match &port.target {
                 TargetPort::Number(number) => Some(*number),
-                TargetPort::Name(name) => pod.named(name, port.protocol).next(),
+                TargetPort::Name(name) => pod.served(name, port.protocol).next(),
             };
-            match number {
-                Some(port) => backends.push(Backend { end: End::Pod(place.clone()), port }),
-                None => without_port.push(place.clone()),
+            let backend = number.map(|port| Backend { end: End::Pod(place.clone()), port });
+            match (backend, pod.ending) {
+                (Some(backend), false) => staying.push(backend),
+                (Some(backend), true) => ending.push(backend),
+                (None, _) => without_port.push(place.clone()),
             }
         }
+        let backends = if staying.is_empty() { ending } else { staying };
         match (&port.target, backends.is_empty()) {
             (TargetPort::Name(name), true) => {
                 Err(Nowhere::NoTarget { name: name.clone(), protocol: port.protocol })
             }
-            _ => Ok(Translated { port, backends, without_port, is_node_unknown }),
+            _ => {
+                let passed_over = None;
+                Ok(Translated { port, backends, without_port, passed_over, is_node_unknown })
+            }
         }
     }
 
-    fn others(&self, world: &World, port: ServicePort) -> Result<Translated, Nowhere> {
+    /// Says whether a pod has an address that the Service could lead to. What no cluster runs yet will have one.
+    fn may_reach(&self, pod: &Pod) -> bool {
+        !pod.has_status || pod.addresses.iter().any(|address| self.is_of_family(*address))
+    }
+
+    fn is_of_family(&self, address: IpAddr) -> bool {
+        self.service.family.is_none_or(|family| family == IpFamily::of(address))
+    }
+
+    fn others(
+        &self,
+        world: &World,
+        port: ServicePort,
+        is_plain: bool,
+    ) -> Result<Translated, Nowhere> {
         let mut ends: BTreeMap<(IpAddr, u16), Option<&str>> = BTreeMap::new();
         for slice in self.slices.iter().filter(|slice| slice.service == *self.place) {
             let name = port.name.as_deref().unwrap_or_default();
             let of_port = slice.ports.iter();
             let of_port = of_port.filter(|it| it.name == name && it.protocol == port.protocol);
-            let numbers: Vec<u16> = match self.service.is_headless {
+            let numbers: Vec<u16> = match is_plain {
                 true => vec![port.number],
                 false => of_port.map(|it| it.number).collect(),
             };
-            for end in &slice.ends {
+            for end in slice.ends.iter().filter(|end| self.is_of_family(end.address)) {
                 let node = end.node.as_deref();
                 ends.extend(numbers.iter().map(|number| ((end.address, *number), node)));
             }
@@ -204,11 +250,14 @@ impl Call<'_> {
             return Err(Nowhere::Others);
         }
         let mut ends: Vec<_> = ends.into_iter().collect();
-        let is_node_unknown = self.near(world, &mut ends, |(_, node)| *node)?;
+        // An end that names no node is on no caller's.
+        let is_node_unknown =
+            self.near(world, &mut ends, |(_, node)| Some(node.unwrap_or_default()))?;
         let ends = ends.into_iter();
         let backends =
             ends.map(|((address, port), _)| Backend { end: End::Address(address), port }).collect();
-        Ok(Translated { port, backends, without_port: Vec::new(), is_node_unknown })
+        let (without_port, passed_over) = (Vec::new(), None);
+        Ok(Translated { port, backends, without_port, passed_over, is_node_unknown })
     }
 
     /// Leaves only what is on the caller's node, where nothing else counts, and says whether that is not known.
@@ -235,15 +284,32 @@ impl Call<'_> {
     }
 }
 
-fn port(
+/// Whether a connection goes to the very port that is asked about: nothing is translated for a headless Service. Who
+/// knows the name of a port asks DNS for its number, which is then that of its target at each end.
+fn is_plain(service: &Service, asked: Asked<'_>) -> bool {
+    service.is_headless && !matches!(asked, Some((PortWanted::Name(_), _)))
+}
+
+/// Finds the port that is meant as it is translated, and the target that is passed over where it is not.
+fn taken(
     service: &Service,
-    asked: Option<(&PortWanted, Option<Protocol>)>,
-) -> Result<ServicePort, NoServicePort> {
+    asked: Asked<'_>,
+) -> Result<(ServicePort, Option<TargetPort>), NoServicePort> {
+    let mut port = port(service, asked)?;
+    let own = TargetPort::Number(port.number);
+    if !is_plain(service, asked) || port.target == own {
+        return Ok((port, None));
+    }
+    let passed_over = mem::replace(&mut port.target, own);
+    Ok((port, Some(passed_over)))
+}
+
+fn port(service: &Service, asked: Asked<'_>) -> Result<ServicePort, NoServicePort> {
     let all = &service.ports;
     let Some((wanted, protocol)) = asked else {
         return match all.as_slice() {
             [] => Err(NoServicePort::Portless),
-            [one] => Ok(taken(service, one)),
+            [one] => Ok(one.clone()),
             several => Err(NoServicePort::Several { ports: listed(several) }),
         };
     };
@@ -258,7 +324,7 @@ fn port(
     // As everywhere, a number without a protocol is TCP's, where TCP has it.
     let tcp = meant.iter().find(|it| it.protocol == Protocol::Tcp);
     match (meant.as_slice(), tcp, wanted) {
-        ([one], _, _) => Ok(taken(service, one)),
+        ([one], _, _) => Ok((*one).clone()),
         ([], _, PortWanted::Number(number)) if service.is_headless => Ok(ServicePort {
             name: None,
             protocol: protocol.unwrap_or_default(),
@@ -273,20 +339,11 @@ fn port(
             let behind = protocol.map(|it| format!("/{}", it.word())).unwrap_or_default();
             Err(NoServicePort::Other { asked: written + &behind, ports: listed(all) })
         }
-        (_, Some(tcp), _) => Ok(taken(service, tcp)),
+        (_, Some(tcp), _) => Ok((*tcp).clone()),
         (several, None, _) => {
             Err(NoServicePort::Several { ports: listed(several.iter().copied()) })
         }
     }
-}
-
-/// Gives a port as it is translated: that of a headless Service is not, whatever its target is.
-fn taken(service: &Service, port: &ServicePort) -> ServicePort {
-    let mut port = port.clone();
-    if service.is_headless {
-        port.target = TargetPort::Number(port.number);
-    }
-    port
 }
 
 fn listed<'a>(ports: impl IntoIterator<Item = &'a ServicePort>) -> String {
@@ -325,18 +382,40 @@ mod tests {
         led_by(&[], spec, from, port)
     }
 
+    /// The same where a cluster says how pods are.
+    fn led_live(spec: &Value, pods: &[(&str, Value)]) -> String {
+        let mut live = world();
+        for (name, object) in pods {
+            let mut object = object.clone();
+            object["metadata"]["name"] = json!(name);
+            object["metadata"]["namespace"] = json!("a");
+            object["metadata"]["labels"] = json!({"app": "live"});
+            live.pods.insert(place(&object).unwrap(), pod(&object));
+        }
+        said(&live, &[], spec, ("other", None))
+    }
+
     fn led_by(
         slices: &[Slice],
         spec: &Value,
         from: &str,
         port: Option<(PortWanted, Option<Protocol>)>,
     ) -> String {
+        said(&world(), slices, spec, (from, port))
+    }
+
+    fn said(
+        world: &World,
+        slices: &[Slice],
+        spec: &Value,
+        (from, port): (&str, Option<(PortWanted, Option<Protocol>)>),
+    ) -> String {
         let service = service(&json!({"metadata": {"name": "s"}, "spec": spec})).unwrap();
         let (from, place) = (End::Pod(Place::new("a", from)), Place::new("a", "s"));
         let call = Call { from: &from, place: &place, service: &service, slices };
         let (port, protocol) = port.unzip();
         let asked = port.as_ref().map(|port| (port, protocol.flatten()));
-        let translated = match translate(&world(), &call, asked) {
+        let translated = match translate(world, &call, asked) {
             Ok(translated) => translated,
             Err(why) => return why.to_string(),
         };
@@ -347,6 +426,7 @@ mod tests {
         let mut words = vec![translated.port.protocol.to_string()];
         words.extend(each);
         words.extend(translated.without_port.iter().map(|it| format!("not {}", it.name)));
+        words.extend(translated.passed_over.iter().map(|it| format!("and not {it}")));
         words.extend(translated.is_node_unknown.then(|| "perhaps".to_owned()));
         words.join(" ")
     }
@@ -403,8 +483,15 @@ mod tests {
         let mut spec = of(&json!([{"port": 80, "targetPort": 8080}]));
         spec["clusterIP"] = json!("None");
         spec["internalTrafficPolicy"] = json!("Local");
-        assert_eq!(led(&spec, "other", None), "TCP web-0:80 web-1:80");
+        let both = "TCP web-0:80 web-1:80 and not port 8080";
+        assert_eq!(led(&spec, "other", None), both);
+        assert_eq!(led(&spec, "other", number(80)), both);
         assert_eq!(led(&spec, "other", number(9)), "TCP web-0:9 web-1:9");
+        // Who asks DNS for the name is told the target's number.
+        spec["ports"] = json!([{"name": "w", "port": 80, "targetPort": "http"}]);
+        assert_eq!(led(&spec, "other", name("w")), "TCP web-0:8080 not web-1");
+        spec["ports"] = json!([{"port": 80}]);
+        assert_eq!(led(&spec, "other", None), "TCP web-0:80 web-1:80");
         spec["ports"] = json!([]);
         assert!(led(&spec, "other", None).contains("name a port of its pods"));
     }
@@ -423,6 +510,36 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_a_cluster_says_to_be_no_ends_are_none() {
+        let mut spec = json!({"selector": {"app": "live"}, "ports": [{"port": 80}]});
+        let running = |ip: &str| json!({"spec": {"nodeName": "w3"}, "status": {"podIP": ip}});
+        let waiting = || json!({"spec": {}, "status": {"phase": "Pending"}});
+        let ending = || {
+            let mut object = running("10.1.0.9");
+            object["metadata"] = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+            object
+        };
+        let all = [("a", running("10.1.0.1")), ("b", waiting()), ("c", ending())];
+        assert_eq!(led_live(&spec, &all), "TCP a:80");
+        assert_eq!(led_live(&spec, &all[1..]), "TCP c:80");
+        assert!(
+            led_live(&spec, &all[1..2]).contains("none of those in namespace a has an address")
+        );
+        // Of a manifest nobody knows where it will be; of a cluster's pod without a node one does.
+        spec["internalTrafficPolicy"] = json!("Local");
+        let lost = json!({"spec": {}, "status": {"podIP": "10.1.0.2"}});
+        let all = [("a", running("10.1.0.1")), ("lost", lost)];
+        assert_eq!(led_live(&spec, &all), "TCP a:80");
+        assert_eq!(
+            led_live(&spec, &[all[0].clone(), ("new", json!({}))]),
+            "TCP a:80 new:80 perhaps"
+        );
+        spec["ipFamilies"] = json!(["IPv6"]);
+        let six = [all[0].clone(), ("six", running("fd00::1"))];
+        assert_eq!(led_live(&spec, &six), "TCP six:80");
+    }
+
+    #[test]
     fn what_has_no_selector_leads_to_what_slices_list() {
         let spec = json!({"ports": [{"name": "sql", "port": 5432, "targetPort": 1}]});
         let slice = json!({
@@ -434,7 +551,7 @@ mod tests {
             "ports": [{"name": "sql", "port": 6432}, {"name": "other", "port": 1}],
             "endpoints": [{"addresses": ["10.0.0.9"]}, {"addresses": ["10.0.0.8"]}],
         });
-        let slices = [endpoint_slice(&slice).unwrap().unwrap()];
+        let slices = [endpoint_slice(&slice, Place::new("a", "s")).unwrap()];
         assert_eq!(led_by(&slices, &spec, "other", None), "TCP 10.0.0.8:6432 10.0.0.9:6432");
         assert!(led(&spec, "other", None).contains("no EndpointSlice of it was seen"));
         let external = json!({"type": "ExternalName", "externalName": "db.example.org"});

@@ -126,6 +126,8 @@ pub struct Pod {
     pub ended: bool,
     /// Whether it was asked to end.
     pub ending: bool,
+    /// Whether a cluster says how it is: a manifest says only what it is to be.
+    pub has_status: bool,
     /// The ports that have names.
     pub ports: Vec<NamedPort>,
 }
@@ -139,6 +141,8 @@ pub struct NamedPort {
     pub protocol: Protocol,
     /// Its number.
     pub number: u16,
+    /// Whether its container ends before the others begin: policies may name it, and no Service leads to it.
+    pub is_passing: bool,
 }
 
 impl Pod {
@@ -153,8 +157,24 @@ impl Pod {
         name: &'a str,
         protocol: Protocol,
     ) -> impl Iterator<Item = u16> + 'a {
-        let of_name = move |port: &&NamedPort| port.name == name && port.protocol == protocol;
-        self.ports.iter().filter(of_name).map(|port| port.number)
+        self.of_name(name, protocol).map(|port| port.number)
+    }
+
+    /// Gives the numbers of the ports that have a name and that Services lead to: those of containers that stay.
+    pub fn served<'a>(
+        &'a self,
+        name: &'a str,
+        protocol: Protocol,
+    ) -> impl Iterator<Item = u16> + 'a {
+        self.of_name(name, protocol).filter(|port| !port.is_passing).map(|port| port.number)
+    }
+
+    fn of_name<'a>(
+        &'a self,
+        name: &'a str,
+        protocol: Protocol,
+    ) -> impl Iterator<Item = &'a NamedPort> {
+        self.ports.iter().filter(move |port| port.name == name && port.protocol == protocol)
     }
 }
 
@@ -261,7 +281,7 @@ impl fmt::Display for Port {
 }
 
 /// Says why an object cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{kind} {place}: {why}")]
 pub struct Unreadable {
     kind: &'static str,
@@ -314,8 +334,13 @@ pub fn pod(object: &Value) -> Pod {
         all.collect::<BTreeSet<IpAddr>>().into_iter().collect()
     };
     // Containers that start before the others and stay are init containers too.
-    let containers = list("/spec/containers").chain(list("/spec/initContainers"));
-    let ports = containers.flat_map(|each| each["ports"].as_array().into_iter().flatten());
+    let is_passing = |first: &Value| first["restartPolicy"] != "Always";
+    let first = list("/spec/initContainers").map(|each| (each, is_passing(each)));
+    let containers = list("/spec/containers").map(|each| (each, false)).chain(first);
+    let ports = containers.flat_map(|(each, is_passing)| {
+        let ports = each["ports"].as_array().into_iter().flatten();
+        ports.filter_map(move |port| named_port(port, is_passing))
+    });
     let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
     let of_manifest = annotation(MIRROR).and_then(|_| annotation(MANIFEST));
     let uid = of_manifest.or_else(|| text("/metadata/uid"));
@@ -328,17 +353,18 @@ pub fn pod(object: &Value) -> Pod {
         host_network: object.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)),
         ended: matches!(text("/status/phase"), Some("Succeeded" | "Failed")),
         ending: text("/metadata/deletionTimestamp").is_some(),
-        ports: ports.filter_map(named_port).collect(),
+        has_status: object["status"].as_object().is_some_and(|status| !status.is_empty()),
+        ports: ports.collect(),
     }
 }
 
-fn named_port(port: &Value) -> Option<NamedPort> {
+fn named_port(port: &Value, is_passing: bool) -> Option<NamedPort> {
     let protocol = match port.get("protocol").filter(|it| !it.is_null()) {
         Some(written) => Protocol::deserialize(written).ok()?,
         None => Protocol::default(),
     };
     let number = port["containerPort"].as_u64()?.try_into().ok()?;
-    Some(NamedPort { name: port["name"].as_str()?.to_owned(), protocol, number })
+    Some(NamedPort { name: port["name"].as_str()?.to_owned(), protocol, number, is_passing })
 }
 
 /// Reads a policy.
@@ -491,7 +517,7 @@ impl WrittenPort {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Policy, pod, policy};
+    use super::{Policy, Protocol, pod, policy};
 
     fn read(spec: &Value) -> Result<Policy, String> {
         let object = json!({"metadata": {"namespace": "a", "name": "p"}, "spec": spec});
@@ -517,6 +543,25 @@ mod tests {
         );
         assert_eq!(read(json!({manifest: "of somebody"})), "of the API");
         assert_eq!(read(json!(null)), "of the API");
+    }
+
+    #[test]
+    fn services_lead_to_ports_of_containers_that_stay() {
+        let (port, tcp) = (json!([{"name": "http", "containerPort": 80}]), Protocol::Tcp);
+        let read = |first: Value| {
+            let spec = json!({"initContainers": [first], "containers": [{"name": "c"}]});
+            let pod = pod(&json!({"metadata": {"name": "p"}, "spec": spec}));
+            (pod.named("http", tcp).count(), pod.served("http", tcp).count())
+        };
+        assert_eq!(read(json!({"ports": port})), (1, 0));
+        assert_eq!(read(json!({"ports": port, "restartPolicy": "Always"})), (1, 1));
+    }
+
+    #[test]
+    fn a_cluster_says_how_a_pod_is() {
+        let has = |status: Value| pod(&json!({"status": status})).has_status;
+        assert!(has(json!({"phase": "Pending"})));
+        assert!(!has(json!({})) && !has(json!(null)));
     }
 
     #[test]

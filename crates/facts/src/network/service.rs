@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::object::{Place, Protocol, Unreadable, place};
+use super::object::{Place, Protocol, Unreadable};
 use super::selector::{Labels, Selector};
 
 /// The label by which an EndpointSlice names its Service.
@@ -21,10 +21,23 @@ pub struct Service {
     pub is_headless: bool,
     /// Its ports.
     pub ports: Vec<ServicePort>,
+    /// The one family of its addresses, and of those that it leads to; none where it has both or nobody says it.
+    pub family: Option<IpFamily>,
     /// Whether it leads pods to nothing but what is on their own node.
     pub internal_local: bool,
     /// Whether a node leads connections from outside of the cluster to nothing but what is on it.
     pub external_local: bool,
+}
+
+/// A family of addresses, as a Service names it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+pub enum IpFamily {
+    /// IPv4.
+    #[serde(rename = "IPv4")]
+    V4,
+    /// IPv6.
+    #[serde(rename = "IPv6")]
+    V6,
 }
 
 /// Where a Service leads.
@@ -92,6 +105,13 @@ pub struct SliceEnd {
     pub node: Option<String>,
 }
 
+impl IpFamily {
+    /// Gives the family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
 impl fmt::Display for ServicePort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, protocol, number, .. } = self;
@@ -120,6 +140,7 @@ pub fn service(object: &Value) -> Result<Service, Unreadable> {
     let spec = object.get("spec").ok_or_else(|| fail("spec is missing".into()))?;
     let written = WrittenService::deserialize(spec).map_err(|error| fail(error.to_string()))?;
     let is_local = |policy: &Option<String>| policy.as_deref() == Some("Local");
+    let family = written.family();
     let ports = written.ports.unwrap_or_default();
     let leads = match (written.kind.as_deref(), written.selector) {
         (Some("ExternalName"), _) => Leads::Name(written.external_name.unwrap_or_default()),
@@ -130,19 +151,23 @@ pub fn service(object: &Value) -> Result<Service, Unreadable> {
         leads,
         is_headless: written.cluster_ip.as_deref() == Some("None"),
         ports: ports.into_iter().map(WrittenPort::read).collect(),
+        family,
         internal_local: is_local(&written.internal_traffic_policy),
         external_local: is_local(&written.external_traffic_policy),
     })
 }
 
-/// Reads an EndpointSlice; none where it is of no Service.
+/// Gives the name of the Service that an EndpointSlice is of, if it is of one.
+pub fn slice_of(object: &Value) -> Option<&str> {
+    object["metadata"]["labels"][OF_SERVICE].as_str().filter(|name| !name.is_empty())
+}
+
+/// Reads an EndpointSlice of a Service.
 ///
 /// # Errors
 /// What it lists cannot be read.
-pub fn endpoint_slice(object: &Value) -> Result<Option<Slice>, Unreadable> {
+pub fn endpoint_slice(object: &Value, service: Place) -> Result<Slice, Unreadable> {
     let fail = |why: String| Unreadable::of("EndpointSlice", object, why);
-    let of = object["metadata"]["labels"][OF_SERVICE].as_str();
-    let (Some(own), Some(of)) = (place(object), of) else { return Ok(None) };
     let written = WrittenSlice::deserialize(object).map_err(|error| fail(error.to_string()))?;
     let ports = written.ports.unwrap_or_default().into_iter().filter_map(|port| {
         let (name, protocol) = (port.name.unwrap_or_default(), port.protocol.unwrap_or_default());
@@ -150,7 +175,7 @@ pub fn endpoint_slice(object: &Value) -> Result<Option<Slice>, Unreadable> {
     });
     let ends = written.endpoints.unwrap_or_default().into_iter().filter_map(WrittenEnd::read);
     let (ports, ends) = (ports.collect(), ends.collect());
-    Ok(Some(Slice { service: Place::new(own.namespace, of), ports, ends }))
+    Ok(Slice { service, ports, ends })
 }
 
 fn all_of(labels: &Labels) -> Selector {
@@ -167,9 +192,30 @@ struct WrittenService {
     ports: Option<Vec<WrittenPort>>,
     #[serde(rename = "clusterIP")]
     cluster_ip: Option<String>,
+    #[serde(rename = "clusterIPs")]
+    cluster_ips: Option<Vec<String>>,
+    ip_families: Option<Vec<IpFamily>>,
+    ip_family_policy: Option<String>,
     external_name: Option<String>,
     internal_traffic_policy: Option<String>,
     external_traffic_policy: Option<String>,
+}
+
+impl WrittenService {
+    /// Gives the one family of its addresses. What asks for both gets the second from the API server, which has
+    /// said so where it has written clusterIPs.
+    fn family(&self) -> Option<IpFamily> {
+        let addresses = self.cluster_ips.iter().flatten().chain(&self.cluster_ip);
+        let of_addresses = addresses.filter_map(|it| it.parse().ok()).map(IpFamily::of);
+        let families: Vec<IpFamily> = match self.ip_families.as_deref() {
+            None | Some([]) => of_addresses.collect(),
+            Some(written) => written.to_vec(),
+        };
+        let policy = self.ip_family_policy.as_deref().unwrap_or_default();
+        let is_said = self.cluster_ips.as_ref().is_some_and(|all| !all.is_empty());
+        let first = families.first().copied().filter(|_| is_said || !policy.ends_with("DualStack"));
+        first.filter(|first| families.iter().all(|it| it == first))
+    }
 }
 
 #[derive(Deserialize)]
@@ -236,7 +282,9 @@ impl WrittenEnd {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Leads, Protocol, Service, TargetPort, endpoint_slice, service};
+    use super::{
+        IpFamily, Leads, Place, Protocol, Service, TargetPort, endpoint_slice, service, slice_of,
+    };
 
     fn read(spec: &Value) -> Service {
         let metadata = json!({"namespace": "a", "name": "s"});
@@ -271,6 +319,24 @@ mod tests {
     }
 
     #[test]
+    fn the_one_family_of_its_addresses_is_known_where_it_is_said() {
+        let check = |spec: Value, expected: Option<IpFamily>| {
+            assert_eq!(read(&spec).family, expected, "{spec}");
+        };
+        check(json!({"ipFamilies": ["IPv6"]}), Some(IpFamily::V6));
+        check(json!({"ipFamilies": ["IPv4", "IPv6"]}), None);
+        check(json!({"clusterIP": "10.96.0.9"}), Some(IpFamily::V4));
+        check(json!({"clusterIP": "fd00::9", "clusterIPs": ["fd00::9", "10.96.0.9"]}), None);
+        check(json!({"clusterIP": "None"}), None);
+        check(json!({}), None);
+        // In a manifest it is what is wished for first, in a cluster what there is.
+        let mut both = json!({"ipFamilies": ["IPv4"], "ipFamilyPolicy": "PreferDualStack"});
+        check(both.clone(), None);
+        both["clusterIPs"] = json!(["None"]);
+        check(both, Some(IpFamily::V4));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let check = |spec: Value, part: &str| {
             let object = json!({"metadata": {"namespace": "a", "name": "s"}, "spec": spec});
@@ -297,14 +363,15 @@ mod tests {
                 ],
             })
         };
-        let read = endpoint_slice(&slice(json!({"kubernetes.io/service-name": "s"})));
-        let read = read.unwrap().unwrap();
+        let of_service = slice(json!({"kubernetes.io/service-name": "s"}));
+        assert_eq!(slice_of(&of_service), Some("s"));
+        let read = endpoint_slice(&of_service, Place::new("a", "s")).unwrap();
         assert_eq!(read.service.to_string(), "a/s");
         let ports: Vec<_> = read.ports.iter().map(|it| (it.protocol, it.number)).collect();
         assert_eq!(ports, [(Protocol::Udp, 53)]);
         let ends: Vec<_> =
             read.ends.iter().map(|it| (it.address.to_string(), it.node.as_deref())).collect();
         assert_eq!(ends, [("10.0.0.1".to_owned(), Some("w1")), ("10.0.0.3".to_owned(), None)]);
-        assert_eq!(endpoint_slice(&slice(json!({}))).unwrap(), None);
+        assert_eq!(slice_of(&slice(json!({}))), None);
     }
 }

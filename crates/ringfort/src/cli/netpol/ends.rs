@@ -8,7 +8,7 @@ use ringfort_policy::{End, Place, PortWanted, Protocol};
 const HOME: &str = "default";
 
 /// How the kind of a Service is written.
-const SERVICE: [&str; 2] = ["svc", "service"];
+const SERVICE: [&str; 3] = ["svc", "service", "services"];
 
 /// An end, with a port if one was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,11 +67,13 @@ pub enum NotAnEnd {
     /// A Service stands where only a pod or an address may.
     #[error(
         "{text:?} is a Service, and connections come from pods: name a pod or an address here, and a \
-         Service behind --to only"
+         Service behind --to only{way}"
     )]
     Service {
         /// What was written.
         text: String,
+        /// How a pod is written that may have been meant.
+        way: String,
     },
     /// The port is none.
     #[error("{text:?} is no port: write a number from 1 to 65535, or a port's name, like 53/udp")]
@@ -101,8 +103,30 @@ pub fn end(text: &str) -> Result<Written, NotAnEnd> {
     let Reached { target, port } = reached(text)?;
     match target {
         Target::End(end) => Ok(Written { end, port }),
-        Target::Service(_) => Err(NotAnEnd::Service { text: text.to_owned() }),
+        Target::Service(Place { name, .. }) => {
+            let written = text.split(':').next().unwrap_or_default();
+            let kind = SERVICE.into_iter().find(|kind| written == format!("{kind}/{name}"));
+            let way = kind.map(|kind| {
+                format!("; pod {name} of a namespace called {kind} is written {kind}/pod/{name}")
+            });
+            Err(NotAnEnd::Service { text: text.to_owned(), way: way.unwrap_or_default() })
+        }
     }
+}
+
+/// Writes a pod as it is asked about: of a namespace that is called as Services are written, it would be one.
+pub fn of_pod(place: &Place) -> String {
+    let Place { namespace, name } = place;
+    match SERVICE.contains(&namespace.as_str()) && !name.contains('/') {
+        true => format!("{namespace}/pod/{name}"),
+        false => place.to_string(),
+    }
+}
+
+/// Gives the pods that may have been meant by what was read as a Service.
+pub fn instead(service: &Place) -> Vec<Place> {
+    let kinds = SERVICE.into_iter().filter(|_| service.namespace == HOME);
+    kinds.map(|kind| Place::new(kind, service.name.clone())).collect()
 }
 
 /// Reads what is reached: a pod, an address or a Service.
@@ -197,7 +221,7 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use ringfort_policy::{End, PortWanted, Protocol};
 
-    use super::{Target, end, pod, port, reached};
+    use super::{Target, end, of_pod, pod, port, reached};
 
     #[test]
     fn ends_are_pods_and_addresses() {
@@ -238,6 +262,8 @@ mod tests {
         check("svc/db", "service default/db");
         check("a/svc/db:5432", "service a/db");
         check("a/service/db:sql/tcp", "service a/db");
+        check("services/db", "service default/db");
+        check("a/services/db", "service a/db");
         check("svc/svc/db", "service svc/db");
         check("svc/pod/db", "pod svc/db");
         check("svc/deployment/db", "pod svc/deployment/db");
@@ -248,9 +274,22 @@ mod tests {
                 assert!(error.to_string().contains("connections come from pods"), "{error}");
             }
         }
+        let told =
+            |text: &str| end(text).unwrap_err().to_string().contains("is written svc/pod/db");
+        assert!(
+            told("svc/db") && told("svc/db:53/udp") && !told("a/svc/db") && !told("svc/svc/db")
+        );
         // What is not said of the protocol is not TCP where a Service's port says it.
         assert_eq!(port("53").unwrap().protocol, None);
         assert_eq!(port("53/udp").unwrap().protocol, Some(Protocol::Udp));
+    }
+
+    #[test]
+    fn a_pod_is_written_as_it_is_read() {
+        for text in ["a/db", "svc/pod/db", "services/pod/db", "svc/deployment/db"] {
+            let End::Pod(place) = end(text).unwrap().end else { panic!("{text} is a pod") };
+            assert_eq!(of_pod(&place), text);
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@ use clap::{ArgGroup, Args};
 use ringfort_controls::network::default_deny::defaults;
 use ringfort_controls::yaml;
 use ringfort_policy::{End, Place, Question};
+use serde_json::Value;
 
 use super::super::{Fault, print};
 use super::ends::{self, AtPort, Reached, Target, Written};
 use super::report::{self, Report, RuleReport, SideReport, Verdict, WayReport, Ways};
 use super::rulings::RulingReport;
 use super::seen::Seen;
-use super::through::{self, Through};
+use super::through::{self, Proposal, Through};
 use super::{json, live, manifests};
 
 /// Explain whether a connection of a pod is allowed, and by which policies
@@ -32,7 +33,7 @@ use super::{json, live, manifests};
 /// one. Policies judge what a Service leads to, so its pods are judged, ready or not, each at the port that
 /// targetPort means there, and one answer is told, with who refuses where some do. Unknown are a Service that
 /// stands for another name (ExternalName), one without a selector of which no EndpointSlice was seen, and one
-/// whose selector selects nobody.
+/// whose selector selects nobody. A pod of a namespace that is called svc is svc/pod/NAME.
 ///
 /// Cluster-wide policies (policy.networking.k8s.io) are judged with them, before and behind NetworkPolicy;
 /// where one says what ringfort does not understand, such as nodes or domain names as peers, the answer is
@@ -49,7 +50,7 @@ pub struct ExplainArgs {
     /// The pod: NAMESPACE/NAME, with its own :PORT where --from is asked about
     #[arg(value_parser = ends::pod)]
     pod: Written,
-    /// Whom the pod connects to: NAMESPACE/NAME:PORT, a Service as NAMESPACE/svc/NAME[:PORT], or
+    /// Whom the pod connects to: NAMESPACE/NAME:PORT, a Service as NAMESPACE/svc/NAME:PORT, or
     /// ADDRESS:PORT, an IPv6 address in brackets
     #[arg(long, value_name = "TARGET", value_parser = ends::reached)]
     to: Option<Reached>,
@@ -173,7 +174,7 @@ fn asked(args: &ExplainArgs) -> Result<Asked, Fault> {
 pub enum Said {
     /// Of a connection.
     Connection(Box<Report>),
-    /// Of a connection to a Service that leads elsewhere than to one end.
+    /// Of a connection to a Service.
     Through(Box<Through>),
     /// Of a pod's ways.
     Ways(Box<Ways>),
@@ -224,8 +225,11 @@ impl Said {
     /// Writes it for people.
     pub fn people(&self) -> String {
         match self {
-            Self::Connection(report) => connection(report),
-            Self::Through(through) => self::through(through),
+            Self::Connection(report) => connection(report, None),
+            Self::Through(through) => match through.backends.as_slice() {
+                [one] => connection(one, Some(through.as_ref())),
+                _ => self::through(through),
+            },
             Self::Ways(ways) => self::ways(ways),
         }
     }
@@ -239,60 +243,84 @@ fn code(verdict: Verdict) -> u8 {
     }
 }
 
-fn connection(report: &Report) -> String {
+/// Writes what is said of a connection, or of the only end that a Service leads it to.
+fn connection(report: &Report, through: Option<&Through>) -> String {
     let Report { from, to, protocol, port, .. } = report;
     let mut text = format!("{}: {from} to {to} at {protocol} {port}\n", report.verdict.word());
     if let Some(why) = &report.why {
         text.push_str(&format!("  because {why}\n"));
     }
-    text.extend(report.service.iter().map(|service| format!("  {}\n", service.words())));
+    text.extend(through.iter().map(|it| format!("  {}\n", it.service.words())));
     side(&mut text, &format!("leaving {from}"), &report.egress);
     side(&mut text, &format!("reaching {to}"), &report.ingress);
-    notes(&mut text, &report.notes);
-    would_allow(&mut text, &format!("leave {from}"), &report.egress);
-    would_allow(&mut text, &format!("reach {to}"), &report.ingress);
+    let mut all_notes = report.notes.clone();
+    add(&mut all_notes, through.iter().flat_map(|it| &it.notes));
+    notes(&mut text, &all_notes);
+    for (what, end, side) in [("leave", from, &report.egress), ("reach", to, &report.ingress)] {
+        if let Some(policy) = &side.would_allow {
+            would_allow(&mut text, &format!("{what} {end}"), policy);
+        }
+    }
     text
 }
 
-fn would_allow(text: &mut String, what: &str, side: &SideReport) {
-    if let Some(policy) = &side.would_allow {
-        let policy = yaml::document(policy);
-        text.push_str(&format!("\nthis policy would let it {what}:\n\n{policy}"));
+fn would_allow(text: &mut String, what: &str, policy: &Value) {
+    let policy = yaml::document(policy);
+    text.push_str(&format!("\nthis policy would let it {what}:\n\n{policy}"));
+}
+
+/// Adds notes that are not there yet.
+fn add<'a>(notes: &mut Vec<String>, more: impl IntoIterator<Item = &'a String>) {
+    for note in more {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
     }
 }
 
 /// Writes what is said of all that a Service leads to; what is the same of several is written once.
 fn through(through: &Through) -> String {
     let mut text = format!("{}: {}\n", through.verdict.word(), through.asked());
-    if let Some(why) = &through.why {
+    if let Some(why) = through.because() {
         text.push_str(&format!("  because {why}\n"));
     }
     if !through.backends.is_empty() {
         text.push_str(&format!("  {}\n", through.service.words()));
     }
-    text.extend(through.refused().map(|line| format!("  {line}\n")));
+    text.extend(through.apart().iter().map(|line| format!("  {line}\n")));
     let (told, untold) = through.alike();
     let mut all_notes = through.notes.clone();
     for group in &told {
         let (from, to) = (&group.first.from, group.names());
         side(&mut text, &format!("leaving {from} for {to}"), &group.first.egress);
         side(&mut text, &format!("reaching {to}"), &group.first.ingress);
-        for note in &group.first.notes {
-            if !all_notes.contains(note) {
-                all_notes.push(note.clone());
-            }
-        }
+        add(&mut all_notes, &group.first.notes);
     }
     if untold > 0 {
         text.push_str(&format!("{untold} more are judged in other ways: --json tells of each\n"));
     }
     notes(&mut text, &all_notes);
     for group in &told {
-        let (from, to) = (&group.first.from, group.names());
-        would_allow(&mut text, &format!("leave {from} for {to}"), &group.first.egress);
-        would_allow(&mut text, &format!("reach {to}"), &group.first.ingress);
+        let leave = format!("leave {} for", group.first.from);
+        proposed(&mut text, &leave, group.proposal(|it| &it.egress));
+        proposed(&mut text, "reach", group.proposal(|it| &it.ingress));
     }
     text
+}
+
+/// Writes the policy that would let it through at ends that are judged alike, and of how many it does not.
+fn proposed(text: &mut String, what: &str, proposal: Option<Proposal<'_>>) {
+    let Some(proposal) = proposal else { return };
+    would_allow(text, &format!("{what} {}", proposal.names()), &proposal.policy);
+    match proposal.others {
+        0 => {}
+        1 => text.push_str("\n1 more needs a policy of its own: --json tells of it\n"),
+        others => {
+            text.push_str(&format!(
+                "\n{others} more need policies of their own: --json tells of each\n"
+            ));
+        }
+    }
 }
 
 fn side(text: &mut String, what: &str, side: &SideReport) {

@@ -8,9 +8,7 @@ use ringfort_controls::network::default_deny::{BROUGHT, NOTICE, defaults};
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_policy::{
-    Leads, Place, Policy, endpoint_slice, labels, place, pod, policy, with_name,
-};
+use ringfort_policy::{Leads, Place, Policy, labels, place, pod, policy, with_name};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -113,10 +111,12 @@ async fn slices(cluster: &Cluster, asked: &Place, seen: &mut Seen) -> Result<(),
     let list = cluster.list("discovery.k8s.io/v1", "EndpointSlice", Some(namespace), None).await;
     let what = format!("endpointslices of the API group discovery.k8s.io in namespace {namespace}");
     for object in list.map_err(|error| unlisted(&what, error))? {
-        let slice = endpoint_slice(&object).map_err(|error| NotSeen::Odd(error.to_string()))?;
-        seen.slices.extend(slice);
+        seen.slice(namespace, &object);
     }
-    Ok(())
+    match seen.slices.get(asked) {
+        Some(Err(why)) => Err(NotSeen::Odd(why.to_string())),
+        Some(Ok(_)) | None => Ok(()),
+    }
 }
 
 /// Names the right that is missing, where that is why there is no list.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ringfort_controls::network::default_deny::NOTICE;
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
-use ringfort_policy::{Place, endpoint_slice, labels, place, pod, policy, wider, with_name};
+use ringfort_policy::{Place, labels, place, pod, policy, wider, with_name};
 use serde_json::{Value, json};
 
 use super::super::Fault;
@@ -75,12 +75,13 @@ impl Reader<'_> {
         };
         let written = object["apiVersion"].as_str().and_then(|it| it.split_once('/'));
         let (group, version) = written.unwrap_or_default();
+        if (group, kind) == ("discovery.k8s.io", "EndpointSlice") {
+            return self.slice(file, object);
+        }
         let template = WORKLOADS.iter().find(|(it, _)| *it == kind).map(|(_, at)| *at);
         let is_read = matches!(
             (group, kind),
-            ("", "Namespace" | "Pod" | "Service")
-                | ("discovery.k8s.io", "EndpointSlice")
-                | ("networking.k8s.io", "NetworkPolicy")
+            ("", "Namespace" | "Pod" | "Service") | ("networking.k8s.io", "NetworkPolicy")
         ) || group == WIDER_GROUP
             || (matches!(group, "apps" | "batch") && template.is_some());
         let is_notice = (group, kind) == ("", "ConfigMap")
@@ -108,13 +109,6 @@ impl Reader<'_> {
                 }
             }
             "Service" => self.seen.service(&place, object),
-            "EndpointSlice" => {
-                let slice = endpoint_slice(object).map_err(|error| error.to_string())?;
-                if let Some(mut slice) = slice {
-                    slice.service.namespace = place.namespace;
-                    self.seen.slices.push(slice);
-                }
-            }
             "ConfigMap" => {
                 let told = live::said(&object["data"]);
                 self.notice = Some(told.map_err(|why| format!("ConfigMap {place} {why}"))?);
@@ -141,6 +135,20 @@ impl Reader<'_> {
                 world.pods.insert(Place::new(place.namespace, name), pod(&object));
             }
         }
+        Ok(())
+    }
+
+    /// Takes an EndpointSlice. Nobody but its Service needs it, and that finds it by a label: its own name, which the
+    /// API server makes up where none is written, says only whether it was seen already.
+    fn slice(&mut self, file: &Path, object: &Value) -> Result<(), String> {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str);
+        let namespace = text("/metadata/namespace").unwrap_or(self.of_names);
+        if let Some(name) = text("/metadata/name")
+            && self.is_known(file, "EndpointSlice", &Place::new(namespace, name), object)?
+        {
+            return Ok(());
+        }
+        self.seen.slice(namespace, object);
         Ok(())
     }
 

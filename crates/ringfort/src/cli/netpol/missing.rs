@@ -24,6 +24,9 @@ const PASSING: &[&str] = &[
 /// The longest part of a policy's name that is made of the other end's.
 const LONGEST_NAME: usize = 200;
 
+/// Where a policy's first rule lists its peers, below its spec.
+const PEERS: [&str; 2] = ["/egress/0/to", "/ingress/0/from"];
+
 /// The other end of a connection, as a policy can mean it.
 pub enum Other<'a> {
     /// A pod.
@@ -113,6 +116,47 @@ fn selector(labels: &Labels) -> Value {
 
 fn entry((key, value): (&String, &String)) -> (String, Value) {
     (key.clone(), value.as_str().into())
+}
+
+/// Puts policies into one as far as they differ in nothing but the peers of their first rule. Gives it, and which of
+/// them it stands for: the first, and those that are like it.
+pub fn joined(policies: &[&Value]) -> Option<(Value, Vec<usize>)> {
+    let mut policy = (*policies.first()?).clone();
+    let (spec, mut peers) = parted(&policy);
+    let (own, mut joined) = (peers.len(), Vec::new());
+    for (at, other) in policies.iter().enumerate() {
+        let (its_spec, its_peers) = parted(other);
+        if its_spec != spec {
+            continue;
+        }
+        joined.push(at);
+        for peer in its_peers {
+            if !peers.contains(&peer) {
+                peers.push(peer);
+            }
+        }
+    }
+    if peers.len() > own {
+        let name = policy["metadata"]["name"].as_str().map(|name| format!("{name}-and-others"));
+        policy["metadata"]["name"] = name.into();
+        for at in PEERS {
+            if let Some(list) = policy["spec"].pointer_mut(at) {
+                *list = Value::Array(peers.clone());
+            }
+        }
+    }
+    Some((policy, joined))
+}
+
+/// Parts a policy's spec from the peers of its first rule.
+fn parted(policy: &Value) -> (Value, Vec<Value>) {
+    let (mut spec, mut peers) = (policy["spec"].clone(), Vec::new());
+    for at in PEERS {
+        if let Some(Value::Array(list)) = spec.pointer_mut(at).map(Value::take) {
+            peers.extend(list);
+        }
+    }
+    (spec, peers)
 }
 
 fn block(address: &IpAddr) -> Value {

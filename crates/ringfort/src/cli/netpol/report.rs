@@ -11,10 +11,10 @@ use ringfort_policy::{
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ends::of_pod;
 use super::missing::{Other, Refused};
 use super::rulings::{self, RulingReport};
 use super::seen::Seen;
-use super::through::ServiceReport;
 
 /// Of what is written for programs.
 pub const VERSION: u32 = 1;
@@ -29,7 +29,7 @@ pub enum Verdict {
     Refused,
     /// It cannot be said.
     Unknown,
-    /// Of what a Service leads to some is let through and some is dropped.
+    /// Of what a Service leads to some is dropped and some is not, or nothing can be said of it.
     Partly,
 }
 
@@ -46,9 +46,6 @@ pub struct Report {
     pub to: String,
     pub protocol: String,
     pub port: u16,
-    /// The Service that was asked about and leads here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<ServiceReport>,
     pub egress: SideReport,
     pub ingress: SideReport,
     pub notes: Vec<String>,
@@ -136,7 +133,6 @@ pub fn connection(seen: &Seen, question: &Question) -> Result<Report, NoAnswer> 
         to: name(&question.to),
         protocol: question.protocol.to_string(),
         port: ends.port,
-        service: None,
         egress: ends.side(&answer.egress, &mut notes),
         ingress: ends.side(&answer.ingress, &mut notes),
         notes,
@@ -159,7 +155,7 @@ pub fn ways(seen: &Seen, place: &Place, pod: &Pod) -> Ways {
         .or_else(|| rulings::doubt(&seen.world, (place, pod)));
     Ways {
         version: VERSION,
-        pod: place.to_string(),
+        pod: of_pod(place),
         unknown,
         host_network: pod.host_network,
         egress: way(Direction::Egress),
@@ -196,15 +192,15 @@ impl Verdict {
             Self::Allowed => "allowed",
             Self::Refused => "refused",
             Self::Unknown => "unknown",
-            Self::Partly => "partly allowed",
+            Self::Partly => "partly refused",
         }
     }
 }
 
 impl Report {
-    /// Says whether the same is said of another end.
+    /// Says whether the same is said of another end, for the same reasons. What would allow it may be another policy.
     pub fn is_like(&self, other: &Self) -> bool {
-        let whole = |it: &Self| (it.verdict, it.why.clone(), it.port);
+        let whole = |it: &Self| (it.verdict, it.why.clone());
         whole(self) == whole(other)
             && self.egress.is_like(&other.egress)
             && self.ingress.is_like(&other.ingress)
@@ -212,16 +208,13 @@ impl Report {
 }
 
 impl SideReport {
-    /// The names of policies that are proposed differ, since they are made of those of the ends.
     fn is_like(&self, other: &Self) -> bool {
-        let spec = |it: &Self| it.would_allow.as_ref().map(|policy| policy["spec"].clone());
         self.verdict == other.verdict
             && self.why == other.why
             && self.rulings == other.rulings
             && self.closed_by == other.closed_by
             && self.allowed_by == other.allowed_by
             && self.lets_through == other.lets_through
-            && spec(self) == spec(other)
     }
 }
 
@@ -315,7 +308,7 @@ fn met<'a>(world: &'a World, end: &'a End) -> Option<(&'a Place, &'a Pod)> {
 /// Gives the name of an end.
 pub fn name(end: &End) -> String {
     match end {
-        End::Pod(place) => place.to_string(),
+        End::Pod(place) => of_pod(place),
         End::Address(address) => address.to_string(),
     }
 }

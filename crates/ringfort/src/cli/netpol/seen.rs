@@ -6,14 +6,16 @@ use std::net::IpAddr;
 use ringfort_model::net::Cidr;
 use ringfort_model::network_policy::Defaults;
 use ringfort_policy::{
-    End, Home, Labels, Outgrown, Place, Pod, Service, Slice, Unreadable, World, outgrown, service,
-    shut, with_name,
+    End, Home, Labels, Leads, Outgrown, Place, Pod, Service, Slice, Unreadable, World,
+    endpoint_slice, outgrown, service, shut, slice_of, with_name,
 };
 use ringfort_spec::nearest;
 
 use super::super::Fault;
+use super::ends::{instead, of_pod};
 
 /// What a question is answered from.
+#[derive(Clone)]
 pub struct Seen {
     /// Namespaces, pods and policies.
     pub world: World,
@@ -23,8 +25,8 @@ pub struct Seen {
     pub service_addresses: BTreeMap<IpAddr, Place>,
     /// Services, or why they cannot be read, which matters where one of them is asked about.
     pub services: BTreeMap<Place, Result<Service, Unreadable>>,
-    /// EndpointSlices of Services.
-    pub slices: Vec<Slice>,
+    /// EndpointSlices by the Services that they are of, or why one cannot be read, which matters as little.
+    pub slices: BTreeMap<Place, Result<Vec<Slice>, Unreadable>>,
     /// Cluster-wide policies of kinds or versions that are not read.
     pub wider: Vec<String>,
     /// What else has to be known of the answer.
@@ -39,7 +41,7 @@ impl Seen {
             bare: BTreeSet::new(),
             service_addresses: BTreeMap::new(),
             services: BTreeMap::new(),
-            slices: Vec::new(),
+            slices: BTreeMap::new(),
             wider: Vec::new(),
             notes: Vec::new(),
         }
@@ -65,6 +67,19 @@ impl Seen {
         let addresses = all.filter_map(|each| each.as_str()?.parse::<IpAddr>().ok());
         self.service_addresses.extend(addresses.map(|address| (address, place.clone())));
         self.services.insert(place.clone(), service(object));
+    }
+
+    /// Takes an EndpointSlice of a namespace, if it is of a Service.
+    pub fn slice(&mut self, namespace: &str, object: &serde_json::Value) {
+        let Some(name) = slice_of(object) else { return };
+        let service = Place::new(namespace, name);
+        let read = endpoint_slice(object, service.clone());
+        let known = self.slices.entry(service).or_insert_with(|| Ok(Vec::new()));
+        match (known, read) {
+            (Ok(all), Ok(slice)) => all.push(slice),
+            (Err(_), Ok(_)) => {}
+            (known, Err(why)) => *known = Err(why),
+        }
     }
 
     /// Takes it as the nodes of pods do where policies of a namespace come to more than they may take of one.
@@ -134,8 +149,23 @@ impl Seen {
                 let all: Vec<String> = self.services.keys().map(of_service).collect();
                 let names: Vec<&str> = all.iter().map(String::as_str).collect();
                 let way_out = way_out(&place.namespace, &of_service(place), &names, &all);
-                Err(Fault::usage(format!("there is no Service {place}: {way_out}")))
+                let pod = instead(place).into_iter().find_map(|it| self.find_pod(it).ok());
+                let pod = pod.map(|it| format!("; a pod is written {}", of_pod(&it)));
+                let pod = pod.unwrap_or_default();
+                Err(Fault::usage(format!("there is no Service {place}: {way_out}{pod}")))
             }
+        }
+    }
+
+    /// Gives the EndpointSlices of a Service, where they say where it leads.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn find_slices(&self, place: &Place, service: &Service) -> Result<&[Slice], Fault> {
+        match self.slices.get(place).filter(|_| service.leads == Leads::Others) {
+            Some(Ok(slices)) => Ok(slices),
+            Some(Err(why)) => Err(Fault::usage(why.to_string())),
+            None => Ok(&[]),
         }
     }
 
@@ -151,11 +181,15 @@ impl Seen {
         let meant: Vec<&Place> = pods.keys().filter(of_name).collect();
         match meant.as_slice() {
             [one] => Ok((*one).clone()),
-            [] => Err(Fault::usage(format!("there is no pod {place}: {}", self.way_out(&place)))),
+            [] => {
+                let way_out = self.way_out(&place);
+                Err(Fault::usage(format!("there is no pod {}: {way_out}", of_pod(&place))))
+            }
             several => {
-                let all = several.iter().map(ToString::to_string).collect::<Vec<_>>();
+                let all = several.iter().map(|it| of_pod(it)).collect::<Vec<_>>();
                 Err(Fault::usage(format!(
-                    "{place} could be several: write one of {}",
+                    "{} could be several: write one of {}",
+                    of_pod(&place),
                     all.join(", ")
                 )))
             }
@@ -164,14 +198,14 @@ impl Seen {
 
     fn way_out(&self, place: &Place) -> String {
         let pods = self.world.pods.keys();
-        let all: Vec<String> = pods.clone().map(ToString::to_string).collect();
+        let all: Vec<String> = pods.clone().map(of_pod).collect();
         let without_kind = pods.filter_map(|place| {
             let (_, name) = place.name.split_once('/')?;
-            Some(Place::new(place.namespace.clone(), name).to_string())
+            Some(of_pod(&Place::new(place.namespace.clone(), name)))
         });
         let short: Vec<String> = without_kind.collect();
         let names: Vec<&str> = short.iter().chain(&all).map(String::as_str).collect();
-        way_out(&place.namespace, &place.to_string(), &names, &all)
+        way_out(&place.namespace, &of_pod(place), &names, &all)
     }
 }
 

@@ -1,16 +1,20 @@
 //! What is said of a connection to a Service: what policies make of it at each end that it leads to, as one
 //! answer. Pure.
 
+use std::net::IpAddr;
+
 use ringfort_policy::{
-    Backend, Call, End, NotTranslated, Nowhere, Place, PortWanted, Question, Service, TargetPort,
+    Backend, Call, End, IpFamily, NotTranslated, Nowhere, Place, PortWanted, Question, TargetPort,
     Translated, translate,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::Fault;
-use super::ends::AtPort;
+use super::ends::{AtPort, of_pod};
 use super::explain::Said;
-use super::report::{self, Report, Verdict, name};
+use super::missing::joined;
+use super::report::{self, Report, SideReport, Verdict, name};
 use super::seen::{Seen, of_service};
 
 /// How many names are told before the rest is counted.
@@ -46,7 +50,7 @@ pub struct ServiceReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<ServicePortReport>,
     /// How many ends it leads to.
-    pub backends: usize,
+    pub backends_count: usize,
 }
 
 /// A port of a Service.
@@ -64,14 +68,25 @@ pub struct ServicePortReport {
 pub struct Alike<'a> {
     /// What is said of the first of them.
     pub first: &'a Report,
+    all: Vec<&'a Report>,
+}
+
+/// The policy that would let a connection through at one end.
+pub struct Proposal<'a> {
+    /// The policy.
+    pub policy: Value,
+    /// The ends of the Service that it does that for.
     names: Vec<&'a str>,
+    /// How many others there are, each with another policy.
+    pub others: usize,
 }
 
 /// Gives the ends of a connection to a Service: who begins it and all that it may lead to.
 pub fn ends(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Vec<End> {
     let mut ends = vec![from.clone()];
-    if let (Ok(from), Ok(service)) = (seen.find(from.clone()), seen.find_service(place))
-        && let Ok(translated) = led(seen, &from, (place, service), at)
+    if let Ok(from) = seen.find(from.clone())
+        && let Ok(call) = call(seen, &from, place)
+        && let Ok(translated) = led(seen, &call, at)
     {
         ends.extend(translated.backends.into_iter().map(|backend| backend.end));
     }
@@ -83,8 +98,8 @@ pub fn ends(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Vec<
 /// # Errors
 /// The Service is not there or cannot be read, or it is not said which of its ports is meant.
 pub fn say(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Result<Said, Fault> {
-    let service = seen.find_service(place)?;
-    let translated = match led(seen, from, (place, service), at) {
+    let call = call(seen, from, place)?;
+    let translated = match led(seen, &call, at) {
         Ok(translated) => translated,
         Err(NotTranslated::Port(why)) => {
             return Err(Fault::usage(format!("Service {place} {why}")));
@@ -93,6 +108,8 @@ pub fn say(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Resul
             return Ok(Said::Through(Box::new(nowhere(seen, from, place, &why))));
         }
     };
+    let narrowed = call.service.family.map(|family| narrowed(seen, family, from, &translated));
+    let judged = narrowed.as_ref().unwrap_or(seen);
     let mut backends = Vec::new();
     for Backend { end, port } in &translated.backends {
         let question = Question {
@@ -101,9 +118,9 @@ pub fn say(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Resul
             protocol: translated.port.protocol,
             port: PortWanted::Number(*port),
         };
-        backends.push(report::connection(seen, &question).map_err(Fault::usage)?);
+        backends.push(report::connection(judged, &question).map_err(Fault::usage)?);
     }
-    let notes = notes(from, (place, service), &translated);
+    let notes = notes(&call, &translated);
     let service = ServiceReport {
         name: place.to_string(),
         port: Some(ServicePortReport {
@@ -112,15 +129,8 @@ pub fn say(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Resul
             port: translated.port.number,
             target_port: translated.port.target,
         }),
-        backends: backends.len(),
+        backends_count: backends.len(),
     };
-    if backends.len() == 1
-        && let Some(mut report) = backends.pop()
-    {
-        report.service = Some(service);
-        report.notes.extend(notes);
-        return Ok(Said::Connection(Box::new(report)));
-    }
     Ok(Said::Through(Box::new(Through {
         version: report::VERSION,
         verdict: verdict(&backends),
@@ -133,14 +143,28 @@ pub fn say(seen: &Seen, from: &End, place: &Place, at: Option<&AtPort>) -> Resul
     })))
 }
 
-fn led(
-    seen: &Seen,
-    from: &End,
-    (place, service): (&Place, &Service),
-    at: Option<&AtPort>,
-) -> Result<Translated, NotTranslated> {
-    let call = Call { from, place, service, slices: &seen.slices };
-    translate(&seen.world, &call, at.map(|at| (&at.port, at.protocol)))
+fn call<'a>(seen: &'a Seen, from: &'a End, place: &'a Place) -> Result<Call<'a>, Fault> {
+    let service = seen.find_service(place)?;
+    Ok(Call { from, place, service, slices: seen.find_slices(place, service)? })
+}
+
+fn led(seen: &Seen, call: &Call<'_>, at: Option<&AtPort>) -> Result<Translated, NotTranslated> {
+    translate(&seen.world, call, at.map(|at| (&at.port, at.protocol)))
+}
+
+/// Leaves pods at both ends only their addresses of the Service's one family, where they have any: what comes through
+/// it goes from and to no other.
+fn narrowed(seen: &Seen, family: IpFamily, from: &End, translated: &Translated) -> Seen {
+    let mut seen = seen.clone();
+    for end in translated.backends.iter().map(|it| &it.end).chain([from]) {
+        let End::Pod(place) = end else { continue };
+        let Some(pod) = seen.world.pods.get_mut(place) else { continue };
+        let is_used = |address: &IpAddr| IpFamily::of(*address) == family;
+        if pod.addresses.iter().any(is_used) {
+            pod.addresses.retain(is_used);
+        }
+    }
+    seen
 }
 
 /// Says that it is not known where a Service leads.
@@ -151,24 +175,25 @@ fn nowhere(seen: &Seen, from: &End, place: &Place, why: &Nowhere) -> Through {
         why: Some(format!("Service {place} {why}")),
         from: name(from),
         to: of_service(place),
-        service: ServiceReport { name: place.to_string(), port: None, backends: 0 },
+        service: ServiceReport { name: place.to_string(), port: None, backends_count: 0 },
         backends: Vec::new(),
         notes: seen.notes.clone(),
     }
 }
 
 /// Gives what is to be noted of how a Service leads.
-fn notes(from: &End, (place, service): (&Place, &Service), translated: &Translated) -> Vec<String> {
+fn notes(call: &Call<'_>, translated: &Translated) -> Vec<String> {
+    let Call { from, place, service, .. } = *call;
     let mut notes = Vec::new();
     if !translated.without_port.is_empty() {
-        let without: Vec<String> =
-            translated.without_port.iter().map(ToString::to_string).collect();
+        let without: Vec<String> = translated.without_port.iter().map(of_pod).collect();
         notes.push(format!(
             "Service {place} does not lead to {}: without {} it is no end of it",
             few(&without),
             translated.port.target
         ));
     }
+    notes.extend(translated.passed_over.iter().map(|it| passed_over(place, translated, it)));
     if translated.is_node_unknown {
         notes.push(format!(
             "Service {place} leads to what is on the caller's own node and nowhere else (internalTrafficPolicy: \
@@ -195,13 +220,28 @@ fn notes(from: &End, (place, service): (&Place, &Service), translated: &Translat
     notes
 }
 
+/// Says that a headless Service leads whoever asks for its port by name elsewhere.
+fn passed_over(place: &Place, translated: &Translated, target: &TargetPort) -> String {
+    let number = translated.port.number;
+    let way = match &translated.port.name {
+        Some(name) => {
+            format!("whoever asks DNS for {name} is sent there, so name {name} to ask about it")
+        }
+        None => "ask about its number if that is meant".to_owned(),
+    };
+    format!(
+        "Service {place} is headless and translates nothing: port {number} of its pods is judged and not {target} \
+         (targetPort); {way}"
+    )
+}
+
 fn verdict(reports: &[Report]) -> Verdict {
     let has = |verdict| reports.iter().any(|it| it.verdict == verdict);
     match (has(Verdict::Allowed), has(Verdict::Refused), has(Verdict::Unknown)) {
-        (true, true, _) => Verdict::Partly,
+        (true, true, _) | (_, true, true) => Verdict::Partly,
         (true, false, false) => Verdict::Allowed,
         (false, true, false) => Verdict::Refused,
-        (_, _, true) | (false, false, false) => Verdict::Unknown,
+        (_, false, true) | (false, false, false) => Verdict::Unknown,
     }
 }
 
@@ -234,9 +274,11 @@ fn few(names: &[String]) -> String {
 impl ServiceReport {
     /// Writes it for people.
     pub fn words(&self) -> String {
-        let Self { name, port, backends, .. } = self;
-        let to =
-            if *backends == 1 { "1 backend".to_owned() } else { format!("{backends} backends") };
+        let Self { name, port, backends_count } = self;
+        let to = match backends_count {
+            1 => "1 backend".to_owned(),
+            count => format!("{count} backends"),
+        };
         match port {
             None => format!("through Service {name}"),
             Some(ServicePortReport { protocol, port, target_port, .. }) => {
@@ -258,12 +300,28 @@ impl Through {
         }
     }
 
-    /// Says which ends refuse it, where it is not all or none of them.
-    pub fn refused(&self) -> Option<String> {
-        let refused = of(&self.backends, Verdict::Refused);
-        let names: Vec<String> = refused.iter().map(|it| it.to.clone()).collect();
-        let (count, all) = (names.len(), self.backends.len());
-        (count > 0 && count < all).then(|| format!("refused at {count} of {all}: {}", few(&names)))
+    /// Says why nothing can be said of any end.
+    pub fn because(&self) -> Option<&str> {
+        let unknown = of(&self.backends, Verdict::Unknown);
+        self.why.as_deref().filter(|_| unknown.len() == self.backends.len())
+    }
+
+    /// Says which ends refuse it, and of which nothing can be said, where it is not all of them.
+    pub fn apart(&self) -> Vec<String> {
+        let all = self.backends.len();
+        let mut lines = Vec::new();
+        for verdict in [Verdict::Refused, Verdict::Unknown] {
+            let some = of(&self.backends, verdict);
+            if some.is_empty() || some.len() == all {
+                continue;
+            }
+            let names: Vec<String> = some.iter().map(|it| it.to.clone()).collect();
+            let why = some.iter().find_map(|it| it.why.as_ref());
+            let why = why.map(|why| format!(", because {why}")).unwrap_or_default();
+            let (word, count) = (verdict.word(), some.len());
+            lines.push(format!("{word} at {count} of {all}: {}{why}", few(&names)));
+        }
+        lines
     }
 
     /// Puts ends together that are judged alike, those that refuse first, and counts the ends that are left out.
@@ -272,24 +330,46 @@ impl Through {
         for verdict in [Verdict::Refused, Verdict::Unknown, Verdict::Allowed] {
             for first in of(&self.backends, verdict) {
                 match groups.iter_mut().find(|group| group.first.is_like(first)) {
-                    Some(group) => group.names.push(first.to.as_str()),
-                    None => groups.push(Alike { first, names: vec![first.to.as_str()] }),
+                    Some(group) => group.all.push(first),
+                    None => groups.push(Alike { first, all: vec![first] }),
                 }
             }
         }
-        let untold = groups.iter().skip(GROUPS).map(|group| group.names.len()).sum();
+        let untold = groups.iter().skip(GROUPS).map(|group| group.all.len()).sum();
         groups.truncate(GROUPS);
         (groups, untold)
     }
 }
 
-impl Alike<'_> {
+impl<'a> Alike<'a> {
     /// Names the first end and counts the others.
     pub fn names(&self) -> String {
-        match self.names.as_slice() {
-            [] | [_] => self.first.to.clone(),
-            [first, _] => format!("{first} and 1 other"),
-            [first, others @ ..] => format!("{first} and {} others", others.len()),
-        }
+        counted(&self.all.iter().map(|it| it.to.as_str()).collect::<Vec<_>>())
+    }
+
+    /// Gives the policy that would let the connection through at a side of as many ends as one policy can mean.
+    pub fn proposal(&self, side: impl Fn(&Report) -> &SideReport) -> Option<Proposal<'a>> {
+        let of_end = |it: &'a Report| Some((it.to.as_str(), side(it).would_allow.as_ref()?));
+        let all: Vec<(&str, &Value)> = self.all.iter().copied().filter_map(of_end).collect();
+        let policies: Vec<&Value> = all.iter().map(|(_, policy)| *policy).collect();
+        let (policy, joined) = joined(&policies)?;
+        let others = all.len() - joined.len();
+        Some(Proposal { policy, names: joined.into_iter().map(|at| all[at].0).collect(), others })
+    }
+}
+
+impl Proposal<'_> {
+    /// Names the first end that it is for and counts the others.
+    pub fn names(&self) -> String {
+        counted(&self.names)
+    }
+}
+
+fn counted(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first, _] => format!("{first} and 1 other"),
+        [first, others @ ..] => format!("{first} and {} others", others.len()),
     }
 }

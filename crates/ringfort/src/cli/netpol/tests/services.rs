@@ -80,8 +80,8 @@ fn through(seen: &Seen, expected: Verdict) -> Through {
 
 fn alone(said: Said) -> Report {
     match said {
-        Said::Connection(report) => *report,
-        Said::Through(_) | Said::Ways(_) => unreachable!("it leads to one"),
+        Said::Through(mut through) if through.backends.len() == 1 => through.backends.remove(0),
+        Said::Connection(_) | Said::Through(_) | Said::Ways(_) => unreachable!("it leads to one"),
     }
 }
 
@@ -109,7 +109,7 @@ fn all_that_a_service_leads_to_is_one_answer() {
     assert_eq!(said.code(), 1);
     let text = said.people();
     let begin = "\
-partly allowed: shop/web to Service bank/db at TCP 80
+partly refused: shop/web to Service bank/db at TCP 80
   through Service bank/db, TCP 80, to the port called \"sql\" of 2 backends
   refused at 1 of 2: bank/db-1
 leaving shop/web for bank/db-1: allowed
@@ -172,9 +172,82 @@ fn one_backend_is_told_as_if_it_had_been_asked_about() {
     );
     let report = alone(said);
     assert_eq!((report.verdict, report.to.as_str()), (Verdict::Allowed, "bank/db-1"));
-    let service = serde_json::to_value(&report).unwrap()["service"].clone();
+    // Programs are told of it as of several.
+    let value = serde_json::to_value(through(&seen, Verdict::Allowed)).unwrap();
     let port = json!({"name": "sql", "protocol": "TCP", "port": 80, "targetPort": 5433});
-    assert_eq!(service, json!({"name": "bank/db", "port": port, "backends": 1}));
+    assert_eq!(value["service"], json!({"name": "bank/db", "port": port, "backendsCount": 1}));
+    assert_eq!((&value["to"], &value["version"]), (&json!("bank/svc/db"), &json!(1)));
+    assert_eq!(value["backends"][0]["to"], "bank/db-1");
+    assert_eq!(value["backends"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn one_that_refuses_is_told_of_also_where_nothing_can_be_said_of_others() {
+    let out = LEAVING.replace("[{}]", "[{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]");
+    let (service, open) = (service(SQL), opening("{at: '0'}"));
+    let files = [
+        ("ns.yaml", NAMESPACES),
+        ("pods.yaml", PODS),
+        ("svc.yaml", service.as_str()),
+        ("in.yaml", open.as_str()),
+        ("out.yaml", out.as_str()),
+    ];
+    let said = ask(&read(&files, true).unwrap(), "shop/web", "bank/svc/db").unwrap();
+    assert_eq!(said.code(), 1);
+    let text = said.people();
+    assert!(text.starts_with("partly refused: shop/web to Service bank/db at TCP 80\n"), "{text}");
+    assert!(text.contains("\n  refused at 1 of 2: bank/db-1\n"), "{text}");
+    assert!(
+        text.contains("\n  unknown at 1 of 2: bank/db-0, because pod bank/db-0 has no address")
+    );
+    assert!(!text.contains("\n  because "), "{text}");
+}
+
+/// What a Service of one family leads to: an address of each, of which the caller may reach the one of IPv4.
+fn of_both_families(spec: &str) -> Said {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: db, namespace: bank, labels: {app: both}}, status: \
+               {podIPs: [{ip: 10.1.0.9}, {ip: 'fd00::9'}]}}";
+    let deny = "{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: six}, \
+                spec: {tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: \
+                ['fd00::/8']}]}]}}";
+    let (service, open) = (service(spec), opening("{app: both}"));
+    let files = [
+        ("ns.yaml", NAMESPACES),
+        ("pods.yaml", PODS),
+        ("both.yaml", pod),
+        ("svc.yaml", service.as_str()),
+        ("in.yaml", open.as_str()),
+        ("out.yaml", LEAVING),
+        ("six.yaml", deny),
+    ];
+    ask(&read(&files, true).unwrap(), "shop/web", "bank/svc/db").unwrap()
+}
+
+#[test]
+fn of_a_service_of_one_family_only_that_one_is_judged() {
+    let verdict = |families: &str| {
+        let spec =
+            format!("{{selector: {{app: both}}, ports: [{{port: 80}}], ipFamilies: [{families}]}}");
+        alone(of_both_families(&spec)).verdict
+    };
+    assert_eq!(verdict("IPv4"), Verdict::Allowed);
+    assert_eq!(verdict("IPv6"), Verdict::Refused);
+    assert_eq!(verdict("IPv4, IPv6"), Verdict::Unknown);
+}
+
+#[test]
+fn a_headless_service_is_judged_at_its_port_and_by_name_at_its_target() {
+    let spec =
+        "{clusterIP: None, selector: {at: '1'}, ports: [{name: sql, port: 80, targetPort: sql}]}";
+    let seen = seen(spec, &opening("{app: db}"));
+    let said = ask(&seen, "shop/web", "bank/svc/db:80").unwrap();
+    let note = "note: Service bank/db is headless and translates nothing: port 80 of its pods is judged and not the \
+                port called \"sql\" (targetPort); whoever asks DNS for sql is sent there, so name sql to ask about it";
+    assert!(said.people().contains(note), "{}", said.people());
+    assert_eq!(alone(said).port, 80);
+    let said = ask(&seen, "shop/web", "bank/svc/db:sql").unwrap();
+    assert!(!said.people().contains("headless"));
+    assert_eq!(alone(said).port, 5433);
 }
 
 #[test]
@@ -235,19 +308,78 @@ endpoints: [{addresses: [192.0.2.9]}]
     assert_eq!(*to, json!([{"ipBlock": {"cidr": "192.0.2.9/32"}}]));
 }
 
+/// A slice of the Service with these ends, or of another one.
+fn slice(of: &str, ends: &str) -> String {
+    format!(
+        "{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {{namespace: bank, labels: \
+         {{kubernetes.io/service-name: {of}}}}}, ports: [{{port: 6432}}], endpoints: {ends}}}\n---\n"
+    )
+}
+
+#[test]
+fn a_slice_that_cannot_be_read_matters_to_its_own_service_only() {
+    let good = "[{addresses: [192.0.2.9]}]";
+    let check = |bad: &str, spec: &str| {
+        let service = service(spec);
+        let slices = format!("{}{}{}", slice("db", good), slice(bad, "7"), slice("db", "[]"));
+        let files = [
+            ("ns.yaml", NAMESPACES),
+            ("pods.yaml", PODS),
+            ("svc.yaml", service.as_str()),
+            ("slices.yaml", slices.as_str()),
+        ];
+        let seen = read(&files, true).unwrap();
+        // What is no question about a Service has its answer.
+        assert!(super::ask(&seen, "shop/web", "bank/db-0:80").is_ok());
+        ask(&seen, "shop/web", "bank/svc/db")
+            .map(alone)
+            .map(|it| it.to)
+            .map_err(|it| it.to_string())
+    };
+    assert_eq!(check("other", "{ports: [{port: 80}]}").unwrap(), "192.0.2.9");
+    let fault = check("db", "{ports: [{port: 80}]}").unwrap_err();
+    assert!(fault.starts_with("EndpointSlice ") && fault.contains("invalid type"), "{fault}");
+    assert_eq!(check("db", "{selector: {at: '1'}, ports: [{port: 80}]}").unwrap(), "bank/db-1");
+}
+
+#[test]
+fn addresses_that_are_judged_alike_are_opened_by_one_policy() {
+    let ends = "[{addresses: [192.0.2.7]}, {addresses: [192.0.2.8]}, {addresses: [192.0.2.9]}]";
+    let (service, slice) = (service("{ports: [{port: 80}]}"), slice("db", ends));
+    let files = [
+        ("ns.yaml", NAMESPACES),
+        ("pods.yaml", PODS),
+        ("svc.yaml", service.as_str()),
+        ("slice.yaml", slice.as_str()),
+    ];
+    let text = ask(&read(&files, true).unwrap(), "shop/web", "bank/svc/db").unwrap().people();
+    assert_eq!(text.matches("leaving shop/web").count(), 1, "{text}");
+    assert!(text.contains("let it leave shop/web for 192.0.2.7 and 2 others:\n"), "{text}");
+    assert_eq!(text.matches("cidr: \"192.0.2.").count(), 3, "{text}");
+    assert!(text.contains("name: allow-to-192-0-2-7-tcp-6432-and-others\n"), "{text}");
+}
+
+#[test]
+fn who_needs_a_policy_of_his_own_is_counted() {
+    let text = ask(&seen(SQL, &opening("{at: none}")), "shop/web", "bank/svc/db").unwrap().people();
+    assert!(text.contains("reaching bank/db-0 and 1 other: refused\n"), "{text}");
+    assert!(text.contains("this policy would let it reach bank/db-0:\n"), "{text}");
+    assert!(text.ends_with("\n1 more needs a policy of its own: --json tells of it\n"), "{text}");
+}
+
 #[test]
 fn who_is_led_to_itself_is_let_through() {
     let seen = seen("{selector: {at: '1'}, ports: [{port: 80}]}", LEAVING);
-    let report = alone(ask(&seen, "bank/db-1", "bank/svc/db").unwrap());
-    assert_eq!(report.ingress.why, "a pod always reaches itself");
-    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    let said = ask(&seen, "bank/db-1", "bank/svc/db").unwrap();
+    assert!(!said.people().contains("note: "), "{}", said.people());
+    assert_eq!(alone(said).ingress.why, "a pod always reaches itself");
     // Of a workload, that is no word about its pods among each other.
     let web = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: bank}, spec: {template: \
                {metadata: {labels: {app: w}}}}}";
     let service = service("{selector: {app: w}, ports: [{port: 80}]}");
     let files = [("ns.yaml", NAMESPACES), ("web.yaml", web), ("svc.yaml", service.as_str())];
-    let report = alone(ask(&read(&files, true).unwrap(), "bank/web", "bank/svc/db").unwrap());
-    assert!(report.notes.iter().any(|it| it.contains("is not judged here")), "{:?}", report.notes);
+    let text = ask(&read(&files, true).unwrap(), "bank/web", "bank/svc/db").unwrap().people();
+    assert!(text.contains("is not judged here"), "{text}");
 }
 
 #[test]
@@ -281,6 +413,18 @@ fn what_is_asked_wrongly_is_told_with_a_way_out() {
     let several = "{selector: {app: db}, ports: [{name: a, port: 80}, {name: b, port: 81}]}";
     check(&seen(several, LEAVING), "bank/svc/db", "name one of a (80/tcp), b (81/tcp)");
     check(&seen("{selector: {v: 1}}", LEAVING), "bank/svc/db", "Service bank/db: invalid type");
+    // What was a pod of a namespace called so, before Services could be asked about, is named.
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: db, namespace: svc}}";
+    let seen_pod =
+        read(&[("ns.yaml", NAMESPACES), ("web.yaml", PODS), ("pod.yaml", pod)], true).unwrap();
+    check(
+        &seen_pod,
+        "svc/db",
+        "there is no Service default/db: nothing was found in namespace default",
+    );
+    check(&seen_pod, "svc/db", "; a pod is written svc/pod/db");
+    let fault = super::ask(&seen_pod, "shop/web", "svc/pod/bd:1").err().unwrap().to_string();
+    assert_eq!(fault, "there is no pod svc/pod/bd: did you mean svc/pod/db?");
     let fault = super::ask(&super::all(), "shop/web", "10.96.0.9:80").err().unwrap().to_string();
     assert!(fault.ends_with("ask about --to bank/svc/db"), "{fault}");
 }
