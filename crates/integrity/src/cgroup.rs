@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::workload::Workload;
 
+/// The group of all who are logged in, as systemd has it.
+const USERS: &str = "user.slice";
+
 /// What a control group says of a process, and which names that leads to.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,30 +36,41 @@ pub fn read(text: &str) -> Place {
 /// Reads a path of control groups. The innermost pod counts: a machine may itself be a container.
 fn place(path: &str) -> Place {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let pod = parts.iter().rposition(|part| pod_of(part).is_some());
+    let pod = (0..parts.len()).rev().find_map(|at| Some((at, pod_at(&parts, at)?)));
     let unit = |parts: &[&str]| {
         let is_unit = |part: &&&str| part.ends_with(".service") || part.ends_with(".scope");
         parts.iter().rfind(is_unit).map(|unit| (*unit).to_owned())
     };
-    let Some(at) = pod else { return Place { unit: unit(&parts), ..Place::default() } };
+    let Some((at, pod)) = pod else { return Place { unit: unit(&parts), ..Place::default() } };
     Place {
-        pod: pod_of(parts[at]),
+        pod: Some(pod),
         container: parts[at..].iter().find_map(|part| container_of(part)),
         unit: unit(&parts[..at]),
         workload: None,
     }
 }
 
-/// A pod's uid in the name of its group: `pod1234-…` by one driver, `kubepods-…-pod1234_….slice` by
-/// the other.
-fn pod_of(part: &str) -> Option<String> {
-    let group = part.split(':').next()?;
+/// A pod's uid, where a part of a path is the group of one: `pod1234-…` below `kubepods` by one driver,
+/// `kubepods-…-pod1234_….slice` by the other.
+///
+/// Below `user.slice` whoever is logged in makes groups with any name, so there are no pods.
+fn pod_at(parts: &[&str], at: usize) -> Option<String> {
+    let above = &parts[..at];
+    if above.contains(&USERS) {
+        return None;
+    }
+    let group = parts[at].split(':').next()?;
     let uid = match group.strip_suffix(".slice") {
         Some(slice) => {
             let (before, uid) = slice.rsplit_once("-pod")?;
             before.split('-').any(|word| word == "kubepods").then(|| uid.replace('_', "-"))?
         }
-        None => group.strip_prefix("pod")?.to_owned(),
+        None => match above {
+            [.., "kubepods"] | [.., "kubepods", "burstable" | "besteffort"] => {
+                group.strip_prefix("pod")?.to_owned()
+            }
+            _ => return None,
+        },
     };
     is_uid(&uid).then_some(uid)
 }
@@ -128,6 +142,47 @@ mod tests {
             "0::/system.slice/containerd.service/kubepods-besteffort-pod{SLICE}.slice:cri-containerd:{id}"
         );
         check(&other, Some(UID), Some(&id), Some("containerd.service"));
+    }
+
+    #[test]
+    fn groups_that_a_user_may_make_are_no_pods() {
+        let id = "ab".repeat(32);
+        let groups = [
+            format!("pod{UID}/{id}"),
+            format!("kubepods/pod{UID}/{id}"),
+            format!("kubepods/burstable/pod{UID}/{id}"),
+            format!("kubepods.slice/kubepods-pod{SLICE}.slice/{id}"),
+            format!("kubepods-pod{SLICE}.slice:cri-containerd:{id}"),
+        ];
+        let of_user = "user.slice/user-1000.slice/user@1000.service/app.slice";
+        for group in &groups {
+            for machine in ["", "/machine.slice/machine-w1.scope/payload"] {
+                let text = format!("0::{machine}/{of_user}/{group}");
+                check(&text, None, None, Some("user@1000.service"));
+            }
+        }
+        // Who may make groups in a container is in that one's pod, however they are called.
+        let inner = format!("0::/kubepods/pod{}/{id}/{of_user}/{}", "d0".repeat(16), groups[1]);
+        check(&inner, Some(&"d0".repeat(16)), Some(&id), None);
+    }
+
+    #[test]
+    fn a_pod_is_one_only_where_the_kubelet_has_pods() {
+        let id = "ab".repeat(32);
+        check(&format!("0::/pod{UID}/{id}"), None, None, None);
+        check(&format!("0::/kubepods/else/pod{UID}/{id}"), None, None, None);
+        let of_service = format!("0::/system.slice/a.service/pod{UID}/{id}");
+        check(&of_service, None, None, Some("a.service"));
+        let check = |text: &str, unit: Option<&str>| check(text, Some(UID), Some(&id), unit);
+        check(&format!("0::/kubelet/kubepods/burstable/pod{UID}/{id}"), None);
+        let machine = "/machine.slice/machine-w1.scope/payload";
+        let unit = Some("machine-w1.scope");
+        check(&format!("0::{machine}/kubepods/besteffort/pod{UID}/{id}"), unit);
+        check(&format!("0::{machine}/kubepods.slice/kubepods-pod{SLICE}.slice/{id}"), unit);
+        // A machine that somebody who is logged in began, in groups of version 1.
+        let session = "/user.slice/user-0.slice/session-3.scope";
+        let of_lab = format!("lab/w1/kubepods/pod{UID}/{id}");
+        check(&format!("4:memory:{session}/{of_lab}\n3:freezer:/{of_lab}\n0::{session}"), None);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Which pod a process runs in, by the names that people know: what containerd's own state says of a container, and the
 //! account that the pod's token says it is of. Pure. Of a token nothing is kept but that account's name.
 
-use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, decoded_len_estimate};
 use ringfort_model::secret::Secret;
 use serde::{Deserialize, Serialize};
 
-/// No name that Kubernetes takes is longer, and no image's.
+/// No name that Kubernetes takes is longer. An image's may be.
 const LONGEST_BYTES: usize = 512;
 
 /// The pod that a process runs in.
@@ -30,7 +30,7 @@ pub struct Names {
     /// The container's name in the pod; the one that only holds the pod's namespaces has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// The container's image, as it was asked for.
+    /// The container's image, as it was asked for; left out where it is longer than any name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The pod's service account.
@@ -41,10 +41,10 @@ pub struct Names {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Account {
-    /// Its namespace and its name, with a colon between them.
+    /// The namespace and the name that the pod's token says, with a colon between them.
     Named(String),
-    /// No token is mounted into the pod.
-    NoToken,
+    /// The pod has no projected volume. It may have a token from elsewhere, such as a Secret.
+    NoProjectedToken,
     /// Nobody can say.
     Unknown(String),
 }
@@ -72,8 +72,8 @@ impl Names {
             None => "no container of its own".to_owned(),
         };
         let account = match &self.account {
-            Account::Named(name) => format!("account {}", plain(name)),
-            Account::NoToken => "no token mounted".to_owned(),
+            Account::Named(name) => format!("account {} by its token", plain(name)),
+            Account::NoProjectedToken => "no projected token".to_owned(),
             Account::Unknown(why) => format!("account unknown ({})", plain(why)),
         };
         format!("{container}, {account}")
@@ -113,8 +113,9 @@ pub fn read_names(json: &[u8], uid: &str) -> Result<Names, &'static str> {
     let unnamed = "it names no pod";
     let config: Config = serde_json::from_slice(json).map_err(|_| unnamed)?;
     let of = config.annotations;
-    let all = [&of.namespace, &of.pod, &of.uid, &of.container, &of.image];
-    if all.into_iter().flatten().any(|name| name.len() > LONGEST_BYTES) {
+    let is_long = |name: &String| name.len() > LONGEST_BYTES;
+    let all = [&of.namespace, &of.pod, &of.uid, &of.container];
+    if all.into_iter().flatten().any(is_long) {
         return Err("a name in it is longer than any of Kubernetes");
     }
     let said = |name: Option<String>| name.filter(|name| !name.is_empty());
@@ -124,7 +125,9 @@ pub fn read_names(json: &[u8], uid: &str) -> Result<Names, &'static str> {
     if own != uid {
         return Err("it is of another pod than the control group says");
     }
-    let (container, image) = (said(of.container), said(of.image));
+    // Whoever makes a pod chooses its images: none of them may hide who the pod is.
+    let image = said(of.image).filter(|image| !is_long(image));
+    let container = said(of.container);
     let account = Account::Unknown("its token was not looked for".to_owned());
     Ok(Names { namespace, pod, container, image, account })
 }
@@ -156,8 +159,10 @@ struct Bound {
 
 /// Reads whose token this is, as `namespace:name`.
 ///
-/// Its signature is not looked at, so it is believed only where it says the pod's own namespace and uid: whoever may
-/// lay a made-up one into the pod may give the pod every account of its namespace as well.
+/// Its signature is not looked at, so it is the token's word and no proof. It is believed only where it says the pod's
+/// own namespace and uid, so a made-up one names another account of the same namespace at most. Whoever decides what
+/// lies in a projected volume as `token` can make one up: who makes the pod, who may change a ConfigMap or a Secret
+/// that is projected under that name, and who may change an annotation or a label of the pod that is.
 ///
 /// # Errors
 /// It is no token of a service account, or another pod's. What it holds is not repeated.
@@ -165,8 +170,12 @@ pub fn read_account(token: &[u8], namespace: &str, uid: &str) -> Result<String, 
     let strange = "it is no token of a service account";
     let parts: Vec<&[u8]> = token.trim_ascii().split(|&byte| byte == b'.').collect();
     let [_, claims, _] = parts[..] else { return Err(strange) };
-    let claims = Secret::new(URL_SAFE_NO_PAD.decode(claims).map_err(|_| strange)?);
-    let claims: Claims = serde_json::from_slice(claims.expose()).map_err(|_| strange)?;
+    let mut room = vec![0_u8; decoded_len_estimate(claims.len())];
+    let length = URL_SAFE_NO_PAD.decode_slice(claims, &mut room);
+    // Also what was decoded before a fault is wiped.
+    let room = Secret::new(room);
+    let said = &room.expose()[..length.map_err(|_| strange)?];
+    let claims: Claims = serde_json::from_slice(said).map_err(|_| strange)?;
     let Private { namespace: own, serviceaccount: Named { name }, pod } = claims.kubernetes;
     if claims.sub != format!("system:serviceaccount:{own}:{name}") || name.len() > LONGEST_BYTES {
         return Err(strange);
@@ -223,8 +232,9 @@ mod tests {
         assert_eq!(names.image.as_deref(), Some("registry.example/web:1"));
         let text = |account| Workload::Named(Names { account, ..names.clone() }).text();
         let named = Account::Named("shop:web".to_owned());
-        assert_eq!(text(named), "pod shop/web-7, container app, account shop:web");
-        assert_eq!(text(Account::NoToken), "pod shop/web-7, container app, no token mounted");
+        assert_eq!(text(named), "pod shop/web-7, container app, account shop:web by its token");
+        let text_of_none = text(Account::NoProjectedToken);
+        assert_eq!(text_of_none, "pod shop/web-7, container app, no projected token");
         let unknown = text(Account::Unknown("it is away".to_owned()));
         assert_eq!(unknown, "pod shop/web-7, container app, account unknown (it is away)");
         // What holds the namespaces of a pod is no container of its specification.
@@ -253,6 +263,19 @@ mod tests {
         }
         let other = |all: &mut Value| all["io.kubernetes.cri.sandbox-uid"] = json!("another");
         check(&annotations(other), "another pod");
+    }
+
+    #[test]
+    fn a_long_image_hides_no_names() {
+        let read = |bytes: usize| {
+            let image = json!("x".repeat(bytes));
+            let json = annotations(|all| all["io.kubernetes.cri.image-name"] = image);
+            read_names(&json, UID).unwrap()
+        };
+        let (whole, without) = (read(LONGEST_BYTES), read(LONGEST_BYTES + 1));
+        assert_eq!(whole.image.as_ref().map(String::len), Some(LONGEST_BYTES));
+        assert_eq!(without, Names { image: None, ..whole });
+        assert_eq!(without.full_name(), "shop/web-7");
     }
 
     #[test]
@@ -309,7 +332,7 @@ mod tests {
         let names = read_names(&annotations(|_| ()), UID).unwrap();
         for account in [
             Account::Named("shop:web".to_owned()),
-            Account::NoToken,
+            Account::NoProjectedToken,
             Account::Unknown("x".to_owned()),
         ] {
             let workload = Workload::Named(Names { account, ..names.clone() });

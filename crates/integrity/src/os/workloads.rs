@@ -30,6 +30,8 @@ const MOST_CONFIG_BYTES: u64 = 4 << 20;
 const MOST_TOKEN_BYTES: u64 = 32 << 10;
 /// A pod that has more projected volumes is not searched for a token.
 const MOST_VOLUMES: usize = 64;
+/// So many accounts are told, where tokens of a pod are of more than one.
+const MOST_ACCOUNTS: usize = 4;
 /// What could not be said is asked for again after so long.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -115,7 +117,8 @@ fn names(root: &mut Root, uid: &str, id: &str) -> Result<Names, String> {
     read_names(json.expose(), uid).map_err(|why| format!("{path}: {why}"))
 }
 
-/// Says which account the tokens of a pod are of. Those that the kubelet mounts are all of the pod's own.
+/// Says which account the tokens of a pod are of. Those that the kubelet itself makes are all of the pod's own; others
+/// that are projected as `token` need not be.
 fn account(root: &mut Root, uid: &str, namespace: &str) -> Result<Account, String> {
     let pod = path(format!("{PODS}/{uid}"))?;
     if root.kind(&pod) != Some(Kind::Directory) {
@@ -123,10 +126,10 @@ fn account(root: &mut Root, uid: &str, namespace: &str) -> Result<Account, Strin
     }
     let projected = path(format!("{PODS}/{uid}/volumes/kubernetes.io~projected"))?;
     let volumes = match root.list(&projected) {
-        Ok(volumes) if volumes.is_empty() => return Ok(Account::NoToken),
+        Ok(volumes) if volumes.is_empty() => return Ok(Account::NoProjectedToken),
         Ok(volumes) if volumes.len() <= MOST_VOLUMES => volumes,
         Ok(_) => return Err(format!("{projected}: more than {MOST_VOLUMES} are there")),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Account::NoToken),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Account::NoProjectedToken),
         Err(error) => return Err(format!("{projected}: {error}")),
     };
     let (mut named, mut faults) = (BTreeSet::<String>::new(), Vec::<String>::new());
@@ -142,15 +145,27 @@ fn account(root: &mut Root, uid: &str, namespace: &str) -> Result<Account, Strin
             Err(error) => faults.push(fault(&error.to_string())),
         }
     }
-    match (named.pop_first(), named.is_empty(), faults.into_iter().next()) {
-        (Some(account), true, _) => Ok(Account::Named(account)),
-        (Some(_), false, _) => Err("its tokens are of different accounts".to_owned()),
-        (None, _, Some(fault)) => Err(fault),
-        (None, _, None) => {
+    if named.len() > 1 {
+        return Err(different(&named));
+    }
+    match (named.pop_first(), faults.into_iter().next()) {
+        (Some(account), _) => Ok(Account::Named(account)),
+        (None, Some(fault)) => Err(fault),
+        (None, None) => {
             Err("none of its projected volumes has a file `token`; it may be called otherwise"
                 .into())
         }
     }
+}
+
+/// Tells between which accounts nobody can choose: a made-up token beside the pod's own hides no account.
+fn different(named: &BTreeSet<String>) -> String {
+    let some: Vec<&str> = named.iter().take(MOST_ACCOUNTS).map(String::as_str).collect();
+    let more = match named.len().saturating_sub(MOST_ACCOUNTS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("its tokens are of different accounts: {}{more}", some.join(", "))
 }
 
 /// Reads the token in a projected volume, whose files are links to where `..data` leads; none, where it has none.

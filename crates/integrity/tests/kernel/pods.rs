@@ -59,5 +59,5 @@ pub(super) fn who_writes_from_a_pod_is_told_with_the_pods_names(room: &Room) {
     let Who::Process(process) = &change.who else { panic!("{change:?}") };
     assert_eq!(process.place.container.as_deref(), Some(id.as_str()), "{change:?}");
     let text = process.place.workload.as_deref().map(Workload::text);
-    assert_eq!(text.as_deref(), Some("pod shop/web-7, container app, no token mounted"));
+    assert_eq!(text.as_deref(), Some("pod shop/web-7, container app, no projected token"));
 }

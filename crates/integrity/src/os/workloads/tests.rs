@@ -114,7 +114,7 @@ fn a_pod_is_named_with_its_account_also_when_it_is_gone() {
     let mut site = Site::new();
     site.mount(VOLUME, &token("shop", "web"));
     let named = site.look();
-    assert_eq!(named.text(), "pod shop/web-7, container app, account shop:web");
+    assert_eq!(named.text(), "pod shop/web-7, container app, account shop:web by its token");
     let written = format!("{named:?} {}", serde_json::to_string(&named).unwrap());
     assert!(!written.contains(SIGNATURE) && !written.contains("a secret"), "{written}");
     fs::remove_dir_all(site.at("/run")).unwrap();
@@ -197,9 +197,9 @@ fn what_is_no_config_of_this_pod_names_nobody() {
 }
 
 #[test]
-fn a_pod_without_a_token_has_none_and_one_that_was_not_seen_is_unknown() {
+fn a_pod_without_projected_volumes_has_no_projected_token_and_one_that_was_not_seen_is_unknown() {
     let mut site = Site::new();
-    assert_eq!(site.account(), Account::NoToken);
+    assert_eq!(site.account(), Account::NoProjectedToken);
     let mut site = Site::new();
     site.mount("settings", b"x");
     let at = projected("settings");
@@ -231,7 +231,11 @@ fn what_is_no_token_of_the_pod_names_no_account() {
     let mut site = Site::new();
     site.mount(VOLUME, &token("shop", "web"));
     site.mount("made-up", &token("shop", "admin"));
-    site.check_account_unknown("different accounts");
+    site.check_account_unknown("different accounts: shop:admin, shop:web");
+    for number in 1..=MOST_ACCOUNTS {
+        site.mount(&format!("made-up-{number}"), &token("shop", &format!("a{number}")));
+    }
+    site.check_account_unknown("different accounts: shop:a1, shop:a2, shop:a3, shop:a4 and 2 more");
 }
 
 #[test]

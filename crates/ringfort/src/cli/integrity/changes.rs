@@ -262,7 +262,7 @@ fn who(who: &Who) -> String {
             }
             text.push(')');
             let place = &process.place;
-            text.extend(place.workload.iter().map(|it| format!(", {}", plain(&it.text()))));
+            text.extend(place.workload.iter().map(|it| format!(", {}", it.text())));
             let (pod, container) = (&place.pod, &place.container);
             for (what, of) in [("pod uid", pod), ("container id", container), ("unit", &place.unit)]
             {
@@ -436,7 +436,8 @@ mod tests {
         let names = json!({"namespace": "shop", "pod": "web-7", "container": "app",
             "account": {"named": "shop:web"}});
         let told = process(json!({"pod": "u", "container": "c", "workload": {"named": names}}));
-        let expected = "/bin/sh (process 7), pod shop/web-7, container app, account shop:web";
+        let expected =
+            "/bin/sh (process 7), pod shop/web-7, container app, account shop:web by its token";
         assert_eq!(told, format!("{expected}, pod uid u, container id c"));
         let unknown = json!({"unknown": "it is gone"});
         let told = process(json!({"pod": "u", "container": "c", "workload": unknown}));

@@ -402,7 +402,10 @@ mod tests {
             named.contains(": /bin/sh in pod shop/web-7 from w1: change files /etc/a"),
             "{named}"
         );
-        assert!(named.ends_with("(change abc); container app, account shop:web"), "{named}");
+        assert!(
+            named.ends_with("(change abc); container app, account shop:web by its token"),
+            "{named}"
+        );
         let unknown = told(json!({"workload": {"unknown": "it is gone"}}));
         assert!(unknown.contains(": /bin/sh in pod u from w1"), "{unknown}");
         assert!(unknown.ends_with("; names unknown (it is gone)"), "{unknown}");
