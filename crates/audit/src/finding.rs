@@ -113,7 +113,8 @@ impl Finding {
     }
 
     /// Whether a proof of ringfort's did it: under a name of which only the operator's keyring makes certificates, each
-    /// for one run, and in that run's own namespace. What another machine says that it found is none.
+    /// for one run, and in that run's own namespace. What another machine says that it found is none. That holds on
+    /// clusters that ringfort made: whose log it is, nothing here knows.
     pub fn is_canary(&self) -> bool {
         let is_there = self.object.split(' ').nth(1).is_some_and(is_of_canaries);
         [KEEPER, CANARY].contains(&self.user.as_str())

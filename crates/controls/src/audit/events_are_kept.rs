@@ -1,5 +1,6 @@
 //! What an API server logs is kept on its machine as it is written, and judged.
 
+mod done;
 mod proof;
 mod sabotage;
 mod tactics;

@@ -1,5 +1,5 @@
-//! Suspicious things are done through each API server, one for each tactic, and each is in that very server's store,
-//! was found by its detection, and stands in a log that is whole.
+//! Suspicious things are done through each API server, one for each tactic that a harmless one is known of, and each is
+//! in that very server's store, was found by its detection, and stands in a log that is whole.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,32 @@ use ringfort_audit::attack::Tactic;
 use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Next, Seen, TallySeen, Transcript};
 use ringfort_model::name::NodeName;
 
+use super::done::{Unseen, undo};
 use super::tactics::{CANARIES, Canary, UNTRIED, by_keeper, objects};
 use crate::proof::port::{WITNESS, shut};
-use crate::proof::{Gaps, Scene, course, fail, pass, words};
+use crate::proof::{Scene, course, fail, pass, words};
 
 /// Looks at a store before giving up, and the pause between two: half a minute.
 const LOOKS: (usize, u64) = (15, 2_000);
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
-        let mut gaps = Gaps::default();
+        let mut unseen = Unseen::default();
         let servers = || scene.control_planes.iter().enumerate();
-        let made = servers().flat_map(|(place, server)| {
+        let objects = servers().flat_map(|(place, server)| {
             let objects = objects(scene, &name(scene, place));
             objects.map(|object| by_keeper(server, Ask::Create(object)))
         });
-        for (act, seen) in course.step(made.collect())? {
-            if !matches!(seen, Seen::Object(_)) {
-                gaps.add(format!("{}: no canary was written: {}", place_of(act), words(seen)));
-            }
-        }
-        let done = servers().flat_map(|(place, server)| {
+        let written = course.step(objects.collect())?;
+        let acts = servers().flat_map(|(place, server)| {
             CANARIES.iter().map(move |canary| (canary.act)(scene, server, name(scene, place)))
         });
-        let done = course.step(done.collect())?;
-        for ((act, seen), canary) in done.iter().zip(CANARIES.iter().cycle()) {
-            if matches!(seen, Seen::Failed { .. } | Seen::Refused { .. }) {
-                let (place, said) = (place_of(act), words(seen));
-                gaps.add(format!("{place}: nobody {} ({}): {said}", canary.what, canary.tactic));
-            }
-        }
+        let tried = course.step(acts.collect())?;
+        // Whether it went is not asked: what is still there goes with the namespace.
+        course.step(tried.iter().filter_map(undo).collect())?;
+        let done: Vec<Vec<&Canary>> = servers()
+            .map(|(place, server)| unseen.done(server, &name(scene, place), written, tried))
+            .collect();
         let looks = || {
             let look = |(place, server): (usize, &NodeName)| Act::Kept {
                 server: server.clone(),
@@ -46,24 +42,18 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         let count = scene.control_planes.len();
         let seen = course.until_all(LOOKS, looks, |seen| {
-            seen[seen.len() - count..].iter().all(|(_, seen)| match seen {
-                Seen::Kept(kept) => judge(kept).is_ok(),
+            seen[seen.len() - count..].iter().zip(&done).all(|((_, seen), done)| match seen {
+                Seen::Kept(kept) => judge(kept, done).is_ok(),
                 _ => false,
             })
         })?;
         let (mut entries, mut counted, mut keys) = (0, 0, Vec::new());
-        for (place, (act, seen)) in seen[seen.len() - count..].iter().enumerate() {
+        for ((act, seen), done) in seen[seen.len() - count..].iter().zip(&done) {
             let Seen::Kept(kept) = seen else {
-                gaps.add(format!("{}: its store was not read: {}", place_of(act), words(seen)));
+                unseen.note(place_of(act), format!("its store was not read: {}", words(seen)));
                 continue;
             };
-            // What was not done there is missing for that reason.
-            let was_done = done[place * CANARIES.len()..][..CANARIES.len()]
-                .iter()
-                .all(|(_, seen)| !matches!(seen, Seen::Failed { .. } | Seen::Refused { .. }));
-            if let Err(said) = judge(kept)
-                && (was_done || !kept.wrong.is_empty())
-            {
+            if let Err(said) = judge(kept, done) {
                 let said = format!("{}: {said}", place_of(act));
                 return Ok(fail(said, "look at ringfort-collect there: ringfort up"));
             }
@@ -72,14 +62,15 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             keys.push(format!("{} {}", place_of(act), kept.key));
         }
         let tries = shut(course, scene, &[WITNESS])?;
-        gaps.close()?;
-        let said = format!("{}; {}", tried(seen, count), said((entries, counted), &keys, tries));
+        unseen.close()?;
+        let said =
+            format!("{}; {}", tried_all(seen, count), said((entries, counted), &keys, tries));
         Ok(pass(said, course.so_far()))
     })
 }
 
 /// Says which tactics were tried through so many servers and found, and which are not tried.
-fn tried(looks: &[(Act, Seen)], servers: usize) -> String {
+fn tried_all(looks: &[(Act, Seen)], servers: usize) -> String {
     let tactics: Vec<String> = CANARIES.iter().map(|canary| canary.tactic.to_string()).collect();
     let untried: Vec<String> = UNTRIED.iter().map(|(tactic, _)| tactic.to_string()).collect();
     let slowest = slowest(looks).map_or_else(String::new, |(tactic, seconds)| {
@@ -121,15 +112,16 @@ fn said((entries, counted): (u64, u64), keys: &[String], tries: usize) -> String
     )
 }
 
-/// Judges what one control plane keeps.
-fn judge(kept: &KeptSeen) -> Result<(), String> {
+/// Judges what one control plane keeps, and of the canaries those that were done through its server: another is
+/// missing for the reason that it was not done.
+fn judge(kept: &KeptSeen, done: &[&Canary]) -> Result<(), String> {
     if let Some(wrong) = kept.wrong.first() {
         return Err(format!("what is kept is not as it was written: {wrong}"));
     }
     if kept.key.is_empty() {
         return Err("nothing is kept".to_owned());
     }
-    for Canary { what, verb, resource, .. } in &CANARIES {
+    for Canary { what, verb, resource, .. } in done {
         let is_it = |event: &&EventSeen| event.verb == *verb && event.resource == *resource;
         let logged: Vec<&EventSeen> = kept.logged.iter().filter(is_it).collect();
         if logged.is_empty() {
@@ -139,10 +131,14 @@ fn judge(kept: &KeptSeen) -> Result<(), String> {
             return Err(format!("that somebody {what} is logged as {} and not kept", event.id));
         }
     }
-    let unfound = CANARIES.iter().filter(|canary| !kept.findings.contains(canary.detection));
+    let unfound = done.iter().filter(|canary| !kept.findings.contains(canary.detection));
     let unfound: Vec<String> = unfound.map(ToString::to_string).collect();
     if !unfound.is_empty() {
         return Err(format!("half a minute later nothing was found of {}", unfound.join(", ")));
+    }
+    // Who counts asks the same server: where that did nothing at all, it may be away.
+    if done.is_empty() {
+        return Ok(());
     }
     compared(kept.tally.as_ref())
 }

@@ -24,12 +24,14 @@ pub(super) struct Canary {
     pub(super) verb: &'static str,
     /// and to what.
     pub(super) resource: &'static str,
-    /// The detection that is to find it.
+    /// The detection that is to find it,
     pub(super) detection: &'static str,
+    /// and the field by which it does, where policies are known to change it on the way.
+    pub(super) stays: Option<&'static str>,
 }
 
-/// One for each tactic of the matrix for containers that a harmless one is known of.
-pub(super) const CANARIES: [Canary; 8] = [
+/// One for each tactic that a harmless one is known of.
+pub(super) static CANARIES: [Canary; 8] = [
     Canary {
         tactic: Tactic::InitialAccess,
         what: "opened a Service on every machine",
@@ -37,6 +39,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "services",
         detection: "detect/node-port",
+        stays: Some("/spec/type"),
     },
     Canary {
         tactic: Tactic::Execution,
@@ -50,6 +53,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "deployments",
         detection: "detect/pinned-to-node",
+        stays: Some("/spec/template/spec/nodeName"),
     },
     Canary {
         tactic: Tactic::Persistence,
@@ -62,6 +66,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "cronjobs",
         detection: "detect/scheduled-job",
+        stays: None,
     },
     Canary {
         tactic: Tactic::PrivilegeEscalation,
@@ -77,6 +82,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "roles",
         detection: "detect/secrets-role",
+        stays: Some("/rules"),
     },
     Canary {
         tactic: Tactic::DefenseEvasion,
@@ -88,6 +94,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "delete",
         resource: "poddisruptionbudgets",
         detection: "detect/limits-deleted",
+        stays: None,
     },
     Canary {
         tactic: Tactic::CredentialAccess,
@@ -101,6 +108,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "serviceaccounts/token",
         detection: "detect/token-requested",
+        stays: None,
     },
     Canary {
         tactic: Tactic::Discovery,
@@ -116,6 +124,7 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "create",
         resource: "selfsubjectrulesreviews",
         detection: "detect/own-rights-listed",
+        stays: None,
     },
     Canary {
         tactic: Tactic::Impact,
@@ -126,19 +135,20 @@ pub(super) const CANARIES: [Canary; 8] = [
         verb: "delete",
         resource: "pods",
         detection: "detect/deleted-by-force",
+        stays: None,
     },
 ];
 
 /// The tactics that detections are signs of and no canary tries, each with the reason why not.
 pub(super) const UNTRIED: [(Tactic, &str); 4] = [
-    (Tactic::Reconnaissance, "it is none of the matrix for containers"),
+    (Tactic::Reconnaissance, "it needs somebody outside, with a tool of attackers"),
     (
         Tactic::LateralMovement,
         "it is found by a token that has no end or is used outside of its pod: a proof would have to make one, and \
          whoever uses it speaks in the account's own name, by which nobody tells a canary from a thief",
     ),
-    (Tactic::Collection, "it is none of the matrix for containers"),
-    (Tactic::CommandAndControl, "it is none of the matrix for containers"),
+    (Tactic::Collection, "it takes somebody's data, or leads it elsewhere"),
+    (Tactic::CommandAndControl, "it needs somebody outside, or a pod that runs to speak with"),
 ];
 
 impl fmt::Display for Canary {

@@ -273,7 +273,9 @@ fn what_a_server_counts_and_nobody_has_is_missed() {
 fn a_canary_that_was_never_sent_is_unknown() {
     let judgement = judge(&case("audit/events-are-kept"), |act| match act {
         Act::TryToken { server, .. } if server.as_str() == "cp3" => Some(silence()),
-        Act::Kept { .. } => on_last(act, |kept| kept.kept.clear()),
+        Act::Kept { .. } => on_last(act, |kept| {
+            kept.kept.retain(|event| event.resource != "serviceaccounts/token");
+        }),
         _ => None,
     });
     assert!(judgement.is_err(), "{judgement:?}");
@@ -284,4 +286,138 @@ fn a_canary_that_was_never_sent_is_unknown() {
         _ => None,
     });
     assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
+}
+
+/// Whether one of so many servers is asked to make an object of a kind.
+fn makes(act: &Act, servers: &[&str], kind: &str) -> bool {
+    let Act::Ask { server, ask: Ask::Create(object), .. } = act else { return false };
+    servers.contains(&server.as_str()) && object["kind"] == kind
+}
+
+/// What one server did not do is no reason to look away from all else that is wrong there.
+#[test]
+fn what_was_not_done_hides_nothing_else() {
+    let spoils: [fn(&mut KeptSeen); 5] = [
+        |kept| kept.key.clear(),
+        |kept| kept.tally = None,
+        |kept| kept.logged.clear(),
+        |kept| kept.kept.clear(),
+        |kept| {
+            kept.findings.remove("detect/secrets-role");
+        },
+    ];
+    for (number, spoil) in spoils.into_iter().enumerate() {
+        let judgement =
+            judge(&case("audit/events-are-kept"), |act| match makes(act, &["cp3"], "Service") {
+                true => Some(Seen::Refused { status: 403, message: "no".to_owned() }),
+                false => on_last(act, spoil),
+            });
+        assert!(matches!(judgement, Ok(Decided::Fail(_))), "{number}: {judgement:?}");
+    }
+}
+
+/// How a webhook refuses.
+fn denied(object: &Value) -> Seen {
+    let name = &object["metadata"]["name"];
+    let webhook = "admission webhook \"validation.gatekeeper.sh\" denied the request";
+    Seen::Refused { status: 403, message: format!("{webhook}:\n  {name} may not be") }
+}
+
+/// A policy of somebody's that refuses canaries is no fault of what looks for them, and `ringfort up` does not mend it.
+#[test]
+fn what_a_policy_refuses_is_unknown_and_the_way_past_it_is_named() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { ask: Ask::Create(object), .. }
+            if makes(act, &["cp1", "cp2", "cp3"], "Service") || makes(act, &["cp2"], "CronJob") =>
+        {
+            Some(denied(object))
+        }
+        Act::Kept { .. } => {
+            let mut kept = kept();
+            kept.findings.remove("detect/node-port");
+            Some(Seen::Kept(kept))
+        }
+        _ => None,
+    });
+    let gap = judgement.unwrap_err();
+    for named in [
+        "cp1, cp2, cp3: nobody opened a Service on every machine (Initial Access): the server answered 403: ",
+        "denied the request: \"…\" may not be; cp2: nobody left a job for later (Persistence): ",
+    ] {
+        assert!(gap.said.contains(named), "{}", gap.said);
+    }
+    let closes = "let namespaces ringfort-canary-* past the policies that stand in the way (validation.gatekeeper.sh): \
+                  ringfort up";
+    assert_eq!(gap.closes, closes);
+}
+
+/// What a policy makes of a canary on the way need not be found.
+#[test]
+fn what_a_policy_changes_is_unknown_and_the_field_is_named() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { ask: Ask::Create(object), .. } if makes(act, &["cp3"], "Service") => {
+            let mut made = object.clone();
+            made["spec"]["type"] = "ClusterIP".into();
+            Some(Seen::Object(made))
+        }
+        Act::Ask { ask: Ask::Create(object), .. } if makes(act, &["cp3"], "Deployment") => {
+            let mut made = object.clone();
+            made["spec"]["template"]["spec"]["nodeName"] = Value::Null;
+            Some(Seen::Object(made))
+        }
+        Act::Kept { .. } => on_last(act, |kept| {
+            kept.findings.remove("detect/node-port");
+            kept.findings.remove("detect/pinned-to-node");
+        }),
+        _ => None,
+    });
+    let gap = judgement.unwrap_err();
+    for named in [
+        "cp3: nobody opened a Service on every machine (Initial Access): its spec.type was made \"ClusterIP\"",
+        "(Execution): its spec.template.spec.nodeName was taken away on the way",
+    ] {
+        assert!(gap.said.contains(named), "{}", gap.said);
+    }
+    let policies = "(what changes spec.template.spec.nodeName, what changes spec.type)";
+    assert!(gap.closes.contains(policies), "{}", gap.closes);
+}
+
+/// To take away what never was is answered as well, and nobody has to find it.
+#[test]
+fn what_was_not_there_was_not_taken_away() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { ask: Ask::Create(object), .. }
+            if makes(act, &["cp3"], "PodDisruptionBudget") =>
+        {
+            Some(denied(object))
+        }
+        Act::Kept { .. } => on_last(act, |kept| {
+            kept.findings.remove("detect/limits-deleted");
+        }),
+        _ => None,
+    });
+    let gap = judgement.unwrap_err();
+    let named = "nobody took away what limits disruption (Defense Evasion): there was none";
+    assert!(gap.said.contains(named), "{}", gap.said);
+}
+
+/// A port that is open on every machine does not wait for the end of the proofs, and neither does a job.
+#[test]
+fn what_stays_open_is_taken_away_before_it_is_looked_for() {
+    let mut gone = BTreeSet::new();
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        Act::Ask { server, ask: Ask::Delete(key), .. } => {
+            gone.insert(format!("{server} {key}"));
+            None
+        }
+        Act::Kept { server, .. } => {
+            for made in ["Service canary/canary-kept-", "CronJob canary/canary-kept-"] {
+                let is_it = |it: &String| it.starts_with(&format!("{server} {made}"));
+                assert!(gone.iter().any(is_it), "{server}: {made}: {gone:?}");
+            }
+            None
+        }
+        _ => None,
+    });
+    assert!(matches!(judgement, Ok(Decided::Pass(_))), "{judgement:?}");
 }
