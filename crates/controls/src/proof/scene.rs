@@ -177,9 +177,15 @@ impl Scene {
             authorities: Authority::ALL.into_iter().map(|a| (a, mark(a))).collect(),
             app_armor: workers.iter().cloned().collect(),
             minor: Minor::V1_37,
-            versions: [("kubernetes", "v1.37.2"), ("containerd", "2.4.2")]
-                .map(|(component, version)| (component.to_owned(), version.to_owned()))
-                .into(),
+            versions: [
+                ("kubernetes", "v1.37.2"),
+                ("containerd", "2.4.2"),
+                ("coredns", "1.14.6"),
+                ("etcd", "3.7.0"),
+                ("runc", "1.5.2"),
+            ]
+            .map(|(component, version)| (component.to_owned(), version.to_owned()))
+            .into(),
             programs: ["kubelet", "containerd", "kube-proxy", "runc", "coredns"]
                 .into_iter()
                 .chain(CONTROL_PLANE_PROGRAMS)

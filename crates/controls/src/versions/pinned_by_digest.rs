@@ -2,6 +2,7 @@
 
 mod proof;
 mod sabotage;
+pub mod support;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::content::Content;

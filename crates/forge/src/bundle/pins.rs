@@ -422,6 +422,8 @@ pub(super) fn host_tools() -> Vec<HostTool> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use ringfort_controls::versions::pinned_by_digest::support::{Ends, listed};
+
     use super::{MODULE_SUMS, PROGRAMS, RELEASES, Release};
 
     #[test]
@@ -438,6 +440,26 @@ mod tests {
             }
         }
         assert_eq!(known, used);
+    }
+
+    /// A missing row would keep every cluster of the release from being handed over.
+    #[test]
+    fn until_when_a_pinned_version_is_mended_is_known_where_upstream_names_days() {
+        for release in &RELEASES {
+            let shipped = PROGRAMS.iter().filter(|program| program.ships());
+            let lock: Vec<(&str, String)> =
+                shipped.map(|program| (program.name, release.version(program.project))).collect();
+            let entries = lock.iter().map(|(name, version)| (*name, version.as_str()));
+            let ends = Ends::of(entries, 0);
+            let minor = release.minor;
+            assert!(ends.unknown.is_empty(), "{minor}: {}", listed(&ends.unknown));
+            let within = listed(&ends.within);
+            assert!(
+                within.contains("containerd ") && within.contains("runc "),
+                "{minor}: {within}"
+            );
+            assert_eq!(listed(&ends.no_day), "CNI plugins, coredns, etcd", "{minor}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use ringfort_controls::versions::pinned_by_digest::support::{Ends, listed, of_kubernetes};
 use ringfort_forge::bundle::{
     BuildError, Bundle, Checksums, DirectoryError, Order, Progress, PublishedError, Sourcing,
     again, build, build_program, cache_directory, published,
@@ -20,6 +21,7 @@ use ringfort_forge::bundle::{
 use ringfort_model::bundle::BundleLock;
 use ringfort_model::version::KubeVersion;
 
+use super::session::now_s;
 use super::{Fault, print};
 
 /// Binaries and images of a cluster, with a lock of their digests
@@ -56,7 +58,7 @@ enum Verb {
         /// The bundle's directory
         directory: PathBuf,
     },
-    /// Show what is in a bundle
+    /// Show what is in a bundle, and until when upstreams mend it
     ///
     /// Exit codes: 0 shown, 2 usage, or there is no bundle, 3 its lock cannot be read.
     Show {
@@ -204,7 +206,22 @@ fn show(directory: &Path, json: bool) -> Result<ExitCode, Fault> {
             tool.at_least.as_deref().map_or_else(String::new, |v| format!(" {v} or later"));
         println!("machines bring {}{at_least}: {}", tool.name, tool.why);
     }
+    print(&mended(lock, now_s()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells until when upstreams mend what is in a bundle, a line for each.
+fn mended(lock: &BundleLock, now_s: i64) -> String {
+    let entries = lock.entries.iter().map(|entry| (entry.name.as_str(), entry.version.as_str()));
+    let ends = Ends::of(entries, now_s);
+    let within = [of_kubernetes(lock.kubernetes.minor)].into_iter().chain(ends.within);
+    let within = within.map(|said| format!("mended: {said}\n"));
+    let other = ends.over.into_iter().chain(ends.unknown).map(|said| format!("{said}\n"));
+    let mut text: String = within.chain(other).collect();
+    if !ends.no_day.is_empty() {
+        text += &format!("no window known: {}\n", listed(&ends.no_day));
+    }
+    text
 }
 
 fn table(lock: &BundleLock) -> Table {

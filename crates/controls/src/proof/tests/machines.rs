@@ -6,7 +6,8 @@ use ringfort_model::act::{Act, ListenerSeen, ProcessSeen, ProgramSeen, Protocol,
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
 
-use super::{case, good, judge};
+use super::{case, good, judge, judge_at, scene};
+use crate::proof::Scene;
 
 const PATH: &str = "/usr/local/bin/";
 
@@ -115,6 +116,15 @@ fn said(machine: &str, change: impl Fn(&mut Vec<ProgramSeen>)) -> String {
     }))
 }
 
+/// Gives how the proof ends at a time, by a lock that names some versions otherwise.
+fn at(time: &str, otherwise: &[(&str, &str)]) -> Judgement {
+    let now_s = time.parse::<jiff::Timestamp>().unwrap().as_second();
+    let mut scene = Scene { now_s, ..scene() };
+    let otherwise = otherwise.iter().map(|(entry, it)| ((*entry).to_owned(), (*it).to_owned()));
+    scene.versions.extend(otherwise);
+    judge_at(&scene, &case("versions/pinned-by-digest"), &mut good)
+}
+
 fn in_words(judgement: Judgement) -> String {
     match judgement {
         Ok(Decided::Pass(_)) => "pass".to_owned(),
@@ -198,6 +208,35 @@ fn name_servers_on_workers_are_the_bundles() {
     let gone = |found: &mut Vec<ProgramSeen>| found.retain(|it| it.name != "coredns");
     assert_eq!(said("w1", gone), "gap: not shown: w1: 0 of 1 name servers were seen to run");
     assert_eq!(said("w3", gone), "pass", "no name server is there");
+}
+
+#[test]
+fn what_upstream_mends_no_more_fails() {
+    let check = |time: &str, otherwise: &[(&str, &str)], expected: &str| {
+        let said = in_words(at(time, otherwise));
+        assert!(said.starts_with(expected), "{said}");
+    };
+    check("2027-05-16T23:59:59Z", &[], "pass");
+    let over = "containerd 2.4.2 is out of support: 2.4 was mended until 2027-05-16 (by the table";
+    check("2027-05-17T00:00:00Z", &[], over);
+    let over = "runc 1.4.2 is out of support: 1.4 was mended until 2027-04-30 (by the schedule";
+    check("2027-05-01T00:00:00Z", &[("runc", "1.4.2")], over);
+    check("2027-04-30T12:00:00Z", &[("runc", "v1.4.2")], "pass");
+    check("2027-10-29T00:00:00Z", &[], "Kubernetes 1.37 is out of support");
+    let Ok(Decided::Fail(finding)) = at("2027-05-17T00:00:00Z", &[]) else { panic!() };
+    assert!(finding.fix.contains("ringfort bundle build"), "{}", finding.fix);
+}
+
+#[test]
+fn whose_end_is_not_known_is_told_and_never_passed_over() {
+    let now = "2027-01-15T08:00:00Z";
+    let said = in_words(at(now, &[("runc", "1.9.0")]));
+    assert_eq!(said, "gap: not shown: until when runc 1.9.0 is mended: a row is missing here");
+    let Ok(Decided::Pass(evidence)) = at(now, &[("portmap", "1.9.1")]) else { panic!() };
+    let said = evidence.to_string();
+    assert!(said.contains("Kubernetes 1.37 until 2027-10-28, containerd 2.4 until"), "{said}");
+    assert!(said.contains("runc 1.5 until 2027-10-31 (by the schedule"), "{said}");
+    assert!(said.ends_with("; no window known: CNI plugins, coredns, etcd"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What runs on every machine, and what lies ready to, is byte for byte of the bundle; servers and kubelets
-//! tell the versions that its lock names, and none of them is out of support.
+//! tell the versions that its lock names, and nothing that it names is out of support.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,8 @@ use ringfort_model::act::{Act, Ask, Next, ProgramSeen, Seen, Speaker, Transcript
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
-use crate::proof::{CONTROL_PLANE_PROGRAMS, Gaps, Scene, course, fail, pass, words};
+use super::support::{Ends, listed, of_kubernetes, plain};
+use crate::proof::{CONTROL_PLANE_PROGRAMS, Gaps, Scene, course, fail, gap, pass, words};
 
 /// What runs on every machine.
 const EVERYWHERE: [&str; 2] = ["containerd", "kubelet"];
@@ -64,41 +65,72 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 (_, other) => gaps.add(format!("versions: {}", words(other))),
             }
         }
-        for Told { place, program, entry, version } in &told {
-            match (version, scene.versions.get(*entry)) {
-                (Some(version), Some(locked)) if plain(version) == plain(locked) => {}
-                (Some(version), Some(locked)) => {
-                    let said = format!(
-                        "{place}: {program} is {version}, and the bundle's lock says {locked}"
-                    );
-                    return Ok(fail(said, "ringfort up"));
-                }
-                (None, _) => gaps.add(format!("{place}: {program} tells no version")),
-                (_, None) => gaps.add(format!("the lock names no version of {entry}")),
-            }
-        }
-        for node in scene.machines() {
-            if !told.iter().any(|one| one.program == "kubelet" && one.place == node.as_str()) {
-                gaps.add(format!("{node}: kubelet tells no version"));
-            }
+        if let Some(differs) = differing(scene, &told, &mut gaps) {
+            return Ok(differs);
         }
         if let Some(said) = name_servers.strange() {
             return Ok(fail(said, "find out who changed them; then ringfort up"));
         }
         name_servers.missing().for_each(|what| gaps.add(what));
-        if scene.now_s > scene.minor.end_of_support_s() {
-            return Ok(fail(
-                format!("Kubernetes {} is out of support", scene.minor),
-                "choose a later version in cluster.yaml, and run ringfort up",
-            ));
+        let lock = scene.versions.iter().map(|(entry, version)| (entry.as_str(), version.as_str()));
+        let ends = Ends::of(lock, scene.now_s);
+        if let Some(over) = out_of_support(scene, &ends) {
+            return Ok(over);
         }
         gaps.close()?;
-        let said = format!(
-            "{compared} programs on {} machines are byte for byte of the bundle; {} components tell the versions of its lock, of a Kubernetes that is supported",
+        if !ends.unknown.is_empty() {
+            let said = format!("not shown: {}", listed(&ends.unknown));
+            return Ok(gap(said, "use a newer release of ringfort, which may know it"));
+        }
+        let mut said = format!(
+            "{compared} programs on {} machines are byte for byte of the bundle; {} components tell the versions of its lock; upstreams mend {}, {}",
             scene.machines().count(),
-            told.len()
+            told.len(),
+            of_kubernetes(scene.minor),
+            listed(&ends.within),
         );
+        if !ends.no_day.is_empty() {
+            said += &format!("; no window known: {}", listed(&ends.no_day));
+        }
         Ok(pass(said, course.so_far()))
+    })
+}
+
+/// Compares what components tell with the lock, and gives how the proof ends if one is of another version.
+fn differing(scene: &Scene, told: &[Told], gaps: &mut Gaps) -> Option<Next> {
+    for Told { place, program, entry, version } in told {
+        match (version, scene.versions.get(*entry)) {
+            (Some(version), Some(locked)) if plain(version) == plain(locked) => {}
+            (Some(version), Some(locked)) => {
+                let said =
+                    format!("{place}: {program} is {version}, and the bundle's lock says {locked}");
+                return Some(fail(said, "ringfort up"));
+            }
+            (None, _) => gaps.add(format!("{place}: {program} tells no version")),
+            (_, None) => gaps.add(format!("the lock names no version of {entry}")),
+        }
+    }
+    for node in scene.machines() {
+        if !told.iter().any(|one| one.program == "kubelet" && one.place == node.as_str()) {
+            gaps.add(format!("{node}: kubelet tells no version"));
+        }
+    }
+    None
+}
+
+/// Gives how the proof ends if upstream mends something no more.
+fn out_of_support(scene: &Scene, ends: &Ends) -> Option<Next> {
+    if scene.now_s > scene.minor.end_of_support_s() {
+        return Some(fail(
+            format!("Kubernetes {} is out of support", scene.minor),
+            "choose a later version in cluster.yaml, and run ringfort up",
+        ));
+    }
+    (!ends.over.is_empty()).then(|| {
+        fail(
+            listed(&ends.over),
+            "build a bundle with a newer release of ringfort: ringfort bundle build; then ringfort up",
+        )
     })
 }
 
@@ -224,11 +256,6 @@ fn missing<'a>(
     silent
         .map(move |name| format!("{node}: no {name} runs"))
         .chain(paths.filter(move |path| !lies(path)).map(move |path| format!("{node}: no {path}")))
-}
-
-/// A version without the `v` that some write before it.
-fn plain(version: &str) -> &str {
-    version.trim_start_matches('v')
 }
 
 fn of_server(server: &NodeName, text: &str) -> Told {
