@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfort_model::blueprint::Blueprint;
 use ringfort_model::certificate::Authority;
 use ringfort_model::content::{Content, SecretName};
+use ringfort_model::day::day;
 use ringfort_model::item::What;
 use ringfort_model::name::NodeName;
 use ringfort_model::seen::{ContentSeen, ItemSeen, Seen};
@@ -290,12 +291,6 @@ impl Scene<'_> {
     }
 }
 
-/// Gives the day of a second since 1970.
-fn day(seconds: i64) -> String {
-    let day = jiff::Timestamp::from_second(seconds);
-    day.map_or_else(|_| seconds.to_string(), |day| day.strftime("%F").to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use ringfort_model::blueprint::{Machine, Role};
@@ -308,20 +303,12 @@ mod tests {
 
     use super::{
         Authority, BTreeMap, BTreeSet, Blueprint, Circumstances, Content, ContentSeen, Goal,
-        ItemSeen, NodeName, Seen, What, day, doubts, refusals,
+        ItemSeen, NodeName, Seen, What, doubts, refusals,
     };
     use crate::mission::{AuthoritySeen, Encryption};
 
     const KEYS: &str = "/etc/kubernetes/encryption/config.yaml";
     const CERTIFICATE: &str = "/etc/kubernetes/pki/apiserver.crt";
-
-    #[test]
-    fn a_second_has_its_day() {
-        let check = |seconds: i64, expected: &str| assert_eq!(day(seconds), expected);
-        check(0, "1970-01-01");
-        check(951_868_799, "2000-02-29");
-        check(i64::MAX, "9223372036854775807");
-    }
 
     fn node(number: u8) -> NodeName {
         NodeName::new(format!("cp{number}")).unwrap()

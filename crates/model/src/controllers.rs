@@ -1,4 +1,4 @@
-//! Who runs a cluster under a name of its own.
+//! Who runs a cluster under a name of its own, and the labels by which they know what they made.
 
 /// The accounts in `kube-system` to which API servers bind a `system:controller:` role at their start
 /// (`bootstrappolicy/controller_policy.go` of 1.35 to 1.37). An exact list: a name that somebody makes up in
@@ -48,4 +48,19 @@ pub const CONTROLLERS: &[&str] = &[
     "ttl-controller",
     "validatingadmissionpolicy-status-controller",
     "volumeattributesclass-protection-controller",
+];
+
+/// Labels that controllers give to single pods or versions of them: who goes by these loses them with the next
+/// roll-out.
+pub const LABELS: &[&str] = &[
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
 ];

@@ -13,6 +13,7 @@ pub mod causes;
 pub mod certificate;
 pub mod content;
 pub mod controllers;
+pub mod day;
 pub mod digest;
 pub mod etcd;
 pub mod event;

@@ -26,17 +26,16 @@ pub(super) struct Log<R> {
 struct Run<R> {
     tool: Value,
     invocations: [Value; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    original_uri_base_ids: Option<Value>,
+    original_uri_base_ids: Value,
     column_kind: &'static str,
     results: R,
 }
 
-/// Puts results and their rules into a log. Paths, where there are any, are below the roots.
+/// Puts results and their rules into a log. Paths are below the roots.
 pub(super) fn log<R: Serialize>(
     rules: &[Value],
     invocation: Value,
-    roots: Option<Value>,
+    roots: Value,
     results: R,
 ) -> Log<R> {
     let run = Run {
@@ -55,7 +54,7 @@ impl Serialize for Sarif<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let root = json!({ "SRCROOT": { "description": { "text": ROOT } } });
         let rules: Vec<Value> = self.0.controls.iter().map(rule).chain([unreadable()]).collect();
-        log(&rules, invocation(self.0), Some(root), Results(self.0)).serialize(serializer)
+        log(&rules, invocation(self.0), root, Results(self.0)).serialize(serializer)
     }
 }
 

@@ -32,7 +32,7 @@ impl Rows<'_> {
             "toolExecutionNotifications": notifications,
         });
         let root = json!({ "CLUSTER": { "description": { "text": ROOT } } });
-        log(&rules, invocation, Some(root), results)
+        log(&rules, invocation, root, results)
     }
 
     /// Says what could not be looked at, each once.

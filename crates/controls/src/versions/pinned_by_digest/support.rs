@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ringfort_model::day::day;
 use ringfort_model::version::Minor;
 
 /// What is to be told of everything that a bundle's lock names, in words.
@@ -187,46 +188,19 @@ pub(super) fn plain(version: &str) -> &str {
     version.trim_start_matches('v')
 }
 
-/// Gives the day of a second since 1970, as in `2027-05-16`: days that are written so are in order as texts.
-fn day(seconds: i64) -> String {
-    // Years begin in March here, so that the day that leaps is a year's last; 400 of them are 146 097 days.
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let (era, days) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (days - days / 1_460 + days / 36_524 - days / 146_096) / 365;
-    let days = days - (365 * year + year / 4 - year / 100);
-    let month = (5 * days + 2) / 153;
-    let day = days - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = 400 * era + year + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use jiff::Timestamp;
     use jiff::civil::Date;
-    use jiff::tz::TimeZone;
-    use ringfort_model::version::Minor;
 
-    use super::{Ends, PROJECTS, Row, Upstream, day, listed, of_kubernetes};
+    use super::{Ends, PROJECTS, Row, Upstream, listed};
 
     fn rows() -> impl Iterator<Item = (&'static str, &'static [Row])> {
         PROJECTS.iter().filter_map(|project| match project.upstream {
             Upstream::Names(rows) => Some((project.name, rows)),
             _ => None,
         })
-    }
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        let (first, last) = (-800_000_000, 8_000_000_000);
-        for second in (first..last).step_by(86_399) {
-            let at = Timestamp::from_second(second).unwrap().to_zoned(TimeZone::UTC);
-            assert_eq!(day(second), at.date().to_string());
-        }
-        assert_eq!(of_kubernetes(Minor::V1_37), "Kubernetes 1.37 until 2027-10-28");
     }
 
     #[test]

@@ -81,19 +81,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::super::refused::Refusal;
+    use super::super::tests::{POD, refusal};
     use super::{APART, OTHERS, Tally};
-
-    const POD: &str = "10.1.1.5";
-
-    fn refusal(port: u16) -> Refusal {
-        Refusal {
-            way: "ingress".to_owned(),
-            own: POD.parse().unwrap(),
-            peer: "192.0.2.1".parse().unwrap(),
-            protocol: "tcp".to_owned(),
-            port,
-        }
-    }
 
     /// So many packets of the connections to ports from 1 on.
     fn refused(packets: &[u64]) -> BTreeMap<Refusal, u64> {

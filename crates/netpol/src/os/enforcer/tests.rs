@@ -143,7 +143,7 @@ fn heard(pod: &str) -> Hears {
     Hears { news, touches, calls }
 }
 
-const POD: &str = "10.1.1.5";
+pub(super) const POD: &str = "10.1.1.5";
 
 fn is_closed(script: &str) -> bool {
     script.contains("@egress4_own counter drop") && !script.contains(POD)
@@ -299,7 +299,8 @@ async fn packets_that_cross_the_bridge_are_judged_again_or_no_pod_begins() {
     assert!(enforcer.unbridged.is_none() && enforcer.dirty, "whoever waits is answered");
 }
 
-fn refusal(port: u16) -> Refusal {
+/// A connection to a port of the pod, refused.
+pub(super) fn refusal(port: u16) -> Refusal {
     Refusal {
         way: "ingress".to_owned(),
         own: POD.parse().unwrap(),

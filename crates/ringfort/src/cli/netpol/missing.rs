@@ -2,24 +2,10 @@
 
 use std::net::IpAddr;
 
+use ringfort_model::controllers::LABELS;
 use ringfort_model::network_policy::Names;
 use ringfort_policy::{Direction, Labels, NAME_LABEL, Place, Pod, Protocol};
 use serde_json::{Map, Value, json};
-
-/// Labels that controllers give to single pods or versions of them: a policy by these ends with the
-/// next roll-out.
-const PASSING: &[&str] = &[
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-completion-index",
-    "batch.kubernetes.io/job-name",
-    "controller-revision-hash",
-    "controller-uid",
-    "job-name",
-    "pod-template-generation",
-    "pod-template-hash",
-    "statefulset.kubernetes.io/pod-name",
-];
 
 /// The longest part of a policy's name that is made of the other end's.
 const LONGEST_NAME: usize = 200;
@@ -106,7 +92,7 @@ fn name_servers(dns: &Names) -> Value {
 }
 
 fn selector(labels: &Labels) -> Value {
-    let lasting = |(key, _): &(&String, &String)| !PASSING.contains(&key.as_str());
+    let lasting = |(key, _): &(&String, &String)| !LABELS.contains(&key.as_str());
     let mut kept: Map<String, Value> = labels.iter().filter(lasting).map(entry).collect();
     if kept.is_empty() {
         kept = labels.iter().map(entry).collect();

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use ringfort_check::kinds::group;
+use ringfort_model::controllers::LABELS;
 use serde_json::{Map, Value};
 
 /// A kind of Kubernetes whose objects make others by a template.
@@ -245,20 +246,6 @@ fn is_mount_of_token(mount: &Value) -> bool {
 fn is_of_token(name: &Value) -> bool {
     name.as_str().is_some_and(|name| name.starts_with("kube-api-access-"))
 }
-
-/// Labels by which controllers know what they made.
-const LABELS: [&str; 10] = [
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-completion-index",
-    "batch.kubernetes.io/job-name",
-    "controller-revision-hash",
-    "controller-uid",
-    "job-name",
-    "pod-template-generation",
-    "pod-template-hash",
-    "statefulset.kubernetes.io/pod-name",
-];
 
 /// What says where a pod runs and what it is called there.
 const PLACED: [&str; 4] = ["affinity", "hostname", "nodeName", "subdomain"];
