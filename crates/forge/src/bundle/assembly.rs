@@ -10,7 +10,7 @@ use ringfort_model::mode::FileMode;
 
 use super::adapt::OWN_MODULE;
 use super::build::Order;
-use super::contents::{Contents, Listed, document, reference};
+use super::contents::{Contents, Listed, document, reference as reference_in_list};
 use super::files::{FileFault, make_directory, read, write};
 use super::image::{Recipe, pack};
 use super::pins::{
@@ -56,18 +56,49 @@ impl Assembly<'_> {
     /// # Errors
     /// A program cannot be read or is another, or the disk cannot hold the bundle.
     pub(super) fn write(&self, programs: &[(&Program, Finished)]) -> Result<(), AssemblyError> {
-        make_directory(&self.directory.join("files"))?;
-        make_directory(&self.directory.join("images"))?;
-        let mut entries = Vec::new();
-        let mut listed = Vec::new();
+        self.lay_out()?;
+        let mut all = Vec::new();
         for (program, finished) in programs {
-            let bytes = read(&finished.path)?;
-            listed.push(self.look_inside(program, finished, &bytes)?);
-            entries.push(self.place(program, finished, bytes)?);
+            all.push(self.add(program, finished)?);
         }
+        let lock = self.lock(all)?;
+        Ok(self.put(LOCK_FILE, lock.render().as_bytes(), ARCHIVE_MODE)?)
+    }
+
+    /// Makes the directories that files are put in.
+    ///
+    /// # Errors
+    /// The disk cannot hold them.
+    pub(super) fn lay_out(&self) -> Result<(), FileFault> {
+        make_directory(&self.directory.join("files"))?;
+        make_directory(&self.directory.join("images"))
+    }
+
+    /// Puts a program in its place, as a file or in an image.
+    ///
+    /// # Errors
+    /// It cannot be read or is another, or the disk cannot hold it.
+    pub(super) fn add(
+        &self,
+        program: &Program,
+        finished: &Finished,
+    ) -> Result<Added, AssemblyError> {
+        let bytes = read(&finished.path)?;
+        let listed = self.look_inside(program, finished, &bytes)?;
+        let entry = self.place(program, finished, bytes)?;
+        Ok(Added { entry, listed })
+    }
+
+    /// Writes the list of contents, and gives the lock of a bundle of these programs.
+    ///
+    /// # Errors
+    /// The disk cannot hold the list.
+    pub(super) fn lock(&self, programs: Vec<Added>) -> Result<BundleLock, FileFault> {
+        let (mut entries, listed): (Vec<Entry>, Vec<Listed>) =
+            programs.into_iter().map(|added| (added.entry, added.listed)).unzip();
         let sbom = self.list(&listed)?;
         entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-        let lock = BundleLock {
+        Ok(BundleLock {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
             kubernetes: self.release.kubernetes(),
@@ -77,32 +108,17 @@ impl Assembly<'_> {
             sbom,
             host_tools: host_tools(),
             entries,
-        };
-        Ok(self.put(LOCK_FILE, lock.render().as_bytes(), ARCHIVE_MODE)?)
+        })
     }
 
-    /// Puts a program in its place, as a file or in an image.
     fn place(
         &self,
         program: &Program,
         finished: &Finished,
         bytes: Vec<u8>,
     ) -> Result<Entry, FileFault> {
-        let version = self.release.version(program.project);
-        let mut entry = Entry {
-            name: program.name.to_owned(),
-            kind: EntryKind::File,
-            path: format!("files/{}", program.name),
-            origin: finished.origin.clone(),
-            sha256: Digest::of(&[]),
-            size: 0,
-            mode: PROGRAM_MODE,
-            licence: program.project.licence.to_owned(),
-            sbom: reference(program.name, &version),
-            version,
-            reference: None,
-            manifest: None,
-        };
+        let origin = finished.origin.clone();
+        let mut entry = Entry { origin, ..entry(self.release, program) };
         let bytes = match &program.ships {
             Ships::Image(image) => self.pack(program, image, &bytes, &mut entry),
             Ships::File | Ships::Apart | Ships::Suite => bytes,
@@ -114,10 +130,9 @@ impl Assembly<'_> {
     }
 
     fn pack(&self, program: &Program, image: &Image, bytes: &[u8], entry: &mut Entry) -> Vec<u8> {
-        let reference = self.release.fill(program, image.reference);
         let authorities = self.order.authorities.as_deref();
         let archive = pack(&Recipe {
-            reference: &reference,
+            reference: &self.release.fill(program, image.reference),
             user: image.user,
             path: &self.release.fill(program, image.path),
             program: bytes,
@@ -128,11 +143,7 @@ impl Assembly<'_> {
                 ("dev.ringfort.origin", &entry.origin),
             ],
         });
-        entry.kind = EntryKind::Image;
-        entry.path = format!("images/{}.tar", program.name);
-        entry.mode = ARCHIVE_MODE;
         entry.manifest = Some(archive.manifest);
-        entry.reference = Some(reference);
         archive.bytes
     }
 
@@ -174,7 +185,47 @@ impl Assembly<'_> {
     }
 }
 
-const SBOM_FILE: &str = "sbom.cdx.json";
+/// The name of the list of contents.
+pub(super) const SBOM_FILE: &str = "sbom.cdx.json";
+
+/// A program that is in its place.
+#[derive(Debug)]
+pub(super) struct Added {
+    /// Its entry of the lock.
+    pub entry: Entry,
+    /// Its entry of the list of contents.
+    pub listed: Listed,
+}
+
+/// Gives what a release's tables say of a program's entry. Where it comes from, its size and its digests are still
+/// those of nothing.
+pub(super) fn entry(release: &Release, program: &Program) -> Entry {
+    let version = release.version(program.project);
+    let (kind, path, mode, reference) = match &program.ships {
+        Ships::Image(image) => {
+            let reference = release.fill(program, image.reference);
+            let path = format!("images/{}.tar", program.name);
+            (EntryKind::Image, path, ARCHIVE_MODE, Some(reference))
+        }
+        Ships::File | Ships::Apart | Ships::Suite => {
+            (EntryKind::File, format!("files/{}", program.name), PROGRAM_MODE, None)
+        }
+    };
+    Entry {
+        name: program.name.to_owned(),
+        kind,
+        path,
+        origin: String::new(),
+        sha256: Digest::of(&[]),
+        size: 0,
+        mode,
+        licence: program.project.licence.to_owned(),
+        sbom: reference_in_list(program.name, &version),
+        version,
+        manifest: reference.as_ref().map(|_| Digest::of(&[])),
+        reference,
+    }
+}
 
 /// Says whether a main package is a program's: upstream's, or ringfort's own where it has one. A
 /// file that does not say is judged by its digest alone.

@@ -205,7 +205,8 @@ fn maker(order: &Order, release: &Release, cache: &Path) -> Result<Box<dyn Maker
     })
 }
 
-fn build_with(
+/// Builds a bundle with a maker, unless it is in the cache.
+pub(super) fn build_with(
     maker: &dyn Maker,
     order: &Order,
     cache: &Path,
@@ -235,7 +236,7 @@ fn is_whole(place: &Path) -> bool {
 }
 
 /// One build at a time uses a cache.
-fn hold(cache: &Path) -> Result<File, BuildError> {
+pub(super) fn hold(cache: &Path) -> Result<File, BuildError> {
     make_directory(cache)?;
     let path = cache.join("build.lock");
     let file = File::options().create(true).append(true).open(&path);
@@ -246,7 +247,8 @@ fn hold(cache: &Path) -> Result<File, BuildError> {
     }
 }
 
-fn shipped() -> impl Iterator<Item = &'static Program> {
+/// The programs of a bundle.
+pub(super) fn shipped() -> impl Iterator<Item = &'static Program> {
     PROGRAMS.iter().filter(|program| program.ships())
 }
 
@@ -285,7 +287,7 @@ fn obtain(
 const REVISION: u32 = 1;
 
 /// Gives the digest of all that decides what a bundle's bytes are.
-fn bundle_recipe(
+pub(super) fn bundle_recipe(
     maker: &dyn Maker,
     order: &Order,
     release: &Release,
@@ -332,48 +334,12 @@ fn differences(first: &str, second: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::fs;
     use std::path::Path;
 
-    use ringfort_model::bundle::Source;
-
     use super::{BuildError, Order, Progress, Sourcing, build_with, differences, shipped};
-    use crate::bundle::compiler::CompilerError;
     use crate::bundle::directory::Bundle;
-    use crate::bundle::pins::{Program, Release};
-    use crate::bundle::shelf::{MakeError, Maker};
-
-    /// Makes programs that hold nothing but their name, and fails at one if told so.
-    #[derive(Default)]
-    struct Namer {
-        fails_at: Option<&'static str>,
-        made: RefCell<Vec<String>>,
-    }
-
-    impl Maker for Namer {
-        fn source(&self) -> Source {
-            Source::Modules
-        }
-
-        fn compiler(&self) -> Option<&str> {
-            Some("go1.26.8")
-        }
-
-        fn recipe(&self, release: &Release, program: &Program) -> Result<String, MakeError> {
-            Ok(format!("{} {}", program.name, release.version(program.project)))
-        }
-
-        fn make(&self, _: &Release, program: &Program, out: &Path) -> Result<String, MakeError> {
-            fs::write(out, program.name).expect("the program");
-            if self.fails_at == Some(program.name) {
-                let (what, output) = ("building".to_owned(), "no space".to_owned());
-                return Err(CompilerError::Failed { what, output }.into());
-            }
-            self.made.borrow_mut().push(program.name.to_owned());
-            Ok(format!("here {}", program.name))
-        }
-    }
+    use crate::bundle::namer::Namer;
 
     fn order(version: &str) -> Order {
         let kubernetes = version.parse().expect("a version");

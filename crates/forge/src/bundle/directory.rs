@@ -6,6 +6,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use ringfort_model::bundle::{BundleLock, Entry, LOCK_FILE, LockError};
 use ringfort_model::digest::Digest;
 use ringfort_model::version::KubeVersion;
@@ -53,16 +55,18 @@ pub enum DirectoryError {
 }
 
 /// Something about a bundle that is not as its lock says.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Flaw {
     /// The path in the bundle.
     pub path: String,
     /// What is wrong.
+    #[serde(flatten)]
     pub wrong: Wrong,
 }
 
 /// What is wrong with a file.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(tag = "wrong", rename_all = "kebab-case")]
 pub enum Wrong {
     /// It is not there.
     Missing,
@@ -105,6 +109,12 @@ impl Bundle {
         let lock = lock.map_err(|source| DirectoryError::Lock { path, source })?;
         let digest = Digest::of(text.as_bytes());
         Ok(Self { directory: directory.to_owned(), lock, digest })
+    }
+
+    /// Gives a bundle whose lock lies in no directory.
+    pub(super) fn imagined(directory: PathBuf, lock: BundleLock) -> Self {
+        let digest = Digest::of(lock.render().as_bytes());
+        Self { directory, lock, digest }
     }
 
     /// Finds the newest bundle of a version in the cache.

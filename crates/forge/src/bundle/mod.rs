@@ -14,12 +14,16 @@ mod directory;
 mod fetch;
 mod files;
 mod image;
+#[cfg(test)]
+mod namer;
 mod pins;
 mod programs;
 mod published;
+mod rebuild;
 #[cfg(test)]
 mod server;
 mod shelf;
+mod unseen;
 mod upstream;
 
 pub use assembly::AssemblyError;
@@ -32,5 +36,6 @@ pub use files::FileFault;
 pub(crate) use files::hash;
 pub use programs::Programs;
 pub use published::{PublishedError, published};
+pub use rebuild::{Answer, Kind, Packages, Rebuild, RebuildError, Rebuilt, Row, rebuild};
 pub use shelf::MakeError;
 pub use upstream::UpstreamError;

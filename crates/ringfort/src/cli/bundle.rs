@@ -1,6 +1,8 @@
 //! `ringfort bundle`: binaries and images with a lock of their digests. Arguments and output only;
 //! the room is `ringfort_forge::bundle`.
 
+mod verify;
+
 use std::env;
 use std::fs;
 use std::io;
@@ -23,6 +25,7 @@ use ringfort_model::version::KubeVersion;
 
 use super::session::now_s;
 use super::{Fault, print};
+use verify::Verify;
 
 /// Binaries and images of a cluster, with a lock of their digests
 ///
@@ -50,14 +53,19 @@ enum Verb {
     ///
     /// Exit codes: 0 all were found, 2 usage or unknown release, 4 upstream or its mirror did not give one.
     Pins(Pins),
-    /// Read every file and say which are not what the lock says
+    /// Read every file and say which are not what the lock says, or build all again and compare
     ///
-    /// Exit codes: 0 every file is what the lock says, 1 one is not, 2 usage, or there is no bundle, 3 one cannot be
-    /// read.
-    Verify {
-        /// The bundle's directory
-        directory: PathBuf,
-    },
+    /// With --rebuild, once every file is what the lock says, each program is built again from its module and each
+    /// image packed again, in a directory of the cache that is removed afterwards, and the digests are compared with
+    /// the lock. No program that was finished before is used. Packages that Go has compiled before come from Go's
+    /// cache, and programs are linked anew; with --cold packages are compiled as well, which takes about as long as the
+    /// first build. Modules come from Go's module cache as they lie there: name an empty directory with GOMODCACHE to
+    /// have them fetched and their sums checked again. It needs Go in the very version that the lock names and, for
+    /// runc, the C compiler and libseccomp of then. Upstream's release files are not built here.
+    ///
+    /// Exit codes: 0 everything is what the lock says, 1 something is not, 2 usage, or there is no bundle, 3 a file
+    /// cannot be read, or something could not be built and nothing else differs.
+    Verify(Verify),
     /// Show what is in a bundle, and until when upstreams mend it
     ///
     /// Exit codes: 0 shown, 2 usage, or there is no bundle, 3 its lock cannot be read.
@@ -124,7 +132,7 @@ pub fn run(args: BundleArgs) -> Result<ExitCode, Fault> {
     match args.verb {
         Verb::Build(args) => make(&args),
         Verb::Pins(args) => pins(&args),
-        Verb::Verify { directory } => verify(&directory),
+        Verb::Verify(args) => verify::run(&args),
         Verb::Show { directory, json } => show(&directory, json),
     }
 }
@@ -134,8 +142,7 @@ fn make(args: &Build) -> Result<ExitCode, Fault> {
     if let Some(path) = args.out.clone().filter(|path| path.exists()) {
         return Err(not_opened(DirectoryError::Exists { path }));
     }
-    let cache = cache_directory(|name| env::var_os(name));
-    let cache = cache.ok_or_else(|| Fault::usage("neither XDG_CACHE_HOME nor HOME is set"))?;
+    let cache = cache()?;
     if let Some(name) = &args.only {
         println!("{}", build_program(&order, name, &cache).map_err(not_built)?.display());
         return Ok(ExitCode::SUCCESS);
@@ -163,26 +170,17 @@ fn make(args: &Build) -> Result<ExitCode, Fault> {
     Ok(if differing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn cache() -> Result<PathBuf, Fault> {
+    let cache = cache_directory(|name| env::var_os(name));
+    cache.ok_or_else(|| Fault::usage("neither XDG_CACHE_HOME nor HOME is set"))
+}
+
 fn pins(args: &Pins) -> Result<ExitCode, Fault> {
     match published(args.kubernetes, args.mirror.as_deref()) {
         Ok(checksums) => print(&checksums),
         Err(PublishedError::Release(error)) => return Err(not_built(error)),
         Err(error) => return Err(Fault::unable(error)),
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn verify(directory: &Path) -> Result<ExitCode, Fault> {
-    let bundle = Bundle::open(directory).map_err(not_opened)?;
-    let flaws = bundle.verify().map_err(not_opened)?;
-    for flaw in &flaws {
-        println!("{flaw}");
-    }
-    if !flaws.is_empty() {
-        return Ok(ExitCode::from(1));
-    }
-    let files = bundle.lock().entries.len() + 1;
-    println!("{files} files are what the lock {} says", bundle.digest());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -244,8 +242,7 @@ fn table(lock: &BundleLock) -> Table {
 }
 
 fn order(args: &Build) -> Result<Order, Fault> {
-    let read = |path: &PathBuf| fs::read(path).map_err(|error| unread(path, &error));
-    let authorities = args.ca_certificates.as_ref().map(read).transpose()?;
+    let authorities = authorities(args.ca_certificates.as_deref())?;
     let sourcing = match args.source {
         From::Modules => Sourcing::Modules,
         From::Upstream => {
@@ -266,6 +263,11 @@ fn checksums(args: &Build) -> Result<Checksums, Fault> {
     signature.push(".minisig");
     let signature = read(Path::new(&signature))?;
     Checksums::parse_signed(&text, &signature, &read(key)?).map_err(Fault::usage)
+}
+
+fn authorities(path: Option<&Path>) -> Result<Option<Vec<u8>>, Fault> {
+    let read = |path: &Path| fs::read(path).map_err(|error| unread(path, &error));
+    path.map(read).transpose()
 }
 
 fn unread(path: &Path, error: &io::Error) -> Fault {

@@ -28,6 +28,8 @@ use crate::report::Voice;
 /// beside it are removed, and none is issued until a cluster was made and proved again. What
 /// else is left as it is, entries in system journals for example, is told at the end.
 ///
+/// Machines know what was put on them, so no bundle is needed: --bundle is taken as elsewhere, and not read.
+///
 /// Exit codes: 0 well, 2 usage or bad input, 4 something could not be done (run it again), 130 interrupted.
 #[derive(Args)]
 pub struct ResetArgs {
