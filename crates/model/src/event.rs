@@ -85,6 +85,16 @@ pub enum Event {
         /// Seconds since the start.
         seconds: f64,
     },
+    /// Pods that run and that network policies close, one way or both, with nothing that opens them, as they did not so
+    /// far: told before they do (`up`), or of what would come (`plan`).
+    Closes {
+        /// How many pods.
+        count: u64,
+        /// All of them, by namespace and name.
+        pods: Vec<ClosedPod>,
+        /// Seconds since the start.
+        seconds: f64,
+    },
     /// What a reset leaves as it is.
     Remains {
         /// Each thing, and why where it is not plain.
@@ -125,4 +135,15 @@ pub enum Event {
         /// What stopped the run, if something did.
         error: Option<String>,
     },
+}
+
+/// A pod that is closed, and by what.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ClosedPod {
+    /// Its namespace and name.
+    pub pod: String,
+    /// What closes the way to it; nothing where that is not closed, or was before.
+    pub ingress: Vec<String>,
+    /// What closes the way from it, as above.
+    pub egress: Vec<String>,
 }

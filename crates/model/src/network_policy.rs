@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::name::NodeName;
 use crate::net::Cidr;
@@ -45,6 +46,49 @@ pub struct Defaults {
     /// Where pods of closed namespaces may ask for names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns: Option<Names>,
+}
+
+/// The namespace and name of the ConfigMap where people who know only kubectl read what holds of pods that no policy
+/// selects.
+pub const NOTICE: (&str, &str) = ("kube-public", "network-default");
+
+/// The user as whom enforcers hear of the kinds that they need: without its right, which a ClusterRoleBinding of the
+/// same name gives, nobody enforces.
+pub const ENFORCER: &str = "ringfort:network-policy";
+
+/// Who closes namespaces where the network is ringfort's, as the notice says it.
+pub const OWN: &str = "ringfort on every machine, without any object";
+
+/// Who closes namespaces where the network is the user's own, as the notice says it. A network has policies of its own
+/// kinds, which nothing else reads.
+pub const BROUGHT: &str =
+    "the add-on that brings the network, by a policy for all pods of its own kind";
+
+impl Defaults {
+    /// Reads what the data of the notice says of namespaces: whether they are closed, and which are open all the same.
+    /// Where names are asked for it does not say.
+    ///
+    /// # Errors
+    /// It does not say whether they are closed.
+    pub fn noticed(data: &Value) -> Result<Self, String> {
+        let closed = match data["closed"].as_str() {
+            Some("true") => true,
+            Some("false") => false,
+            other => return Err(format!("says closed: {other:?}, not true or false")),
+        };
+        Ok(Self {
+            closed,
+            open_namespaces: words_of(data, "openNamespaces"),
+            open_labels: words_of(data, "openNamespaceLabels"),
+            dns: None,
+        })
+    }
+}
+
+/// Gives the words of an entry of the notice that is a list.
+pub fn words_of(data: &Value, key: &str) -> BTreeSet<String> {
+    let words = data[key].as_str().unwrap_or_default().split(',').map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// The pods that answer for names.

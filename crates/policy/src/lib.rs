@@ -6,6 +6,7 @@ mod compile;
 mod describe;
 mod explain;
 mod index;
+mod isolation;
 mod meaning;
 mod outline;
 mod pen;
@@ -32,9 +33,10 @@ pub use describe::{Described, Ruled};
 pub use explain::{
     Allowed, Answer, End, NoAnswer, PortWanted, Question, Ruling, Side, Why, explain,
 };
+pub use isolation::{Cut, Standing, cut};
 pub use outline::Outline;
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use span::{Family, Span};
 pub use translate::{Backend, Call, NoServicePort, NotTranslated, Nowhere, Translated, translate};
 pub use turn::Turn;
-pub use world::{NAME_LABEL, PolicyName, World, with_name};
+pub use world::{NAME_LABEL, PolicyName, World, is_closed_by, with_name};

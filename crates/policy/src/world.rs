@@ -96,11 +96,14 @@ impl World {
 
     /// Says whether a namespace is closed without any policy.
     pub fn is_closed(&self, namespace: &str) -> bool {
-        let labels = self.namespaces.get(namespace);
-        let opened = |key: &String| labels.is_some_and(|labels| labels.contains_key(key));
-        self.defaults.closed
-            && !self.defaults.open_namespaces.contains(namespace)
-            && !self.defaults.open_labels.iter().any(opened)
+        is_closed_by(&self.defaults, namespace, self.namespaces.get(namespace))
+    }
+
+    /// Gives the same objects where something else holds without a policy.
+    #[must_use]
+    pub fn under(&self, defaults: Defaults) -> Self {
+        let default = default_policy(&defaults);
+        Self { defaults, default, ..self.clone() }
     }
 
     /// Finds what closes a way of a pod, but for cluster-wide policies; without any of it, the way is open. Of a pod
@@ -114,10 +117,8 @@ impl World {
         if pod.host_network {
             return Vec::new();
         }
-        let selects = |policy: &Policy| {
-            policy.rules(direction).is_some() && policy.selector.selects(&pod.labels)
-        };
-        let own = self.within_budget(&place.namespace).filter(|(_, policy, _)| selects(policy));
+        let own = self.within_budget(&place.namespace);
+        let own = own.filter(|(_, policy, _)| policy.closes(&pod.labels, direction));
         let own = own.map(|(place, policy, is_within)| {
             let policy = if is_within { policy } else { &self.shut };
             (PolicyName::Object(place.clone()), policy)
@@ -139,6 +140,15 @@ impl World {
             .range(Place::new(namespace, "")..)
             .take_while(move |(place, _)| place.namespace == namespace)
     }
+}
+
+/// Says whether what holds without a policy closes a namespace: unless it is open by its name, or by a label as far
+/// as its labels are known.
+pub fn is_closed_by(defaults: &Defaults, namespace: &str, labels: Option<&Labels>) -> bool {
+    let opened = |key: &String| labels.is_some_and(|labels| labels.contains_key(key));
+    defaults.closed
+        && !defaults.open_namespaces.contains(namespace)
+        && !defaults.open_labels.iter().any(opened)
 }
 
 /// Writes down what holds of closed namespaces as the policy that it amounts to.

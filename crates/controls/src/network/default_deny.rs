@@ -6,7 +6,7 @@ mod sabotage;
 use std::collections::BTreeSet;
 
 use ringfort_model::name::NodeName;
-use ringfort_model::network_policy::{Defaults, Names};
+use ringfort_model::network_policy::{BROUGHT, Defaults, NOTICE, Names, OWN};
 use ringfort_model::reach::API_PORT;
 use ringfort_spec::{Limit, Provider, Scope, Spec};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ pub fn defaults(closed: bool) -> Defaults {
 }
 
 /// What holds in a cluster: waivers open namespaces by label or by name.
-fn waived(spec: &Spec) -> Defaults {
+pub fn waived(spec: &Spec) -> Defaults {
     let mut defaults = defaults(!spec.waives(CONTROL.id));
     for waiver in spec.waivers_of(CONTROL.id) {
         match &waiver.scope {
@@ -106,9 +106,6 @@ fn name_servers(spec: &Spec) -> Value {
     })
 }
 
-/// The namespace and name of the ConfigMap where people who know only kubectl read how it is.
-pub const NOTICE: (&str, &str) = ("kube-public", "network-default");
-
 /// What who makes a namespace is told of it.
 fn warning(defaults: &Defaults) -> Value {
     let opens = |label: &String| {
@@ -149,16 +146,11 @@ enum Closer {
 impl Closer {
     fn words(self) -> &'static str {
         match self {
-            Self::Ringfort => "ringfort on every machine, without any object",
+            Self::Ringfort => OWN,
             Self::Brought => BROUGHT,
         }
     }
 }
-
-/// Who closes namespaces where the network is the user's own. A network has policies of its own kinds, which
-/// nothing else reads.
-pub const BROUGHT: &str =
-    "the add-on that brings the network, by a policy for all pods of its own kind";
 
 fn notice(defaults: &Defaults, closer: Closer) -> Value {
     let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");

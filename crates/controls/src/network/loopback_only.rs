@@ -3,6 +3,7 @@
 mod proof;
 mod sabotage;
 
+use ringfort_model::act::Protocol;
 use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
@@ -20,6 +21,18 @@ pub static CONTROL: Control = Control {
     make: Some(make),
     prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
+
+/// The program of the name servers.
+pub const NAME_SERVERS: &str = "coredns";
+
+/// What the name servers answer without TLS, in the network of their own pods, which is on no machine's list: port, over
+/// what, and what it is. A policy lets others ask for names, and for nothing else.
+pub const OF_NAME_SERVERS: [(u16, &[Protocol], &str); 4] = [
+    (53, &[Protocol::Tcp, Protocol::Udp], "names"),
+    (8080, &[Protocol::Tcp], "their health"),
+    (8181, &[Protocol::Tcp], "whether they are ready"),
+    (9153, &[Protocol::Tcp], "their metrics"),
+];
 
 fn make(_: &Spec, draft: &mut Draft<'_>) {
     draft.control_planes(|at| {

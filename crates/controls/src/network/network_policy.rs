@@ -12,7 +12,7 @@ use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
 use ringfort_model::name::NodeName;
 use ringfort_model::net::Cidr;
-use ringfort_model::network_policy::{WIDER_GROUP, WiderKind};
+use ringfort_model::network_policy::{ENFORCER, WIDER_GROUP, WiderKind};
 use ringfort_spec::{Limit, Provider, Spec};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub const PLUGIN: &str = "ringfort-policy";
 /// The unit of the enforcer.
 pub const UNIT: &str = "ringfort-policy.service";
 /// The user as whom it hears of the kinds that it needs.
-pub const USER: &str = "ringfort:network-policy";
+pub const USER: &str = ENFORCER;
 
 fn make(spec: &Spec, draft: &mut Draft<'_>) {
     if spec.network.provider != Provider::Ringfort {

@@ -3,6 +3,7 @@
 
 mod chance;
 mod heavy;
+mod isolation;
 mod matrix;
 mod model;
 mod objects;

@@ -6,11 +6,24 @@ use ringfort_policy::{Connection, Direction, Home, Protocol, compile};
 use serde_json::{Value, json};
 
 use crate::objects::Cluster;
-use crate::pairs::{Machine, Machines, tries};
+use crate::pairs::{Machine, Machines, ON_MACHINES, OPEN, Tries, Try, tries};
 use crate::world::world;
 
 fn machine(name: &str, address: &str) -> Machine {
     Machine { name: name.to_owned(), address: address.parse().unwrap() }
+}
+
+/// A pod on a worker's network, which all of its kind are called after.
+fn on_machine(machine: &Machine) -> Value {
+    json!({
+        "kind": "Pod",
+        "metadata": {
+            "namespace": ON_MACHINES.0, "name": format!("on-{}", machine.name),
+            "labels": {"app": "agent"},
+        },
+        "spec": {"nodeName": machine.name, "hostNetwork": true, "containers": [{"name": "agent"}]},
+        "status": {"podIP": machine.address.to_string()},
+    })
 }
 
 /// The machines, the cluster as its API would tell of it, and its Services.
@@ -26,11 +39,21 @@ fn lab() -> (Machines, Cluster, Vec<Value>) {
                 let on = object["spec"]["nodeName"].as_str().unwrap().trim_start_matches('w');
                 object["status"] = json!({"podIP": format!("10.1.{on}.{}", number + 2)});
             }
-            "Service" => object["spec"]["clusterIP"] = json!(format!("10.96.0.{number}")),
+            "Service" => {
+                object["spec"]["clusterIP"] = json!(format!("10.96.0.{number}"));
+                let ports = object["spec"]["ports"].as_array_mut().unwrap();
+                for (of, port) in ports.iter_mut().enumerate() {
+                    port["nodePort"] = json!(30_000 + 10 * number + of);
+                }
+            }
             _ => {}
         }
         by_kind.entry(object["kind"].as_str().unwrap().to_owned()).or_default().push(object);
     }
+    let (name, team) = ON_MACHINES;
+    let namespace = json!({"metadata": {"name": name, "labels": {"team": team}}});
+    by_kind.get_mut("Namespace").unwrap().push(namespace);
+    by_kind.get_mut("Pod").unwrap().extend(machines.workers.iter().map(on_machine));
     let mut of = |kind: &str| by_kind.remove(kind).unwrap();
     let cluster = Cluster {
         namespaces: of("Namespace"),
@@ -46,7 +69,8 @@ fn lab() -> (Machines, Cluster, Vec<Value>) {
 #[test]
 fn the_matrix_for_machines_says_both_often_and_rules_agree() {
     let (machines, cluster, services) = lab();
-    let tries = tries(&cluster, &services, &machines);
+    let found = tries(&cluster, &services, &machines);
+    let tries = &found.all;
     let allowed = tries.iter().filter(|it| it.is_allowed).count();
     let share = |count: usize| count * 3 >= tries.len();
     assert!(tries.len() >= 100 && share(allowed) && share(tries.len() - allowed), "{allowed}");
@@ -66,7 +90,7 @@ fn the_matrix_for_machines_says_both_often_and_rules_agree() {
         };
         let rules = compile(&world, &home);
         let is_own = |address| home.ranges[0].contains(address);
-        for it in &tries {
+        for it in tries {
             let server = cluster.pods.iter().find(|pod| {
                 let name = &pod["metadata"]["name"];
                 it.to.0
@@ -96,4 +120,80 @@ fn the_matrix_for_machines_says_both_often_and_rules_agree() {
             }
         }
     }
+}
+
+/// Says whether what goes from somebody to a port of an address is tried, and what should come of it.
+fn said(tries: &Tries<'_>, from: &str, target: (&str, u16)) -> Option<bool> {
+    of(&tries.all, from, target)
+}
+
+fn of(tries: &[Try], from: &str, target: (&str, u16)) -> Option<bool> {
+    let target = (target.0.parse().unwrap(), target.1);
+    tries.iter().find(|it| it.from == from && it.target == target).map(|it| it.is_allowed)
+}
+
+#[test]
+fn what_upstream_leaves_open_is_counted_apart_with_what_ringfort_makes_of_it() {
+    let (machines, cluster, services) = lab();
+    let tries = tries(&cluster, &services, &machines);
+    for open in OPEN {
+        let count = tries.left_open.get(open).copied().unwrap_or_default();
+        assert!((10..tries.all.len() / 4).contains(&count), "{open}: {count}");
+    }
+    let address = |name: &str| {
+        let pod = cluster.pods.iter().find(|pod| pod["metadata"]["name"] == name).unwrap();
+        pod["status"]["podIP"].as_str().unwrap().to_owned()
+    };
+    let (web, idle) = (address("web-2"), address("idle-2"));
+    // A policy selects the team of the pod on w1's network, and says nothing of w1.
+    assert_eq!(said(&tries, "matrix-h/on-w1", (web.as_str(), 8080)), None);
+    assert_eq!(said(&tries, "matrix-h/on-w1", (web.as_str(), 8085)), Some(false), "whatever it is");
+    assert_eq!(said(&tries, "matrix-h/on-w2", (idle.as_str(), 8080)), None, "or its own machine");
+    assert_eq!(said(&tries, "matrix-a/web-1", ("10.0.0.22", 8080)), Some(false), "w2 is left out");
+    assert_eq!(said(&tries, "matrix-a/web-2", ("10.0.0.21", 8080)), Some(true));
+    let db = services.iter().find(|it| it["metadata"]["name"] == "db").unwrap();
+    let port =
+        |at: usize| u16::try_from(db["spec"]["ports"][at]["nodePort"].as_u64().unwrap()).unwrap();
+    // The pod behind it is on w1. By its address cp1 is let in, at TCP alone.
+    assert_eq!(said(&tries, "cp1", ("10.0.0.21", port(0))), Some(true));
+    assert_eq!(
+        said(&tries, "w2", ("10.0.0.21", port(0))),
+        None,
+        "w2 is not, and w1 is its own machine"
+    );
+    assert_eq!(said(&tries, "w2", ("10.0.0.22", port(0))), Some(false));
+    assert_eq!(said(&tries, "w2", ("10.0.0.11", port(0))), None, "cp1 is let in, and w2 is not");
+    assert_eq!(said(&tries, "w2", ("10.0.0.11", port(1))), Some(false), "not with datagrams");
+    assert_eq!(said(&tries, "matrix-a/web-2", ("10.0.0.11", port(0))), Some(true));
+    assert_eq!(
+        said(&tries, "matrix-c/idle-1", ("10.0.0.21", port(0))),
+        Some(false),
+        "it is closed"
+    );
+
+    let own = |from: &str, target: (&str, u16)| of(&tries.own, from, target);
+    assert_eq!(
+        own("matrix-h/on-w1", (web.as_str(), 8080)),
+        Some(false),
+        "as w1, which is not let in"
+    );
+    assert_eq!(own("matrix-h/on-w2", (idle.as_str(), 8080)), Some(true), "as its own machine");
+    assert_eq!(own("w2", ("10.0.0.21", port(0))), Some(false), "on w1 it is w2");
+    assert_eq!(own("w2", ("10.0.0.11", port(0))), Some(true), "on w1 it is cp1");
+    assert_eq!(tries.own.len(), tries.left_open.values().sum::<usize>());
+}
+
+#[test]
+fn what_differs_by_who_began_is_not_put_down_to_translation() {
+    let (machines, mut cluster, services) = lab();
+    let counted = |cluster: &Cluster| {
+        let tries = tries(cluster, &services, &machines);
+        let straight = tries.own.iter().filter(|it| it.target.1 < 30_000).count();
+        (OPEN.map(|open| tries.left_open.get(open).copied().unwrap_or_default()), straight)
+    };
+    let ([of_hosts, _], straight) = counted(&cluster);
+    assert!(of_hosts > straight, "{of_hosts}: some go through NodePorts");
+    cluster.pods.retain(|pod| pod["spec"]["hostNetwork"] != true);
+    let ([of_hosts, of_translation], straight) = counted(&cluster);
+    assert!(of_hosts == 0 && straight == 0 && of_translation > 0, "{of_hosts}, {of_translation}");
 }

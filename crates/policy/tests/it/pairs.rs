@@ -1,6 +1,14 @@
 //! A matrix of traffic: pods of three namespaces on two workers, policies of every sort for them, and what is
-//! tried between all of them. What should come of each is read from the objects by the slow model.
+//! tried between all of them, their machines and NodePorts; with pods on their machines' networks where there are
+//! some. What should come of each is read from the objects by the slow model.
+//!
+//! Upstream leaves two things open: whether a policy that selects a pod on its machine's network means it or just the
+//! machine's address, and whether a policy sees what goes through a NodePort before or after its translation, at which
+//! the node takes the place of who began (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>).
+//! The model reads each of these every way. Where the readings differ it is counted, and what should come of it is
+//! ringfort's own to say: docs/netpol.md does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -35,6 +43,9 @@ const PODS: [(&str, &str, &str, usize); 7] = [
     ("matrix-c", "idle-1", "idle", 0),
     ("matrix-c", "idle-2", "idle", 1),
 ];
+
+/// The namespace of pods on their machines' networks, with its team, which policies select. Not everybody may make it.
+pub(crate) const ON_MACHINES: (&str, &str) = ("matrix-h", "a");
 
 /// The namespaces, each with its team.
 const NAMESPACES: [(&str, &str); 3] = [("matrix-a", "a"), ("matrix-b", "b"), ("matrix-c", "c")];
@@ -164,12 +175,12 @@ fn policy(namespace: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Services of one pod each: which one is asked then is no chance.
+/// Services of one pod each, on every node: which one is asked then is no chance.
 fn services() -> Vec<Value> {
     let service = |namespace: &str, app: &str| {
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": app},
-            "spec": {"selector": {"app": app}, "ports": [
+            "spec": {"type": "NodePort", "selector": {"app": app}, "ports": [
                 {"name": "web", "port": 80, "targetPort": 8080},
                 {"name": "voice", "port": 50, "targetPort": 5060, "protocol": "UDP"},
             ]},
@@ -195,32 +206,235 @@ pub(crate) struct Try {
     pub(crate) is_allowed: bool,
 }
 
-/// An end of what is tried.
+/// All that is tried.
+pub(crate) struct Tries<'a> {
+    cluster: &'a Cluster,
+    /// Each, with what should come of it.
+    pub(crate) all: Vec<Try>,
+    /// What upstream leaves open, each with what ringfort makes of it.
+    pub(crate) own: Vec<Try>,
+    /// How many those are, by what is left open.
+    pub(crate) left_open: BTreeMap<&'static str, usize>,
+}
+
+/// What upstream leaves open.
+pub(crate) const OPEN: [&str; 2] = [
+    "whether a policy selects a pod on its machine's network",
+    "whether a policy sees a NodePort before or after its translation",
+];
+
+/// An end of what is tried, as policies see it.
+#[derive(Clone)]
 struct End<'a> {
     name: String,
     address: IpAddr,
     pod: Option<&'a Value>,
+    /// The machine whose network it uses.
+    machine: Option<&'a str>,
 }
 
+/// A protocol and a port.
+type At = (&'static str, u16);
+
 impl<'a> End<'a> {
-    fn machine(machine: &Machine) -> Self {
-        Self { name: machine.name.clone(), address: machine.address, pod: None }
+    fn machine(machine: &'a Machine) -> Self {
+        let Machine { name, address } = machine;
+        Self { name: name.clone(), address: *address, pod: None, machine: Some(name) }
+    }
+
+    fn address(address: IpAddr) -> Self {
+        Self { name: address.to_string(), address, pod: None, machine: None }
     }
 
     fn pod(pod: &'a Value) -> Self {
         let text = |at: &str| pod.pointer(at).unwrap().as_str().unwrap();
         let name = format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"));
-        Self { name, address: text("/status/podIP").parse().unwrap(), pod: Some(pod) }
+        let machine = (pod["spec"]["hostNetwork"] == true).then(|| text("/spec/nodeName"));
+        Self { name, address: text("/status/podIP").parse().unwrap(), pod: Some(pod), machine }
+    }
+
+    /// Gives the machine that it is on.
+    fn node(&self) -> Option<&str> {
+        self.machine.or_else(|| self.pod?["spec"]["nodeName"].as_str())
+    }
+
+    /// Gives it in every way in which an enforcer may see it, as ringfort does first.
+    fn readings(&self) -> Vec<Self> {
+        match (self.pod, self.machine) {
+            (Some(_), Some(_)) => vec![Self { pod: None, ..self.clone() }, self.clone()],
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// A pod's own machine always reaches it.
+    fn is_own_machine_of(&self, server: &Self) -> bool {
+        let is_its = |pod: &Value| pod["spec"]["nodeName"].as_str() == self.machine;
+        self.pod.is_none()
+            && self.machine.is_some()
+            && server.machine.is_none()
+            && server.pod.is_some_and(is_its)
+    }
+
+    /// What is closed without a policy is never a pod on its machine's network: that is ringfort's own to say.
+    fn closed(&self) -> Closed {
+        Closed(self.machine.is_none())
     }
 }
 
 /// Gives everything that is tried, with what should come of it.
-pub(crate) fn tries(cluster: &Cluster, services: &[Value], machines: &Machines) -> Vec<Try> {
-    let pods = || cluster.pods.iter().map(End::pod);
-    let all = || pods().chain(machines.all().map(End::machine));
-    let judge = |client: &End<'_>, server: &End<'_>, (protocol, port): (&'static str, u16), by| {
-        let asked = Asked {
-            cluster,
+pub(crate) fn tries<'a>(
+    cluster: &'a Cluster,
+    services: &[Value],
+    machines: &'a Machines,
+) -> Tries<'a> {
+    let mut tries = Tries { cluster, all: Vec::new(), own: Vec::new(), left_open: BTreeMap::new() };
+    let pods: Vec<End<'a>> = cluster.pods.iter().map(End::pod).collect();
+    let all: Vec<End<'a>> = pods.iter().cloned().chain(machines.all().map(End::machine)).collect();
+    for client in &all {
+        for server in &pods {
+            for (protocol, port) in PORTS {
+                let target = (server.address, port);
+                tries.straight((client, server), (protocol, port), target, By::Address);
+            }
+        }
+    }
+    for client in &pods {
+        for target in machines.own_ports() {
+            let server = End::address(target.0);
+            tries.straight((client, &server), ("TCP", target.1), target, By::Address);
+        }
+    }
+    for service in services {
+        let address = service["spec"]["clusterIP"].as_str().unwrap().parse().unwrap();
+        let is_behind = |end: &&End<'_>| {
+            let metadata = &end.pod.unwrap()["metadata"];
+            metadata["namespace"] == service["metadata"]["namespace"]
+                && metadata["labels"]["app"] == service["spec"]["selector"]["app"]
+        };
+        let server = pods.iter().find(is_behind).unwrap();
+        for (number, at) in [(80, ("TCP", 8080)), (50, ("UDP", 5060))] {
+            for client in &pods {
+                tries.straight((client, server), at, (address, number), By::Service);
+            }
+            let ports = service["spec"]["ports"].as_array().unwrap();
+            let port = ports.iter().find(|port| port["port"] == number).unwrap();
+            let port = u16::try_from(port["nodePort"].as_u64().unwrap()).unwrap();
+            for client in &all {
+                for node in machines.all() {
+                    tries.through((client, server), at, (node, port));
+                }
+            }
+        }
+    }
+    tries
+}
+
+impl<'a> Tries<'a> {
+    /// Adds what goes straight to who is reached, or through the address of a Service.
+    fn straight(
+        &mut self,
+        (client, server): (&End<'a>, &End<'a>),
+        at: At,
+        target: (IpAddr, u16),
+        by: By,
+    ) {
+        let servers = server.readings();
+        let both = client.readings().into_iter().flat_map(|client| {
+            servers.iter().map(move |server| (client.clone(), server)).collect::<Vec<_>>()
+        });
+        let says: Vec<bool> = both
+            .map(|(client, server)| {
+                self.leaves(&client, server, at, by) && self.enters(&client, server, at, by)
+            })
+            .collect();
+        self.add((client, server), at, target, (says.as_slice(), OPEN[0]));
+    }
+
+    /// Adds what goes through a port of a node, which takes the place of who began on the way to the pod.
+    fn through(
+        &mut self,
+        (client, server): (&End<'a>, &End<'a>),
+        at: At,
+        (node, port): (&'a Machine, u16),
+    ) {
+        let (target, node) = ((node.address, port), End::machine(node));
+        let mut says = vec![self.own((client, server), at, (&node, port))];
+        let mut of_readings = Vec::new();
+        for client in client.readings() {
+            let leaves = [
+                self.leaves(&client, &node, (at.0, port), By::Service),
+                self.leaves(&client, server, at, By::Service),
+            ];
+            let enters = [&client, &node].map(|from| self.enters(from, server, at, By::Service));
+            let both = leaves.iter().flat_map(|leaves| enters.map(|enters| *leaves && enters));
+            let both: BTreeSet<bool> = both.collect();
+            says.extend(both.iter().copied());
+            of_readings.push(both);
+        }
+        let is_of_client = of_readings.iter().any(|it| *it != of_readings[0]);
+        let open = if is_of_client { OPEN[0] } else { OPEN[1] };
+        self.add((client, server), at, target, (says.as_slice(), open));
+    }
+
+    /// Says what ringfort makes of what goes through a port of a node: on that node it sees who began and the pod that
+    /// is reached, on any other the node at the end that it takes the place of.
+    fn own(
+        &self,
+        (client, server): (&End<'a>, &End<'a>),
+        at: At,
+        (node, port): (&End<'a>, u16),
+    ) -> bool {
+        let began = client.readings().swap_remove(0);
+        let leaves = match began.node() == node.node() {
+            true => self.leaves(&began, server, at, By::Service),
+            false => self.leaves(&began, node, (at.0, port), By::Service),
+        };
+        let from = if server.node() == node.node() { &began } else { node };
+        leaves && self.enters(from, server, at, By::Service)
+    }
+
+    /// Adds a try, of which the first reading is ringfort's: apart where not all say the same of it.
+    fn add(
+        &mut self,
+        (client, server): (&End<'a>, &End<'a>),
+        (protocol, port): At,
+        target: (IpAddr, u16),
+        (says, open): (&[bool], &'static str),
+    ) {
+        // Whether a pod meets itself behind a Service is the affair of its network.
+        if client.address == server.address {
+            return;
+        }
+        let is_allowed = says[0];
+        let of = match says.iter().any(|it| *it != is_allowed) {
+            true => {
+                *self.left_open.entry(open).or_default() += 1;
+                &mut self.own
+            }
+            false => &mut self.all,
+        };
+        of.push(Try {
+            from: client.name.clone(),
+            from_address: client.address,
+            target,
+            protocol,
+            to: (server.name.clone(), port),
+            is_allowed,
+        });
+    }
+
+    fn leaves(&self, client: &End<'a>, server: &End<'a>, at: At, by: By) -> bool {
+        self.asked(client, server, at, by).egress(client.closed())
+    }
+
+    fn enters(&self, client: &End<'a>, server: &End<'a>, at: At, by: By) -> bool {
+        client.is_own_machine_of(server)
+            || self.asked(client, server, at, by).ingress(server.closed())
+    }
+
+    fn asked(&self, client: &End<'a>, server: &End<'a>, (protocol, port): At, by: By) -> Asked<'a> {
+        Asked {
+            cluster: self.cluster,
             client: client.pod,
             client_ip: client.address,
             server: server.pod,
@@ -228,46 +442,6 @@ pub(crate) fn tries(cluster: &Cluster, services: &[Value], machines: &Machines) 
             protocol,
             port,
             by,
-        };
-        // A pod's own machine always reaches it.
-        let is_own = client.pod.is_none()
-            && server.pod.is_some_and(|pod| pod["spec"]["nodeName"] == client.name.as_str());
-        Try {
-            from: client.name.clone(),
-            from_address: client.address,
-            target: (server.address, port),
-            protocol,
-            to: (server.name.clone(), port),
-            is_allowed: is_own || asked.egress(Closed(true)) && asked.ingress(Closed(true)),
-        }
-    };
-    let mut tries = Vec::new();
-    for client in all() {
-        for server in pods().filter(|server| server.address != client.address) {
-            tries.extend(PORTS.map(|at| judge(&client, &server, at, By::Address)));
         }
     }
-    for client in pods() {
-        for (address, port) in machines.own_ports() {
-            let server = End { name: address.to_string(), address, pod: None };
-            tries.push(judge(&client, &server, ("TCP", port), By::Address));
-        }
-        for service in services {
-            let address = service["spec"]["clusterIP"].as_str().unwrap().parse().unwrap();
-            let is_behind = |pod: &&Value| {
-                pod["metadata"]["namespace"] == service["metadata"]["namespace"]
-                    && pod["metadata"]["labels"]["app"] == service["spec"]["selector"]["app"]
-            };
-            let server = End::pod(cluster.pods.iter().find(is_behind).unwrap());
-            // Whether a pod meets itself behind a Service is the affair of its network.
-            if server.address == client.address {
-                continue;
-            }
-            for (protocol, port, behind) in [("TCP", 80, 8080), ("UDP", 50, 5060)] {
-                let judged = judge(&client, &server, (protocol, behind), By::Service);
-                tries.push(Try { target: (address, port), ..judged });
-            }
-        }
-    }
-    tries
 }

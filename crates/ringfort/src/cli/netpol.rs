@@ -1,6 +1,7 @@
 //! `ringfort netpol`: network policies for people. One file says whether a connection is allowed and
 //! by what, another shows what a node enforces.
 
+pub(super) mod closing;
 mod ends;
 mod explain;
 mod live;

@@ -17,6 +17,7 @@ use ringfort_spec::Spec;
 
 use super::Fault;
 use super::keys::state_fault;
+use super::netpol::closing;
 use super::play::{Outcome, play, unless_interrupted};
 use super::session::{How, Missing, Session, Where, api_identity, now_s};
 use super::up::{fault, keeper};
@@ -25,7 +26,8 @@ use super::up::{fault, keeper};
 ///
 /// Looks at the machines and at the API, and changes nothing: of ringfort only its own binary is
 /// left on the machines, under /var/lib/ringfort/bin. What could not be looked at is told as well,
-/// since nobody knows whether it would change. With --offline nothing is entered and no secret is
+/// since nobody knows whether it would change. Pods that run and would be closed by network policies, with
+/// none that opens them, are named, with what closes them. With --offline nothing is entered and no secret is
 /// needed: a pipeline can show what a specification and a bundle come to.
 ///
 /// Exit codes: 0 everything was looked at, 2 usage or bad input, 3 something could not be looked at,
@@ -75,13 +77,20 @@ async fn plan(session: &mut Session<'_>, interrupts: &mut Receiver<()>) -> Resul
     let (mut work, voice) = session.work(&site, keyring, Memory { trust, held: None, known });
     work.servers = ways.servers.clone();
     let tell = &mut |event: Event| voice.tell(&event);
-    make::plan(&mut work, tell, interrupts).await.map_err(unseen)?;
+    let planned = make::plan(&mut work, tell, interrupts).await;
+    if !matches!(planned, Err(MakeError::Interrupted)) {
+        unless_interrupted(interrupts, closing::foretell(&work, &preflight, voice)).await?;
+    }
+    planned.map_err(unseen)?;
     Ok(Outcome::default())
 }
 
 /// Plans for machines that hold nothing, from files alone.
 fn offline(session: &mut Session<'_>) -> Result<Outcome, Fault> {
     session.voice.note("offline: what up would do on machines that hold nothing yet");
+    if let Some(unseen) = closing::offline(&session.spec) {
+        session.voice.tell(&unseen);
+    }
     let (keyring, mut trust, known) = imagined(session)?;
     trust.carriage = carriage::settle(&session.spec, None, &Abilities::default()).carriage;
     stand_in(&session.spec, &mut trust);

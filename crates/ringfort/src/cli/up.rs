@@ -19,7 +19,8 @@ use super::evidence::{Fresh, Unproved};
 use super::gate::{self, Scope, Shown};
 use super::hand_over::Record;
 use super::keys::{operators, state_fault};
-use super::play::{Outcome, play, unless_interrupted};
+use super::netpol::closing;
+use super::play::{Outcome, cut_by, play, unless_interrupted};
 use super::sealing::Sealing;
 use super::session::{How, Missing, Session, Where, api_identity, now_s, operator_name, outlast};
 use super::{Fault, kubeconfig};
@@ -27,7 +28,8 @@ use super::{Fault, kubeconfig};
 /// Make the cluster, prove it, and write a kubeconfig
 ///
 /// Brings six or more machines to what cluster.yaml says: makes what is missing, mends what
-/// differs, and changes nothing else. Then every required control is shown by behaviour; if one is
+/// differs, and changes nothing else. Pods that run and that it is about to close by network policies, with
+/// none that opens them, are named before. Then every required control is shown by behaviour; if one is
 /// not, no kubeconfig is issued, and the row says what to do. Running it again is always safe.
 /// What proofs do is found in audit logs, and told to whom audit.tell names, marked as a canary.
 ///
@@ -137,6 +139,7 @@ pub async fn up(
     let memory = Memory { trust, held: Some(&held), known };
     let (mut work, voice) = session.work(&site, keyring, memory);
     work.servers = ways.servers.clone();
+    cut_by(interrupts, UNTOUCHED, closing::forewarn(&work, &preflight, voice)).await?;
     work.epoch = epoch;
     let tell = &mut |event: Event| {
         if matches!(event, Event::Step { failed: None, .. }) {
@@ -175,6 +178,9 @@ pub async fn up(
     };
     Ok(Outcome { kubeconfig, left })
 }
+
+/// What is said of a run that was interrupted before it made anything: with `--seal-plain` values may be sealed.
+const UNTOUCHED: &str = "interrupted: of the cluster nothing was changed but what is told above";
 
 /// Breaks on running machines what no blueprint has, makes the proofs, and mends it whatever they came to.
 async fn prove_broken(

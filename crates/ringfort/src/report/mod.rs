@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error.
 
+mod closes;
 mod people;
 mod told;
 
@@ -111,6 +112,9 @@ fn log(event: &Event) {
         Event::Unseen { node, item, by, why, .. } => {
             let node = node.as_ref().map(|n| n.as_str());
             tracing::warn!(node, item, control = by, why, "not looked at");
+        }
+        Event::Closes { count, .. } => {
+            tracing::warn!(count, "network policies close pods that run");
         }
         Event::Remains { things } => tracing::info!(?things, "left as they are"),
         Event::Waiver { control, scope, owner, expires, holds, .. } => {

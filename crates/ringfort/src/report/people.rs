@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ringfort_model::event::Event;
 use ringfort_model::judgement::Verdict;
 
+use super::closes;
+
 /// A run as a person sees it.
 pub struct People {
     verbose: bool,
@@ -74,6 +76,10 @@ impl People {
             Event::Unseen { node, item, by, why, .. } => {
                 let place = node.as_ref().map_or("api", |node| node.as_str());
                 self.result(&format!("  not looked at: {place}: {item} (for {by}): {why}"));
+            }
+            Event::Closes { count, pods, .. } => {
+                let verb = if self.tense == Tense::Future { "would be" } else { "will be" };
+                self.result(&closes::lines(*count, pods, verb).join("\n"));
             }
             Event::Remains { things } => {
                 self.result(&format!("left as they are: {}", things.join("; ")));

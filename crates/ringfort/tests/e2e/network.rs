@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::cluster::Cluster;
 use crate::{MACHINES, cases};
 
@@ -396,7 +398,18 @@ pub fn turned_on(cluster: &Cluster) {
     );
     cluster.on("cp1", &knock);
     std::fs::write(cluster.spec(), plain).unwrap();
-    cases::well(&cluster.ringfort("up", &[]));
+    let plan = cluster.ringfort("plan", &[]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    let up = cluster.ringfort("up", &[]);
+    cases::well(&up);
+    // The policy opens what comes in, and nothing what goes out. Whoever answers for names is in nobody's way.
+    for said in [&plan, &up] {
+        let closes: Vec<_> = said.events.iter().filter(|it| it["event"] == "closes").collect();
+        let [closes] = closes[..] else { panic!("told {} times", closes.len()) };
+        let by = ["the default of the cluster"];
+        let expected = json!([{"pod": "fenced/server", "ingress": [], "egress": by}]);
+        assert_eq!((&closes["count"], &closes["pods"]), (&json!(1), &expected));
+    }
     let knocks = cluster.on("cp1", "touch /run/enough; wc -l </run/knocks");
     println!("     {} knocks went through while policies were turned on", knocks.trim());
     assert!(knocks.trim().parse::<u32>().unwrap() > 50, "{knocks}");

@@ -32,11 +32,16 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
     let Some(labels) = pod.labels() else { return sheet.unread(&labels_place) };
     let (objects, namespace) = (pod.whole.objects, pod.whole.object.namespace);
     let policies = objects.policies(namespace);
+    let by_itself = objects.closed_by_itself(namespace);
+    if let Ok(Some(notice)) = by_itself {
+        // A policy that selects the pod closes what the cluster closes otherwise.
+        sheet.pass(&pod.whole.metadata.at("namespace"));
+        let root = objects.get(notice).root();
+        return sheet.pass_in(notice, &root.at("data"));
+    }
     for direction in [Direction::Ingress, Direction::Egress] {
-        let closes = |policy: &&Policy| {
-            let read = policy.read.as_ref();
-            read.is_some_and(|it| it.rules(direction).is_some() && it.selector.selects(&labels))
-        };
+        let closes =
+            |policy: &&Policy| policy.read.as_ref().is_some_and(|it| it.closes(&labels, direction));
         if policies.iter().any(|policy| closes(&policy))
             || objects.is_closed_by_others(namespace, &labels, direction)
         {
@@ -45,6 +50,8 @@ fn judge(pod: &PodScene<'_>, sheet: &mut Sheet) {
             let object = objects.get(unread.number);
             let root = object.root();
             sheet.unread_in(unread.number, &root.at("spec"));
+        } else if let Err(gap) = &by_itself {
+            sheet.missing(&pod.whole.metadata.at("namespace"), gap.clone());
         } else {
             open(pod, direction, policies, sheet);
         }

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use ringfort_model::act::{Act, ListenerSeen, Next, Protocol, Seen, Transcript};
 use ringfort_model::name::NodeName;
 
+use super::{NAME_SERVERS, OF_NAME_SERVERS};
 use crate::proof::{Gaps, Scene, course, fail, pass, port, words};
 
 /// What may listen on loopback only: port, whose it is, and whether it must be there on control planes
@@ -59,7 +60,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             let mut ours = all.iter().filter(|it| is_of_cluster(scene, is_plane, it));
             if let Some(unlisted) = ours.find(|it| !is_listed(it)) {
                 return Ok(fail(
-                    format!("{node}: {}, which no list names", told(unlisted)),
+                    format!("{node}: {}, {}", told(unlisted), where_listed(unlisted)),
                     "find out what it answers there: ringfort up",
                 ));
             }
@@ -92,6 +93,17 @@ fn is_listed(listener: &ListenerSeen) -> bool {
         && (by_tls || is_of_service || alone && listener.address.ip().is_loopback())
 }
 
+/// Says where the list has what listens, if it does: the name servers are to be asked in their pods alone.
+fn where_listed(listener: &ListenerSeen) -> String {
+    let is_theirs = listener.program.as_deref() == Some(NAME_SERVERS);
+    let number = listener.address.port();
+    let listed = OF_NAME_SERVERS.iter().find(|(port, ..)| is_theirs && *port == number);
+    match listed {
+        Some((.., what)) => format!("which the list has in its pods alone ({what}, without TLS)"),
+        None => "which no list names".to_owned(),
+    }
+}
+
 /// Says in words who listens where.
 fn told(ListenerSeen { protocol, address, program, .. }: &ListenerSeen) -> String {
     let by = match protocol {
@@ -99,4 +111,18 @@ fn told(ListenerSeen { protocol, address, program, .. }: &ListenerSeen) -> Strin
         Protocol::Udp => "UDP",
     };
     format!("{} listens at {address} ({by})", program.as_deref().unwrap_or("the kernel"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OF_NAME_SERVERS, PORTS};
+    use crate::network::loopback_only::CONTROL;
+
+    #[test]
+    fn the_page_names_every_port_of_the_list() {
+        let own = PORTS.iter().map(|(port, ..)| *port);
+        for port in own.chain(OF_NAME_SERVERS.iter().map(|(port, ..)| *port)) {
+            assert!(CONTROL.prose().contains(&format!("| {port} ")), "{port}");
+        }
+    }
 }

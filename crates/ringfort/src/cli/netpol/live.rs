@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ringfort_api::{ApiError, Cluster};
-use ringfort_controls::network::default_deny::{BROUGHT, NOTICE, defaults};
+use ringfort_api::{ApiError, Cluster, FIELD_MANAGER, Part};
+use ringfort_controls::network::default_deny::defaults;
 use ringfort_forge::keyring::StateDirectory;
 use ringfort_model::api_object::ObjectKey;
-use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
+use ringfort_model::network_policy::{BROUGHT, Defaults, NOTICE, WIDER_GROUP, WiderKind, words_of};
 use ringfort_policy::{Leads, Place, Policy, labels, place, pod, policy, with_name};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::runtime::Runtime;
 
 use super::super::kubeconfig::FILE;
@@ -60,8 +60,10 @@ fn usual_kubeconfig() -> Result<PathBuf, Fault> {
 }
 
 /// Says why a cluster was not seen.
-enum NotSeen {
+pub(super) enum NotSeen {
+    /// What the server said, or that it said nothing.
     Api(ApiError),
+    /// What is wrong with what was said.
     Odd(String),
 }
 
@@ -73,13 +75,7 @@ impl From<ApiError> for NotSeen {
 
 async fn look(cluster: &Cluster, asked: Option<&Place>) -> Result<Seen, NotSeen> {
     let mut seen = notice(cluster).await?;
-    for object in cluster.list("v1", "Namespace", None, None).await? {
-        let Some(place) = place(&object) else { continue };
-        let labels = with_name(labels(&object), &place.name);
-        seen.world.namespaces.insert(place.name, labels);
-    }
-    let pods = cluster.list("v1", "Pod", None, None).await?;
-    seen.world.pods = pods.iter().filter_map(|it| Some((place(it)?, pod(it)))).collect();
+    judged(cluster, &mut seen).await?;
     let services = cluster.list("v1", "Service", None, None).await;
     for object in services.map_err(|error| unlisted("services in all namespaces", error))? {
         let Some(place) = place(&object) else { continue };
@@ -88,17 +84,47 @@ async fn look(cluster: &Cluster, asked: Option<&Place>) -> Result<Seen, NotSeen>
     if let Some(asked) = asked {
         slices(cluster, asked, &mut seen).await?;
     }
-    for object in cluster.list("networking.k8s.io/v1", "NetworkPolicy", None, None).await? {
-        let Some(place) = place(&object) else { continue };
+    Ok(seen)
+}
+
+/// Reads namespaces, pods and policies of all kinds, a page at a time: of pods little is kept.
+pub(super) async fn judged(cluster: &Cluster, seen: &mut Seen) -> Result<(), NotSeen> {
+    let namespace = |object: Value| {
+        let Some(place) = place(&object) else { return };
+        let labels = with_name(labels(&object), &place.name);
+        seen.own_labels.insert(place.name.clone(), own_labels(&object));
+        seen.world.namespaces.insert(place.name, labels);
+    };
+    cluster.each_of("v1", "Namespace", Part::Whole, namespace).await?;
+    let pods = &mut seen.world.pods;
+    let read = |object: Value| pods.extend(place(&object).map(|place| (place, pod(&object))));
+    cluster.each_of("v1", "Pod", Part::Whole, read).await?;
+    let of_namespace = |object: Value| {
+        let Some(place) = place(&object) else { return };
         let policy = policy(&object).unwrap_or_else(|error| {
             seen.notes.push(format!("{error}: it closes its whole namespace"));
             Policy::closed()
         });
         seen.world.policies.insert(place, policy);
-    }
-    wider(cluster, &mut seen).await?;
+    };
+    cluster.each_of("networking.k8s.io/v1", "NetworkPolicy", Part::Whole, of_namespace).await?;
+    wider(cluster, seen).await?;
     seen.complete();
-    Ok(seen)
+    Ok(())
+}
+
+/// Gives the keys of labels that ringfort set, and nobody besides.
+pub(super) fn own_labels(namespace: &Value) -> BTreeSet<String> {
+    let (mut own, mut of_others) = (BTreeSet::new(), BTreeSet::new());
+    let managers = namespace["metadata"]["managedFields"].as_array();
+    for manager in managers.into_iter().flatten() {
+        let is_own = manager["manager"] == FIELD_MANAGER && manager["operation"] == "Apply";
+        let labels = manager["fieldsV1"]["f:metadata"]["f:labels"].as_object();
+        let keys = labels.into_iter().flat_map(Map::keys).filter_map(|key| key.strip_prefix("f:"));
+        let of = if is_own { &mut own } else { &mut of_others };
+        of.extend(keys.map(str::to_owned));
+    }
+    &own - &of_others
 }
 
 /// Reads what others say that a Service leads to, where its own selector does not say it.
@@ -133,13 +159,7 @@ fn unlisted(what: &str, error: ApiError) -> NotSeen {
 /// Begins with what the cluster says of namespaces without a policy.
 async fn notice(cluster: &Cluster) -> Result<Seen, NotSeen> {
     let (namespace, name) = NOTICE;
-    let key = ObjectKey {
-        api_version: "v1".to_owned(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some(namespace.to_owned()),
-        name: name.to_owned(),
-    };
-    let Some(object) = cluster.get(&key).await? else {
+    let Some(object) = cluster.get(&noticed()).await? else {
         let mut seen = Seen::new(defaults(false));
         seen.notes.push(format!(
             "the cluster has no ConfigMap {namespace}/{name}: namespaces are taken as open until a \
@@ -152,20 +172,22 @@ async fn notice(cluster: &Cluster) -> Result<Seen, NotSeen> {
     })
 }
 
+/// Where the notice is.
+pub(super) fn noticed() -> ObjectKey {
+    let (namespace, name) = NOTICE;
+    ObjectKey {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    }
+}
+
 /// Reads whether namespaces are closed, by whom, and which are open all the same, by name and by label.
 pub fn said(data: &Value) -> Result<Seen, String> {
-    let closed = match data["closed"].as_str() {
-        Some("true") => true,
-        Some("false") => false,
-        other => return Err(format!("says closed: {other:?}, not true or false")),
-    };
-    let listed = |key: &str| -> BTreeSet<String> {
-        let words = data[key].as_str().unwrap_or_default().split(',').map(str::trim);
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    };
-    let (open_namespaces, open_labels) = (listed("openNamespaces"), listed("openNamespaceLabels"));
-    let mut seen = Seen::new(Defaults { open_namespaces, open_labels, ..defaults(closed) });
-    for entry in listed("nodePods") {
+    let noticed = Defaults::noticed(data)?;
+    let mut seen = Seen::new(Defaults { dns: defaults(noticed.closed).dns, ..noticed });
+    for entry in words_of(data, "nodePods") {
         let range =
             entry.split_once(' ').and_then(|(node, range)| Some((node, range.parse().ok()?)));
         let Some((node, range)) = range else {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ringfort_controls::network::default_deny::NOTICE;
 use ringfort_facts::manifest::{self, Document};
-use ringfort_model::network_policy::{Defaults, WIDER_GROUP, WiderKind};
+use ringfort_model::network_policy::{Defaults, NOTICE, WIDER_GROUP, WiderKind};
 use ringfort_policy::{Place, labels, place, pod, policy, wider, with_name};
 use serde_json::{Value, json};
 

@@ -19,6 +19,8 @@ use super::ends::{instead, of_pod};
 pub struct Seen {
     /// Namespaces, pods and policies.
     pub world: World,
+    /// The keys of labels of namespaces that are nobody's but ringfort's: they go when it no longer sets them.
+    pub own_labels: BTreeMap<String, BTreeSet<String>>,
     /// Namespaces of which only the name is known.
     pub bare: BTreeSet<String>,
     /// Addresses of Services, which stand for pods and are no end of a connection.
@@ -38,6 +40,7 @@ impl Seen {
     pub fn new(defaults: Defaults) -> Self {
         Self {
             world: World::new(defaults),
+            own_labels: BTreeMap::new(),
             bare: BTreeSet::new(),
             service_addresses: BTreeMap::new(),
             services: BTreeMap::new(),
@@ -88,7 +91,12 @@ impl Seen {
             End::Pod(place) => self.world.pods.get(&place)?.node.clone(),
             End::Address(_) => None,
         });
-        for node in pods.collect::<BTreeSet<String>>() {
+        self.shut_outgrown_of(pods.collect());
+    }
+
+    /// The same for the nodes that are named.
+    pub fn shut_outgrown_of(&mut self, nodes: BTreeSet<String>) {
+        for node in nodes {
             let home = self.home(node);
             let outgrown = outgrown(&self.world, &home);
             if outgrown.is_empty() {

@@ -7,7 +7,8 @@ use clap::Parser;
 use ringfort_netpol::{Author, InForce, Meddling, Refusal, Shown, ShownPod, ShownWay, Waited};
 use serde_json::json;
 
-use ringfort_controls::network::default_deny::{BROUGHT, defaults};
+use ringfort_controls::network::default_deny::defaults;
+use ringfort_model::network_policy::BROUGHT;
 
 use super::explain::{Asked, Said, say};
 use super::report::{Report, Verdict};
