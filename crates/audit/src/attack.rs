@@ -46,6 +46,7 @@ const TECHNIQUES: &[(&str, &[Tactic])] = &[
     ("T1059", &[Execution]),
     ("T1069", &[Discovery]),
     ("T1070", &[DefenseEvasion]),
+    ("T1072", &[Execution, LateralMovement]),
     ("T1078", &[InitialAccess, Persistence, PrivilegeEscalation, DefenseEvasion]),
     ("T1082", &[Discovery]),
     ("T1090", &[CommandAndControl]),

@@ -151,12 +151,22 @@ impl Judge {
     pub(crate) fn hears_failures(&self) -> bool {
         !matches!(self, Self::Each(_) | Self::Paths)
     }
+
+    /// Whether it goes by when events were written, so that one that comes behind newer ones takes nothing back.
+    pub(crate) fn goes_by_time(&self) -> bool {
+        matches!(self, Self::Burst(_) | Self::First(_) | Self::Then(_))
+    }
 }
 
 impl Detection {
     /// Whether it reads bodies.
     pub fn reads_bodies(&self) -> bool {
         self.needs.iter().any(|need| need.level >= Level::Request)
+    }
+
+    /// Whether it remembers events, so that it finds more where it is shown what other servers logged as well.
+    pub fn remembers(&self) -> bool {
+        !matches!(self.judge, Judge::Each(_) | Judge::Own(_))
     }
 
     /// Gives a section of its page.

@@ -6,12 +6,15 @@ mod known;
 mod objects;
 mod usual;
 
+use std::sync::Arc;
+
 use ringfort_model::severity::Severity;
 
 use self::index::Index;
 pub(crate) use self::index::{HEALTH, matches};
 use self::known::{Given, State, Table};
 use self::objects::{Objects, is_form};
+use crate::across::{Order, Whose, beside};
 use crate::caller;
 use crate::detection::{Detection, Judge};
 use crate::event::{Event, Level, Stage};
@@ -26,13 +29,14 @@ use crate::scene::{Basis, Scene, number};
 #[derive(Debug)]
 pub struct Engine {
     detections: Vec<&'static Detection>,
-    feeds: Feeds,
+    feeds: Arc<Feeds>,
     index: Index,
     states: Vec<State>,
     objects: Objects,
     /// Requests that were judged when their answers began.
     begun: Table,
     given: Given,
+    order: Order,
     starved: u64,
 }
 
@@ -43,7 +47,8 @@ impl Engine {
     }
 
     /// Begins, with the detections that are asked and what they are told beside events.
-    pub fn fed(detections: &[&'static Detection], feeds: Feeds) -> Self {
+    pub fn fed(detections: &[&'static Detection], feeds: impl Into<Arc<Feeds>>) -> Self {
+        let feeds = feeds.into();
         let states =
             detections.iter().map(|detection| State::new(&detection.judge, &feeds)).collect();
         Self {
@@ -54,6 +59,7 @@ impl Engine {
             objects: Objects::default(),
             begun: Table::new(BEGUN),
             given: Given::default(),
+            order: Order::default(),
             starved: 0,
         }
     }
@@ -83,7 +89,9 @@ impl Engine {
         for number in asked.numbers() {
             let detection = self.detections[number];
             scene.asked.set(false);
+            self.given.rests_on = Whose::Own;
             let said = match &detection.judge {
+                judge if self.order == Order::Behind && !judge.goes_by_time() => None,
                 judge if (failed || dry) && !judge.hears_failures() => None,
                 Judge::Each(judge) => judge(&scene),
                 Judge::Own(_) if dry => None,
@@ -95,18 +103,32 @@ impl Engine {
                 judge => self.states[number].judge(judge, &scene, &mut self.given),
             };
             if let Some(said) = said {
-                found.push(Finding::new(detection, event, &said, scene.rests()));
+                let mut finding = Finding::new(detection, event, &said, scene.rests());
+                if self.given.rests_on == Whose::Another {
+                    beside(&mut finding);
+                }
+                found.push(finding);
             }
         }
         // However many wanted its time, it is one event.
         self.given.timeless = self.given.timeless.min(timeless + 1);
         let fault = scene.fault().map(|why| Why::Body(Box::new(why)));
         let misfit = resulting.misfit.then_some(Why::Patch);
-        if asked.body && !failed && !dry {
+        if asked.body && !failed && !dry && self.order == Order::InTime {
             let kept = scene.stored();
             self.objects.keep(event, kept);
         }
         fault.or(misfit).or(broken)
+    }
+
+    /// Says whose the events are that are judged from now on, together with others', and how they come.
+    pub(crate) fn reads(&mut self, whose: Whose, order: Order) {
+        (self.given.whose, self.order) = (Some(whose), order);
+    }
+
+    /// Whether a detection is asked about an event.
+    pub(crate) fn hears(&self, event: &Event<'_>) -> bool {
+        !self.index.asked(event, &mut || caller::is_component(&event.user)).is_empty()
     }
 
     /// How many events lacked the bodies that detections asked for, so that these could not judge them. Bodies

@@ -3,6 +3,7 @@
 //!
 //! Never here: input or output, clocks, a cluster.
 
+pub mod across;
 pub mod attack;
 pub mod caller;
 pub mod detection;

@@ -178,6 +178,34 @@ fn witnesses_are_one_ring_and_hear_nobody_else() {
     assert_eq!((count, ring.len()), (3, 3));
 }
 
+/// Each control plane reads what all others keep, and its collector waits for just these.
+#[test]
+fn each_control_plane_judges_with_all_others() {
+    let blueprint = with_site("", &NONE);
+    let planes = blueprint.machines.iter().filter(|(_, it)| it.role == Role::ControlPlane);
+    let planes: Vec<_> = planes.map(|(name, machine)| (name.to_string(), machine)).collect();
+    for (name, machine) in &planes {
+        let unit = |unit: &str| match &machine.items[&ItemId::file(unit)].what {
+            What::File { content: Content::Text(text), .. } => text.as_str(),
+            other => panic!("{other:?}"),
+        };
+        let others = || planes.iter().filter(|(other, _)| other != name);
+        let witness = unit("/etc/systemd/system/ringfort-witness.service");
+        let reads = others().map(|(it, at)| format!(" --reads {it}={}:6445", at.address));
+        let reads: String =
+            reads.chain([" --together /run/ringfort-together\n".to_owned()]).collect();
+        assert!(witness.contains(&reads), "{witness}");
+        let collects = unit("/etc/systemd/system/ringfort-collect.service");
+        let waits: String = others().map(|(it, _)| format!(" --others {it}")).collect();
+        let waits = format!(" --together /run/ringfort-together{waits} --keep-days");
+        assert!(collects.contains(&waits), "{collects}");
+        for text in [witness, collects] {
+            assert!(text.contains("\nRuntimeDirectory=ringfort-together\n"), "{text}");
+        }
+    }
+    assert_eq!(planes.len(), 3);
+}
+
 #[test]
 fn the_policy_feeds_detections_of_a_site() {
     let own = json!({"detections": [{

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::across::Whose;
 use crate::detection::{Burst, First, Judge, Reuse, Then};
 use crate::feeds::Feeds;
 use crate::paths::Paths;
@@ -22,6 +23,10 @@ pub(super) struct Given {
     pub(super) up: u64,
     /// and how often a time was wanted that was not there.
     pub(super) timeless: u64,
+    /// Whose log is read, where it is judged together with others',
+    pub(super) whose: Option<Whose>,
+    /// and whether what was found then rests on another's as well.
+    pub(super) rests_on: Whose,
 }
 
 impl Given {
@@ -31,18 +36,29 @@ impl Given {
         self.timeless += u64::from(time.is_none());
         time
     }
+
+    /// Takes note that what is found rests on what others logged, where they are judged together: by one's own alone it
+    /// would have been found there.
+    fn rest_on_others(&mut self) {
+        if self.whose.is_some() {
+            self.rests_on = Whose::Another;
+        }
+    }
 }
 
 /// What one detection remembers.
 #[derive(Debug)]
 pub(super) enum State {
     Nothing,
-    Burst(BTreeMap<u64, VecDeque<(i64, u64)>>),
+    Burst(BTreeMap<u64, VecDeque<Counted>>),
     First(BTreeMap<u64, Known>),
-    Then(BTreeMap<u64, i64>),
+    Then(BTreeMap<u64, (i64, Whose)>),
     Reuse(Table),
     Paths(Box<Paths>),
 }
+
+/// One of many: when, which, and in whose log it stood.
+type Counted = (i64, u64, Whose);
 
 /// What is known of one caller.
 #[derive(Debug)]
@@ -73,17 +89,26 @@ impl State {
     ) -> Option<String> {
         match (self, judge) {
             (Self::Burst(of), Judge::Burst(burst)) => many(of, burst, scene, given),
-            (Self::First(of), Judge::First(first)) => new(of, first, scene, given),
             (Self::Then(of), Judge::Then(then)) => followed(of, then, scene, given),
-            (Self::Reuse(of), Judge::Reuse(reuse)) => reused(of, reuse, scene),
-            (Self::Paths(of), Judge::Paths) => of.learn(scene, &mut given.up),
+            (Self::First(of), Judge::First(first)) => {
+                given.rest_on_others();
+                new(of, first, scene, given)
+            }
+            (Self::Reuse(of), Judge::Reuse(reuse)) => {
+                given.rest_on_others();
+                reused(of, reuse, scene)
+            }
+            (Self::Paths(of), Judge::Paths) => {
+                given.rest_on_others();
+                of.learn(scene, &mut given.up)
+            }
             _ => None,
         }
     }
 }
 
 fn many(
-    of: &mut BTreeMap<u64, VecDeque<(i64, u64)>>,
+    of: &mut BTreeMap<u64, VecDeque<Counted>>,
     burst: &Burst,
     scene: &Scene<'_>,
     given: &mut Given,
@@ -93,7 +118,7 @@ fn many(
     let window = burst.seconds * SECOND;
     if of.len() >= MOST && !of.contains_key(&whose) {
         let before = of.len();
-        of.retain(|_, counted| counted.back().is_some_and(|(time, _)| now - *time <= window));
+        of.retain(|_, counted| counted.back().is_some_and(|(time, ..)| now - *time <= window));
         // All of them may be going on: then all begin anew, and that is said.
         if of.len() >= MOST {
             of.clear();
@@ -101,8 +126,14 @@ fn many(
         given.up += (before - of.len()) as u64;
     }
     let counted = of.entry(whose).or_default();
-    if !count(counted, (now, which), window, burst.many) {
+    let one = (now, which, given.whose.unwrap_or_default());
+    if !count(counted, one, window, burst.many) {
         return None;
+    }
+    let is_others =
+        |(time, _, whose): &Counted| *whose == Whose::Another && (now - *time).abs() <= window;
+    if counted.iter().any(is_others) {
+        given.rest_on_others();
     }
     counted.clear();
     Some(format!("{} {} within {} seconds", burst.many, burst.what, burst.seconds))
@@ -112,27 +143,29 @@ fn many(
 /// new one among them. Things come out of order: late, or from servers whose clocks differ, so the window is looked
 /// for on both sides of the new one.
 fn count(
-    counted: &mut VecDeque<(i64, u64)>,
-    (now, which): (i64, u64),
+    counted: &mut VecDeque<Counted>,
+    (now, which, mut whose): Counted,
     window: i64,
     many: usize,
 ) -> bool {
     let is_near = |time: i64, within: i64| (now - time).abs() <= within;
     let mut latest = now;
-    counted.retain(|(time, thing)| {
+    counted.retain(|(time, thing, of)| {
         let is_same = *thing == which && is_near(*time, window);
         if is_same {
-            latest = latest.max(*time);
+            // What one's own log shows as well rests on nobody else's.
+            (latest, whose) = (latest.max(*time), whose.min(*of));
         }
         !is_same
     });
-    counted.push_back((latest, which));
+    counted.push_back((latest, which, whose));
     // What is far goes when there is much of it, and not before: a clock may be wrong.
     if counted.len() > 2 * many {
-        let far = counted.iter().position(|(time, _)| !is_near(*time, window));
+        let far = counted.iter().position(|(time, ..)| !is_near(*time, window));
         counted.remove(far.unwrap_or(0));
     }
-    let near = counted.iter().copied().filter(|(time, _)| is_near(*time, window));
+    let near = counted.iter().map(|(time, thing, _)| (*time, *thing));
+    let near = near.filter(|(time, _)| is_near(*time, window));
     if near.clone().count() < many {
         return false;
     }
@@ -173,7 +206,7 @@ fn new(
 }
 
 fn followed(
-    of: &mut BTreeMap<u64, i64>,
+    of: &mut BTreeMap<u64, (i64, Whose)>,
     then: &Then,
     scene: &Scene<'_>,
     given: &mut Given,
@@ -181,12 +214,15 @@ fn followed(
     let mut said = None;
     if !of.is_empty()
         && let Some(whose) = (then.second)(scene)
-        && let Some(time) = of.get(&whose)
+        && let Some((time, by)) = of.get(&whose).copied()
     {
         let now = given.time(scene)?;
         let is_soon = (0..=then.seconds * SECOND).contains(&(now - time));
         said = is_soon.then(|| then.said.to_owned());
         if said.is_some() {
+            if by == Whose::Another {
+                given.rest_on_others();
+            }
             of.remove(&whose);
         }
     }
@@ -194,14 +230,15 @@ fn followed(
         let now = given.time(scene)?;
         if of.len() >= MOST {
             let before = of.len();
-            of.retain(|_, time| now - *time <= then.seconds * SECOND);
+            of.retain(|_, (time, _)| now - *time <= then.seconds * SECOND);
             if of.len() >= MOST {
                 of.clear();
             }
             given.up += (before - of.len()) as u64;
         }
-        let last = of.entry(whose).or_insert(now);
-        *last = now.max(*last);
+        let by = given.whose.unwrap_or_default();
+        let last = of.entry(whose).or_insert((now, by));
+        *last = (*last).max((now, by));
     }
     said
 }

@@ -39,10 +39,12 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.directory(paths::RECEIVED, CLOSED, Owner::ROOT);
         put(spec, site, at);
         let source = at.name().to_string();
+        let others: String =
+            witness::others(spec, at.name()).map(|(name, _)| format!(" --others {name}")).collect();
         let added = added(site);
         at.unit(Unit {
             name: UNIT,
-            text: collector(&spec.audit, &added, &source),
+            text: collector(&spec.audit, &added, &source, &others),
             reads: &["/usr/local/bin/ringfort"],
             needs: [paths::AUDIT_STORE, paths::RECEIVED].map(ItemId::directory).into(),
         });
@@ -84,7 +86,11 @@ fn added(site: &SiteFiles) -> String {
 
 /// The collector reads the server's log, which is root's, and writes into its own directory. It needs no network, no
 /// capability, and nothing of the cluster's keys.
-fn collector(audit: &Audit, added: &str, source: &str) -> String {
+fn collector(audit: &Audit, added: &str, source: &str, others: &str) -> String {
+    let (together, runtime) = match others {
+        "" => (String::new(), ""),
+        others => (format!(" --together {}{others}", paths::TOGETHER), witness::TOGETHER),
+    };
     format!(
         "\
 [Unit]
@@ -94,7 +100,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=/usr/local/bin/ringfort audit collect --log {log} --store {store} --source {source} --received {received} --keep-days {days} --keep-mib {mebibytes}{added}
+ExecStart=/usr/local/bin/ringfort audit collect --log {log} --store {store} --source {source} --received {received}{together} --keep-days {days} --keep-mib {mebibytes}{added}
 Restart=always
 RestartSec=1
 # It says every few seconds that it goes on. What it remembers is read again at its start, for up to a few seconds.
@@ -102,8 +108,8 @@ WatchdogSec=3min
 TimeoutStartSec=5min
 # A write that is under way is ended.
 TimeoutStopSec=30
-MemoryHigh=512M
-ReadWritePaths={store} {received}
+MemoryHigh=768M
+{runtime}ReadWritePaths={store} {received}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{token}
 RestrictAddressFamilies=AF_UNIX
 {CONFINED}",

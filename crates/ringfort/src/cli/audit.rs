@@ -2,6 +2,7 @@
 //! Nothing here speaks to a cluster's API.
 
 mod asked;
+mod bring;
 mod collect;
 mod count;
 mod follow;

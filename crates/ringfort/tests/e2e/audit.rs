@@ -166,6 +166,42 @@ pub fn counted(cluster: &Cluster) {
     well(&cluster.ringfort("prove", &["--control", "audit/events-are-kept"]));
 }
 
+/// Somebody is refused many things, a few by each API server: no log shows it by itself, and one control plane tells it.
+pub fn together(cluster: &Cluster) {
+    let planes = ["cp1", "cp2", "cp3"];
+    // Also what a server's own log showed.
+    let grep = format!("grep -h '\"detect/refusals\"' {STORE}/findings; true");
+    let found = || {
+        let all = planes.map(|machine| cluster.on(machine, &grep)).concat();
+        let lines = all.lines().filter(|line| line.contains("/spread/"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = found().len();
+    let contexts = cluster.kubectl(&["config", "get-contexts", "-o", "name"]).stdout;
+    let is_of_one = |name: &&str| planes.iter().any(|machine| name.ends_with(machine));
+    let four = contexts.lines().filter(is_of_one).flat_map(|context| [context; 4]);
+    for (number, context) in four.enumerate() {
+        let path = format!("/spread/{number}");
+        let asked = ["--context", context, "--as", "nobody", "get", "--raw", path.as_str()];
+        let asked = cluster.kubectl(&asked);
+        assert_eq!(asked.code, Some(1), "{}{}", asked.stdout, asked.stderr);
+    }
+    let begun = Instant::now();
+    while found().len() == before {
+        let said = || cluster.on("cp3", "journalctl -o cat -u ringfort-witness -n 20");
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody tells it: {}", said());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    println!("     what is spread was told after {:.0} s", begun.elapsed().as_secs_f64());
+    // Whoever would tell it as well does so by then.
+    std::thread::sleep(Duration::from_secs(8));
+    let all = found();
+    assert_eq!(all.len(), before + 1, "it was told twice: {all:?}");
+    let mut lines = all.iter();
+    let is_beside = lines.any(|line| line.contains("with what other API servers logged"));
+    assert!(is_beside, "one server's log showed it: {all:?}");
+}
+
 /// Asks one control plane's server for many things.
 fn busy(cluster: &Cluster, machine: &str) {
     let contexts = cluster.kubectl(&["config", "get-contexts", "-o", "name"]).stdout;

@@ -101,13 +101,20 @@ pub(crate) fn block(entries: &[Entry<'_>]) -> Vec<u8> {
 
 /// Reads a block. Nothing comes of one that is not whole, or holds more than it says.
 pub fn entries(block: &[u8]) -> Option<Vec<Entry<'_>>> {
+    entries_within(block, usize::MAX)
+}
+
+/// Reads a block that others wrote. Nothing comes of one that says more entries than so many, or more sources: that is
+/// known before anything is made of them.
+pub(crate) fn entries_within(block: &[u8], most: usize) -> Option<Vec<Entry<'_>>> {
     let mut reader = Reader(block);
     let mut sources = Vec::new();
-    for _ in 0..reader.length()? {
+    let count = reader.length().filter(|count| *count <= most)?;
+    for _ in 0..count {
         let length = reader.length()?;
         sources.push(std::str::from_utf8(reader.take(length)?).ok()?);
     }
-    let count = reader.length()?;
+    let count = reader.length().filter(|count| *count <= most)?;
     let mut said = Vec::with_capacity(count.min(reader.0.len()));
     let mut time = 0_i64;
     for _ in 0..count {
@@ -165,6 +172,16 @@ mod tests {
         assert_eq!(unpacked(&packed, block.len()).unwrap(), block);
         assert_eq!(unpacked(&packed, block.len() - 1), None);
         assert_eq!(unpacked(&packed, MOST_BLOCK + 1), None);
+    }
+
+    #[test]
+    fn what_others_wrote_is_no_more_than_was_agreed() {
+        let block = block(&some());
+        assert_eq!(entries_within(&block, 4).unwrap(), some());
+        assert_eq!(entries_within(&block, 3), None);
+        // Two sources, and no entry.
+        assert_eq!(entries_within(b"\x02\0\0\0", 2), Some(Vec::new()));
+        assert_eq!(entries_within(b"\x02\0\0\0", 1), None);
     }
 
     #[test]

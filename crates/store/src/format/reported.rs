@@ -27,9 +27,10 @@ pub const OF_A_PROOF: &str = "integrity/canary";
 
 /// Everything that is found beside what servers log, by its name, and told: of audit logs themselves, and of machines'
 /// files.
-pub const REPORTED: [&str; 12] = [
+pub const REPORTED: [&str; 13] = [
     "audit/bodies-missing",
     "audit/events-lost",
+    "audit/judged-alone",
     "audit/not-judged",
     "audit/nothing-comes",
     "audit/usual-forgotten",

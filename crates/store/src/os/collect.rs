@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 
+use ringfort_audit::across::{Across, Whose, written};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
 use ringfort_pki::Ed25519Key;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
+use super::neighbours::{Neighbours, Together};
 use super::received::{Outlet, Received};
-use super::store::{AppendError, Limits, Store, StoreError, UNJUDGED, USUAL};
+use super::store::{
+    AppendError, Limits, Store, StoreError, UNJUDGED, USUAL, USUAL_TOGETHER, WAITING,
+};
 use super::tail::{Cursor, Line, Tail};
 use super::unjudged::{Blind, Unjudged, of_event};
 use crate::format::checkpoint::Signed;
@@ -79,6 +83,8 @@ pub struct Counts {
     pub damaged: bool,
     /// What was read and could not be judged, in part or whole.
     pub unjudged: Unjudged,
+    /// What was judged together with what other machines keep.
+    pub together: Together,
 }
 
 /// What is told while it happens.
@@ -109,10 +115,33 @@ pub struct Collector<D> {
     noted: Vec<u8>,
     /// What others delivered.
     received: Option<Outlet<D>>,
+    /// What others' servers logged, where it is judged with what this one did.
+    neighbours: Option<Neighbours<D>>,
+    /// Up to when the log was read, in microseconds.
+    read: i64,
+    /// What an earlier run kept and did not judge together.
+    left: Left,
     /// What could not be judged, as far as it is known and told.
     blind: Blind,
     /// What callers usually do is to be written down.
     is_learned: bool,
+}
+
+/// What was kept, and waited for what others' servers logged when the run ended.
+#[derive(Default)]
+struct Left {
+    /// When it was written, in microseconds; nothing where nothing waited.
+    since: Option<i64>,
+    /// The lines, with what was found in each by itself.
+    lines: Vec<(Vec<u8>, Vec<Finding>)>,
+}
+
+/// What a run writes down of it when it ends. Behind another entry it is long over.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Unfinished {
+    since: Option<i64>,
+    last: u64,
 }
 
 struct Waiting {
@@ -147,10 +176,12 @@ impl<D: Disk> Collector<D> {
         let mut recent = Recent::default();
         let is_forgotten = store.beside(USUAL)?.is_some_and(|usual| !engine.learned(&usual));
         let before = store.beside(UNJUDGED)?;
-        recall(&store, &mut engine, &mut recent, seconds).map_err(|source| {
-            let name = "a sealed segment".to_owned();
-            StoreError::File { name, source }
-        })?;
+        let unfinished = store.beside(WAITING)?;
+        let unfinished = unfinished.and_then(|it| serde_json::from_slice::<Unfinished>(&it).ok());
+        let unfinished = unfinished.filter(|it| it.last == store.last().0);
+        let mut left = Left { since: unfinished.and_then(|it| it.since), lines: Vec::new() };
+        recall(&store, &mut engine, (&mut recent, &mut left), seconds)
+            .map_err(|source| StoreError::File { name: SEALED.to_owned(), source })?;
         let blind = Blind::new(&engine, before.as_deref(), is_forgotten);
         Ok(Self {
             blind,
@@ -166,7 +197,45 @@ impl<D: Disk> Collector<D> {
             waiting: 0,
             noted: Vec::new(),
             received: None,
+            neighbours: None,
+            read: i64::MIN,
+            left,
         })
+    }
+
+    /// Judges also what others' servers logged, together with what this one did. What was kept just now is judged once
+    /// more, and not told; what waited when the run before ended is judged now.
+    ///
+    /// # Errors
+    /// What an earlier run kept cannot be read.
+    pub fn join(
+        &mut self,
+        mut neighbours: Neighbours<D>,
+        seconds: i64,
+    ) -> Result<(), CollectError> {
+        let (across, left) = (neighbours.across(), std::mem::take(&mut self.left));
+        let together = self.store.beside(USUAL_TOGETHER)?;
+        let is_learned = together.as_ref().is_some_and(|usual| across.learned(usual));
+        if together.is_some() && !is_learned {
+            self.blind.forgot();
+        }
+        // Whoever is known here is nobody new to all of them.
+        if let Some(usual) = self.store.beside(USUAL)?.filter(|_| !is_learned) {
+            let _ = across.learned(&usual);
+        }
+        let recalled =
+            self.store.replay(seconds - RECALLED_TOGETHER, RECALLED_BYTES, &mut |entry| {
+                if entry.kind != Kind::Finding {
+                    across.recall(entry.text, left.since);
+                }
+            });
+        recalled.map_err(|source| StoreError::File { name: SEALED.to_owned(), source })?;
+        for (line, found) in &left.lines {
+            across.hear(line, Whose::Own, found, seconds * 1_000_000);
+        }
+        neighbours.recalled();
+        self.neighbours = Some(neighbours);
+        Ok(())
     }
 
     /// Keeps what others delivered as well.
@@ -177,7 +246,9 @@ impl<D: Disk> Collector<D> {
     /// How much of everything there was.
     pub fn counts(&self) -> Counts {
         let (starved, forgotten) = self.blind.of(&self.engine);
-        Counts { unjudged: Unjudged { starved, forgotten, ..self.counts.unjudged }, ..self.counts }
+        let unjudged = Unjudged { starved, forgotten, ..self.counts.unjudged };
+        let together = self.neighbours.as_ref().map(Neighbours::counts).unwrap_or_default();
+        Counts { unjudged, together, ..self.counts }
     }
 
     /// The store that is written to.
@@ -202,7 +273,8 @@ impl<D: Disk> Collector<D> {
         let (counts, recent, batch) = (&mut self.counts, &mut self.recent, &mut self.batch);
         let waiting = &mut self.waiting;
         let (engine, source) = (&mut self.engine, self.source.as_str());
-        let (noted, blind) = (&mut self.noted, &mut self.blind);
+        let (noted, blind, read) = (&mut self.noted, &mut self.blind, &mut self.read);
+        let mut across = self.neighbours.as_mut().map(Neighbours::across);
         let mut found = |told: Told| {
             if let Told::Finding(finding) = &told {
                 note(noted, finding);
@@ -228,8 +300,9 @@ impl<D: Disk> Collector<D> {
                 counts.duplicates += 1;
                 return;
             }
-            let by = (&mut *engine, &mut *blind);
+            let by = (&mut *engine, &mut *blind, across.as_deref_mut());
             let (time, kind) = judge(text, now, by, counts, &mut found);
+            *read = time.min(now).max(*read);
             if is_cut {
                 blind.first(|| "half a line at the end of a file".to_owned());
             }
@@ -238,13 +311,13 @@ impl<D: Disk> Collector<D> {
             *waiting += text.len();
             batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
+        if matches!(is_more, Ok(false)) {
+            self.read = now;
+        }
         // Also while the log cannot be read: others deliver.
         let counts = self.counts();
-        for finding in self.blind.findings(&self.source, &counts, now) {
-            self.counts.findings += 1;
-            note(&mut self.noted, &finding);
-            tell(Told::Finding(Box::new(finding)));
-        }
+        let findings = self.blind.findings(&self.source, &counts, now);
+        self.tell_of(findings, tell);
         is_more.map_err(CollectError::Log)
     }
 
@@ -288,7 +361,8 @@ impl<D: Disk> Collector<D> {
         };
         match (kind, Reported::read(text)) {
             (Kind::Event, _) => {
-                let by = (&mut self.engine, &mut self.blind);
+                let across = self.neighbours.as_mut().map(Neighbours::across);
+                let by = (&mut self.engine, &mut self.blind, across);
                 judge(text, now, by, &mut self.counts, &mut tell)
             }
             (Kind::Finding, Some(Reported { finding, .. })) => {
@@ -303,6 +377,32 @@ impl<D: Disk> Collector<D> {
                 self.blind.first(|| "what an agent delivered and is no finding".to_owned());
                 (now, Kind::Unreadable)
             }
+        }
+    }
+
+    /// Takes what others' servers logged, judges it with what this one did, and tells what ends with an event of this one.
+    /// Says whether there was any.
+    ///
+    /// # Errors
+    /// What was brought cannot be read; what came before it was judged.
+    pub fn judge_together(
+        &mut self,
+        now: i64,
+        tell: &mut dyn FnMut(Told),
+    ) -> Result<bool, CollectError> {
+        let Some(neighbours) = &mut self.neighbours else { return Ok(false) };
+        let taken = neighbours.take(now);
+        let mut findings = neighbours.away(&self.source, now);
+        neighbours.judge(now, self.read, &mut findings);
+        self.tell_of(findings, tell);
+        taken.map_err(CollectError::Received)
+    }
+
+    fn tell_of(&mut self, findings: Vec<Finding>, tell: &mut dyn FnMut(Told)) {
+        for finding in findings {
+            self.counts.findings += 1;
+            note(&mut self.noted, &finding);
+            tell(Told::Finding(Box::new(finding)));
         }
     }
 
@@ -348,13 +448,21 @@ impl<D: Disk> Collector<D> {
         }
         // What is learned in the segment that is written to is recalled from it.
         if self.is_learned {
-            self.store.put_beside(USUAL, self.engine.usual().as_bytes())?;
+            self.put_usual()?;
             self.is_learned = false;
         }
         if self.blind.is_due(&self.counts(), seconds) {
             self.put_unjudged(seconds)?;
         }
         Ok(())
+    }
+
+    fn put_usual(&mut self) -> Result<(), AppendError> {
+        self.store.put_beside(USUAL, self.engine.usual().as_bytes())?;
+        match &self.neighbours {
+            Some(of) => self.store.put_beside(USUAL_TOGETHER, of.usual().as_bytes()),
+            None => Ok(()),
+        }
     }
 
     fn put_unjudged(&mut self, seconds: i64) -> Result<(), AppendError> {
@@ -364,14 +472,20 @@ impl<D: Disk> Collector<D> {
         Ok(())
     }
 
-    /// Writes down how far it came, before it ends.
+    /// Writes down how far it came, before it ends, and what still waits for what others' servers logged: the next run
+    /// judges it.
     ///
     /// # Errors
     /// It cannot be written; nothing is lost by it.
     pub fn end(&mut self, seconds: i64) -> Result<(), AppendError> {
         self.store.mark(seconds)?;
-        self.store.put_beside(USUAL, self.engine.usual().as_bytes())?;
-        self.put_unjudged(seconds)
+        self.put_usual()?;
+        self.put_unjudged(seconds)?;
+        let Some(neighbours) = &mut self.neighbours else { return Ok(()) };
+        let since = neighbours.across().waiting();
+        let unfinished = Unfinished { since, last: self.store.last().0 };
+        let unfinished = serde_json::to_vec(&unfinished).expect("numbers are plain data");
+        self.store.put_beside(WAITING, &unfinished)
     }
 }
 
@@ -382,22 +496,31 @@ const MOST_WAITING: usize = 4 << 20;
 const RECALLED_SECONDS: i64 = 86_400;
 /// as far as it is no longer than this, packed: nobody waits for long until the collector goes on.
 const RECALLED_BYTES: u64 = 32 << 20;
+/// For what is judged with what others' servers logged it is less: these give what they kept within an hour or two.
+const RECALLED_TOGETHER: i64 = 7_200;
+/// What is named where a segment cannot be read.
+const SEALED: &str = "a sealed segment";
 
 fn recall<D: Disk>(
     store: &Store<D>,
     engine: &mut Engine,
-    recent: &mut Recent,
+    (recent, left): (&mut Recent, &mut Left),
     seconds: i64,
 ) -> io::Result<()> {
     let mut told_before = Vec::new();
+    let since = left.since;
+    let is_left = |text: &[u8]| since.is_some_and(|since| written(text) >= Some(since));
     store.replay(seconds - RECALLED_SECONDS, RECALLED_BYTES, &mut |entry| {
         recent.is_new(entry.key());
         each(entry.text, &mut |found| {
             if let Found::Event(event) = found {
                 let _ = engine.judge(event, &mut told_before);
-                told_before.clear();
             }
         });
+        let told = std::mem::take(&mut told_before);
+        if entry.kind != Kind::Finding && is_left(entry.text) {
+            left.lines.push((entry.text.to_vec(), told));
+        }
     })
 }
 
@@ -411,7 +534,7 @@ fn note(noted: &mut Vec<u8>, finding: &Finding) {
 fn judge(
     text: &[u8],
     now: i64,
-    (engine, blind): (&mut Engine, &mut Blind),
+    (engine, blind, across): (&mut Engine, &mut Blind, Option<&mut Across>),
     counts: &mut Counts,
     tell: &mut dyn FnMut(Told),
 ) -> (i64, Kind) {
@@ -432,6 +555,9 @@ fn judge(
             kind = Kind::Unreadable;
         }
     });
+    if let Some(across) = across {
+        across.hear(text, Whose::Own, &findings, now);
+    }
     counts.findings += findings.len() as u64;
     findings.into_iter().for_each(|finding| tell(Told::Finding(Box::new(finding))));
     (time.unwrap_or(now), kind)

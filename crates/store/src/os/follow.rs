@@ -33,7 +33,21 @@ pub struct Follower {
     at: u64,
     /// The number of the entry that is visited next.
     next: u64,
+    /// The number behind the last entry that it came by; nothing is known where it is zero.
+    end: u64,
     unread: u64,
+    /// What an entry counts for where only so much is visited.
+    weigh: fn(&Entry<'_>) -> u64,
+}
+
+/// Each entry counts as one.
+fn one(_: &Entry<'_>) -> u64 {
+    1
+}
+
+/// An entry counts as its length, and is never nothing.
+fn length(entry: &Entry<'_>) -> u64 {
+    1 + entry.text.len() as u64
 }
 
 impl Follower {
@@ -42,13 +56,17 @@ impl Follower {
     /// # Errors
     /// It cannot be read.
     pub fn new(store: &Path, from: Option<Place>) -> Result<Self, LookError> {
-        let newest = numbers(&names(store)?, "open").pop().unwrap_or(1);
+        let names = names(store)?;
+        let (open, sealed) = (numbers(&names, "open").pop(), numbers(&names, "seg").pop());
+        // Between two segments there is none that is written to.
+        let newest = open.or_else(|| sealed.map(|segment| segment + 1)).unwrap_or(1);
         let Place { segment, next } = from.unwrap_or(Place { segment: newest, next: 0 });
         if segment > newest {
             let foreign = io::Error::other("the place to go on from is none of this store");
             return Err(of(store)(foreign));
         }
-        Ok(Self { store: store.to_owned(), segment, at: START_BYTES as u64, next, unread: 0 })
+        let (store, at) = (store.to_owned(), START_BYTES as u64);
+        Ok(Self { store, segment, at, next, end: 0, unread: 0, weigh: one })
     }
 
     /// Follows a store from the oldest that it has.
@@ -67,6 +85,11 @@ impl Follower {
         Place { segment: self.segment, next: self.next }
     }
 
+    /// Whether it stands behind all that it looked through: the place to go on from is none of this store.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.end > 0 && self.next > self.end
+    }
+
     /// Says how many pieces of the store could not be read and were not visited.
     pub fn unread(&self) -> u64 {
         self.unread
@@ -78,6 +101,22 @@ impl Follower {
     /// A file cannot be read.
     pub fn look(&mut self, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, LookError> {
         self.look_at(u64::MAX, visit)
+    }
+
+    /// Visits what was kept since the last look, and ends with what was kept together with the last of so many bytes.
+    /// Gives how many that were, with one more for each entry.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn look_at_bytes(
+        &mut self,
+        most: u64,
+        visit: &mut dyn FnMut(&Entry<'_>),
+    ) -> Result<u64, LookError> {
+        self.weigh = length;
+        let looked = self.look_at(most, visit);
+        self.weigh = one;
+        looked
     }
 
     /// Visits what was kept since the last look, and ends with what was kept together with the last of so many. Gives how
@@ -107,6 +146,7 @@ impl Follower {
             let table = Table::of(&file);
             self.unread += u64::from(table.is_none());
             for block in table.iter().flat_map(|table| &table.blocks) {
+                self.end = self.end.max(block.first + block.count);
                 if block.first + block.count <= self.next {
                     continue;
                 }
@@ -159,11 +199,12 @@ impl Follower {
             self.unread += 1;
             return 0;
         };
+        self.end = self.end.max(first + entries.len() as u64);
         for (entry, number) in entries.iter().zip(first..) {
             if number >= self.next {
                 visit(entry);
                 self.next = number + 1;
-                count += 1;
+                count += (self.weigh)(entry);
             }
         }
         count

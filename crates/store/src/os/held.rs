@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::claim::public_key;
 use super::look::{LookError, newest_checkpoint, of, read, search, verify_newest};
+use super::share::heard;
 use super::store::{FINDINGS, FINDINGS_BEFORE};
 use super::tail::candidates;
 use super::tally::Count;
@@ -37,6 +38,8 @@ pub struct Places {
     pub witnessed: PathBuf,
     /// How that compares with what the server counts.
     pub count: PathBuf,
+    /// Where what other control planes keep is brought.
+    pub together: PathBuf,
 }
 
 /// Looks at what of requests that hold a text stands in a log and in a store, what was found in them, and whether
@@ -45,12 +48,13 @@ pub struct Places {
 /// # Errors
 /// A file cannot be read.
 pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSeen, LookError> {
-    let Places { log, store, witnessed, count } = places;
+    let Places { log, store, witnessed, count, together } = places;
     let since = now.as_microsecond() - BACK_SECONDS * 1_000_000;
     let tally = read(count)?.and_then(|bytes| Count::read(&bytes)).map(|it| compared(&it, now));
     // First, while it is `now`: how old they are is told.
     let mut seen = found(store, text, now)?;
     (seen.logged, seen.tally) = (logged(log, text, since)?, tally);
+    seen.heard_s = heard(together).map_err(of(together))?;
     let key = match public_key(store) {
         Ok(key) => key,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(seen),

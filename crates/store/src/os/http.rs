@@ -43,7 +43,7 @@ impl Answer {
 /// No head is longer than this.
 const MOST_HEAD: usize = 16 << 10;
 const MOST_FIELDS: usize = 64;
-/// No answer is longer than this.
+/// No answer is longer than this, where nothing else was said.
 const MOST_ANSWER: usize = 1 << 20;
 /// So much of a text is read at most.
 const MOST_TEXT: u64 = 64 << 20;
@@ -113,8 +113,19 @@ fn fill(stream: &mut impl Read, body: &mut Vec<u8>, length: usize) -> io::Result
 pub(super) fn ask(
     tls: &Tls,
     at: SocketAddr,
+    what: (&str, &str),
+    body: &[u8],
+) -> io::Result<(String, Vec<u8>)> {
+    ask_for(tls, at, what, body, MOST_ANSWER)
+}
+
+/// Asks a server whose answer may be so long.
+pub(super) fn ask_for(
+    tls: &Tls,
+    at: SocketAddr,
     (method, path): (&str, &str),
     body: &[u8],
+    most: usize,
 ) -> io::Result<(String, Vec<u8>)> {
     let mut stream = tls.connect(at)?;
     let head = format!(
@@ -127,7 +138,7 @@ pub(super) fn ask(
     stream.flush()?;
     let (head, mut rest) = read_head(&mut stream)?.ok_or_else(none)?;
     let (said, length) = response(&head)?;
-    let length = length.filter(|length| *length <= MOST_ANSWER).ok_or_else(none)?;
+    let length = length.filter(|length| *length <= most).ok_or_else(none)?;
     fill(&mut stream, &mut rest, length)?;
     Ok((said, rest))
 }

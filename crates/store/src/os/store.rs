@@ -5,7 +5,7 @@ mod findings;
 mod recover;
 mod replay;
 
-pub(super) use beside::{UNJUDGED, USUAL};
+pub(super) use beside::{UNJUDGED, USUAL, USUAL_TOGETHER, WAITING};
 pub(super) use findings::{FINDINGS, FINDINGS_BEFORE};
 pub use recover::Found;
 

@@ -10,6 +10,7 @@ mod spool;
 mod tail;
 mod tally;
 mod tamper;
+mod together;
 mod witness;
 
 use std::cell::RefCell;

@@ -15,6 +15,11 @@ impl Timed {
         Self { tcp, until: Instant::now() + patience }
     }
 
+    /// Begins to count anew.
+    pub(super) fn lasts(&mut self, patience: Duration) {
+        self.until = Instant::now() + patience;
+    }
+
     fn left(&self) -> io::Result<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
         match left.is_zero() {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::collect::Counts;
 use super::look::{LookError, of, read};
+use super::neighbours::Together;
 use super::store::UNJUDGED;
 use crate::format::reported::of_log;
 
@@ -139,10 +140,20 @@ impl Blind {
         Some(of_log(source, "bodies-missing", now, said))
     }
 
+    /// Takes note that what an earlier run learned was not understood.
+    pub(super) fn forgot(&mut self) {
+        self.is_forgotten = true;
+    }
+
     /// How much it was, in this run and before it.
     pub(super) fn total(&self, counts: &Counts) -> u64 {
         let of_reasons: u64 = REASONS.iter().map(|(_, of)| of(counts)).sum();
-        self.before + of_reasons + counts.unjudged.starved + counts.unjudged.forgotten
+        let own = [self.before, of_reasons, counts.unjudged.starved, counts.unjudged.forgotten];
+        let Together { late, caught_up, early, alone, behind, unread, anew, forgotten, .. } =
+            counts.together;
+        let together = [late, caught_up, early, alone, behind, unread, anew, forgotten];
+        // What others say of themselves makes nothing less.
+        own.into_iter().chain(together).fold(0, u64::saturating_add)
     }
 
     /// Whether the number is to be written down.

@@ -17,6 +17,7 @@ use super::disk::Disk;
 use super::http::{Answer, Request};
 use super::notes::Notes;
 use super::received::{Intake, Received};
+use super::share::{KEPT, Sharing};
 use crate::format::checkpoint::{Countersignature, Signed, VERSION, hex, unhex};
 use crate::format::entry::Kind;
 use crate::format::reported::{AGENTS, Reported, WITNESSES};
@@ -176,6 +177,8 @@ pub struct Office<D> {
     servers: Vec<String>,
     /// Where goes what is delivered.
     intake: Option<Mutex<Intake<D>>>,
+    /// What others read of what is kept here.
+    sharing: Option<Mutex<Sharing>>,
 }
 
 /// What came of what a machine showed or delivered.
@@ -205,13 +208,20 @@ impl<D: Disk> Office<D> {
     /// Opens it for these machines, and for agents where what they deliver can be taken.
     pub fn new(witness: Witness<D>, hears: Vec<String>, intake: Option<Intake<D>>) -> Self {
         let intake = intake.map(Mutex::new);
-        Self { witness: Mutex::new(witness), hears, servers: Vec::new(), intake }
+        let (witness, servers) = (Mutex::new(witness), Vec::new());
+        Self { witness, hears, servers, intake, sharing: None }
     }
 
     /// Opens it for API servers as well: for certificates of these names.
     #[must_use]
     pub fn for_servers(self, servers: Vec<String>) -> Self {
         Self { servers, ..self }
+    }
+
+    /// Opens it for other control planes as well, that read what is kept here.
+    #[must_use]
+    pub fn for_readers(self, sharing: Sharing) -> Self {
+        Self { sharing: Some(Mutex::new(sharing)), ..self }
     }
 
     /// Answers whom a certificate speaks for. Which machine that is, the certificate alone says.
@@ -225,6 +235,12 @@ impl<D: Disk> Office<D> {
         let machine = self.hears.iter().find(|machine| witness_of(machine) == caller);
         // An API server adds how long it waits.
         let path = request.path.split('?').next().unwrap_or_default();
+        if let Some(sharing) = self.sharing.as_ref().filter(|_| path.starts_with(KEPT))
+            && request.method == "GET"
+        {
+            let mut sharing = sharing.lock().unwrap_or_else(PoisonError::into_inner);
+            return sharing.answer(caller, path);
+        }
         match (request.method.as_str(), path, machine) {
             // ringfort itself looks whether the door is as it should be.
             ("GET", HEALTH, None) if caller == KEEPER => Answer::said(200, &"ok"),

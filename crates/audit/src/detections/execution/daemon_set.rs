@@ -8,7 +8,7 @@ pub static DETECTION: Detection = Detection {
     title: "A workload for every machine was made or changed",
     severity: Severity::Low,
     because: "it runs on every machine, also on those to come",
-    attack: &["T1543.005"],
+    attack: &["T1543.005", "T1072"],
     needs: &[others(WRITES, Of::Resources(&[("apps", "daemonsets")]), Level::Metadata)],
     doc: include_str!("daemon_set.md"),
     judge: Judge::Each(judge),

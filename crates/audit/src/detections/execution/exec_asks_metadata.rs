@@ -1,5 +1,7 @@
 //! A command asked the metadata service of the cloud.
 
+use ringfort_model::metadata::ENDPOINTS;
+
 use crate::detections::prelude::*;
 
 /// The detection.
@@ -16,20 +18,11 @@ pub static DETECTION: Detection = Detection {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let command = command(scene)?;
-    let is_it = [
-        "169.254.169.254",
-        "metadata.google.internal",
-        "fd00:ec2::254",
-        "fd20:ce::254",
-        "fd00:c1::a9fe:a9fe",
-        "fd00:42::42",
-        "100.100.100.200",
-        "168.63.129.16",
-        "2852039166",
-        "0xa9fea9fe",
-        "0251.0376.0251.0376",
-    ]
-    .iter()
-    .any(|host| command.contains(host));
-    is_it.then(|| "a command asks the metadata service of the cloud".to_owned())
+    let is_named = OTHERWISE.iter().any(|host| command.contains(host))
+        || ENDPOINTS.iter().any(|it| command.contains(&it.address.to_string()));
+    is_named.then(|| "a command asks the metadata service of the cloud".to_owned())
 }
+
+/// What else these addresses are called.
+const OTHERWISE: [&str; 4] =
+    ["metadata.google.internal", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376"];

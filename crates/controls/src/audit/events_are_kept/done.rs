@@ -7,7 +7,7 @@ use ringfort_model::api_object::ObjectKey;
 use ringfort_model::identity;
 use ringfort_model::name::NodeName;
 
-use super::tactics::{CANARIES, Canary, by_keeper};
+use super::tactics::{Answer, CANARIES, Canary, by_keeper};
 use crate::proof::{AGAIN, gap, words};
 
 /// What was not seen, and the policies that stood in the way.
@@ -67,6 +67,8 @@ impl Unseen {
     /// thing, that no detection has to find.
     fn obstacle(&mut self, canary: &Canary, came: (&Act, &Seen), name: &str) -> Option<String> {
         match came {
+            // Who lacks a right is refused before any policy is asked.
+            (_, Seen::Refused { status: 403, .. }) if canary.answer == Answer::Forbidden => None,
             (_, seen @ (Seen::Failed { .. } | Seen::Refused { .. })) => Some(self.why(seen, name)),
             (Act::Ask { ask: Ask::Create(sent), .. }, Seen::Object(answered)) => {
                 let at = canary.stays.filter(|at| sent.pointer(at) != answered.pointer(at))?;
@@ -77,6 +79,7 @@ impl Unseen {
                     None => format!("its {field} was taken away on the way"),
                 })
             }
+            _ if canary.answer == Answer::Forbidden => Some("the server let it happen".to_owned()),
             _ => None,
         }
     }

@@ -42,8 +42,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         let count = scene.control_planes.len();
         let seen = course.until_all(LOOKS, looks, |seen| {
-            seen[seen.len() - count..].iter().zip(&done).all(|((_, seen), done)| match seen {
-                Seen::Kept(kept) => judge(kept, done).is_ok(),
+            seen[seen.len() - count..].iter().zip(&done).all(|((act, seen), done)| match seen {
+                Seen::Kept(kept) => judge(kept, done, &others(scene, act)).is_ok(),
                 _ => false,
             })
         })?;
@@ -53,7 +53,7 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
                 unseen.note(place_of(act), format!("its store was not read: {}", words(seen)));
                 continue;
             };
-            if let Err(said) = judge(kept, done) {
+            if let Err(said) = judge(kept, done, &others(scene, act)) {
                 let said = format!("{}: {said}", place_of(act));
                 return Ok(fail(said, "look at ringfort-collect there: ringfort up"));
             }
@@ -105,16 +105,16 @@ fn slowest(looks: &[(Act, Seen)]) -> Option<(Tactic, u64)> {
 fn said((entries, counted): (u64, u64), keys: &[String], tries: usize) -> String {
     format!(
         "{entries} entries are as they were written, by the keys {}; of {counted} events that the servers \
-         counted while they were counted here too, none is missing; port {} of the witnesses refuses requests without \
-         TLS, and every certificate but the cluster's own ({tries} tries)",
+         counted while they were counted here too, none is missing; each judges them with what all others keep; port {} of \
+         the witnesses refuses requests without TLS, and every certificate but the cluster's own ({tries} tries)",
         keys.join(", "),
         WITNESS.number,
     )
 }
 
 /// Judges what one control plane keeps, and of the canaries those that were done through its server: another is
-/// missing for the reason that it was not done.
-fn judge(kept: &KeptSeen, done: &[&Canary]) -> Result<(), String> {
+/// missing for the reason that it was not done. What the other control planes keep has to come there.
+fn judge(kept: &KeptSeen, done: &[&Canary], others: &[&NodeName]) -> Result<(), String> {
     if let Some(wrong) = kept.wrong.first() {
         return Err(format!("what is kept is not as it was written: {wrong}"));
     }
@@ -140,7 +140,8 @@ fn judge(kept: &KeptSeen, done: &[&Canary]) -> Result<(), String> {
     if done.is_empty() {
         return Ok(());
     }
-    compared(kept.tally.as_ref())
+    compared(kept.tally.as_ref())?;
+    others.iter().try_for_each(|other| heard(kept, other))
 }
 
 /// What was looked at longer ago than this, in seconds, says nothing of now: it is looked at twice a minute.
@@ -164,6 +165,26 @@ fn compared(tally: Option<&TallySeen>) -> Result<(), String> {
         None if *rounds < 2 => Err("what its server logs was not compared yet".to_owned()),
         None => Ok(()),
     }
+}
+
+/// What came of another longer ago than this, in seconds, says nothing of now: it is read each second.
+const AWAY_S: u64 = 30;
+
+/// Judges whether what another control plane keeps comes to be judged together.
+fn heard(kept: &KeptSeen, other: &NodeName) -> Result<(), String> {
+    let judged = "what takes many events is judged without what its server logs";
+    match kept.heard_s.get(other) {
+        None => Err(format!("nothing comes of what {other} keeps: {judged}")),
+        Some(ago_s) if *ago_s > AWAY_S => {
+            Err(format!("what {other} keeps came {ago_s} seconds ago, and not since: {judged}"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Gives the other control planes than the one that is looked at.
+fn others<'s>(scene: &'s Scene, act: &Act) -> Vec<&'s NodeName> {
+    scene.control_planes.iter().filter(|node| act.node() != Some(*node)).collect()
 }
 
 fn place_of(act: &Act) -> &str {

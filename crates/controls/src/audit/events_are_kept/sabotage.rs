@@ -62,6 +62,35 @@ pub(super) const ALL: &[Sabotage] = &[
         also: &[],
     },
     Sabotage {
+        name: "no-bodies-of-services",
+        about: "Services are logged without their bodies, to save space: whoever opens one on every machine is not found",
+        on: On::OneControlPlane,
+        harms: &[Harm::Text(
+            "/etc/kubernetes/audit/policy.yaml",
+            "\nrules:\n",
+            "\nrules:\n- level: Metadata\n  resources:\n  - group: \"\"\n    resources:\n    - services\n",
+        )],
+        also: &[],
+    },
+    Sabotage {
+        name: "unread",
+        about: "nothing is read any more of what other control planes keep, to save what it costs",
+        on: On::OneControlPlane,
+        harms: &[
+            Harm::Text(
+                "/etc/systemd/system/ringfort-witness.service",
+                " --reads ",
+                " --events-from ",
+            ),
+            Harm::Text(
+                "/etc/systemd/system/ringfort-witness.service",
+                " --together /run/ringfort-together",
+                "",
+            ),
+        ],
+        also: &[],
+    },
+    Sabotage {
         name: "no-key",
         about: "the key that what is kept is signed with is taken away",
         on: On::OneControlPlane,

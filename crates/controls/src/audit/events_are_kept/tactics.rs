@@ -28,10 +28,21 @@ pub(super) struct Canary {
     pub(super) detection: &'static str,
     /// and the field by which it does, where policies are known to change it on the way.
     pub(super) stays: Option<&'static str>,
+    /// How a server answers that did it.
+    pub(super) answer: Answer,
+}
+
+/// How a server answers what is done on purpose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    /// It does it.
+    Done,
+    /// It refuses it, for want of a right: to have tried is what is suspicious.
+    Forbidden,
 }
 
 /// One for each tactic that a harmless one is known of.
-pub(super) static CANARIES: [Canary; 8] = [
+pub(super) static CANARIES: [Canary; 11] = [
     Canary {
         tactic: Tactic::InitialAccess,
         what: "opened a Service on every machine",
@@ -40,6 +51,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "services",
         detection: "detect/node-port",
         stays: Some("/spec/type"),
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::Execution,
@@ -54,6 +66,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "deployments",
         detection: "detect/pinned-to-node",
         stays: Some("/spec/template/spec/nodeName"),
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::Persistence,
@@ -67,6 +80,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "cronjobs",
         detection: "detect/scheduled-job",
         stays: None,
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::PrivilegeEscalation,
@@ -83,6 +97,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "roles",
         detection: "detect/secrets-role",
         stays: Some("/rules"),
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::DefenseEvasion,
@@ -95,6 +110,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "poddisruptionbudgets",
         detection: "detect/limits-deleted",
         stays: None,
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::CredentialAccess,
@@ -109,6 +125,7 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "serviceaccounts/token",
         detection: "detect/token-requested",
         stays: None,
+        answer: Answer::Done,
     },
     Canary {
         tactic: Tactic::Discovery,
@@ -125,6 +142,54 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "selfsubjectrulesreviews",
         detection: "detect/own-rights-listed",
         stays: None,
+        answer: Answer::Done,
+    },
+    Canary {
+        tactic: Tactic::LateralMovement,
+        what: "made a workload for every machine",
+        act: |scene, server, name| {
+            let mut set = workload(scene, &name, "DaemonSet");
+            // No machine has this label.
+            pod::set(&mut set, "spec/template/spec/nodeSelector", json!({"canary": name}));
+            by_keeper(server, Ask::Create(set))
+        },
+        verb: "create",
+        resource: "daemonsets",
+        detection: "detect/daemon-set",
+        stays: None,
+        answer: Answer::Done,
+    },
+    Canary {
+        tactic: Tactic::Collection,
+        what: "wrote by hand where a Service leads",
+        act: |scene, server, name| {
+            let slice = json!({
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": {"name": name, "namespace": scene.namespace},
+                "addressType": "IPv4", "endpoints": [],
+            });
+            by_keeper(server, Ask::Create(slice))
+        },
+        verb: "create",
+        resource: "endpointslices",
+        detection: "detect/endpoints-by-hand",
+        stays: None,
+        answer: Answer::Done,
+    },
+    Canary {
+        tactic: Tactic::CommandAndControl,
+        what: "tried to reach a Service through the API",
+        act: |scene, server, name| {
+            let namespace = scene.namespace.clone();
+            let path = format!("/api/v1/namespaces/{namespace}/services/{name}/proxy/");
+            let speaker = Speaker::Account { namespace, name };
+            Act::Ask { server: server.clone(), speaker, ask: Ask::Read { path } }
+        },
+        verb: "get",
+        resource: "services/proxy",
+        detection: "detect/service-proxy",
+        stays: None,
+        answer: Answer::Forbidden,
     },
     Canary {
         tactic: Tactic::Impact,
@@ -136,20 +201,13 @@ pub(super) static CANARIES: [Canary; 8] = [
         resource: "pods",
         detection: "detect/deleted-by-force",
         stays: None,
+        answer: Answer::Done,
     },
 ];
 
 /// The tactics that detections are signs of and no canary tries, each with the reason why not.
-pub(super) const UNTRIED: [(Tactic, &str); 4] = [
-    (Tactic::Reconnaissance, "it needs somebody outside, with a tool of attackers"),
-    (
-        Tactic::LateralMovement,
-        "it is found by a token that has no end or is used outside of its pod: a proof would have to make one, and \
-         whoever uses it speaks in the account's own name, by which nobody tells a canary from a thief",
-    ),
-    (Tactic::Collection, "it takes somebody's data, or leads it elsewhere"),
-    (Tactic::CommandAndControl, "it needs somebody outside, or a pod that runs to speak with"),
-];
+pub(super) const UNTRIED: [(Tactic, &str); 1] =
+    [(Tactic::Reconnaissance, "it needs somebody outside, with a tool of attackers")];
 
 impl fmt::Display for Canary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,7 +259,7 @@ mod tests {
     use ringfort_audit::detections::{self, DETECTIONS};
     use ringfort_model::act::{Act, Ask, Speaker};
 
-    use super::{CANARIES, Scene, UNTRIED, objects, workload};
+    use super::{Answer, CANARIES, Scene, UNTRIED, objects, workload};
     use crate::audit::events_are_kept::CONTROL;
 
     /// A detection of a tactic that nothing tries is a wall that nobody leans against.
@@ -256,8 +314,12 @@ mod tests {
                     ask: Ask::Delete(key) | Ask::DeleteByForce(key),
                     ..
                 } => assert_eq!(key.namespace, Some(scene.namespace.clone())),
-                Act::Ask { speaker: Speaker::Account { namespace, .. }, .. } => {
+                Act::Ask { speaker: Speaker::Account { namespace, .. }, ask, .. } => {
                     assert_eq!(namespace, scene.namespace);
+                    if let Ask::Read { path } = ask {
+                        assert!(path.contains(&format!("/namespaces/{namespace}/")), "{path}");
+                        assert_eq!(canary.answer, Answer::Forbidden, "{canary}");
+                    }
                 }
                 Act::TryToken { wish, .. } => assert_eq!(wish.namespace, scene.namespace),
                 other => panic!("{canary}: {other:?}"),
@@ -265,7 +327,7 @@ mod tests {
         }
         let [_, _, pod] = objects(&scene, "canary-0");
         assert_eq!(pod["spec"]["schedulerName"], "ringfort-canary");
-        for kind in ["Deployment", "CronJob"] {
+        for kind in ["Deployment", "CronJob", "DaemonSet"] {
             assert_eq!(workload(&scene, "canary-0", kind)["kind"], kind);
         }
     }

@@ -23,6 +23,14 @@ const STEM: &str = "/etc/kubernetes/witness/own";
 /// Who signed all of them.
 const CA: &str = "/etc/kubernetes/witness/ca.crt";
 
+/// Where a witness brings what other control planes keep, and the collector takes it: in memory, since it is kept where it
+/// comes from. Both have it, whichever begins first, and neither takes it away when it ends.
+pub(super) const TOGETHER: &str = "\
+RuntimeDirectory=ringfort-together
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+";
+
 /// What witnesses may do in the API, by their own name.
 const ROLE: &str = "ringfort:witness";
 
@@ -66,7 +74,12 @@ pub(super) fn witness(spec: &Spec, at: &mut Place<'_, '_>) {
     let directories = [paths::WITNESS, paths::RECEIVED, paths::AUDIT_STORE];
     let mut needs: Vec<ItemId> = directories.map(ItemId::directory).into();
     needs.extend(papers.iter().map(|path| ItemId::file(path.as_str())));
-    let text = unit((at.name(), at.address()), neighbours(spec, at.name()));
+    let others: String = others(spec, at.name())
+        .map(|(name, address)| {
+            format!(" --reads {name}={}", SocketAddr::new(address, WITNESS_PORT))
+        })
+        .collect();
+    let text = unit((at.name(), at.address()), neighbours(spec, at.name()), &others);
     at.unit(Unit { name: UNIT, text, reads: &["/usr/local/bin/ringfort"], needs });
     papers.iter().for_each(|path| at.unit_reads(UNIT, path));
     // What is hidden from it has to be there when it starts: the collector makes the store's key.
@@ -90,15 +103,30 @@ fn neighbours<'s>(
     (planes.len() > 1).then_some((&before.name, (&behind.name, behind.address)))
 }
 
+/// Gives the control planes whose events are judged with those of this one: all others.
+pub(super) fn others<'s>(
+    spec: &'s Spec,
+    own: &NodeName,
+) -> impl Iterator<Item = (&'s NodeName, IpAddr)> {
+    let is_other =
+        move |node: &&ringfort_spec::Node| node.role == Role::ControlPlane && node.name != *own;
+    spec.nodes.values().filter(is_other).map(|node| (&node.name, node.address))
+}
+
 fn unit(
     (name, own): (&NodeName, IpAddr),
     neighbours: Option<(&NodeName, (&NodeName, IpAddr))>,
+    others: &str,
 ) -> String {
     let at = |address| SocketAddr::new(address, WITNESS_PORT);
     let server = SocketAddr::new(own, API_PORT);
     let neighbours = neighbours.map_or_else(String::new, |(hears, (shows, address))| {
         format!(" --hears {hears} --shows {shows}={}", at(address))
     });
+    let (reads, together) = match others {
+        "" => (String::new(), ""),
+        others => (format!("{others} --together {}", paths::TOGETHER), TOGETHER),
+    };
     format!(
         "\
 [Unit]
@@ -109,13 +137,13 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA} --received {received} --counts {name}={server}{neighbours}
+ExecStart=/usr/local/bin/ringfort audit witness --store {store} --state {state} --listen {listen} --certificate {STEM}.crt --key {STEM}.key --ca {CA} --received {received} --counts {name}={server}{neighbours}{reads}
 Restart=always
 RestartSec=1
 WatchdogSec=1min
 TimeoutStopSec=10
 MemoryHigh=256M
-ReadWritePaths={state} {received}
+{together}ReadWritePaths={state} {received}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{store}/key -{logs} -{site}
 RestrictAddressFamilies=AF_UNIX AF_INET
 {CONFINED}",

@@ -1,6 +1,6 @@
 //! `ringfort audit collect`: what an API server logs, kept and judged as it is written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,18 +11,20 @@ use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use ringfort_audit::across::Across;
 use ringfort_audit::engine::Engine;
 use ringfort_audit::finding::Finding;
 use ringfort_audit::waiver::Waivers;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
-    ClaimError, CollectError, Collector, Counts, Directory, Limits, Outlet, Settings, Told, claim,
-    machine,
+    ClaimError, CollectError, Collector, Counts, Directory, Limits, Neighbours, Outlet, Settings,
+    Told, claim, machine,
 };
 
 use super::asked::{Asked, Asking};
 use super::{line, now, waivers};
 use crate::cli::files::Unread;
+use crate::cli::peers::machine_name;
 use crate::cli::{Fault, print};
 
 /// Keep what an API server logs, and judge it as it is written
@@ -31,7 +33,10 @@ use crate::cli::{Fault, print};
 /// done to it. Findings are written as JSON lines, as they happen, and kept beside it; so is what may have been lost.
 /// Nothing counts as kept before it is durable: when the disk is full nothing more is read, and it goes on when there
 /// is room. What a waiver covers is found and kept, and not written. Where feeds, own detections or waivers cannot be
-/// read, that is written, and the catalogue alone judges. It ends in good order when it is told to (SIGTERM, Ctrl-C), and goes on from there at its next start.
+/// read, that is written, and the catalogue alone judges. With --together, what takes many events, or one after another, is
+/// judged a second time, three seconds later, with what other machines' servers logged; what ends with an event of this
+/// machine's, and rests on another's as well, is told. It ends in good order when it is told to (SIGTERM, Ctrl-C), and goes
+/// on from there at its next start.
 ///
 /// Exit codes: 0 everything was kept and could be judged (with --once or told to end), 2 usage, 3 something may be lost or could not
 /// be judged, or the log cannot be read, 4 the store cannot be written.
@@ -50,6 +55,13 @@ pub struct CollectArgs {
     /// told as well
     #[arg(long, value_name = "DIR")]
     received: Option<PathBuf>,
+    /// Where what other machines keep is, as `ringfort audit witness --together` brings it: judged with what this one
+    /// keeps, and not kept
+    #[arg(long, value_name = "DIR", requires = "others")]
+    together: Option<PathBuf>,
+    /// A machine that what is brought comes from; may be given more than once. While nothing comes of it, that is a finding
+    #[arg(long, value_name = "NAME", value_parser = machine_name, requires = "together")]
+    others: Vec<String>,
     #[command(flatten)]
     asking: Asking,
     /// Remove segments that were sealed so many days ago
@@ -61,9 +73,16 @@ pub struct CollectArgs {
     /// Seal a segment after so many minutes, or with 128 MiB of events
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     seal_minutes: u32,
-    /// End when everything that is there was kept
+    /// End when everything that is there was kept; it is judged alone then, also with --together
     #[arg(long)]
     once: bool,
+}
+
+impl CollectArgs {
+    /// Where what other machines keep is, if it is judged: a run that ends waits for nobody.
+    fn joined(&self) -> Option<&Path> {
+        self.together.as_deref().filter(|_| !self.once)
+    }
 }
 
 const SEAL_BYTES: u64 = 128 << 20;
@@ -130,6 +149,11 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
         error => Fault::unable(error),
     })?;
     let key = hex(&claimed.key.public().0);
+    let feeds = Arc::new(feeds);
+    let across = args.joined().is_some().then(|| {
+        let feeds = Arc::clone(&feeds);
+        Across::new(&detections, feeds, now())
+    });
     let engine = Engine::fed(&detections, feeds);
     let mut collector =
         Collector::new(claimed.directory, claimed.key, &settings, engine, now() / 1_000_000)
@@ -138,6 +162,9 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
         let directory = Directory::new(received)
             .map_err(|error| Fault::unable(Unread::of(received, &error)))?;
         collector.receive(Outlet::new(directory));
+    }
+    if let Some(across) = across {
+        join(args, across, &mut collector)?;
     }
     let counts = collector.counts();
     let last = collector.store().last().0;
@@ -153,6 +180,19 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
     // Held to the end.
     drop(claimed.lock);
     Ok(ExitCode::from(if is_lost || is_blind { 3 } else { 0 }))
+}
+
+/// Lets the collector judge what it keeps together with what other machines keep.
+fn join(
+    args: &CollectArgs,
+    across: Across,
+    collector: &mut Collector<Directory>,
+) -> Result<(), Fault> {
+    let Some(together) = args.joined() else { return Ok(()) };
+    let neighbours = Directory::new(together)
+        .and_then(|directory| Neighbours::new(across, directory, &args.others, now()))
+        .map_err(|error| Fault::unable(Unread::of(together, &error)))?;
+    collector.join(neighbours, now() / 1_000_000).map_err(Fault::unable)
 }
 
 /// Gives what is asked, and whether that is all that should be. What cannot be read does not keep events from being
@@ -203,6 +243,7 @@ fn follow(
     is_over: &AtomicBool,
 ) -> Result<Counts, Fault> {
     let (mut is_waiting, mut alive, mut kept_at) = (false, Instant::now(), Instant::now());
+    let mut brought = Bringing::default();
     loop {
         if alive.elapsed() >= ALIVE {
             ringfort_node::alive();
@@ -217,7 +258,10 @@ fn follow(
             false => {
                 let read = collector.read(now(), &mut tell);
                 let taken = collector.take(now(), &mut tell);
-                read.and_then(|is_more| taken.map(|is_other| is_more || is_other))
+                let all = [read, taken].into_iter();
+                let brought = brought.judge(collector, &mut tell);
+                let read = all.collect::<Result<Vec<bool>, _>>();
+                read.map(|all| brought || all.contains(&true))
             }
         };
         let is_more = *read.as_ref().unwrap_or(&false);
@@ -252,6 +296,28 @@ fn follow(
                 sleep(WAIT);
             }
         }
+    }
+}
+
+/// What others' servers logged, as it is brought.
+#[derive(Default)]
+struct Bringing {
+    /// Why it is not, where that was said.
+    said: Option<String>,
+}
+
+impl Bringing {
+    /// Judges it, and says whether there is more. What is wrong with it is said once, and holds up nothing else.
+    fn judge(&mut self, collector: &mut Collector<Directory>, tell: &mut dyn FnMut(Told)) -> bool {
+        let (is_more, trouble) = match collector.judge_together(now(), tell) {
+            Ok(is_more) => (is_more, None),
+            Err(error) => (false, Some(error.to_string())),
+        };
+        if let Some(said) = trouble.clone().filter(|_| self.said != trouble) {
+            let _ = say(&Line::Waiting { said });
+        }
+        self.said = trouble;
+        is_more
     }
 }
 

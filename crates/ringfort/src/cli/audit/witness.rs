@@ -16,11 +16,11 @@ use ringfort_model::identity::witness_of;
 use ringfort_store::format::checkpoint::hex;
 use ringfort_store::os::{
     Answering, COUNT, Came, Claim, ClaimError, Directory, Door, Notes, Offering, Office, PATIENCE,
-    Papers, Peer, Tls, Witness, claim,
+    Papers, Peer, Sharing, Tls, Witness, claim,
 };
 
 use super::collect::told_to_end;
-use super::{count, intake, line, now};
+use super::{bring, count, intake, line, now};
 use crate::cli::files::Unread;
 use crate::cli::peers::{PapersArgs, machine_name, peer};
 use crate::cli::{Fault, print};
@@ -42,6 +42,9 @@ use crate::cli::{Fault, print};
 /// With --counts, an API server is asked every half minute how many events it logged (`/metrics`), and what of them is not
 /// in the store is a finding, as is that nothing of what is asked comes there. It goes to the machine of --shows, and is
 /// kept here where that one is away.
+///
+/// With --reads, the machines named there may read at the same door what is kept in the store (`/kept/`), and what they
+/// keep is read of them each second, for `ringfort audit collect --together`. Whose it is, their certificates say.
 ///
 /// Lines of JSON say what happens. It ends in good order when it is told to (SIGTERM, Ctrl-C).
 ///
@@ -71,6 +74,12 @@ pub struct WitnessArgs {
     /// Whom an API server's certificate speaks for (its common name) that sends events; may be given more than once
     #[arg(long, value_name = "NAME", requires = "received")]
     events_from: Vec<String>,
+    /// A machine that what it keeps is read of, and that may read what is kept here; may be given more than once
+    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = peer, requires = "together")]
+    pub(super) reads: Vec<(String, SocketAddr)>,
+    /// Where goes what is read of others, for `ringfort audit collect --together`: a directory, best in memory
+    #[arg(long, value_name = "DIR", requires = "reads")]
+    pub(super) together: Option<PathBuf>,
     /// The API server whose log the store keeps, under the name that its entries have there
     #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = peer, requires = "received")]
     counts: Option<(String, SocketAddr)>,
@@ -92,6 +101,10 @@ pub(super) enum Line<'l> {
     Events { server: &'l str, events: usize },
     /// Another's were refused, or could not be noted.
     Unseen { machine: &'l str, said: String },
+    /// Nothing is read of another.
+    Unheard { of: &'l str, said: &'l str },
+    /// It is again.
+    Heard { of: &'l str },
     /// The own ones were seen.
     Witnessed { by: &'l str, through: u64 },
     /// The own ones wait.
@@ -141,6 +154,8 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
     say(&Line::Begun { version: VERSION, key: &public, listens })?;
     let is_over = told_to_end()?;
     let office = Office::new(witness, args.hears.clone(), intake);
+    let readers = args.reads.iter().map(|(machine, _)| machine.clone());
+    let office = office.for_readers(Sharing::new(args.store.clone(), readers));
     let office = Arc::new(office.for_servers(args.events_from.clone()));
     let answering = answering(Arc::clone(&office));
     // It lives as long as the process.
@@ -151,17 +166,19 @@ pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
         move || is_over.load(Ordering::Relaxed)
     };
     let (shown, counted) = (over(), over());
+    let bringing = bring::begin(args, &papers, &over)?;
     let showing = offering.map(|offering| std::thread::spawn(move || show(offering, &shown)));
     let counting = counting
         .map(|counting| std::thread::spawn(move || count::go_on(counting, &office, &counted)));
-    let mut workers: Vec<_> = showing.into_iter().chain(counting).collect();
+    let mut workers: Vec<_> = showing.into_iter().chain(counting).chain(bringing).collect();
     ringfort_node::ready();
     while !is_over.load(Ordering::Relaxed) {
         ringfort_node::alive();
         // Who is to show or to count and does not any more is started anew.
         if let Some(ended) = workers.iter().position(|worker| worker.is_finished()) {
             let _ = workers.swap_remove(ended).join();
-            return Err(Fault::unable("nothing is shown to the witness, or counted, any more"));
+            let said = "nothing is shown to the witness, counted, or read of others any more";
+            return Err(Fault::unable(said));
         }
         sleep(ALIVE);
     }

@@ -5,6 +5,10 @@ use crate::os::disk::Disk;
 
 /// What callers usually do, as far as it was learned.
 pub(in crate::os) const USUAL: &str = "usual";
+/// The same, as far as it was learned from all servers' events together.
+pub(in crate::os) const USUAL_TOGETHER: &str = "usual-together";
+/// Since when what was kept is not judged together yet.
+pub(in crate::os) const WAITING: &str = "waiting-together";
 /// How much could not be judged, ever.
 pub(in crate::os) const UNJUDGED: &str = "unjudged";
 

@@ -357,6 +357,7 @@ fn what_is_held_of_a_request_is_told_by_its_id() {
         store: store.clone(),
         witnessed,
         count: at.path().join("count"),
+        together: at.path().join("together"),
     };
     let look = |text: &str| held(&places, text, now).unwrap();
     let nothing = look("web/pods/p9\"");
