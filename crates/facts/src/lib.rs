@@ -4,6 +4,7 @@
 
 pub mod certificate;
 pub mod component;
+pub mod control_group;
 pub mod fact;
 pub mod machine;
 pub mod manifest;

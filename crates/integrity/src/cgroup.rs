@@ -1,11 +1,11 @@
 //! Where in the tree of control groups a process is: which pod, which container, which unit. Pure.
 
+use ringfort_facts::control_group;
 use serde::{Deserialize, Serialize};
 
 use crate::workload::Workload;
 
-/// The group of all who are logged in, as systemd has it.
-const USERS: &str = "user.slice";
+pub(crate) use control_group::is_uid;
 
 /// What a control group says of a process, and which names that leads to.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -27,16 +27,15 @@ pub struct Place {
 
 /// Reads `/proc/PID/cgroup`: version 2, or the group of version 1 that says most.
 pub fn read(text: &str) -> Place {
-    let groups = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     let says =
         |place: &Place| (place.container.is_some(), place.pod.is_some(), place.unit.is_some());
-    groups.map(place).max_by_key(says).unwrap_or_default()
+    control_group::paths(text).map(place).max_by_key(says).unwrap_or_default()
 }
 
 /// Reads a path of control groups. The innermost pod counts: a machine may itself be a container.
 fn place(path: &str) -> Place {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let pod = (0..parts.len()).rev().find_map(|at| Some((at, pod_at(&parts, at)?)));
+    let parts = control_group::parts(path);
+    let pod = control_group::pod(&parts);
     let unit = |parts: &[&str]| {
         let is_unit = |part: &&&str| part.ends_with(".service") || part.ends_with(".scope");
         parts.iter().rfind(is_unit).map(|unit| (*unit).to_owned())
@@ -50,45 +49,15 @@ fn place(path: &str) -> Place {
     }
 }
 
-/// A pod's uid, where a part of a path is the group of one: `pod1234-…` below `kubepods` by one driver,
-/// `kubepods-…-pod1234_….slice` by the other.
-///
-/// Below `user.slice` whoever is logged in makes groups with any name, so there are no pods.
-fn pod_at(parts: &[&str], at: usize) -> Option<String> {
-    let above = &parts[..at];
-    if above.contains(&USERS) {
-        return None;
-    }
-    let group = parts[at].split(':').next()?;
-    let uid = match group.strip_suffix(".slice") {
-        Some(slice) => {
-            let (before, uid) = slice.rsplit_once("-pod")?;
-            before.split('-').any(|word| word == "kubepods").then(|| uid.replace('_', "-"))?
-        }
-        None => match above {
-            [.., "kubepods"] | [.., "kubepods", "burstable" | "besteffort"] => {
-                group.strip_prefix("pod")?.to_owned()
-            }
-            _ => return None,
-        },
-    };
-    is_uid(&uid).then_some(uid)
-}
-
-/// A uid of the API, or of a static pod, which is a digest.
-pub(crate) fn is_uid(text: &str) -> bool {
-    let groups: Vec<usize> = text.split('-').map(str::len).collect();
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    is_hex && (groups == [8, 4, 4, 4, 12] || groups == [32])
-}
-
 /// A container's id in the name of its group: bare, or between a runtime's prefix and `.scope`, or
 /// after `slice:runtime:` where the runtime has the other driver than the kubelet.
+///
+/// CRI-O's monitor of a container has a group beside it that is called nearly so, and is not in the container.
 fn container_of(part: &str) -> Option<String> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
     let name = name.rsplit(':').next()?;
-    let id = name.rsplit('-').next()?;
-    is_id(id).then(|| id.to_owned())
+    let (runtime, id) = name.rsplit_once('-').unwrap_or(("", name));
+    (is_id(id) && !runtime.ends_with("conmon")).then(|| id.to_owned())
 }
 
 /// A container's id, as runtimes make it.
@@ -119,6 +88,8 @@ mod tests {
             "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{SLICE}.slice/cri-containerd-{id}.scope\n"
         ));
         check(&format!("0::/kubepods.slice/kubepods-pod{SLICE}.slice/crio-{id}.scope"));
+        check(&format!("0::/kubepods.slice/kubepods-pod{SLICE}.slice/docker-{id}.scope"));
+        check(&format!("0::/kubepods/burstable/pod{UID}/crio-{id}"));
         check(&format!("0::/kubepods/besteffort/pod{UID}/{id}"));
         check(&format!("0::/kubepods/pod{UID}/{id}/init"));
         check(&format!(
@@ -142,6 +113,14 @@ mod tests {
             "0::/system.slice/containerd.service/kubepods-besteffort-pod{SLICE}.slice:cri-containerd:{id}"
         );
         check(&other, Some(UID), Some(&id), Some("containerd.service"));
+    }
+
+    #[test]
+    fn what_watches_over_a_container_is_not_in_it() {
+        let id = "ab".repeat(32);
+        for group in [format!("crio-conmon-{id}.scope"), format!("crio-conmon-{id}")] {
+            check(&format!("0::/kubepods/pod{UID}/{group}"), Some(UID), None, None);
+        }
     }
 
     #[test]

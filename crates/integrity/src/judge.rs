@@ -96,6 +96,8 @@ pub enum Aspect {
     Content,
     /// What it lets whoever runs it do.
     Capabilities,
+    /// What names it on the machine.
+    Named,
 }
 
 impl fmt::Display for Aspect {
@@ -107,6 +109,7 @@ impl fmt::Display for Aspect {
             Self::Owner => "owner",
             Self::Content => "content",
             Self::Capabilities => "capabilities",
+            Self::Named => "named",
         })
     }
 }

@@ -5,7 +5,7 @@
 
 mod alternatives;
 mod build;
-mod glob;
+pub(crate) mod glob;
 mod places;
 mod status;
 pub mod transaction;

@@ -81,7 +81,8 @@ impl FilePath {
     }
 }
 
-fn escape(bytes: &[u8]) -> String {
+/// Writes bytes as text, with everything that is not plain as `\xNN`.
+pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for letter in chunk.valid().chars() {

@@ -1,5 +1,6 @@
 //! What is protected on a machine, how it may change, and what is at stake. Pure.
 
+pub mod live;
 mod named;
 mod table;
 

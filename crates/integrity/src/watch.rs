@@ -3,6 +3,8 @@
 //! What is known is what was seen last. A change is told once: against the baseline where that says how
 //! something should be, else against how it was.
 
+mod named;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::severity::Severity;
@@ -17,11 +19,15 @@ use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
 use crate::state::{State, differences, differences_of_log};
 use crate::why::{Around, Cause, Changed, Why, is_its_server, why};
+pub(crate) use named::MOST_NAMED;
+use named::is_naming;
 
 /// Where a machine keeps the binary that the operator brings, and the file whose content it has.
 const BROUGHT: (&str, &str) = ("/var/lib/ringfort/bin/ringfort", "/usr/local/bin/ringfort");
 /// How many unexplained changes are held to be explained later. The journal has all.
 const MOST_OPEN: usize = 10_000;
+/// How many of them may be of what something began to name: others are no fewer for it.
+const MOST_OPEN_NAMED: usize = 1_000;
 /// How many paths are known at most.
 const MOST_KNOWN: usize = 1_000_000;
 
@@ -98,8 +104,13 @@ pub enum Came {
 pub struct Watch {
     number: u64,
     entries: Entries,
+    /// What is protected beside that, since something that runs names it.
+    named: BTreeMap<FilePath, Protected>,
     known: BTreeMap<FilePath, Known>,
-    /// What is protected since a moment ago: what is there when it is first looked at is no change.
+    /// Whether it is known what is named: until then what is known may be of that.
+    has_names: bool,
+    /// What is protected since a moment ago: what is there when it is first looked at is no change. The root stands for
+    /// everything.
     fresh: BTreeSet<FilePath>,
     open: BTreeMap<String, Open>,
     /// What a step of ringfort's explains for now: it should be what a baseline says by the next look at
@@ -118,8 +129,9 @@ impl Watch {
     /// Begins with what was known before; nothing, on a machine that was never looked at.
     pub fn begin(number: u64, entries: Entries, known: BTreeMap<FilePath, Known>) -> Self {
         let fresh = if known.is_empty() { [FilePath::root()].into() } else { BTreeSet::new() };
-        let (open, for_now, unlearned) = Default::default();
-        Self { number, entries, known, fresh, open, for_now, unlearned, is_full: false }
+        let (named, open, for_now, unlearned) = Default::default();
+        let (is_full, has_names) = (false, false);
+        Self { number, entries, named, known, has_names, fresh, open, for_now, unlearned, is_full }
     }
 
     /// Takes what was open before, and is no more in the journal perhaps.
@@ -139,7 +151,8 @@ impl Watch {
                 // What was compared with its package or its image need not be watched.
                 let is_watched = !matches!(change.finding.class, Class::Packaged | Class::Layer);
                 if !is_known && is_watched {
-                    let is_wrong = !change.is_right && !change.finding.differences.is_empty();
+                    let found = &change.finding.differences;
+                    let is_wrong = !change.is_right && found.iter().any(|it| !is_naming(it));
                     let path = &change.finding.path;
                     let is_unseen = change.finding.differences.iter().any(is_unreadable);
                     let before = self.known.get(path).and_then(|known| known.state.as_ref());
@@ -159,8 +172,13 @@ impl Watch {
         self.number = number;
         let is_new = |entry: &Protected| before.find(&entry.path).is_none();
         self.fresh.extend(self.entries.iter().filter(is_new).map(|entry| entry.path));
-        let known = std::mem::take(&mut self.known);
-        self.known = known.into_iter().filter(|(path, _)| self.governs(path).is_some()).collect();
+        let named = std::mem::take(&mut self.named);
+        self.named = named.into_iter().filter(|(path, _)| !self.is_baselined(path)).collect();
+        if self.has_names {
+            let known = std::mem::take(&mut self.known);
+            let known = known.into_iter().filter(|(path, _)| self.governs(path).is_some());
+            self.known = known.collect();
+        }
     }
 
     /// Everything was looked at: what appears from here on is new.
@@ -244,18 +262,7 @@ impl Watch {
     /// Gives the entry that a path belongs to: its own, or that of the directory above it whose content is
     /// protected.
     pub fn governs(&self, path: &FilePath) -> Option<(Protected, bool)> {
-        if let Some(entry) = self.entries.find(path) {
-            return Some((entry, true));
-        }
-        let mut above = path.parent();
-        while let Some(directory) = above {
-            if let Some(entry) = self.entries.find(&directory) {
-                let holds = matches!(entry.class, Class::Listed | Class::Watched | Class::Swapped);
-                return holds.then_some((entry, false));
-            }
-            above = directory.parent();
-        }
-        None
+        governing(path, |at| self.entries.find(at).or_else(|| self.named.get(at).cloned()))
     }
 
     /// Gives the digest that the program of a path should have: of the baseline, else as it was first seen.
@@ -289,8 +296,10 @@ impl Watch {
             Look::There(seen) => (Some(state(&entry, seen)), unread(seen)),
         };
         let is_listed = entry.class != Class::Listed || self.entries.below(path).next().is_some();
+        // Of what is only named nobody says what it should be.
+        let is_stated = is_own && !self.named.contains_key(path);
         let verdict = match (look, &unseen) {
-            _ if is_own => judge(&entry, look),
+            _ if is_stated => judge(&entry, look),
             (Look::There(_), _) if !is_listed => Verdict::Differs(vec![unlisted()]),
             (_, Some(why)) => Verdict::Unknown(why.clone()),
             _ => Verdict::ContentUnstated,
@@ -301,7 +310,7 @@ impl Watch {
 
     fn compare(&mut self, path: &FilePath, seen: Seen<'_>, heard: &Heard, around: &Around) -> Came {
         let Seen { entry, is_own, verdict, before, after, unseen } = seen;
-        let is_fresh = before.is_none() && self.is_fresh(path);
+        let is_fresh = before.is_none() && self.is_fresh(entry, heard);
         let known = before.as_ref().and_then(|known| known.state.as_ref());
         let since = match is_fresh {
             true => Vec::new(),
@@ -380,8 +389,13 @@ impl Watch {
         differences(learned.as_ref().or(known), after)
     }
 
-    fn is_fresh(&self, path: &FilePath) -> bool {
-        self.fresh.iter().any(|fresh| path.is_within(fresh))
+    /// Whether what is there is taken as it is, where nothing is known of it. What was heard to come below something
+    /// that is only named was not there before.
+    fn is_fresh(&self, entry: &Protected, heard: &Heard) -> bool {
+        let is_heard = heard.was_written || heard.came_whole;
+        let is_fresh = |path: &FilePath| self.fresh.contains(path);
+        (is_fresh(&FilePath::root()) || is_fresh(&entry.path))
+            && !(is_heard && self.is_only_named(entry))
     }
 
     fn keep(&mut self, path: &FilePath, is_own: bool, known: Known) {
@@ -402,9 +416,19 @@ impl Watch {
         if matches!(change.why, Why::Explained(Cause::Converge { .. })) && !change.is_right {
             self.for_now.insert(change.finding.path.clone(), change.clone());
         }
-        if change.why == Why::Unexplained && self.open.len() < MOST_OPEN {
+        if change.why == Why::Unexplained && self.has_room_for(change) {
             self.open.insert(change.id.clone(), Open { at, change: change.clone() });
         }
+    }
+
+    /// Says whether a further change that nothing explains is held to be explained later.
+    pub fn has_open_room(&self) -> bool {
+        self.open.len() < MOST_OPEN
+    }
+
+    fn has_room_for(&self, change: &Change) -> bool {
+        let of_names = || self.open().filter(|it| is_of_names(it)).count();
+        self.has_open_room() && (!is_of_names(change) || of_names() < MOST_OPEN_NAMED)
     }
 
     /// Explains what was not as its package brought it, and is so by now.
@@ -424,6 +448,9 @@ impl Watch {
     /// Explains what a newer baseline explains: what is as it says, and what a ringfort did that it names.
     pub fn settle(&mut self, around: &Around) -> Vec<Told> {
         let explained = |change: &Change| -> Option<Cause> {
+            if let Some(cause) = self.explains_naming(change) {
+                return Some(cause);
+            }
             let path = &change.finding.path;
             let (entry, is_own) = self.governs(path)?;
             let known = self.known.get(path)?;
@@ -450,6 +477,30 @@ impl Watch {
         });
         told.collect()
     }
+}
+
+/// Finds the entry that a path belongs to: its own, or that of the directory above it whose content is protected.
+fn governing(
+    path: &FilePath,
+    find: impl Fn(&FilePath) -> Option<Protected>,
+) -> Option<(Protected, bool)> {
+    if let Some(entry) = find(path) {
+        return Some((entry, true));
+    }
+    let mut above = path.parent();
+    while let Some(directory) = above {
+        if let Some(entry) = find(&directory) {
+            let holds = matches!(entry.class, Class::Listed | Class::Watched | Class::Swapped);
+            return holds.then_some((entry, false));
+        }
+        above = directory.parent();
+    }
+    None
+}
+
+/// Whether a change is that something began to name a path.
+fn is_of_names(change: &Change) -> bool {
+    change.finding.differences.iter().any(is_naming)
 }
 
 struct Seen<'a> {

@@ -1,4 +1,4 @@
-//! Which pod a process runs in, by the names that people know: what containerd's own state says of a container, and the
+//! Which pod a process runs in, by the names that people know: what a runtime's own state says of a container, and the
 //! account that the pod's token says it is of. Pure. Of a token nothing is kept but that account's name.
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -84,14 +84,25 @@ fn plain(text: &str) -> String {
     text.escape_default().to_string()
 }
 
-/// What is read of a container's `config.json`. The rest, also what its environment holds, is passed over.
+/// A runtime, by the form in which it keeps what a container was made from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Runtime {
+    /// containerd: annotations of `config.json`.
+    Containerd,
+    /// CRI-O: annotations of `config.json`.
+    Crio,
+    /// Docker below cri-dockerd: labels of `config.v2.json`.
+    Docker,
+}
+
+/// What is read of a container's file. The rest, also what its environment holds, is passed over.
 #[derive(Deserialize)]
-struct Config {
-    annotations: Annotations,
+struct Annotated<A> {
+    annotations: A,
 }
 
 #[derive(Deserialize)]
-struct Annotations {
+struct OfContainerd {
     #[serde(rename = "io.kubernetes.cri.sandbox-namespace")]
     namespace: Option<String>,
     #[serde(rename = "io.kubernetes.cri.sandbox-name")]
@@ -104,15 +115,72 @@ struct Annotations {
     image: Option<String>,
 }
 
-/// Reads the names of a pod in the `config.json` of one of its containers, as containerd writes it. Its account is
-/// not in there.
+/// What a kubelet says of a container, as CRI-O and Docker keep it.
+#[derive(Deserialize)]
+struct OfKubelet {
+    #[serde(rename = "io.kubernetes.pod.namespace")]
+    namespace: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.name")]
+    pod: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.uid")]
+    uid: Option<String>,
+    #[serde(rename = "io.kubernetes.container.name")]
+    container: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ImageName")]
+    image: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OfDocker {
+    #[serde(rename = "Config")]
+    config: DockerConfig,
+}
+
+#[derive(Deserialize)]
+struct DockerConfig {
+    #[serde(rename = "Labels")]
+    labels: OfKubelet,
+    #[serde(rename = "Image")]
+    image: Option<String>,
+}
+
+/// What CRI-O and cri-dockerd call the container that only holds a pod's namespaces.
+const HOLDER: &str = "POD";
+
+impl Runtime {
+    /// Reads what a file says; nothing, where it is none of this form.
+    fn read(self, json: &[u8]) -> Option<OfContainerd> {
+        match self {
+            Self::Containerd => {
+                let read: Annotated<OfContainerd> = serde_json::from_slice(json).ok()?;
+                Some(read.annotations)
+            }
+            Self::Crio => {
+                let read: Annotated<OfKubelet> = serde_json::from_slice(json).ok()?;
+                Some(read.annotations.into())
+            }
+            Self::Docker => {
+                let OfDocker { config } = serde_json::from_slice(json).ok()?;
+                Some(OfContainerd { image: config.image, ..config.labels.into() })
+            }
+        }
+    }
+}
+
+impl From<OfKubelet> for OfContainerd {
+    fn from(of: OfKubelet) -> Self {
+        let OfKubelet { namespace, pod, uid, container, image } = of;
+        Self { namespace, pod, uid, container: container.filter(|name| name != HOLDER), image }
+    }
+}
+
+/// Reads the names of a pod in the file that a runtime keeps of one of its containers. Its account is not in there.
 ///
 /// # Errors
 /// It says no names, or those of another pod than the one with this uid. What it holds is not repeated.
-pub fn read_names(json: &[u8], uid: &str) -> Result<Names, &'static str> {
+pub fn read_names(json: &[u8], uid: &str, runtime: Runtime) -> Result<Names, &'static str> {
     let unnamed = "it names no pod";
-    let config: Config = serde_json::from_slice(json).map_err(|_| unnamed)?;
-    let of = config.annotations;
+    let of = runtime.read(json).ok_or(unnamed)?;
     let is_long = |name: &String| name.len() > LONGEST_BYTES;
     let all = [&of.namespace, &of.pod, &of.uid, &of.container];
     if all.into_iter().flatten().any(is_long) {
@@ -209,6 +277,10 @@ mod tests {
         json!({ "process": { "env": env }, "annotations": all }).to_string().into_bytes()
     }
 
+    fn of_containerd(json: &[u8]) -> Result<Names, &'static str> {
+        read_names(json, UID, Runtime::Containerd)
+    }
+
     fn token(claims: &Value) -> Vec<u8> {
         let part = |text: String| URL_SAFE_NO_PAD.encode(text);
         let head = part(json!({ "alg": "RS256", "kid": "k" }).to_string());
@@ -228,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_named_by_what_containerd_says_of_its_container() {
-        let names = read_names(&annotations(|_| ()), UID).unwrap();
+        let names = of_containerd(&annotations(|_| ())).unwrap();
         assert_eq!(names.image.as_deref(), Some("registry.example/web:1"));
         let text = |account| Workload::Named(Names { account, ..names.clone() }).text();
         let named = Account::Named("shop:web".to_owned());
@@ -240,13 +312,13 @@ mod tests {
         // What holds the namespaces of a pod is no container of its specification.
         let of_the_sandbox =
             annotations(|all| all["io.kubernetes.cri.container-name"] = Value::Null);
-        assert_eq!(read_names(&of_the_sandbox, UID).unwrap().container, None);
+        assert_eq!(of_containerd(&of_the_sandbox).unwrap().container, None);
     }
 
     #[test]
     fn what_says_no_names_or_anothers_names_nobody() {
         let check = |json: &[u8], expected: &str| {
-            let why = read_names(json, UID).unwrap_err();
+            let why = of_containerd(json).unwrap_err();
             assert!(why.contains(expected), "{why}");
         };
         for text in ["", "{", "[]", "7", "{}", r#"{"annotations":null}"#, r#"{"annotations":"a"}"#]
@@ -265,12 +337,55 @@ mod tests {
         check(&annotations(other), "another pod");
     }
 
+    /// What a kubelet says of a container, as CRI-O and Docker keep it.
+    fn of_kubelet(container: &str) -> Value {
+        json!({
+            "io.kubernetes.pod.namespace": "shop",
+            "io.kubernetes.pod.name": "web-7",
+            "io.kubernetes.pod.uid": UID,
+            "io.kubernetes.container.name": container,
+            "io.kubernetes.cri-o.ImageName": "registry.example/web:1",
+        })
+    }
+
+    #[test]
+    fn other_runtimes_name_a_pod_in_their_own_form() {
+        let expected = of_containerd(&annotations(|_| ())).unwrap();
+        let crio = |container: &str| {
+            let env = ["PASSWORD=a secret"];
+            json!({ "process": { "env": env }, "annotations": of_kubelet(container) }).to_string()
+        };
+        let docker = |container: &str| {
+            let config = json!({
+                "Env": ["PASSWORD=a secret"], "Image": "registry.example/web:1",
+                "Labels": of_kubelet(container),
+            });
+            json!({ "ID": "ab", "Config": config }).to_string()
+        };
+        let read = |json: &str, runtime| read_names(json.as_bytes(), UID, runtime);
+        assert_eq!(read(&crio("app"), Runtime::Crio).unwrap(), expected);
+        assert_eq!(read(&docker("app"), Runtime::Docker).unwrap(), expected);
+        assert_eq!(read(&crio("POD"), Runtime::Crio).unwrap().container, None);
+        assert_eq!(read(&docker("POD"), Runtime::Docker).unwrap().container, None);
+        // A file of one runtime says nothing in the form of another.
+        for (json, runtime) in [
+            (crio("app"), Runtime::Containerd),
+            (crio("app"), Runtime::Docker),
+            (docker("app"), Runtime::Crio),
+            ("{\"Config\":{\"Labels\":null}}".to_owned(), Runtime::Docker),
+        ] {
+            assert_eq!(read(&json, runtime), Err("it names no pod"), "{runtime:?}");
+        }
+        let other = read_names(crio("app").as_bytes(), "another", Runtime::Crio);
+        assert!(other.unwrap_err().contains("another pod"));
+    }
+
     #[test]
     fn a_long_image_hides_no_names() {
         let read = |bytes: usize| {
             let image = json!("x".repeat(bytes));
             let json = annotations(|all| all["io.kubernetes.cri.image-name"] = image);
-            read_names(&json, UID).unwrap()
+            of_containerd(&json).unwrap()
         };
         let (whole, without) = (read(LONGEST_BYTES), read(LONGEST_BYTES + 1));
         assert_eq!(whole.image.as_ref().map(String::len), Some(LONGEST_BYTES));
@@ -286,7 +401,7 @@ mod tests {
                 all[format!("io.kubernetes.cri.{key}")] = json!(evil);
             }
         });
-        let names = read_names(&json, UID).unwrap();
+        let names = of_containerd(&json).unwrap();
         let named = Names { account: Account::Named(evil.to_owned()), ..names.clone() };
         let unsure = Names { account: Account::Unknown(evil.to_owned()), ..names };
         for it in
@@ -329,7 +444,7 @@ mod tests {
     /// What older journals hold, which name nobody, is read as well.
     #[test]
     fn names_are_read_as_they_were_written_and_need_not_be_there() {
-        let names = read_names(&annotations(|_| ()), UID).unwrap();
+        let names = of_containerd(&annotations(|_| ())).unwrap();
         for account in [
             Account::Named("shop:web".to_owned()),
             Account::NoProjectedToken,

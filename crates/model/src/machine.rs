@@ -122,6 +122,12 @@ pub struct ProcessFacts {
     pub environment: Observed<Variables>,
     /// The user that it runs as.
     pub user: Observed<u32>,
+    /// Whether it runs in a pod; none where nobody looked: it is looked for of ringfort alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_pod: Option<Observed<bool>>,
+    /// The file that it runs, whatever it calls itself; none where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable: Option<Observed<String>>,
 }
 
 /// Variables of a process: a value, where it is one that may be told.

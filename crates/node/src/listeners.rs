@@ -133,9 +133,10 @@ mod tests {
         let tcp = [line("0100007F:192C", "0A", 71), line("00000000:2806", "0A", 72)].join("\n");
         fs::write(at("proc/net/tcp"), tcp).unwrap();
         fs::write(at("proc/net/udp"), line("00000000:0035", "07", 73)).unwrap();
-        for (number, program, group, socket) in
-            [(5, "kubelet", "0::/system.slice", 72), (6, "coredns", "0::/kubepods/pod1", 73)]
-        {
+        for (number, program, group, socket) in [
+            (5, "kubelet", "0::/system.slice", 72),
+            (6, "coredns", "0::/kubepods/pod0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33", 73),
+        ] {
             let process = at(&format!("proc/{number}"));
             fs::create_dir_all(process.join("fd")).unwrap();
             fs::write(process.join("cmdline"), format!("/usr/local/bin/{program}\0--x")).unwrap();

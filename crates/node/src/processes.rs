@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use ringfort_facts::control_group;
 use ringfort_model::digest::Digest;
 
 use crate::misread;
@@ -70,11 +71,9 @@ pub(crate) fn program(directory: &std::path::Path) -> Option<String> {
 
 /// Whether a process runs in a pod; one that has ended runs nowhere.
 pub(crate) fn is_in_pod(directory: &std::path::Path) -> bool {
-    std::fs::read_to_string(directory.join("cgroup")).is_ok_and(|groups| groups.contains(PODS))
+    std::fs::read_to_string(directory.join("cgroup"))
+        .is_ok_and(|groups| control_group::is_in_pod(&groups))
 }
-
-/// What the control groups of all pods have in their paths.
-const PODS: &str = "kubepods";
 
 /// Reads when a process was started, in ticks since the machine was: field 22 of `stat`, counted
 /// behind the name in brackets, which may hold anything.
@@ -86,7 +85,7 @@ fn start(directory: &std::path::Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::inputs;
+    use super::{inputs, is_in_pod};
     use crate::root::Root;
     use ringfort_model::digest::Digest;
 
@@ -108,5 +107,20 @@ mod tests {
         process(8, "kube-controller-other", 30, &old);
         assert_eq!(inputs(&root, "kube-controller-manager"), Some(new));
         assert_eq!(inputs(&root, "kube-controller"), None);
+    }
+
+    #[test]
+    fn a_group_that_only_has_the_name_of_pods_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |groups: &str, expected: bool| {
+            std::fs::write(directory.path().join("cgroup"), groups).unwrap();
+            assert_eq!(is_in_pod(directory.path()), expected, "{groups}");
+        };
+        let pod = "pod0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33";
+        check(&format!("0::/kubepods/{pod}/x\n"), true);
+        check("0::/user.slice/user-1000.slice/user@1000.service/kubepods-x\n", false);
+        check(&format!("0::/user.slice/user-1000.slice/kubepods/{pod}/x\n"), false);
+        std::fs::remove_file(directory.path().join("cgroup")).unwrap();
+        assert!(!is_in_pod(directory.path()), "what has ended runs nowhere");
     }
 }

@@ -113,7 +113,13 @@ mod tests {
         }
         let (kubelet, old) = (at("usr/local/bin/kubelet"), at("usr/local/bin/old"));
         process(room.path(), 7, "/usr/local/bin/kubelet --x", &kubelet, "0::/system.slice/a");
-        process(room.path(), 8, "kubelet --y", &old, "0::/kubepods/pod1/x");
+        process(
+            room.path(),
+            8,
+            "kubelet --y",
+            &old,
+            "0::/kubepods/pod0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33/x",
+        );
         process(room.path(), 9, "bash", &old, "0::/");
         process(room.path(), 10, "kubelet", &at("gone"), "0::/");
         let names = ["kubelet".to_owned()];

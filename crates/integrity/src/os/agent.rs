@@ -4,12 +4,15 @@
 //! It hears of changes, looks at what changed, and goes through everything from time to time, since what is
 //! heard may not be all. What it cannot hear or see is told as what it is.
 
+mod begin;
 mod heard;
 mod layers;
+mod named;
 mod packages;
 mod repair;
 mod round;
 mod transactions;
+mod unwritten;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -25,28 +28,33 @@ use super::gate::Gate;
 use super::keep::{Keep, Kept, Status};
 use super::listen::{ListenFault, Listener};
 use super::look::{self, Pace, Root, Stamp};
+use super::named::{Live, Lookout};
 use super::processes::Digests;
-use super::repair::Contents;
 use super::workloads::Workloads;
-use crate::baseline::{Baseline, Refused, Trusted, read_text};
+use crate::baseline::Refused;
 use crate::change::{Blind, Change, Unknown, VERSION, id};
-use crate::journal::Told;
+use crate::journal::{Line, Told};
 use crate::judge::Look;
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::{Class, Expected, Hash};
 use crate::watch::{Came, Heard, Watch};
 use crate::why::Around;
+use begin::{believed, last_said, opened, recalled, remembered, steps};
 use heard::Dirty;
 use layers::Layers;
+use named::{FIRST, Naming};
 use packages::Comparison;
 use repair::Repair;
 pub use repair::RepairStatus;
 use round::Round;
 use transactions::Transactions;
+use unwritten::{JOURNAL, Unwritten};
 
 /// How many intervals, changes and unknown paths a status names.
 const NAMED: usize = 20;
+/// No larger file is read because something names it.
+const MOST_NAMED_BYTES: i64 = 256 << 20;
 /// How many unexplained changes a status names.
 const NAMED_CHANGES: usize = 1_000;
 /// How often an agent says that it goes on, and looks whether there is another baseline.
@@ -127,6 +135,7 @@ pub fn watch(settings: &Settings, hooks: Hooks<'_>, stop: &AtomicBool) -> Result
     agent.see_layers()?;
     agent.begin_round(Round::at_once());
     (hooks.ready)();
+    agent.see_named(FIRST)?;
     while !stop.load(Ordering::Relaxed) {
         agent.turn()?;
     }
@@ -152,6 +161,8 @@ struct Agent<'a> {
     round: Option<Round>,
     comparison: Comparison,
     layers: Layers,
+    naming: Naming,
+    unwritten: Unwritten,
     repair: Repair,
     transactions: Transactions,
     around: Around,
@@ -191,16 +202,10 @@ impl<'a> Agent<'a> {
         let listener = Listener::begin()?;
         let (gate, limits) = gate(settings);
         let Kept { lost, lost_open, lines, status: before, compared, .. } = kept;
-        let steps = before.as_ref().map_or(0, |before| before.steps);
+        let naming = Naming::new(Lookout::begin(Live::new(&settings.root)), kept.named);
+        let steps = steps(before.as_ref(), &lines);
         let comparison = Comparison::begin(compared, settings.every.as_secs());
-        let mut layers = Layers::default();
-        let mut repair = Repair::new(Contents::at(&settings.state, &settings.store));
-        for line in &lines {
-            if let Told::Change(change) = &line.told {
-                layers.recall(change);
-                repair.recall(change);
-            }
-        }
+        let (layers, repair) = remembered(settings, &lines);
         let now = now();
         let began = Instant::now();
         let status = Status {
@@ -227,6 +232,8 @@ impl<'a> Agent<'a> {
             round: None,
             comparison,
             layers,
+            naming,
+            unwritten: Unwritten::default(),
             repair,
             transactions: Transactions::default(),
             around: Around::default(),
@@ -235,7 +242,8 @@ impl<'a> Agent<'a> {
             unknown: BTreeMap::new(),
             missed: (Vec::new(), 0),
             mute: BTreeSet::new(),
-            blind: before.map(|before| (before.at, "the agent did not run".to_owned())),
+            blind: last_said(before.as_ref(), &lines)
+                .map(|at| (at, "the agent did not run".to_owned())),
             server: None,
             lost,
             owes: None,
@@ -254,6 +262,8 @@ impl<'a> Agent<'a> {
         if let Some(why) = lost_open {
             agent.tell(Told::Refused { why })?;
         }
+        agent.count();
+        agent.remember_named();
         agent.take_list()?;
         agent.mark_log();
         // What was said before the beginning is old.
@@ -267,17 +277,19 @@ impl<'a> Agent<'a> {
         let longest = Duration::from_millis(if is_busy { 5 } else { 200 });
         self.hear(longest)?;
         self.root.begin_anew();
-        let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
-        let went = self.go_round()? | self.see_transactions()?;
-        if self.compare_packages()? || told || went {
+        // Where no more can be held, what was heard waits to be looked at.
+        if self.keep.has_room() && self.see()? {
             self.sync()?;
         }
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
             self.read_baseline()?;
             self.mark_log();
-            if self.tell_unsaid()? {
+            if self.see_named(Duration::ZERO)? | self.tell_unsaid()? {
                 self.sync()?;
+            }
+            if self.unwritten.is_any() {
+                self.write_again()?;
             }
             (self.hooks.alive)();
             self.say()?;
@@ -291,6 +303,13 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
+    /// Looks at what was heard, and at what is due. Says whether anything was told.
+    fn see(&mut self) -> Result<bool, WatchFault> {
+        let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
+        let went = self.go_round()? | self.see_transactions()?;
+        Ok(self.compare_packages()? || told || went)
+    }
+
     /// Takes another baseline, where one lies there that is to be believed.
     fn read_baseline(&mut self) -> Result<(), WatchFault> {
         let stamp = stamp(&self.settings.baseline);
@@ -302,9 +321,9 @@ impl<'a> Agent<'a> {
             Ok(baseline) => {
                 let number = baseline.header.counter;
                 self.status.refused = None;
-                self.keep.count(number).map_err(fault(&self.settings.state))?;
                 self.baseline_digest = Digest::of(baseline.entries.as_bytes());
                 self.watch.rebase(number, baseline.entries);
+                self.count();
                 self.tell(Told::Baseline { number })?;
                 self.take_list()?;
                 self.begin_round(Round::at_once());
@@ -357,6 +376,15 @@ impl<'a> Agent<'a> {
             Class::Growing | Class::Kept => None,
             _ => Some(Expected { size: None, hash }),
         };
+        // Whoever names it says no more of it than that.
+        if wanted.is_some() && self.watch.is_only_named(&entry) {
+            let size = self.root.stamp(path).map_or(0, |stamp| stamp.1);
+            if size > MOST_NAMED_BYTES {
+                let why =
+                    format!("no more than {MOST_NAMED_BYTES} bytes of what is named are read");
+                return Look::Unreadable(why);
+            }
+        }
         self.root.look(path, wanted)
     }
 
@@ -400,14 +428,9 @@ impl<'a> Agent<'a> {
             let many = self.status.blind.len().saturating_sub(NAMED);
             self.status.blind.drain(..many);
         }
-        let (_, text) = self.keep.append(now(), told).map_err(fault(&self.settings.state))?;
+        let (_, text) = self.keep.append(now(), told);
         (self.hooks.line)(text.trim_end());
         Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), WatchFault> {
-        self.keep.sync().map_err(fault(&self.settings.state))?;
-        self.say()
     }
 
     fn know(&mut self) -> Result<(), WatchFault> {
@@ -417,18 +440,24 @@ impl<'a> Agent<'a> {
             let why =
                 format!("what was known is lost ({why}): {paths} paths are taken as they are");
             self.tell(Told::Refused { why })?;
-            self.sync()?;
         }
-        let (known, open) = (self.watch.known(), self.watch.open_since());
-        self.keep.know(known, open).map_err(fault(&self.settings.state))
+        // What is known is no news to whoever begins anew: the journal has to have it by then.
+        self.sync()?;
+        if !self.unwritten.is(JOURNAL) {
+            let (known, open) = (self.watch.known(), self.watch.open_since());
+            let done = self.keep.know(known, open);
+            self.unwritten.note("known", done);
+        }
+        Ok(())
     }
 
     /// What could not be seen when everything was looked at, and what of containers cannot be now: the first few,
     /// and how many.
     fn unseen(&self) -> (Vec<Unknown>, u64) {
-        let of_layers = self.layers.unknown();
-        let count = self.missed.1 + of_layers.len() as u64;
-        (self.missed.0.iter().chain(of_layers).take(NAMED).cloned().collect(), count)
+        let (of_layers, of_names) = (self.layers.unknown(), self.naming.unknown());
+        let count = self.missed.1 + (of_layers.len() + of_names.len()) as u64;
+        let all = self.missed.0.iter().chain(of_layers).chain(&of_names);
+        (all.take(NAMED).cloned().collect(), count)
     }
 
     /// Writes down how it goes.
@@ -445,9 +474,12 @@ impl<'a> Agent<'a> {
         self.status.steps = self.around.since;
         self.status.baseline = self.watch.number();
         self.status.baseline_digest = Some(self.baseline_digest.clone());
-        self.status.blind_since = self.blind.as_ref().map(|(from, _)| *from);
+        let blind = self.blind.as_ref().map(|(from, _)| *from);
+        self.status.blind_since = blind.into_iter().chain(self.unwritten.since()).min();
+        self.status.unwritten = self.unwritten.text();
         self.status.protected = self.watch.entries().len() as u64;
         (self.status.unknown, self.status.unknown_count) = self.unseen();
+        self.status.named = self.watch.named().count() as u64;
         self.status.containers = self.layers.count();
         self.status.repair = self.repair.status();
         self.status.watched = self.watch.known().len() as u64;
@@ -456,7 +488,9 @@ impl<'a> Agent<'a> {
         (self.status.asked, self.status.answer_microseconds) = (asked.0, microseconds(asked.1));
         self.status.longest_answer_microseconds = microseconds(asked.2);
         (self.status.seq, self.status.tip) = (self.keep.tip.seq, self.keep.tip.digest.clone());
-        self.keep.tell(&self.status).map_err(fault(&self.settings.state))
+        let done = self.keep.tell(&self.status);
+        self.unwritten.note("status.json", done);
+        Ok(())
     }
 }
 
@@ -470,81 +504,11 @@ fn gate(settings: &Settings) -> (Option<Gate>, Vec<String>) {
     }
 }
 
-fn blind(line: &crate::journal::Line) -> Option<&Blind> {
+fn blind(line: &Line) -> Option<&Blind> {
     match &line.told {
         Told::Blind(blind) => Some(blind),
         _ => None,
     }
-}
-
-/// Opens the agent's directory, and believes the baseline that lies there, or tells why not. That its journal is
-/// damaged is told in any case: the next agent finds the new one, which is whole.
-fn opened(
-    settings: &Settings,
-    hooks: Hooks<'_>,
-) -> Result<(Keep, Kept, String, Baseline), WatchFault> {
-    let at = |error| fault(&settings.state)(error);
-    let (mut keep, mut kept) = Keep::open(&settings.state).map_err(at)?;
-    if let Some(why) = kept.broken.take() {
-        let told = Told::Refused { why: format!("the agent's own journal is damaged: {why}") };
-        let (line, text) = keep.append(now(), told).map_err(at)?;
-        (hooks.line)(text.trim_end());
-        keep.sync().map_err(at)?;
-        kept.lines.push(line);
-    }
-    let least = keep.counter().map_err(at)?;
-    let believed = key(settings).and_then(|key| Ok((believed(settings, &key, least)?, key)));
-    match believed {
-        Ok((baseline, key)) => {
-            keep.count(baseline.header.counter).map_err(at)?;
-            Ok((keep, kept, key, baseline))
-        }
-        Err(why) => {
-            refuse(&mut keep, &mut kept, hooks, &why).map_err(at)?;
-            Err(why)
-        }
-    }
-}
-
-/// Begins with what was known, and with what was told after that was written down.
-fn recalled(baseline: Baseline, kept: &mut Kept) -> Watch {
-    let (known, open) = (std::mem::take(&mut kept.known), std::mem::take(&mut kept.open));
-    let mut watch = Watch::begin(baseline.header.counter, baseline.entries, known);
-    watch.reopen(open);
-    for line in &kept.lines {
-        watch.recall(line.at, &line.told, line.seq <= kept.seq);
-    }
-    if kept.is_older {
-        watch.learn_capabilities();
-    }
-    watch
-}
-
-/// Tells that an agent does not begin, once for each reason: it is begun again and again.
-fn refuse(keep: &mut Keep, kept: &mut Kept, hooks: Hooks<'_>, why: &WatchFault) -> io::Result<()> {
-    let why = why.to_string();
-    if let Some(status) = &mut kept.status {
-        status.refused = Some(why.clone());
-        keep.tell(status)?;
-    }
-    let told = Told::Refused { why };
-    if kept.lines.last().is_some_and(|line| line.told == told) {
-        return Ok(());
-    }
-    let (_, text) = keep.append(now(), told)?;
-    (hooks.line)(text.trim_end());
-    keep.sync()
-}
-
-fn key(settings: &Settings) -> Result<String, WatchFault> {
-    std::fs::read_to_string(&settings.key).map_err(fault(&settings.key))
-}
-
-fn believed(settings: &Settings, key: &str, least: u64) -> Result<Baseline, WatchFault> {
-    let bytes = std::fs::read(&settings.baseline).map_err(fault(&settings.baseline))?;
-    let trusted = Trusted { key, node: Some(&settings.node), least };
-    let path = settings.baseline.clone();
-    read_text(&bytes, &trusted).map_err(|source| WatchFault::Baseline { path, source })
 }
 
 fn fault(path: &Path) -> impl Fn(io::Error) -> WatchFault + use<> {

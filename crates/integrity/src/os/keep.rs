@@ -1,10 +1,12 @@
 //! What an agent keeps on its machine: the journal, what it knew last, the highest number of a baseline that
 //! it has seen, and how it goes.
 
-use std::collections::BTreeMap;
+mod lines;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ringfort_model::digest::Digest;
@@ -16,9 +18,14 @@ use crate::change::{Blind, Unknown};
 use crate::journal::{self, Compared, Line, Read, Tip, Told};
 use crate::path::FilePath;
 use crate::watch::{Known, Open};
+use lines::Lines;
 
 /// A journal that is larger is begun anew; the one before it is kept, and no older one.
 const MOST_BYTES: u64 = 32 << 20;
+/// So much is held while it cannot be written; then nothing more is looked at, and what is heard waits.
+const MOST_HELD_BYTES: usize = 16 << 20;
+/// How an agent goes takes whole pieces of this: what is written over an older one takes no room that is not there.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// How an agent goes.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -50,6 +57,9 @@ pub struct Status {
     pub protected: u64,
     /// How many paths are watched, with what lies in protected directories.
     pub watched: u64,
+    /// How many paths are protected only since something that runs names them.
+    #[serde(default)]
+    pub named: u64,
     /// How many containers' roots are held against their images.
     #[serde(default)]
     pub containers: u64,
@@ -85,6 +95,9 @@ pub struct Status {
     pub changes: u64,
     /// What the agent does not see on this machine.
     pub limits: Vec<String>,
+    /// Why what it hears cannot be written down now, and since when. It is held in memory, and hearing goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritten: Option<String>,
     /// How many file systems tell of changes directory by directory, since they cannot be heard of as a whole:
     /// a file that is changed there through a name elsewhere is heard of only while it has a mark of its own.
     pub narrow: u64,
@@ -104,8 +117,7 @@ pub struct Status {
 #[derive(Debug)]
 pub(super) struct Keep {
     directory: PathBuf,
-    journal: File,
-    bytes: u64,
+    lines: Lines<File>,
     pub tip: Tip,
     _lock: File,
 }
@@ -128,6 +140,20 @@ pub(super) struct Kept {
     pub broken: Option<String>,
     pub status: Option<Status>,
     pub compared: Option<ComparedFiles>,
+    /// What components named.
+    pub named: NamedBefore,
+}
+
+/// What components named before.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NamedBefore {
+    /// Paths, by the names of the components that were ever seen.
+    pub paths: BTreeMap<String, BTreeSet<FilePath>>,
+    /// Directories that were listed since: what comes to them later is new.
+    pub listed: BTreeSet<FilePath>,
+    /// Whether what was named before this is lost: nothing is taken as it is then.
+    pub is_lost: bool,
 }
 
 /// What was told of files that are not as their packages brought them.
@@ -178,6 +204,8 @@ impl Keep {
         kept.status = status(directory);
         let compared = fs::read(directory.join("compared")).ok();
         kept.compared = compared.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let lost = NamedBefore { is_lost: true, ..NamedBefore::default() };
+        kept.named = read_named(directory).unwrap_or(lost);
         match known(directory) {
             Ok(found) => (kept.seq, kept.is_older, kept.known) = found,
             // Before the first look at everything nothing is known yet.
@@ -188,27 +216,43 @@ impl Keep {
             Err(why) => kept.lost_open = Some(why),
         }
         let (directory, tip) = (directory.to_owned(), read.tip);
-        Ok((Self { directory, journal, bytes: good, tip, _lock: lock }, kept))
+        let lines = Lines::new(journal, good);
+        Ok((Self { directory, lines, tip, _lock: lock }, kept))
     }
 
-    /// Appends a line; it is on the disk after [`Keep::sync`].
-    pub fn append(&mut self, at: u64, told: Told) -> io::Result<(Line, String)> {
-        if self.bytes > MOST_BYTES {
-            self.journal.sync_data()?;
-            let path = self.directory.join("journal");
-            fs::rename(&path, self.directory.join("journal.1"))?;
-            self.journal = private().append(true).open(&path)?;
-            self.bytes = 0;
-        }
+    /// Appends a line; it is on the disk after [`Keep::sync`], and held until then.
+    pub fn append(&mut self, at: u64, told: Told) -> (Line, String) {
         let (line, text) = self.tip.append(at, told);
-        self.journal.write_all(text.as_bytes())?;
-        self.bytes += text.len() as u64;
-        Ok((line, text))
+        self.lines.push(&text);
+        (line, text)
     }
 
     /// Waits until what was appended is on the disk.
-    pub fn sync(&self) -> io::Result<()> {
-        self.journal.sync_data()
+    ///
+    /// # Errors
+    /// It is not, and is held.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.lines.sync()?;
+        if self.lines.synced() > MOST_BYTES { self.begin_anew() } else { Ok(()) }
+    }
+
+    /// Says whether more can be told: no more is held than memory has room for.
+    pub fn has_room(&self) -> bool {
+        self.lines.held_bytes() < MOST_HELD_BYTES
+    }
+
+    /// Begins the journal anew. Wherever that ends, it goes on from there the next time, or is read as it is.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        let at = |name: &str| self.directory.join(name);
+        drop(private().truncate(true).open(at("journal.new"))?);
+        let next = private().append(true).open(at("journal.new"))?;
+        match fs::rename(at("journal"), at("journal.1")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::rename(at("journal.new"), at("journal"))?;
+        self.lines = Lines::new(next, 0);
+        sync_directory(&self.directory)
     }
 
     /// Gives the highest number of a baseline that was seen.
@@ -222,7 +266,11 @@ impl Keep {
 
     /// Writes down the highest number of a baseline that was seen.
     pub fn count(&self, number: u64) -> io::Result<()> {
-        self.replace("counter", format!("{number}\n").as_bytes(), Durable::Yes)
+        // Where nothing is to be written, it does not matter that nothing can be.
+        if self.counter().is_ok_and(|known| known == number && number > 0) {
+            return Ok(());
+        }
+        self.replace("counter", format!("{number}\n").as_bytes())
     }
 
     /// Writes down what is known, and what nothing explains so far: the journal begins anew some time.
@@ -237,38 +285,84 @@ impl Keep {
         self.rows("known", known.iter().map(row))
     }
 
-    /// Writes rows, each on a line, behind the number of the journal's line up to which they have everything.
+    /// Writes rows, each on a line, behind the number of the journal's line up to which they have everything, and
+    /// before a line that says how many they are.
     fn rows<T: Serialize>(&self, name: &str, rows: impl Iterator<Item = T>) -> io::Result<()> {
-        let aside = self.directory.join(format!("{name}.new"));
-        let mut file = BufWriter::new(private().truncate(true).open(&aside)?);
-        writeln!(file, "{} {FORM}", self.tip.seq)?;
-        for row in rows {
-            serde_json::to_writer(&mut file, &row)?;
-            file.write_all(b"\n")?;
-        }
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(aside, self.directory.join(name))
+        self.put(name, |file| {
+            let (mut file, mut count) = (BufWriter::new(file), 0_u64);
+            writeln!(file, "{} {FORM}", self.tip.seq)?;
+            for row in rows {
+                serde_json::to_writer(&mut file, &row)?;
+                file.write_all(b"\n")?;
+                count += 1;
+            }
+            writeln!(file, "{END}{count}")?;
+            file.flush()
+        })
     }
 
     /// Writes down what was told of files of packages.
     pub fn compared(&self, told: &ComparedFiles) -> io::Result<()> {
-        self.replace("compared", &serde_json::to_vec(told)?, Durable::Yes)
+        self.replace("compared", &serde_json::to_vec(told)?)
     }
 
-    /// Writes down how the agent goes.
+    /// Writes down what components ever named.
+    pub fn named(&self, named: &NamedBefore) -> io::Result<()> {
+        self.replace("named", &serde_json::to_vec(named)?)
+    }
+
+    /// Writes down how the agent goes. That it outlasts a crash is not waited for. On a full disk it is written over what
+    /// is there, which takes no room.
     pub fn tell(&self, status: &Status) -> io::Result<()> {
-        self.replace("status.json", &serde_json::to_vec(status)?, Durable::No)
+        let (own, aside) = (self.directory.join("status.json"), self.directory.join("status.new"));
+        let mut bytes = serde_json::to_vec(status)?;
+        // Blanks after an object are nothing.
+        bytes.resize(bytes.len().next_multiple_of(PIECE_BYTES), b'\n');
+        let put = || {
+            private().truncate(true).open(&aside)?.write_all(&bytes)?;
+            fs::rename(&aside, &own)
+        };
+        put().or_else(|_| {
+            let _ = fs::remove_file(&aside);
+            write_over(&own, &bytes)
+        })
     }
 
-    fn replace(&self, name: &str, bytes: &[u8], durable: Durable) -> io::Result<()> {
-        let aside = self.directory.join(format!("{name}.new"));
-        let mut file = private().truncate(true).open(&aside)?;
-        file.write_all(bytes)?;
-        if durable == Durable::Yes {
-            file.sync_all()?;
-        }
-        fs::rename(aside, self.directory.join(name))
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.put(name, |mut file| file.write_all(bytes))
     }
+
+    /// Puts a file in place whole and for good, or leaves the one that is there.
+    fn put(&self, name: &str, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+        let aside = self.directory.join(format!("{name}.new"));
+        let put = || {
+            let file = private().truncate(true).open(&aside)?;
+            write(&file)?;
+            file.sync_all()?;
+            fs::rename(&aside, self.directory.join(name))?;
+            sync_directory(&self.directory)
+        };
+        // What is half written takes room where there is none.
+        put().inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+}
+
+/// Writes over what a file holds, or leaves it: what is longer finds room first. Whoever reads it meanwhile may read
+/// neither of both.
+fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    let head = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len());
+    if let Err(error) = file.write_all_at(&bytes[head..], head as u64) {
+        file.set_len(length)?;
+        return Err(error);
+    }
+    file.write_all_at(&bytes[..head], 0)?;
+    file.set_len(bytes.len() as u64)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Keeps a damaged journal aside: what follows begins anew.
@@ -281,12 +375,6 @@ fn set_aside(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Durable {
-    Yes,
-    No,
 }
 
 fn private() -> OpenOptions {
@@ -319,7 +407,28 @@ fn is_first(journal: &[u8]) -> bool {
 
 /// Reads how an agent goes; none where it has not said so.
 pub fn status(directory: &Path) -> Option<Status> {
-    serde_json::from_slice(&fs::read(directory.join("status.json")).ok()?).ok()
+    let read = || serde_json::from_slice(&fs::read(directory.join("status.json")).ok()?).ok();
+    // On a full disk it may have been read while it was written over.
+    read().or_else(read)
+}
+
+fn read_named(directory: &Path) -> io::Result<NamedBefore> {
+    match fs::read(directory.join("named")) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        // No agent has written it yet, unless one that writes it has written what it knows.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_newest(directory) => {
+            Ok(NamedBefore::default())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether what is known was written in the newest form.
+fn is_newest(directory: &Path) -> bool {
+    let first = File::open(directory.join("known")).ok().map(|file| BufReader::new(file).lines());
+    let first = first.and_then(|mut lines| lines.next()?.ok()).unwrap_or_default();
+    let form = first.split_once(' ').and_then(|(_, form)| form.parse::<u32>().ok());
+    form.is_some_and(|form| form >= FORM)
 }
 
 /// What is known, with the number of the journal's line up to which it has everything, and whether it is older than
@@ -331,7 +440,7 @@ fn known(directory: &Path) -> Result<AllKnown, String> {
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let (seq, form, rows) = read_rows::<Row>(&path).map_err(|error| said(&error))?;
     let known = rows.into_iter().map(|row| (row.path, row.known)).collect();
-    Ok((seq, form < FORM, known))
+    Ok((seq, form < WITH_CAPABILITIES, known))
 }
 
 /// Reads what nothing explained when that was last written down.
@@ -352,8 +461,12 @@ pub fn read_open(directory: &Path) -> Result<Vec<Open>, String> {
     }
 }
 
-/// The form of what is written row by row: the first one had no number, and no capabilities of files.
-const FORM: u32 = 2;
+/// The form of what is written row by row: the first one had no number, and no capabilities of files; the second did
+/// not say at its end how many rows it has.
+const FORM: u32 = 3;
+const WITH_CAPABILITIES: u32 = 2;
+/// What the last line begins with.
+const END: &str = "end ";
 
 fn read_rows<T: DeserializeOwned>(path: &Path) -> io::Result<(u64, u32, Vec<T>)> {
     let mut lines = BufReader::new(File::open(path)?).lines();
@@ -361,119 +474,22 @@ fn read_rows<T: DeserializeOwned>(path: &Path) -> io::Result<(u64, u32, Vec<T>)>
     let (seq, form) = first.split_once(' ').unwrap_or((first.as_str(), "1"));
     let seq: u64 = seq.parse().map_err(io::Error::other)?;
     let form: u32 = form.parse().map_err(io::Error::other)?;
-    let rows = lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::other));
-    Ok((seq, form, rows.collect::<io::Result<_>>()?))
+    let (mut rows, mut end) = (Vec::new(), None);
+    for line in lines {
+        let line = line?;
+        match line.strip_prefix(END) {
+            Some(count) => end = count.parse::<usize>().ok(),
+            None => rows.push(serde_json::from_str(&line).map_err(io::Error::other)?),
+        }
+    }
+    // What is left of a first line looks like the one of the first form.
+    let is_stump = form < WITH_CAPABILITIES && rows.is_empty();
+    if is_stump || (form >= FORM && end != Some(rows.len())) {
+        return Err(io::Error::other("it is cut off"));
+    }
+    Ok((seq, form, rows))
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn open(directory: &Path) -> (Keep, Kept) {
-        Keep::open(directory).unwrap()
-    }
-
-    fn add(keep: &mut Keep, number: u64) {
-        keep.append(7, Told::Baseline { number }).unwrap();
-    }
-
-    #[test]
-    fn a_torn_line_is_cut_off_and_the_chain_goes_on() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut keep, _) = open(directory.path());
-        (1..=3).for_each(|number| add(&mut keep, number));
-        assert!(Keep::open(directory.path()).is_err(), "another agent holds it");
-        drop(keep);
-        let path = directory.path().join("journal");
-        let text = fs::read(&path).unwrap();
-        fs::write(&path, &text[..text.len() - 3]).unwrap();
-        let (mut keep, kept) = open(directory.path());
-        assert_eq!((kept.lines.len(), kept.broken), (2, None));
-        add(&mut keep, 9);
-        let read = read_journals(directory.path()).unwrap();
-        assert_eq!((read.lines.len(), read.broken), (3, None));
-    }
-
-    #[test]
-    fn a_damaged_journal_is_kept_aside_and_told() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut keep, _) = open(directory.path());
-        (1..=3).for_each(|number| add(&mut keep, number));
-        drop(keep);
-        let path = directory.path().join("journal");
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, text.replacen("\"number\":2", "\"number\":8", 1)).unwrap();
-        let (mut keep, kept) = open(directory.path());
-        let why = kept.broken.unwrap();
-        assert!(why.contains("line 3") && why.contains("journal.damaged"), "{why}");
-        assert!(directory.path().join("journal.damaged").exists());
-        add(&mut keep, 9);
-        let read = read_journals(directory.path()).unwrap();
-        assert_eq!((read.lines.len(), read.broken), (1, None));
-    }
-
-    #[test]
-    fn what_was_known_is_lost_only_where_something_was() {
-        let directory = tempfile::tempdir().unwrap();
-        let lost = || open(directory.path()).1.lost;
-        assert_eq!(lost(), None, "an agent begins for the first time");
-        let (mut keep, _) = open(directory.path());
-        keep.count(1).unwrap();
-        add(&mut keep, 1);
-        drop(keep);
-        assert_eq!(lost(), None, "it ended before it had looked at everything");
-        let (mut keep, _) = open(directory.path());
-        let told = Told::Verified { paths: 1, unknown: Vec::new(), unknown_count: 0 };
-        keep.append(7, told).unwrap();
-        keep.know(&BTreeMap::new(), std::iter::empty()).unwrap();
-        drop(keep);
-        assert_eq!(lost(), None);
-        for harm in ["", "x\n", "1 2\n{\n"] {
-            fs::write(directory.path().join("known"), harm).unwrap();
-            assert!(lost().is_some_and(|why| why.contains("known")), "{harm:?}");
-        }
-        fs::remove_file(directory.path().join("known")).unwrap();
-        assert!(lost().is_some());
-        // With its journal it is lost as well.
-        fs::remove_file(directory.path().join("journal")).unwrap();
-        assert!(lost().is_some());
-    }
-
-    #[test]
-    fn what_is_known_is_read_as_it_was_written_and_damage_is_nothing_known() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut keep, kept) = open(directory.path());
-        assert_eq!((kept.seq, kept.known.len()), (0, 0));
-        add(&mut keep, 1);
-        let known = Known { state: None, is_wrong: true, is_unseen: false };
-        let all = BTreeMap::from([("/a\\x0a".parse().unwrap(), known)]);
-        let row = json!({"at": 5, "change": {
-            "id": "a", "path": "/a", "class": "exact", "severity": "high", "differences": [],
-            "isRight": false, "who": {"unknown": "x"}, "why": "unexplained",
-        }});
-        let one: Open = serde_json::from_value(row).unwrap();
-        keep.know(&all, std::iter::once(&one)).unwrap();
-        keep.count(4).unwrap();
-        drop(keep);
-        let (keep, kept) = open(directory.path());
-        assert_eq!((kept.seq, kept.known, keep.counter().unwrap()), (1, all, 4));
-        assert_eq!((kept.open, kept.lost, kept.is_older), (vec![one], None, false));
-        assert_eq!(kept.lost_open, None);
-        drop(keep);
-        // What is open is lost by itself, and what to do about it is said.
-        fs::write(directory.path().join("open"), "1 2\n{").unwrap();
-        let damaged = open(directory.path()).1;
-        let why = damaged.lost_open.unwrap();
-        assert!(why.contains("nothing explained") && why.contains("integrity verify"), "{why}");
-        assert_eq!((damaged.open, damaged.lost, damaged.known.len()), (Vec::new(), None, 1));
-        fs::write(directory.path().join("known"), "1\n{\"path\":\"/a\"}\n").unwrap();
-        let older = open(directory.path()).1;
-        assert_eq!((older.known.len(), older.is_older), (1, true));
-        fs::write(directory.path().join("known"), "1\n{").unwrap();
-        assert_eq!(open(directory.path()).1.known.len(), 0);
-        fs::write(directory.path().join("counter"), "many").unwrap();
-        assert!(open(directory.path()).0.counter().is_err(), "a damaged number believes nothing");
-    }
-}
+#[path = "keep/tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ mod keep;
 mod layers;
 mod listen;
 mod look;
+mod named;
 mod packages;
 mod processes;
 mod repair;

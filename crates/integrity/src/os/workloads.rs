@@ -1,5 +1,5 @@
-//! Names the pods that processes run in: by what containerd keeps of each container that runs, and by the token that a
-//! kubelet mounts into the pod.
+//! Names the pods that processes run in: by what a runtime keeps of each container, and by the token that a kubelet
+//! mounts into the pod.
 //!
 //! The thread that answers the kernel never comes here: whoever runs a program waits for no name.
 
@@ -16,10 +16,17 @@ use super::look::{Root, kind};
 use crate::cgroup::{Place, is_id, is_uid};
 use crate::judge::Kind;
 use crate::path::FilePath;
-use crate::workload::{Account, Names, Workload, read_account, read_names};
+use crate::workload::{Account, Names, Runtime, Workload, read_account, read_names};
 
 /// Where containerd keeps what each container was made from, a directory each, as long as it runs.
 const CONTAINERS: &str = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
+/// Where each runtime keeps it, in a directory of the container's id, and in which file of that.
+const RUNTIMES: [(Runtime, &str, &str); 4] = [
+    (Runtime::Containerd, CONTAINERS, "config.json"),
+    (Runtime::Crio, "/run/containers/storage/overlay-containers", "userdata/config.json"),
+    (Runtime::Crio, "/var/lib/containers/storage/overlay-containers", "userdata/config.json"),
+    (Runtime::Docker, "/var/lib/docker/containers", "config.v2.json"),
+];
 /// Where the kubelet keeps what it mounts into pods, a directory each.
 const PODS: &str = "/var/lib/kubelet/pods";
 /// So many containers are known; the oldest is forgotten for the next.
@@ -112,9 +119,20 @@ fn look(root: &mut Root, uid: &str, id: &str) -> Workload {
 }
 
 fn names(root: &mut Root, uid: &str, id: &str) -> Result<Names, String> {
-    let path = path(format!("{CONTAINERS}/{id}/config.json"))?;
-    let json = read(root, &path, MOST_CONFIG_BYTES).map_err(|error| format!("{path}: {error}"))?;
-    read_names(json.expose(), uid).map_err(|why| format!("{path}: {why}"))
+    for (runtime, directory, name) in RUNTIMES {
+        let path = path(format!("{directory}/{id}/{name}"))?;
+        match read(root, &path, MOST_CONFIG_BYTES) {
+            Ok(json) => {
+                let read = read_names(json.expose(), uid, runtime);
+                return read.map_err(|why| format!("{path}: {why}"));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("{path}: {error}")),
+        }
+    }
+    Err("it is gone, or of a runtime that is not known here: containerd and CRI-O have no config.json of it, and Docker \
+         has no config.v2.json"
+        .to_owned())
 }
 
 /// Says which account the tokens of a pod are of. Those that the kubelet itself makes are all of the pod's own; others

@@ -1,7 +1,7 @@
 //! Patterns of paths as dpkg reads them: `*` and `?` stand for slashes as well. Pure.
 
 /// Says whether a pattern matches all of a text.
-pub(super) fn is_match(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn is_match(pattern: &[u8], text: &[u8]) -> bool {
     // Where the last star was, and where in the text it began: what it stands for may be longer.
     let (mut at, mut within, mut star) = (0, 0, None);
     while within < text.len() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ringfort_integrity::baseline::{Entries, Header, write};
 use ringfort_integrity::change::Change;
 use ringfort_integrity::journal::{self, Line, Tip, Told};
-use ringfort_integrity::os::{Hooks, Settings, Status, watch};
+use ringfort_integrity::os::{Hooks, Settings, Status, status, watch};
 use ringfort_integrity::process::Who;
 use ringfort_integrity::protected::{
     Class, Expected, Hash, ModeRule, Presence, Protected, Protection,
@@ -116,8 +116,7 @@ impl Site {
     }
 
     pub(super) fn status(&self) -> Status {
-        let text = fs::read(self.settings.state.join("status.json")).unwrap();
-        serde_json::from_slice(&text).unwrap()
+        status(&self.settings.state).unwrap()
     }
 
     /// Runs an agent beside something else, which begins when everything was looked at once.

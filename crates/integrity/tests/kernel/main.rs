@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "all of this is a test, though without the usual harness")]
 
 mod agent;
+mod full;
 mod hidden;
 mod layers;
+mod named;
 mod packages;
 mod pods;
 mod repair;
@@ -22,7 +24,7 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 27] = [
+const TESTS: [fn(&Room); 30] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
@@ -46,6 +48,9 @@ const TESTS: [fn(&Room); 27] = [
     layers::a_container_that_begins_later_is_seen_from_its_first_file_on,
     layers::a_flood_of_one_container_ends,
     pods::who_writes_from_a_pod_is_told_with_the_pods_names,
+    full::a_full_disk_loses_no_change_and_is_told,
+    named::what_a_flag_begins_to_name_is_protected_and_told_once,
+    named::what_is_put_into_a_named_directory_while_no_agent_runs_is_told,
     what_is_made_written_and_renamed_is_heard_with_its_writer,
     another_name_of_a_file_does_not_hide_it,
     what_goes_through_another_mount_is_heard_and_other_directories_are_not,

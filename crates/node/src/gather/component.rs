@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use ringfort_facts::component::Component;
 use ringfort_facts::component::command_line::CommandLine;
+use ringfort_facts::control_group;
 use ringfort_facts::manifest::{self, Document};
 use ringfort_model::machine::{ComponentFacts, Observed, ProcessFacts, Unseen, Variables};
 
@@ -34,8 +35,8 @@ pub(super) const COMPONENTS: [&str; 12] = [
 ];
 /// The program that enforces network policies on machines that ringfort made, among other things.
 const RINGFORT: &str = "ringfort";
-/// What it enforces by.
-const POLICY: &str = "/etc/kubernetes/network-policy.json";
+/// What it enforces by, and what it connects pods by.
+const OWN: [&str; 2] = ["/etc/kubernetes/network-policy.json", "/etc/kubernetes/routes.json"];
 /// Where the runtime finds how pods are connected.
 const NETWORKS: &str = "/etc/cni/net.d";
 
@@ -116,7 +117,10 @@ fn processes(root: &Root) -> (BTreeMap<String, Vec<Running>>, Option<Unseen>) {
                 let program = words.first().and_then(|word| word.rsplit('/').next());
                 let known = program.filter(|it| COMPONENTS.contains(it)).map(str::to_owned);
                 let Some(program) = known else { continue };
-                let facts = process(&directory, words);
+                let mut facts = process(&directory, words);
+                if program == RINGFORT {
+                    identify(&directory, &mut facts);
+                }
                 running.entry(program).or_default().push(Running { directory, facts });
             }
             Err(error) if is_gone(&error) => {}
@@ -164,7 +168,19 @@ fn process(directory: &Path, words: Vec<String>) -> ProcessFacts {
         arguments: Observed::Known(redact::arguments(words)),
         environment: seen(&directory.join("environ"), environment),
         user: seen(&directory.join("status"), user),
+        in_pod: None,
+        executable: None,
     }
+}
+
+/// Tells of a process of ringfort what it cannot choose itself, as it can its words: whether it is in a pod, and which
+/// file it runs.
+fn identify(directory: &Path, facts: &mut ProcessFacts) {
+    let (groups, executable) = (directory.join("cgroup"), directory.join("exe"));
+    let in_pod = fs::read_to_string(&groups).map(|text| control_group::is_in_pod(&text));
+    facts.in_pod = Some(seen(&groups, in_pod));
+    let file = fs::read_link(&executable).map(|path| path.to_string_lossy().into_owned());
+    facts.executable = Some(seen(&executable, file));
 }
 
 fn seen<T>(at: &Path, read: io::Result<T>) -> Observed<T> {
@@ -197,8 +213,10 @@ impl Taken {
         let mut taken = Self::default();
         match program {
             RINGFORT => {
-                let read = document(machine, POLICY, redact::configuration);
-                taken.texts.insert(POLICY.to_owned(), read);
+                for path in OWN {
+                    let read = document(machine, path, redact::configuration);
+                    taken.texts.insert(path.to_owned(), read);
+                }
             }
             "containerd" => taken.networks(machine),
             _ => {}

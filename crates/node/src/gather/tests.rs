@@ -21,6 +21,8 @@ fn process(room: &Path, number: u32, line: &str, environment: &str) {
     put(room, &format!("{at}/cmdline"), &format!("{}\0", line.replace(' ', "\0")));
     put(room, &format!("{at}/environ"), environment);
     put(room, &format!("{at}/status"), "Name:\tx\nUid:\t0\t0\t0\t0\n");
+    put(room, &format!("{at}/cgroup"), "0::/system.slice/x.service\n");
+    symlink(line.split(' ').next().unwrap(), room.join(at.as_str()).join("exe")).unwrap();
     symlink(room, room.join(at).join("root")).unwrap();
 }
 
@@ -224,4 +226,26 @@ fn how_pods_are_connected_and_by_what_policies_are_enforced_is_seen() {
     assert_eq!(below, ["ca.crt", "inner", "inner/a.crt", "sa.key"]);
     assert_eq!(machine.below("/etc/kubernetes/nothing"), Ok(None));
     assert!(machine.below("/etc").is_err() && machine.below("/etc/kubernetes-other").is_err());
+}
+
+#[test]
+fn a_pod_that_takes_ringforts_words_is_not_taken_for_it() {
+    let room = machine();
+    let at = room.path();
+    process(at, 7, "/usr/local/bin/ringfort integrity watch", "");
+    let runs = || {
+        let facts = take(&Root::new(at));
+        let machine = ringfort_facts::machine::Machine::new(&facts, None);
+        machine.runs_part(["integrity", "watch"]).ok()
+    };
+    assert_eq!(runs(), Some(true));
+    let pod = "pod0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33";
+    put(at, "proc/7/cgroup", &format!("0::/kubepods/besteffort/{pod}/x\n"));
+    assert_eq!(runs(), Some(false));
+    fs::remove_file(at.join("proc/7/cgroup")).unwrap();
+    assert_eq!(runs(), None);
+    put(at, "proc/7/cgroup", "0::/system.slice/x.service\n");
+    fs::remove_file(at.join("proc/7/exe")).unwrap();
+    symlink("/bin/sleep", at.join("proc/7/exe")).unwrap();
+    assert_eq!(runs(), Some(false));
 }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use ringfort_model::digest::Digest;
+use ringfort_model::metadata::{ENDPOINTS, Endpoint, LINKS};
 use ringfort_model::routes::{Masquerade, Routes};
 
 use super::plan::{Step, command};
@@ -17,19 +18,6 @@ use crate::tools::{ToolError, Tools, tell};
 
 /// The families that have a table of that name each.
 const FAMILIES: [&str; 2] = ["ip", "ip6"];
-
-/// What nobody asks from a machine's address but the machine, by family: the addresses of links, among which providers
-/// tell a machine its own secrets, and those where they do so elsewhere: Alibaba Cloud, and in IPv6 AWS, Google Cloud,
-/// Oracle Cloud and Scaleway.
-const OF_MACHINES: [&[&str]; 2] = [
-    &["169.254.0.0/16", "100.100.100.200"],
-    &["fe80::/10", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42"],
-];
-
-/// What a packet must match besides, by family. At one address Azure tells a machine its secrets and, at the port of
-/// name servers, answers everybody's questions for names.
-const BESIDES: [&str; 2] =
-    ["ip daddr . th dport != { 168.63.129.16 . 0-52, 168.63.129.16 . 54-65535 } ", ""];
 
 /// How nft begins to say that a table is not there; some versions go on to guess which was meant.
 const ABSENT: &str = "Error: No such file or directory";
@@ -81,6 +69,20 @@ pub(super) fn plan(wanted: &Routes, held: &[Held]) -> Vec<Step> {
     FAMILIES.into_iter().filter_map(step).collect()
 }
 
+/// Says what a packet must match besides: towards addresses that answer everybody's questions for names, that it is
+/// one.
+fn besides(family: &str, open: &[&Endpoint]) -> String {
+    let but_names = |it: &&Endpoint| {
+        let (address, port) = (it.address, it.names_at?);
+        Some(format!("{address} . 0-{}, {address} . {}-65535", port - 1, port + 1))
+    };
+    let ports: Vec<String> = open.iter().filter_map(but_names).collect();
+    match ports.as_slice() {
+        [] => String::new(),
+        ports => format!("{family} daddr . th dport != {{ {} }} ", ports.join(", ")),
+    }
+}
+
 /// The one rule of a table.
 struct Rule {
     family: &'static str,
@@ -99,8 +101,14 @@ impl Rule {
         let machines = machines.filter(|address| is_spoken(*address));
         let mut inside: Vec<String> = ranges.map(ToString::to_string).collect();
         inside.extend(machines.map(|address| address.to_string()));
-        inside.extend(OF_MACHINES[at].iter().map(|&range| range.to_owned()));
-        let (family, inside, besides) = (FAMILIES[at], inside.join(", "), BESIDES[at]);
+        // What nobody asks from a machine's address but the machine.
+        inside.push(LINKS[at].to_owned());
+        let told = ENDPOINTS.iter().filter(|it| is_spoken(it.address) && !it.is_of_links());
+        let (open, closed): (Vec<&Endpoint>, Vec<&Endpoint>) =
+            told.partition(|it| it.names_at.is_some());
+        inside.extend(closed.iter().map(|it| it.address.to_string()));
+        let (family, inside) = (FAMILIES[at], inside.join(", "));
+        let besides = besides(family, &open);
         let text = format!(
             "{family} saddr {own} {family} daddr != {{ {inside} }} {besides}masquerade fully-random"
         );

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
-use super::{Agent, NAMED, WatchFault, fault, now};
+use super::unwritten::JOURNAL;
+use super::{Agent, NAMED, WatchFault, now};
 use crate::change::Change;
 use crate::journal::{Compared, Told};
 use crate::os::keep::ComparedFiles;
@@ -66,10 +67,24 @@ impl Agent<'_> {
     }
 
     /// Writes down that it is begun: an agent that ends by what it reads there does not begin with it again, but watches.
-    fn keep_begun(&self) -> Result<(), WatchFault> {
-        let at = begun(now(), self.settings.every.as_secs());
-        let kept = ComparedFiles { at, told: self.comparison.told.clone() };
-        self.keep.compared(&kept).map_err(fault(&self.settings.state))
+    fn keep_begun(&mut self) -> Result<(), WatchFault> {
+        self.keep_compared(begun(now(), self.settings.every.as_secs()))
+    }
+
+    /// Tries once more to write down what was told.
+    pub(super) fn keep_compared_again(&mut self) -> Result<(), WatchFault> {
+        self.keep_compared(self.comparison.due.saturating_sub(self.settings.every.as_secs()))
+    }
+
+    /// Writes down what was told, after that is in the journal for certain: else it would be told by nobody.
+    fn keep_compared(&mut self, at: u64) -> Result<(), WatchFault> {
+        self.sync()?;
+        if !self.unwritten.is(JOURNAL) {
+            let done =
+                self.keep.compared(&ComparedFiles { at, told: self.comparison.told.clone() });
+            self.unwritten.note("compared", done);
+        }
+        Ok(())
     }
 
     fn begin_comparing(&self) -> Receiver<Result<PackageScan, String>> {
@@ -128,8 +143,7 @@ impl Agent<'_> {
         self.status.compared = Some(now());
         self.status.packages = Some(compared.clone());
         self.tell(Told::Compared(compared))?;
-        let kept = ComparedFiles { at: now(), told: self.comparison.told.clone() };
-        self.keep.compared(&kept).map_err(fault(&self.settings.state))
+        self.keep_compared(now())
     }
 }
 

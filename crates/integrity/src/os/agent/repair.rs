@@ -175,7 +175,7 @@ impl Agent<'_> {
         for path in due {
             let Some(due) = self.repair.due.remove(&path) else { continue };
             any |= match self.try_to_put_back(&path) {
-                Tried::Done => self.see(&path, &due)?,
+                Tried::Done => self.see_put_back(&path, &due)?,
                 Tried::Waits => {
                     let not_before = Instant::now() + PATIENCE;
                     self.repair.due.insert(path, Due { not_before, ..due });
@@ -238,7 +238,7 @@ impl Agent<'_> {
     }
 
     /// Looks at what was put back, and tells it with what it was put back for.
-    fn see(&mut self, path: &FilePath, due: &Due) -> Result<bool, WatchFault> {
+    fn see_put_back(&mut self, path: &FilePath, due: &Due) -> Result<bool, WatchFault> {
         // As it was read while no operator could begin.
         let newest = step(&self.around.steps, path);
         let milliseconds = u64::try_from(due.since.elapsed().as_millis()).unwrap_or(u64::MAX);

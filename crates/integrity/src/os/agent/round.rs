@@ -19,6 +19,9 @@ use crate::watch::Heard;
 const SLICE: Duration = Duration::from_millis(20);
 /// So many levels of a protected directory are gone into.
 const DEEPEST: usize = 16;
+/// So many of one that is only named, and so many paths below it.
+const DEEPEST_NAMED: usize = 4;
+const MOST_NAMED_PATHS: usize = 10_000;
 /// So many paths are looked at in a round.
 const MOST_PATHS: usize = 1_000_000;
 /// Why something may have been missed.
@@ -49,9 +52,22 @@ impl Round {
         Self { is_paced: true, ..Self::default() }
     }
 
-    /// Takes one more path.
+    /// Takes a further path.
     pub(super) fn push(&mut self, path: FilePath) {
         self.queue.push_back(path);
+    }
+
+    /// Takes further paths, if it goes on as fast as it can: else they would wait for long. What was looked at before
+    /// was not protected then as it is now.
+    pub(super) fn takes(&mut self, paths: &[FilePath]) -> bool {
+        if self.is_paced {
+            return false;
+        }
+        for path in paths {
+            self.seen.remove(path);
+            self.queue.push_back(path.clone());
+        }
+        true
     }
 }
 
@@ -61,9 +77,10 @@ impl Agent<'_> {
         round.began = Some(Instant::now());
         round.bytes_before = self.root.bytes();
         let entries = self.watch.entries().iter().map(|entry| entry.path);
+        let named = self.watch.named().cloned();
         let known = self.watch.known().keys().cloned();
         let roots = self.layers.all().cloned();
-        round.queue = entries.chain(known).chain(roots).collect();
+        round.queue = entries.chain(named).chain(known).chain(roots).collect();
         self.unknown.clear();
         self.round = Some(round);
         self.listen_above();
@@ -84,10 +101,11 @@ impl Agent<'_> {
     }
 
     /// Hears of the directories that lead to what is protected: one of them may be replaced.
-    fn listen_above(&mut self) {
+    pub(super) fn listen_above(&mut self) {
         let mut above = BTreeSet::new();
-        for entry in self.watch.entries().iter() {
-            let mut at = entry.path.parent();
+        let entries = self.watch.entries().iter().map(|entry| entry.path);
+        for path in entries.chain(self.watch.named().cloned()) {
+            let mut at = path.parent();
             while let Some(path) = at {
                 at = path.parent();
                 if !above.insert(path) {
@@ -126,7 +144,9 @@ impl Agent<'_> {
     /// Looks soon at all that is protected at a path or below.
     pub(super) fn look_below(&mut self, path: &FilePath, heard: &Heard) {
         let entries = self.watch.entries().below(path).map(|entry| entry.path);
-        let below: Vec<_> = entries.chain(self.watch.known_within(path).cloned()).collect();
+        let named = self.watch.named().filter(|it| it.is_within(path)).cloned();
+        let known = self.watch.known_within(path).cloned();
+        let below: Vec<_> = entries.chain(named).chain(known).collect();
         for each in below {
             self.dirty.entry(each).or_insert_with(|| Dirty::of(heard.clone()));
         }
@@ -159,9 +179,16 @@ impl Agent<'_> {
         if !holds {
             return;
         }
-        if depth > DEEPEST {
-            let why = format!("no more than {DEEPEST} levels of a directory are gone into");
+        let is_named = self.watch.is_only_named(&entry);
+        let deepest = if is_named { DEEPEST_NAMED } else { DEEPEST };
+        if depth > deepest {
+            let why = format!("no more than {deepest} levels of a directory are gone into");
             self.unknown.insert(path.clone(), why);
+            return;
+        }
+        if is_named && self.watch.known_within(&entry.path).nth(MOST_NAMED_PATHS).is_some() {
+            let why = format!("no more than {MOST_NAMED_PATHS} paths below it are looked at");
+            self.unknown.insert(entry.path, why);
             return;
         }
         let names = match self.root.list(path) {
@@ -180,11 +207,16 @@ impl Agent<'_> {
             let why = "it was there before anything was heard of its directory";
             Heard::by(Who::Unknown(why.to_owned()))
         };
-        for name in names {
+        if is_named && names.len() > MOST_NAMED_PATHS {
+            let why = format!("no more than {MOST_NAMED_PATHS} paths in it are looked at");
+            self.unknown.insert(path.clone(), why);
+        }
+        let most = if is_named { MOST_NAMED_PATHS } else { names.len() };
+        for name in names.into_iter().take(most) {
             let Ok(child) = path.join(&name) else { continue };
             let is_known = self.watch.known().contains_key(&child);
             if is_by_a_look {
-                self.round.iter_mut().for_each(|round| round.queue.push_back(child.clone()));
+                self.round.iter_mut().for_each(|round| round.push(child.clone()));
             } else if !is_known {
                 self.dirty.entry(child).or_insert_with(|| Dirty::of(of_child.clone()));
             }
@@ -242,6 +274,10 @@ impl Agent<'_> {
             let why = "there are more paths than are known, and how the others were is not known";
             self.unknown.insert(FilePath::root(), why.to_owned());
         }
+        if !self.watch.has_open_room() {
+            let why = "there are more unexplained changes than are held: the journal has all";
+            self.unknown.entry(FilePath::root()).or_insert_with(|| why.to_owned());
+        }
         let all = self.unknown.iter().take(NAMED);
         self.missed.0 =
             all.map(|(path, why)| Unknown { path: path.clone(), why: why.clone() }).collect();
@@ -251,6 +287,7 @@ impl Agent<'_> {
         self.status.narrow = self.listener.narrow() as u64;
         self.tell(Told::Verified { paths, unknown, unknown_count })?;
         self.know()?;
+        self.note_listed();
         if round.again.is_some() {
             self.begin_round(Round::at_once());
         }
@@ -295,5 +332,20 @@ impl Agent<'_> {
         self.around.since = self.around.steps.values().copied().max().unwrap_or_default();
         drop(held);
         Ok(any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_looks_again_at_what_is_protected_otherwise_by_now() {
+        let path: FilePath = "/srv/d".parse().unwrap();
+        let mut round = Round { seen: [path.clone()].into(), ..Round::at_once() };
+        assert!(round.takes(std::slice::from_ref(&path)));
+        assert_eq!(round.queue, VecDeque::from([path.clone()]));
+        assert!(round.seen.is_empty());
+        assert!(!Round::slowly().takes(&[path]), "it would wait for long");
     }
 }

@@ -163,6 +163,35 @@ fn a_process_in_no_pod_has_no_names_and_one_in_no_container_is_told_so() {
 }
 
 #[test]
+fn containers_of_cri_o_and_docker_are_named_where_those_keep_them() {
+    let labels = json!({
+        "io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-7",
+        "io.kubernetes.pod.uid": UID, "io.kubernetes.container.name": "app",
+    });
+    let crio = json!({ "annotations": labels }).to_string();
+    let docker = json!({ "Config": { "Labels": labels, "Env": ["A=a secret"] } }).to_string();
+    let id = id();
+    for (path, text) in [
+        (format!("/var/lib/containers/storage/overlay-containers/{id}/userdata/config.json"), crio),
+        (format!("/var/lib/docker/containers/{id}/config.v2.json"), docker),
+    ] {
+        let mut site = Site::new();
+        fs::remove_dir_all(site.at("/run")).unwrap();
+        site.put(&path, text.as_bytes());
+        let named = site.look().text();
+        assert!(named.starts_with("pod shop/web-7, container app"), "{path}: {named}");
+        let mut site = Site::new();
+        fs::remove_dir_all(site.at("/run")).unwrap();
+        site.put(&path, b"{\"a secret\"}");
+        site.check_unknown("names no pod");
+        let large = vec![b' '; usize::try_from(MOST_CONFIG_BYTES).unwrap() + 1];
+        site.put(&path, &large);
+        site.workloads = Workloads::default();
+        site.check_unknown("no file of at most");
+    }
+}
+
+#[test]
 fn what_is_no_config_of_this_pod_names_nobody() {
     let mut site = Site::new();
     let file = config(&id());

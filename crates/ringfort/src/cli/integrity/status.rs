@@ -180,7 +180,8 @@ fn code(told: &Told) -> u8 {
         let less = status.is_some_and(|it| {
             let packages = it.packages.as_ref();
             let is_untold = packages.is_some_and(|it| it.unknown_count + it.untold() > 0);
-            let is_blind = it.blind_since.is_some() || it.verified.is_none();
+            let is_late = it.unwritten.is_some();
+            let is_blind = it.blind_since.is_some() || it.verified.is_none() || is_late;
             !it.limits.is_empty() || it.unknown_count > 0 || is_blind || is_untold
         });
         machine.unseen.is_some() || machine.unsure.is_some() || less
@@ -212,9 +213,12 @@ fn people(machine: &Machine) -> String {
     if let Some(why) = &status.refused {
         say(format!("BASELINE REFUSED: {}", plain(why)));
     }
+    if let Some(why) = &status.unwritten {
+        say(format!("NOT WRITTEN DOWN, only held in memory: {}: make room", plain(why)));
+    }
     say(format!(
-        "{} paths protected by baseline {}, {} watched",
-        status.protected, status.baseline, status.watched
+        "{} paths protected by baseline {}, {} since flags name them, {} watched",
+        status.protected, status.baseline, status.named, status.watched
     ));
     say(match status.verified {
         Some(at) => format!("everything looked at {}, {} unknown", when(at), status.unknown_count),
@@ -376,6 +380,11 @@ mod tests {
         check(compared(1, 0), &["a", "b"], 3);
         check(compared(0, 3), &["a", "b"], 3);
         check(Some(Status { verified: None, ..status(now) }), &["a", "b"], 3);
+        let full = Status { unwritten: Some("journal: no space".to_owned()), ..status(now) };
+        let said =
+            people(&judged("w1".to_owned(), Some(full.clone()), &AcceptedSet::default(), None));
+        assert!(said.contains("NOT WRITTEN DOWN") && said.contains("no space"), "{said}");
+        check(Some(full), &["a", "b"], 3);
         assert_eq!(code(&Told { version: VERSION, machines: Vec::new() }), 3);
     }
 }
