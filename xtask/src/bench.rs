@@ -28,7 +28,7 @@ const USAGE: &str = "usage: cargo xtask bench create [ARGUMENTS, see bench creat
        cargo xtask bench netpol [lab, see bench netpol --help]
        cargo xtask bench check
        cargo xtask bench audit
-       cargo xtask bench integrity
+       cargo xtask bench integrity [lab, see bench integrity lab --help]
        cargo xtask bench conformance [ARGUMENTS, see bench conformance --help]
        cargo xtask bench kube-bench [ARGUMENTS, see bench kube-bench --help]
        cargo xtask bench stock [ARGUMENTS, see bench stock --help]

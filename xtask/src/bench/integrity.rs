@@ -1,5 +1,10 @@
 //! `cargo xtask bench integrity`: what verifying files costs on one core, what a baseline takes, how an agent goes,
-//! and what AIDE takes for the same tree.
+//! and what AIDE takes for the same tree; and on machines, whether attacks are told with who made them.
+
+mod attacks;
+mod judge;
+mod lab;
+mod maintenance;
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +18,14 @@ use crate::packages;
 use crate::process;
 use crate::workspace::Workspace;
 
-const USAGE: &str = "usage: cargo xtask bench integrity
+const USAGE: &str = "usage: cargo xtask bench integrity [lab, see bench integrity lab --help]
 
 Measures in the release profile, on one core, on warm trees that are written for it below the directory for
 temporary files: 40,000 files of 4 KiB, then 2 GiB in large files. A baseline of a million entries is packed. As root,
-an agent of the small files is told of 200 changes, and seen for 30 s without any; and AIDE, of the distribution's
-package, looks at the same small files with SHA-256: it is installed with apt-get where it is missing.";
+an agent of the small files is told of 200 changes, and seen for 30 s without any, with the processes that run here;
+and AIDE, of the distribution's
+package, looks at the same small files with SHA-256: it is installed with apt-get where it is missing.
+With `lab` it makes attacks and ordinary maintenance on machines, and judges what is told of them.";
 
 /// What was promised.
 const PROMISED: &[Promise] = &[
@@ -37,6 +44,9 @@ const PROMISED: &[Promise] = &[
 
 /// Measures, and prints the table. Fails if a promise was missed, or could not be looked at.
 pub(super) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    if let Some((&"lab", options)) = arguments.split_first() {
+        return lab::task(workspace, options);
+    }
     if !figures::is_asked(arguments, USAGE)? {
         return Ok(());
     }
