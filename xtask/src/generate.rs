@@ -18,6 +18,8 @@ const REPORT: &str = "schema/check.json";
 const FIXES: &str = "schema/fix.json";
 /// Where it is kept which control answers for which recommendation.
 const COVERAGE: &str = "docs/cis-2.0.1.md";
+/// The same for an earlier release of the benchmark.
+const EARLIER: &str = "docs/cis-1.12.md";
 /// The same for requirements of DISA's guide.
 const REQUIREMENTS: &str = "docs/stig-v1r6.md";
 /// The same for controls of NIST's catalogue.
@@ -41,6 +43,7 @@ pub(crate) fn task(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
         (REPORT, schema(&command, "check")?),
         (FIXES, schema(&command, "fix")?),
         (COVERAGE, coverage(&command, "cis-2.0.1")?),
+        (EARLIER, coverage(&command, "cis-1.12")?),
         (REQUIREMENTS, coverage(&command, "stig-v1r6")?),
         (CONTROLS, coverage(&command, "nist-800-53")?),
         (GUIDANCE, coverage(&command, "nsa")?),

@@ -1,6 +1,7 @@
 //! What is wrong at a place, and what cannot be read there.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -51,6 +52,8 @@ pub enum Remedy {
     Include(&'static str),
     /// A volume of one of these kinds takes its place.
     UseVolume(&'static [&'static str]),
+    /// The range that stands there leaves out this address, of which one port may stay open, at which names are asked.
+    Except(IpAddr, Option<u16>),
     /// No single value mends it: what to do, as a request.
     Do(&'static str),
 }
@@ -64,6 +67,17 @@ impl fmt::Display for Remedy {
             Self::Include(item) => write!(f, "put {item} into the list"),
             Self::UseVolume(kinds) => {
                 write!(f, "use a volume of another kind: {}", kinds.join(", "))
+            }
+            Self::Except(address, names_at) => {
+                let prefix = if address.is_ipv4() { 32 } else { 128 };
+                write!(f, "take {address}/{prefix} out with except")?;
+                match names_at {
+                    Some(port) => write!(
+                        f,
+                        ", and open port {port} to it, UDP and TCP, by a rule of its own where it is asked for names"
+                    ),
+                    None => Ok(()),
+                }
             }
             Self::Do(what) => f.write_str(what),
         }

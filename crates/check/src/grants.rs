@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::fault::Remedy;
 use crate::judgement::Sheet;
 use crate::place::{Field, Place};
+use crate::texts::Texts;
 
 /// Rights: any of these verbs on any of these resources.
 #[derive(Debug)]
@@ -29,15 +30,19 @@ type Answer = Option<bool>;
 
 /// Looks for rights in the rules of a role, which stand at its `rules`.
 pub(crate) fn judge(grants: &[Grant], role: &Place<'_>, sheet: &mut Sheet) {
-    if !matches!(role.at("aggregationRule").value(), Field::Absent) {
+    let rules = role.at("rules");
+    let is_gathering = !matches!(role.at("aggregationRule").value(), Field::Absent);
+    // Whatever is written there is written over. What a server holds is what was gathered, of whatever roles.
+    let is_empty = role.texts() == Texts::Written || rules.items().next().is_none();
+    if is_gathering && is_empty {
         return sheet
             .spare("its rights are those of the roles that it gathers, judged where they stand");
     }
-    let rules = role.at("rules");
+    let remedy = if is_gathering { GATHER_NOT } else { LEAVE_OUT };
     let mut is_clean = true;
     for rule in rules.items() {
         for grant in grants {
-            is_clean &= judge_rule(grant, &rule, sheet);
+            is_clean &= judge_rule(grant, &rule, remedy, sheet);
         }
     }
     if is_clean {
@@ -93,7 +98,7 @@ fn some(list: &Value, is_wanted: impl Fn(&str) -> bool) -> Answer {
 }
 
 /// Says whether a rule gives none of the rights, and writes down if it may.
-fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
+fn judge_rule(grant: &Grant, rule: &Place<'_>, remedy: Remedy, sheet: &mut Sheet) -> bool {
     let names = rule.at("resourceNames");
     let is_named = matches!(names.list(), Field::Is(names) if !names.is_empty());
     if is_named && grant.named == Named::Spared {
@@ -116,7 +121,7 @@ fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
         };
         match (is_given, group, resource) {
             (Some(false), ..) => continue,
-            (Some(true), Some(true), Some(true)) => sheet.fail(&verb, LEAVE_OUT),
+            (Some(true), Some(true), Some(true)) => sheet.fail(&verb, remedy),
             (None, ..) => sheet.unread(&verb),
             (_, None, _) => sheet.unread(&groups),
             (..) => sheet.unread(&resources),
@@ -130,6 +135,8 @@ fn judge_rule(grant: &Grant, rule: &Place<'_>, sheet: &mut Sheet) -> bool {
 const MISTAKEN: [&str; 3] = ["apps", "batch", "extensions"];
 
 const LEAVE_OUT: Remedy = Remedy::Do("leave the verb or the resource out, or name the objects");
+const GATHER_NOT: Remedy =
+    Remedy::Do("gather no role that gives this, or leave the verb or the resource out there");
 
 /// Whether any item of a list is as wanted.
 fn any(list: &Place<'_>, is_wanted: impl Fn(&str) -> bool) -> Answer {

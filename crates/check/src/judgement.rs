@@ -93,6 +93,11 @@ impl Sheet {
         self.passed.push(Spot { object: self.object, pointer: place.pointer() });
     }
 
+    /// Says it of a place in another object, by which this one is as it should be.
+    pub(crate) fn pass_in(&mut self, object: usize, place: &Place<'_>) {
+        self.passed.push(Spot { object, pointer: place.pointer() });
+    }
+
     /// Says that a place is not as it should be.
     pub(crate) fn fail(&mut self, place: &Place<'_>, remedy: Remedy) {
         self.fault(Fault::new(place, remedy));

@@ -57,6 +57,11 @@ pub fn of_clusters() -> impl Iterator<Item = (&'static [&'static str], &'static 
     KINDS.iter().filter(is_asked).map(|kind| (kind.versions, kind.name))
 }
 
+/// Whether objects of a kind that is judged are pods, or make some.
+pub fn makes_pods(kind: &str) -> bool {
+    KINDS.iter().any(|it| it.name == kind && it.template.is_some())
+}
+
 /// Kinds of network policies that others enforce, with their versions, of which a cluster serves one: each may close
 /// what no policy of Kubernetes does. Of most it is not known here what they close.
 pub const POLICIES: [(&[&str], &str); 11] = [

@@ -5,6 +5,8 @@
 pub mod admission;
 pub mod benchmark;
 mod cilium;
+pub mod cis;
+mod closed;
 mod declared;
 pub mod fault;
 pub mod fix;
@@ -25,5 +27,6 @@ mod scene;
 mod shape;
 pub mod stig;
 pub mod texts;
+pub mod upstream;
 pub mod waivers;
 pub mod world;

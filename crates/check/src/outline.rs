@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use ringfort_model::network_policy::Defaults;
+use ringfort_policy::Labels;
 use serde_json::{Map, Value};
 
 use crate::cilium;
+use crate::closed;
 use crate::kinds::Kind;
 use crate::objects::{Found, Named, objects};
 use crate::place::Place;
@@ -31,6 +34,10 @@ pub(crate) struct Known {
     pub(crate) policy: Option<Arc<ringfort_policy::Policy>>,
     /// What it says, if it is a policy of Cilium that can be read.
     pub(crate) of_cilium: Option<Arc<cilium::Policy>>,
+    /// What it says, if it is the notice by which a cluster says what holds of pods that no policy selects.
+    pub(crate) notice: Option<Arc<Defaults>>,
+    /// Its labels, if it is a namespace and they can be read.
+    pub(crate) labels: Option<Arc<Labels>>,
 }
 
 impl Known {
@@ -50,7 +57,11 @@ impl Known {
         }
         let is_policy = kind.name == "NetworkPolicy";
         let policy = is_policy.then(|| read_policy(found.object, texts)).flatten().map(Arc::new);
-        Self { is_broken: !unreadable.is_empty(), policy, of_cilium: None }
+        let of = |name: &str, object| (kind.name == name).then_some(object);
+        let notice = of("ConfigMap", found.object).and_then(|it| closed::notice(it, texts));
+        let labels = of("Namespace", found.object).and_then(|it| closed::labels(it, texts));
+        let (notice, labels) = (notice.map(Arc::new), labels.map(Arc::new));
+        Self { is_broken: !unreadable.is_empty(), policy, notice, labels, ..Self::default() }
     }
 }
 

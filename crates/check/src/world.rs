@@ -9,6 +9,7 @@ use ringfort_policy::{Direction, Labels};
 use serde_json::Value;
 
 use crate::cilium;
+use crate::closed::Said;
 use crate::declared;
 use crate::fault::Unreadable;
 use crate::kinds::{KINDS, Kind, Scope, group};
@@ -39,6 +40,8 @@ pub struct Objects<'a> {
     by_name: BTreeMap<(&'static str, Namespace<'a>, &'a str), usize>,
     accounts: Accounts<'a>,
     policies: BTreeMap<Namespace<'a>, Vec<Policy>>,
+    /// What the cluster says of namespaces without a policy.
+    pub(crate) said: Said<'a>,
     unjudged: Vec<Unjudged<'a>>,
     /// Kinds of others that make no pods, by group and name.
     declared: BTreeSet<(&'a str, &'a str)>,
@@ -118,6 +121,7 @@ impl<'a> Objects<'a> {
             by_name: BTreeMap::new(),
             accounts: Accounts::default(),
             policies: BTreeMap::new(),
+            said: Said::default(),
             unjudged: Vec::new(),
             declared: BTreeSet::new(),
             unread: Vec::new(),
@@ -255,6 +259,7 @@ impl<'a> Objects<'a> {
         if let Some(template) = kind.template {
             self.accounts.add((number, namespace), value.pointer(template), self.texts);
         }
+        self.said.note((number, kind), value, &known);
         if kind.name == "NetworkPolicy" {
             let policy = Policy { number, read: known.policy };
             self.policies.entry(namespace).or_default().push(policy);

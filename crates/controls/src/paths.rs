@@ -36,6 +36,8 @@ pub const COUNT: &str = "/var/lib/ringfort-witness/count";
 pub const WITNESSED: &str = "/var/lib/ringfort-witness/witnessed";
 /// What agents of machines delivered and is not kept yet.
 pub const RECEIVED: &str = "/var/lib/ringfort-received";
+/// What other control planes keep, as it is brought to be judged with what this one keeps. In memory.
+pub const TOGETHER: &str = "/run/ringfort-together";
 /// What an agent found and nobody has taken yet.
 pub const REPORT: &str = "/var/lib/ringfort-report";
 /// With what a machine's agent is known where it delivers that.

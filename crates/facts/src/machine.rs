@@ -3,6 +3,7 @@
 //! Never here: whether that is good. What was not looked at is a gap, also where a bundle just says nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use ringfort_model::audit_summary::AuditSummary;
 use ringfort_model::certificate::CertSeen;
@@ -232,6 +233,34 @@ impl<'a> Machine<'a> {
         processes.iter().map(words).collect()
     }
 
+    /// Says whether a part of ringfort runs, by the words that it is started with, such as `node`, `balance`. Whoever
+    /// makes pods chooses their words, so that nothing in a pod is one, nor what runs another file or as another user.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn runs_part(&self, part: [&str; 2]) -> Result<bool, Gap> {
+        let facts = self.facts.components.get(RINGFORT).ok_or_else(|| unlooked(RINGFORT))?;
+        let mut unseen = None;
+        for process in there(&facts.processes)?.into_iter().flatten() {
+            match is_part(process, part) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(gap) => unseen = unseen.or(Some(gap)),
+            }
+        }
+        unseen.map_or(Ok(false), Err)
+    }
+
+    /// Tells what a setting of the kernel is; none where the kernel has no such setting.
+    ///
+    /// # Errors
+    /// Nobody looked, or could.
+    pub fn kernel(&self, name: &str) -> Result<Option<Seen<String>>, Gap> {
+        let source = Source::File(format!("/proc/sys/{}", name.replace('.', "/")));
+        let found = self.look(&self.facts.kernel, name)?;
+        Ok(found.map(|Seen { value, .. }| Seen { value, source }))
+    }
+
     /// Tells what a program reads at a path, one document; none where it is not there.
     ///
     /// # Errors
@@ -310,6 +339,31 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// Whether a process is a part of ringfort. Facts that were gathered before processes were told apart further say only
+/// as whom it runs.
+fn is_part(process: &ProcessFacts, part: [&str; 2]) -> Result<bool, Gap> {
+    let words = there(&process.arguments)?.ok_or_else(|| unlooked("the arguments of a process"))?;
+    if !words.iter().skip(1).map(String::as_str).take(2).eq(part) {
+        return Ok(false);
+    }
+    let user = there(&process.user)?.ok_or_else(|| unlooked("the user of a process"))?;
+    let is_told = *user == 0 || part == BALANCER && DYNAMIC.contains(user);
+    let in_pod = process.in_pod.as_ref().map(there).transpose()?.flatten();
+    let file = process.executable.as_ref().map(there).transpose()?.flatten();
+    let is_other = |file: &String| {
+        // The kernel says so of a file that was written anew since.
+        let file = file.strip_suffix(" (deleted)").unwrap_or(file);
+        file.rsplit('/').next() != Some(RINGFORT)
+    };
+    Ok(is_told && in_pod != Some(&true) && !file.is_some_and(is_other))
+}
+
+const RINGFORT: &str = "ringfort";
+
+/// The one part of ringfort that does not run as root, but as a user that systemd makes for it, of these.
+const BALANCER: [&str; 2] = ["node", "balance"];
+const DYNAMIC: RangeInclusive<u32> = 61_184..=65_519;
+
 fn is_below(path: &str, tree: &str) -> bool {
     path.strip_prefix(tree).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -348,5 +402,57 @@ fn files(facts: &ComponentFacts) -> Files {
     Files {
         texts: facts.texts.iter().map(|(path, seen)| (path.clone(), text(seen))).collect(),
         directories: listed.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfort_model::machine::MachineFacts;
+    use serde_json::{Value, json};
+
+    use super::Machine;
+
+    fn runs(part: [&str; 2], more: &Value) -> Option<bool> {
+        let mut process = json!({"arguments": {"known": ["/usr/local/bin/ringfort", part[0], part[1], "--node", "a"]},
+            "environment": {"known": {}}, "user": {"known": 0}});
+        process.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let ringfort = json!({"processes": {"known": [process]}, "release": "absent",
+            "texts": {}, "below": {}, "places": {}});
+        let facts = json!({"apiVersion": "facts.ringfort.dev/v1", "kind": "MachineFacts",
+            "name": {"known": "a"}, "components": {"ringfort": ringfort}, "files": {}, "below": {},
+            "certificates": {}, "kernel": {}, "accounts": "absent"});
+        let facts = MachineFacts::read(&facts.to_string()).unwrap();
+        Machine::new(&facts, None).runs_part(part).ok()
+    }
+
+    #[test]
+    fn what_only_says_of_itself_that_it_is_a_part_of_ringfort_is_none() {
+        let check = |more: Value, expected: Option<bool>| {
+            assert_eq!(runs(["integrity", "watch"], &more), expected, "{more}");
+        };
+        let gap = json!({"gap": {"at": "/proc/7", "why": "EACCES", "closes": "root"}});
+        // Facts of earlier versions.
+        check(json!({}), Some(true));
+        check(json!({"user": {"known": 1000}}), Some(false));
+        check(json!({"user": {"known": 61_200}}), Some(false));
+        check(json!({"user": gap}), None);
+        check(json!({"inPod": {"known": false}}), Some(true));
+        check(json!({"inPod": {"known": true}}), Some(false));
+        check(json!({"inPod": gap}), None);
+        for (file, expected) in [
+            ("/usr/local/bin/ringfort", true),
+            ("/usr/local/bin/ringfort (deleted)", true),
+            ("/bin/sleep", false),
+            ("/bin/not-ringfort", false),
+        ] {
+            check(json!({"executable": {"known": file}}), Some(expected));
+        }
+        check(json!({"executable": gap}), None);
+    }
+
+    #[test]
+    fn the_balancer_is_root_or_a_user_that_is_made_for_it() {
+        let as_user = |user: u32| runs(["node", "balance"], &json!({"user": {"known": user}}));
+        assert_eq!([0, 61_200, 1000].map(as_user), [Some(true), Some(true), Some(false)]);
     }
 }

@@ -40,7 +40,9 @@ pub struct Admitting {
 }
 
 /// The kinds of what has a say, with their versions.
-pub const KINDS: [(&str, &str); 4] = [
+pub const KINDS: [(&str, &str); 6] = [
+    (GROUP, "MutatingAdmissionPolicy"),
+    (GROUP, "MutatingAdmissionPolicyBinding"),
     (GROUP, "ValidatingAdmissionPolicy"),
     (GROUP, "ValidatingAdmissionPolicyBinding"),
     (GROUP, "ValidatingWebhookConfiguration"),

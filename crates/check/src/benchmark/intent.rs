@@ -15,7 +15,7 @@ pub const ADMIN: &str = "ringfort:admin";
 /// The identity that ringfort works as: made for each run, for an hour at most, and never written down.
 pub const KEEPER: &str = "ringfort:keeper";
 /// The identity of what enforces network policies on machines.
-const ENFORCER: &str = "ringfort:network-policy";
+const ENFORCER: &str = ringfort_model::network_policy::ENFORCER;
 /// The user that API servers are to kubelets.
 const TO_KUBELETS: &str = "kube-apiserver-kubelet-client";
 
@@ -28,6 +28,8 @@ pub struct Intent {
     pub addons: BTreeMap<String, Value>,
     /// Users to whom a waiver opens namespaces.
     pub users: BTreeSet<String>,
+    /// Whether packets of pods are to be encrypted, and a kernel that cannot is refused.
+    pub is_encrypted: bool,
 }
 
 /// Rights of the identities that the profile makes, by the guideline that looks for them.

@@ -8,7 +8,7 @@ use super::rows::{ENFORCED, RESTRICTED};
 use super::tally::{Tallied, Tally};
 use super::usage::{self, Counting};
 use super::waive::Waived;
-use super::{Ask, Looked, Row, rights, rows, say};
+use super::{Ask, Looked, Row, beyond, rights, rows, say};
 use crate::admission::{Outcome, Security, Trial};
 
 /// What a row comes to.
@@ -42,6 +42,14 @@ pub fn judge(looked: &Looked<'_>) -> Vec<Judged> {
     rows().map(|row| one(row, looked)).collect()
 }
 
+/// Judges what ringfort's controls ask beyond the benchmark, where ringfort made the cluster.
+pub fn judge_beyond(looked: &Looked<'_>) -> Vec<Judged> {
+    match looked.has_ringfort() {
+        true => beyond().map(|row| one(row, looked)).collect(),
+        false => Vec::new(),
+    }
+}
+
 fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
     let of_machine = |machine: &Machine<'_>| {
         let judgement = row.of(machine)?;
@@ -50,7 +58,13 @@ fn one(row: &'static Row, looked: &Looked<'_>) -> Judged {
     let of: Vec<OfMachine> = looked.machines.iter().filter_map(of_machine).collect();
     let mut example = None;
     let whole = match row.ask {
-        Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => {
+        Ask::Guard(guard) if of.len() < looked.machines.len() => {
+            // Those whose guards are files are judged beside the others.
+            let by_files = of.iter().map(|it| it.judgement.clone());
+            let whole = say::all(by_files.chain([guard.stored(looked)]));
+            say::unless(whole, looked.every_known_machine())
+        }
+        Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) | Ask::Guard(_) => {
             say::unless(of_all(&of), looked.every_known_machine())
         }
         Ask::Guidelines(guidelines) => of_objects(row, guidelines, looked, &mut example),

@@ -48,6 +48,22 @@ impl Members {
     }
 }
 
+impl<'a> Looked<'a> {
+    /// Gives the machines that were looked at and are of the cluster, where anything tells which are: facts of one
+    /// that was replaced stand for none that is there.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &'a Machine<'a>> {
+        let names = match (self.intent, self.objects) {
+            (Some(intent), _) => Some(&intent.machines),
+            (None, Some(tally)) => tally.members.nodes.as_ref().ok(),
+            (None, None) => None,
+        };
+        let is_one = move |machine: &&Machine<'_>| {
+            names.is_none_or(|names| names.iter().any(|name| is_called(machine, name)))
+        };
+        self.machines.iter().filter(is_one)
+    }
+}
+
 impl Looked<'_> {
     /// Says that these are all machines of the cluster.
     ///

@@ -3,12 +3,14 @@
 //! A recommendation is a row. It is judged of facts, on whatever cluster: one that ringfort made, or another.
 //! Ids, levels and who assesses them are the benchmark's, as public encodings of it have them; all words are
 //! our own. Rows that need what no machine and no API tells are unknown and say what would decide them.
+//! What ringfort's controls ask of facts besides stands beyond the benchmark, in rows that are called by them.
 //!
 //! Never here: input or output, waivers, what ringfort makes.
 
 mod access;
 mod audit_policy;
 mod census;
+mod guard;
 mod intent;
 mod judge;
 mod members;
@@ -35,10 +37,11 @@ use crate::admission::Heard;
 use crate::guideline::Judge;
 use crate::guidelines::find;
 use crate::kinds::KINDS;
+use guard::Guard;
 use usage::Callers;
 
 pub use intent::Intent;
-pub use judge::{Judged, OfMachine, judge, trials};
+pub use judge::{Judged, OfMachine, judge, judge_beyond, trials};
 pub use members::Members;
 pub use own::is_of_control_plane;
 pub use rights::{Holder, Subject};
@@ -131,6 +134,8 @@ pub(crate) enum Ask {
     Settings(Component, fn(&Settings) -> Judgement),
     /// Of each kubelet.
     Kubelet(fn(&Kubelet) -> Judgement),
+    /// Of API servers, or of the policies in the API: a guard is loaded.
+    Guard(Guard),
     /// Of objects, by guidelines: all of them hold.
     Guidelines(&'static [&'static str]),
     /// Of bindings and of what is declared: nobody holds the right that these look for but who is meant to.
@@ -205,22 +210,31 @@ impl Looked<'_> {
     /// Whether ringfort made the cluster: what it leaves running runs on every machine that was looked at. The program
     /// alone is everywhere where somebody gathers facts with it.
     pub(crate) fn is_of_ringfort(&self) -> bool {
-        let lasts = |words: &&[String]| {
-            words.get(1).is_some_and(|word| word == "node")
-                && words.get(2).is_some_and(|word| LASTING.contains(&word.as_str()))
-        };
-        let runs = |machine: &Machine<'_>| {
-            machine.started("ringfort").is_ok_and(|started| started.iter().any(lasts))
-        };
-        !self.machines.is_empty() && self.machines.iter().all(runs)
+        !self.machines.is_empty() && self.machines.iter().all(runs_ringfort)
     }
+
+    /// Whether ringfort made the cluster or a machine of it, so that what its controls ask is asked of all of them: it
+    /// is declared, the API says it, or what ringfort puts on a machine is there. Who stops all of its parts, or hides
+    /// them, makes it nobody else's cluster.
+    fn has_ringfort(&self) -> bool {
+        self.intent.is_some()
+            || self.objects.is_some_and(|tally| tally.census.is_of_ringfort)
+            || self.machines.iter().any(|it| runs_ringfort(it) || network::is_configured(it))
+    }
+}
+
+/// Whether something that ringfort leaves running runs on a machine.
+fn runs_ringfort(machine: &Machine<'_>) -> bool {
+    LASTING.into_iter().any(|part| machine.runs_part(["node", part]).is_ok_and(|runs| runs))
 }
 
 impl Row {
     /// Says what it rests on.
     pub fn needs(&self) -> Needs {
         match self.ask {
-            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => Needs::Machines,
+            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) | Ask::Guard(_) => {
+                Needs::Machines
+            }
             Ask::Guidelines(_) => Needs::Objects,
             Ask::Rights(_) => Needs::Intent,
             Ask::Callers(..) => Needs::AuditLog,
@@ -235,7 +249,7 @@ impl Row {
             | Ask::Rights(ids)
             | Ask::Callers(_, ids)
             | Ask::Whole(_, ids, ..) => ids,
-            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) => &[],
+            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) | Ask::Guard(_) => &[],
         }
     }
 
@@ -251,7 +265,11 @@ impl Row {
     /// Names the kinds of objects that it rests on: of one that could not be listed nothing passes.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
         match self.ask {
-            Ask::Machine(_) | Ask::Settings(..) | Ask::Kubelet(_) | Ask::Callers(..) => Vec::new(),
+            Ask::Machine(_)
+            | Ask::Settings(..)
+            | Ask::Kubelet(_)
+            | Ask::Guard(_)
+            | Ask::Callers(..) => Vec::new(),
             Ask::Rights(_) => RIGHTS.to_vec(),
             Ask::Guidelines(ids) => ids.iter().flat_map(|id| kinds_of(id)).collect(),
             Ask::Whole(_, _, kinds, _) => kinds.all(),
@@ -274,6 +292,7 @@ impl Row {
                 say::each(machine, component, || machine.running(component), ask)
             }
             Ask::Kubelet(ask) => say::each(machine, Component::Kubelet, || machine.kubelets(), ask),
+            Ask::Guard(guard) => return guard.of(machine),
             _ => return None,
         })
     }
@@ -284,8 +303,45 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
     rows::SECTIONS.iter().flat_map(|section| section.rows.iter())
 }
 
+/// Gives what ringfort's controls ask beyond the benchmark: rows that are called by their controls.
+pub fn beyond() -> impl Iterator<Item = &'static Row> {
+    rows::beyond::ROWS.iter()
+}
+
+/// How facts decide a control of ringfort's.
+#[derive(Debug)]
+pub enum ByFacts {
+    /// By these rows, of the benchmark and beyond it: at least one.
+    Rows(Vec<&'static Row>),
+    /// Not at all, for this reason.
+    Nothing(&'static str),
+}
+
+/// Says how facts decide a control; none where nothing is said of it, or two things are.
+pub fn by_facts(control: &str) -> Option<ByFacts> {
+    let names = |row: &&'static Row| row.kept.control() == Some(control);
+    let own: Vec<&'static Row> = rows().chain(beyond()).filter(names).collect();
+    let why = rows::beyond::BY_BEHAVIOUR.iter().find(|(id, _)| *id == control);
+    match (own.is_empty(), why) {
+        (false, None) => Some(ByFacts::Rows(own)),
+        (true, Some((_, why))) => Some(ByFacts::Nothing(why)),
+        (false, Some(_)) | (true, None) => None,
+    }
+}
+
+/// What the section of rows beyond the benchmark is called.
+const BEYOND: &str = "what ringfort's controls ask besides";
+
+/// Whether a row is one beyond the benchmark, by its id.
+pub fn is_beyond(id: &str) -> bool {
+    id.contains('/')
+}
+
 /// Names the section of a row, in our own words.
 pub fn section(id: &str) -> &'static str {
+    if is_beyond(id) {
+        return BEYOND;
+    }
     let is_its = |section: &&rows::Section| {
         id.strip_prefix(section.id).is_some_and(|rest| rest.starts_with('.'))
     };

@@ -100,10 +100,17 @@ fn plugins(machine: &Machine<'_>) -> Result<Seen<Vec<String>>, Gap> {
     }
 }
 
+/// Whether a machine has what ringfort enforces by, whatever runs there.
+pub(super) fn is_configured(machine: &Machine<'_>) -> bool {
+    machine.document(RINGFORT, POLICY).is_ok_and(|it| it.is_some())
+}
+
 fn runs(machine: &Machine<'_>, program: &str) -> Result<bool, Gap> {
+    if program == RINGFORT {
+        return machine.runs_part(["node", "policy"]);
+    }
     let started = machine.started(program)?;
     Ok(started.iter().any(|words| match program {
-        RINGFORT => words.iter().skip(1).map(String::as_str).take(2).eq(["node", "policy"]),
         "kube-router" => !words.iter().any(|word| word == "--run-firewall=false"),
         _ => true,
     }))

@@ -1,44 +1,24 @@
-//! What Kubernetes itself puts into every cluster, known by exact names: upstream's
-//! plugin/pkg/auth/authorizer/rbac/bootstrappolicy, and what controllers publish.
+//! What Kubernetes itself puts into every cluster: roles and bindings by what they say, as the table of what API servers
+//! make has it, and what controllers publish by exact names.
 
 use serde_json::Value;
 
 use super::rights::Subject;
+use crate::upstream;
 
-/// Roles of Kubernetes that have wildcards in them, as 1.35 to 1.37 make them.
-const WITH_WILDCARDS: [&str; 9] = [
-    "cluster-admin",
-    "system:controller:disruption-controller",
-    "system:controller:generic-garbage-collector",
-    "system:controller:horizontal-pod-autoscaler",
-    "system:controller:namespace-controller",
-    "system:controller:resourcequota-controller",
-    "system:controller:storage-version-migrator-controller",
-    "system:kube-controller-manager",
-    "system:kubelet-api-admin",
-];
-
-/// Whether an object is one that API servers make at their start and put back.
-fn is_made_by_servers(object: &Value) -> bool {
-    let of = |at: &str, key: &str| object.pointer(at).and_then(|it| it.get(key)?.as_str());
-    of("/metadata/labels", "kubernetes.io/bootstrapping") == Some("rbac-defaults")
-        && of("/metadata/annotations", "rbac.authorization.kubernetes.io/autoupdate")
-            == Some("true")
-}
-
-/// Whether a role is one of Kubernetes' own that has wildcards.
+/// Whether a role is one of Kubernetes' own as API servers make it, so that its wildcards are.
 pub(super) fn has_own_wildcards(role: &Value) -> bool {
-    let name = role["metadata"]["name"].as_str().unwrap_or_default();
-    role["kind"] == "ClusterRole" && WITH_WILDCARDS.contains(&name) && is_made_by_servers(role)
+    role["kind"] == "ClusterRole" && upstream::is_own(role)
 }
 
 /// The one role of a component that is not called as it is.
 const VOLUMES: (&str, &str) = ("system:volume-scheduler", "system:kube-scheduler");
 
-/// Whether a binding of Kubernetes gives a role of Kubernetes to a part of Kubernetes: to the controller, the
-/// component or the group that the role is made for.
+/// Whether a binding of Kubernetes gives a role of Kubernetes, as API servers make it, to a part of Kubernetes: to the
+/// controller, the component or the group that the role is made for. To whom somebody else gives it besides is another
+/// subject.
 pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -> bool {
-    if !is_made_by_servers(binding) || !is_made_by_servers(role) {
+    if !upstream::says_own(binding) || !upstream::is_own(role) {
         return false;
     }
     let name = role["metadata"]["name"].as_str().unwrap_or_default();
@@ -87,52 +67,103 @@ const STATIC: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", 
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use serde_json::{Value, json};
 
     use super::{Subject, has_own_wildcards, is_mirror, is_of_control_plane, is_own_binding};
 
-    fn made(kind: &str, name: &str) -> Value {
-        json!({"kind": kind, "metadata": {
-            "name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
-            "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
-        }})
+    const GROUP: &str = "rbac.authorization.k8s.io";
+
+    fn object(kind: &str, name: &str, more: &Value) -> Value {
+        let mut object = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
+                "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"}}});
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
     }
+
+    fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
+        json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+    }
+
+    /// The rights of the role of the controller of jobs.
+    fn of_jobs() -> Vec<Value> {
+        vec![
+            rule("batch", &["jobs"], &["get", "list", "patch", "update", "watch"]),
+            rule("batch", &["jobs/status", "jobs/finalizers"], &["update"]),
+            rule("", &["pods"], &["create", "delete", "list", "patch", "watch"]),
+            rule("", &["events"], &["create", "patch", "update"]),
+            rule("events.k8s.io", &["events"], &["create", "patch", "update"]),
+        ]
+    }
+
+    fn everything() -> Vec<Value> {
+        vec![rule("*", &["*"], &["*"]), json!({"nonResourceURLs": ["*"], "verbs": ["*"]})]
+    }
+
+    fn bound(role: &str, subjects: &[Value]) -> Value {
+        let given = json!({"apiGroup": GROUP, "kind": "ClusterRole", "name": role});
+        let more = json!({"roleRef": given, "subjects": subjects});
+        object("ClusterRoleBinding", role, &more)
+    }
+
+    fn account(namespace: &str, name: &str) -> Value {
+        json!({"kind": "ServiceAccount", "namespace": namespace, "name": name})
+    }
+
+    fn subject(value: &Value) -> Subject {
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        Subject {
+            kind: text("kind").unwrap(),
+            namespace: text("namespace"),
+            name: text("name").unwrap(),
+        }
+    }
+
+    const JOBS: &str = "system:controller:job-controller";
 
     #[test]
     fn only_what_kubernetes_makes_for_itself_is_its_own() {
-        let subject = |kind: &str, namespace: Option<&str>, name: &str| Subject {
-            kind: kind.to_owned(),
-            namespace: namespace.map(str::to_owned),
-            name: name.to_owned(),
+        let check = |rules: &[Value], others: &[Value], asked: &Value, expected: bool| {
+            let role = object("ClusterRole", JOBS, &json!({"rules": rules}));
+            let mut all = vec![account("kube-system", "job-controller")];
+            all.extend_from_slice(others);
+            let found = is_own_binding(&bound(JOBS, &all), &role, &subject(asked));
+            assert_eq!(found, expected, "{role} {asked}");
         };
-        let check = |role: &str, subject: &Subject, expected: bool| {
-            let (binding, role) = (made("ClusterRoleBinding", role), made("ClusterRole", role));
-            assert_eq!(is_own_binding(&binding, &role, subject), expected, "{role} {subject}");
-            let mut hand_made = binding.clone();
-            hand_made["metadata"]["labels"] = Value::Null;
-            assert!(!is_own_binding(&hand_made, &role, subject));
-        };
-        let job = "system:controller:job-controller";
-        check(job, &subject("ServiceAccount", Some("kube-system"), "job-controller"), true);
-        check(job, &subject("ServiceAccount", Some("default"), "job-controller"), false);
-        check(job, &subject("User", None, "ann"), false);
-        check(job, &subject("ServiceAccount", Some("kube-system"), "node-controller"), false);
-        check("cluster-admin", &subject("Group", None, "system:masters"), true);
-        check("cluster-admin", &subject("Group", None, "system:authenticated"), false);
-        let scheduler = subject("User", None, "system:kube-scheduler");
-        check("system:kube-scheduler", &scheduler, true);
-        check("system:volume-scheduler", &scheduler, true);
-        check("system:kube-controller-manager", &scheduler, false);
-        check("system:volume-scheduler", &subject("User", None, "system:kube-proxy"), false);
+        let (its, ann) = (account("kube-system", "job-controller"), account("shop", "ann"));
+        check(&of_jobs(), &[], &its, true);
+        // Somebody else beside it is a stranger, and makes none of it.
+        check(&of_jobs(), slice::from_ref(&ann), &its, true);
+        check(&of_jobs(), slice::from_ref(&ann), &ann, false);
+        // Whoever changes the role leaves its label and its name as they are.
+        let more = [of_jobs(), vec![rule("", &["secrets"], &["get"])]].concat();
+        check(&more, &[], &its, false);
+        let role = object("ClusterRole", JOBS, &json!({"rules": of_jobs()}));
+        let other = bound("view", slice::from_ref(&its));
+        assert!(!is_own_binding(&other, &role, &subject(&its)));
+    }
+
+    #[test]
+    fn the_group_to_which_nothing_is_refused_is_kubernetes_own() {
+        let group = |name: &str| json!({"apiGroup": GROUP, "kind": "Group", "name": name});
+        let role = object("ClusterRole", "cluster-admin", &json!({"rules": everything()}));
+        let all = [group("system:masters"), group("system:authenticated")];
+        let is_own =
+            |asked: &Value| is_own_binding(&bound("cluster-admin", &all), &role, &subject(asked));
+        assert!(is_own(&all[0]) && !is_own(&all[1]));
+        assert!(!is_own_binding(&bound("cluster-admin", &all[1..]), &role, &subject(&all[0])));
     }
 
     #[test]
     fn a_role_that_only_calls_itself_so_has_its_wildcards_counted() {
-        assert!(has_own_wildcards(&made("ClusterRole", "cluster-admin")));
-        assert!(!has_own_wildcards(&made("ClusterRole", "anything")));
-        assert!(!has_own_wildcards(
-            &json!({"kind": "ClusterRole", "metadata": {"name": "cluster-admin"}})
-        ));
+        let role = |name: &str, rules: &[Value]| {
+            has_own_wildcards(&object("ClusterRole", name, &json!({"rules": rules})))
+        };
+        assert!(role("cluster-admin", &everything()));
+        assert!(!role("anything", &everything()));
+        assert!(!role("system:kube-controller-manager", &everything()));
     }
 
     #[test]

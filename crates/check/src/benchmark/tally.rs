@@ -9,7 +9,7 @@ use super::census::Census;
 use super::members::Members;
 use super::own::{has_own_wildcards, is_of_control_plane};
 use super::rights::{Holders, full_name};
-use super::rows;
+use super::{beyond, rows};
 use crate::admission::{Admitting, Doors};
 use crate::guidelines::find;
 use crate::judge::judge;
@@ -64,13 +64,17 @@ const WILDCARDS: &str = "access/no-wildcards";
 impl Tally {
     /// Judges all objects by the guidelines that rows rest on.
     pub fn of(objects: &Objects<'_>, admitting: &Admitting) -> Self {
-        let mut asked: Vec<_> =
-            rows().flat_map(|row| row.guidelines()).filter_map(|id| find(id)).collect();
+        let mut asked: Vec<_> = rows()
+            .chain(beyond())
+            .flat_map(|row| row.guidelines())
+            .filter_map(|id| find(id))
+            .collect();
         asked.sort_by_key(|guideline| guideline.id);
         asked.dedup_by_key(|guideline| guideline.id);
         let mut tally = Self::default();
         let judges = admitting.objects.iter().filter(|it| judges_pods(it));
         judges.for_each(|it| tally.census.add_judge(it));
+        tally.census.add_guards(admitting);
         tally.doors = Doors::of(objects, admitting);
         let blind = |kind: Option<&'static str>, gap: &Gap| Blind { kind, gap: gap.clone() };
         let unlisted = objects.unlisted().iter();

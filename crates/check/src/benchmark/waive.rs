@@ -8,7 +8,7 @@ use ringfort_model::judgement::{Decided, Gap, Judgement, Verdict};
 
 use super::judge::Judged;
 use super::usage::{self, Counting};
-use super::{Looked, NAME, Needs, Row, say};
+use super::{Looked, NAME, Needs, Row, is_beyond, say};
 use crate::waivers::Waiver;
 
 /// Who answers for a row that fails.
@@ -60,8 +60,11 @@ const OF_PROFILE: [OfProfile; 4] = [
     },
 ];
 
-/// Names a row as waivers do.
+/// Names a row as waivers do: one beyond the benchmark by its control.
 pub fn id(row: &Row) -> String {
+    if is_beyond(row.id) {
+        return row.id.to_owned();
+    }
     format!("{NAME}/{}", row.id)
 }
 

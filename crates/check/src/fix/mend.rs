@@ -62,7 +62,7 @@ fn as_said(draft: &mut Draft<'_>, faults: &[Fault]) -> Result<(), Why> {
             Remedy::LeaveOut => draft.remove(&fault.pointer),
             Remedy::Write(value) => draft.set(&fault.pointer, value)?,
             Remedy::Include(item) => draft.push(&fault.pointer, item)?,
-            Remedy::WriteOneOf(_) | Remedy::UseVolume(_) | Remedy::Do(_) => {
+            Remedy::WriteOneOf(_) | Remedy::UseVolume(_) | Remedy::Except(..) | Remedy::Do(_) => {
                 return Err(Why::Choice);
             }
         }

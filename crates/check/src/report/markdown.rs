@@ -9,6 +9,10 @@ use super::{Answer, Finding, Report, Unknown, Verdict};
 /// else.
 pub fn markdown(report: &Report) -> String {
     let mut page = format!("# ringfort check\n\n{}.\n", report.in_a_line());
+    if !report.left_out.is_empty() {
+        page.push('\n');
+    }
+    report.left_out.iter().for_each(|it| line(&mut page, format_args!("- {}", it.in_a_line())));
     summary(report, &mut page);
     section(&mut page, "Findings", report.findings.len());
     report.findings.iter().for_each(|it| finding(it, None, &mut page));

@@ -6,6 +6,7 @@ mod collect;
 mod fingerprint;
 mod html;
 mod junit;
+mod left_out;
 mod markdown;
 mod oscal;
 mod place;
@@ -13,7 +14,7 @@ mod rows;
 mod sarif;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_model::severity::Severity;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -29,6 +30,7 @@ pub use collect::{Asked, Detail, Locate, Located, Named, Part};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use html::html;
 pub use junit::junit;
+pub use left_out::{LeftOut, Why};
 pub use markdown::markdown;
 pub use oscal::Oscal;
 pub use place::{InFile, InObject, OnNode, Place, Span, Whose};
@@ -51,6 +53,10 @@ pub struct Report {
     pub profile: String,
     /// How many objects were judged.
     pub objects: usize,
+    /// How many more of a cluster were left out because they are exactly what Kubernetes makes by itself.
+    pub upstream: usize,
+    /// All that was left out of a cluster, by why: those, and what is being deleted.
+    pub left_out: Vec<LeftOut>,
     /// A row for each control that was asked, by id.
     pub controls: Vec<Row>,
     /// Places that are not as they should be, object by object in the order of the files.
@@ -270,6 +276,8 @@ impl Report {
             },
             profile: profile.to_string(),
             objects: 0,
+            upstream: 0,
+            left_out: Vec::new(),
             controls: controls.iter().map(|guideline| Row::of(guideline)).collect(),
             findings: Vec::new(),
             unknown: Vec::new(),
@@ -314,9 +322,10 @@ impl Report {
         };
         let compared = self.baseline.as_ref().map(|it| format!("; {}", it.in_a_line()));
         format!(
-            "{world} world: objects {}, controls {}; passed {}, failed {}, unknown {}, not applicable \
+            "{world} world: objects {}{}, controls {}; passed {}, failed {}, unknown {}, not applicable \
              {}{waived}{}",
             self.objects,
+            self.more(),
             self.controls.len(),
             self.sum(|it| it.passed),
             self.sum(|it| it.failed),
@@ -324,6 +333,22 @@ impl Report {
             self.sum(|it| it.not_applicable),
             compared.unwrap_or_default(),
         )
+    }
+
+    /// Says of everything that is found, or not known, in objects which are called as Kubernetes' own how they differ
+    /// from those, by the files that stand for them.
+    pub fn tell_changed(&mut self, changed: &BTreeMap<&str, &str>) {
+        for it in &mut self.unknown {
+            if let Some(how) = it.place.file().and_then(|file| changed.get(file)) {
+                it.said = format!("{}; {how}", it.said);
+            }
+        }
+        let waived = self.waived.iter_mut().map(|it| &mut it.finding);
+        for it in self.findings.iter_mut().chain(waived) {
+            if let Some(how) = it.place.file().and_then(|file| changed.get(file)) {
+                it.fix = format!("{}; {how}", it.fix).into();
+            }
+        }
     }
 
     /// Gives the exit code: 1 with findings that count, else 3 with anything unknown that counts.

@@ -44,6 +44,32 @@ fn own(name: &str, rules: &Value, subject: &Value) -> [Value; 2] {
     [role, binding]
 }
 
+/// Some of what API servers make at their start, each right as they give it.
+fn of_servers() -> Vec<Value> {
+    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
+    let everything = json!([rule("*", &["*"], &["*"]), {"nonResourceURLs": ["*"], "verbs": ["*"]}]);
+    let namespaces = json!([
+        rule("", &["namespaces"], &["get", "list", "watch", "delete"]),
+        rule("", &["namespaces/finalize", "namespaces/status"], &["update"]),
+        rule("*", &["*"], &["delete", "deletecollection", "get", "list", "watch"]),
+    ]);
+    let below = ["configz", "healthz", "log", "metrics", "pods", "proxy", "stats"]
+        .map(|it| format!("nodes/{it}"));
+    let kubelets = json!([
+        rule("", &["nodes"], &["get", "list", "watch", "proxy"]),
+        {"apiGroups": [""], "resources": below, "verbs": ["*"]},
+    ]);
+    let group = "rbac.authorization.k8s.io";
+    let masters = json!({"apiGroup": group, "kind": "Group", "name": "system:masters"});
+    let account =
+        json!({"kind": "ServiceAccount", "namespace": SYSTEM, "name": "namespace-controller"});
+    let nobody = json!({"apiGroup": group, "kind": "User", "name": "system:nobody"});
+    let mut all = Vec::from(own("cluster-admin", &everything, &masters));
+    all.extend(own("system:controller:namespace-controller", &namespaces, &account));
+    all.extend(own("system:kubelet-api-admin", &kubelets, &nobody).into_iter().take(1));
+    all
+}
+
 /// What the API of such a cluster lists.
 pub(crate) fn objects() -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);
@@ -60,19 +86,7 @@ pub(crate) fn objects() -> Vec<Value> {
         all.push(account);
     }
     all.push(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}));
-    let everything = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
-    let listing = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "delete"]}]);
-    let kubelets = json!([{"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["*"]}]);
-    let account =
-        json!({"kind": "ServiceAccount", "namespace": SYSTEM, "name": "namespace-controller"});
-    let nobody = json!({"kind": "User", "name": "system:nobody"});
-    all.extend(own(
-        "cluster-admin",
-        &everything,
-        &json!({"kind": "Group", "name": "system:masters"}),
-    ));
-    all.extend(own("system:controller:namespace-controller", &listing, &account));
-    all.extend(own("system:kubelet-api-admin", &kubelets, &nobody).into_iter().take(1));
+    all.extend(of_servers());
     let manifests = root.join("nodes/cp-10-0-0-11/etc/kubernetes/manifests");
     for file in fs::read_dir(manifests).unwrap() {
         let mut pod = read(&file.unwrap().path()).remove(0);
@@ -329,6 +343,22 @@ fn who_holds_a_right_without_being_meant_to_is_named() {
     case.objects.push(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "wide"}, "rules": [{"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}]}));
     case.check("5.1.3", "fail");
+}
+
+/// Whoever adds a right to a role of Kubernetes' own leaves its name and its labels as they are.
+#[test]
+fn a_role_of_kubernetes_that_was_changed_is_its_own_no_more() {
+    let check = |name: &str, resource: &str, id: &str| {
+        let mut case = Case::default();
+        case.check(id, "pass");
+        let is_it = |it: &&mut Value| it["kind"] == "ClusterRole" && it["metadata"]["name"] == name;
+        let role = case.objects.iter_mut().find(is_it).unwrap();
+        let rule = json!({"apiGroups": [""], "resources": [resource], "verbs": ["get"]});
+        role["rules"].as_array_mut().unwrap().push(rule);
+        case.check(id, "fail");
+    };
+    check("system:controller:namespace-controller", "secrets", "5.1.2");
+    check("system:kubelet-api-admin", "*", "5.1.3");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ringfort_check::guidelines::GUIDELINES;
 use ringfort_check::judge::judge;
 use ringfort_check::judgement::Judgement;
+use ringfort_check::texts::Texts;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest;
 use serde_json::{Value, json};
@@ -285,6 +286,8 @@ fn a_volume_of_the_cluster_is_asked_where_it_leads_to() {
     let sockets = "workload/no-node-sockets";
     check(sockets, json!({"hostPath": {"path": "/mnt/a.sock"}}), "fail");
     check(sockets, json!({"hostPath": {"path": "/mnt/a", "type": "Socket"}}), "fail");
+    check(sockets, json!({"hostPath": {"path": "/run/containerd"}}), "fail");
+    check(sockets, json!({"local": {"path": "/var/run/docker"}}), "fail");
     check(sockets, json!({"hostPath": {"path": "/mnt/a"}}), "pass");
 }
 
@@ -346,4 +349,196 @@ fn what_a_config_map_holds_in_base64_is_looked_at() {
     check("store.jks", &STANDARD.encode([0xfe, 0xed, 0, 2]), "unknown");
     check("greeting", "no base64!", "unknown");
     check("greeting", "{{ .Values.greeting }}", "unknown");
+}
+
+#[test]
+fn a_value_of_a_shape_that_its_site_tells_of_is_a_secret() {
+    let check = |shapes: Value, value: &str, expected: &str| {
+        let site = json!({"apiVersion": "check.ringfort.dev/v1", "kind": "Conventions",
+            "metadata": {"name": "site"}, "spec": {"secretValues": shapes}});
+        let variable = json!({"name": "SOMETHING", "value": value});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": "i", "env": [variable]}]}});
+        let found = word("data/no-secrets-in-environment", &[site.clone(), pod]);
+        assert_eq!(found, expected, "{site} {value}");
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"},
+            "data": {"something": value}});
+        let found = word("data/no-secrets-in-config-maps", &[site.clone(), map]);
+        assert_eq!(found, expected, "{site} {value}");
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"},
+            "binaryData": {"something": STANDARD.encode(value)}});
+        let found = word("data/no-secrets-in-config-maps", &[site.clone(), map]);
+        assert_eq!(found, expected, "{site} {value} in base64");
+    };
+    check(json!(["^acme_[0-9a-f]{4}$"]), "acme_12ab", "fail");
+    check(json!(["^acme_[0-9a-f]{4}$"]), "acme_12abc", "pass");
+    check(json!(["none", "acme"]), "an acme", "fail");
+    check(json!(["("]), "acme_12ab", "unknown");
+    check(json!(["(", "^acme_"]), "acme_12ab", "fail");
+    check(json!(["x)|(y"]), "acme_12ab", "unknown");
+    check(json!(["(?i)ACME", "x"]), "an acme", "fail");
+    check(json!(["(?i)ACME", "X"]), "an x", "pass");
+    // A comment goes to the end of what is written.
+    check(json!(["(?x) none # of these", "acme"]), "an acme", "fail");
+    check(json!("acme"), "acme_12ab", "unknown");
+    check(json!(["{{ .Values.shape }}"]), "acme_12ab", "unknown");
+    check(json!([]), "acme_12ab", "pass");
+}
+
+/// A binding of a role to somebody, judged with the role.
+fn of_binding(guideline: &str, (role, rules): (&str, Value), (kind, name): (&str, &str)) -> String {
+    let version = "rbac.authorization.k8s.io/v1";
+    let all = [
+        json!({"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": role}, "rules": rules}),
+        json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io"}]}),
+    ];
+    word(guideline, &all).to_owned()
+}
+
+#[test]
+fn a_right_that_takes_over_is_nothing_for_everybody() {
+    let check = |role: (&str, &str), subject: (&str, &str), expected: &str| {
+        let rule = json!([{"apiGroups": [""], "resources": [role.0], "verbs": [role.1]}]);
+        let found = of_binding("access/everyone-cannot-take-over", ("r", rule), subject);
+        assert_eq!(found, expected, "{role:?} {subject:?}");
+    };
+    for group in ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"] {
+        check(("secrets", "list"), ("Group", group), "fail");
+        check(("configmaps", "list"), ("Group", group), "pass");
+    }
+    check(("*", "*"), ("User", "system:anonymous"), "fail");
+    for (kind, name) in [
+        ("Group", "admins"),
+        ("User", "system:authenticated"),
+        ("Group", "system:serviceaccounts:a"),
+    ] {
+        check(("*", "*"), (kind, name), "pass");
+    }
+    let untold = json!("{{ .Values.rules }}");
+    let everybody = ("Group", "system:authenticated");
+    let found = of_binding("access/everyone-cannot-take-over", ("r", untold), everybody);
+    assert_eq!(found, "unknown");
+}
+
+/// What API servers give with a role under this name.
+fn shown(role: &str) -> Value {
+    let get = |urls: &[&str]| json!([{"nonResourceURLs": urls, "verbs": ["get"]}]);
+    let review = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["create"]});
+    match role {
+        "system:discovery" => get(&[
+            "/api",
+            "/api/*",
+            "/apis",
+            "/apis/*",
+            "/healthz",
+            "/livez",
+            "/openapi",
+            "/openapi/*",
+            "/readyz",
+            "/version",
+            "/version/",
+        ]),
+        "system:public-info-viewer" => {
+            get(&["/healthz", "/livez", "/readyz", "/version", "/version/"])
+        }
+        "system:service-account-issuer-discovery" => get(&[
+            "/.well-known/openid-configuration",
+            "/.well-known/openid-configuration/",
+            "/openid/v1/jwks",
+            "/openid/v1/jwks/",
+        ]),
+        "system:cluster-trust-bundle-discovery" => json!([{"apiGroups": ["certificates.k8s.io"],
+            "resources": ["clustertrustbundles"], "verbs": ["get", "list", "watch"]}]),
+        "system:basic-user" => json!([
+            review("authentication.k8s.io", &["selfsubjectreviews"]),
+            review(
+                "authorization.k8s.io",
+                &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]
+            ),
+        ]),
+        _ => json!([]),
+    }
+}
+
+const EVERYONE: &str = "access/no-rights-for-everyone";
+const ANONYMOUS: &str = "access/no-anonymous-binding";
+
+#[test]
+fn what_kubernetes_itself_gives_everybody_is_no_fault() {
+    let check = |role: &str, subject: &str, expected: &str| {
+        let found = of_binding(EVERYONE, (role, shown(role)), ("Group", subject));
+        assert_eq!(found, expected, "{role} {subject}");
+    };
+    check("system:discovery", "system:authenticated", "pass");
+    check("system:basic-user", "system:authenticated", "pass");
+    check("system:public-info-viewer", "system:authenticated", "pass");
+    check("system:service-account-issuer-discovery", "system:serviceaccounts", "pass");
+    check("system:cluster-trust-bundle-discovery", "system:serviceaccounts", "pass");
+    check("system:discovery", "system:serviceaccounts", "fail");
+    check("view", "system:authenticated", "fail");
+    check("view", "people", "pass");
+    let viewer = "system:public-info-viewer";
+    let found = of_binding(ANONYMOUS, (viewer, shown(viewer)), ("Group", "system:unauthenticated"));
+    assert_eq!(found, "pass");
+}
+
+/// Whoever changes such a role, or makes one of a namespace that is called so, gives something else.
+#[test]
+fn what_is_only_called_as_kubernetes_own_is_a_fault_for_everybody() {
+    for (guideline, role, group) in [
+        (EVERYONE, "system:discovery", "system:authenticated"),
+        (ANONYMOUS, "system:public-info-viewer", "system:unauthenticated"),
+    ] {
+        let mut rules = shown(role);
+        let more = json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]});
+        rules.as_array_mut().unwrap().push(more);
+        assert_eq!(of_binding(guideline, (role, rules), ("Group", group)), "fail");
+        let binding = |kind: &str| {
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                "metadata": {"name": "b", "namespace": "shop"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+                "subjects": [{"kind": "Group", "name": group, "apiGroup": "rbac.authorization.k8s.io"}]})
+        };
+        assert_eq!(word(guideline, &[binding("Role")]), "fail");
+        // Where all roles were given it is none of them, and where not nobody knows.
+        assert_eq!(word(guideline, &[binding("ClusterRole")]), "pass");
+        let open = judged(&[binding("ClusterRole")], World::Open, &[]);
+        assert!(matches!(open[&(0, guideline)], Judgement::Unknown(_)), "{guideline}");
+    }
+}
+
+#[test]
+fn what_a_role_has_gathered_takes_over_as_well() {
+    let sum = json!({"clusterRoleSelectors": [{"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}}]});
+    let secrets = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]);
+    let check = |role: &str, rules: &Value, texts: Texts, expected: &str| {
+        let version = "rbac.authorization.k8s.io/v1";
+        let all = [
+            json!({"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": role},
+                "aggregationRule": sum, "rules": rules}),
+            json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "Group", "name": "system:authenticated", "apiGroup": "rbac.authorization.k8s.io"}]}),
+        ];
+        let mut objects = Objects::new(World::Closed, None).with_texts(texts);
+        for (document, value) in all.iter().enumerate() {
+            objects.add(Origin { file: 0, document }, value);
+        }
+        let judgements = judge(&objects, 1, GUIDELINES).judgements;
+        let of = judgements.iter().find(|it| it.0.id == "access/everyone-cannot-take-over");
+        let found = match of.unwrap().1 {
+            Judgement::Pass(_) => "pass",
+            Judgement::Fail(_) => "fail",
+            _ => "unknown",
+        };
+        assert_eq!(found, expected, "{role} {rules} {texts:?}");
+    };
+    check("edit", &secrets, Texts::Served, "fail");
+    check("all", &secrets, Texts::Served, "fail");
+    check("all", &json!([]), Texts::Served, "pass");
+    // What is written there is written over.
+    check("edit", &json!([]), Texts::Written, "fail");
+    check("all", &json!([]), Texts::Written, "unknown");
 }

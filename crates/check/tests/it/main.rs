@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod benchmark;
+mod beyond;
 mod cluster;
 mod fixes;
 mod guidelines;
+mod isolation;
 mod kalm;
 mod lacking;
 mod laws;
@@ -15,3 +17,4 @@ mod reports;
 mod soundness;
 mod standards;
 mod types;
+mod upstream;

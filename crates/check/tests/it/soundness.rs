@@ -128,6 +128,40 @@ fn a_container_that_takes_its_guard_off_is_not_confined_by_its_pod() {
     }
 }
 
+/// A range holds more than the address that everybody knows.
+#[test]
+fn a_way_to_the_metadata_of_any_cloud_is_found() {
+    let policy = |block: &str, port: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{ name: a, namespace: b }}\n\
+             spec: {{ podSelector: {{}}, policyTypes: [Egress], egress: [{{ to: [{{ ipBlock: {{ {block} }} }}]{port} }}] }}\n"
+        )
+    };
+    for (block, port, expected) in [
+        ("cidr: 169.254.0.0/16", "", "fail"),
+        ("cidr: 169.254.0.0/16, except: [169.254.169.254/32]", "", "pass"),
+        ("cidr: 100.64.0.0/10", "", "fail"),
+        ("cidr: 100.64.0.0/10, except: [169.254.169.254/32]", "", "fail"),
+        ("cidr: 100.64.0.0/10, except: [100.100.100.200/32]", "", "pass"),
+        ("cidr: 168.63.129.16/32", "", "fail"),
+        ("cidr: 168.63.129.16/32", ", ports: [{ port: 80 }]", "fail"),
+        ("cidr: 168.63.129.16/32", ", ports: [{ port: 32526 }]", "fail"),
+        ("cidr: 168.63.129.16/32", ", ports: [{ port: 30000, endPort: 33000 }]", "fail"),
+        ("cidr: 169.254.0.0/16", ", ports: [{ port: 32526 }]", "pass"),
+        ("cidr: 168.63.129.16/32", ", ports: [{ protocol: UDP, port: 53 }]", "pass"),
+        ("cidr: 'fd00::/8', except: ['fd00:ec2::254/128']", "", "fail"),
+        ("cidr: 'fd20:ce::/64'", "", "fail"),
+        ("cidr: 'fd00:c1::/32'", "", "fail"),
+        ("cidr: 'fd00:42::/32'", "", "fail"),
+        ("cidr: 'fd00:43::/32'", "", "pass"),
+        ("cidr: 10.0.0.0/8", "", "pass"),
+    ] {
+        let text = policy(block, port);
+        let said = check(&text, "network/no-egress-to-metadata", World::Open);
+        assert_eq!(said, expected, "{block}{port}");
+    }
+}
+
 /// Rights that are written wrongly today are there once somebody puts them right.
 #[test]
 fn rights_are_read_as_the_server_reads_them_and_as_they_are_meant() {

@@ -4,6 +4,7 @@ mod proof;
 mod sabotage;
 
 use ringfort_model::item::ItemId;
+use ringfort_model::kernel::OF_KUBELETS;
 use ringfort_spec::{Limit, Spec};
 
 use crate::control::{Control, Ref, Severity};
@@ -22,20 +23,11 @@ pub static CONTROL: Control = Control {
     prove: Some(Proof { phase: Phase::Gentle, next: proof::next, sabotage: sabotage::ALL }),
 };
 
-/// The settings that kubelet compares with `protectKernelDefaults`.
-const SETTINGS: [(&str, &str); 6] = [
-    ("kernel.keys.root_maxbytes", "25000000"),
-    ("kernel.keys.root_maxkeys", "1000000"),
-    ("kernel.panic", "10"),
-    ("kernel.panic_on_oops", "1"),
-    ("vm.overcommit_memory", "1"),
-    ("vm.panic_on_oom", "0"),
-];
-
 fn make(_: &Spec, draft: &mut Draft<'_>) {
-    let file: String = SETTINGS.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    let file: String =
+        OF_KUBELETS.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     draft.everywhere(|at| {
-        for (name, value) in SETTINGS {
+        for (name, value) in OF_KUBELETS {
             at.sysctl(name, value);
             at.after(kubelet(), ItemId::Sysctl(name.to_owned()));
         }

@@ -71,25 +71,9 @@ impl PodSecurity {
     /// # Errors
     /// A file is missing, or is not what an API server would have started with.
     pub fn read(files: &Files, path: &str) -> Result<Self, Gap> {
-        const GROUP: &str = "apiserver.config.k8s.io";
-        let document = files.document(path, GROUP, "AdmissionConfiguration")?;
-        let plugins = match document.get("plugins") {
-            None | Some(Json::Null) => return Ok(Self::unset()),
-            Some(Json::Array(plugins)) => plugins,
-            Some(_) => return Err(unseen(path, "has plugins that are no list")),
-        };
-        // The first that is called so counts.
-        let Some(plugin) = plugins.iter().find(|plugin| plugin["name"] == "PodSecurity") else {
-            return Ok(Self::unset());
-        };
-        match (&plugin["configuration"], &plugin["path"]) {
-            (Json::Null, Json::Null) => Ok(Self::unset()),
-            (Json::Null, Json::String(own)) if own.is_empty() => Ok(Self::unset()),
-            (Json::Null, Json::String(own)) => {
-                let own = beside(path, own);
-                Self::parse(&own, files.settings(&own)?)
-            }
-            (configuration, _) => Self::parse(path, configuration.clone()),
+        match configuration(files, path, "PodSecurity")? {
+            Some((own, document)) => Self::parse(&own, document),
+            None => Ok(Self::unset()),
         }
     }
 
@@ -114,6 +98,46 @@ impl PodSecurity {
             warn: standard(defaults.warn, defaults.warn_version),
             exemptions,
         }
+    }
+}
+
+/// Gives the directory from which a plugin loads policies that are files, if an `AdmissionConfiguration` names one.
+///
+/// # Errors
+/// A file is missing, or is not what an API server would have started with.
+pub(super) fn static_manifests(
+    files: &Files,
+    path: &str,
+    plugin: &str,
+) -> Result<Option<String>, Gap> {
+    let Some((own, document)) = configuration(files, path, plugin)? else { return Ok(None) };
+    match &document["staticManifestsDir"] {
+        Json::Null => Ok(None),
+        Json::String(directory) => Ok(Some(directory.clone()).filter(|it| !it.is_empty())),
+        _ => Err(unseen(&own, "names a directory of policies that is no text")),
+    }
+}
+
+/// Gives what an `AdmissionConfiguration` says of a plugin, with the file that says it: its own may be named there.
+fn configuration(files: &Files, path: &str, plugin: &str) -> Result<Option<(String, Json)>, Gap> {
+    const GROUP: &str = "apiserver.config.k8s.io";
+    let document = files.document(path, GROUP, "AdmissionConfiguration")?;
+    let plugins = match document.get("plugins") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::Array(plugins)) => plugins,
+        Some(_) => return Err(unseen(path, "has plugins that are no list")),
+    };
+    // The first that is called so counts.
+    let Some(found) = plugins.iter().find(|it| it["name"] == plugin) else { return Ok(None) };
+    match (&found["configuration"], &found["path"]) {
+        (Json::Null, Json::Null) => Ok(None),
+        (Json::Null, Json::String(own)) if own.is_empty() => Ok(None),
+        (Json::Null, Json::String(own)) => {
+            let own = beside(path, own);
+            let document = files.settings(&own)?;
+            Ok(Some((own, document)))
+        }
+        (configuration, _) => Ok(Some((path.to_owned(), configuration.clone()))),
     }
 }
 

@@ -73,6 +73,11 @@ pub fn pod_security(server: &Settings) -> Fact<PodSecurity> {
     read_pod_security(server).into()
 }
 
+/// Gives the directory from which a plugin loads policies that are files; none where it is told none.
+pub fn static_manifests(server: &Settings, plugin: &str) -> Fact<Option<String>> {
+    read_static_manifests(server, plugin).into()
+}
+
 /// Gives how objects are written to etcd.
 pub fn encryption(server: &Settings) -> Fact<Encryption> {
     read_encryption(server).into()
@@ -90,9 +95,11 @@ fn read_anonymous(server: &Settings) -> Result<Seen<Anonymous>, Gap> {
         }
     }
     let Seen { value, source } = server.alone("anonymous-auth")?;
-    let value = match value != Value::Boolean(false) && !allows_everything(server)? {
-        true => Anonymous::Everywhere,
-        false => Anonymous::Off,
+    let value = match (value == Value::Boolean(false), allows_everything(server)) {
+        (true, _) => Anonymous::Off,
+        (false, Ok(true)) => Anonymous::OffByAlwaysAllow,
+        (false, Ok(false)) => Anonymous::Everywhere,
+        (false, Err(gap)) => return Err(gap),
     };
     Ok(Seen { value, source })
 }
@@ -190,6 +197,16 @@ fn read_pod_security(server: &Settings) -> Result<Seen<PodSecurity>, Gap> {
             Ok(Seen { value, source: Source::File(path) })
         }
         None => Ok(unset(server, PodSecurity::unset())),
+    }
+}
+
+fn read_static_manifests(server: &Settings, plugin: &str) -> Result<Seen<Option<String>>, Gap> {
+    match named(server, "admission-control-config-file")? {
+        Some(path) => {
+            let value = admission::static_manifests(&server.files, &path, plugin)?;
+            Ok(Seen { value, source: Source::File(path) })
+        }
+        None => Ok(unset(server, None)),
     }
 }
 

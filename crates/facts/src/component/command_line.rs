@@ -79,14 +79,30 @@ impl CommandLine {
     /// It is not certain what it was given.
     pub fn given(&self, name: &str) -> Result<Option<&[String]>, Gap> {
         match self.lost.as_ref().or_else(|| self.doubtful.get(name)) {
-            Some(why) => Err(Gap {
-                said: format!("--{name} of {} is uncertain: {why}", self.component),
-                closes: "the arguments of the running process, of a version that is known here"
-                    .to_owned(),
-            }),
+            Some(why) => Err(uncertain(&format!("--{name} of {}", self.component), why)),
             None => Ok(self.given.get(name).map(Vec::as_slice)),
         }
     }
+
+    /// Gives every flag that was given, with what counts of it: all of one to which more are added, else the last.
+    ///
+    /// # Errors
+    /// Nothing certain can be said of any flag.
+    pub fn counting(&self) -> Result<impl Iterator<Item = (&str, &[String])>, Gap> {
+        if let Some(why) = &self.lost {
+            return Err(uncertain(&format!("every flag of {}", self.component), why));
+        }
+        Ok(self.given.iter().map(move |(name, given)| {
+            let is_one = flag::kind(self.component, name).is_some_and(Kind::takes_one);
+            let from = if is_one { given.len().saturating_sub(1) } else { 0 };
+            (name.as_str(), &given[from..])
+        }))
+    }
+}
+
+fn uncertain(what: &str, why: &str) -> Gap {
+    let closes = "the arguments of the running process, of a version that is known here".to_owned();
+    Gap { said: format!("{what} is uncertain: {why}"), closes }
 }
 
 /// Goes through the words, one flag after the other.
@@ -287,6 +303,23 @@ mod tests {
         check("--no-anonymous-auth", "anonymous-auth", "not given");
         check("--audit-log-path", "audit-log-path", "gap");
         check("---profiling", "profiling", "gap");
+    }
+
+    #[test]
+    fn of_a_flag_that_takes_one_value_the_last_counts() {
+        let counting = |line: &str| {
+            let line = words(&format!("kube-apiserver {line}"));
+            let read = CommandLine::of_process(Component::ApiServer, &line);
+            let seen = read.known().unwrap();
+            let all = seen.value.counting().ok()?;
+            let one = |(name, values): (&str, &[String])| format!("{name}={}", values.join("|"));
+            Some(all.map(one).collect::<Vec<_>>().join(" "))
+        };
+        let line = "--audit-log-path=/a --audit-log-path /b --service-account-key-file=/c --service-account-key-file=/d";
+        let expected = "audit-log-path=/b service-account-key-file=/c|/d";
+        assert_eq!(counting(line).as_deref(), Some(expected));
+        assert_eq!(counting("").as_deref(), Some(""));
+        assert_eq!(counting("-audit-log-path=/a"), None);
     }
 
     #[test]

@@ -65,6 +65,14 @@ impl Kind {
         matches!(self, Self::Boolean | Self::Optional)
     }
 
+    /// Says whether of all that it is given only the last counts.
+    pub fn takes_one(self) -> bool {
+        !matches!(
+            self,
+            Self::List | Self::Array | Self::Gates | Self::Map | Self::Switches | Self::Opaque
+        )
+    }
+
     /// Reads all that was given to one flag, in its order. Of single values the last wins, but each
     /// has to be readable, since Go's flags refuse at the first that is not.
     pub fn read(self, given: &[String]) -> Option<Value> {

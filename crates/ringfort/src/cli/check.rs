@@ -17,10 +17,11 @@ mod written;
 
 use std::io::IsTerminal as _;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::civil::Date;
 use ringfort_facts::manifest::Document;
 use ringfort_model::version::KubeVersion;
 use ringfort_spec::{Paint, Report};
@@ -36,7 +37,8 @@ use written::Format;
 /// an object of a kind that Kubernetes does not have, a file that is no manifest.
 ///
 /// A file that `ringfort gather` wrote is judged by the CIS Kubernetes Benchmark 2.0.1, one row for each of its 131
-/// recommendations. Several are judged together, a machine each.
+/// recommendations; where ringfort made the machine, by what its controls ask besides, one row each by the control's
+/// name. Several are judged together, a machine each.
 ///
 /// What is meant to be, as who may read secrets, cluster.yaml declares: name it by --spec, or by --cluster. Its
 /// waivers of recommendations hold here as well, and are told as waived.
@@ -75,11 +77,23 @@ enum What {
     Pods(pods::PodsArgs),
 }
 
+/// How machines and clusters are judged by rows.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    /// The version of Kubernetes, where it is said.
+    version: Option<KubeVersion>,
+    /// The file of what is declared and waived.
+    spec: Option<&'a Path>,
+    format: Format,
+    /// The day on which waivers are looked at.
+    day: Date,
+}
+
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
-    let (paths, version, format) =
-        (args.manifests.paths(), args.kubernetes, args.manifests.format());
-    let spec = args.spec.as_deref();
+    let (paths, spec) = (args.manifests.paths(), args.spec.as_deref());
+    let (format, day) = (args.manifests.format(), args.manifests.day());
+    let how = How { version: args.kubernetes, spec, format, day };
     if let (None, Some(kubeconfig)) = (&args.what, args.live.of_objects()) {
         return objects::run(kubeconfig, &args.manifests, spec);
     }
@@ -87,11 +101,11 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Fault> {
         Some(What::Pods(args)) => pods::run(args),
         None if args.live.is_asked() => {
             args.manifests.refuse_what_is_of_manifests(args.live.takes_options())?;
-            live::run(&args.live, paths, version, spec, format)
+            live::run(&args.live, paths, how)
         }
         None if facts::are_bundles(paths)? => {
             args.manifests.refuse_what_is_of_manifests(None)?;
-            facts::run(paths, version, spec, format)
+            facts::run(paths, how)
         }
         None if spec.is_some() => {
             Err(Fault::usage("--spec is of machines and clusters: leave it out for manifests"))

@@ -11,7 +11,8 @@ use serde::Serialize;
 use ringfort_audit::attack::tactics;
 use ringfort_audit::detection::{ATTACK, Detection, Need, Of, Who};
 use ringfort_audit::detections;
-use ringfort_check::benchmark;
+use ringfort_check::benchmark::{self, ByFacts, Row, by_facts};
+use ringfort_check::cis;
 use ringfort_check::guideline::Guideline;
 use ringfort_check::guidelines::{self, GUIDELINES};
 use ringfort_check::nist;
@@ -27,8 +28,8 @@ use super::{Fault, coverage, print};
 ///
 /// Some hold of clusters that ringfort makes: a waiver in cluster.yaml names one of them. Others are what
 /// `ringfort check` asks of manifests, or what `ringfort audit test` looks for in logs. Without a name it
-/// lists them all; by the names cis-2.0.1, nsa, pss, owasp-2025, stig-v1r6 and nist-800-53 it shows what answers for
-/// which recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
+/// lists them all; by the names cis-2.0.1, cis-1.12, nsa, pss, owasp-2025, stig-v1r6 and nist-800-53 it shows what answers
+/// for which recommendation of that benchmark, requirement of DISA's guide, or control of NIST's catalogue.
 ///
 /// Exit codes: 0 explained, 2 usage, or there is no such control.
 #[derive(Args)]
@@ -46,6 +47,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Fault> {
         None if args.json => json(&Catalogue::of_all())?,
         None => format!("{}\n", table()),
         Some(id) if id == benchmark::NAME && !args.json => coverage::page(),
+        Some(id) if id == cis::NAME && !args.json => coverage::earlier(),
         Some(id) if id == stig::NAME && !args.json => coverage::requirements(),
         Some(id) if id == nist::NAME && !args.json => coverage::controls(),
         Some(id) => match coverage::profile(id) {
@@ -136,7 +138,8 @@ fn page(control: &Control) -> String {
         _ => "",
     };
     let mut page = format!(
-        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.{asked}\n\n{prose}\n{}",
+        "# {id}\n\n{title}.\n\nSeverity: {severity}. Waived: {waived}.{asked}\n\n{prose}\n{}{}",
+        judged_by_facts(id),
         examples(control)
     );
     match prove {
@@ -148,6 +151,22 @@ fn page(control: &Control) -> String {
         }
     }
     page + &references(refs)
+}
+
+/// What `ringfort check` judges it by.
+fn judged_by_facts(id: &str) -> String {
+    let said = match by_facts(id) {
+        Some(ByFacts::Rows(rows)) => rows.into_iter().map(asked).collect::<String>(),
+        Some(ByFacts::Nothing(why)) => format!("Not: {why}.\n"),
+        None => return String::new(),
+    };
+    format!("\n## Judged by facts\n\n{said}")
+}
+
+/// A row, as an item of a list.
+fn asked(row: &Row) -> String {
+    let from = row.needs();
+    format!("- `{}`: {} (from {from})\n", benchmark::id(row), row.title)
 }
 
 /// What its examples tell, each in a sentence: what they are for tests stands in the JSON alone.
@@ -300,6 +319,12 @@ struct Explained {
     /// What a waiver may be limited to; nothing of what is asked of manifests.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<String>,
+    /// The rows by which `ringfort check` judges it of facts.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    facts: Vec<String>,
+    /// Why facts decide nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts_not: Option<&'static str>,
     /// How it is broken on purpose, to see its proof fail.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     sabotage: Vec<Way>,
@@ -329,22 +354,33 @@ impl Explained {
             also: way.also,
         };
         let sabotage = ways.iter().map(way).collect();
-        Self { version: VERSION, listed, waived, sabotage, references, doc: control.doc }
+        let (facts, facts_not) = match by_facts(control.id) {
+            Some(ByFacts::Rows(rows)) => (rows.into_iter().map(benchmark::id).collect(), None),
+            Some(ByFacts::Nothing(why)) => (Vec::new(), Some(why)),
+            None => (Vec::new(), None),
+        };
+        let (version, doc) = (VERSION, control.doc);
+        Self { version, listed, waived, facts, facts_not, sabotage, references, doc }
     }
 
     fn of_guideline(guideline: &Guideline) -> Self {
         let references = guideline.refs.iter().map(Ref::to_string).collect();
         let listed = Listed::of_guideline(guideline);
-        let (waived, sabotage, doc) = (None, Vec::new(), guideline.doc);
-        Self { version: VERSION, listed, waived, sabotage, references, doc }
+        Self::of_other(listed, references, guideline.doc)
     }
 
     fn of_detection(detection: &Detection) -> Self {
         let technique = |id: &&str| format!("MITRE ATT&CK {ATTACK} {id}");
         let references = detection.attack.iter().map(technique).collect();
         let listed = Listed::of_detection(detection);
-        let (waived, sabotage, doc) = (None, Vec::new(), detection.doc);
-        Self { version: VERSION, listed, waived, sabotage, references, doc }
+        Self::of_other(listed, references, detection.doc)
+    }
+
+    /// What is no control of a cluster: nothing makes it, so nothing breaks it.
+    fn of_other(listed: Listed, references: Vec<String>, doc: &'static str) -> Self {
+        let (version, waived, facts_not) = (VERSION, None, None);
+        let (facts, sabotage) = (Vec::new(), Vec::new());
+        Self { version, listed, waived, facts, facts_not, sabotage, references, doc }
     }
 }
 
@@ -367,6 +403,17 @@ mod tests {
         let is_way = |way: &serde_json::Value| way["name"] == "access/no-cluster-admin/masters";
         assert!(ways.as_array().unwrap().iter().any(is_way), "{ways}");
         assert!(page(find("ha/three-workers").unwrap()).contains("ringfort prove --rehearse"));
+    }
+
+    #[test]
+    fn by_which_rows_facts_decide_is_told_or_why_they_do_not() {
+        let page = |id: &str| page(find(id).unwrap());
+        assert!(page("audit/policy-is-set").contains("- `cis-2.0.1/1.2.16`: API servers write"));
+        assert!(page("node/kernel-settings").contains("- `node/kernel-settings`: The kernel"));
+        assert!(page("workload/addons").contains("## Judged by facts\n\nNot: what an add-on is"));
+        let told = |id: &str| serde_json::to_value(Explained::of(find(id).unwrap())).unwrap();
+        assert_eq!(told("node/apparmor")["facts"], serde_json::json!(["node/apparmor"]));
+        assert!(told("workload/addons")["facts_not"].is_string());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use ringfort_check::benchmark::rows;
+use ringfort_check::benchmark::{beyond, rows};
 use ringfort_facts::machine::Machine;
 use ringfort_forge::drive::fleet::BINARY;
 use ringfort_forge::make::Site;
@@ -64,14 +64,15 @@ pub fn unseen(name: String, why: String) -> MachineFacts {
     }
 }
 
-/// What the rows that are about machines come to on one, by their numbers.
+/// What the rows that are about machines come to on one, by their numbers, and those beyond the benchmark by their
+/// controls.
 pub fn verdicts(facts: &MachineFacts, minor: Minor) -> BTreeMap<&'static str, String> {
     let machine = Machine::new(facts, Some(minor));
     let row = |row: &'static ringfort_check::benchmark::Row| {
         let verdict = Verdict::from(&row.of(&machine)?);
         Some((row.id, verdict.to_string()))
     };
-    rows().filter_map(row).collect()
+    rows().chain(beyond()).filter_map(row).collect()
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ enum Command {
         /// How it compares with what the server counts.
         #[arg(long, value_name = "FILE", default_value = ringfort_controls::paths::COUNT)]
         count: PathBuf,
+        /// Where what other control planes keep is brought.
+        #[arg(long, value_name = "DIR", default_value = ringfort_controls::paths::TOGETHER)]
+        together: PathBuf,
     },
     /// Tell which changes are kept here that machines' agents told, each with who delivered it.
     Reported {
@@ -221,9 +224,9 @@ pub fn run(args: NodeArgs) -> Result<ExitCode, Fault> {
             let found = certificates::look(&root).map_err(Fault::unable)?;
             println!("{}", serde_json::to_string(&found).map_err(Fault::unable)?);
         }
-        Command::Kept { holding, store, log, witnessed, count } => {
+        Command::Kept { holding, store, log, witnessed, count, together } => {
             let now = jiff::Timestamp::now();
-            let places = ringfort_store::os::Places { log, store, witnessed, count };
+            let places = ringfort_store::os::Places { log, store, witnessed, count, together };
             let seen = ringfort_store::os::held(&places, &holding, now).map_err(Fault::blind)?;
             println!("{}", serde_json::to_string(&seen).map_err(Fault::unable)?);
         }

@@ -100,6 +100,15 @@ pub enum Missing {
     Refuse,
 }
 
+/// What a command brings to machines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Brings {
+    /// All that the specification asks for.
+    All,
+    /// Nothing.
+    Nothing,
+}
+
 impl<'v> Session<'v> {
     /// Reads everything that a command needs from this machine.
     pub fn open(
@@ -109,18 +118,18 @@ impl<'v> Session<'v> {
         how: &How,
         missing: Missing,
     ) -> Result<Self, Fault> {
-        Self::read(voice, command, (place, how), missing, Self::site)
+        Self::read(voice, command, (place, how), missing, Brings::All)
     }
 
-    /// Reads what it takes to empty machines: nothing comes to them, so no add-on and no file of the site is needed.
+    /// Reads what it takes to empty machines: nothing comes to them, so no bundle, no add-on and no file of the site
+    /// is needed. Machines know themselves what was put on them.
     pub fn open_to_empty(
         voice: &'v mut Voice,
         command: &str,
         place: &Where,
         how: &How,
     ) -> Result<Self, Fault> {
-        let nothing = |_: &Spec, _: &Path, _: &Path| Ok((Vec::new(), SiteOfLogs::default()));
-        Self::read(voice, command, (place, how), Missing::Refuse, nothing)
+        Self::read(voice, command, (place, how), Missing::Refuse, Brings::Nothing)
     }
 
     fn read(
@@ -128,7 +137,7 @@ impl<'v> Session<'v> {
         command: &str,
         (place, how): (&Where, &How),
         missing: Missing,
-        site: impl FnOnce(&Spec, &Path, &Path) -> Result<(Vec<Addon>, SiteOfLogs), Fault>,
+        brings: Brings,
     ) -> Result<Self, Fault> {
         let (text, spec) = specification::read_with_text(&place.spec.file)?;
         voice.tell(&Event::Started {
@@ -136,7 +145,10 @@ impl<'v> Session<'v> {
             cluster: Some(spec.name.to_string()),
             command: command.to_owned(),
         });
-        let bundle = find_bundle(how.bundle.as_deref(), &spec)?;
+        let bundle = match brings {
+            Brings::All => find_bundle(how.bundle.as_deref(), &spec)?,
+            Brings::Nothing => Bundle::unseen(spec.kubernetes),
+        };
         let state = StateDirectory::beside(&place.spec.file, &spec.name);
         let identity = match missing {
             Missing::Make => place.whose.read_or_make()?,
@@ -148,7 +160,10 @@ impl<'v> Session<'v> {
         let own = OwnBinary::read(&program).map_err(Fault::unable)?;
         let file = place.spec.file.clone();
         let (home, operator) = (home()?, operator_name());
-        let (addons, logs) = site(&spec, &home, beside(&file))?;
+        let (addons, logs) = match brings {
+            Brings::All => Self::site(&spec, &home, beside(&file))?,
+            Brings::Nothing => (Vec::new(), SiteOfLogs::default()),
+        };
         Ok(Self {
             addons,
             logs,

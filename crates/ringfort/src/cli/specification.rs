@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use jiff::Zoned;
+use jiff::civil::Date;
 use ringfort_check::benchmark::{self, rows};
 use ringfort_check::guidelines::GUIDELINES;
 use ringfort_spec::{Known, Limit, Spec};
@@ -24,8 +25,17 @@ pub fn read(file: &Path) -> Result<Spec, Fault> {
     read_with_text(file).map(|(_, spec)| spec)
 }
 
+/// Reads and checks the specification as it stands on a day.
+pub fn read_on(file: &Path, day: Date) -> Result<Spec, Fault> {
+    text_on(file, day).map(|(_, spec)| spec)
+}
+
 /// Reads and checks the specification, and gives the text that it was read from.
 pub fn read_with_text(file: &Path) -> Result<(String, Spec), Fault> {
+    text_on(file, Zoned::now().date())
+}
+
+fn text_on(file: &Path, day: Date) -> Result<(String, Spec), Fault> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Fault::usage(format!(
             "{} cannot be read ({error}): write one with `ringfort init`, or name it with --file",
@@ -33,8 +43,7 @@ pub fn read_with_text(file: &Path) -> Result<(String, Spec), Fault> {
         ))
     })?;
     let name = file.display().to_string();
-    let today = Zoned::now().date();
-    let spec = ringfort_spec::read(&text, &name, &known(), today).map_err(Fault::usage)?;
+    let spec = ringfort_spec::read(&text, &name, &known(), day).map_err(Fault::usage)?;
     Ok((text, spec))
 }
 

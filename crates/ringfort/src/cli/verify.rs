@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use jiff::{Timestamp, Zoned};
+use ringfort_check::benchmark::is_beyond;
 use ringfort_controls::audit::findings_are_told::{self, told};
 use ringfort_controls::{Phase, Scene, find, phase_of, proved};
 use ringfort_forge::keyring::StateDirectory;
@@ -38,7 +39,8 @@ use super::{Fault, print};
 /// to be about the machines of the cluster.yaml and about the lock that lie in the archive (of what stops control
 /// planes: about those), that of
 /// findings about all who are told them by that cluster.yaml, and none may be missing. The rows of the CIS
-/// benchmark that are about machines are judged anew as well, by the facts of each machine that lie there.
+/// benchmark that are about machines, and what controls ask of facts of a machine besides, are judged anew as well, by
+/// the facts of each machine that lie there.
 /// No machine is spoken to. When each proof was made is told, and how many are older than they count for: that alone
 /// is no fault of the evidence.
 ///
@@ -288,13 +290,17 @@ fn of_machines(statement: &Value, files: &Files, spec: &Spec) -> Vec<OfMachine> 
     spec.nodes.keys().map(one).collect()
 }
 
-/// Says which rows come to something else than was stated.
+/// Says which rows come to something else than was stated. Evidence of a ringfort that judged no row beyond the
+/// benchmark names none: what is signed says nothing of them.
 fn other_rows(stated: &Value, again: &BTreeMap<&str, String>) -> Option<String> {
     let Some(said) = stated.as_object() else {
         return Some("the statement says nothing of it".to_owned());
     };
     let of = |id: &str| said.get(id).and_then(Value::as_str);
-    let other = again.iter().find(|(id, verdict)| of(id) != Some(verdict.as_str()));
+    let names_beyond = said.keys().any(|id| is_beyond(id));
+    let is_asked = |id: &str| names_beyond || !is_beyond(id);
+    let mut asked = again.iter().filter(|(id, _)| is_asked(id));
+    let other = asked.find(|(id, verdict)| of(id) != Some(verdict.as_str()));
     let gone = said.keys().find(|id| !again.contains_key(id.as_str()));
     let other = other.map(|(id, verdict)| {
         format!("row {id} is {verdict}; the statement says {}", of(id).unwrap_or("nothing"))
@@ -314,7 +320,7 @@ fn machines_for_people(machines: &[OfMachine]) -> String {
         };
         table.add_row([machine.as_str(), rows.as_str(), differs.as_deref().unwrap_or("the same")]);
     }
-    format!("\nCIS benchmark by the facts of each machine\n{table}\n")
+    format!("\nRows by the facts of each machine\n{table}\n")
 }
 
 fn words(judgement: &Judgement) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ringfort_check::admission::Admitting;
+use ringfort_check::admission::{Admitting, KINDS};
 use ringfort_check::benchmark::Tally;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest;
@@ -21,12 +21,26 @@ use serde_json::{Value, json};
 
 const ROOT: Owner = Owner { uid: 0, gid: 0 };
 /// Programs that run from units, with what `ringfort gather` calls them.
-const UNITS: [(&str, &str); 5] = [
+const UNITS: [(&str, &str); 10] = [
     ("containerd", "containerd"),
     ("kube-proxy", "kube-proxy"),
     ("kubelet", "kubelet"),
     ("ringfort-balance", "ringfort"),
+    ("ringfort-collect", "ringfort"),
+    ("ringfort-integrity", "ringfort"),
     ("ringfort-policy", "ringfort"),
+    ("ringfort-report", "ringfort"),
+    ("ringfort-routes", "ringfort"),
+    ("ringfort-witness", "ringfort"),
+];
+/// Kernel settings that `ringfort gather` asks for, as a kernel has them that nobody set.
+const KERNEL: [(&str, &str); 6] = [
+    ("kernel.keys.root_maxbytes", "25000000"),
+    ("kernel.keys.root_maxkeys", "1000000"),
+    ("kernel.panic", "0"),
+    ("kernel.panic_on_oops", "0"),
+    ("vm.overcommit_memory", "0"),
+    ("vm.panic_on_oom", "0"),
 ];
 const STATIC_PODS: [&str; 4] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
@@ -72,6 +86,7 @@ fn facts(name: &str, machine: &Machine) -> MachineFacts {
     }
     let fixed = [
         ("ringfort", "/etc/kubernetes/network-policy.json"),
+        ("ringfort", "/etc/kubernetes/routes.json"),
         ("containerd", "/etc/cni/net.d/10-ringfort.conflist"),
     ];
     for (program, path) in fixed {
@@ -102,10 +117,21 @@ fn facts(name: &str, machine: &Machine) -> MachineFacts {
         certificates,
         files,
         below,
-        kernel: BTreeMap::new(),
+        kernel: kernel(machine),
         accounts: Observed::Known(accounts(machine)),
         audit: None,
     }
+}
+
+fn kernel(machine: &Machine) -> BTreeMap<String, Observed<String>> {
+    let mut kernel: BTreeMap<String, String> =
+        KERNEL.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    for (id, item) in &machine.items {
+        if let (ItemId::Sysctl(name), What::Sysctl { value }) = (id, &item.what) {
+            kernel.insert(name.clone(), value.clone());
+        }
+    }
+    kernel.into_iter().map(|(name, value)| (name, Observed::Known(value))).collect()
 }
 
 fn text<'m>(machine: &'m Machine, path: &str) -> Option<&'m str> {
@@ -160,6 +186,8 @@ fn component(machine: &Machine, started: Vec<Vec<String>>, user: u32) -> Compone
         arguments: Observed::Known(words),
         environment: Observed::Known(Variables::default()),
         user: Observed::Known(user),
+        in_pod: None,
+        executable: None,
     };
     ComponentFacts {
         processes: match started.is_empty() {
@@ -278,5 +306,7 @@ pub(crate) fn tally(documents: &[Value]) -> Tally {
     for (document, object) in documents.iter().enumerate() {
         all.add(Origin { file: 0, document }, object);
     }
-    Tally::of(&all, &Admitting::default())
+    let is_one = |it: &&Value| KINDS.iter().any(|(_, kind)| it["kind"] == *kind);
+    let objects = documents.iter().filter(is_one).cloned().collect();
+    Tally::of(&all, &Admitting { objects, unlisted: Vec::new() })
 }

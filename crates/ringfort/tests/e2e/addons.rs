@@ -49,13 +49,15 @@ spec:
       volumes: [{ name: logs, hostPath: { path: /var/log } }]
 ";
 
-/// Adds an add-on to a specification, with the waiver that opens its namespaces.
-fn with_addon(text: &str) -> String {
-    let waiver = "  - control: access/pod-security\n    scope: { addon: agent }\n    \
-                  reason: it looks after machines\n    owner: e2e\n    expires: 2099-01-01\n";
+/// Adds an add-on to a specification, of a file of its name, with the waiver that opens its namespaces.
+pub fn with_addon(text: &str, name: &str) -> String {
+    let waiver = format!(
+        "  - control: access/pod-security\n    scope: {{ addon: {name} }}\n    \
+         reason: it looks after machines\n    owner: e2e\n    expires: 2099-01-01\n"
+    );
     let (before, after) = text.split_once("waivers:\n").unwrap_or((text, ""));
     format!(
-        "{before}addons:\n  - {{ name: agent, files: [agent.yaml] }}\nwaivers:\n{waiver}{after}"
+        "{before}addons:\n  - {{ name: {name}, files: [{name}.yaml] }}\nwaivers:\n{waiver}{after}"
     )
 }
 
@@ -66,7 +68,7 @@ pub fn kept(cluster: &Cluster) {
     // The one image that is on every machine.
     let agent = AGENT.replace("PAUSE", &image(cluster, "pause"));
     std::fs::write(&file, format!("{agent}{secret}")).unwrap();
-    std::fs::write(cluster.spec(), with_addon(&plain)).unwrap();
+    std::fs::write(cluster.spec(), with_addon(&plain, "agent")).unwrap();
     let secrets = cluster.ringfort("plan", &[]);
     assert_eq!(secrets.code, Some(2), "{}", secrets.stderr);
     assert!(secrets.stderr.contains("the Secret s would stand in the open"), "{}", secrets.stderr);
@@ -107,7 +109,7 @@ pub fn kept(cluster: &Cluster) {
 }
 
 /// Gives the reference of an image of the bundle.
-fn image(cluster: &Cluster, name: &str) -> String {
+pub fn image(cluster: &Cluster, name: &str) -> String {
     let lock = std::fs::read_to_string(cluster.bundle().join("bundle.lock")).unwrap();
     let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
     let entries = lock["entries"].as_array().unwrap();

@@ -36,12 +36,18 @@ pub const ALL: &[Case] = &[
     longer("an_addon_is_kept_and_opens_its_namespaces_only", addons::kept),
     usual("policies_hold_also_for_connections_that_stand", network::policies),
     usual("packets_go_as_the_slow_model_says", traffic::matrix),
+    longer("pods_on_machines_networks_go_as_the_slow_model_says", traffic::matrix_on_machines),
     usual("without_the_enforcer_nothing_opens", network::enforcer),
     usual("pods_leave_the_cluster_where_the_specification_says_so", way_out::masquerade),
     longer("policies_hold_while_no_api_server_answers", network::away),
     longer("cluster_wide_policies_go_before_namespaces_own", network::wider),
     longer("policies_are_turned_on_without_a_gap", network::turned_on),
     usual("no_machine_holds_an_authority_key_or_a_token", keys::none_of_authorities),
+    usual("a_lost_keyring_is_refused", lost_keyring),
+    usual("a_different_keyring_is_refused", trouble::different_keyring),
+    usual("no_secret_is_in_the_loudest_log", trouble::quiet_log),
+    usual("of_two_operators_one_is_refused", trouble::two_operators),
+    // Waits until audit logs tell of ten minutes, so what is as gentle comes before it.
     usual("every_recommendation_of_the_benchmark_is_decided", check::decided),
     usual("objects_of_a_cluster_are_judged_by_every_guideline", check::objects_judged),
     usual("a_hand_edited_file_and_a_stopped_unit_are_put_back", drift),
@@ -53,16 +59,13 @@ pub const ALL: &[Case] = &[
     usual("what_is_logged_is_kept_whatever_becomes_of_the_collector", audit::kept),
     usual("a_log_that_is_written_anew_is_named_by_its_witness", audit::rewritten),
     usual("what_a_server_counts_and_nobody_has_is_told_elsewhere", audit::counted),
+    usual("what_is_spread_over_api_servers_is_told_once", audit::together),
     usual("what_is_found_reaches_those_who_are_to_be_told", told::reached),
     longer("what_an_api_server_sends_is_kept_whoever_is_killed", audit::sent),
     usual("who_changes_files_of_machines_is_told", integrity::watched),
     usual("deleted_objects_are_put_back", deleted_objects),
-    usual("a_lost_keyring_is_refused", lost_keyring),
-    usual("a_different_keyring_is_refused", trouble::different_keyring),
-    usual("no_secret_is_in_the_loudest_log", trouble::quiet_log),
     longer("a_value_in_plain_is_sealed_where_it_lies", rotation::sealed_in_place),
     longer("a_new_encryption_key_takes_the_place_of_the_old_one", rotation::rotated),
-    usual("of_two_operators_one_is_refused", trouble::two_operators),
     usual("a_run_interrupted_at_any_time_goes_on", trouble::interrupted),
     longer("a_program_killed_on_a_machine_loses_nothing", trouble::killed_on_a_machine),
     longer("an_operator_killed_on_the_way_loses_nothing", trouble::killed_operator),
@@ -340,6 +343,8 @@ pub fn nothing_planned(cluster: &Cluster) {
     let plan = cluster.ringfort("plan", &[]);
     well(&plan);
     assert_eq!(plan.steps(), Vec::<String>::new());
+    let closes: Vec<_> = plan.events.iter().filter(|it| it["event"] == "closes").collect();
+    assert!(closes.is_empty(), "nothing changes, and pods would be closed: {closes:#?}");
 }
 
 /// Sees that a run ended well.

@@ -40,7 +40,10 @@ pub fn decided(cluster: &Cluster) {
         .map(|row| format!("{} {}: {}", row["id"], row["verdict"], row["said"]))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!((rows.len(), said.code), (131, Some(0)));
+    let is_beyond = |row: &&Value| row["id"].as_str().is_some_and(|id| id.contains('/'));
+    let beyond = rows.iter().filter(is_beyond).count();
+    assert_eq!((rows.len() - beyond, said.code), (131, Some(0)));
+    assert!(beyond > 20, "{beyond} rows beyond the benchmark");
     assert_eq!(report["machines"].as_array().map(Vec::len), Some(crate::MACHINES.len()));
     for row in rows.iter().filter(|row| row["verdict"] == "waived") {
         assert!(row["waiver"]["owner"].is_string(), "{row}");
@@ -48,20 +51,26 @@ pub fn decided(cluster: &Cluster) {
     println!("     check: {}", report["counts"]);
 }
 
-/// Objects are all listed, and judged by every guideline: the role that may do everything is found.
+/// Objects are all listed, and judged by every guideline: what ringfort's own roles give is found, and what every API
+/// server makes at its start is left out, as it was not changed.
 pub fn objects_judged(cluster: &Cluster) {
     let said = cluster.check_objects();
     let sarif: Value = serde_json::from_str(&said.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", said.stdout, said.stderr));
     let run = &sarif["runs"][0];
     assert_eq!(run["invocations"][0]["executionSuccessful"], true, "{}", said.stderr);
-    let is_role = |result: &&Value| {
-        let artifact = &result["locations"][0]["physicalLocation"]["artifactLocation"];
-        artifact["uri"] == "ClusterRole/cluster-admin"
-    };
     let results = run["results"].as_array().unwrap();
-    let rules: Vec<_> =
-        results.iter().filter(is_role).filter_map(|result| result["ruleId"].as_str()).collect();
-    assert!(rules.contains(&"access/no-wildcards"), "{rules:?}");
+    let rules_of = |role: &str| -> Vec<&str> {
+        let is_of = |result: &&Value| {
+            let artifact = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+            // As addresses are written.
+            let uri = format!("ClusterRole/{}", role.replace(':', "%3A"));
+            artifact["uri"] == uri.as_str()
+        };
+        results.iter().filter(is_of).filter_map(|result| result["ruleId"].as_str()).collect()
+    };
+    let own = rules_of("ringfort:admin");
+    assert!(own.contains(&"access/no-broad-deleting"), "{own:?}");
+    assert_eq!(rules_of("cluster-admin"), [""; 0]);
     assert_eq!(said.code, Some(1));
 }

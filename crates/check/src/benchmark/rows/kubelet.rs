@@ -45,7 +45,7 @@ pub(super) static PROXY: &[Row] = &[
     manual("4.3.1", "kube-proxy tells its figures to its own machine only", Kept::By("network/loopback-only"), Ask::Settings(Component::Proxy, metrics)),
 ];
 
-fn switch(kubelet: &Kubelet, path: &str, wanted: bool) -> Judgement {
+pub(super) fn switch(kubelet: &Kubelet, path: &str, wanted: bool) -> Judgement {
     let seen = kubelet.boolean(path).known()?.clone();
     let said = format!("{path} of the kubelet is {}", seen.value);
     decide(&seen, seen.value == wanted, &said, &format!("{path}: {wanted}"))

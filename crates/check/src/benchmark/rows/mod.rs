@@ -2,6 +2,7 @@
 
 mod api_server;
 mod audit;
+pub(super) mod beyond;
 mod controllers;
 mod etcd;
 mod files;

@@ -3,6 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
+use super::own::gives_own;
 use super::subject::each_subject;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
@@ -24,7 +25,11 @@ fn judge(binding: &Scene<'_>, sheet: &mut Sheet) {
     let role = binding.root.at("roleRef");
     let name = role.at("name");
     match name.word() {
-        Field::Is("system:public-info-viewer") => return sheet.pass(&name),
+        Field::Is("system:public-info-viewer") => match gives_own(binding.objects, &role) {
+            Ok(true) => return sheet.pass(&name),
+            Ok(false) => sheet.pass(&name),
+            Err(gap) => return sheet.missing(&name, gap),
+        },
         Field::Is(word) if UNKNOWN.contains(&word) => {
             sheet.fail(&name, Remedy::Do("bind a role to those who are known"));
         }

@@ -3,10 +3,12 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
+use super::own::gives_own;
 use super::subject::each_subject;
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
+use crate::place::Field;
 use crate::scene::Scene;
 
 /// The guideline.
@@ -20,12 +22,34 @@ pub static GUIDELINE: Guideline = Guideline {
 };
 
 fn judge(binding: &Scene<'_>, sheet: &mut Sheet) {
+    let bound = binding.root.at("roleRef");
+    let role = bound.at("name");
+    let own = gives_own(binding.objects, &bound);
     each_subject(binding, sheet, |subject, place, sheet| {
-        match subject.kind == "Group"
-            && matches!(subject.name, "system:authenticated" | "system:serviceaccounts")
-        {
-            true => sheet.fail(place, Remedy::LeaveOut),
-            false => sheet.pass(place),
+        let is_everybody = subject.kind == "Group"
+            && matches!(subject.name, "system:authenticated" | "system:serviceaccounts");
+        match role.word() {
+            _ if !is_everybody => sheet.pass(place),
+            Field::Is(name) if !OWN.contains(&(name, subject.name)) => {
+                sheet.fail(place, Remedy::LeaveOut);
+            }
+            Field::Is(_) => match &own {
+                Ok(true) => sheet.pass(place),
+                Ok(false) => sheet.fail(place, Remedy::LeaveOut),
+                Err(gap) => sheet.missing(place, gap.clone()),
+            },
+            Field::Absent | Field::Unreadable => sheet.unread(&role),
         }
     });
 }
+
+/// Roles that API servers themselves bind to everybody at each start, and to whom: what they give is who one is, which
+/// APIs there are, which version, and by which keys and authorities others are checked
+/// (plugin/pkg/auth/authorizer/rbac/bootstrappolicy).
+const OWN: [(&str, &str); 5] = [
+    ("system:basic-user", "system:authenticated"),
+    ("system:cluster-trust-bundle-discovery", "system:serviceaccounts"),
+    ("system:discovery", "system:authenticated"),
+    ("system:public-info-viewer", "system:authenticated"),
+    ("system:service-account-issuer-discovery", "system:serviceaccounts"),
+];

@@ -31,6 +31,18 @@ pub(super) fn each_subject(
     }
 }
 
+/// Whether rights for a subject are rights for everybody: for all who are known, for all accounts, or for all who
+/// reach the cluster.
+pub(super) fn is_everybody(subject: &Subject<'_>) -> bool {
+    match subject.kind {
+        "Group" => EVERYBODY.contains(&subject.name),
+        kind => kind == "User" && subject.name == "system:anonymous",
+    }
+}
+
+const EVERYBODY: [&str; 3] =
+    ["system:authenticated", "system:serviceaccounts", "system:unauthenticated"];
+
 /// Whether an account of a namespace is among those who are given rights, by its name or with all accounts;
 /// nothing where that cannot be read.
 pub(super) fn is_account(

@@ -6,7 +6,7 @@ use ringfort_model::judgement::Gap;
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use super::secret::{is_secret_name, is_secret_value};
+use super::secret::{Shapes, is_secret_name};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
@@ -26,10 +26,18 @@ pub static GUIDELINE: Guideline = Guideline {
 fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
     let data = scene.root.at("data");
     sheet.pass(&data);
+    let shapes = Shapes::of(scene.objects, sheet);
     for (key, entry) in data.fields() {
         let is_secret = match entry.text() {
             Field::Is("") | Field::Absent => false,
-            Field::Is(value) => is_secret_name(key) || is_secret_value(value),
+            Field::Is(_) if is_secret_name(key) => true,
+            Field::Is(value) => match shapes.fit(value) {
+                Ok(fits) => fits,
+                Err(gap) => {
+                    sheet.missing(&entry, gap);
+                    false
+                }
+            },
             Field::Unreadable => true,
         };
         match is_secret {
@@ -40,11 +48,11 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
         }
     }
     let binary = scene.root.at("binaryData");
-    binary.fields().for_each(|(key, entry)| judge_binary(key, &entry, sheet));
+    binary.fields().for_each(|(key, entry)| judge_binary(key, &entry, &shapes, sheet));
 }
 
 /// Judges what stands in base64. What is no text is looked at by nobody here: it may be a key in any form.
-fn judge_binary(key: &str, entry: &Place<'_>, sheet: &mut Sheet) {
+fn judge_binary(key: &str, entry: &Place<'_>, shapes: &Shapes, sheet: &mut Sheet) {
     let bytes = match entry.word() {
         Field::Is(text) if !entry.texts().is_template(key) => {
             let flat: String = text.split_ascii_whitespace().collect();
@@ -54,8 +62,12 @@ fn judge_binary(key: &str, entry: &Place<'_>, sheet: &mut Sheet) {
         Field::Is(_) | Field::Unreadable => None,
     };
     let Some(bytes) = bytes else { return sheet.unread(entry) };
-    let is_secret = !bytes.is_empty() && is_secret_name(key)
-        || is_secret_value(&String::from_utf8_lossy(&bytes));
+    let is_named = !bytes.is_empty() && is_secret_name(key);
+    let is_secret = is_named
+        || shapes.fit(&String::from_utf8_lossy(&bytes)).unwrap_or_else(|gap| {
+            sheet.missing(entry, gap);
+            false
+        });
     let is_text = std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains('\0'));
     if is_secret {
         sheet.fail_covered(entry, Remedy::Do("put it into a Secret"));

@@ -3,7 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use super::secret::{is_secret_name, is_secret_value};
+use super::secret::{Shapes, is_secret_name};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
@@ -21,13 +21,16 @@ pub static GUIDELINE: Guideline = Guideline {
     judge: Judge::Container(judge),
 };
 
-fn judge(_: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
+fn judge(pod: &PodScene<'_>, container: &Container<'_>, sheet: &mut Sheet) {
     let variables = container.place.at("env");
     sheet.pass(&variables);
-    variables.items().for_each(|variable| judge_one(&variable, sheet));
+    if variables.items().next().is_some() {
+        let shapes = Shapes::of(pod.whole.objects, sheet);
+        variables.items().for_each(|variable| judge_one(&variable, &shapes, sheet));
+    }
 }
 
-fn judge_one(variable: &Place<'_>, sheet: &mut Sheet) {
+fn judge_one(variable: &Place<'_>, shapes: &Shapes, sheet: &mut Sheet) {
     let (name, value, from) = (variable.at("name"), variable.at("value"), variable.at("valueFrom"));
     let is_named = match name.word() {
         Field::Is(word) => is_secret_name(word),
@@ -36,21 +39,25 @@ fn judge_one(variable: &Place<'_>, sheet: &mut Sheet) {
     match value.text() {
         Field::Is(text) if !text.is_empty() => {
             let is_secret = is_named && value.word() != Field::Unreadable && !is_reference(text);
-            if is_secret || is_secret_value(text) {
-                sheet.fail(&name, Remedy::Do("take the value from a Secret"));
-            } else if is_named && value.word() == Field::Unreadable {
-                sheet.unread(&value);
+            let fits = if is_secret { Ok(true) } else { shapes.fit(text) };
+            match fits {
+                Ok(true) => sheet.fail(&name, Remedy::Do(FROM_SECRET)),
+                _ if is_named && value.word() == Field::Unreadable => sheet.unread(&value),
+                Ok(false) => {}
+                Err(gap) => sheet.missing(&value, gap),
             }
         }
         Field::Unreadable => sheet.unread(&value),
         _ if is_named && from.at("configMapKeyRef").value() != Field::Absent => {
             let said = "the value stands in a ConfigMap, and may be a secret".to_owned();
-            let closes = "take the value from a Secret".to_owned();
+            let closes = FROM_SECRET.to_owned();
             sheet.missing(&from, Gap { said, closes });
         }
         _ => {}
     }
 }
+
+const FROM_SECRET: &str = "take the value from a Secret";
 
 /// Whether a value is another variable's.
 fn is_reference(value: &str) -> bool {

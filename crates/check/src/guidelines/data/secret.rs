@@ -1,4 +1,72 @@
-//! What looks like a secret: by its name, or by its shape.
+//! What looks like a secret: by its name, by its shape, or by a shape that its site tells of.
+
+use crate::admission;
+use crate::judgement::Sheet;
+use crate::place::Field;
+use crate::world::Objects;
+use ringfort_model::judgement::Gap;
+
+/// Shapes that values of secrets have at a site, as regular expressions.
+pub(super) struct Shapes {
+    each: Vec<String>,
+    /// One that finds what any of them does: it is asked once for each value.
+    any: String,
+}
+
+impl Shapes {
+    /// Gives those that a site tells of; of what cannot be read, the sheet says so.
+    pub(super) fn of(objects: &Objects<'_>, sheet: &mut Sheet) -> Self {
+        let mut each = Vec::new();
+        objects.each_agreed(|number, agreed| {
+            let told = agreed.entry("secretValues");
+            if told.list() == Field::Unreadable {
+                sheet.unread_in(number, &told);
+            }
+            for shape in told.items() {
+                match shape.word() {
+                    // Between brackets what is none by itself may be one.
+                    Field::Is(word) if admission::matches(word, "").is_ok() => {
+                        each.push(word.to_owned());
+                    }
+                    _ => sheet.unread_in(number, &shape),
+                }
+            }
+        });
+        let groups: Vec<String> = each.iter().map(|shape| format!("(?:{shape})")).collect();
+        Self { any: groups.join("|"), each }
+    }
+
+    /// Whether a value is a private key or a token, whatever its name is, or has one of these shapes.
+    ///
+    /// # Errors
+    /// A shape cannot be compared with it.
+    pub(super) fn fit(&self, value: &str) -> Result<bool, Gap> {
+        if is_secret_value(value) {
+            return Ok(true);
+        }
+        if self.each.is_empty() {
+            return Ok(false);
+        }
+        if let Ok(fits) = admission::matches(&self.any, value) {
+            return Ok(fits);
+        }
+        // Where one takes what follows for its own, each is asked by itself.
+        let mut wrong = None;
+        for shape in &self.each {
+            match admission::matches(shape, value) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(_) => wrong = Some(shape),
+            }
+        }
+        wrong.map_or(Ok(false), |shape| {
+            Err(Gap {
+                said: format!("{shape:?} under secretValues cannot be compared with it"),
+                closes: "put secretValues of the Conventions right".to_owned(),
+            })
+        })
+    }
+}
 
 /// Whether a name speaks of a secret and not of where it is or what holds of it.
 pub(super) fn is_secret_name(name: &str) -> bool {
@@ -12,8 +80,8 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     is_secret && !is_about
 }
 
-/// Whether a value is a private key or a token, whatever its name is.
-pub(super) fn is_secret_value(value: &str) -> bool {
+/// Whether a value is a private key or a token.
+fn is_secret_value(value: &str) -> bool {
     let is_key = value.split("-----BEGIN ").skip(1).any(|rest| {
         rest.split_once("-----").is_some_and(|(kind, _)| kind.ends_with("PRIVATE KEY"))
     });

@@ -1,7 +1,9 @@
 //! No policy opens the way to the cloud's metadata.
 
+use ringfort_model::metadata::{ENDPOINTS, Endpoint};
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
+use ringfort_policy::{Peer, Port, Rule};
 
 use super::egress::{Reach, each_rule};
 use crate::fault::Remedy;
@@ -9,8 +11,6 @@ use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
 use crate::place::Place;
 use crate::scene::Scene;
-use ringfort_policy::{Peer, Port, Rule};
-use std::net::IpAddr;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -27,8 +27,7 @@ fn judge(scene: &Scene<'_>, sheet: &mut Sheet) {
 }
 
 fn judge_rule(rule: &Rule, place: &Place<'_>, sheet: &mut Sheet) {
-    let is_web = |port: &Port| matches!(port, Port::Numbers(_, first, last) if (*first..=*last).contains(&80));
-    if !rule.ports.is_empty() && !rule.ports.iter().any(is_web) {
+    if !ENDPOINTS.iter().any(|it| is_open(rule, it)) {
         return sheet.pass(place);
     }
     if Reach::of(rule) == Reach::Everything {
@@ -37,22 +36,35 @@ fn judge_rule(rule: &Rule, place: &Place<'_>, sheet: &mut Sheet) {
     let peers = place.at("to");
     for (peer, written) in rule.peers.iter().zip(peers.items()) {
         let block = written.at("ipBlock");
-        match peer {
-            Peer::Block { range, except }
-                if METADATA.iter().any(|address| {
-                    range.contains(*address) && !except.iter().any(|it| it.contains(*address))
-                }) =>
-            {
-                sheet
-                    .fail(&block.at("cidr"), Remedy::Do("take 169.254.169.254/32 out with except"));
+        let cidr = block.at("cidr");
+        let reached: Vec<&Endpoint> = reached(peer).filter(|it| is_open(rule, it)).collect();
+        match reached.as_slice() {
+            [] => sheet.pass(&written),
+            all => {
+                all.iter()
+                    .for_each(|it| sheet.fail(&cidr, Remedy::Except(it.address, it.names_at)));
             }
-            _ => sheet.pass(&written),
         }
     }
 }
 
-/// Where clouds answer with credentials.
-const METADATA: [IpAddr; 2] = [
-    IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 169, 254)),
-    IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-];
+/// Whether a rule lets something through to a port at which secrets are told.
+fn is_open(rule: &Rule, endpoint: &Endpoint) -> bool {
+    let holds = |port: &Port| match port {
+        Port::Numbers(_, first, last) => {
+            endpoint.ports.iter().any(|told| (*first..=*last).contains(told))
+        }
+        _ => false,
+    };
+    rule.ports.is_empty() || rule.ports.iter().any(holds)
+}
+
+/// Gives where clouds tell machines their secrets in a range that leaves that not out.
+fn reached(peer: &Peer) -> impl Iterator<Item = &'static Endpoint> {
+    ENDPOINTS.iter().filter(move |it| match peer {
+        Peer::Block { range, except } => {
+            range.contains(it.address) && !except.iter().any(|out| out.contains(it.address))
+        }
+        _ => false,
+    })
+}

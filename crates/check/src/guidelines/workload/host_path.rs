@@ -59,6 +59,17 @@ pub(super) fn is_of_system(path: &str) -> bool {
     SYSTEM.iter().any(|system| is_within(&path, system) || is_within(system, &path))
 }
 
+/// Whether a path is the socket of a container runtime, or a directory that it lies in, at any depth.
+pub(super) fn holds_runtime(path: &str) -> bool {
+    let path = followed(path);
+    // On a node that is a link. One that lies in a directory which is mounted leads nowhere in a container.
+    let path = match path.strip_prefix("/var/run") {
+        Some(rest) if is_within(&path, "/var/run") => format!("/run{rest}"),
+        _ => path,
+    };
+    RUNTIMES.iter().any(|socket| is_within(socket, &path))
+}
+
 fn is_within(path: &str, above: &str) -> bool {
     above == "/"
         || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -76,6 +87,17 @@ fn followed(path: &str) -> String {
     }
     format!("/{}", steps.join("/"))
 }
+
+/// Where container runtimes listen, as they are installed.
+const RUNTIMES: [&str; 7] = [
+    "/run/containerd/containerd.sock",
+    "/run/cri-dockerd.sock",
+    "/run/crio/crio.sock",
+    "/run/docker.sock",
+    "/run/docker/containerd/containerd.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/podman/podman.sock",
+];
 
 /// What a node is made of: its programs, its configuration, its devices, and what runs pods.
 const SYSTEM: [&str; 22] = [
@@ -105,7 +127,7 @@ const SYSTEM: [&str; 22] = [
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_system;
+    use super::{holds_runtime, is_of_system};
 
     #[test]
     fn paths_are_compared_as_the_kernel_follows_them() {
@@ -114,6 +136,25 @@ mod tests {
         }
         for path in ["/data", "/etcetera", "/var/data", "/mnt/etc"] {
             assert!(!is_of_system(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_has_the_directory_of_a_socket_has_the_socket() {
+        for path in [
+            "/run/containerd/",
+            "/var/run/docker",
+            "/var/run",
+            "/run/crio/crio.sock",
+            "/",
+            "/run/k3s",
+        ] {
+            assert!(holds_runtime(path), "{path}");
+        }
+        for path in
+            ["/var", "/run/containerd/io", "/var/runtime", "/run/containerdx", "/data", "/run/user"]
+        {
+            assert!(!holds_runtime(path), "{path}");
         }
     }
 }

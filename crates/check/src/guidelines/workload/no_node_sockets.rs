@@ -3,7 +3,7 @@
 use ringfort_model::reference::Ref;
 use ringfort_model::severity::Severity;
 
-use super::host_path::{each_of_volume, each_volume};
+use super::host_path::{each_of_volume, each_volume, holds_runtime};
 use crate::fault::Remedy;
 use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
@@ -31,7 +31,7 @@ fn judge_volume(volume: &Scene<'_>, sheet: &mut Sheet) {
 fn judge_source(source: &Place<'_>, sheet: &mut Sheet) {
     let (kind, path) = (source.entry("type"), source.entry("path"));
     sheet.expect(&kind, kind.word(), |it| it != Some("Socket"), Remedy::LeaveOut);
-    let is_none =
-        |it: Option<&str>| it.is_none_or(|it| !it.trim_end_matches('/').ends_with(".sock"));
+    let is_socket = |it: &str| it.trim_end_matches('/').ends_with(".sock") || holds_runtime(it);
+    let is_none = |it: Option<&str>| it.is_none_or(|it| !is_socket(it));
     sheet.expect(&path, path.word(), is_none, Remedy::LeaveOut);
 }

@@ -48,7 +48,7 @@ pub(super) fn body(report: &Report) -> Markup {
         header {
             h1 { "ringfort check" }
             p class="lead" {
-                (report.objects) " objects, " (report.controls.len()) " controls, "
+                (report.objects) " objects" (report.more()) ", " (report.controls.len()) " controls, "
                 @match report.world {
                     Completeness::Closed if report.unread.is_empty() => { "all that there is" }
                     Completeness::Closed => { "all that there is but what was not read" }
@@ -57,6 +57,7 @@ pub(super) fn body(report: &Report) -> Markup {
                 "."
                 @if let Some(compared) = &report.baseline { " Since the run before: " (compared.in_a_line()) "." }
             }
+            @for it in &report.left_out { p { (it.in_a_line()) } }
             (tally("Verdicts, one for each object and control", &counts(report)))
         }
         (contents(&loud))

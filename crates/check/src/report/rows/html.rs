@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Rows, Said, Spot, is_loud, section, spots};
-use crate::benchmark::Judged;
+use crate::benchmark::{Judged, is_beyond};
 use crate::report::html::{badge, choice, class, document, narrowing, tally};
 use crate::report::{PROGRAM_VERSION, Verdict};
 
@@ -79,7 +79,7 @@ fn row(verdict: Verdict, judged: &Judged) -> Markup {
             p class="marks" {
                 (badge(verdict))
                 a href={ "#" (id) } { code { (row.id) } }
-                span class="counts" { (section) ", level " (row.level) }
+                span class="counts" { (section) @if !is_beyond(row.id) { ", level " (row.level) } }
             }
             @if let Some(by) = &judged.waived {
                 p { strong { "Waived: " } (by.reason) " (" (by.owner) ", until " (by.expires.to_string()) ")" }

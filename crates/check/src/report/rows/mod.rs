@@ -40,10 +40,25 @@ pub struct Said<'r> {
 }
 
 impl Rows<'_> {
-    /// Counts rows by what they came to.
+    /// Counts all rows by what they came to.
     pub fn counts(&self) -> Counts {
+        self.count(|_| true)
+    }
+
+    /// Counts those of the benchmark.
+    pub fn of_benchmark(&self) -> Counts {
+        self.count(|id| !benchmark::is_beyond(id))
+    }
+
+    /// Counts those beyond it, if there are any.
+    pub fn beyond(&self) -> Option<Counts> {
+        let counts = self.count(benchmark::is_beyond);
+        (counts != Counts::default()).then_some(counts)
+    }
+
+    fn count(&self, is_one: impl Fn(&str) -> bool) -> Counts {
         let mut counts = Counts::default();
-        for judged in self.judged {
+        for judged in self.judged.iter().filter(|it| is_one(it.row.id)) {
             *match Said::of_row(judged).verdict {
                 Verdict::Fail => &mut counts.failed,
                 Verdict::Unknown => &mut counts.unknown,
@@ -65,13 +80,18 @@ impl Rows<'_> {
     }
 
     fn sum(&self) -> String {
-        let Counts { passed, failed, unknown, not_applicable, waived } = self.counts();
-        format!(
-            "rows {}; passed {passed}, failed {failed}, unknown {unknown}, not applicable {not_applicable}, \
-             waived {waived}",
-            self.judged.len(),
-        )
+        let besides = self.beyond().map(|it| format!("; besides, ringfort's own {}", summed(it)));
+        format!("{}{}", summed(self.of_benchmark()), besides.unwrap_or_default())
     }
+}
+
+fn summed(counts: Counts) -> String {
+    let Counts { passed, failed, unknown, not_applicable, waived } = counts;
+    format!(
+        "rows {}; passed {passed}, failed {failed}, unknown {unknown}, not applicable {not_applicable}, \
+         waived {waived}",
+        passed + failed + unknown + not_applicable + waived,
+    )
 }
 
 impl<'r> Rows<'r> {
@@ -174,6 +194,9 @@ fn is_loud(verdict: Verdict) -> bool {
 /// Names the section of a row by its number and what it is about.
 fn section(judged: &Judged) -> String {
     let id = judged.row.id;
+    if benchmark::is_beyond(id) {
+        return benchmark::section(id).to_owned();
+    }
     let number = id.rsplit_once('.').map_or(id, |(number, _)| number);
     format!("{number} {}", benchmark::section(id))
 }

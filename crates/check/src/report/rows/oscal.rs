@@ -51,11 +51,10 @@ fn finding(judged: &Judged, observed: &[(Uuid, Value)]) -> Option<Value> {
     let (row, name, whole) = (judged.row, benchmark::id(judged.row), Said::of_row(judged));
     let remarks = filled(&whole.in_a_line());
     let target = target(&name, whole.verdict, &remarks)?;
-    let mut props = vec![
-        prop("verdict", whole.verdict.word()),
-        prop("section", &section(judged)),
-        prop("level", &row.level.to_string()),
-    ];
+    let mut props = vec![prop("verdict", whole.verdict.word()), prop("section", &section(judged))];
+    if !benchmark::is_beyond(row.id) {
+        props.push(prop("level", &row.level.to_string()));
+    }
     if let Some(by) = &judged.waived {
         props.extend([
             prop("waiver-owner", &by.owner),

@@ -46,13 +46,16 @@ const ROOT: &str = "what was judged: the cluster, its machines and its objects, 
 
 fn rule(judged: &Judged) -> Value {
     let (row, id) = (judged.row, benchmark::id(judged.row));
-    let help = format!(
-        "Recommendation {} of {}, section {}, level {}.",
-        row.id,
-        benchmark::NAME,
-        section(judged),
-        row.level
-    );
+    let help = match benchmark::is_beyond(row.id) {
+        true => format!("What a control of ringfort asks: ringfort explain {}.", row.id),
+        false => format!(
+            "Recommendation {} of {}, section {}, level {}.",
+            row.id,
+            benchmark::NAME,
+            section(judged),
+            row.level
+        ),
+    };
     json!({
         "id": id,
         "name": id,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::date;
-use ringfort_check::benchmark::{Judged, Looked, OfMachine, Waived, judge, rows};
+use ringfort_check::benchmark::{Judged, Looked, OfMachine, Waived, beyond, judge, rows};
 use ringfort_check::report::{Counts, Rows, Said, Verdict};
 use ringfort_facts::machine::Machine;
 use ringfort_model::judgement::{Decided, Evidence, Finding, Gap, Judgement};
@@ -80,6 +80,26 @@ fn written<T>(write: impl FnOnce(&Rows<'_>) -> T) -> T {
 fn each_row_counts_once() {
     let counts = Counts { passed: 1, failed: 2, unknown: 1, not_applicable: 1, waived: 1 };
     assert_eq!(written(|rows| rows.counts()), counts);
+}
+
+/// A row that no benchmark has is none of its counts, and has no level.
+#[test]
+fn what_is_asked_beyond_the_benchmark_counts_by_itself() {
+    let row = beyond().next().unwrap();
+    let own = Judged { row, ..judged("1.1.2", fail("a"), &[]) };
+    let all = [judged("1.1.1", pass("a"), &[]), own];
+    let rows = Rows { machines: &[], judged: &all, idle: &[] };
+    let one = |passed, failed| Counts { passed, failed, ..Counts::default() };
+    assert_eq!(rows.of_benchmark(), one(1, 0));
+    assert_eq!(rows.beyond(), Some(one(0, 1)));
+    assert_eq!(rows.counts(), one(1, 1));
+    assert!(rows.in_a_line().contains("rows 1; passed 1, failed 0"), "{}", rows.in_a_line());
+    assert_eq!(written(|rows| rows.beyond()), None);
+    let levels = |text: &str| text.matches("level").count();
+    let first = Rows { judged: &all[..1], ..rows };
+    assert_eq!(levels(&rows.html()), levels(&first.html()));
+    let oscal = |rows: &Rows<'_>| levels(&value(&rows.oscal(TODAY)).to_string());
+    assert_eq!(oscal(&rows), oscal(&first));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use ringfort_model::act::{Act, Ask, EventSeen, KeptSeen, Seen, TallySeen};
 use ringfort_model::judgement::Decided;
+use ringfort_model::name::NodeName;
 use serde_json::{Value, json};
 
-use super::{case, judge, silence};
+use super::{case, judge, scene, silence};
 
 /// What a log holds of the canaries whose names begin so, each as `kind verb resource level status`.
 pub(super) const LOGGED: [&str; 9] = [
@@ -102,7 +103,7 @@ fn more_than_was_asked_for_is_missed_only_where_bodies_are_left_out() {
 }
 
 /// The tactics that are tried, each with the detection that finds it.
-const TACTICS: [(&str, &str); 8] = [
+const TACTICS: [(&str, &str); 11] = [
     ("node-port", "Initial Access"),
     ("pinned-to-node", "Execution"),
     ("scheduled-job", "Persistence"),
@@ -110,6 +111,9 @@ const TACTICS: [(&str, &str); 8] = [
     ("limits-deleted", "Defense Evasion"),
     ("token-requested", "Credential Access"),
     ("own-rights-listed", "Discovery"),
+    ("daemon-set", "Lateral Movement"),
+    ("endpoints-by-hand", "Collection"),
+    ("service-proxy", "Command and Control"),
     ("deleted-by-force", "Impact"),
 ];
 
@@ -129,6 +133,9 @@ pub(super) fn kept() -> KeptSeen {
         ("delete", "poddisruptionbudgets"),
         ("create", "serviceaccounts/token"),
         ("create", "selfsubjectrulesreviews"),
+        ("create", "daemonsets"),
+        ("create", "endpointslices"),
+        ("get", "services/proxy"),
         ("delete", "pods"),
     ];
     let events: BTreeSet<_> = canaries.into_iter().enumerate().map(of).collect();
@@ -142,6 +149,7 @@ pub(super) fn kept() -> KeptSeen {
         segments: 3,
         entries: 9_000,
         tally: Some(TallySeen { ago_s: 20, rounds: 4, events: 700, ..TallySeen::default() }),
+        heard_s: scene().control_planes.into_iter().map(|node| (node, 1)).collect(),
         ..KeptSeen::default()
     }
 }
@@ -218,9 +226,12 @@ fn the_row_tells_which_tactic_was_found_last() {
     });
     let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
     let said = evidence.to_string();
-    assert!(said.contains("suspicious things of 8 tactics (Initial Access, Execution, "), "{said}");
+    assert!(
+        said.contains("suspicious things of 11 tactics (Initial Access, Execution, "),
+        "{said}"
+    );
     assert!(said.contains("the slowest (Impact) within 8 s; not tried are "), "{said}");
-    assert!(said.contains("Lateral Movement"), "{said}");
+    assert!(said.contains("not tried are Reconnaissance; "), "{said}");
 }
 
 /// A server that did not do one of them has shown nothing of it, and is no failure for that.
@@ -237,6 +248,38 @@ fn a_tactic_that_a_server_did_not_try_is_unknown() {
     });
     let gap = judgement.unwrap_err();
     assert!(gap.said.contains("cp3: nobody deleted a pod by force (Impact)"), "{}", gap.said);
+}
+
+/// To be refused for want of a right is what is looked for there: whoever is let through shows something else.
+#[test]
+fn what_is_to_be_refused_was_done_by_a_refusal_alone() {
+    let reaches = |act: &Act| match act {
+        Act::Ask { server, ask: Ask::Read { path }, .. } => {
+            server.as_str() == "cp3" && path.ends_with("/services/canary-kept-2/proxy/")
+        }
+        _ => false,
+    };
+    let judged = |answer: Seen| {
+        judge(&case("audit/events-are-kept"), |act| match act {
+            act if reaches(act) => Some(answer.clone()),
+            Act::Kept { .. } => on_last(act, |kept| {
+                kept.findings.remove("detect/service-proxy");
+            }),
+            _ => None,
+        })
+    };
+    let refused = |status| Seen::Refused { status, message: "no".to_owned() };
+    let missed = judged(refused(403));
+    let Ok(Decided::Fail(finding)) = missed else { panic!("{missed:?}") };
+    assert!(finding.said.contains("Command and Control ("), "{}", finding.said);
+    for (answer, why) in [
+        (refused(503), "the server answered 503"),
+        (Seen::Text("hello".to_owned()), "the server let it happen"),
+    ] {
+        let gap = judged(answer).unwrap_err();
+        let named = "cp3: nobody tried to reach a Service through the API (Command and Control): ";
+        assert!(gap.said.contains(&format!("{named}{why}")), "{}", gap.said);
+    }
 }
 
 /// What a server counts has to have come, and somebody has to have looked lately.
@@ -265,6 +308,34 @@ fn what_a_server_counts_and_nobody_has_is_missed() {
     for spoil in spoils.into_iter().map(Some).chain([None]) {
         let judgement = judged(spoil);
         assert!(matches!(judgement, Ok(Decided::Fail(_))), "{judgement:?}");
+    }
+}
+
+/// Each collector judges with what all others keep: of whom nothing comes is named, and a machine itself is none of them.
+#[test]
+fn another_control_plane_that_is_not_heard_is_missed() {
+    let judged = |ago_s: Option<u64>, of: &'static str| {
+        judge(&case("audit/events-are-kept"), move |act| match act {
+            Act::Kept { server, .. } if server.as_str() == "cp3" => {
+                let mut kept = kept();
+                kept.heard_s.retain(|node, _| node.as_str() != of);
+                kept.heard_s.extend(ago_s.map(|ago_s| (NodeName::new(of).unwrap(), ago_s)));
+                Some(Seen::Kept(kept))
+            }
+            _ => None,
+        })
+    };
+    for (ago_s, said) in [
+        (None, "cp3: nothing comes of what cp1 keeps: "),
+        (Some(31), "cp3: what cp1 keeps came 31 seconds ago, and not since: "),
+    ] {
+        let judgement = judged(ago_s, "cp1");
+        let Ok(Decided::Fail(finding)) = judgement else { panic!("{judgement:?}") };
+        assert!(finding.said.starts_with(said), "{}", finding.said);
+    }
+    for (ago_s, of) in [(Some(30), "cp1"), (None, "cp3")] {
+        let judgement = judged(ago_s, of);
+        assert!(matches!(judgement, Ok(Decided::Pass(_))), "{of}: {judgement:?}");
     }
 }
 

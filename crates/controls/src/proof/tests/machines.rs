@@ -158,6 +158,17 @@ fn who_of_the_cluster_listens_without_being_listed_is_told() {
     assert!(heard("w1", &listener([127, 0, 0, 1], 9999, "kubelet")).contains("no list names"));
 }
 
+/// The list has its ports in its pods, where machines do not see them.
+#[test]
+fn a_name_server_outside_of_its_pod_is_told() {
+    let open = |port| listener([0, 0, 0, 0], port, "coredns");
+    for port in [53, 8080, 8181, 9153] {
+        let said = heard("w1", &open(port));
+        assert!(said.contains("which the list has in its pods alone"), "{said}");
+    }
+    assert!(heard("w1", &open(9999)).contains("no list names"));
+}
+
 #[test]
 fn who_is_no_program_of_the_cluster_may_listen() {
     let open = |port, program: &str| listener([0, 0, 0, 0], port, program);

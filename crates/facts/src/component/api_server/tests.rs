@@ -6,7 +6,7 @@ use ringfort_model::version::Minor;
 
 use super::{
     Anonymous, Fact, Settings, Source, admission_plugins, anonymous, authorizers, encryption,
-    pod_security,
+    pod_security, static_manifests,
 };
 use crate::component::Component;
 use crate::component::command_line::CommandLine;
@@ -51,7 +51,9 @@ fn requests_without_a_name() {
     check("--anonymous-auth=false", None, Some(Anonymous::Off));
     check("--anonymous-auth=no", None, None);
     // With AlwaysAllow, requests without a name are refused.
-    check("", None, Some(Anonymous::Off));
+    check("", None, Some(Anonymous::OffByAlwaysAllow));
+    check("--anonymous-auth=true", None, Some(Anonymous::OffByAlwaysAllow));
+    check("--authentication-config=/a", Some("jwt: []"), Some(Anonymous::OffByAlwaysAllow));
 
     let line = "--authorization-mode=RBAC --authentication-config=/a";
     check(line, None, None);
@@ -172,4 +174,27 @@ fn secrets_are_written_by_the_first_provider() {
     let kms = "{kms: {apiVersion: v2, name: k, endpoint: 'unix:///k'}}";
     let of_kms = Provider::Kms { name: "k".to_owned(), version: "v2".to_owned() };
     check(line, &rule(kms), Some(of_kms));
+}
+
+#[test]
+fn where_policies_that_are_files_are() {
+    let check = |text: &str, expected: Option<Option<&str>>| {
+        let own = "staticManifestsDir: /own\n";
+        let files = [
+            ("/a/admission.yaml", "AdmissionConfiguration", text),
+            ("/a/own.yaml", "ValidatingAdmissionPolicyConfiguration", own),
+        ];
+        let server = server("--admission-control-config-file=/a/admission.yaml", &files);
+        let read = value(&static_manifests(&server, "ValidatingAdmissionPolicy"));
+        assert_eq!(read, expected.map(|it| it.map(str::to_owned)), "{text}");
+    };
+    let plugin = |more: &str| format!("plugins: [{{name: ValidatingAdmissionPolicy, {more}}}]");
+    check("", Some(None));
+    check("plugins: [{name: Other, configuration: {staticManifestsDir: /a}}]", Some(None));
+    check(&plugin("configuration: {staticManifestsDir: /a}"), Some(Some("/a")));
+    check(&plugin("configuration: {staticManifestsDir: [1]}"), None);
+    check(&plugin("path: own.yaml"), Some(Some("/own")));
+    check(&plugin("path: gone.yaml"), None);
+    check("plugins: {}", None);
+    assert_eq!(value(&static_manifests(&server("", &[]), "ValidatingAdmissionPolicy")), Some(None));
 }

@@ -22,7 +22,11 @@ struct Written<'a> {
     version: u32,
     benchmark: &'static str,
     machines: &'a [String],
+    /// Of the rows of the benchmark.
     counts: Counts,
+    /// Of those that ringfort's controls ask besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond: Option<Counts>,
     rows: Vec<Row<'a>>,
     /// What is wrong with waivers.
     idle_waivers: &'a [String],
@@ -34,8 +38,9 @@ struct Row<'a> {
     id: &'static str,
     title: &'static str,
     section: &'static str,
-    level: u8,
-    assessed: Assessed,
+    /// Nothing of a row that no benchmark has.
+    level: Option<u8>,
+    assessed: Option<Assessed>,
     needs: Needs,
     control: Option<&'static str>,
     #[serde(flatten)]
@@ -78,7 +83,8 @@ pub(super) fn tell(
         version: VERSION,
         benchmark: benchmark::NAME,
         machines: &machines,
-        counts,
+        counts: rows.of_benchmark(),
+        beyond: rows.beyond(),
         rows: judged.iter().map(row).collect(),
         idle_waivers: &idle,
     };
@@ -101,12 +107,13 @@ fn json(value: &impl Serialize) -> Result<String, Fault> {
 
 fn row(judged: &Judged) -> Row<'_> {
     let it = judged.row;
+    let is_of_benchmark = !benchmark::is_beyond(it.id);
     Row {
         id: it.id,
         title: it.title,
         section: benchmark::section(it.id),
-        level: it.level,
-        assessed: it.assessed,
+        level: is_of_benchmark.then_some(it.level),
+        assessed: is_of_benchmark.then_some(it.assessed),
         needs: it.needs(),
         control: it.kept.control(),
         said: Said::of_row(judged),

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::civil::Date;
-use ringfort_check::benchmark::{Intent, Judged, Looked, judge, waive};
+use ringfort_check::benchmark::{Intent, Judged, Looked, judge, judge_beyond, waive};
 use ringfort_check::waivers::{Scope, Waiver};
 use ringfort_forge::addons;
 use ringfort_model::addon::Addon;
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::version::Minor;
-use ringfort_spec::{Scope as Written, Spec};
+use ringfort_spec::{Encryption, POD_ENCRYPTION, Provider, Scope as Written, Spec};
 
 use crate::cli::session::{beside, home};
 use crate::cli::{Fault, specification};
@@ -23,9 +23,9 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    /// Reads it.
-    pub(super) fn read(file: &Path) -> Result<Self, Fault> {
-        let spec = specification::read(file)?;
+    /// Reads it as it stands on a day.
+    pub(super) fn read(file: &Path, day: Date) -> Result<Self, Fault> {
+        let spec = specification::read_on(file, day)?;
         let addons = addons::read(&spec, &home()?, beside(file)).map_err(Fault::usage)?;
         let objects = addons.iter().flat_map(|addon| &addon.objects);
         let intent = Intent {
@@ -34,6 +34,9 @@ impl Declared {
                 .map(|object| (ObjectKey::of(object).to_string(), object.clone()))
                 .collect(),
             users: users(&spec),
+            is_encrypted: spec.network.provider == Provider::Ringfort
+                && spec.network.encryption == Encryption::Wireguard
+                && !spec.waives(POD_ENCRYPTION),
         };
         let all = spec.waivers.iter().chain(&spec.ended);
         let waivers = all.filter_map(|waiver| waiver_of(waiver, &addons)).collect();
@@ -41,13 +44,15 @@ impl Declared {
     }
 }
 
-/// Judges every row by what was looked at, and applies what is waived on a day.
+/// Judges every row by what was looked at, with what ringfort's controls ask besides of clusters that it made, and
+/// applies what is waived on a day.
 pub(super) fn judged(
     looked: &Looked<'_>,
     declared: Option<&Declared>,
     day: Date,
 ) -> (Vec<Judged>, Vec<String>) {
     let mut judged = judge(looked);
+    judged.extend(judge_beyond(looked));
     let waivers = declared.map(|declared| declared.waivers.as_slice()).unwrap_or_default();
     let unused = waive(&mut judged, looked, waivers, day);
     let idle = unused.into_iter().filter_map(|number| idle(&waivers[number], day)).collect();

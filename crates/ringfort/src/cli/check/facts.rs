@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use ringfort_check::benchmark::Looked;
 use ringfort_facts::machine::{Machine, Told};
 use ringfort_model::machine::MachineFacts;
-use ringfort_model::version::KubeVersion;
 
 use super::declared::{Declared, judged};
-use super::given::today;
-use super::{Format, benchmark};
+use super::{How, benchmark};
 use crate::cli::Fault;
 use crate::cli::files::{self, Unread};
 
@@ -68,15 +66,10 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<MachineFacts>, Fault> {
 }
 
 /// Judges machines by bundles, together.
-pub(super) fn run(
-    paths: &[PathBuf],
-    version: Option<KubeVersion>,
-    spec: Option<&Path>,
-    format: Format,
-) -> Result<ExitCode, Fault> {
+pub(super) fn run(paths: &[PathBuf], how: How<'_>) -> Result<ExitCode, Fault> {
     let bundles = read(paths)?;
-    let declared = spec.map(Declared::read).transpose()?;
-    let told = match (version, &declared) {
+    let declared = how.spec.map(|file| Declared::read(file, how.day)).transpose()?;
+    let told = match (how.version, &declared) {
         (Some(version), _) => Told::Minor(version.minor),
         (None, Some(declared)) => Told::Declared(declared.minor),
         (None, None) => Told::Nothing,
@@ -85,6 +78,5 @@ pub(super) fn run(
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
     let intent = declared.as_ref().map(|declared| &declared.intent);
     let looked = Looked { machines: &machines, intent, ..Looked::default() };
-    let day = today();
-    benchmark::tell(&looked, judged(&looked, declared.as_ref(), day), format, day)
+    benchmark::tell(&looked, judged(&looked, declared.as_ref(), how.day), how.format, how.day)
 }

@@ -17,8 +17,7 @@ use ringfort_model::version::{KubeVersion, Minor};
 use serde_json::Value;
 
 use super::declared::{Declared, judged};
-use super::given::today;
-use super::{Format, benchmark, cluster, facts, trial};
+use super::{How, benchmark, cluster, facts, trial};
 use crate::cli::Fault;
 use crate::cli::ways::{first, ways};
 
@@ -84,14 +83,9 @@ enum Released {
 }
 
 /// Judges a cluster by what its API and its machines tell, and by facts that were taken before.
-pub(super) fn run(
-    args: &LiveArgs,
-    paths: &[PathBuf],
-    version: Option<KubeVersion>,
-    spec: Option<&Path>,
-    format: Format,
-) -> Result<ExitCode, Fault> {
-    let declared = args.cluster.as_deref().or(spec).map(Declared::read).transpose()?;
+pub(super) fn run(args: &LiveArgs, paths: &[PathBuf], how: How<'_>) -> Result<ExitCode, Fault> {
+    let file = args.cluster.as_deref().or(how.spec);
+    let declared = file.map(|file| Declared::read(file, how.day)).transpose()?;
     let mut bundles: Vec<MachineFacts> = facts::read(paths)?;
     let ways = args.kubeconfig.as_deref().map(|file| ways(file, INSTEAD)).transpose()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Fault::unable)?;
@@ -104,7 +98,7 @@ pub(super) fn run(
         Ok::<_, Fault>((Some(Read::of(&cluster).await), Some(cluster)))
     })?;
     let release = read.as_ref().map(|read| read.release.clone());
-    let minor = version.map(|version| version.minor);
+    let minor = how.version.map(|version| version.minor);
     let told = told(release.as_ref(), minor, declared.as_ref().map(|it| it.minor)).among(&bundles);
     let tally = read.map(Read::tally);
     let machines: Vec<Machine<'_>> = bundles.iter().map(|it| Machine::of(it, told)).collect();
@@ -116,8 +110,7 @@ pub(super) fn run(
         runtime.block_on(trial::try_all(&trials, async |pod| trial::send(&cluster, pod).await))
     });
     looked.heard = heard.as_ref();
-    let day = today();
-    benchmark::tell(&looked, judged(&looked, declared.as_ref(), day), format, day)
+    benchmark::tell(&looked, judged(&looked, declared.as_ref(), how.day), how.format, how.day)
 }
 
 /// What to do where a kubeconfig says nothing.

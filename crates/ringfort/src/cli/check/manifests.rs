@@ -100,7 +100,7 @@ pub(super) struct Beside {
 impl Beside {
     /// Reads it. A `cluster.yaml` is read for its waivers.
     pub(super) fn read(args: &ManifestsArgs, spec: Option<&Path>) -> Result<Self, Fault> {
-        let day = args.day.unwrap_or_else(given::today);
+        let day = args.day();
         let of_waivers = match (args.waivers.as_deref(), spec) {
             (Some(_), Some(_)) => return Err(Fault::usage(TWICE)),
             (waivers, spec) => waivers.or(spec),
@@ -189,10 +189,11 @@ pub(super) fn judge(
         by_file(files, &numbers).into_iter().zip(by_file(files, &unjudged)).enumerate().collect();
     let together = files.div_ceil(MOST_PARTS).max(1);
     let work: Vec<_> = work.chunks(together).collect();
+    let (files, left_out) = (&tree.files, tree.left_out());
     let parts = side_by_side(&work, |some| {
-        let (mut part, mut finder) = (Part::default(), Finder::new(&tree.files));
+        let (mut part, mut finder) = (Part::default(), Finder::new(files));
         for (file, (numbers, unjudged)) in some.iter() {
-            if numbers.is_empty() && unjudged.is_empty() {
+            if left_out.contains_key(file) || numbers.is_empty() && unjudged.is_empty() {
                 continue;
             }
             let parsed = finder.parsed(*file);
@@ -209,6 +210,7 @@ pub(super) fn judge(
     let mut report = Report::new(args.world(), args.profile, &controls);
     report.unread = tree.unseen();
     report.put_together(parts, waivers, detail);
+    tree.tell_left_out(&mut report);
     Ok(report)
 }
 
@@ -233,6 +235,11 @@ impl ManifestsArgs {
         self.format
     }
 
+    /// Gives the day on which waivers are looked at.
+    pub(super) fn day(&self) -> Date {
+        self.day.unwrap_or_else(given::today)
+    }
+
     /// Options that say how manifests are judged would say nothing of a cluster: none is passed over. Where something
     /// takes most of them, that is named.
     pub(super) fn refuse_what_is_of_manifests(&self, taken_by: Option<&str>) -> Result<(), Fault> {
@@ -244,7 +251,6 @@ impl ManifestsArgs {
             ("--baseline", self.baseline.is_some()),
             ("--fail-on", matches!(self.fail_on, FailOnArg::New)),
             ("--passed", self.passed),
-            ("--day", self.day.is_some()),
         ];
         let is_given = |it: &(&str, bool)| it.1;
         if let Some((option, _)) = self.of_files().into_iter().find(is_given) {
@@ -328,4 +334,35 @@ fn of_manifests(option: &str, or: &str) -> Fault {
     Fault::usage(format!(
         "{option} is of manifests: {or}leave it out where machines or a cluster are judged"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use jiff::civil::date;
+
+    use super::super::CheckArgs;
+
+    /// The whole line, since what manifests need depends on what else is asked for.
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        check: CheckArgs,
+    }
+
+    #[test]
+    fn rows_take_the_day_and_the_format_of_all_that_says_how_manifests_are_judged() {
+        let read = |more: &[&str]| {
+            Line::try_parse_from(["check", "facts.json"].iter().chain(more))
+                .unwrap()
+                .check
+                .manifests
+        };
+        let args = read(&["--day", "2027-04-01", "--format", "sarif"]);
+        assert!(args.refuse_what_is_of_manifests(None).is_ok());
+        assert_eq!(args.day(), date(2027, 4, 1));
+        for more in [&["--severity", "high"][..], &["--waivers", "w.yaml"], &["--passed"]] {
+            assert!(read(more).refuse_what_is_of_manifests(None).is_err(), "{more:?}");
+        }
+    }
 }

@@ -1,21 +1,25 @@
 //! `ringfort check --kubeconfig FILE --objects`: judges the objects of a cluster that runs by every guideline. Each
 //! stands for a file of its own, that is called by the object's path. Never here: what secrets hold.
 
+mod leaving;
 mod made;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use ringfort_api::{Cluster, Part};
 use ringfort_check::benchmark::is_of_control_plane;
-use ringfort_check::kinds::{POLICIES, group, is_own_group, of_clusters};
+use ringfort_check::kinds::{POLICIES, group, is_own_group, makes_pods, of_clusters};
+use ringfort_check::upstream::Upstream;
 use ringfort_model::judgement::Gap;
 use serde_json::{Map, Value, json};
 
+use self::leaving::Leaving;
 use self::made::{Makers, made_after};
 use super::live::{INSTEAD, missing};
 use super::manifests::{self, Beside, ManifestsArgs};
-use super::tree::Tree;
+use super::tree::{Spared, Tree};
 use crate::cli::Fault;
 use crate::cli::ways::{first, ways};
 
@@ -45,15 +49,21 @@ struct Read {
     unlisted: Vec<(&'static str, Gap)>,
     /// What was listed that makes others.
     makers: Makers,
+    /// What Kubernetes made by itself.
+    upstream: Upstream,
+    /// What is being deleted.
+    leaving: Leaving,
+    /// The names of what is about to be gone.
+    deleted: BTreeSet<String>,
 }
 
 impl Read {
     /// Lists every kind that is judged, and policies of others. What makes objects comes before what it makes, since
-    /// that is left out only where its maker is there to be judged.
+    /// that is left out only where its maker is there to be judged, and namespaces before what leaves with them.
     async fn of(cluster: &Cluster) -> Self {
         let mut read = Self::default();
         let mut kinds: Vec<_> = of_clusters().collect();
-        kinds.sort_by_key(|(_, kind)| made_after(kind));
+        kinds.sort_by_key(|(_, kind)| (*kind != "Namespace", made_after(kind)));
         for (versions, kind) in kinds {
             let gap = read.list(cluster, versions, kind).await;
             read.unlisted.extend(gap.map(|gap| (kind, gap)));
@@ -83,14 +93,29 @@ impl Read {
 
     fn add(&mut self, mut object: Value) {
         // Such a pod is a machine's program: the rows of the benchmark judge it there.
-        if !is_of_control_plane(&object) && !self.makers.leave_out(&mut object) {
-            self.objects.push((name(&object), format!("{:#}\n", written(object))));
+        if is_of_control_plane(&object) {
+            return;
         }
+        // What is about to be gone tells nothing of what it made.
+        let is_leaving = self.leaving.takes(&object);
+        if !is_leaving && self.makers.leave_out(&mut object) {
+            return;
+        }
+        let name = name(&object);
+        self.upstream.add(&name, &object);
+        if is_leaving {
+            self.deleted.insert(name.clone());
+        }
+        self.objects.push((name, format!("{:#}\n", written(object))));
     }
 
     /// Gives all objects as files.
-    fn tree(self) -> Tree {
-        Tree::of_cluster(self.objects, self.unlisted)
+    fn tree(mut self) -> Tree {
+        if self.unlisted.iter().any(|(kind, _)| makes_pods(kind)) {
+            self.upstream.leave_users_open();
+        }
+        let spared = Spared { standings: self.upstream.standings(), deleted: self.deleted };
+        Tree::of_cluster(self.objects, self.unlisted, &spared)
     }
 }
 

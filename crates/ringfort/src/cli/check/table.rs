@@ -35,7 +35,8 @@ pub(super) fn write<'t>(
             writeln!(out, "gone[{}]: {}", it.control, it.said())?;
         }
     }
-    writeln!(out, "{}", report.in_a_line())
+    writeln!(out, "{}", report.in_a_line())?;
+    report.left_out.iter().try_for_each(|it| writeln!(out, "{}", it.in_a_line()))
 }
 
 /// A grade, a code, a message and a help.

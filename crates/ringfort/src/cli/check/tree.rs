@@ -1,6 +1,6 @@
 //! Files that are judged together. Their texts are held, their trees only while one of them is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,8 +10,11 @@ use std::thread;
 
 use ringfort_check::kinds::POLICIES;
 use ringfort_check::outline::{Outline, outline};
-use ringfort_check::report::{InFile, InObject, Locate, Located, Named, Place, Report, Span};
+use ringfort_check::report::{
+    InFile, InObject, LeftOut, Locate, Located, Named, Place, Report, Span, Why,
+};
 use ringfort_check::texts::Texts;
+use ringfort_check::upstream::Standing;
 use ringfort_check::world::{Objects, Origin, World};
 use ringfort_facts::manifest::{self, Document, Lines};
 use ringfort_model::judgement::Gap;
@@ -27,6 +30,10 @@ pub(in crate::cli) struct Tree {
     pub(in crate::cli) unread: Vec<Unread>,
     /// Kinds of which a cluster did not list all objects, and why not; none where files were read.
     unlisted: Vec<(&'static str, Gap)>,
+    /// By the numbers of their files, objects of a cluster that are left out, and why.
+    left_out: BTreeMap<usize, Why>,
+    /// By the numbers of their files, objects that are called as Kubernetes' own, and how they differ from it.
+    changed: BTreeMap<usize, String>,
     /// Where the texts come from: of a cluster nobody fills them in.
     texts: Texts,
 }
@@ -38,6 +45,14 @@ pub(in crate::cli) struct File {
     pub(in crate::cli) path: PathBuf,
     /// Whether it was named itself, and not found below a directory.
     is_named: bool,
+}
+
+/// By their names, objects of a cluster that are not judged as all others are.
+pub(super) struct Spared {
+    /// What is called as Kubernetes' own.
+    pub(super) standings: BTreeMap<String, Standing>,
+    /// What is about to be gone.
+    pub(super) deleted: BTreeSet<String>,
 }
 
 /// Outlines of all documents of each file; none of one that is no manifest.
@@ -79,19 +94,36 @@ impl Tree {
     pub(super) fn of_cluster(
         mut objects: Vec<(String, String)>,
         unlisted: Vec<(&'static str, Gap)>,
+        spared: &Spared,
     ) -> Self {
         objects.sort();
+        let (mut left_out, mut changed) = (BTreeMap::new(), BTreeMap::new());
+        for (number, (name, _)) in objects.iter().enumerate() {
+            match spared.standings.get(name) {
+                _ if spared.deleted.contains(name) => {
+                    left_out.insert(number, Why::Deleted);
+                }
+                Some(Standing::Own(own)) => {
+                    left_out.insert(number, Why::Own(*own));
+                }
+                Some(Standing::Changed(how)) => {
+                    changed.insert(number, how.clone());
+                }
+                None => {}
+            }
+        }
         let file = |(name, text): (String, String)| {
             let path = PathBuf::from(&name);
             File { name: name.into(), text, path, is_named: false }
         };
         let files = objects.into_iter().map(file).collect();
-        Self { files, unread: Vec::new(), unlisted, texts: Texts::Served }
+        Self { files, unread: Vec::new(), unlisted, left_out, changed, texts: Texts::Served }
     }
 
     fn of(named: Vec<(PathBuf, bool)>, unread: Vec<Unread>) -> Result<Self, Fault> {
         let (files, unlisted) = (Vec::new(), Vec::new());
-        let mut tree = Self { files, unread, unlisted, texts: Texts::Written };
+        let (left_out, changed) = (BTreeMap::new(), BTreeMap::new());
+        let mut tree = Self { files, unread, unlisted, left_out, changed, texts: Texts::Written };
         let texts = side_by_side(&named, |(path, is_named)| match is_named {
             true => files::text(path),
             false => files::text_found(path),
@@ -149,6 +181,7 @@ impl Tree {
             objects.add_unlisted(kind, gap.clone());
         }
         if self.texts == Texts::Served {
+            objects = objects.with_notice();
             // Of others a cluster is asked for policies alone, and those make no pods.
             for (versions, kind) in POLICIES {
                 versions.iter().for_each(|version| objects.add_podless(version, kind));
@@ -164,6 +197,20 @@ impl Tree {
             .iter()
             .map(|(_, Gap { said, closes })| format!("{said}: it needs {closes}"));
         self.unread.iter().map(ToString::to_string).chain(unlisted).collect()
+    }
+
+    /// Gives, by the numbers of their files, objects that are known to the others and not judged themselves.
+    pub(super) fn left_out(&self) -> &BTreeMap<usize, Why> {
+        &self.left_out
+    }
+
+    /// Says how many objects are left out, and of what is found in those that are called as Kubernetes' own how they
+    /// differ.
+    pub(super) fn tell_left_out(&self, report: &mut Report) {
+        report.leave_out(LeftOut::count(self.left_out.values().copied()));
+        let changed = self.changed.iter();
+        let changed = changed.map(|(number, how)| (&*self.files[*number].name, how.as_str()));
+        report.tell_changed(&changed.collect());
     }
 
     /// Names the kinds of which a cluster did not list all objects.

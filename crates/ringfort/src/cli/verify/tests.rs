@@ -225,18 +225,18 @@ fn facts_of_a_machine_are_refused_for_whatever_of_them_is_not_so() {
 #[test]
 fn rows_of_a_machine_are_compared_each() {
     let again: BTreeMap<&str, String> =
-        [("cis/1", "proved"), ("cis/2", "failed")].map(|(id, is)| (id, is.to_owned())).into();
+        [("1.1.1", "proved"), ("1.1.2", "failed")].map(|(id, is)| (id, is.to_owned())).into();
     let check = |stated: Value, expected: Option<&str>| {
         assert_eq!(super::other_rows(&stated, &again).as_deref(), expected, "{stated}");
     };
-    check(json!({"cis/1": "proved", "cis/2": "failed"}), None);
+    check(json!({"1.1.1": "proved", "1.1.2": "failed"}), None);
     check(Value::Null, Some("the statement says nothing of it"));
-    let other = "row cis/2 is failed; the statement says proved";
-    check(json!({"cis/1": "proved", "cis/2": "proved"}), Some(other));
-    let none = "row cis/2 is failed; the statement says nothing";
-    check(json!({"cis/1": "proved"}), Some(none));
-    let more = json!({"cis/1": "proved", "cis/2": "failed", "cis/3": "proved"});
-    check(more, Some("this ringfort has no row cis/3"));
+    let other = "row 1.1.2 is failed; the statement says proved";
+    check(json!({"1.1.1": "proved", "1.1.2": "proved"}), Some(other));
+    let none = "row 1.1.2 is failed; the statement says nothing";
+    check(json!({"1.1.1": "proved"}), Some(none));
+    let more = json!({"1.1.1": "proved", "1.1.2": "failed", "1.1.3": "proved"});
+    check(more, Some("this ringfort has no row 1.1.3"));
 }
 
 #[test]
@@ -254,4 +254,27 @@ fn people_are_told_when_a_proof_was_made_and_whether_it_still_counts() {
     assert!(page.contains("2023-11-14T22:13:20Z"), "{page}");
     assert!(page.contains("1 of them were not made in the time"), "{page}");
     assert!(!people(&json!({}), &[made(0)], &[]).contains("in the time"));
+}
+
+/// Evidence that was made before there were such rows stays what it is.
+#[test]
+fn rows_beyond_the_benchmark_are_compared_where_the_statement_has_any() {
+    let again: BTreeMap<&str, String> = [
+        ("1.1.1", "proved"),
+        ("node/kernel-settings", "failed"),
+        ("node/components-drop-rights", "proved"),
+    ]
+    .map(|(id, is)| (id, is.to_owned()))
+    .into();
+    let check = |stated: Value, expected: Option<&str>| {
+        assert_eq!(super::other_rows(&stated, &again).as_deref(), expected, "{stated}");
+    };
+    check(json!({"1.1.1": "proved"}), None);
+    let none = "row node/kernel-settings is failed; the statement says nothing";
+    check(json!({"1.1.1": "proved", "node/components-drop-rights": "proved"}), Some(none));
+    let gone = json!({
+        "1.1.1": "proved", "node/components-drop-rights": "proved", "node/kernel-settings": "failed",
+        "node/gone": "proved",
+    });
+    check(gone, Some("this ringfort has no row node/gone"));
 }

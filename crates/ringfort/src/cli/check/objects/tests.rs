@@ -4,6 +4,7 @@ use clap::Parser;
 use ringfort_check::kinds::{POLICIES, of_clusters};
 use ringfort_check::report::{Report, Verdict};
 use ringfort_model::judgement::Gap;
+use ringfort_model::network_policy::OWN;
 use serde_json::{Value, json};
 
 use super::super::tree::Tree;
@@ -167,6 +168,36 @@ fn what_a_cluster_has_not_is_not_there_and_what_it_did_not_list_is_unknown() {
 }
 
 #[test]
+fn a_cluster_that_closes_namespaces_by_itself_says_so() {
+    let enforcer = "ringfort:network-policy";
+    let given = json!({"apiGroup": RBAC, "kind": "ClusterRole", "name": enforcer});
+    let subjects = json!([{"apiGroup": RBAC, "kind": "User", "name": enforcer}]);
+    let said = json!({"roleRef": given, "subjects": subjects});
+    let right = of_cluster("ClusterRoleBinding", enforcer, &said);
+    let notice = |closed: &str| {
+        let meta = json!({"name": "network-default", "namespace": "kube-public"});
+        let mut map = object("v1", "ConfigMap", &meta, &json!({}));
+        map["data"] = json!({"closed": closed, "closedBy": OWN, "openNamespaces": ""});
+        map
+    };
+    let (closed, open) = (notice("true"), notice("false"));
+    assert_eq!(isolated(vec![closed.clone(), right.clone()], &[]), (Verdict::Pass, Vec::new()));
+    assert_eq!(isolated(vec![open, right.clone()], &[]), (Verdict::Fail, Vec::new()));
+    assert_eq!(isolated(vec![closed.clone()], &[]), (Verdict::Fail, Vec::new()), "nobody enforces");
+
+    // Whoever writes manifests can write all of it.
+    let files = tempfile::tempdir().unwrap();
+    for (number, object) in [pod(), closed, right].iter().enumerate() {
+        let file = files.path().join(format!("{number}.yaml"));
+        std::fs::write(file, object.to_string()).unwrap();
+    }
+    let mut tree = Tree::read(&[files.path().to_owned()]).unwrap();
+    let report = manifests::judge(&line(&[]).unwrap().check.manifests, &mut tree, None).unwrap();
+    let row = report.row("network/pods-are-isolated").unwrap();
+    assert_eq!(row.verdict, Verdict::Fail);
+}
+
+#[test]
 fn findings_stand_in_objects_and_no_excerpt_shows_what_a_config_map_holds() {
     let mut map = object("v1", "ConfigMap", &json!({"name": "c", "namespace": "shop"}), &json!({}));
     map["data"] = json!({"password": "hunter2", "port": "80"});
@@ -178,6 +209,143 @@ fn findings_stand_in_objects_and_no_excerpt_shows_what_a_config_map_holds() {
     let before = tree.files[0].text.clone();
     tree.cover(&report);
     assert_eq!(tree.files[0].text, before.replace("\"hunter2\"", "*********"));
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// A role or a binding of the whole cluster.
+fn of_cluster(kind: &str, name: &str, said: &Value) -> Value {
+    let mut object =
+        json!({"apiVersion": format!("{RBAC}/v1"), "kind": kind, "metadata": {"name": name}});
+    object.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+    object
+}
+
+/// Every right there is.
+fn everything() -> Value {
+    json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}])
+}
+
+#[test]
+fn what_servers_make_at_their_start_is_left_out_and_counted_unless_it_was_changed() {
+    let role = of_cluster("ClusterRole", "cluster-admin", &json!({"rules": everything()}));
+    let masters = json!({"apiGroup": RBAC, "kind": "Group", "name": "system:masters"});
+    let ann = json!({"apiGroup": RBAC, "kind": "User", "name": "ann"});
+    let given = json!({"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"});
+    let binding = |subjects: &[&Value]| {
+        let said = json!({"roleRef": given, "subjects": subjects});
+        of_cluster("ClusterRoleBinding", "cluster-admin", &said)
+    };
+    let (report, _) = judged(vec![role.clone(), binding(&[&masters])], &[]);
+    assert_eq!((report.objects, report.upstream, report.findings.len()), (0, 2, 0));
+    assert!(report.in_a_line().contains("objects 0 (2 more are left out)"));
+
+    let (report, _) = judged(vec![role, binding(&[&masters, &ann])], &[]);
+    assert_eq!((report.objects, report.upstream), (1, 1));
+    let control = "access/no-cluster-admin-binding";
+    let found = report.findings.iter().find(|it| it.control == control).unwrap();
+    assert!(found.fix.ends_with("it adds \"to User ann\""), "{}", found.fix);
+
+    let other = of_cluster("ClusterRole", "everything", &json!({"rules": everything()}));
+    let (report, _) = judged(vec![other], &[]);
+    let said: Vec<_> = report.findings.iter().map(|it| &*it.fix).collect();
+    assert!(report.upstream == 0 && !said.is_empty(), "{said:?}");
+    assert!(!said.iter().any(|it| it.contains("Kubernetes")), "{said:?}");
+}
+
+#[test]
+fn what_is_not_known_of_a_changed_object_says_how_it_was_changed() {
+    let role = of_cluster("ClusterRole", "cluster-admin", &json!({"rules": {}}));
+    let (report, _) = judged(vec![role], &[]);
+    let how = "; this says what Kubernetes' own never does, in rules";
+    assert!(!report.unknown.is_empty());
+    assert!(report.unknown.iter().all(|it| it.said.ends_with(how)), "{:?}", report.unknown);
+}
+
+#[test]
+fn what_else_kubernetes_makes_is_left_out_by_reason_unless_something_uses_it() {
+    let made = |kind: &str, name: &str| {
+        let metadata = json!({"name": name, "namespace": "kube-system"});
+        json!({"apiVersion": "v1", "kind": kind, "metadata": metadata})
+    };
+    let mut tracking = made("ConfigMap", "kube-apiserver-legacy-service-account-token-tracking");
+    tracking["data"] = json!({"since": "2026-01-31"});
+    let own = vec![made("ServiceAccount", "job-controller"), tracking];
+    let (report, _) = judged(own.clone(), &[]);
+    assert_eq!((report.objects, report.upstream, report.findings.len()), (0, 2, 0));
+    assert_eq!(report.left_out.iter().map(|it| it.objects).collect::<Vec<_>>(), [1, 1]);
+
+    let mut cuckoo = pod();
+    cuckoo["metadata"]["namespace"] = json!("kube-system");
+    cuckoo["spec"]["serviceAccountName"] = json!("job-controller");
+    let (report, _) = judged([own.clone(), vec![cuckoo]].concat(), &[]);
+    assert_eq!((report.objects, report.upstream), (2, 1));
+    let row = |report: &Report, control: &str| report.row(control).unwrap().verdict;
+    assert_eq!(row(&report, "access/no-controller-accounts"), Verdict::Fail);
+    assert_eq!(row(&report, "access/accounts-mount-no-token"), Verdict::Fail);
+    let of_account =
+        report.findings.iter().find(|it| it.control == "access/accounts-mount-no-token");
+    assert!(of_account.unwrap().fix.ends_with("something else runs as it"));
+
+    // Where pods were not listed, nobody knows whether one uses it.
+    assert_eq!(judged(own, &["Pod"]).0.upstream, 1);
+}
+
+#[test]
+fn what_is_being_deleted_is_counted_and_not_judged_unless_it_is_kept() {
+    let at = json!("2026-01-01T00:00:00Z");
+    let mut namespace = object("v1", "Namespace", &json!({"name": "shop"}), &json!({}));
+    namespace["metadata"]["deletionTimestamp"] = at;
+    let meta = json!({"name": "web", "namespace": "shop", "uid": "u"});
+    let template = json!({"template": {"metadata": {"labels": {}}, "spec": pod()["spec"]}});
+    let set = object("apps/v1", "ReplicaSet", &meta, &template);
+    let mut made = pod();
+    let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u"});
+    made["metadata"]["ownerReferences"] = json!([owner]);
+    made["metadata"]["ownerReferences"][0]["controller"] = json!(true);
+    let (report, _) = judged(vec![namespace.clone(), set.clone(), made.clone()], &[]);
+    assert_eq!((report.objects, report.upstream, report.findings.len()), (0, 0, 0));
+    assert_eq!(report.left_out.iter().map(|it| it.objects).collect::<Vec<_>>(), [3]);
+
+    // Its maker leaves, and tells nothing of it any more.
+    made["metadata"]["finalizers"] = json!(["example.com/kept"]);
+    assert_eq!(judged(vec![namespace, set, made], &[]).0.objects, 1);
+}
+
+/// Whoever adds a right to a role of Kubernetes' own leaves the binding to everybody as it is.
+#[test]
+fn what_a_changed_role_gives_everybody_is_found_by_its_binding() {
+    let everybody = json!({"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"});
+    let given = json!({"apiGroup": RBAC, "kind": "ClusterRole", "name": "system:basic-user"});
+    let said = json!({"roleRef": given, "subjects": [everybody]});
+    let binding = of_cluster("ClusterRoleBinding", "system:basic-user", &said);
+    let review = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": ["create"]});
+    let own = [
+        review("authentication.k8s.io", &["selfsubjectreviews"]),
+        review("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+    ];
+    let found = |more: &[Value]| {
+        let rules = [own.as_slice(), more].concat();
+        let role = of_cluster("ClusterRole", "system:basic-user", &json!({"rules": rules}));
+        let (report, _) = judged(vec![role, binding.clone()], &[]);
+        let control = "access/everyone-cannot-take-over";
+        (report.upstream, report.findings.iter().filter(|it| it.control == control).count())
+    };
+    assert_eq!(found(&[]), (2, 0));
+    let secrets = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]});
+    assert_eq!(found(&[secrets]), (0, 1));
+}
+
+#[test]
+fn a_role_that_gathers_what_was_left_out_is_judged_by_what_it_holds() {
+    let all = json!({"clusterRoleSelectors": [{"matchLabels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}]});
+    let row = |rules: &Value| {
+        let said = json!({"aggregationRule": all, "rules": rules});
+        let (report, _) = judged(vec![of_cluster("ClusterRole", "all", &said)], &[]);
+        report.row("access/no-secret-reading").unwrap().verdict
+    };
+    assert_eq!(row(&everything()), Verdict::Fail);
+    assert_eq!(row(&json!([])), Verdict::NotApplicable);
 }
 
 #[test]
