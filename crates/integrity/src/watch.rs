@@ -19,15 +19,15 @@ use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
 use crate::state::{State, differences, differences_of_log};
 use crate::why::{Around, Cause, Changed, Why, is_its_server, why};
-pub(crate) use named::MOST_NAMED;
-use named::is_naming;
+pub(crate) use named::{MOST_NAMED, strictness};
+use named::{is_naming, is_of_names};
 
 /// Where a machine keeps the binary that the operator brings, and the file whose content it has.
 const BROUGHT: (&str, &str) = ("/var/lib/ringfort/bin/ringfort", "/usr/local/bin/ringfort");
 /// How many unexplained changes are held to be explained later. The journal has all.
 const MOST_OPEN: usize = 10_000;
 /// How many of them may be of what something began to name: others are no fewer for it.
-const MOST_OPEN_NAMED: usize = 1_000;
+pub(crate) const MOST_OPEN_NAMED: usize = 1_000;
 /// How many paths are known at most.
 const MOST_KNOWN: usize = 1_000_000;
 
@@ -120,6 +120,8 @@ pub struct Watch {
     unlearned: BTreeSet<FilePath>,
     /// Whether there was no room for another path.
     is_full: bool,
+    /// Whether there was no room to hold that something began to name a path.
+    has_dropped_naming: bool,
 }
 
 /// How the content of something should be that cannot be read.
@@ -130,8 +132,20 @@ impl Watch {
     pub fn begin(number: u64, entries: Entries, known: BTreeMap<FilePath, Known>) -> Self {
         let fresh = if known.is_empty() { [FilePath::root()].into() } else { BTreeSet::new() };
         let (named, open, for_now, unlearned) = Default::default();
-        let (is_full, has_names) = (false, false);
-        Self { number, entries, named, known, has_names, fresh, open, for_now, unlearned, is_full }
+        let (is_full, has_names, has_dropped_naming) = (false, false, false);
+        Self {
+            number,
+            entries,
+            named,
+            known,
+            has_names,
+            fresh,
+            open,
+            for_now,
+            unlearned,
+            is_full,
+            has_dropped_naming,
+        }
     }
 
     /// Takes what was open before, and is no more in the journal perhaps.
@@ -418,17 +432,14 @@ impl Watch {
         }
         if change.why == Why::Unexplained && self.has_room_for(change) {
             self.open.insert(change.id.clone(), Open { at, change: change.clone() });
+        } else if change.why == Why::Unexplained {
+            self.has_dropped_naming |= is_of_names(change);
         }
     }
 
     /// Says whether a further change that nothing explains is held to be explained later.
     pub fn has_open_room(&self) -> bool {
         self.open.len() < MOST_OPEN
-    }
-
-    fn has_room_for(&self, change: &Change) -> bool {
-        let of_names = || self.open().filter(|it| is_of_names(it)).count();
-        self.has_open_room() && (!is_of_names(change) || of_names() < MOST_OPEN_NAMED)
     }
 
     /// Explains what was not as its package brought it, and is so by now.
@@ -496,11 +507,6 @@ fn governing(
         above = directory.parent();
     }
     None
-}
-
-/// Whether a change is that something began to name a path.
-fn is_of_names(change: &Change) -> bool {
-    change.finding.differences.iter().any(is_naming)
 }
 
 struct Seen<'a> {

@@ -17,6 +17,7 @@ use super::agent::RepairStatus;
 use crate::change::{Blind, Unknown};
 use crate::journal::{self, Compared, Line, Read, Tip, Told};
 use crate::path::FilePath;
+use crate::protected::Class;
 use crate::watch::{Known, Open};
 use lines::Lines;
 
@@ -148,8 +149,8 @@ pub(super) struct Kept {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NamedBefore {
-    /// Paths, by the names of the components that were ever seen.
-    pub paths: BTreeMap<String, BTreeSet<FilePath>>,
+    /// Paths, by the names of the components that were ever seen, each as the strictest that it was named as.
+    pub paths: BTreeMap<String, BTreeMap<FilePath, Class>>,
     /// Directories that were listed since: what comes to them later is new.
     pub listed: BTreeSet<FilePath>,
     /// Whether what was named before this is lost: nothing is taken as it is then.

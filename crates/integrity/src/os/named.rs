@@ -61,6 +61,8 @@ pub(super) struct Speaker {
     pub program: &'static str,
     /// What it runs, where that is a file of the machine: whether it is believed depends on that.
     pub exe: Option<FilePath>,
+    /// Whether it could not be looked at what it names.
+    pub is_unseen: bool,
     /// What it names.
     pub found: Vec<Found>,
     /// What could not be said of it.
@@ -137,11 +139,19 @@ struct Candidate {
     pid: i32,
     program: &'static str,
     exe: String,
+    /// Whether that file was replaced, or is gone, since it was begun.
+    is_replaced: bool,
     standing: Standing,
     words: Vec<String>,
 }
 
 impl Candidate {
+    /// Whether it is in the unit that is called like its program.
+    fn is_in_own_unit(&self) -> bool {
+        let Standing::Machine { unit: Some(unit) } = &self.standing else { return false };
+        unit.strip_suffix(".service") == Some(self.program)
+    }
+
     /// Says who it is.
     fn text(&self) -> String {
         let exe = told(&self.exe);
@@ -219,18 +229,26 @@ impl Live {
     /// Says what a process names; nothing, where it has ended, or is not what it is called.
     fn speaker(&mut self, candidate: Candidate, root: &OwnedFd) -> Option<Speaker> {
         let by = candidate.text();
-        let Candidate { pid, program, exe, standing, words } = candidate;
-        let is_of_machine = matches!(standing, Standing::Machine { .. });
-        if is_of_machine && !self.is_machines_own(pid, &exe, root) {
-            return None;
+        let is_of_machine = matches!(candidate.standing, Standing::Machine { .. });
+        let exe = FilePath::new(candidate.exe.as_bytes()).ok().filter(|_| is_of_machine);
+        let (program, is_unseen, found, gaps) = (candidate.program, false, Vec::new(), Vec::new());
+        let mut speaker = Speaker { program, exe, is_unseen, found, gaps };
+        if is_of_machine && !self.is_machines_own(&candidate, root) {
+            if !candidate.is_replaced {
+                return None;
+            }
+            let why = "it runs a file that is not there any more, until it is begun anew";
+            speaker.gaps.push(format!("what {by} names cannot be said: {why}"));
+            speaker.is_unseen = true;
+            return Some(speaker);
         }
-        let path = FilePath::new(exe.as_bytes()).ok().filter(|_| is_of_machine);
-        let mut speaker = Speaker { program, exe: path, found: Vec::new(), gaps: Vec::new() };
+        let Candidate { pid, exe, standing, words, .. } = candidate;
         let view = match self.view(pid, &standing) {
             Ok(view) => view,
             Err(error) if is_gone(&error) => return None,
             Err(error) => {
                 speaker.gaps.push(format!("which files {program} sees cannot be said: {error}"));
+                speaker.is_unseen = true;
                 return Some(speaker);
             }
         };
@@ -248,6 +266,10 @@ impl Live {
                 speaker.gaps.push(format!("{path}, which {by} names, is no file of the machine"));
                 continue;
             };
+            if own.is_some_and(|own| view.is_deleted(own)) && is_missing(root, &place) {
+                let (path, by) = (told(&place), &mention.by);
+                speaker.gaps.push(format!("{path}, which {by} names, was deleted meanwhile"));
+            }
             for entry in protecting(root, &self.root, &place, &mention) {
                 match entry {
                     Ok(entry) => {
@@ -265,9 +287,11 @@ impl Live {
     }
 
     /// Says whether what a process runs is the file that the machine has at that path: in a container of somebody's
-    /// another may lie there.
-    fn is_machines_own(&self, pid: i32, exe: &str, root: &OwnedFd) -> bool {
-        if self.namespace(pid) == self.namespace(1) {
+    /// another may lie there. Where an upgrade replaced the file, a process in its own unit still is the machine's.
+    fn is_machines_own(&self, candidate: &Candidate, root: &OwnedFd) -> bool {
+        let (pid, exe) = (candidate.pid, &candidate.exe);
+        let is_upgraded = candidate.is_replaced && candidate.is_in_own_unit();
+        if is_upgraded || self.namespace(pid) == self.namespace(1) {
             return true;
         }
         let running = fs::metadata(of(&self.proc, pid, "exe")).ok();
@@ -379,6 +403,14 @@ impl View {
             Self::Own(own, machine) => own.place(path, machine),
         }
     }
+
+    /// Says whether what a process sees at a path was deleted, or replaced, since it was mounted there.
+    fn is_deleted(&self, path: &str) -> bool {
+        match self {
+            Self::Machine => false,
+            Self::Own(own, _) => own.is_deleted(path),
+        }
+    }
 }
 
 /// What protects a path that is named, and what it leads to where it is a link; or why nothing can.
@@ -423,6 +455,10 @@ fn open_root(path: &Path) -> io::Result<OwnedFd> {
 
 fn reach(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
+}
+
+fn is_missing(root: &OwnedFd, path: &str) -> bool {
+    matches!(reach(root, path, OFlags::PATH), Err(Errno::NOENT | Errno::NOTDIR))
 }
 
 fn stamp_of(root: &OwnedFd, path: &str) -> Option<Stamp> {
@@ -497,7 +533,8 @@ fn candidate(proc: &Path, pid: i32) -> Option<Candidate> {
     let exe = fs::read_link(of(proc, pid, "exe")).ok()?;
     let exe = exe.to_str()?;
     // Its file was replaced since it was begun.
-    let exe = exe.strip_suffix(" (deleted)").unwrap_or(exe);
+    let replaced = exe.strip_suffix(" (deleted)");
+    let (exe, is_replaced) = (replaced.unwrap_or(exe), replaced.is_some());
     let name = exe.rsplit('/').next()?;
     let program = PROGRAMS.into_iter().find(|program| *program == name)?;
     let text = |name: &str| fs::read_to_string(of(proc, pid, name)).unwrap_or_default();
@@ -512,7 +549,7 @@ fn candidate(proc: &Path, pid: i32) -> Option<Candidate> {
         // Nobody can read such a word, and that is told.
         words.push("-".repeat(3));
     }
-    Some(Candidate { pid, program, exe: exe.to_owned(), standing, words })
+    Some(Candidate { pid, program, exe: exe.to_owned(), is_replaced, standing, words })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::{Class, Presence, Protected, stake};
 use crate::judge::Kind;
 use crate::packages::glob;
 use crate::path::{FilePath, escape};
-use keys::{ADMISSION, DROP_INS, Keys, SNI};
+use keys::{ADMISSION, AUDIT_LOG, DROP_INS, Keys, SNI};
 
 pub use mounts::Mounts;
 pub use standing::{Standing, is_packaged, standing};
@@ -147,12 +147,19 @@ impl Mention {
             (_, Sense::Log) => Class::Growing,
             (_, Sense::Plain | Sense::Holds) => Class::Exact,
         };
-        let is_below =
-            |all: &[&str]| all.iter().any(|it| path.as_bytes().starts_with(it.as_bytes()));
+        let is_it = |it: &str| path.as_bytes() == it.trim_end_matches('/').as_bytes();
+        let is_below = |all: &[&str]| {
+            all.iter().any(|it| is_it(it) || path.as_bytes().starts_with(it.as_bytes()))
+        };
         if is_below(&NOWHERE) || (class != Class::Watched && is_below(&VOLATILE)) {
             return Err("it lies where nothing stays");
         }
-        if matches!(class, Class::Watched | Class::Kept) && keys::is_too_wide(&path) {
+        let is_too_wide = match class {
+            Class::Watched => keys::is_too_wide(&path),
+            // Nothing in it is looked at, wherever it lies.
+            _ => path == FilePath::root(),
+        };
+        if is_too_wide {
             return Err("it is too wide to be watched");
         }
         let (severity, presence) = (stake(&path), Presence::Optional);
@@ -462,9 +469,11 @@ const WILD: [char; 3] = ['*', '?', '['];
 
 /// Gives the files in what a flag was given.
 fn files_of<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
-    match name {
+    match (name, value) {
         // Names of hosts stand behind its two files.
-        SNI => value.split(':').take(1).flat_map(|files| files.split(',')).collect(),
+        (SNI, _) => value.split(':').take(1).flat_map(|files| files.split(',')).collect(),
+        // It is the API server's word for its own output.
+        (AUDIT_LOG, "-") => Vec::new(),
         _ => vec![value],
     }
 }

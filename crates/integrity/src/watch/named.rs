@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Watch, differs, governing};
+use super::{MOST_OPEN_NAMED, Watch, differs, governing};
 use crate::change::{Change, Finding};
 use crate::judge::{Aspect, Difference};
 use crate::path::FilePath;
@@ -67,6 +67,16 @@ impl Watch {
         self.named.contains_key(&entry.path)
     }
 
+    /// Says whether a path has an entry of its own only since something names it.
+    pub fn is_named(&self, path: &FilePath) -> bool {
+        self.named.contains_key(path)
+    }
+
+    /// Says whether it was told of a path that something began to name it, and there was no room to hold that.
+    pub fn has_dropped_naming(&self) -> bool {
+        self.has_dropped_naming
+    }
+
     /// Gives the paths that are protected only since something names them.
     pub fn named(&self) -> impl Iterator<Item = &FilePath> {
         self.named.keys()
@@ -77,9 +87,14 @@ impl Watch {
         governing(path, |at| self.entries.find(at)).is_some()
     }
 
-    /// Makes a change of it that something began to name a path; it has no id yet.
-    pub fn naming(&self, path: &FilePath, by: &str) -> Option<Change> {
-        let entry = self.named.get(path)?;
+    /// Makes a change of it that something began to name a path, also where there is no room to protect that; it has no
+    /// id yet. Nothing, where the baseline has it.
+    pub fn naming(&self, named: &Protected, by: &str) -> Option<Change> {
+        let path = &named.path;
+        if self.is_baselined(path) {
+            return None;
+        }
+        let entry = self.named.get(path).unwrap_or(named);
         let finding = Finding {
             path: path.clone(),
             class: entry.class,
@@ -100,16 +115,21 @@ impl Watch {
         })
     }
 
+    /// Whether a change that nothing explains can be held.
+    pub(super) fn has_room_for(&self, change: &Change) -> bool {
+        let of_names = || self.open().filter(|it| is_of_names(it)).count();
+        self.has_open_room() && (!is_of_names(change) || of_names() < MOST_OPEN_NAMED)
+    }
+
     /// Says what explains that something began to name a path: a baseline that protects it by now.
     pub(super) fn explains_naming(&self, change: &Change) -> Option<Cause> {
-        let is_naming = change.finding.differences.iter().any(is_naming);
-        let is_said = is_naming && self.is_baselined(&change.finding.path);
+        let is_said = is_of_names(change) && self.is_baselined(&change.finding.path);
         is_said.then_some(Cause::Baseline { number: self.number })
     }
 }
 
 /// How much of something is looked at.
-fn strictness(class: Class) -> u8 {
+pub(crate) fn strictness(class: Class) -> u8 {
     match class {
         Class::Kept => 0,
         Class::Growing => 1,
@@ -121,6 +141,11 @@ fn strictness(class: Class) -> u8 {
 /// Whether it does not matter what something holds.
 fn is_loose(entry: &Protected) -> bool {
     strictness(entry.class) < strictness(Class::Exact)
+}
+
+/// Whether a change is that something began to name a path.
+pub(super) fn is_of_names(change: &Change) -> bool {
+    change.finding.differences.iter().any(is_naming)
 }
 
 /// Whether a difference is in what names a path, and not in what is there.
@@ -142,7 +167,7 @@ mod tests {
     use crate::judge::{Content, Kind, Look, Seen};
     use crate::path::FilePath;
     use crate::protected::{Class, Hash, Presence, Protected, Protection};
-    use crate::watch::{Came, Heard, Watch};
+    use crate::watch::{Came, Heard, MOST_OPEN_NAMED, Watch};
     use crate::why::Around;
 
     const NAMED: &str = "/srv/audit/policy.yaml";
@@ -216,7 +241,8 @@ mod tests {
         name(&mut watch, &[(NAMED, Class::Exact)]);
         assert_eq!(look(&mut watch, "a"), Came::Nothing);
         let path: FilePath = NAMED.parse().unwrap();
-        let mut change = watch.naming(&path, "--audit-policy-file of kube-apiserver").unwrap();
+        let named = entry(NAMED, Class::Exact);
+        let mut change = watch.naming(&named, "--audit-policy-file of kube-apiserver").unwrap();
         assert!(change.finding.differences[0].found.contains("--audit-policy-file"));
         assert!(change.after.is_some());
         change.id = "a".to_owned();
@@ -228,7 +254,7 @@ mod tests {
         watch.rebase(2, baseline(&["/etc/kubernetes", "/srv/audit"]));
         assert!(matches!(&watch.settle(&Around::default())[..], [Told::Settled { .. }]));
         assert_eq!(watch.named().count(), 0, "the baseline decides about it");
-        assert!(watch.naming(&path, "x").is_none());
+        assert!(watch.naming(&named, "x").is_none());
     }
 
     #[test]
@@ -300,12 +326,14 @@ mod tests {
         let all: Vec<String> = (0..=MOST_NAMED).map(|number| format!("/srv/{number}")).collect();
         let all: Vec<_> = all.iter().map(|path| (path.as_str(), Class::Exact)).collect();
         assert_eq!(name(&mut watch, &all).len(), MOST_NAMED);
-        for path in watch.named().cloned().collect::<Vec<_>>() {
-            let change = Change { id: path.to_string(), ..watch.naming(&path, "x").unwrap() };
-            watch.hold(7, &change);
+        // That something began to name what there is no room for is told as well.
+        for (number, (path, class)) in all.iter().enumerate() {
+            let change = watch.naming(&entry(path, *class), "x").unwrap();
+            watch.hold(7, &Change { id: (*path).to_owned(), ..change });
+            assert_eq!(watch.has_dropped_naming(), number >= MOST_OPEN_NAMED, "{number}");
         }
         let open = watch.open().count();
-        assert!(open < MOST_NAMED, "{open}");
+        assert_eq!(open, MOST_OPEN_NAMED);
         watch.was_looked_at();
         let came = look_at(&mut watch, "/etc/evil", &there("a"));
         let Came::Changed(mut other) = came.clone() else { panic!("{came:?}") };

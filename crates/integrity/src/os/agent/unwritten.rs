@@ -35,6 +35,18 @@ impl Unwritten {
         }
     }
 
+    /// Writes a file that has what was told: only where the journal has it, too. Whoever begins anew tells nothing again
+    /// that the file has.
+    pub(super) fn after_journal(
+        &mut self,
+        file: &'static str,
+        write: impl FnOnce() -> io::Result<()>,
+    ) {
+        let waits = || Err(io::Error::other("it waits for the journal"));
+        let done = if self.is(JOURNAL) { waits() } else { write() };
+        self.note(file, done);
+    }
+
     /// Takes what came of writing the journal. Gives the time in which it could not be, when that is over.
     fn journal(&mut self, now: u64, done: io::Result<()>) -> Option<Blind> {
         let why = self.files.get(JOURNAL).cloned();
@@ -102,6 +114,8 @@ impl Agent<'_> {
             self.count();
         }
         if self.unwritten.is("named") {
+            // What is named is written only after the journal.
+            self.sync()?;
             self.remember_named();
         }
         if self.unwritten.is("compared") {
@@ -123,6 +137,8 @@ impl Agent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::keep::{Keep, NamedBefore};
+    use crate::protected::Class;
 
     #[test]
     fn that_nothing_could_be_written_is_said_and_told_when_it_is_over() {
@@ -148,6 +164,27 @@ mod tests {
         unwritten.journal(15, Ok(()));
         assert!(unwritten.is_any() && !unwritten.is(JOURNAL));
         unwritten.note("known", Ok(()));
+        assert!(!unwritten.is_any());
+    }
+
+    #[test]
+    fn what_was_told_is_remembered_only_after_the_journal_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let named = BTreeMap::from([("/c".parse().unwrap(), Class::Exact)]);
+        let paths = BTreeMap::from([("etcd".to_owned(), named)]);
+        let before = NamedBefore { paths, ..NamedBefore::default() };
+        let remembered = |unwritten: &mut Unwritten| {
+            let (keep, _) = Keep::open(directory.path()).unwrap();
+            unwritten.after_journal("named", || keep.named(&before));
+            drop(keep);
+            Keep::open(directory.path()).unwrap().1.named.paths
+        };
+        let mut unwritten = Unwritten::default();
+        unwritten.journal(5, Err(io::ErrorKind::StorageFull.into()));
+        assert!(remembered(&mut unwritten).is_empty(), "the line that tells it may be lost");
+        assert!(unwritten.is("named"), "it is tried again");
+        unwritten.journal(6, Ok(()));
+        assert_eq!(remembered(&mut unwritten), before.paths);
         assert!(!unwritten.is_any());
     }
 }

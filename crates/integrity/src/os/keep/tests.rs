@@ -145,7 +145,7 @@ fn wherever_what_was_known_is_cut_off_that_is_told() {
     }});
     let one: Open = serde_json::from_value(row).unwrap();
     keep.know(&all.into(), std::iter::once(&one)).unwrap();
-    let paths = [("etcd".to_owned(), ["/c".parse().unwrap()].into())].into();
+    let paths = [("etcd".to_owned(), [("/c".parse().unwrap(), Class::Exact)].into())].into();
     keep.named(&NamedBefore { paths, ..NamedBefore::default() }).unwrap();
     drop(keep);
     let each_cut = |name: &str, is_told_or_whole: &dyn Fn(&Kept) -> bool| {

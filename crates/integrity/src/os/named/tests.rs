@@ -118,6 +118,30 @@ fn only_who_may_be_a_component_is_one() {
 }
 
 #[test]
+fn who_has_mounts_of_his_own_and_was_upgraded_is_seen_in_his_unit_and_told_elsewhere() {
+    let machine = Machine::new();
+    machine.run(7, "etcd --cert-file=/c");
+    machine.exe(7, "/usr/bin/etcd (deleted)");
+    for (pid, namespace) in [(1, "mnt:[1]"), (7, "mnt:[2]")] {
+        machine.put(&format!("/proc/{pid}/mountinfo"), "1 0 8:1 / / rw - ext4 x rw\n");
+        let of = machine.0.path().join(format!("proc/{pid}/ns"));
+        fs::create_dir_all(&of).unwrap();
+        symlink(namespace, of.join("mnt")).unwrap();
+    }
+    let look = || machine.live().look(Instant::now()).unwrap();
+    let looked = look();
+    assert!(paths(&looked).is_empty() && looked.speakers[0].is_unseen, "{looked:?}");
+    assert!(looked.speakers[0].gaps[0].contains("not there any more"), "{looked:?}");
+    machine.put("/proc/7/cgroup", "0::/system.slice/etcd.service");
+    let looked = look();
+    assert_eq!(paths(&looked), [("/c".to_owned(), Class::Exact)]);
+    assert!(!looked.speakers[0].is_unseen && looked.speakers[0].gaps.is_empty(), "{looked:?}");
+    // One whose file is there is compared with it.
+    machine.exe(7, "/usr/bin/etcd");
+    assert!(look().speakers.is_empty());
+}
+
+#[test]
 fn a_link_is_protected_with_what_it_leads_to() {
     let machine = Machine::new();
     machine.put("/srv/real.yaml", "a: 1\n");
@@ -145,7 +169,8 @@ fn what_cannot_be_read_or_watched_is_told() {
     for expected in ["no file", "/etc, which --config-dir of kubelet names: it is too wide"] {
         assert!(gaps.iter().any(|gap| gap.contains(expected)), "{expected}: {gaps:?}");
     }
-    assert!(paths(&looked).is_empty(), "{looked:?}");
+    // Of what is no file, nothing but that it is there is held to.
+    assert_eq!(paths(&looked), [("/dir".to_owned(), Class::Kept)]);
 }
 
 #[test]
@@ -166,6 +191,19 @@ fn a_process_in_a_static_pod_sees_the_machine_by_its_mounts() {
     assert_eq!(looked.speakers[0].exe, None);
     let gaps = &looked.speakers[0].gaps;
     assert!(gaps.iter().any(|gap| gap.starts_with("/image, which")), "{gaps:?}");
+    // The file that is mounted was replaced since: what lies there now is read at the next start.
+    let replaced = format!("{own}3 1 8:1 /etc/pki/ca.crt//deleted /image rw - ext4 x rw\n");
+    machine.put("/proc/9/mountinfo", &replaced);
+    let looked = machine.live().look(Instant::now()).unwrap();
+    assert!(paths(&looked).iter().all(|(path, _)| path == "/etc/pki/ca.crt"), "{looked:?}");
+    let is_told = |looked: &Looked, gap: &str| {
+        let gaps = &looked.speakers[0].gaps;
+        gaps.iter().any(|it| it.starts_with(gap))
+    };
+    assert!(!is_told(&looked, "/image") && !is_told(&looked, "/etc"), "{looked:?}");
+    machine.put("/proc/9/mountinfo", &replaced.replace("ca.crt//", "gone//"));
+    let looked = machine.live().look(Instant::now()).unwrap();
+    assert!(is_told(&looked, "/etc/pki/gone, which"), "{looked:?}");
     // Whoever makes pods by the API names nothing.
     let uid = "0f3c8a52-9d6e-4b1f-8c07-5a2b9e4d1c33";
     machine.put("/proc/9/cgroup", &format!("0::/kubepods/pod{uid}/{container}"));

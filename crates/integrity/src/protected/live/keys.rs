@@ -11,6 +11,8 @@ pub(super) type Keys = fn(&str) -> Option<Sense>;
 
 /// The flag with names of hosts behind its two files.
 pub(super) const SNI: &str = "tls-sni-cert-key";
+/// The flag for a log.
+pub(super) const AUDIT_LOG: &str = "audit-log-path";
 /// The flag for a file that names further ones, also from its own directory.
 pub(super) const ADMISSION: &str = "admission-control-config-file";
 /// The kubelet's flag for files that are laid over its own.
@@ -18,7 +20,7 @@ pub(super) const DROP_INS: &str = "config-dir";
 
 /// Flags that name paths, beside those that end so.
 pub(super) const FLAGS: &[(&str, Sense)] = &[
-    ("audit-log-path", Log),
+    (AUDIT_LOG, Log),
     ("cert-dir", Holds),
     ("config", Plain),
     (DROP_INS, Holds),

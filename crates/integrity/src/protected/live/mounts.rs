@@ -7,8 +7,10 @@ pub struct Mounts(Vec<Mount>);
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Mount {
     device: String,
-    /// The directory of the file system that is mounted.
+    /// The directory of the file system that is mounted, or the file.
     root: String,
+    /// Whether that was deleted since, or replaced by another one of that name.
+    is_deleted: bool,
     point: String,
     kind: String,
 }
@@ -35,27 +37,44 @@ impl Mounts {
     /// Gives where a file that is seen here lies for whoever sees `machine`; nothing, where it is of a container's
     /// own root, of a volume, or of nothing that the machine sees.
     pub fn place(&self, path: &str, machine: &Self) -> Option<String> {
-        // Of those at one place the last lies on top.
-        let covers = self.0.iter().filter(|it| below(path, &it.point).is_some());
-        let own = covers.max_by_key(|it| it.point.len())?;
+        let own = self.covering(path)?;
         if own.point == "/" && own.kind == "overlay" {
             return None;
         }
         let within = join(&own.root, below(path, &own.point)?);
-        let same = machine.0.iter().filter(|it| it.device == own.device);
+        // Another may have the name of what was deleted.
+        let is_same = |it: &&Mount| it.device == own.device && !it.is_deleted;
+        let same = machine.0.iter().filter(is_same);
         let found = same.filter_map(|it| Some(join(&it.point, below(&within, &it.root)?)));
         // It may be seen at many places, also in roots of containers.
         let is_others = |path: &String| OTHERS.iter().any(|other| path.starts_with(other));
         found.filter(|path| !is_others(path)).min_by_key(String::len)
     }
+
+    /// Says whether what is mounted at a path was deleted since, or replaced by another one of that name.
+    pub fn is_deleted(&self, path: &str) -> bool {
+        self.covering(path).is_some_and(|it| it.is_deleted)
+    }
+
+    fn covering(&self, path: &str) -> Option<&Mount> {
+        // Of those at one place the last lies on top.
+        let covers = self.0.iter().filter(|it| below(path, &it.point).is_some());
+        covers.max_by_key(|it| it.point.len())
+    }
 }
+
+/// What the kernel writes behind the root of a mount that was deleted: no path has two slashes.
+const DELETED: &str = "//deleted";
 
 fn mount(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
     let mut words = before.split(' ').skip(2);
     let (device, root, point) = (words.next()?, words.next()?, words.next()?);
     let kind = after.split(' ').next()?.to_owned();
-    Some(Mount { device: device.to_owned(), root: plain(root), point: plain(point), kind })
+    let root = plain(root);
+    let deleted = root.strip_suffix(DELETED).map(str::to_owned);
+    let (is_deleted, root) = (deleted.is_some(), deleted.unwrap_or(root));
+    Some(Mount { device: device.to_owned(), root, is_deleted, point: plain(point), kind })
 }
 
 /// Gives what of a path lies below a directory; nothing, where it does not.
@@ -117,6 +136,20 @@ mod tests {
         check("/usr/local/bin/kube-apiserver", None);
         check("/conf/config.conf", None);
         check("/dev/null", None);
+    }
+
+    #[test]
+    fn what_was_replaced_since_it_was_mounted_lies_where_its_name_is() {
+        let own = Mounts::read(
+            "40 1 0:70 / / rw - overlay overlay rw\n\
+             41 40 8:1 /srv/p.yaml//deleted /p.yaml ro - ext4 /dev/sda1 rw\n\
+             42 40 8:1 /srv/x /x ro - ext4 /dev/sda1 rw\n",
+        );
+        let gone = "60 21 8:1 /srv//deleted /s rw - ext4 /dev/sda1 rw\n";
+        let machine = Mounts::read(&format!("{MACHINE}{gone}"));
+        assert_eq!(own.place("/p.yaml", &machine).as_deref(), Some("/srv/p.yaml"));
+        assert_eq!(own.place("/x/y", &machine).as_deref(), Some("/srv/x/y"));
+        assert_eq!(["/p.yaml", "/x/y"].map(|path| own.is_deleted(path)), [true, false]);
     }
 
     #[test]

@@ -71,6 +71,7 @@ fn flags_are_read_as_their_component_does() {
     check("etcd -cert-file /c -data-dir=/d", &[], &["/c", "/d"]);
     check("kube-apiserver --client-ca-file=//srv//./ca", &[], &["/srv/ca"]);
     check("kube-apiserver --audit-policy-file=/srv/a,b.yaml", &[], &["/srv/a,b.yaml"]);
+    check("kube-apiserver --audit-log-path=- --audit-policy-file=/a", &[], &["/a"]);
 }
 
 #[test]
@@ -228,8 +229,13 @@ fn what_is_there_says_how_it_may_change() {
     refused("/proc/1/root/srv", Sense::Holds, None, "nothing stays");
     for wide in ["/", "/etc", "/var", "/usr", "/home", "/home/a", "/var/lib", "/srv"] {
         refused(wide, Sense::Holds, Some(Kind::Directory), "too wide");
-        refused(wide, Sense::Data, None, "too wide");
     }
+    // What data are in is kept, and nothing in it is looked at.
+    for data in ["/etcd", "/data", "/var/lib"] {
+        assert_eq!(protects(data, Sense::Data, None), Ok(Class::Kept), "{data}");
+    }
+    refused("/", Sense::Data, Some(Kind::Directory), "too wide");
+    refused("/proc", Sense::Data, Some(Kind::Directory), "nothing stays");
     let below_run = protects("/run/cdi", Sense::Holds, Some(Kind::Directory));
     assert_eq!(below_run, Ok(Class::Watched));
     assert_eq!(protects("/k.yaml", Sense::Plain, Some(Kind::File)), Ok(Class::Exact));
