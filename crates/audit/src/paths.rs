@@ -49,6 +49,10 @@ impl Key {
     fn binding(space: &str, name: &str) -> Self {
         Self { is_binding: true, ..Self::role(space, name) }
     }
+
+    fn weight(&self) -> usize {
+        power::long(&self.space) + power::long(&self.name)
+    }
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -155,30 +159,41 @@ impl Paths {
         }
         let gives = match &object {
             Object::Role(role) => !role.powers.is_empty() || !role.gathers.is_empty(),
-            Object::Binding { role, .. } => !way::powers(&self.objects, role).is_empty(),
+            Object::Binding { role, .. } => {
+                let mut left = Some(way::MOST_LOOKED);
+                let powers = way::powers(&self.objects, role, &mut left);
+                !powers.is_empty() || left.is_none()
+            }
         };
         if !gives {
             self.keep(key, object, forgotten);
             return None;
         }
-        let known = self.known.take().unwrap_or_else(|| Ways::of(&self.objects).who());
+        let most = way::MOST_LOOKED;
+        let known = self.known.take().unwrap_or_else(|| Ways::of(&self.objects, most).who());
         self.keep(key, object, forgotten);
-        let ways = Ways::of(&self.objects);
-        let new: Vec<String> =
-            ways.told().filter_map(|(who, said)| (!known.contains(who)).then_some(said)).collect();
-        self.known = Some(ways.who());
+        let ways = Ways::of(&self.objects, most);
+        let new: Vec<&Who> = ways.told().filter(|who| !known.contains(*who)).collect();
         let (named, more) = new.split_at(new.len().min(NAMED));
+        let named: Vec<String> = named.iter().map(|who| ways.say(who)).collect();
+        let mut now = ways.who();
+        if !ways.is_whole() {
+            *forgotten += 1;
+            // Who was not found may have one still.
+            now.extend(known.iter().cloned());
+        }
         let more = match more.len() {
             0 => String::new(),
             more => format!("; and {more} more"),
         };
+        self.known = Some(now);
         (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
     }
 
     fn keep(&mut self, key: Key, object: Object, forgotten: &mut u64) {
         self.forget(&key);
         self.seen += 1;
-        self.held += object.weight();
+        self.held += key.weight() + object.weight();
         self.order.insert(self.seen, key.clone());
         self.objects.insert(key, (Some(self.seen), object));
         while self.held > MOST {
@@ -194,7 +209,7 @@ impl Paths {
         self.known = None;
         if let Some(seen) = seen {
             self.order.remove(&seen);
-            self.held -= object.weight();
+            self.held -= key.weight() + object.weight();
         }
     }
 }
@@ -223,11 +238,17 @@ impl Object {
     }
 
     fn weight(&self) -> usize {
+        let of = |labels: &BTreeMap<String, String>| -> usize {
+            labels.iter().map(|(key, value)| 1 + power::long(key) + power::long(value)).sum()
+        };
         1 + match self {
             Self::Role(Role { powers, labels, gathers }) => {
-                powers.len() + labels.len() + gathers.iter().map(BTreeMap::len).sum::<usize>()
+                let powers: usize = powers.iter().map(Power::weight).sum();
+                powers + of(labels) + gathers.iter().map(of).sum::<usize>()
             }
-            Self::Binding { subjects, .. } => subjects.len(),
+            Self::Binding { role, subjects } => {
+                role.weight() + subjects.iter().map(Who::weight).sum::<usize>()
+            }
         }
     }
 }
@@ -237,6 +258,13 @@ fn labels(of: &Node<'_>) -> BTreeMap<String, String> {
 }
 
 impl Who {
+    fn weight(&self) -> usize {
+        1 + match self {
+            Self::Account { space, name } => power::long(space) + power::long(name),
+            Self::Group(name) | Self::User(name) => power::long(name),
+        }
+    }
+
     fn read(subject: &Node<'_>) -> Option<Self> {
         let name = subject.at("name").text();
         let account = |space: &str, name: &str| Self::Account {

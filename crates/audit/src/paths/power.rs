@@ -49,6 +49,23 @@ pub(super) enum Power {
     Sign,
 }
 
+/// What a text counts for beside what it stands in: names are short, unless somebody wants them long.
+pub(super) fn long(text: &str) -> usize {
+    text.len() / 256
+}
+
+impl Power {
+    /// What it counts for.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Bind(name) | Self::Account(_, name) | Self::User(name) | Self::Group(name) => {
+                1 + name.as_deref().map_or(0, long)
+            }
+            _ => 1,
+        }
+    }
+}
+
 /// The cluster role that gives every right.
 pub(super) const ALL: &str = "cluster-admin";
 /// The account, and the cluster role, of the controller that puts cluster roles together: it may write any right.

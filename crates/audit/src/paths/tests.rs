@@ -166,3 +166,64 @@ fn what_there_is_no_room_for_is_the_oldest_and_is_counted() {
     write(&mut paths, "binding", "large", &large);
     assert_eq!((paths.held, paths.objects.len()), (0, own));
 }
+
+fn user(number: usize) -> Who {
+    Who::User(format!("u{number}"))
+}
+
+/// Each acts as the next one; nobody is told of it before the last of them holds every right.
+#[test]
+fn a_long_chain_takes_as_many_steps_as_it_has_links() {
+    const LINKS: usize = 4_000;
+    let (mut paths, mut forgotten) = (Paths::new(None), 0);
+    for number in 0..LINKS {
+        let key = Key::role("", &format!("r{number}"));
+        let powers = BTreeSet::from([Power::User(Some(format!("u{}", number + 1)))]);
+        let binding =
+            Object::Binding { role: key.clone(), subjects: BTreeSet::from([user(number)]) };
+        let role = Role { powers, ..Role::default() };
+        paths.keep(key, Object::Role(role), &mut forgotten);
+        paths.keep(Key::binding("", &format!("b{number}")), binding, &mut forgotten);
+    }
+    let last = json!({"kind": "User", "name": format!("u{LINKS}")});
+    let said = bind(&mut paths, "last", ALL, &last).unwrap();
+    assert_eq!(forgotten, 0);
+    let first = said.split("; ").next().unwrap();
+    assert!(first.starts_with("user u0 acts as user u1, which acts as user u2, which"), "{first}");
+    assert!(first.ends_with("acts as user u16, and so on"), "{first}");
+    assert!(said.ends_with("; and 3997 more"), "{said}");
+    let looked = |most: usize| Ways::of(&paths.objects, most).is_whole();
+    assert!(looked(6 * LINKS), "each link is looked at a few times");
+    assert!(!looked(LINKS));
+}
+
+#[test]
+fn what_hangs_together_in_too_many_ways_is_counted_and_takes_nothing_back() {
+    let mut paths = Paths::new(None);
+    let mut acts = acts_as("root");
+    assert_eq!(write(&mut paths, "role", "acts", &acts), None);
+    assert_eq!(bind(&mut paths, "a", "acts", &dev()), None);
+    let root = json!({"kind": "User", "name": "root"});
+    let opened = bind(&mut paths, "root", ALL, &root).unwrap();
+    assert_eq!(opened, "user dev acts as user root, which holds every right");
+    // A thousand powers of a thousand.
+    let names: Vec<String> = (0..1_000).map(|number| format!("n{number}")).collect();
+    acts["rules"][0]["resourceNames"] = json!(names);
+    assert_eq!(write(&mut paths, "role", "many", &acts), None);
+    let (role, subjects) = (Key::role("", "many"), (0..1_000).map(user).collect());
+    let mut forgotten = 0;
+    let many = Object::Binding { role, subjects };
+    assert_eq!(paths.write(Key::binding("", "b"), many, &mut forgotten), None);
+    assert_eq!(forgotten, 1);
+    paths.forget(&Key::binding("", "b"));
+    let other = json!({"kind": "User", "name": "other"});
+    let said = bind(&mut paths, "z", "acts", &other).unwrap();
+    assert_eq!(said, "user other acts as user root, which holds every right");
+}
+
+#[test]
+fn long_names_take_more_room() {
+    let long = Who::User("x".repeat(1 << 20));
+    assert_eq!((user(1).weight(), long.weight()), (1, 1 + (1 << 12)));
+    assert_eq!(Power::User(Some("x".repeat(512))).weight(), 3);
+}

@@ -12,7 +12,13 @@ pub(super) struct Ways<'o> {
     /// What is given to whom, everywhere or in a namespace.
     given: BTreeMap<&'o Who, BTreeMap<&'o str, BTreeSet<Power>>>,
     steps: BTreeMap<Who, Step>,
+    /// Of the accounts with a way the first namespace, by their names.
+    spaces: BTreeMap<String, String>,
+    left: Left,
 }
+
+/// How much may still be looked at; nothing where that was not enough.
+pub(super) type Left = Option<usize>;
 
 /// The next step on a way.
 struct Step {
@@ -24,31 +30,38 @@ struct Step {
     is_plain: bool,
 }
 
+/// So many powers are looked at for one event, which takes well below a second: whoever writes roles and bindings says how
+/// they hang together. A cluster of as many bindings as are held, of roles such as `admin`, takes less.
+pub(super) const MOST_LOOKED: usize = 1 << 18;
+/// So many steps of a way are said.
+const SAID: usize = 16;
 /// Where a right is given everywhere.
 const EVERYWHERE: &str = "";
 /// Groups that whoever has a name is in, and all accounts.
 const NAMED: &str = "system:authenticated";
 const ACCOUNTS: &str = "system:serviceaccounts";
 
+/// Takes of what may still be looked at. Says whether that was enough.
+fn spend(left: &mut Left, much: usize) -> bool {
+    *left = left.and_then(|left| left.checked_sub(much));
+    left.is_some()
+}
+
+fn weight(powers: &BTreeSet<Power>) -> usize {
+    powers.iter().map(Power::weight).sum()
+}
+
 impl<'o> Ways<'o> {
-    /// Finds everybody's.
-    pub(super) fn of(objects: &'o Objects) -> Self {
-        let mut ways = Self { given: BTreeMap::new(), steps: BTreeMap::new() };
-        let mut alone: BTreeSet<&Who> = BTreeSet::new();
-        let mut of_roles: BTreeMap<&Key, BTreeSet<Power>> = BTreeMap::new();
-        for (key, (_, object)) in objects {
-            let Object::Binding { role, subjects } = object else { continue };
-            let powers = of_roles.entry(role).or_insert_with(|| powers(objects, role));
-            if key.space == EVERYWHERE && end(powers).is_some() {
-                alone.extend(subjects);
-            }
-            for who in subjects.iter().filter(|_| !powers.is_empty()) {
-                let given = ways.given.entry(who).or_default();
-                given.entry(key.space.as_str()).or_default().extend(powers.iter().cloned());
-            }
+    /// Finds everybody's, as far as looking at so many powers goes.
+    pub(super) fn of(objects: &'o Objects, most: usize) -> Self {
+        let (given, steps, spaces) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut ways = Self { given, steps, spaces, left: Some(most) };
+        let alone = ways.give(objects);
+        let mut wants = ways.begin(&alone);
+        let mut new: Vec<Who> = ways.steps.keys().cloned().collect();
+        while !new.is_empty() {
+            new = ways.go_on(&mut wants, &new);
         }
-        ways.begin(&alone);
-        while ways.go_on() {}
         // What a group has, each of it has.
         let of_groups = ways.steps.keys().filter(|who| ways.is_of_group(who));
         for who in of_groups.cloned().collect::<Vec<_>>() {
@@ -57,60 +70,130 @@ impl<'o> Ways<'o> {
         ways
     }
 
+    /// Whether all were found.
+    pub(super) fn is_whole(&self) -> bool {
+        self.left.is_some()
+    }
+
     /// Everybody who has one.
     pub(super) fn who(&self) -> BTreeSet<Who> {
         self.steps.keys().cloned().collect()
     }
 
-    /// Those whose way goes over several objects, and over which.
-    pub(super) fn told(&self) -> impl Iterator<Item = (&Who, String)> {
-        self.steps.iter().filter(|(_, step)| !step.is_plain).map(|(who, step)| {
-            let (mut said, mut at) = (format!("{who} {}", step.said), step.to.as_ref());
-            while let Some(who) = at {
-                let Some(step) = self.steps.get(who) else { break };
-                said = format!("{said} {who}, which {}", step.said);
-                at = step.to.as_ref();
+    /// Those whose way goes over several objects.
+    pub(super) fn told(&self) -> impl Iterator<Item = &Who> {
+        self.steps.iter().filter(|(_, step)| !step.is_plain).map(|(who, _)| who)
+    }
+
+    /// Says over which objects somebody's way goes.
+    pub(super) fn say(&self, who: &Who) -> String {
+        let (mut said, mut at) = (who.to_string(), self.steps.get(who));
+        for number in 0..SAID {
+            let Some(step) = at else { return said };
+            let which = if number == 0 { "" } else { ", which" };
+            let to = step.to.as_ref().map(|to| format!(" {to}")).unwrap_or_default();
+            said = format!("{said}{which} {}{to}", step.said);
+            at = step.to.as_ref().and_then(|to| self.steps.get(to));
+        }
+        if at.is_some() {
+            said.push_str(", and so on");
+        }
+        said
+    }
+
+    /// Takes note of what is given to whom. Gives those to whom one role gives every right.
+    fn give(&mut self, objects: &'o Objects) -> BTreeSet<&'o Who> {
+        let mut alone = BTreeSet::new();
+        let mut of_roles: BTreeMap<&Key, BTreeSet<Power>> = BTreeMap::new();
+        for (key, (_, object)) in objects {
+            let Object::Binding { role, subjects } = object else { continue };
+            if subjects.is_empty() {
+                continue;
             }
-            (who, said)
-        })
+            let left = &mut self.left;
+            let powers = of_roles.entry(role).or_insert_with(|| powers(objects, role, left));
+            if powers.is_empty() {
+                continue;
+            }
+            if key.space == EVERYWHERE && end(powers).is_some() {
+                alone.extend(subjects);
+            }
+            let weight = weight(powers);
+            for who in subjects {
+                if !spend(&mut self.left, weight) {
+                    return alone;
+                }
+                let given = self.given.entry(who).or_default();
+                given.entry(key.space.as_str()).or_default().extend(powers.iter().cloned());
+            }
+        }
+        alone
     }
 
     /// What somebody may do everywhere, also by the groups that follow from the name.
-    fn powers(&self, who: &Who) -> BTreeMap<&'o str, BTreeSet<Power>> {
-        let mut all = self.given.get(who).cloned().unwrap_or_default();
-        for group in groups(who) {
-            for (space, powers) in self.given.get(&group).into_iter().flatten() {
-                all.entry(space).or_default().extend(powers.iter().cloned());
+    fn powers(&mut self, who: &Who) -> BTreeMap<&'o str, BTreeSet<Power>> {
+        let Self { given, left, .. } = self;
+        let mut all: BTreeMap<&'o str, BTreeSet<Power>> = BTreeMap::new();
+        for of in std::iter::once(who.clone()).chain(groups(who)) {
+            for (space, powers) in given.get(&of).into_iter().flatten() {
+                if spend(left, weight(powers)) {
+                    all.entry(space).or_default().extend(powers.iter().cloned());
+                }
             }
         }
         let everywhere = all.get(EVERYWHERE).cloned().unwrap_or_default();
-        let with = |powers: BTreeSet<Power>| powers.into_iter().chain(everywhere.iter().cloned());
-        all.into_iter()
-            .map(|(space, powers)| (space, with_all_of(space, with(powers).collect())))
-            .collect()
+        let much = weight(&everywhere);
+        let mut with = |space: &str, mut powers: BTreeSet<Power>| {
+            if space != EVERYWHERE && spend(left, much) {
+                powers.extend(everywhere.iter().cloned());
+            }
+            with_all_of(space, powers)
+        };
+        all.into_iter().map(|(space, powers)| (space, with(space, powers))).collect()
     }
 
-    /// Finds those who need nobody else. Others look for those who need one role alone.
-    fn begin(&mut self, alone: &BTreeSet<&Who>) {
-        let everywhere = |who| self.powers(who).remove(EVERYWHERE).unwrap_or_default();
-        let all = self.given.keys().filter_map(|who| Some((*who, end(&everywhere(who))?)));
-        let steps = all.map(|(who, said)| {
-            (who.clone(), Step { said, to: None, is_plain: alone.contains(who) })
-        });
-        self.steps = steps.collect();
-    }
-
-    /// Finds those who reach somebody who has a way. Says whether there were any.
-    fn go_on(&mut self) -> bool {
-        let mut found = Vec::new();
-        for who in self.given.keys().filter(|who| !self.steps.contains_key(**who)) {
-            let steps =
-                self.powers(who).into_iter().find_map(|(space, powers)| self.step(space, &powers));
-            found.extend(steps.map(|step| ((*who).clone(), step)));
+    /// Finds those who need nobody else, and whom the others need. Others look for those who need one role alone.
+    fn begin(&mut self, alone: &BTreeSet<&Who>) -> Wants<'o> {
+        let (all, mut wants): (Vec<&'o Who>, _) =
+            (self.given.keys().copied().collect(), Wants::default());
+        for who in all {
+            let powers = self.powers(who);
+            match powers.get(EVERYWHERE).and_then(end) {
+                Some(said) => {
+                    let step = Step { said, to: None, is_plain: alone.contains(who) };
+                    self.put(who.clone(), step);
+                }
+                None => powers.into_iter().for_each(|(space, of)| wants.add(who, space, of)),
+            }
         }
-        let is_any = !found.is_empty();
-        self.steps.extend(found);
-        is_any
+        wants
+    }
+
+    /// Finds those who reach somebody who has a way now, and gives them.
+    fn go_on(&mut self, wants: &mut Wants<'o>, new: &[Who]) -> Vec<Who> {
+        let next: BTreeSet<&'o Who> = new.iter().flat_map(|who| wants.take(who)).collect();
+        let mut found: Vec<(Who, Step)> = Vec::new();
+        for who in next {
+            if self.steps.contains_key(who) {
+                continue;
+            }
+            let powers = self.powers(who);
+            let step = powers.iter().find_map(|(space, powers)| self.step(space, powers));
+            found.extend(step.map(|step| (who.clone(), step)));
+        }
+        let new = found.iter().map(|(who, _)| who.clone()).collect();
+        found.into_iter().for_each(|(who, step)| self.put(who, step));
+        new
+    }
+
+    fn put(&mut self, who: Who, step: Step) {
+        if let Who::Account { space, name } = &who {
+            let first = self.spaces.entry(name.clone()).or_insert_with(|| space.clone());
+            if *space < *first {
+                first.clone_from(space);
+            }
+        }
+        self.steps.insert(who, step);
     }
 
     fn step(&self, space: &str, powers: &BTreeSet<Power>) -> Option<Step> {
@@ -139,20 +222,110 @@ impl<'o> Ways<'o> {
 
     /// Finds an account of a namespace that has a way, or that is in a group that has.
     fn account(&self, space: &str, name: Option<&str>) -> Option<Who> {
-        self.steps
-            .keys()
-            .find(|who| match who {
-                Who::Account { space: of, name: called } => {
-                    (space == EVERYWHERE || of == space) && name.is_none_or(|name| name == called)
+        let account = |space: &str, name: &str| Who::Account {
+            space: space.to_owned(),
+            name: name.to_owned(),
+        };
+        let is_known = |who: &Who| self.steps.contains_key(who);
+        let found = match (space, name) {
+            (EVERYWHERE, Some(name)) => self.spaces.get(name).map(|space| account(space, name)),
+            (_, Some(name)) => Some(account(space, name)).filter(is_known),
+            (_, None) => self.first(account(space, "")).filter(|who| match who {
+                Who::Account { space: of, .. } => space == EVERYWHERE || of == space,
+                _ => false,
+            }),
+        };
+        let group = |name: &str| Who::Group(name.to_owned());
+        found.or_else(|| Some(group(NAMED)).filter(is_known)).or_else(|| match space {
+            EVERYWHERE => self
+                .first(group(ACCOUNTS))
+                .filter(|who| matches!(who, Who::Group(name) if name.starts_with(ACCOUNTS))),
+            _ => {
+                [group(ACCOUNTS), group(&format!("{ACCOUNTS}:{space}"))].into_iter().find(is_known)
+            }
+        })
+    }
+
+    /// The first who has a way, from somebody on.
+    fn first(&self, from: Who) -> Option<Who> {
+        self.steps.range(from..).next().map(|(who, _)| who.clone())
+    }
+}
+
+/// Who has a way as soon as somebody else has one.
+#[derive(Default)]
+struct Wants<'o> {
+    /// An account of a namespace, or of any, of a name, or of any.
+    accounts: BTreeMap<&'o str, BTreeMap<Option<String>, Vec<&'o Who>>>,
+    users: BTreeMap<String, Vec<&'o Who>>,
+    groups: BTreeMap<String, Vec<&'o Who>>,
+}
+
+impl<'o> Wants<'o> {
+    /// Adds somebody with what is given there.
+    fn add(&mut self, who: &'o Who, space: &'o str, powers: BTreeSet<Power>) {
+        for power in powers {
+            let of = match power {
+                Power::Account(_, name) => {
+                    self.accounts.entry(space).or_default().entry(name).or_default()
                 }
-                Who::Group(group) => match group.strip_prefix(ACCOUNTS) {
-                    Some("") => true,
-                    Some(of) => space == EVERYWHERE || of.strip_prefix(':') == Some(space),
-                    None => group == NAMED,
-                },
-                Who::User(_) => false,
-            })
-            .cloned()
+                Power::User(Some(name)) if space == EVERYWHERE => {
+                    self.users.entry(name).or_default()
+                }
+                Power::Group(Some(name)) if space == EVERYWHERE => {
+                    self.groups.entry(name).or_default()
+                }
+                _ => continue,
+            };
+            of.push(who);
+        }
+    }
+
+    /// Takes out those who have a way when somebody has one: the same reaches as in `Ways::step`, looked at from their
+    /// ends.
+    fn take(&mut self, who: &Who) -> Vec<&'o Who> {
+        let mut all: Vec<Vec<&'o Who>> = Vec::new();
+        match who {
+            Who::Account { space, name } => {
+                for space in [EVERYWHERE, space.as_str()] {
+                    let Some(of) = self.accounts.get_mut(space) else { continue };
+                    all.extend(of.remove(&None::<String>));
+                    all.extend(of.remove(&Some(name.clone())));
+                }
+            }
+            Who::User(name) => all.extend(self.users.remove(name)),
+            Who::Group(name) => {
+                all.extend(self.groups.remove(name));
+                match name.strip_prefix(ACCOUNTS) {
+                    Some("") => all.extend(self.all_accounts()),
+                    Some(of) => {
+                        for space in [Some(EVERYWHERE), of.strip_prefix(':')].into_iter().flatten()
+                        {
+                            let of = self.accounts.remove(space).unwrap_or_default();
+                            all.extend(of.into_values());
+                        }
+                    }
+                    None if name == NAMED => {
+                        all.extend(self.all_accounts());
+                        all.extend(std::mem::take(&mut self.users).into_values());
+                    }
+                    None => {}
+                }
+                if name == NAMED || name == ACCOUNTS {
+                    let is_of = |name: &str| groups(&Who::Group(name.to_owned())).contains(who);
+                    let all_groups = std::mem::take(&mut self.groups).into_iter();
+                    let (of, other): (BTreeMap<String, Vec<&'o Who>>, _) =
+                        all_groups.partition(|(it, _)| is_of(it));
+                    self.groups = other;
+                    all.extend(of.into_values());
+                }
+            }
+        }
+        all.into_iter().flatten().collect()
+    }
+
+    fn all_accounts(&mut self) -> impl Iterator<Item = Vec<&'o Who>> + use<'o> {
+        std::mem::take(&mut self.accounts).into_values().flat_map(BTreeMap::into_values)
     }
 }
 
@@ -232,22 +405,29 @@ fn with_all_of(space: &str, mut powers: BTreeSet<Power>) -> BTreeSet<Power> {
     powers
 }
 
-/// What a role gives, with what it takes over from others.
-pub(super) fn powers(objects: &Objects, role: &Key) -> BTreeSet<Power> {
+/// What a role gives, with what it takes over from others, as far as may be looked.
+pub(super) fn powers(objects: &Objects, role: &Key, left: &mut Left) -> BTreeSet<Power> {
     let mut all = BTreeSet::new();
     let (mut seen, mut next) = (BTreeSet::from([role]), vec![role]);
     while let Some(key) = next.pop() {
         let Some((_, Object::Role(Role { powers, gathers, .. }))) = objects.get(key) else {
             continue;
         };
+        if !spend(left, weight(powers)) {
+            break;
+        }
         all.extend(powers.iter().cloned());
         if gathers.is_empty() {
             continue;
         }
+        let much: usize = gathers.iter().map(|wanted| 1 + wanted.len()).sum();
         let of_cluster = objects.range(Key::role(EVERYWHERE, "")..);
         let of_cluster = of_cluster.take_while(|(it, _)| !it.is_binding && it.space == EVERYWHERE);
         for (other, (_, object)) in of_cluster {
             let Object::Role(Role { labels, .. }) = object else { continue };
+            if !spend(left, much) {
+                return all;
+            }
             let is = |wanted: &BTreeMap<String, String>| {
                 wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
             };

@@ -276,10 +276,10 @@ pub struct KeptSeen {
     pub wrong: Vec<String>,
     /// How what the server counts compares with what came; nothing where nobody compares.
     pub tally: Option<TallySeen>,
-    /// By other control planes, how many seconds ago the collector took what came of what they keep; one of which nothing
-    /// came since it began is not there.
+    /// By other control planes, how long ago the collector took what came of what they keep, in milliseconds; one of which
+    /// nothing came since it began is not there.
     #[serde(default)]
-    pub heard_s: BTreeMap<NodeName, u64>,
+    pub heard_ms: BTreeMap<NodeName, u64>,
 }
 
 /// How what an API server says that it logged compares with what came of it.

@@ -1,17 +1,20 @@
 //! Collects: what a log brings is judged and kept, piece after piece. A finding is told whether or not there is
 //! room to keep its event; nothing counts as kept before it is durable.
 
-use std::collections::{BTreeMap, HashSet};
+mod recent;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use ringfort_audit::across::{Across, Whose, written};
+use ringfort_audit::across::{Across, HOLD, Whose, written};
 use ringfort_audit::engine::Engine;
 use ringfort_audit::envelope::{Found, each};
 use ringfort_audit::finding::Finding;
 use ringfort_pki::Ed25519Key;
 use serde::{Deserialize, Serialize};
 
+use self::recent::Recent;
 use super::disk::Disk;
 use super::neighbours::{Neighbours, Together};
 use super::received::{Outlet, Received};
@@ -21,7 +24,7 @@ use super::store::{
 use super::tail::{Cursor, Line, Tail};
 use super::unjudged::{Blind, Unjudged, of_event};
 use crate::format::checkpoint::Signed;
-use crate::format::entry::{Entry, Hash, Kind};
+use crate::format::entry::{Entry, Kind};
 use crate::format::reported::{OF_A_PROOF, Reported};
 
 /// What is collected, from where.
@@ -119,6 +122,10 @@ pub struct Collector<D> {
     neighbours: Option<Neighbours<D>>,
     /// Up to when the log was read, in microseconds.
     read: i64,
+    /// Whether there was more in it.
+    has_more: bool,
+    /// What is done between one line and the next, so often that nobody takes this for hanging.
+    between: fn(),
     /// What an earlier run kept and did not judge together.
     left: Left,
     /// What could not be judged, as far as it is known and told.
@@ -199,6 +206,8 @@ impl<D: Disk> Collector<D> {
             received: None,
             neighbours: None,
             read: i64::MIN,
+            has_more: false,
+            between: || (),
             left,
         })
     }
@@ -238,6 +247,11 @@ impl<D: Disk> Collector<D> {
         Ok(())
     }
 
+    /// Lets something be done between lines, however long judging them takes.
+    pub fn between(&mut self, lines: fn()) {
+        self.between = lines;
+    }
+
     /// Keeps what others delivered as well.
     pub fn receive(&mut self, received: Outlet<D>) {
         self.received = Some(received);
@@ -275,6 +289,7 @@ impl<D: Disk> Collector<D> {
         let (engine, source) = (&mut self.engine, self.source.as_str());
         let (noted, blind, read) = (&mut self.noted, &mut self.blind, &mut self.read);
         let mut across = self.neighbours.as_mut().map(Neighbours::across);
+        let between = self.between;
         let mut found = |told: Told| {
             if let Told::Finding(finding) = &told {
                 note(noted, finding);
@@ -295,6 +310,9 @@ impl<D: Disk> Collector<D> {
                 }
             };
             counts.lines += 1;
+            if counts.lines.is_multiple_of(BETWEEN) {
+                between();
+            }
             let entry = Entry { source, time: now, kind: Kind::Event, text };
             if !recent.is_new(entry.key()) {
                 counts.duplicates += 1;
@@ -311,6 +329,7 @@ impl<D: Disk> Collector<D> {
             *waiting += text.len();
             batch.push(Waiting { source: None, time, kind, text: text.to_vec() });
         });
+        self.has_more = matches!(is_more, Ok(true));
         if matches!(is_more, Ok(false)) {
             self.read = now;
         }
@@ -381,21 +400,24 @@ impl<D: Disk> Collector<D> {
     }
 
     /// Takes what others' servers logged, judges it with what this one did, and tells what ends with an event of this one.
-    /// Says whether there was any.
+    /// Ends when it is over, as is asked between, and goes on from there. While the own log is read from long ago, nothing
+    /// of others is taken. Says whether there was any.
     ///
     /// # Errors
     /// What was brought cannot be read; what came before it was judged.
     pub fn judge_together(
         &mut self,
         now: i64,
+        is_over: &mut dyn FnMut() -> bool,
         tell: &mut dyn FnMut(Told),
     ) -> Result<bool, CollectError> {
+        let is_long_ago = self.has_more && self.read < now.saturating_sub(HOLD);
         let Some(neighbours) = &mut self.neighbours else { return Ok(false) };
-        let taken = neighbours.take(now);
+        let taken = if is_long_ago { Ok(false) } else { neighbours.take(now, is_over) };
         let mut findings = neighbours.away(&self.source, now);
-        neighbours.judge(now, self.read, &mut findings);
+        let is_more = neighbours.judge((now, self.read), is_over, &mut findings);
         self.tell_of(findings, tell);
-        taken.map_err(CollectError::Received)
+        taken.map(|is_any| is_any || is_more).map_err(CollectError::Received)
     }
 
     fn tell_of(&mut self, findings: Vec<Finding>, tell: &mut dyn FnMut(Told)) {
@@ -489,6 +511,8 @@ impl<D: Disk> Collector<D> {
     }
 }
 
+/// So often, in lines, something is done between: each may take part of a second, and all of a piece minutes.
+const BETWEEN: u64 = 64;
 /// So much is held at most before it is kept, and a piece of the log more.
 const MOST_WAITING: usize = 4 << 20;
 /// What was kept within this many seconds is recalled at the start, since detections count and compare with what was
@@ -561,28 +585,4 @@ fn judge(
     counts.findings += findings.len() as u64;
     findings.into_iter().for_each(|finding| tell(Told::Finding(Box::new(finding))));
     (time.unwrap_or(now), kind)
-}
-
-/// What was kept lately. What was kept long ago is forgotten, and would be kept twice.
-#[derive(Default)]
-struct Recent {
-    young: HashSet<[u8; 16]>,
-    old: HashSet<[u8; 16]>,
-}
-
-/// So many are remembered at least, and twice as many at most: 16 MB.
-const RECENT: usize = 1 << 18;
-
-impl Recent {
-    fn is_new(&mut self, key: Hash) -> bool {
-        let mut short = [0; 16];
-        short.copy_from_slice(&key[..16]);
-        if self.old.contains(&short) || !self.young.insert(short) {
-            return false;
-        }
-        if self.young.len() >= RECENT {
-            self.old = std::mem::take(&mut self.young);
-        }
-        true
-    }
 }

@@ -54,7 +54,7 @@ pub fn held(places: &Places, text: &str, now: jiff::Timestamp) -> Result<KeptSee
     // First, while it is `now`: how old they are is told.
     let mut seen = found(store, text, now)?;
     (seen.logged, seen.tally) = (logged(log, text, since)?, tally);
-    seen.heard_s = heard(together).map_err(of(together))?;
+    seen.heard_ms = heard(together).map_err(of(together))?;
     let key = match public_key(store) {
         Ok(key) => key,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(seen),

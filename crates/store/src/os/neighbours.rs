@@ -50,6 +50,10 @@ pub struct Neighbours<D> {
     counts: Together,
     /// What was forgotten while what was kept before was recalled.
     recalled: u64,
+    /// Of whom something was taken last,
+    last: Option<String>,
+    /// and whether not all of it was judged that is due.
+    is_more: bool,
 }
 
 /// What is known of one of them. Times are in microseconds of the Unix epoch.
@@ -106,7 +110,9 @@ impl Other {
         }
         // However many it says: it is another machine that says so.
         counts.unread += u64::from(head.unread > 0);
-        if !head.is_more {
+        if head.is_more {
+            across.goes_on(now);
+        } else {
             (self.heard, self.is_here, self.told) = (at.min(now), true, None);
         }
         gone.map(|()| true)
@@ -128,7 +134,8 @@ impl<D: Disk> Neighbours<D> {
             let other = Other { place: None, heard: now, is_here: false, told: None };
             known.insert(machine.clone(), other);
         }
-        Ok(Self { across, disk, others: known, counts: Together::default(), recalled: 0 })
+        let counts = Together::default();
+        Ok(Self { across, disk, others: known, counts, recalled: 0, last: None, is_more: false })
     }
 
     /// How much of everything there was.
@@ -153,24 +160,44 @@ impl<D: Disk> Neighbours<D> {
         self.recalled = self.across.forgotten();
     }
 
-    /// Takes what was brought, a piece of each. Says whether there was any.
+    /// Takes what was brought, a piece of each, while it is not over, as is asked after each. Says whether there was any.
+    /// Who was taken last comes last, and nothing is taken while what is due was not judged: it waits where it is, and no
+    /// more is brought meanwhile.
     ///
     /// # Errors
     /// Some of it cannot be read; what can be was taken.
-    pub(super) fn take(&mut self, now: i64) -> io::Result<bool> {
-        let Self { across, disk, others, counts, .. } = self;
+    pub(super) fn take(&mut self, now: i64, is_over: &mut dyn FnMut() -> bool) -> io::Result<bool> {
+        let Self { across, disk, others, counts, last, is_more, .. } = self;
+        let mut machines: Vec<String> = others.keys().cloned().collect();
+        let first = machines.partition_point(|it| last.as_ref().is_some_and(|last| it <= last));
+        machines.rotate_left(first);
         let mut taken = Vec::new();
-        for (machine, other) in others {
-            taken.push(other.take(machine, disk, (&mut *across, &mut *counts), now));
+        for machine in machines {
+            if *is_more || across.is_full() {
+                break;
+            }
+            let Some(other) = others.get_mut(&machine) else { continue };
+            taken.push(other.take(&machine, disk, (&mut *across, &mut *counts), now));
+            *last = Some(machine);
+            if is_over() {
+                break;
+            }
         }
         taken.into_iter().try_fold(false, |is_any, one| Ok(is_any | one?))
     }
 
-    /// Judges what has waited long enough, and adds what is found. One's own log was read up to a time.
-    pub(super) fn judge(&mut self, now: i64, read: i64, found: &mut Vec<Finding>) {
+    /// Judges what has waited long enough, and adds what is found, until it is over, as is asked after each. One's own log
+    /// was read up to a time. Says whether there may be more.
+    pub(super) fn judge(
+        &mut self,
+        (now, read): (i64, i64),
+        is_over: &mut dyn FnMut() -> bool,
+        found: &mut Vec<Finding>,
+    ) -> bool {
         let heard = |other: &Other| if other.is_here { other.heard } else { i64::MIN };
         let here = self.others.values().map(heard).fold(read, i64::min);
-        self.across.judge(now, here, found);
+        self.is_more = self.across.judge((now, here), is_over, found);
+        self.is_more
     }
 
     /// Finds that something is judged without what another logged: once, and again in an hour if it goes on.

@@ -315,8 +315,8 @@ fn wanted<D: Disk>(disk: &D, machine: &str) -> io::Result<Option<Wanted>> {
     serde_json::from_slice(&disk.read(&place)?).map(Some).map_err(io::Error::other)
 }
 
-/// Tells, by machine, how many seconds ago a collector took what came of it: the place behind that is written down then.
-/// Of whom nothing came since it began has no place. A directory that is not there holds nothing.
+/// Tells, by machine, how many milliseconds ago a collector took what came of it: the place behind that is written down
+/// then. Of whom nothing came since it began has no place. A directory that is not there holds nothing.
 pub(super) fn heard(inbox: &Path) -> io::Result<BTreeMap<NodeName, u64>> {
     let mut heard = BTreeMap::new();
     let entries = match std::fs::read_dir(inbox) {
@@ -333,9 +333,9 @@ pub(super) fn heard(inbox: &Path) -> io::Result<BTreeMap<NodeName, u64>> {
         let Ok(Wanted(Some(_))) = serde_json::from_slice(&std::fs::read(entry.path())?) else {
             continue;
         };
-        // Written by a clock that was set back meanwhile: now.
-        let ago = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-        heard.insert(machine, ago.as_secs());
+        // Where the clock was set back meanwhile nobody knows when that was: what comes next is written by the new time.
+        let Ok(ago) = entry.metadata()?.modified()?.elapsed() else { continue };
+        heard.insert(machine, u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
     }
     Ok(heard)
 }
@@ -398,6 +398,8 @@ pub(super) fn bring<D: Disk>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::{
         Head, MOST_LINE, MOST_LINES, MOST_UNPACKED, Place, Spot, VERSION, heard, read, written,
     };
@@ -445,15 +447,18 @@ mod tests {
             ("cp4.place.tmp", &place[..]),
             ("cp5.place", b"{"),
             (".place", &place[..]),
+            ("cp6.place", &place[..]),
         ] {
             std::fs::write(inbox.join(name), bytes).unwrap();
         }
-        let file = std::fs::File::options().write(true).open(inbox.join("cp1.place")).unwrap();
-        let before = std::time::SystemTime::now() - std::time::Duration::from_secs(90);
-        file.set_modified(before).unwrap();
+        let (now, away) = (SystemTime::now(), Duration::from_secs(90));
+        for (name, at) in [("cp1.place", now - away), ("cp6.place", now + away)] {
+            let file = std::fs::File::options().write(true).open(inbox.join(name)).unwrap();
+            file.set_modified(at).unwrap();
+        }
         let told = heard(&inbox).unwrap();
         let told: Vec<(&str, bool)> =
-            told.iter().map(|(machine, ago_s)| (machine.as_str(), *ago_s >= 90)).collect();
-        assert_eq!(told, [("cp1", true)]);
+            told.iter().map(|(machine, ago_ms)| (machine.as_str(), *ago_ms >= 90_000)).collect();
+        assert_eq!(told, [("cp1", true)], "a time to come is none");
     }
 }

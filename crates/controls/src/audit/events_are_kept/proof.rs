@@ -42,20 +42,23 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         };
         let count = scene.control_planes.len();
         let seen = course.until_all(LOOKS, looks, |seen| {
-            seen[seen.len() - count..].iter().zip(&done).all(|((act, seen), done)| match seen {
-                Seen::Kept(kept) => judge(kept, done, &others(scene, act)).is_ok(),
+            let newest = &seen[seen.len() - count..];
+            let present = present(newest, &done);
+            newest.iter().zip(&done).all(|((act, seen), done)| match seen {
+                Seen::Kept(kept) => judge(kept, done, &others(&present, act)).is_ok(),
                 _ => false,
             })
         })?;
+        let newest = &seen[seen.len() - count..];
+        let present = present(newest, &done);
         let (mut entries, mut counted, mut keys) = (0, 0, Vec::new());
-        for ((act, seen), done) in seen[seen.len() - count..].iter().zip(&done) {
+        for ((act, seen), done) in newest.iter().zip(&done) {
             let Seen::Kept(kept) = seen else {
                 unseen.note(place_of(act), format!("its store was not read: {}", words(seen)));
                 continue;
             };
-            if let Err(said) = judge(kept, done, &others(scene, act)) {
-                let said = format!("{}: {said}", place_of(act));
-                return Ok(fail(said, "look at ringfort-collect there: ringfort up"));
+            if let Err((said, fix)) = judge(kept, done, &others(&present, act)) {
+                return Ok(fail(format!("{}: {said}", place_of(act)), fix));
             }
             entries += kept.entries;
             counted += kept.tally.as_ref().map_or(0, |tally| tally.events);
@@ -112,9 +115,24 @@ fn said((entries, counted): (u64, u64), keys: &[String], tries: usize) -> String
     )
 }
 
+/// What is wrong at a control plane, and what mends it there.
+type Wrong = (String, String);
+
 /// Judges what one control plane keeps, and of the canaries those that were done through its server: another is
 /// missing for the reason that it was not done. What the other control planes keep has to come there.
-fn judge(kept: &KeptSeen, done: &[&Canary], others: &[&NodeName]) -> Result<(), String> {
+fn judge(kept: &KeptSeen, done: &[&Canary], others: &[&NodeName]) -> Result<(), Wrong> {
+    let own = |said: String| (said, "look at ringfort-collect there: ringfort up".to_owned());
+    stored(kept, done).map_err(own)?;
+    // Who counts asks the same server: where that did nothing at all, it may be away.
+    if done.is_empty() {
+        return Ok(());
+    }
+    compared(kept.tally.as_ref()).map_err(own)?;
+    others.iter().try_for_each(|other| heard(kept, other))
+}
+
+/// Judges whether a store is whole, and has what was done.
+fn stored(kept: &KeptSeen, done: &[&Canary]) -> Result<(), String> {
     if let Some(wrong) = kept.wrong.first() {
         return Err(format!("what is kept is not as it was written: {wrong}"));
     }
@@ -136,12 +154,7 @@ fn judge(kept: &KeptSeen, done: &[&Canary], others: &[&NodeName]) -> Result<(), 
     if !unfound.is_empty() {
         return Err(format!("half a minute later nothing was found of {}", unfound.join(", ")));
     }
-    // Who counts asks the same server: where that did nothing at all, it may be away.
-    if done.is_empty() {
-        return Ok(());
-    }
-    compared(kept.tally.as_ref())?;
-    others.iter().try_for_each(|other| heard(kept, other))
+    Ok(())
 }
 
 /// What was looked at longer ago than this, in seconds, says nothing of now: it is looked at twice a minute.
@@ -167,24 +180,35 @@ fn compared(tally: Option<&TallySeen>) -> Result<(), String> {
     }
 }
 
-/// What came of another longer ago than this, in seconds, says nothing of now: it is read each second.
-const AWAY_S: u64 = 30;
-
-/// Judges whether what another control plane keeps comes to be judged together.
-fn heard(kept: &KeptSeen, other: &NodeName) -> Result<(), String> {
-    let judged = "what takes many events is judged without what its server logs";
-    match kept.heard_s.get(other) {
-        None => Err(format!("nothing comes of what {other} keeps: {judged}")),
-        Some(ago_s) if *ago_s > AWAY_S => {
-            Err(format!("what {other} keeps came {ago_s} seconds ago, and not since: {judged}"))
+/// Judges whether what another control plane keeps comes to be judged together. What came before the first canary says
+/// nothing of now. Both times are told by one look at one machine.
+fn heard(kept: &KeptSeen, other: &NodeName) -> Result<(), Wrong> {
+    let begun_ms = kept.found_ms.values().max().copied().unwrap_or_default();
+    let came = match kept.heard_ms.get(other) {
+        Some(ago_ms) if *ago_ms < begun_ms => return Ok(()),
+        Some(ago_ms) => {
+            let ago_s = ago_ms / 1_000;
+            format!("what {other} keeps came {ago_s} seconds ago, and not since")
         }
-        Some(_) => Ok(()),
-    }
+        None => format!("nothing comes of what {other} keeps"),
+    };
+    Err((
+        format!("{came}: what takes many events is judged without what its server logs"),
+        format!("look at ringfort-witness there and on {other}: ringfort up"),
+    ))
 }
 
-/// Gives the other control planes than the one that is looked at.
-fn others<'s>(scene: &'s Scene, act: &Act) -> Vec<&'s NodeName> {
-    scene.control_planes.iter().filter(|node| act.node() != Some(*node)).collect()
+/// Gives the control planes whose servers did something and whose stores were read. Of one that is away nothing can
+/// come: it has notes of its own.
+fn present<'l>(newest: &'l [(Act, Seen)], done: &[Vec<&Canary>]) -> Vec<&'l NodeName> {
+    let there = newest.iter().zip(done);
+    let there = there.filter(|((_, seen), done)| matches!(seen, Seen::Kept(_)) && !done.is_empty());
+    there.filter_map(|((act, _), _)| act.node()).collect()
+}
+
+/// Gives the others of them than the one that is looked at.
+fn others<'l>(present: &[&'l NodeName], act: &Act) -> Vec<&'l NodeName> {
+    present.iter().copied().filter(|node| act.node() != Some(*node)).collect()
 }
 
 fn place_of(act: &Act) -> &str {

@@ -149,7 +149,7 @@ pub(super) fn kept() -> KeptSeen {
         segments: 3,
         entries: 9_000,
         tally: Some(TallySeen { ago_s: 20, rounds: 4, events: 700, ..TallySeen::default() }),
-        heard_s: scene().control_planes.into_iter().map(|node| (node, 1)).collect(),
+        heard_ms: scene().control_planes.into_iter().map(|node| (node, 900)).collect(),
         ..KeptSeen::default()
     }
 }
@@ -314,29 +314,49 @@ fn what_a_server_counts_and_nobody_has_is_missed() {
 /// Each collector judges with what all others keep: of whom nothing comes is named, and a machine itself is none of them.
 #[test]
 fn another_control_plane_that_is_not_heard_is_missed() {
-    let judged = |ago_s: Option<u64>, of: &'static str| {
+    let judged = |ago_ms: Option<u64>, found_ms: u64, of: &'static str| {
         judge(&case("audit/events-are-kept"), move |act| match act {
             Act::Kept { server, .. } if server.as_str() == "cp3" => {
                 let mut kept = kept();
-                kept.heard_s.retain(|node, _| node.as_str() != of);
-                kept.heard_s.extend(ago_s.map(|ago_s| (NodeName::new(of).unwrap(), ago_s)));
+                kept.found_ms.values_mut().for_each(|ms| *ms = found_ms);
+                kept.heard_ms.retain(|node, _| node.as_str() != of);
+                kept.heard_ms.extend(ago_ms.map(|ago_ms| (NodeName::new(of).unwrap(), ago_ms)));
                 Some(Seen::Kept(kept))
             }
             _ => None,
         })
     };
-    for (ago_s, said) in [
+    for (ago_ms, said) in [
         (None, "cp3: nothing comes of what cp1 keeps: "),
-        (Some(31), "cp3: what cp1 keeps came 31 seconds ago, and not since: "),
+        (Some(5_000), "cp3: what cp1 keeps came 5 seconds ago, and not since: "),
+        (Some(4_000), "cp3: what cp1 keeps came 4 seconds ago, and not since: "),
     ] {
-        let judgement = judged(ago_s, "cp1");
+        let judgement = judged(ago_ms, 4_000, "cp1");
         let Ok(Decided::Fail(finding)) = judgement else { panic!("{judgement:?}") };
         assert!(finding.said.starts_with(said), "{}", finding.said);
+        assert!(finding.fix.contains("ringfort-witness there and on cp1"), "{}", finding.fix);
     }
-    for (ago_s, of) in [(Some(30), "cp1"), (None, "cp3")] {
-        let judgement = judged(ago_s, of);
+    for (ago_ms, found_ms, of) in
+        [(Some(3_999), 4_000, "cp1"), (Some(5_000), 7_000, "cp1"), (None, 4_000, "cp3")]
+    {
+        let judgement = judged(ago_ms, found_ms, of);
         assert!(matches!(judgement, Ok(Decided::Pass(_))), "{of}: {judgement:?}");
     }
+}
+
+/// Of a control plane that is away nothing can come, which is no fault of those that are there.
+#[test]
+fn a_control_plane_that_is_away_is_unknown() {
+    let judgement = judge(&case("audit/events-are-kept"), |act| match act {
+        act if act.node().is_some_and(|node| node.as_str() == "cp3") => Some(silence()),
+        Act::Kept { .. } => {
+            let mut kept = kept();
+            kept.heard_ms.insert(NodeName::new("cp3").unwrap(), 90_000);
+            Some(Seen::Kept(kept))
+        }
+        _ => None,
+    });
+    assert!(judgement.is_err(), "{judgement:?}");
 }
 
 /// What could not be done is not missed where it would be kept, and is no pass.

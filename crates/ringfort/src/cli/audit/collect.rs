@@ -91,6 +91,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// For so long what comes is gathered, to be kept at once. It is judged as it comes.
 const GATHER: Duration = Duration::from_millis(250);
 const WAIT: Duration = Duration::from_secs(1);
+/// For so long at a time it is judged what others' servers logged: the own log does not wait for what they say.
+const TOGETHER: Duration = Duration::from_millis(100);
 /// How often systemd hears that it goes on.
 const ALIVE: Duration = Duration::from_secs(10);
 
@@ -158,6 +160,7 @@ pub fn run(args: &CollectArgs) -> Result<ExitCode, Fault> {
     let mut collector =
         Collector::new(claimed.directory, claimed.key, &settings, engine, now() / 1_000_000)
             .map_err(Fault::unable)?;
+    collector.between(ringfort_node::alive);
     if let Some(received) = &args.received {
         let directory = Directory::new(received)
             .map_err(|error| Fault::unable(Unread::of(received, &error)))?;
@@ -309,7 +312,9 @@ struct Bringing {
 impl Bringing {
     /// Judges it, and says whether there is more. What is wrong with it is said once, and holds up nothing else.
     fn judge(&mut self, collector: &mut Collector<Directory>, tell: &mut dyn FnMut(Told)) -> bool {
-        let (is_more, trouble) = match collector.judge_together(now(), tell) {
+        let begun = Instant::now();
+        let mut is_over = || begun.elapsed() >= TOGETHER;
+        let (is_more, trouble) = match collector.judge_together(now(), &mut is_over, tell) {
             Ok(is_more) => (is_more, None),
             Err(error) => (false, Some(error.to_string())),
         };

@@ -96,7 +96,7 @@ fn told(collector: &mut Collector<Memory>, now: i64) -> Vec<String> {
         other => panic!("{other:?}"),
     };
     while collector.read(now, &mut tell).unwrap() {}
-    while collector.judge_together(now, &mut tell).unwrap() {}
+    while collector.judge_together(now, &mut || false, &mut tell).unwrap() {}
     told
 }
 
@@ -295,4 +295,41 @@ fn who_is_known_to_one_server_is_nobody_new_to_all_of_them() {
     plane.bring("cp2", [], later + 5 * SECOND);
     assert!(!is_new(told(&mut collector, later + 5 * SECOND)));
     assert_eq!(collector.counts().together.alone, 0);
+}
+
+/// Whoever is root on another control plane may bring as much as it likes.
+#[test]
+fn nothing_of_others_is_taken_while_the_own_log_is_read_from_long_ago() {
+    let plane = Plane::new("cp1", "cp2");
+    let mut collector = plane.begin(NOW);
+    let now = NOW + 20 * SECOND;
+    plane.logs(refused(0..1));
+    plane.bring("cp2", refused(1..2), now);
+    while collector.counts().lines == 0 {
+        collector.read(now, &mut |_| ()).unwrap();
+    }
+    assert!(!collector.judge_together(now, &mut || false, &mut |_| ()).unwrap());
+    assert!(plane.brought.file("cp2.piece").is_some());
+    assert_eq!(told(&mut collector, now), [""; 0]);
+    assert_eq!(plane.brought.file("cp2.piece"), None);
+}
+
+#[test]
+fn where_time_is_over_each_has_its_turn() {
+    let plane = Plane::new("cp1", "cp2");
+    let mut collector = plane.alone(NOW);
+    let across = Across::new(DETECTIONS, Feeds::default(), NOW);
+    let others = ["cp2", "cp3"].map(str::to_owned);
+    let neighbours = Neighbours::new(across, plane.brought.clone(), &others, NOW).unwrap();
+    collector.join(neighbours, NOW / SECOND).unwrap();
+    let now = NOW + SECOND;
+    plane.bring("cp2", [], now);
+    plane.bring("cp3", [], now);
+    for taken in ["cp2", "cp3", "cp2"] {
+        assert!(collector.judge_together(now, &mut || true, &mut |_| ()).unwrap());
+        assert_eq!(plane.brought.file(&format!("{taken}.piece")), None);
+        let other = if taken == "cp2" { "cp3" } else { "cp2" };
+        assert!(plane.brought.file(&format!("{other}.piece")).is_some());
+        plane.bring(taken, [], now);
+    }
 }
