@@ -36,6 +36,6 @@ pub use files::FileFault;
 pub(crate) use files::hash;
 pub use programs::Programs;
 pub use published::{PublishedError, published};
-pub use rebuild::{Answer, Kind, Packages, Rebuild, RebuildError, Rebuilt, Row, rebuild};
+pub use rebuild::{Answer, Kind, Origins, Packages, Rebuild, RebuildError, Rebuilt, Row, rebuild};
 pub use shelf::MakeError;
 pub use upstream::UpstreamError;

@@ -94,14 +94,26 @@ pub enum Answer {
         locked: Digest,
         /// The digest of what was built.
         built: Digest,
+        /// Where both come from, if that is not the same.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        origins: Option<Origins>,
     },
-    /// A bundle of this release has it, and the lock has not.
+    /// This ringfort puts it into a bundle, and the lock has it not, so there is nothing to compare with.
     Unlisted,
     /// It could not be built, so nothing is known.
     NotBuilt {
         /// Why.
         why: String,
     },
+}
+
+/// Where two things come from that are not the same.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Origins {
+    /// As the lock says.
+    pub locked: String,
+    /// Where what was built comes from.
+    pub built: String,
 }
 
 /// Says why nothing was built again.
@@ -323,36 +335,34 @@ impl Bench<'_> {
     }
 }
 
-/// What comes from elsewhere than the lock says is not what the lock speaks of, unless its bytes are.
+/// Other bytes differ, wherever the lock says that they come from: whoever changes a lock writes that as well.
 fn judge(locked: &Entry, built: &Entry) -> Answer {
-    if locked.origin == built.origin || locked.sha256 == built.sha256 {
-        return compared(&locked.sha256, built.sha256.clone());
+    let mut answer = compared(&locked.sha256, built.sha256.clone());
+    if let Answer::Differs { origins, .. } = &mut answer {
+        let both = Origins { locked: locked.origin.clone(), built: built.origin.clone() };
+        *origins = (both.locked != both.built).then_some(both);
     }
-    let why = format!(
-        "the lock says that it comes from {:?}, and here it is built from {:?}",
-        locked.origin, built.origin
-    );
-    Answer::NotBuilt { why }
+    answer
 }
 
 fn compared(locked: &Digest, built: Digest) -> Answer {
     if *locked == built {
         Answer::Same { digest: built }
     } else {
-        Answer::Differs { locked: locked.clone(), built }
+        Answer::Differs { locked: locked.clone(), built, origins: None }
     }
 }
 
 impl Rebuilt {
     /// Says whether something is not as the lock says.
     pub fn differs(&self) -> bool {
-        let other = |row: &Row| matches!(row.answer, Answer::Differs { .. } | Answer::Unlisted);
-        self.rows.iter().any(other)
+        self.rows.iter().any(|row| matches!(row.answer, Answer::Differs { .. }))
     }
 
-    /// Says whether something could not be built.
+    /// Says whether something could not be built, or not be compared.
     pub fn lacks(&self) -> bool {
-        self.rows.iter().any(|row| matches!(row.answer, Answer::NotBuilt { .. }))
+        let lacks = |row: &Row| matches!(row.answer, Answer::NotBuilt { .. } | Answer::Unlisted);
+        self.rows.iter().any(lacks)
     }
 
     /// Says whether what it was made from now is surely what the bundle was made from.
@@ -387,10 +397,12 @@ impl fmt::Display for Row {
         write!(f, "{kind} {name}: ")?;
         match answer {
             Answer::Same { digest } => write!(f, "same, {digest}"),
-            Answer::Differs { locked, built } => {
-                write!(f, "differs: built again its digest is {built}, the lock says {locked}")
+            Answer::Differs { locked, built, origins } => {
+                write!(f, "differs: built again its digest is {built}, the lock says {locked}")?;
+                let Some(Origins { locked, built }) = origins else { return Ok(()) };
+                write!(f, "; there it comes from {locked:?}, and here from {built:?}")
             }
-            Answer::Unlisted => write!(f, "not in the lock"),
+            Answer::Unlisted => write!(f, "could not be compared: it is not in the lock"),
             Answer::NotBuilt { why } => write!(f, "could not be built: {why}"),
         }
     }

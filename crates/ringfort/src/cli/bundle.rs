@@ -64,7 +64,7 @@ enum Verb {
     /// runc, the C compiler and libseccomp of then. Upstream's release files are not built here.
     ///
     /// Exit codes: 0 everything is what the lock says, 1 something is not, 2 usage, or there is no bundle, 3 a file
-    /// cannot be read, or something could not be built and nothing else differs.
+    /// cannot be read, or something could not be built or compared and nothing else differs.
     Verify(Verify),
     /// Show what is in a bundle, and until when upstreams mend it
     ///

@@ -116,7 +116,7 @@ fn advice(rebuilt: &Rebuilt) -> Option<String> {
     ))
 }
 
-/// What differs weighs more than what could not be built.
+/// What differs weighs more than what could not be built or compared.
 fn code(flaws: &[Flaw], rebuilt: Option<&Rebuilt>) -> u8 {
     if !flaws.is_empty() || rebuilt.is_some_and(Rebuilt::differs) {
         1
@@ -131,7 +131,7 @@ fn code(flaws: &[Flaw], rebuilt: Option<&Rebuilt>) -> u8 {
 mod tests {
     use serde_json::json;
 
-    use ringfort_forge::bundle::{Answer, Kind, Rebuilt, Row};
+    use ringfort_forge::bundle::{Answer, Kind, Origins, Rebuilt, Row};
     use ringfort_model::digest::Digest;
 
     use super::{Verified, advice, code};
@@ -141,7 +141,13 @@ mod tests {
     }
 
     fn differs() -> Answer {
-        Answer::Differs { locked: Digest::of(b"a"), built: Digest::of(b"b") }
+        Answer::Differs { locked: Digest::of(b"a"), built: Digest::of(b"b"), origins: None }
+    }
+
+    fn from_elsewhere() -> Answer {
+        let origins = Origins { locked: "there".to_owned(), built: "here".to_owned() };
+        let (locked, built) = (Digest::of(b"a"), Digest::of(b"b"));
+        Answer::Differs { locked, built, origins: Some(origins) }
     }
 
     fn not_built() -> Answer {
@@ -165,7 +171,8 @@ mod tests {
         };
         check(vec![same(), same()], 0);
         check(vec![same(), differs()], 1);
-        check(vec![same(), Answer::Unlisted], 1);
+        check(vec![same(), from_elsewhere()], 1);
+        check(vec![same(), Answer::Unlisted], 3);
         check(vec![same(), not_built()], 3);
         check(vec![not_built(), differs()], 1);
         assert_eq!(code(&[], None), 0);
@@ -181,12 +188,14 @@ mod tests {
         check(differs(), Some(b"then"), None);
         check(differs(), Some(b"now"), Some(Digest::of(b"now").as_str()));
         check(differs(), None, Some("here it is not known"));
+        check(from_elsewhere(), Some(b"now"), Some(Digest::of(b"now").as_str()));
         check(same(), Some(b"now"), None);
     }
 
     #[test]
     fn the_result_is_json_with_a_row_each() {
-        let rebuilt = rebuilt(vec![same(), differs(), not_built()], Some(b"then"));
+        let rebuilt =
+            rebuilt(vec![same(), differs(), from_elsewhere(), not_built()], Some(b"then"));
         let lock = Digest::of(b"lock");
         let verified = Verified { version: 1, lock: &lock, flaws: &[], rebuilt: Some(&rebuilt) };
         let (a, b, then) = (Digest::of(b"a"), Digest::of(b"b"), Digest::of(b"then"));
@@ -195,6 +204,8 @@ mod tests {
             "rebuilt": {"locked_recipe": then, "recipe": then, "rows": [
                 {"kind": "file", "name": "kubelet", "answer": "same", "digest": a},
                 {"kind": "file", "name": "kubelet", "answer": "differs", "locked": a, "built": b},
+                {"kind": "file", "name": "kubelet", "answer": "differs", "locked": a, "built": b,
+                 "origins": {"locked": "there", "built": "here"}},
                 {"kind": "file", "name": "kubelet", "answer": "not-built", "why": "no space"},
             ]},
         });

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use ringfort_api::{Cluster, Part};
 use ringfort_check::benchmark::is_of_control_plane;
 use ringfort_check::kinds::{POLICIES, group, is_own_group, makes_pods, of_clusters};
@@ -61,7 +62,8 @@ impl Read {
     /// Lists every kind that is judged, and policies of others. What makes objects comes before what it makes, since
     /// that is left out only where its maker is there to be judged, and namespaces before what leaves with them.
     async fn of(cluster: &Cluster) -> Self {
-        let mut read = Self::default();
+        let leaving = Leaving::new(Timestamp::now());
+        let mut read = Self { leaving, ..Self::default() };
         let mut kinds: Vec<_> = of_clusters().collect();
         kinds.sort_by_key(|(_, kind)| (*kind != "Namespace", made_after(kind)));
         for (versions, kind) in kinds {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::tree::Tree;
 use super::super::{CheckArgs, manifests};
-use super::{Read, name, written};
+use super::{Leaving, Read, name, written};
 
 #[derive(Parser)]
 struct Line {
@@ -31,11 +31,15 @@ fn pod() -> Value {
     object("v1", "Pod", &json!({"name": "web", "namespace": "shop"}), &spec)
 }
 
+/// When objects are judged.
+const NOW: &str = "2026-01-01T00:00:10Z";
+
 /// Judges objects of a cluster that did not list these kinds.
 fn judged(objects: Vec<Value>, unlisted: &[&'static str]) -> (Report, Tree) {
     let gap = || Gap { said: "it was refused".to_owned(), closes: "the right".to_owned() };
     let unlisted = unlisted.iter().map(|kind| (*kind, gap())).collect();
-    let mut read = Read { unlisted, ..Read::default() };
+    let leaving = Leaving::new(NOW.parse().unwrap());
+    let mut read = Read { unlisted, leaving, ..Read::default() };
     objects.into_iter().for_each(|it| read.add(it));
     let mut tree = read.tree();
     let report = manifests::judge(&line(&[]).unwrap().check.manifests, &mut tree, None).unwrap();
@@ -298,7 +302,7 @@ fn what_is_being_deleted_is_counted_and_not_judged_unless_it_is_kept() {
     namespace["metadata"]["deletionTimestamp"] = at;
     let meta = json!({"name": "web", "namespace": "shop", "uid": "u"});
     let template = json!({"template": {"metadata": {"labels": {}}, "spec": pod()["spec"]}});
-    let set = object("apps/v1", "ReplicaSet", &meta, &template);
+    let mut set = object("apps/v1", "ReplicaSet", &meta, &template);
     let mut made = pod();
     let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u"});
     made["metadata"]["ownerReferences"] = json!([owner]);
@@ -309,7 +313,11 @@ fn what_is_being_deleted_is_counted_and_not_judged_unless_it_is_kept() {
 
     // Its maker leaves, and tells nothing of it any more.
     made["metadata"]["finalizers"] = json!(["example.com/kept"]);
-    assert_eq!(judged(vec![namespace, set, made], &[]).0.objects, 1);
+    assert_eq!(judged(vec![namespace, set.clone(), made], &[]).0.objects, 1);
+
+    // It should have been gone for a day.
+    set["metadata"]["deletionTimestamp"] = json!("2025-12-31T00:00:00Z");
+    assert_eq!(judged(vec![set], &[]).0.objects, 1);
 }
 
 /// Whoever adds a right to a role of Kubernetes' own leaves the binding to everybody as it is.
