@@ -23,7 +23,7 @@ fn labelled(mut role: Value, label: &str) -> Value {
 }
 
 /// Gives how the first of some objects stands to upstream's.
-fn standing(objects: &[Value]) -> Option<Standing> {
+pub(super) fn standing(objects: &[Value]) -> Option<Standing> {
     let mut upstream = Upstream::default();
     for (number, object) in objects.iter().enumerate() {
         upstream.add(&number.to_string(), object);
@@ -32,7 +32,7 @@ fn standing(objects: &[Value]) -> Option<Standing> {
 }
 
 /// Gives how it differs.
-fn changed(objects: &[Value]) -> String {
+pub(super) fn changed(objects: &[Value]) -> String {
     match standing(objects) {
         Some(Standing::Changed(how)) => how,
         other => panic!("{other:?}"),

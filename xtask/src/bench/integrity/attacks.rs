@@ -77,6 +77,13 @@ pub(super) const USUAL: Attack = Attack {
     undoes: "",
 };
 
+/// The same on other machines.
+const ON_CP1: Attack = Attack { on: "cp1", ..USUAL };
+const ON_CP2: Attack = Attack { on: "cp2", ..USUAL };
+const ON_CP3: Attack = Attack { on: "cp3", ..USUAL };
+const ON_W2: Attack = Attack { on: "w2", ..USUAL };
+const ON_W3: Attack = Attack { on: "w3", ..USUAL };
+
 /// Gives every attack.
 pub(super) fn all() -> impl Iterator<Item = &'static Attack> {
     let groups = [cluster::ALL, machine::ALL, ways::ALL, writers::ALL, unwatched::ALL];

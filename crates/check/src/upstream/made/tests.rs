@@ -2,23 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::tests::{changed, standing};
 use super::super::{Own, Standing, Upstream};
 use super::{CONTROLLERS, is_controller};
-
-fn standing(objects: &[Value]) -> Option<Standing> {
-    let mut upstream = Upstream::default();
-    for (number, object) in objects.iter().enumerate() {
-        upstream.add(&number.to_string(), object);
-    }
-    upstream.standings().remove("0")
-}
-
-fn changed(objects: &[Value]) -> String {
-    match standing(objects) {
-        Some(Standing::Changed(how)) => how,
-        other => panic!("{other:?}"),
-    }
-}
 
 fn object(kind: &str, namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ringfort_model::act::{Act, ListenerSeen, ProcessSeen, ProgramSeen, Protocol, Seen};
 use ringfort_model::digest::Digest;
 use ringfort_model::judgement::{Decided, Judgement};
+use ringfort_model::kernel::OF_KUBELETS;
 
 use super::{case, good, judge, judge_at, scene};
 use crate::proof::Scene;
@@ -34,17 +35,7 @@ pub(super) fn programs(names: &[String], paths: &[String]) -> Seen {
 }
 
 pub(super) fn kernel() -> BTreeMap<String, String> {
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    [
-        ("kernel.keys.root_maxbytes", "25000000"),
-        ("kernel.keys.root_maxkeys", "1000000"),
-        ("kernel.panic", "10"),
-        ("kernel.panic_on_oops", "1"),
-        ("vm.overcommit_memory", "1"),
-        ("vm.panic_on_oom", "0"),
-    ]
-    .map(pair)
-    .into()
+    OF_KUBELETS.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 /// What an enforcer of network policies tells of itself.

@@ -1,10 +1,6 @@
 //! On what a cluster runs by: static pods, keys, kubeconfigs, settings of kubelet and runtime, plugins, the audit log.
 
-use super::{Attack, USUAL};
-
-const ON_CP1: Attack = Attack { on: "cp1", ..USUAL };
-const ON_CP2: Attack = Attack { on: "cp2", ..USUAL };
-const ON_CP3: Attack = Attack { on: "cp3", ..USUAL };
+use super::{Attack, ON_CP1, ON_CP2, ON_CP3, USUAL};
 
 pub(super) const ALL: &[Attack] = &[
     Attack {

@@ -1,11 +1,6 @@
 //! On the machine below: what root runs by itself, who may log in, the loader, the kernel, programs, packages.
 
-use super::{Attack, USUAL};
-
-const ON_CP1: Attack = Attack { on: "cp1", ..USUAL };
-const ON_CP2: Attack = Attack { on: "cp2", ..USUAL };
-const ON_W2: Attack = Attack { on: "w2", ..USUAL };
-const ON_W3: Attack = Attack { on: "w3", ..USUAL };
+use super::{Attack, ON_CP1, ON_CP2, ON_W2, ON_W3, USUAL};
 
 pub(super) const ALL: &[Attack] = &[
     Attack {

@@ -1,12 +1,7 @@
 //! The ways in which a file is changed: in place, through memory, through another name, under another root, put back,
 //! come and gone. Numbers of calls are those of x86-64.
 
-use super::{Attack, USUAL};
-
-const ON_CP1: Attack = Attack { on: "cp1", ..USUAL };
-const ON_CP2: Attack = Attack { on: "cp2", ..USUAL };
-const ON_W2: Attack = Attack { on: "w2", ..USUAL };
-const ON_W3: Attack = Attack { on: "w3", ..USUAL };
+use super::{Attack, ON_CP1, ON_CP2, ON_W2, ON_W3};
 
 pub(super) const ALL: &[Attack] = &[
     Attack {

@@ -1,11 +1,6 @@
 //! Those who write: interpreters, programs that are gone when somebody asks, and such that look like others.
 
-use super::{Attack, USUAL};
-
-const ON_CP1: Attack = Attack { on: "cp1", ..USUAL };
-const ON_CP2: Attack = Attack { on: "cp2", ..USUAL };
-const ON_CP3: Attack = Attack { on: "cp3", ..USUAL };
-const ON_W2: Attack = Attack { on: "w2", ..USUAL };
+use super::{Attack, ON_CP1, ON_CP2, ON_CP3, ON_W2};
 
 /// What is said of a process that ran no program of its own and has ended.
 const FORKED: &str = "was not seen to begin a program";
