@@ -212,19 +212,11 @@ mod tests {
     use std::fs;
 
     use super::{endpoints, remove_all};
+    use crate::cli::specification::sample;
 
     /// The contexts and servers of a kubeconfig, of a specification with more lines behind it.
     fn ways(more: &str) -> Vec<(String, String)> {
-        let text = format!(
-            "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
-             controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\n\
-             workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{more}"
-        );
-        let today = jiff::civil::date(2026, 11, 23);
-        let known = ringfort_controls::known();
-        let spec = ringfort_spec::read(&text, "cluster.yaml", &known, today);
-        let spec = spec.unwrap_or_else(|report| panic!("{report}"));
-        endpoints(&spec).into_iter().map(|it| (it.context, it.server)).collect()
+        endpoints(&sample(more)).into_iter().map(|it| (it.context, it.server)).collect()
     }
 
     fn check(more: &str, expected: &[(&str, &str)]) {

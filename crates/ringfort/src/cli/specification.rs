@@ -92,3 +92,16 @@ pub fn schema(args: &SchemaArgs) -> Result<ExitCode, Fault> {
     print(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)
 }
+
+/// A short specification with more lines behind it, for tests.
+#[cfg(test)]
+pub fn sample(more: &str) -> Spec {
+    let text = format!(
+        "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
+         controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\n\
+         workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\n{more}"
+    );
+    let spec =
+        ringfort_spec::read(&text, "cluster.yaml", &known(), jiff::civil::date(2026, 11, 23));
+    spec.unwrap_or_else(|report| panic!("{report}"))
+}

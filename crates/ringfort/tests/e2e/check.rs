@@ -48,7 +48,7 @@ pub fn decided(cluster: &Cluster) {
     for row in rows.iter().filter(|row| row["verdict"] == "waived") {
         assert!(row["waiver"]["owner"].is_string(), "{row}");
     }
-    println!("     check: {}", report["counts"]);
+    println!("     check: {}; beyond it: {}", report["counts"], report["beyond"]);
 }
 
 /// Objects are all listed, and judged by every guideline: what ringfort's own roles give is found, and what every API

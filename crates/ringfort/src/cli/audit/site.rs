@@ -132,12 +132,10 @@ mod tests {
 
     use ringfort_model::certificate::Authority;
     use ringfort_pki::Ca;
-    use ringfort_spec::Spec;
 
     use super::{SiteOfLogs, read};
+    use crate::cli::specification::sample;
 
-    const SHORT: &str = "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
-                         controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\nworkers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\n";
     const ALL: &str = "audit:\n  feeds: feeds\n  own: own.yaml\n  waivers: waivers.yaml\n  changes: [{ who: [ann], what: ['*'] }]\n  \
                        tell: { webhook: { url: 'https://10.0.0.50/', ca: ca.pem, token: token } }\n";
     const OWN: &str = "detections:\n- { id: own/a, title: t, severity: low, because: b, needs: [{ resources: [pods/exec] }], \
@@ -146,11 +144,6 @@ mod tests {
     const WAIVER: &str =
         "waivers:\n- { detection: own/a, user: ann, reason: r, owner: o, expires: 2999-01-01 }\n";
     const TOKEN: &str = "hidden-hidden-hidden-hidden-hidden";
-
-    fn spec(more: &str) -> Spec {
-        let today = jiff::civil::date(2026, 11, 23);
-        ringfort_spec::read(&format!("{SHORT}{more}"), "cluster.yaml", &[], today).unwrap()
-    }
 
     /// A directory with all files that are named.
     fn beside() -> tempfile::TempDir {
@@ -172,7 +165,7 @@ mod tests {
     }
 
     fn told(at: &Path, more: &str) -> Result<SiteOfLogs, String> {
-        read(&spec(more), at, at).map_err(|fault| fault.to_string())
+        read(&sample(more), at, at).map_err(|fault| fault.to_string())
     }
 
     #[test]

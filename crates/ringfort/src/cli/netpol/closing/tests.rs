@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::super::live::{NotSeen, own_labels};
 use super::super::seen::Seen;
 use super::{Now, closes, in_turn, offline, unforeseen};
+use crate::cli::specification::sample;
 
 fn now(is_enforced: bool, held: Defaults, pods: &[(&str, &str)]) -> Now {
     let mut seen = Seen::new(held);
@@ -270,15 +271,7 @@ fn offline_says_that_nobody_looked_wherever_policies_begin_to_hold() {
         };
         let waivers: String = controls.iter().map(waiver).collect();
         let waivers = if waivers.is_empty() { waivers } else { format!("waivers:\n{waivers}") };
-        let text = format!(
-            "apiVersion: ringfort.dev/v1\nkind: Cluster\nname: harbour\nkubernetes: \"1.37\"\n\
-             controlPlanes: [10.0.0.11, 10.0.0.12, 10.0.0.13]\n\
-             workers: [10.0.0.21, 10.0.0.22, 10.0.0.23]\nssh: {{ user: root }}\n{waivers}"
-        );
-        let today = jiff::civil::date(2026, 11, 23);
-        let known = ringfort_controls::known();
-        let spec = ringfort_spec::read(&text, "cluster.yaml", &known, today);
-        offline(&spec.unwrap_or_else(|report| panic!("{report}"))).is_some()
+        offline(&sample(&waivers)).is_some()
     };
     assert!(is_told(&[]));
     assert!(is_told(&["network/default-deny"]), "what policies close is closed");
