@@ -1,5 +1,5 @@
-//! What pods on each worker reach at their first try, and what they do not: a pod asks all at once and
-//! once only, as soon as it begins, and serves on [`PORT`] afterwards.
+//! What pods on each worker reach at their first try, and what they do not: a pod asks all at once, as soon as
+//! it begins, each port once only, and serves on [`PORT`] afterwards.
 
 use std::net::IpAddr;
 

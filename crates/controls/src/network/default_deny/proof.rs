@@ -1,9 +1,10 @@
 //! Pods of a namespace that no policy opens find names and reach nothing else, and nobody reaches them
 //! but their own machine.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use ringfort_model::act::{Act, Next, Seen, Transcript};
+use ringfort_model::metadata::ENDPOINTS;
 use ringfort_model::reach::API_PORT;
 
 use super::super::network_policy::held::LOOK;
@@ -25,10 +26,8 @@ const OWN: &str = "whoever brings the network makes the policy that closes every
                    put a CiliumClusterwideNetworkPolicy, or Calico's GlobalNetworkPolicy, for all pods into its \
                    add-on, or waive network/default-deny (`ringfort explain network/default-deny`)";
 
-/// Where providers tell a machine its own secrets.
-const METADATA: (Ipv4Addr, Ipv6Addr) =
-    (Ipv4Addr::new(169, 254, 169, 254), Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254));
-/// A port there that nobody serves: machines refuse it meanwhile, so that a pod hears when it gets there.
+/// A port of the metadata address that nobody serves: machines refuse it meanwhile, so that a pod hears when it
+/// gets there.
 const NOBODYS: u16 = 4711;
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
@@ -55,9 +54,12 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
         for pod in &closed {
             let node = &pod.node;
-            let found = pod.answer(&name).unwrap_or_default();
+            let found = pod.answer(&name).filter(|it| *it != "silent").unwrap_or("nothing");
             if found != scene.api_address.to_string() {
-                let said = format!("{node}: a pod of a closed namespace finds no names");
+                let said = format!(
+                    "{node}: a pod of a closed namespace asks for {} and is told {found}",
+                    name[1]
+                );
                 return Ok(fail(said, look(scene)));
             }
         }
@@ -105,12 +107,11 @@ fn callers_of(scene: &Scene) -> &'static str {
     }
 }
 
-/// The metadata address of the family that pods speak.
+/// Where providers tell a machine its own secrets: the first address of the family that pods speak.
 fn metadata(scene: &Scene) -> IpAddr {
-    match scene.api_address {
-        IpAddr::V4(_) => METADATA.0.into(),
-        IpAddr::V6(_) => METADATA.1.into(),
-    }
+    let is_spoken = |it: &IpAddr| it.is_ipv4() == scene.api_address.is_ipv4();
+    let first = ENDPOINTS.iter().map(|it| it.address).find(is_spoken);
+    first.unwrap_or(ENDPOINTS[0].address)
 }
 
 /// Has each worker refuse a port of the metadata address behind its filters. A network of one's own may lead

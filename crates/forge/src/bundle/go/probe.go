@@ -192,10 +192,15 @@ func ask(words []string) error {
 	return nil
 }
 
-// trial is how long one try to reach a port may take.
-const trial = 2 * time.Second
+// trial is how long one try to reach a port may take, and search for how long a name is asked for.
+const (
+	trial  = 2 * time.Second
+	search = 20 * time.Second
+)
 
-// try asks all questions at once and once only, prints one line for each and a last one, and then serves.
+// try asks all questions at once, prints one line for each and a last one, and then serves. A port is tried
+// once only. A name is asked for until it is found: a question about names is a packet that nobody sends
+// again, and any network may lose one.
 func try(words []string) error {
 	answers := make([]string, len(words)/2)
 	var wait sync.WaitGroup
@@ -205,8 +210,11 @@ func try(words []string) error {
 		if !known {
 			usage()
 		}
-		if kind == "dial" {
+		switch kind {
+		case "dial":
 			question = knock
+		case "resolve":
+			question = find
 		}
 		wait.Add(1)
 		go func() {
@@ -233,6 +241,18 @@ func knock(target string) (string, error) {
 		return "", err
 	}
 	return "open", connection.Close()
+}
+
+// find asks for a name again where nothing was answered.
+func find(name string) (string, error) {
+	began := time.Now()
+	for {
+		addresses, err := resolve(name)
+		if err == nil || time.Since(began) > search {
+			return addresses, err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // account is where a pod finds what it needs to ask the API.
