@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::detection::Detection;
 use crate::engine::Engine;
 use crate::envelope::{Found, each};
+use crate::event::Event;
 use crate::feeds::Feeds;
 use crate::finding::Finding;
 use crate::scene::number;
@@ -139,19 +140,33 @@ impl Across {
         }
     }
 
-    /// Takes a line that came now, with what was found in it by itself. Says whether it is another's that came too late:
-    /// what was written after it was judged without it. It still counts for what comes.
+    /// Whether an event is asked for: a line without such a one need not be held.
+    pub fn asks(&self, event: &Event<'_>) -> bool {
+        self.engine.hears(event)
+    }
+
+    /// Reads a line that came now, and holds it if one of its events is asked for, with what was found in it by itself.
+    /// Says what [`Across::hold`] does.
     pub fn hear(&mut self, line: &[u8], whose: Whose, found: &[Finding], now: i64) -> bool {
-        let (engine, mut is_heard, mut time) = (&self.engine, false, None);
+        let (mut is_asked, mut time) = (false, None);
         each(line, &mut |found| {
             if let Found::Event(event) = found {
-                is_heard |= engine.hears(event);
+                is_asked |= self.asks(event);
                 time = time.or_else(|| event.written());
             }
         });
-        if !is_heard {
-            return false;
-        }
+        is_asked && self.hold(line, time, (whose, found), now)
+    }
+
+    /// Holds a line that came now and says when it was written, with what was found in it by itself. Says whether it is
+    /// another's that came too late: what was written after it was judged without it. It still counts for what comes.
+    pub fn hold(
+        &mut self,
+        line: &[u8],
+        time: Option<i64>,
+        (whose, found): (Whose, &[Finding]),
+        now: i64,
+    ) -> bool {
         self.set_back(now);
         // A clock that is ahead keeps nothing from being judged.
         let time = time.unwrap_or(now).min(now);

@@ -30,8 +30,8 @@ struct Step {
     is_plain: bool,
 }
 
-/// So many powers are looked at for one event, which takes well below a second: whoever writes roles and bindings says how
-/// they hang together. A cluster of as many bindings as are held, of roles such as `admin`, takes less.
+/// So many powers of roles and bindings are looked at for one event: whoever writes them says how they hang together, and
+/// where that was not enough it is counted.
 pub(super) const MOST_LOOKED: usize = 1 << 18;
 /// So many steps of a way are said.
 const SAID: usize = 16;

@@ -50,6 +50,9 @@ pub enum CollectError {
     /// What others delivered.
     #[error("what was received cannot be read: {0}")]
     Received(#[source] io::Error),
+    /// What others keep.
+    #[error("what others keep cannot be taken: {0}")]
+    Brought(#[source] io::Error),
     /// What the store says of where the log was read to.
     #[error("the store does not say where the log was read to in a way that is understood")]
     Cursor,
@@ -223,14 +226,11 @@ impl<D: Disk> Collector<D> {
         seconds: i64,
     ) -> Result<(), CollectError> {
         let (across, left) = (neighbours.across(), std::mem::take(&mut self.left));
-        let together = self.store.beside(USUAL_TOGETHER)?;
-        let is_learned = together.as_ref().is_some_and(|usual| across.learned(usual));
-        if together.is_some() && !is_learned {
-            self.blind.forgot();
-        }
         // Whoever is known here is nobody new to all of them.
-        if let Some(usual) = self.store.beside(USUAL)?.filter(|_| !is_learned) {
-            let _ = across.learned(&usual);
+        let usual = [self.store.beside(USUAL_TOGETHER)?, self.store.beside(USUAL)?];
+        let mut usual = usual.into_iter().flatten().peekable();
+        if usual.peek().is_some() && !usual.any(|usual| across.learned(&usual)) {
+            self.blind.forgot();
         }
         let recalled =
             self.store.replay(seconds - RECALLED_TOGETHER, RECALLED_BYTES, &mut |entry| {
@@ -404,7 +404,7 @@ impl<D: Disk> Collector<D> {
     /// of others is taken. Says whether there was any.
     ///
     /// # Errors
-    /// What was brought cannot be read; what came before it was judged.
+    /// What was brought cannot be taken; what came before it was judged.
     pub fn judge_together(
         &mut self,
         now: i64,
@@ -417,7 +417,7 @@ impl<D: Disk> Collector<D> {
         let mut findings = neighbours.away(&self.source, now);
         let is_more = neighbours.judge((now, self.read), is_over, &mut findings);
         self.tell_of(findings, tell);
-        taken.map(|is_any| is_any || is_more).map_err(CollectError::Received)
+        taken.map(|is_any| is_any || is_more).map_err(CollectError::Brought)
     }
 
     fn tell_of(&mut self, findings: Vec<Finding>, tell: &mut dyn FnMut(Told)) {
@@ -563,10 +563,13 @@ fn judge(
     tell: &mut dyn FnMut(Told),
 ) -> (i64, Kind) {
     let (mut time, mut kind, mut findings) = (None, Kind::Event, Vec::new());
+    let (mut logged, mut is_asked) = (None, false);
     each(text, &mut |found| match found {
         Found::Event(event) => {
             counts.events += 1;
             time = time.or_else(|| event.microseconds());
+            logged = logged.or_else(|| event.written());
+            is_asked |= across.as_deref().is_some_and(|across| across.asks(event));
             // A body that cannot be judged is of an event that can be read.
             if let Some(why) = engine.judge(event, &mut findings) {
                 counts.unjudged.add(&why);
@@ -579,8 +582,8 @@ fn judge(
             kind = Kind::Unreadable;
         }
     });
-    if let Some(across) = across {
-        across.hear(text, Whose::Own, &findings, now);
+    if let Some(across) = across.filter(|_| is_asked) {
+        across.hold(text, logged, (Whose::Own, &findings), now);
     }
     counts.findings += findings.len() as u64;
     findings.into_iter().for_each(|finding| tell(Told::Finding(Box::new(finding))));

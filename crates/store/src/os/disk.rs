@@ -23,6 +23,20 @@ pub trait Disk {
     fn remove(&mut self, name: &str) -> io::Result<()>;
     /// Makes names durable.
     fn sync_names(&mut self) -> io::Result<()>;
+
+    /// Writes a file whole: it has its name when all of it is durable.
+    ///
+    /// # Errors
+    /// It may not have it, or not for ever; the same may be tried again.
+    fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let aside = format!("{name}.tmp");
+        // What an attempt before this one left is not to stand behind it.
+        self.cut(&aside, 0)?;
+        self.write_at(&aside, 0, bytes)?;
+        self.sync(&aside)?;
+        self.rename(&aside, name)?;
+        self.sync_names()
+    }
 }
 
 /// A directory of this machine. The file that was written to last stays open.

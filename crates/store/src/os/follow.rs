@@ -36,9 +36,10 @@ pub struct Follower {
     /// The number behind the last entry that it came by; nothing is known where it is zero.
     end: u64,
     unread: u64,
-    /// What an entry counts for where only so much is visited.
-    weigh: fn(&Entry<'_>) -> u64,
 }
+
+/// What an entry counts for where only so much is visited.
+type Weigh = fn(&Entry<'_>) -> u64;
 
 /// Each entry counts as one.
 fn one(_: &Entry<'_>) -> u64 {
@@ -66,7 +67,7 @@ impl Follower {
             return Err(of(store)(foreign));
         }
         let (store, at) = (store.to_owned(), START_BYTES as u64);
-        Ok(Self { store, segment, at, next, end: 0, unread: 0, weigh: one })
+        Ok(Self { store, segment, at, next, end: 0, unread: 0 })
     }
 
     /// Follows a store from the oldest that it has.
@@ -108,15 +109,12 @@ impl Follower {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn look_at_bytes(
+    pub(super) fn look_at_bytes(
         &mut self,
         most: u64,
         visit: &mut dyn FnMut(&Entry<'_>),
     ) -> Result<u64, LookError> {
-        self.weigh = length;
-        let looked = self.look_at(most, visit);
-        self.weigh = one;
-        looked
+        self.look_by(most, length, visit)
     }
 
     /// Visits what was kept since the last look, and ends with what was kept together with the last of so many. Gives how
@@ -129,11 +127,21 @@ impl Follower {
         most: u64,
         visit: &mut dyn FnMut(&Entry<'_>),
     ) -> Result<u64, LookError> {
+        self.look_by(most, one, visit)
+    }
+
+    fn look_by(
+        &mut self,
+        most: u64,
+        weigh: Weigh,
+        visit: &mut dyn FnMut(&Entry<'_>),
+    ) -> Result<u64, LookError> {
         let mut count = 0;
         loop {
             let open = self.store.join(name(self.segment, "open"));
             if let Some(bytes) = read_from(&open, self.at).map_err(of(&open))? {
-                return Ok(count + self.groups(&bytes, most.saturating_sub(count), visit));
+                let most = most.saturating_sub(count);
+                return Ok(count + self.groups(&bytes, most, weigh, visit));
             }
             // It was sealed, or is not there yet.
             let sealed = self.store.join(name(self.segment, "seg"));
@@ -154,7 +162,7 @@ impl Follower {
                     return Ok(count);
                 }
                 let unpacked = crate::format::sealed::unpacked(&file, block);
-                count += self.visit(block.first, unpacked.as_deref(), visit);
+                count += self.visit(block.first, unpacked.as_deref(), weigh, visit);
             }
             (self.segment, self.at) = (self.segment + 1, START_BYTES as u64);
         }
@@ -175,14 +183,20 @@ impl Follower {
         Ok(true)
     }
 
-    fn groups(&mut self, bytes: &[u8], most: u64, visit: &mut dyn FnMut(&Entry<'_>)) -> u64 {
+    fn groups(
+        &mut self,
+        bytes: &[u8],
+        most: u64,
+        weigh: Weigh,
+        visit: &mut dyn FnMut(&Entry<'_>),
+    ) -> u64 {
         let (mut count, mut read) = (0, 0);
         groups(bytes, 0, &mut |group: Group| {
             if count >= most {
                 return;
             }
             read += group.bytes().len() as u64;
-            count += self.visit(group.first, group.block().as_deref(), visit);
+            count += self.visit(group.first, group.block().as_deref(), weigh, visit);
         });
         self.at += read;
         count
@@ -192,6 +206,7 @@ impl Follower {
         &mut self,
         first: u64,
         block: Option<&[u8]>,
+        weigh: Weigh,
         visit: &mut dyn FnMut(&Entry<'_>),
     ) -> u64 {
         let mut count = 0;
@@ -204,7 +219,7 @@ impl Follower {
             if number >= self.next {
                 visit(entry);
                 self.next = number + 1;
-                count += (self.weigh)(entry);
+                count += weigh(entry);
             }
         }
         count

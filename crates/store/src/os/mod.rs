@@ -42,7 +42,7 @@ pub use notes::Notes;
 pub use offer::{OfferError, Offering, Peer, WITNESSED};
 pub use received::{Intake, MOST_DELIVERIES, Outlet, Received};
 pub use send::{Collectors, Receiver, SendError, Syslog, Webhook};
-pub use share::{Brought, KEPT, Reading, ShareError, Sharing};
+pub use share::{Brought, Reading, ShareError, Sharing};
 pub use spool::{Batch, Passed, Room, Spool, id_of, passed};
 pub use store::{AppendError, Found, Limits, Store, StoreError};
 pub use tail::{Cursor, Line, Tail};

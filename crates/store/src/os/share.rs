@@ -20,7 +20,7 @@ use crate::format::checkpoint::{hex, unhex};
 use crate::format::entry::{Entry, Kind, block, entries_within, packed, unpacked};
 
 /// Where what is kept is asked for: from lately on, or from the place that stands behind it as `STORE/SEGMENT/NEXT`.
-pub const KEPT: &str = "/kept/";
+pub(super) const KEPT: &str = "/kept/";
 /// A piece ends with what was kept together with the last of so many bytes.
 const MOST_PIECE: u64 = 1 << 20;
 /// A line that is longer is left out, and counted,
@@ -301,7 +301,7 @@ fn file(machine: &str, kind: &str) -> String {
 
 /// Says from where on more of a machine is wanted.
 pub(super) fn want<D: Disk>(disk: &mut D, machine: &str, from: Option<&Spot>) -> io::Result<()> {
-    put(disk, &file(machine, PLACE), &serde_json::to_vec(&from).expect("a place is plain data"))
+    disk.put(&file(machine, PLACE), &serde_json::to_vec(&from).expect("a place is plain data"))
 }
 
 /// Gives from where on more is wanted; nothing while what was brought before waits, or nobody wants anything. The place
@@ -345,7 +345,7 @@ fn hand_on<D: Disk>(disk: &mut D, machine: &str, asked: &Asked, piece: &[u8]) ->
     let mut bytes = serde_json::to_vec(asked).expect("a place is plain data");
     bytes.push(b'\n');
     bytes.extend_from_slice(piece);
-    put(disk, &file(machine, PIECE), &bytes)
+    disk.put(&file(machine, PIECE), &bytes)
 }
 
 /// Gives what waits of a machine; nothing where nothing does.
@@ -370,16 +370,6 @@ pub(super) fn taken<D: Disk>(disk: &mut D, machine: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Writes a file whole: it has its name when all of it is there.
-fn put<D: Disk>(disk: &mut D, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let aside = format!("{name}.tmp");
-    disk.cut(&aside, 0)?;
-    disk.write_at(&aside, 0, bytes)?;
-    disk.sync(&aside)?;
-    disk.rename(&aside, name)?;
-    disk.sync_names()
 }
 
 /// What a machine would hand on, for tests: these lines, from one place of its store to another.

@@ -252,12 +252,7 @@ impl<D: Disk> Spool<D> {
     /// Writes the mark whole: it has its name when it is durable.
     fn note(&mut self, mark: Mark) -> io::Result<()> {
         let bytes = serde_json::to_vec(&mark).map_err(io::Error::other)?;
-        let aside = format!("{MARK}.tmp");
-        self.disk.cut(&aside, 0)?;
-        self.disk.write_at(&aside, 0, &bytes)?;
-        self.disk.sync(&aside)?;
-        self.disk.rename(&aside, MARK)?;
-        self.disk.sync_names()?;
+        self.disk.put(MARK, &bytes)?;
         self.mark = mark;
         Ok(())
     }

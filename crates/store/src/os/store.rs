@@ -196,7 +196,7 @@ impl<D: Disk> Store<D> {
         if last != self.marked.0 {
             let mark = Mark { version: VERSION, segment: self.start.segment, last };
             let signed = Signed::new(&mark, &self.key);
-            self.put(MARK, &signed.bytes())?;
+            self.disk.put(MARK, &signed.bytes())?;
         }
         self.marked = (last, seconds);
         Ok(())
@@ -215,8 +215,8 @@ impl<D: Disk> Store<D> {
         let checkpoint = Checkpoint::of(&sealed, seconds, &self.previous);
         let signed = Signed::new(&checkpoint, &self.key);
         // Who has seen the one must find the other.
-        self.put(&name(segment, "seg"), &sealed.bytes)?;
-        self.put(&name(segment, "checkpoint"), &signed.bytes())?;
+        self.disk.put(&name(segment, "seg"), &sealed.bytes)?;
+        self.disk.put(&name(segment, "checkpoint"), &signed.bytes())?;
         self.is_closed = true;
         self.previous = signed.digest();
         self.kept.push_back(Kept {
@@ -240,7 +240,7 @@ impl<D: Disk> Store<D> {
     fn begin(&mut self, start: Start) -> io::Result<()> {
         let group = Group::of(&start, start.first, &start.before, &[], &self.cursors, &self.key);
         let bytes = [start.bytes(), group.bytes()].concat();
-        self.put(&name(start.segment, "open"), &bytes)?;
+        self.disk.put(&name(start.segment, "open"), &bytes)?;
         (self.start, self.next, self.head) = (start, start.first, start.before);
         (self.length, self.held, self.begun) = (bytes.len() as u64, 0, None);
         (self.is_closed, self.in_doubt) = (false, false);
@@ -263,23 +263,12 @@ impl<D: Disk> Store<D> {
         let (through, checkpoint) = (last.segment, last.checkpoint.clone());
         let removal = Removal { version: VERSION, through, checkpoint, at: seconds };
         let signed = Signed::new(&removal, &self.key);
-        self.put(REMOVAL, &signed.bytes())?;
+        self.disk.put(REMOVAL, &signed.bytes())?;
         for _ in 0..count {
             let Some(kept) = self.kept.front() else { break };
             self.disk.remove(&name(kept.segment, "seg"))?;
             self.kept.pop_front();
         }
-        self.disk.sync_names()
-    }
-
-    /// Writes a file whole: it has its name when it is durable.
-    fn put(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let aside = format!("{name}.tmp");
-        // What an attempt before this one left is not to stand behind it.
-        self.disk.cut(&aside, 0)?;
-        self.disk.write_at(&aside, 0, bytes)?;
-        self.disk.sync(&aside)?;
-        self.disk.rename(&aside, name)?;
         self.disk.sync_names()
     }
 }

@@ -1,13 +1,13 @@
 //! What a witness does beside: it brings what other machines keep, to be judged with what this one keeps.
 
 use std::net::SocketAddr;
-use std::thread::{JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ringfort_store::os::{Brought, Directory, Papers, Reading};
 
 use super::now;
-use super::witness::{ALIVE, Line, WitnessArgs, say, shown};
+use super::witness::{Line, WitnessArgs, rest, say, shown};
 use crate::cli::Fault;
 use crate::cli::files::Unread;
 
@@ -62,12 +62,6 @@ fn bring(mut reading: Reading<Directory>, is_over: &dyn Fn() -> bool) {
             _ => Ok(()),
         };
         told = trouble;
-        let until = Instant::now() + pause;
-        while let Some(left) =
-            until.checked_duration_since(Instant::now()).filter(|it| !it.is_zero())
-            && !is_over()
-        {
-            sleep(left.min(ALIVE));
-        }
+        rest(pause, is_over);
     }
 }

@@ -93,8 +93,6 @@ const GATHER: Duration = Duration::from_millis(250);
 const WAIT: Duration = Duration::from_secs(1);
 /// For so long at a time it is judged what others' servers logged: the own log does not wait for what they say.
 const TOGETHER: Duration = Duration::from_millis(100);
-/// How often systemd hears that it goes on.
-const ALIVE: Duration = Duration::from_secs(10);
 
 /// A line of what is told.
 #[derive(Serialize)]
@@ -125,6 +123,10 @@ enum Line<'l> {
     },
     /// Nothing is read while this holds.
     Waiting {
+        said: String,
+    },
+    /// Nothing of what others keep is judged while this holds; the own log is.
+    Apart {
         said: String,
     },
     Counts(Counts),
@@ -245,13 +247,10 @@ fn follow(
     waivers: &mut Waivers,
     is_over: &AtomicBool,
 ) -> Result<Counts, Fault> {
-    let (mut is_waiting, mut alive, mut kept_at) = (false, Instant::now(), Instant::now());
+    let (mut is_waiting, mut kept_at) = (false, Instant::now());
     let mut brought = Bringing::default();
     loop {
-        if alive.elapsed() >= ALIVE {
-            ringfort_node::alive();
-            alive = Instant::now();
-        }
+        ringfort_node::alive();
         let is_ending = is_over.load(Ordering::Relaxed);
         let counts = collector.counts();
         let mut tell = |told: Told| tell(&told, counts, waivers);
@@ -319,7 +318,7 @@ impl Bringing {
             Err(error) => (false, Some(error.to_string())),
         };
         if let Some(said) = trouble.clone().filter(|_| self.said != trouble) {
-            let _ = say(&Line::Waiting { said });
+            let _ = say(&Line::Apart { said });
         }
         self.said = trouble;
         is_more

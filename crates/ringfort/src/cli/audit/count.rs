@@ -1,8 +1,7 @@
 //! What a witness does beside: it counts what its own machine's API server logs, and tells what did not come.
 
 use std::net::SocketAddr;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringfort_audit::finding::Finding;
 use ringfort_store::format::reported::{Reported, of_log};
@@ -12,7 +11,7 @@ use ringfort_store::os::{
 use serde_json::value::RawValue;
 
 use super::now;
-use super::witness::{ALIVE, Line, WitnessArgs, say, shown};
+use super::witness::{Line, WitnessArgs, rest, say, shown};
 use crate::cli::Fault;
 
 /// Who counts, and who is told.
@@ -73,10 +72,7 @@ pub(super) fn go_on(mut counts: Counts, office: &Office<Directory>, is_over: &dy
         let is_in_doubt = tally.is_in_doubt() || is_unheard || !counts.waiting.is_empty();
         let is_soon = trouble.is_some() || is_in_doubt;
         told = trouble;
-        let until = Instant::now() + if is_soon { SOON } else { PAUSE };
-        while Instant::now() < until && !is_over() {
-            sleep(ALIVE);
-        }
+        rest(if is_soon { SOON } else { PAUSE }, is_over);
     }
 }
 

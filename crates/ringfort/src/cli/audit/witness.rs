@@ -125,8 +125,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const MOST_EVENTS: usize = 16 << 20;
 /// How long is waited after a failure at most.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
-/// How often systemd hears that it goes on, and how soon an end is heard.
-pub(super) const ALIVE: Duration = Duration::from_millis(250);
+/// How often it is looked whether all of it goes on, and how soon an end is heard.
+const ALIVE: Duration = Duration::from_millis(250);
 
 /// Runs the command.
 pub fn run(args: &WitnessArgs) -> Result<ExitCode, Fault> {
@@ -244,10 +244,17 @@ fn show(mut offering: Offering<Directory>, is_over: &dyn Fn() -> bool) {
             let _ = say(&Line::Waiting { by: &by, said });
         }
         told = trouble;
-        let until = Instant::now() + pause;
-        while Instant::now() < until && !is_over() {
-            sleep(ALIVE);
-        }
+        rest(pause, is_over);
+    }
+}
+
+/// Waits for a while, or until somebody says that it is over.
+pub(super) fn rest(pause: Duration, is_over: &dyn Fn() -> bool) {
+    let until = Instant::now() + pause;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|it| !it.is_zero())
+        && !is_over()
+    {
+        sleep(left.min(ALIVE));
     }
 }
 

@@ -24,6 +24,6 @@ impl<D: Disk> Store<D> {
 
     /// Writes one whole.
     pub(in crate::os) fn put_beside(&mut self, name: &str, text: &[u8]) -> Result<(), AppendError> {
-        Ok(self.put(name, text)?)
+        Ok(self.disk.put(name, text)?)
     }
 }

@@ -94,7 +94,7 @@ impl<D: Disk> Store<D> {
                 false => self
                     .disk
                     .read(&name(segment, "open"))
-                    .and_then(|open| self.put(&name(segment, "damaged"), &open)),
+                    .and_then(|open| self.disk.put(&name(segment, "damaged"), &open)),
             };
             copied.map_err(|source| of(&name(segment, "damaged"), source))?;
             self.mark(seconds).map_err(|error| of(MARK, error.0))?;
@@ -263,8 +263,8 @@ impl<D: Disk> Store<D> {
         self.length = all.len() as u64;
         // The damaged file is copied, not renamed: there is a segment to go on in at every moment.
         let damaged = self.disk.read(file)?;
-        self.put(&name(segment, "damaged"), &damaged)?;
-        self.put(file, &all)
+        self.disk.put(&name(segment, "damaged"), &damaged)?;
+        self.disk.put(file, &all)
     }
 }
 

@@ -11,11 +11,11 @@ use ringfort_pki::Ed25519Key;
 
 use super::collect::log;
 use super::*;
-use crate::os::collect::{Collector, Settings, Told};
+use crate::os::collect::{CollectError, Collector, Settings, Told};
 use crate::os::follow::Place;
 use crate::os::neighbours::Neighbours;
 use crate::os::share::{Asked, Spot, bring};
-use crate::os::store::{FINDINGS, USUAL_TOGETHER};
+use crate::os::store::{FINDINGS, USUAL, USUAL_TOGETHER};
 
 /// 2026-01-05T10:00:00Z, in microseconds.
 const NOW: i64 = 1_767_607_200_000_000;
@@ -295,6 +295,34 @@ fn who_is_known_to_one_server_is_nobody_new_to_all_of_them() {
     plane.bring("cp2", [], later + 5 * SECOND);
     assert!(!is_new(told(&mut collector, later + 5 * SECOND)));
     assert_eq!(collector.counts().together.alone, 0);
+}
+
+#[test]
+fn what_is_usual_is_forgotten_only_where_no_file_of_it_is_understood() {
+    let plane = Plane::new("cp1", "cp2");
+    plane.begin(NOW).end(NOW / SECOND).unwrap();
+    let is_told = || {
+        let told = told(&mut plane.begin(NOW + SECOND), NOW + SECOND);
+        told.contains(&"audit/usual-forgotten".to_owned())
+    };
+    assert!(!is_told(), "both are understood");
+    plane.disk.replace(USUAL_TOGETHER, Some(b"{".to_vec()));
+    assert!(!is_told(), "what was learned alone is taken");
+    plane.disk.replace(USUAL, None);
+    assert!(is_told(), "nothing is");
+    plane.disk.replace(USUAL_TOGETHER, None);
+    assert!(!is_told(), "nothing was ever learned");
+}
+
+/// Nobody looks for it among what agents deliver.
+#[test]
+fn what_cannot_be_taken_of_others_is_called_so() {
+    let plane = Plane::new("cp1", "cp2");
+    let mut collector = plane.begin(NOW);
+    plane.bring("cp2", [], NOW + SECOND);
+    plane.brought.set(0, usize::MAX);
+    let taken = collector.judge_together(NOW + SECOND, &mut || false, &mut |_| ());
+    assert!(matches!(taken, Err(CollectError::Brought(_))), "{taken:?}");
 }
 
 /// Whoever is root on another control plane may bring as much as it likes.
