@@ -22,7 +22,7 @@ use transaction::Owner;
 
 pub use alternatives::Alternatives;
 pub use build::{Builder, Names};
-pub use places::{SWEPT, is_generated, is_loose, is_program};
+pub use places::{SWEPT, is_generated, is_loose, is_program, is_swept};
 pub use status::{Package, State, read_status};
 
 /// Where dpkg keeps its database.

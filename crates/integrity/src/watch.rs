@@ -311,7 +311,7 @@ impl Watch {
         };
         let is_listed = entry.class != Class::Listed || self.entries.below(path).next().is_some();
         // Of what is only named nobody says what it should be.
-        let is_stated = is_own && !self.named.contains_key(path);
+        let is_stated = is_own && !self.is_named(path);
         let verdict = match (look, &unseen) {
             _ if is_stated => judge(&entry, look),
             (Look::There(_), _) if !is_listed => Verdict::Differs(vec![unlisted()]),
@@ -409,7 +409,7 @@ impl Watch {
         let is_heard = heard.was_written || heard.came_whole;
         let is_fresh = |path: &FilePath| self.fresh.contains(path);
         (is_fresh(&FilePath::root()) || is_fresh(&entry.path))
-            && !(is_heard && self.is_only_named(entry))
+            && !(is_heard && self.is_named(&entry.path))
     }
 
     fn keep(&mut self, path: &FilePath, is_own: bool, known: Known) {

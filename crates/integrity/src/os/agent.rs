@@ -49,7 +49,7 @@ use repair::Repair;
 pub use repair::RepairStatus;
 use round::Round;
 use transactions::Transactions;
-use unwritten::{JOURNAL, Unwritten};
+use unwritten::Unwritten;
 
 /// How many intervals, changes and unknown paths a status names.
 const NAMED: usize = 20;
@@ -132,14 +132,15 @@ pub enum WatchFault {
 /// The baseline is not believed, the kernel does not tell of changes, or the directory cannot be written.
 pub fn watch(settings: &Settings, hooks: Hooks<'_>, stop: &AtomicBool) -> Result<(), WatchFault> {
     let mut agent = Agent::begin(settings, hooks)?;
-    agent.see_layers()?;
+    agent.see_layers();
     agent.begin_round(Round::at_once());
     (hooks.ready)();
-    agent.see_named(FIRST)?;
+    agent.see_named(FIRST);
     while !stop.load(Ordering::Relaxed) {
         agent.turn()?;
     }
-    agent.know()
+    agent.know();
+    Ok(())
 }
 
 struct Agent<'a> {
@@ -258,16 +259,16 @@ impl<'a> Agent<'a> {
         let before: Vec<&Blind> = lines.iter().filter_map(blind).collect();
         let few = before.len().saturating_sub(NAMED);
         agent.status.blind = before[few..].iter().copied().cloned().collect();
-        agent.tell(Told::Began { node: settings.node.clone(), baseline: number, limits })?;
+        agent.tell(Told::Began { node: settings.node.clone(), baseline: number, limits });
         if let Some(why) = lost_open {
-            agent.tell(Told::Refused { why })?;
+            agent.tell(Told::Refused { why });
         }
         agent.count();
         agent.remember_named();
-        agent.take_list()?;
+        agent.take_list();
         agent.mark_log();
         // What was said before the beginning is old.
-        agent.sync()?;
+        agent.sync();
         Ok(agent)
     }
 
@@ -279,23 +280,23 @@ impl<'a> Agent<'a> {
         self.root.begin_anew();
         // Where no more can be held, what was heard waits to be looked at.
         if self.keep.has_room() && self.see()? {
-            self.sync()?;
+            self.sync();
         }
         if self.beat.elapsed() >= BEAT {
             self.beat = Instant::now();
-            self.read_baseline()?;
+            self.read_baseline();
             self.mark_log();
-            if self.see_named(Duration::ZERO)? | self.tell_unsaid()? {
-                self.sync()?;
+            if self.see_named(Duration::ZERO) | self.tell_unsaid()? {
+                self.sync();
             }
             if self.unwritten.is_any() {
-                self.write_again()?;
+                self.write_again();
             }
             (self.hooks.alive)();
-            self.say()?;
+            self.say();
         }
         if self.knew.elapsed() >= KNOW_EVERY && self.round.is_none() {
-            self.know()?;
+            self.know();
         }
         if self.round.is_none() && self.rounds_end.elapsed() >= self.settings.every {
             self.begin_round(Round::slowly());
@@ -305,16 +306,16 @@ impl<'a> Agent<'a> {
 
     /// Looks at what was heard, and at what is due. Says whether anything was told.
     fn see(&mut self) -> Result<bool, WatchFault> {
-        let told = self.see_layers()? | self.look_at_dirty()? | self.put_back()?;
-        let went = self.go_round()? | self.see_transactions()?;
-        Ok(self.compare_packages()? || told || went)
+        let told = self.see_layers() | self.look_at_dirty() | self.put_back();
+        let went = self.go_round()? | self.see_transactions();
+        Ok(self.compare_packages() || told || went)
     }
 
     /// Takes another baseline, where one lies there that is to be believed.
-    fn read_baseline(&mut self) -> Result<(), WatchFault> {
+    fn read_baseline(&mut self) {
         let stamp = stamp(&self.settings.baseline);
         if stamp == self.baseline_seen {
-            return Ok(());
+            return;
         }
         self.baseline_seen = stamp;
         match believed(self.settings, &self.key, self.watch.number()) {
@@ -324,23 +325,23 @@ impl<'a> Agent<'a> {
                 self.baseline_digest = Digest::of(baseline.entries.as_bytes());
                 self.watch.rebase(number, baseline.entries);
                 self.count();
-                self.tell(Told::Baseline { number })?;
-                self.take_list()?;
+                self.tell(Told::Baseline { number });
+                self.take_list();
                 self.begin_round(Round::at_once());
             }
             Err(error) => {
                 let why = error.to_string();
-                self.tell(Told::Refused { why: why.clone() })?;
+                self.tell(Told::Refused { why: why.clone() });
                 self.status.refused = Some(why);
             }
         }
-        self.sync()
+        self.sync();
     }
 
     /// Looks at one path, and tells what that comes to. Says whether anything was told.
-    fn look(&mut self, path: &FilePath, heard: &Heard) -> Result<(bool, Look), WatchFault> {
+    fn look(&mut self, path: &FilePath, heard: &Heard) -> (bool, Look) {
         if self.watch.governs(path).is_none() {
-            return Ok((false, Look::Missing));
+            return (false, Look::Missing);
         }
         let newest = self.newest_step(path);
         let look = self.look_only(path);
@@ -356,14 +357,14 @@ impl<'a> Agent<'a> {
                 false
             }
             Came::Changed(change) => {
-                self.tell_change(change)?;
+                self.tell_change(change);
                 true
             }
         };
         if self.watch.is_judged(path) {
-            self.consider(path, newest)?;
+            self.consider(path, newest);
         }
-        Ok((told, look))
+        (told, look)
     }
 
     /// Looks at one path. Whatever is there is digested, in the form in which it is known.
@@ -377,7 +378,7 @@ impl<'a> Agent<'a> {
             _ => Some(Expected { size: None, hash }),
         };
         // Whoever names it says no more of it than that.
-        if wanted.is_some() && self.watch.is_only_named(&entry) {
+        if wanted.is_some() && self.watch.is_named(&entry.path) {
             let size = self.root.stamp(path).map_or(0, |stamp| stamp.1);
             if size > MOST_NAMED_BYTES {
                 let why =
@@ -388,13 +389,13 @@ impl<'a> Agent<'a> {
         self.root.look(path, wanted)
     }
 
-    fn tell_change(&mut self, mut change: Box<Change>) -> Result<(), WatchFault> {
+    fn tell_change(&mut self, mut change: Box<Change>) {
         change.id = id(now(), self.keep.tip.seq + 1, &change.finding.path);
         self.watch.hold(now(), &change);
         self.note_told(&change);
         self.transactions.note(&change);
         self.status.changes += 1;
-        self.tell(Told::Change(change))
+        self.tell(Told::Change(change));
     }
 
     /// Goes on from the step up to which none explained anything any more when the agent ended: that it begins anew
@@ -422,7 +423,7 @@ impl<'a> Agent<'a> {
         }
     }
 
-    fn tell(&mut self, told: Told) -> Result<(), WatchFault> {
+    fn tell(&mut self, told: Told) {
         if let Told::Blind(blind) = &told {
             self.status.blind.push(blind.clone());
             let many = self.status.blind.len().saturating_sub(NAMED);
@@ -430,25 +431,23 @@ impl<'a> Agent<'a> {
         }
         let (_, text) = self.keep.append(now(), told);
         (self.hooks.line)(text.trim_end());
-        Ok(())
     }
 
-    fn know(&mut self) -> Result<(), WatchFault> {
+    fn know(&mut self) {
         self.knew = Instant::now();
         if let Some(why) = self.lost.take() {
             let paths = self.watch.known().len();
             let why =
                 format!("what was known is lost ({why}): {paths} paths are taken as they are");
-            self.tell(Told::Refused { why })?;
+            self.tell(Told::Refused { why });
         }
         // What is known is no news to whoever begins anew: the journal has to have it by then.
-        self.sync()?;
-        if !self.unwritten.is(JOURNAL) {
-            let (known, open) = (self.watch.known(), self.watch.open_since());
-            let done = self.keep.know(known, open);
-            self.unwritten.note("known", done);
+        self.sync();
+        let know = || self.keep.know(self.watch.known(), self.watch.open_since());
+        self.unwritten.after_journal("known", know);
+        if self.round.is_none() {
+            self.note_listed();
         }
-        Ok(())
     }
 
     /// What could not be seen when everything was looked at, and what of containers cannot be now: the first few,
@@ -461,7 +460,7 @@ impl<'a> Agent<'a> {
     }
 
     /// Writes down how it goes.
-    fn say(&mut self) -> Result<(), WatchFault> {
+    fn say(&mut self) {
         let canary = CANARY.parse::<FilePath>().ok();
         let open = self.watch.open().filter(|it| Some(&it.finding.path) != canary.as_ref());
         let open: Vec<&Change> = open.collect();
@@ -490,7 +489,6 @@ impl<'a> Agent<'a> {
         (self.status.seq, self.status.tip) = (self.keep.tip.seq, self.keep.tip.digest.clone());
         let done = self.keep.tell(&self.status);
         self.unwritten.note("status.json", done);
-        Ok(())
     }
 }
 

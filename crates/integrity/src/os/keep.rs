@@ -96,7 +96,7 @@ pub struct Status {
     pub changes: u64,
     /// What the agent does not see on this machine.
     pub limits: Vec<String>,
-    /// Why what it hears cannot be written down now, and since when. It is held in memory, and hearing goes on.
+    /// What of what it hears cannot be written down now, and why. It is held in memory, and hearing goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwritten: Option<String>,
     /// How many file systems tell of changes directory by directory, since they cannot be heard of as a whole:

@@ -9,6 +9,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,8 +22,7 @@ use crate::judge::Kind;
 use crate::path::FilePath;
 use crate::protected::Protected;
 use crate::protected::live::{
-    Mention, Mounts, Named, PROGRAMS, Read, Running, Sight, Standing, Want, named_by, standing,
-    told,
+    Mention, Mounts, Named, Read, Running, Sight, Standing, Want, named_by, program, standing, told,
 };
 
 /// A process that is no component becomes one within so long, or is found when all are looked at.
@@ -129,7 +129,7 @@ pub(super) struct Live {
     /// How files were that were read, and directories.
     read: BTreeMap<String, Option<Stamp>>,
     /// What is mounted where for the machine, while all are looked at.
-    mounts: Option<Mounts>,
+    mounts: Option<Arc<Mounts>>,
     all: Option<Instant>,
 }
 
@@ -146,20 +146,14 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Whether it is in the unit that is called like its program.
-    fn is_in_own_unit(&self) -> bool {
-        let Standing::Machine { unit: Some(unit) } = &self.standing else { return false };
-        unit.strip_suffix(".service") == Some(self.program)
-    }
-
     /// Says who it is.
     fn text(&self) -> String {
         let exe = told(&self.exe);
         match &self.standing {
-            Standing::Machine { unit: Some(unit) } => {
+            Standing::Machine { unit: Some(unit), .. } => {
                 format!("pid {}, {exe}, {}", self.pid, told(unit))
             }
-            Standing::Machine { unit: None } => format!("pid {}, {exe}", self.pid),
+            Standing::Machine { unit: None, .. } => format!("pid {}, {exe}", self.pid),
             Standing::Pod(uid) => format!("pid {}, {exe} of static pod {uid}", self.pid),
         }
     }
@@ -253,7 +247,7 @@ impl Live {
             }
         };
         let unit = match standing {
-            Standing::Machine { unit } => unit,
+            Standing::Machine { unit, .. } => unit,
             Standing::Pod(_) => None,
         };
         let running = Running { program, exe: is_of_machine.then_some(exe), words, unit };
@@ -290,7 +284,8 @@ impl Live {
     /// another may lie there. Where an upgrade replaced the file, a process in its own unit still is the machine's.
     fn is_machines_own(&self, candidate: &Candidate, root: &OwnedFd) -> bool {
         let (pid, exe) = (candidate.pid, &candidate.exe);
-        let is_upgraded = candidate.is_replaced && candidate.is_in_own_unit();
+        let is_in_own_unit = matches!(candidate.standing, Standing::Machine { is_own: true, .. });
+        let is_upgraded = candidate.is_replaced && is_in_own_unit;
         if is_upgraded || self.namespace(pid) == self.namespace(1) {
             return true;
         }
@@ -316,10 +311,9 @@ impl Live {
             return Ok(View::Machine);
         }
         let machine = match &self.mounts {
-            Some(known) => known.clone(),
-            None => mounts(&self.proc, 1)?,
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(self.mounts.insert(Arc::new(mounts(&self.proc, 1)?))),
         };
-        self.mounts = Some(machine.clone());
         Ok(View::Own(mounts(&self.proc, pid)?, machine))
     }
 
@@ -392,7 +386,7 @@ enum View {
     /// As the machine does.
     Machine,
     /// By mounts of its own, beside those of the machine.
-    Own(Mounts, Mounts),
+    Own(Mounts, Arc<Mounts>),
 }
 
 impl View {
@@ -536,7 +530,7 @@ fn candidate(proc: &Path, pid: i32) -> Option<Candidate> {
     let replaced = exe.strip_suffix(" (deleted)");
     let (exe, is_replaced) = (replaced.unwrap_or(exe), replaced.is_some());
     let name = exe.rsplit('/').next()?;
-    let program = PROGRAMS.into_iter().find(|program| *program == name)?;
+    let program = program(name)?;
     let text = |name: &str| fs::read_to_string(of(proc, pid, name)).unwrap_or_default();
     let standing = standing(program, &text("status"), &text("cgroup"))?;
     let mut bytes = Vec::new();

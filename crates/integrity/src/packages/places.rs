@@ -66,6 +66,11 @@ pub fn is_program(path: &FilePath) -> bool {
     is_below(PROGRAMS, path)
 }
 
+/// Says whether something lies where all is compared with packages.
+pub fn is_swept(path: &FilePath) -> bool {
+    is_below(SWEPT, path)
+}
+
 fn is_below(directories: &[&str], path: &FilePath) -> bool {
     directories.iter().any(|directory| {
         let rest = path.as_bytes().strip_prefix(directory.as_bytes());
@@ -90,5 +95,18 @@ mod tests {
         check("/usr/lib/x86_64-linux-gnu/gio/modules/giomodule.cache", true);
         check("/usr/lib/x86_64-linux-gnu/security/pam_evil.so", false);
         check("/usr/bin/evil", false);
+    }
+
+    #[test]
+    fn programs_of_packages_lie_where_packages_put_them() {
+        let check = |path: &str, expected| {
+            assert_eq!(is_swept(&path.parse().unwrap()), expected, "{path}");
+        };
+        check("/usr/bin/kubelet", true);
+        check("/usr/libexec/k8s/kubelet", true);
+        check("/usr/local/lib/x/kubelet", false);
+        check("/usr/binx/kubelet", false);
+        check("/home/a/usr/bin/kubelet", false);
+        check("/opt/kubelet", false);
     }
 }

@@ -25,18 +25,10 @@ use crate::path::{FilePath, escape};
 use keys::{ADMISSION, AUDIT_LOG, DROP_INS, Keys, SNI};
 
 pub use mounts::Mounts;
-pub use standing::{Standing, is_packaged, standing};
+pub use standing::{Standing, standing};
 
-/// Programs whose arguments are read.
-pub const PROGRAMS: [&str; 7] = [
-    "containerd",
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-proxy",
-    "kube-scheduler",
-    "kubelet",
-];
+/// The program whose arguments are read beside those of Kubernetes' components.
+const RUNTIME: &str = "containerd";
 
 /// What containerd reads where nobody says otherwise, and where it finds networks of pods.
 const CONTAINERD: (&str, &str) = ("/etc/containerd/config.toml", "/etc/cni/net.d");
@@ -165,6 +157,12 @@ impl Mention {
         let (severity, presence) = (stake(&path), Presence::Optional);
         Ok(Protected { path, class, presence, severity, mode: None, owner: None, expected: None })
     }
+}
+
+/// Finds the program of a name whose arguments are read.
+pub fn program(name: &str) -> Option<&'static str> {
+    let components = Component::ALL.map(Component::program).into_iter();
+    components.chain([RUNTIME]).find(|it| *it == name)
 }
 
 /// What strangers wrote, as it may be told: without what is not plain, and no longer than a line.

@@ -62,11 +62,6 @@ impl Watch {
         watched.map(|entry| &entry.path)
     }
 
-    /// Says whether an entry is there only since something names it.
-    pub fn is_only_named(&self, entry: &Protected) -> bool {
-        self.named.contains_key(&entry.path)
-    }
-
     /// Says whether a path has an entry of its own only since something names it.
     pub fn is_named(&self, path: &FilePath) -> bool {
         self.named.contains_key(path)

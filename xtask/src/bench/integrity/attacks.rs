@@ -107,9 +107,8 @@ filled() { head -c 4096 /dev/zero | tr '\\0' a >\"$1\"; }
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::maintenance::MACHINES;
     use super::{Attack, HELP, WAVES, When, all};
-
-    const MACHINES: [&str; 6] = ["cp1", "cp2", "cp3", "w1", "w2", "w3"];
 
     #[test]
     fn there_are_many_and_each_has_a_name_of_its_own() {

@@ -192,7 +192,7 @@ impl Agent<'_> {
     }
 
     /// Looks at what has been quiet for a while. Says whether anything was told.
-    pub(super) fn look_at_dirty(&mut self) -> Result<bool, WatchFault> {
+    pub(super) fn look_at_dirty(&mut self) -> bool {
         self.large.retain(|_, looked| looked.elapsed() < BOUND);
         let is_due = |(path, it): &(&FilePath, &Dirty)| it.is_due(self.large.contains_key(*path));
         let due: Vec<FilePath> =
@@ -201,13 +201,13 @@ impl Agent<'_> {
         for path in due {
             let Some(dirty) = self.dirty.remove(&path) else { continue };
             self.repair.heard = Some(dirty.first);
-            any |= self.visit(&path, &dirty.heard)?;
+            any |= self.visit(&path, &dirty.heard);
             self.repair.heard = None;
             if self.is_large(&path) {
                 self.large.insert(path, Instant::now());
             }
         }
-        Ok(any)
+        any
     }
 
     /// Says whether a file is so large that it is not read again while it is written. Logs are not read at all.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use super::Agent;
 use super::heard::{CHANGES, PLACES};
-use super::{Agent, WatchFault};
 use crate::change::{Change, Unknown};
 use crate::judge::Kind;
 use crate::layers::What;
@@ -128,7 +128,7 @@ const LEAST: ringfort_model::severity::Severity = ringfort_model::severity::Seve
 
 impl Agent<'_> {
     /// Sees whether the containers are others, and looks again at what is due. Says whether anything was told.
-    pub(super) fn see_layers(&mut self) -> Result<bool, WatchFault> {
+    pub(super) fn see_layers(&mut self) -> bool {
         let now = Instant::now();
         self.layers.eager_until = self.layers.eager_until.filter(|until| now < *until);
         let is_due = self.layers.seen.is_none_or(|seen| now - seen >= SEE_EVERY);
@@ -147,25 +147,25 @@ impl Agent<'_> {
         let mut any = false;
         for path in due {
             let Some(again) = self.layers.again.remove(&path) else { continue };
-            any |= self.visit_layer(&path, &again.heard)?;
+            any |= self.visit_layer(&path, &again.heard);
             if again.tries + 1 < AGAIN.len() && self.root.kind(&path) == Some(Kind::File) {
                 self.look_again(path, again.tries + 1, again.heard);
             }
         }
-        Ok(self.go_on()? | any)
+        self.go_on() | any
     }
 
     /// Looks for a moment at what was there before anything was heard of it.
-    fn go_on(&mut self) -> Result<bool, WatchFault> {
+    fn go_on(&mut self) -> bool {
         let (began, mut any) = (Instant::now(), false);
         while began.elapsed() < SLICE {
             let Some((path, heard)) = self.layers.queue.pop_front() else { break };
             // What was heard of since is looked at with who did it.
             if !self.dirty.contains_key(&path) {
-                any |= self.visit_layer(&path, &heard)?;
+                any |= self.visit_layer(&path, &heard);
             }
         }
-        Ok(any)
+        any
     }
 
     /// Takes the containers as they are now: hears of the roots of new ones, and forgets those that went.
@@ -227,22 +227,18 @@ impl Agent<'_> {
     }
 
     /// Looks at something in a container's own directory, and goes into it where it is one.
-    pub(super) fn visit_layer(
-        &mut self,
-        path: &FilePath,
-        heard: &Heard,
-    ) -> Result<bool, WatchFault> {
-        let Some(own) = self.layers.own(path).cloned() else { return Ok(false) };
+    pub(super) fn visit_layer(&mut self, path: &FilePath, heard: &Heard) -> bool {
+        let Some(own) = self.layers.own(path).cloned() else { return false };
         self.root.begin_anew();
         if self.root.kind(path) == Some(Kind::Directory) {
             self.listen_to(path, Kind::Directory);
         }
-        let Some(overlay) = self.layers.overlays.get_mut(&own) else { return Ok(false) };
+        let Some(overlay) = self.layers.overlays.get_mut(&own) else { return false };
         let looked = match overlay.look(&mut self.root, path) {
             Ok(looked) => looked,
             Err(why) => {
                 self.unknown.insert(path.clone(), why);
-                return Ok(false);
+                return false;
             }
         };
         let stack = overlay.stack().clone();
@@ -257,9 +253,9 @@ impl Agent<'_> {
         }
         let mut any = false;
         for found in looked.found {
-            any |= self.tell_drift(&own, LayerFinding::of(&stack, found), heard)?;
+            any |= self.tell_drift(&own, LayerFinding::of(&stack, found), heard);
         }
-        Ok(any)
+        any
     }
 
     fn go_into_layer(&mut self, path: &FilePath, heard: &Heard) {
@@ -291,32 +287,27 @@ impl Agent<'_> {
         }
     }
 
-    fn tell_drift(
-        &mut self,
-        own: &FilePath,
-        found: LayerFinding,
-        heard: &Heard,
-    ) -> Result<bool, WatchFault> {
+    fn tell_drift(&mut self, own: &FilePath, found: LayerFinding, heard: &Heard) -> bool {
         let mut change = changed(found, heard.who.clone());
         let path = change.finding.path.clone();
-        let Some(drift) = &mut change.drift else { return Ok(false) };
+        let Some(drift) = &mut change.drift else { return false };
         let what = drift.what;
         let new = print(what, &change);
         if self.layers.told.get(&path) == Some(&new) {
-            return Ok(false);
+            return false;
         }
         // The root itself stands for all that is not named.
         if !self.layers.told.contains_key(&path) && self.layers.told_of(own) >= MOST_TOLD {
             if self.layers.told.contains_key(own) {
-                return Ok(false);
+                return false;
             }
             change = more(change, own);
         }
         let drift = change.drift.as_ref().map(|it| it.what);
         let new = print(drift.unwrap_or(what), &change);
         self.layers.told.insert(change.finding.path.clone(), new);
-        self.tell_change(Box::new(change))?;
-        Ok(true)
+        self.tell_change(Box::new(change));
+        true
     }
 }
 

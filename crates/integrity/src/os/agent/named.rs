@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::Agent;
 use super::round::Round;
-use super::unwritten::JOURNAL;
-use super::{Agent, WatchFault};
 use crate::change::Unknown;
 use crate::os::keep::NamedBefore;
 use crate::os::named::{Found, Looked, Lookout, Speaker};
 use crate::os::repair::hold_off;
+use crate::packages::is_swept;
 use crate::path::FilePath;
 use crate::protected::Protected;
-use crate::protected::live::{MOST_PATHS, is_packaged};
+use crate::protected::live::MOST_PATHS;
 use crate::watch::{MOST_NAMED, MOST_OPEN_NAMED, strictness};
 
 /// So long is waited for what is named when an agent begins.
@@ -85,7 +85,7 @@ impl Naming {
         is_protected: impl Fn(&FilePath) -> bool,
     ) -> Vec<Speaker> {
         let is_believed =
-            |it: &Speaker| it.exe.as_ref().is_none_or(|exe| is_protected(exe) || is_packaged(exe));
+            |it: &Speaker| it.exe.as_ref().is_none_or(|exe| is_protected(exe) || is_swept(exe));
         let mut speakers: Vec<Speaker> = looked.speakers.into_iter().filter(is_believed).collect();
         self.gaps = looked.blind.into_iter().collect();
         let mut paths: BTreeMap<&str, BTreeSet<FilePath>> = BTreeMap::new();
@@ -208,21 +208,21 @@ impl Naming {
 impl Agent<'_> {
     /// Sees whether something else is named than was, and waits for that no longer than so. Says whether anything was
     /// told.
-    pub(super) fn see_named(&mut self, longest: Duration) -> Result<bool, WatchFault> {
+    pub(super) fn see_named(&mut self, longest: Duration) -> bool {
         // Where no more can be held, it waits to be told.
         if !self.keep.has_room() {
-            return Ok(false);
+            return false;
         }
         if let Some(looked) = self.naming.lookout.answer(longest) {
             self.take_named(looked);
         }
-        let told = self.tell_named()?;
+        let told = self.tell_named();
         if self.watch.has_dropped_naming() {
             let most = MOST_OPEN_NAMED;
             let why = format!("no more than {most} paths that components began to name are held");
             self.naming.lasting.insert(format!("{why} as unexplained: the journal has all"));
         }
-        Ok(told)
+        told
     }
 
     fn take_named(&mut self, looked: Looked) {
@@ -257,7 +257,7 @@ impl Agent<'_> {
     /// Everything was looked at: what comes to a named directory from here on is new, also to an agent that begins anew,
     /// if that knows what was there.
     pub(super) fn note_listed(&mut self) {
-        if self.unwritten.is("known") || self.unwritten.is(JOURNAL) {
+        if self.unwritten.is("known") {
             return;
         }
         let before = &self.naming.before;
@@ -281,37 +281,37 @@ impl Agent<'_> {
     /// Tells what something began to name and no baseline has. Not while an operator acts: the baseline that has it
     /// comes last. A change has how it is, so what is named is looked at first, a little at a time as everything is: no
     /// operator is held off for that.
-    fn tell_named(&mut self) -> Result<bool, WatchFault> {
+    fn tell_named(&mut self) -> bool {
         let waits = self.naming.waits.keys();
         let seen: BTreeSet<FilePath> = waits.filter(|path| self.is_seen(path)).cloned().collect();
         if seen.is_empty() {
-            return Ok(false);
+            return false;
         }
         // From here on no operator begins. Where nobody can say whether one acts, nothing is put off.
         let held = hold_off(&self.settings.lock);
         let least = if matches!(held, Ok(None)) { LONGEST } else { Duration::ZERO };
         let due = self.naming.due(least, Instant::now(), |path| seen.contains(path));
         if due.is_empty() {
-            return Ok(false);
+            return false;
         }
-        self.read_baseline()?;
+        self.read_baseline();
         let mut any = false;
         for (path, waiting) in due {
             let by = self.naming.text(&path, &waiting);
             let entries = waiting.by.values().map(|found| &found.entry);
             let strictest = entries.max_by_key(|entry| strictness(entry.class));
             if let Some(change) = strictest.and_then(|it| self.watch.naming(it, &by)) {
-                self.tell_change(Box::new(change))?;
+                self.tell_change(Box::new(change));
                 any = true;
             }
             for (program, found) in &waiting.by {
                 self.naming.remember(program, &found.entry);
             }
         }
-        self.sync()?;
+        self.sync();
         self.remember_named();
         drop(held);
-        Ok(any)
+        any
     }
 }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
-use super::unwritten::JOURNAL;
-use super::{Agent, NAMED, WatchFault, now};
+use super::{Agent, NAMED, now};
 use crate::change::Change;
 use crate::journal::{Compared, Told};
 use crate::os::keep::ComparedFiles;
@@ -36,55 +35,49 @@ impl Comparison {
         let (at, told) = kept.map_or_else(|| (now(), BTreeMap::new()), |kept| (kept.at, kept.told));
         Self { under_way: None, due: at.saturating_add(every), told }
     }
-}
 
-/// When a comparison that begins now, and does not end, counts as made.
-fn begun(now: u64, every: u64) -> u64 {
-    (now + AGAIN_SECONDS.min(every)).saturating_sub(every)
+    /// Takes one that begins now for one that does not end: an agent that ends by what it reads there does not begin
+    /// with it again at once, but watches.
+    fn put_off(&mut self, every: u64) {
+        self.due = now() + AGAIN_SECONDS.min(every);
+    }
+
+    /// What is written down of it.
+    fn kept(&self, every: u64) -> ComparedFiles {
+        ComparedFiles { at: self.due.saturating_sub(every), told: self.told.clone() }
+    }
 }
 
 impl Agent<'_> {
     /// Begins to compare when it is due, and tells what came of it when it is over. Says whether anything
     /// was told.
-    pub(super) fn compare_packages(&mut self) -> Result<bool, WatchFault> {
+    pub(super) fn compare_packages(&mut self) -> bool {
         let Some(under_way) = &self.comparison.under_way else {
             if now() >= self.comparison.due {
-                self.keep_begun()?;
+                self.comparison.put_off(self.settings.every.as_secs());
+                self.keep_compared();
                 self.comparison.under_way = Some(self.begin_comparing());
             }
-            return Ok(false);
+            return false;
         };
         let scan = match under_way.try_recv() {
-            Err(TryRecvError::Empty) => return Ok(false),
+            Err(TryRecvError::Empty) => return false,
             Err(TryRecvError::Disconnected) => Err("it ended before it was over".to_owned()),
             Ok(scan) => scan,
         };
         self.comparison.under_way = None;
         self.comparison.due = now().saturating_add(self.settings.every.as_secs());
         let scan = scan.unwrap_or_else(|why| PackageScan::unseen(&why));
-        self.take(&scan)?;
-        Ok(true)
+        self.take(&scan);
+        true
     }
 
-    /// Writes down that it is begun: an agent that ends by what it reads there does not begin with it again, but watches.
-    fn keep_begun(&mut self) -> Result<(), WatchFault> {
-        self.keep_compared(begun(now(), self.settings.every.as_secs()))
-    }
-
-    /// Tries once more to write down what was told.
-    pub(super) fn keep_compared_again(&mut self) -> Result<(), WatchFault> {
-        self.keep_compared(self.comparison.due.saturating_sub(self.settings.every.as_secs()))
-    }
-
-    /// Writes down what was told, after that is in the journal for certain: else it would be told by nobody.
-    fn keep_compared(&mut self, at: u64) -> Result<(), WatchFault> {
-        self.sync()?;
-        if !self.unwritten.is(JOURNAL) {
-            let done =
-                self.keep.compared(&ComparedFiles { at, told: self.comparison.told.clone() });
-            self.unwritten.note("compared", done);
-        }
-        Ok(())
+    /// Writes down what was told, and when the next one is due, after that is in the journal for certain: else it would
+    /// be told by nobody. Until it is, this is tried again.
+    pub(super) fn keep_compared(&mut self) {
+        self.sync();
+        let kept = self.comparison.kept(self.settings.every.as_secs());
+        self.unwritten.after_journal("compared", || self.keep.compared(&kept));
     }
 
     fn begin_comparing(&self) -> Receiver<Result<PackageScan, String>> {
@@ -101,7 +94,7 @@ impl Agent<'_> {
         receiver
     }
 
-    fn take(&mut self, scan: &PackageScan) -> Result<(), WatchFault> {
+    fn take(&mut self, scan: &PackageScan) {
         let found: BTreeMap<&FilePath, &PackageFinding> =
             scan.findings.iter().map(|it| (&it.finding.path, it)).collect();
         let unknown: BTreeSet<&FilePath> = scan.unknown.iter().map(|it| &it.path).collect();
@@ -111,7 +104,7 @@ impl Agent<'_> {
         if is_whole {
             let is_right = |path: &FilePath| !found.contains_key(path) && !unknown.contains(path);
             for told in self.watch.settle_packaged(is_right) {
-                self.tell(told)?;
+                self.tell(told);
             }
             self.comparison.told.retain(|path, _| !is_right(path));
         }
@@ -126,7 +119,7 @@ impl Agent<'_> {
             // Where somebody was seen to change it, that is told already.
             if !open.contains(path) {
                 left -= 1;
-                self.tell_change(Box::new(changed(it)))?;
+                self.tell_change(Box::new(changed(it)));
             }
             self.comparison.told.insert(path.clone(), differs);
         }
@@ -142,8 +135,8 @@ impl Agent<'_> {
         };
         self.status.compared = Some(now());
         self.status.packages = Some(compared.clone());
-        self.tell(Told::Compared(compared))?;
-        self.keep_compared(now())
+        self.tell(Told::Compared(compared));
+        self.keep_compared();
     }
 }
 
@@ -168,14 +161,14 @@ fn changed(it: &PackageFinding) -> Change {
 
 #[cfg(test)]
 mod tests {
-    use super::{AGAIN_SECONDS, ComparedFiles, Comparison, begun, now};
+    use super::{AGAIN_SECONDS, Comparison, now};
 
     #[test]
     fn what_did_not_end_is_not_begun_again_at_once() {
         for (every, pause) in [(86_400, AGAIN_SECONDS), (60, 60)] {
-            let at = begun(now(), every);
-            let kept = ComparedFiles { at, told: std::collections::BTreeMap::new() };
-            let due = Comparison::begin(Some(kept), every).due;
+            let mut comparison = Comparison::begin(None, every);
+            comparison.put_off(every);
+            let due = Comparison::begin(Some(comparison.kept(every)), every).due;
             assert!((now() + pause).abs_diff(due) <= 2, "every {every} seconds");
         }
     }

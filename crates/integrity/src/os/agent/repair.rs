@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ringfort_model::integrity::{PutBack, REPAIR};
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, NAMED, WatchFault, now};
+use super::{Agent, NAMED, now};
 use crate::change::{Change, Unknown};
 use crate::journal::Told;
 use crate::os::repair::{Contents, hold_off, stage, sweep};
@@ -93,14 +93,14 @@ impl Repair {
 
 impl Agent<'_> {
     /// Takes the list of what is put back, if the baseline has its digest: what lies there, or what was kept of it.
-    pub(super) fn take_list(&mut self) -> Result<(), WatchFault> {
+    pub(super) fn take_list(&mut self) {
         self.repair.repairs.clear();
         self.repair.due.clear();
         self.repair.left.clear();
         let path = list();
         let Some(expected) = self.watch.entries().find(&path).and_then(|entry| entry.expected)
         else {
-            return Ok(());
+            return;
         };
         let kept = || self.repair.contents.small(&expected);
         let is_signed = |bytes: &Vec<u8>| is_of(bytes, &expected);
@@ -109,7 +109,8 @@ impl Agent<'_> {
         let Some(list) = text.and_then(|text| PutBack::read(&text)) else {
             let why =
                 "nothing is put back: the list of that is not what the baseline says".to_owned();
-            return self.leave(&path, why).map(drop);
+            self.leave(&path, why);
+            return;
         };
         self.repair.repairs.list(&list);
         let all: Vec<FilePath> = self.repair.repairs.all().cloned().collect();
@@ -117,7 +118,6 @@ impl Agent<'_> {
         let entries = self.watch.entries();
         let expected = all.iter().filter_map(|path| entries.find(path)?.expected);
         self.repair.contents.forget_all_but(expected);
-        Ok(())
     }
 
     /// Gives the newest step of ringfort's on a file that is put back.
@@ -131,31 +131,30 @@ impl Agent<'_> {
 
     /// Sees after a look whether a file is to be put back, or may be kept as it is for that. Of a step that came after
     /// the newest before the look it is not known whether it changes the file.
-    pub(super) fn consider(&mut self, path: &FilePath, newest: u64) -> Result<(), WatchFault> {
+    pub(super) fn consider(&mut self, path: &FilePath, newest: u64) {
         let is_list = *path == list() && self.watch.entries().find(path).is_some();
         if !self.repair.repairs.has(path) && !is_list {
-            return Ok(());
+            return;
         }
         if self.watch.is_wrong(path) {
             let since = self.repair.heard.unwrap_or_else(Instant::now);
             let due = Due { since, not_before: since };
             self.repair.due.entry(path.clone()).or_insert(due);
-            return Ok(());
+            return;
         }
         self.repair.due.remove(path);
-        let Some(entry) = self.watch.entries().find(path) else { return Ok(()) };
+        let Some(entry) = self.watch.entries().find(path) else { return };
         let is_right = self.watch.known().get(path).is_some_and(|known| known.state.is_some());
         let Some(Whole { expected, .. }) = Whole::of(&entry).filter(|_| is_right) else {
-            return Ok(());
+            return;
         };
         if is_list && self.repair.repairs.count() == 0 {
-            self.take_list()?;
+            self.take_list();
         }
         self.repair.repairs.is_right(path, newest);
         self.repair.left.remove(path);
         // What could not be kept is told when it is missed.
         let _ = self.repair.contents.keep(&mut self.root, path, &expected);
-        Ok(())
     }
 
     /// Takes note of a change that somebody has to answer for.
@@ -166,7 +165,7 @@ impl Agent<'_> {
     }
 
     /// Puts back what is due. Says whether anything was told.
-    pub(super) fn put_back(&mut self) -> Result<bool, WatchFault> {
+    pub(super) fn put_back(&mut self) -> bool {
         let now = Instant::now();
         let is_due = |due: &Due| due.not_before <= now;
         let due: Vec<FilePath> =
@@ -175,16 +174,16 @@ impl Agent<'_> {
         for path in due {
             let Some(due) = self.repair.due.remove(&path) else { continue };
             any |= match self.try_to_put_back(&path) {
-                Tried::Done => self.see_put_back(&path, &due)?,
+                Tried::Done => self.see_put_back(&path, &due),
                 Tried::Waits => {
                     let not_before = Instant::now() + PATIENCE;
                     self.repair.due.insert(path, Due { not_before, ..due });
                     false
                 }
-                Tried::Left(why) => self.leave(&path, why)?,
+                Tried::Left(why) => self.leave(&path, why),
             };
         }
-        Ok(any)
+        any
     }
 
     fn try_to_put_back(&mut self, path: &FilePath) -> Tried {
@@ -238,7 +237,7 @@ impl Agent<'_> {
     }
 
     /// Looks at what was put back, and tells it with what it was put back for.
-    fn see_put_back(&mut self, path: &FilePath, due: &Due) -> Result<bool, WatchFault> {
+    fn see_put_back(&mut self, path: &FilePath, due: &Due) -> bool {
         // As it was read while no operator could begin.
         let newest = step(&self.around.steps, path);
         let milliseconds = u64::try_from(due.since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -253,7 +252,7 @@ impl Agent<'_> {
         let look = self.look_only(path);
         let heard = Heard { was_written: true, ..Heard::by(self.who_did(self.repair.own)) };
         let Came::Changed(mut change) = self.watch.look(path, &look, &heard, &self.around) else {
-            return Ok(false);
+            return false;
         };
         if change.is_right {
             let change_before = self.repair.told.get(path).cloned();
@@ -263,20 +262,20 @@ impl Agent<'_> {
             let why = "it was changed again while it was put back".to_owned();
             change.who = Who::Unknown(why);
         }
-        self.tell_change(change)?;
-        self.consider(path, newest)?;
-        Ok(true)
+        self.tell_change(change);
+        self.consider(path, newest);
+        true
     }
 
     /// Tells once why a file is not put back.
-    fn leave(&mut self, path: &FilePath, why: String) -> Result<bool, WatchFault> {
+    fn leave(&mut self, path: &FilePath, why: String) -> bool {
         let before = self.repair.left.insert(path.clone(), why.clone());
         if before.as_ref() == Some(&why) {
-            return Ok(false);
+            return false;
         }
         let change = self.repair.told.get(path).cloned();
-        self.tell(Told::Left { path: path.clone(), change, why })?;
-        Ok(true)
+        self.tell(Told::Left { path: path.clone(), change, why });
+        true
     }
 }
 

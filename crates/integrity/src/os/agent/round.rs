@@ -153,7 +153,7 @@ impl Agent<'_> {
     }
 
     /// Looks at a path, hears of it from here on, and goes into it where that is protected too.
-    pub(super) fn visit(&mut self, path: &FilePath, heard: &Heard) -> Result<bool, WatchFault> {
+    pub(super) fn visit(&mut self, path: &FilePath, heard: &Heard) -> bool {
         if self.layers.own(path).is_some() {
             return self.visit_layer(path, heard);
         }
@@ -165,11 +165,11 @@ impl Agent<'_> {
         if let Some(kind) = self.root.kind(path) {
             self.listen_to(path, kind);
         }
-        let (told, look) = self.look(path, heard)?;
+        let (told, look) = self.look(path, heard);
         if kind_at(&look) == Some(Kind::Directory) {
             self.go_into(path, heard);
         }
-        Ok(told)
+        told
     }
 
     fn go_into(&mut self, path: &FilePath, heard: &Heard) {
@@ -179,7 +179,7 @@ impl Agent<'_> {
         if !holds {
             return;
         }
-        let is_named = self.watch.is_only_named(&entry);
+        let is_named = self.watch.is_named(&entry.path);
         let deepest = if is_named { DEEPEST_NAMED } else { DEEPEST };
         if depth > deepest {
             let why = format!("no more than {deepest} levels of a directory are gone into");
@@ -251,7 +251,7 @@ impl Agent<'_> {
             let is_new = round.seen.insert(path.clone());
             // What was heard of a moment ago is looked at with who did it.
             if is_new && !self.dirty.contains_key(&path) {
-                any |= self.visit(&path, &Heard::by_a_look())?;
+                any |= self.visit(&path, &Heard::by_a_look());
             }
         }
         Ok(any)
@@ -264,11 +264,11 @@ impl Agent<'_> {
         self.owes.get_or_insert_with(Instant::now);
         self.read_steps();
         for told in self.watch.settle(&self.around) {
-            self.tell(told)?;
+            self.tell(told);
         }
         if let Some((from, why)) = self.blind.take() {
             self.blind = round.again.map(|from| (from, STORM.to_owned()));
-            self.tell(Told::Blind(Blind { from, until: now(), why }))?;
+            self.tell(Told::Blind(Blind { from, until: now(), why }));
         }
         if self.watch.is_full() {
             let why = "there are more paths than are known, and how the others were is not known";
@@ -285,9 +285,8 @@ impl Agent<'_> {
         let (paths, (unknown, unknown_count)) = (round.seen.len() as u64, self.unseen());
         self.status.verified = Some(now());
         self.status.narrow = self.listener.narrow() as u64;
-        self.tell(Told::Verified { paths, unknown, unknown_count })?;
-        self.know()?;
-        self.note_listed();
+        self.tell(Told::Verified { paths, unknown, unknown_count });
+        self.know();
         if round.again.is_some() {
             self.begin_round(Round::at_once());
         }
@@ -317,7 +316,7 @@ impl Agent<'_> {
             }
             // What one did last may not be heard of yet, and a step explains nothing from here on.
             self.hear(Duration::ZERO)?;
-            self.read_baseline()?;
+            self.read_baseline();
             if self.is_behind() {
                 return Ok(false);
             }
@@ -326,7 +325,7 @@ impl Agent<'_> {
         let unsaid = self.watch.is_whole();
         let any = !unsaid.is_empty();
         for change in unsaid {
-            self.tell_change(Box::new(change))?;
+            self.tell_change(Box::new(change));
         }
         self.read_steps();
         self.around.since = self.around.steps.values().copied().max().unwrap_or_default();

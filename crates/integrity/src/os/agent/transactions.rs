@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Agent, WatchFault};
+use super::Agent;
 use crate::change::Change;
 use crate::journal::Told;
 use crate::judge::{Aspect, Difference};
@@ -87,18 +87,18 @@ impl Agent<'_> {
     }
 
     /// Holds what dpkg wrote against what it says of it, when it has ended. Says whether anything was told.
-    pub(super) fn see_transactions(&mut self) -> Result<bool, WatchFault> {
+    pub(super) fn see_transactions(&mut self) -> bool {
         let now = Instant::now();
         let Some((changes, under_way)) = self.transactions.under_way.take() else {
             if self.transactions.is_due(now) {
                 self.begin_transaction();
             }
-            return Ok(false);
+            return false;
         };
         let found = match under_way.try_recv() {
             Err(TryRecvError::Empty) => {
                 self.transactions.under_way = Some((changes, under_way));
-                return Ok(false);
+                return false;
             }
             Err(TryRecvError::Disconnected) => Err("it ended before it was over".to_owned()),
             Ok(found) => found,
@@ -110,20 +110,20 @@ impl Agent<'_> {
                 for (path, more) in changes {
                     self.transactions.waits.entry(path).or_default().splice(..0, more);
                 }
-                return Ok(false);
+                return false;
             }
             Err(why) => {
                 for change in changes.into_values().filter_map(|mut all| all.pop()) {
-                    self.tell_otherwise(change, why.clone())?;
+                    self.tell_otherwise(change, why.clone());
                 }
             }
-            Ok(found) => self.take_outcomes(changes, found)?,
+            Ok(found) => self.take_outcomes(changes, found),
         }
         if self.transactions.waits.is_empty() {
             (self.transactions.first, self.transactions.last) = (None, None);
         }
         self.transactions.not_before = None;
-        Ok(true)
+        true
     }
 
     fn begin_transaction(&mut self) {
@@ -140,17 +140,13 @@ impl Agent<'_> {
         self.transactions.under_way = Some((changes, receiver));
     }
 
-    fn take_outcomes(
-        &mut self,
-        changes: Changes,
-        mut found: BTreeMap<FilePath, Outcome>,
-    ) -> Result<(), WatchFault> {
+    fn take_outcomes(&mut self, changes: Changes, mut found: BTreeMap<FilePath, Outcome>) {
         for (path, mut all) in changes {
             match found.remove(&path) {
                 Some(Outcome::Agrees(transaction)) => {
                     for change in all {
                         let why = Why::Explained(Cause::Transaction(transaction.clone()));
-                        self.tell(Told::Settled { change: change.id, why })?;
+                        self.tell(Told::Settled { change: change.id, why });
                     }
                 }
                 other => {
@@ -159,21 +155,20 @@ impl Agent<'_> {
                         _ => "nothing is known of it".to_owned(),
                     };
                     let Some(change) = all.pop() else { continue };
-                    self.tell_otherwise(change, why)?;
+                    self.tell_otherwise(change, why);
                 }
             }
         }
-        Ok(())
     }
 
     /// Tells once more what nothing explains after all.
-    fn tell_otherwise(&mut self, mut change: Change, found: String) -> Result<(), WatchFault> {
+    fn tell_otherwise(&mut self, mut change: Change, found: String) {
         if let Some((entry, _)) = self.watch.governs(&change.finding.path) {
             change.finding.severity = entry.severity;
         }
         let expected = "as its package has it".to_owned();
         change.finding.differences.push(Difference { of: Aspect::Content, expected, found });
         change.why = Why::Unexplained;
-        self.tell_change(Box::new(change))
+        self.tell_change(Box::new(change));
     }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Agent, WatchFault, now};
+use super::{Agent, now};
 use crate::change::Blind;
 use crate::journal::Told;
 
 /// The journal, among what is written.
-pub(super) const JOURNAL: &str = "journal";
+const JOURNAL: &str = "journal";
 
 /// What cannot be written is tried again so often at most: all that is held is written each time.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -95,36 +95,36 @@ impl Unwritten {
 
 impl Agent<'_> {
     /// Writes down what was told. What cannot be written stays held, and that it could not is told when it can be.
-    pub(super) fn sync(&mut self) -> Result<(), WatchFault> {
+    pub(super) fn sync(&mut self) {
         if !self.unwritten.is_due(Instant::now()) {
-            return Ok(());
+            return;
         }
         let done = self.keep.sync();
         if let Some(blind) = self.unwritten.journal(now(), done) {
-            self.tell(Told::Blind(blind))?;
+            self.tell(Told::Blind(blind));
             let done = self.keep.sync();
             self.unwritten.journal(now(), done);
         }
-        self.say()
+        self.say();
     }
 
     /// Tries again what could not be written.
-    pub(super) fn write_again(&mut self) -> Result<(), WatchFault> {
+    pub(super) fn write_again(&mut self) {
         if self.unwritten.is("counter") {
             self.count();
         }
         if self.unwritten.is("named") {
             // What is named is written only after the journal.
-            self.sync()?;
+            self.sync();
             self.remember_named();
         }
         if self.unwritten.is("compared") {
-            self.keep_compared_again()?;
+            self.keep_compared();
         }
-        if self.unwritten.is("known") && self.round.is_none() {
-            return self.know();
+        match self.unwritten.is("known") && self.round.is_none() {
+            true => self.know(),
+            false => self.sync(),
         }
-        self.sync()
     }
 
     /// Writes down the number of the baseline: none with a lower one is believed from here on.

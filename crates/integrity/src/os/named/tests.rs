@@ -132,6 +132,8 @@ fn who_has_mounts_of_his_own_and_was_upgraded_is_seen_in_his_unit_and_told_elsew
     let looked = look();
     assert!(paths(&looked).is_empty() && looked.speakers[0].is_unseen, "{looked:?}");
     assert!(looked.speakers[0].gaps[0].contains("not there any more"), "{looked:?}");
+    machine.put("/proc/7/cgroup", "2:cpu:/etcd.service\n0::/system.slice/other.service");
+    assert!(look().speakers[0].is_unseen, "one group alone says nothing");
     machine.put("/proc/7/cgroup", "0::/system.slice/etcd.service");
     let looked = look();
     assert_eq!(paths(&looked), [("/c".to_owned(), Class::Exact)]);

@@ -3,9 +3,6 @@
 
 use ringfort_facts::control_group;
 
-use crate::packages::SWEPT;
-use crate::path::FilePath;
-
 /// As what a process may be a component.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Standing {
@@ -13,6 +10,8 @@ pub enum Standing {
     Machine {
         /// The unit.
         unit: Option<String>,
+        /// Whether that is the unit that is called like the program.
+        is_own: bool,
     },
     /// In a pod that the kubelet has by a file of its own, with its uid.
     Pod(String),
@@ -33,7 +32,7 @@ pub fn standing(program: &str, status: &str, groups: &str) -> Option<Standing> {
     let own = format!("{program}.service");
     let is_own = !units.is_empty() && units.iter().all(|unit| *unit == own);
     let unit = units.first().map(|unit| (*unit).to_owned());
-    (is_own || is_of_root(status)).then_some(Standing::Machine { unit })
+    (is_own || is_of_root(status)).then_some(Standing::Machine { unit, is_own })
 }
 
 /// The outermost service: below it others than systemd may make groups, with any name.
@@ -48,18 +47,9 @@ fn is_of_root(status: &str) -> bool {
     uids.len() == 4 && uids.iter().all(|uid| *uid == "0")
 }
 
-/// Says whether a program lies where it is compared with its package.
-pub fn is_packaged(exe: &FilePath) -> bool {
-    let is_below = |directory: &&str| {
-        let rest = exe.as_bytes().strip_prefix(directory.as_bytes());
-        rest.is_some_and(|rest| rest.starts_with(b"/"))
-    };
-    SWEPT.iter().any(is_below)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Standing, is_packaged, standing};
+    use super::{Standing, standing};
 
     const ROOT: &str = "Name:\tkubelet\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n";
     const USER: &str = "Name:\tkubelet\nUid:\t1000\t1000\t1000\t1000\n";
@@ -67,7 +57,7 @@ mod tests {
 
     fn check(status: &str, groups: &str, expected: Option<&str>) {
         let found = standing("etcd", status, groups).map(|standing| match standing {
-            Standing::Machine { unit } => unit.unwrap_or_default(),
+            Standing::Machine { unit, .. } => unit.unwrap_or_default(),
             Standing::Pod(uid) => uid,
         });
         assert_eq!(found.as_deref(), expected, "{groups}");
@@ -98,15 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_packages_lie_where_packages_put_them() {
-        let check = |path: &str, expected| {
-            assert_eq!(is_packaged(&path.parse().unwrap()), expected, "{path}");
+    fn its_own_unit_is_the_same_in_every_hierarchy() {
+        let is_own = |groups: &str| match standing("etcd", ROOT, groups) {
+            Some(Standing::Machine { is_own, .. }) => is_own,
+            other => panic!("{other:?}"),
         };
-        check("/usr/bin/kubelet", true);
-        check("/usr/libexec/k8s/kubelet", true);
-        check("/usr/local/lib/x/kubelet", false);
-        check("/usr/binx/kubelet", false);
-        check("/home/a/usr/bin/kubelet", false);
-        check("/opt/kubelet", false);
+        assert!(is_own("0::/system.slice/etcd.service"));
+        assert!(!is_own("0::/"));
+        assert!(!is_own("2:cpu:/etcd.service\n0::/system.slice/other.service"));
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 fn running(line: &str) -> Running {
     let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     let name = words[0].rsplit('/').next().unwrap();
-    let program = PROGRAMS.into_iter().find(|program| *program == name).unwrap();
+    let program = program(name).unwrap();
     let exe = words[0].starts_with('/').then(|| words[0].clone());
     Running { program, exe, words, unit: None }
 }

@@ -309,14 +309,4 @@ pub(super) const ALL: &[Attack] = &[
         undoes: "rm /etc/cni/net.d/98-story-named.conf",
         ..USUAL
     },
-    Attack {
-        id: "faked-component",
-        about: "a program that is called like the kubelet names the directory that a file is put into",
-        technique: Some("T1036.005"),
-        before: "cp /usr/bin/perl kubelet",
-        does: "./kubelet -e 'sleep 30' -- --config-dir=/etc/cron.d & sleep 10; cp text /etc/cron.d/story-faked",
-        tells: &[("/etc/cron.d/story-faked", &["cp"])],
-        undoes: "rm /etc/cron.d/story-faked",
-        ..USUAL
-    },
 ];
