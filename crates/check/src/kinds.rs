@@ -1,5 +1,7 @@
 //! The kinds of objects that are judged, and those of Kubernetes that nothing is asked of.
 
+pub use ringfort_model::api_object::group;
+
 /// A kind of object that something is asked of.
 #[derive(Debug)]
 pub struct Kind {
@@ -78,11 +80,6 @@ pub const POLICIES: [(&[&str], &str); 11] = [
     (&["projectcalico.org/v3"], "NetworkPolicy"),
 ];
 const ANTREA: &[&str] = &["crd.antrea.io/v1beta1", "crd.antrea.io/v1alpha1"];
-
-/// Gives the group of what `apiVersion` says; that of the oldest objects is empty.
-pub fn group(version: &str) -> &str {
-    version.rsplit_once('/').map_or("", |(group, _)| group)
-}
 
 /// Whether a kind is one of Kubernetes' own that nothing is asked of.
 pub(crate) fn is_plain(kind: &str, version: &str) -> bool {

@@ -85,6 +85,14 @@ pub(crate) fn says_own(object: &Value) -> bool {
     is_of_a_form(object, Sentences::is_subset)
 }
 
+/// Whether API servers of a minor that is known here give a role to somebody: a role by its kind and its name, and
+/// somebody as [`sentences`] says to whom.
+pub(crate) fn binds(kind: &str, role: &str, to: &str) -> bool {
+    let gives = format!("gives {kind} {role}");
+    let mut forms = UPSTREAM.values().flatten();
+    forms.any(|form| form.said.contains(&gives) && form.said.contains(to))
+}
+
 fn is_of_a_form(object: &Value, holds: impl Fn(&Sentences, &Sentences) -> bool) -> bool {
     let forms = key(object).and_then(|key| UPSTREAM.get(key.as_str()));
     let said = sentences(object).ok();

@@ -1,10 +1,12 @@
 //! Who runs a cluster under a name of its own, and the labels by which they know what they made.
 
-/// The accounts in `kube-system` to which API servers bind a `system:controller:` role at their start
-/// (`bootstrappolicy/controller_policy.go` of 1.35 to 1.37). An exact list: a name that somebody makes up in
-/// `kube-system` is none of them.
+/// The accounts in `kube-system` to which API servers bind a `system:controller:` role at their start, by
+/// default or behind a gate (`controller_policy.go` and `namespace_policy.go` of `bootstrappolicy`, 1.35 to 1.37).
+/// An exact list: a name that somebody makes up in `kube-system` is none of them. `cloud-provider` is none either:
+/// it is for programs of clouds, and the controller manager makes no account for it.
 pub const CONTROLLERS: &[&str] = &[
     "attachdetach-controller",
+    "bootstrap-signer",
     "certificate-controller",
     "clusterrole-aggregation-controller",
     "cronjob-controller",
@@ -44,6 +46,7 @@ pub const CONTROLLERS: &[&str] = &[
     "statefulset-controller",
     "storage-version-garbage-collector",
     "storage-version-migrator-controller",
+    "token-cleaner",
     "ttl-after-finished-controller",
     "ttl-controller",
     "validatingadmissionpolicy-status-controller",

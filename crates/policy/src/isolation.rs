@@ -4,17 +4,6 @@ use ringfort_facts::network::{Action, Direction, Place, Pod, Policy};
 
 use super::world::{PolicyName, World};
 
-/// How a way of a pod stands.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Standing {
-    /// Nothing closes it.
-    Open,
-    /// It is closed, and something opens it to some.
-    Opened,
-    /// It is closed by these, and nothing opens it, but for DNS where that is open by itself.
-    Shut(Vec<PolicyName>),
-}
-
 /// A pod of which a way is closed that was not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cut {
@@ -25,12 +14,14 @@ pub struct Cut {
 }
 
 impl World {
-    /// Says how a way of a pod stands. What cluster-wide policies deny is not counted: they name whom they deny.
-    pub fn standing(&self, own: (&Place, &Pod), direction: Direction) -> Standing {
+    /// Says what closes a way of a pod that nothing opens, but for DNS where that is open by itself: nothing where the
+    /// way is open, or something opens it to some. What cluster-wide policies deny is not counted: they name whom they
+    /// deny.
+    pub fn shut_by(&self, own: (&Place, &Pod), direction: Direction) -> Option<Vec<PolicyName>> {
         let (place, pod) = own;
         let closing = self.closing(place, pod, direction);
         if closing.is_empty() {
-            return Standing::Open;
+            return None;
         }
         let opens = |(name, policy): &(PolicyName, &Policy)| {
             *name != PolicyName::Default && policy.rules(direction).is_some_and(|it| !it.is_empty())
@@ -40,8 +31,8 @@ impl World {
             turns.iter().any(|it| matches!(it.rule.in_force(), Some((Action::Accept, _))))
         };
         match closing.iter().any(opens) || accepts() {
-            true => Standing::Opened,
-            false => Standing::Shut(closing.into_iter().map(|(name, _)| name).collect()),
+            true => None,
+            false => Some(closing.into_iter().map(|(name, _)| name).collect()),
         }
     }
 }
@@ -51,13 +42,11 @@ impl World {
 pub fn cut(before: Option<&World>, after: &World) -> Vec<Cut> {
     let runs = |(_, pod): &(&Place, &Pod)| pod.is_subject() && !pod.ending;
     let of_pod = |(place, pod): (&Place, &Pod)| {
-        let was_shut = |direction| {
-            before
-                .is_some_and(|it| matches!(it.standing((place, pod), direction), Standing::Shut(_)))
-        };
-        let shut = |direction| match after.standing((place, pod), direction) {
-            Standing::Shut(by) if !was_shut(direction) => Some((direction, by)),
-            _ => None,
+        let was_shut =
+            |direction| before.is_some_and(|it| it.shut_by((place, pod), direction).is_some());
+        let shut = |direction| {
+            let by = after.shut_by((place, pod), direction).filter(|_| !was_shut(direction))?;
+            Some((direction, by))
         };
         let ways: Vec<_> = Direction::BOTH.into_iter().filter_map(shut).collect();
         (!ways.is_empty()).then(|| Cut { pod: place.clone(), ways })

@@ -33,7 +33,7 @@ pub use describe::{Described, Ruled};
 pub use explain::{
     Allowed, Answer, End, NoAnswer, PortWanted, Question, Ruling, Side, Why, explain,
 };
-pub use isolation::{Cut, Standing, cut};
+pub use isolation::{Cut, cut};
 pub use outline::Outline;
 pub use rules::{Connection, Element, Kind, Line, RuleSet, Set, Verdict};
 pub use span::{Family, Span};

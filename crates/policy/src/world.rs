@@ -101,9 +101,9 @@ impl World {
 
     /// Gives the same objects where something else holds without a policy.
     #[must_use]
-    pub fn under(&self, defaults: Defaults) -> Self {
+    pub fn under(self, defaults: Defaults) -> Self {
         let default = default_policy(&defaults);
-        Self { defaults, default, ..self.clone() }
+        Self { defaults, default, ..self }
     }
 
     /// Finds what closes a way of a pod, but for cluster-wide policies; without any of it, the way is open. Of a pod

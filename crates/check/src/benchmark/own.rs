@@ -11,28 +11,21 @@ pub(super) fn has_own_wildcards(role: &Value) -> bool {
     role["kind"] == "ClusterRole" && upstream::is_own(role)
 }
 
-/// The one role of a component that is not called as it is.
-const VOLUMES: (&str, &str) = ("system:volume-scheduler", "system:kube-scheduler");
-
-/// Whether a binding of Kubernetes gives a role of Kubernetes, as API servers make it, to a part of Kubernetes: to the
-/// controller, the component or the group that the role is made for. To whom somebody else gives it besides is another
-/// subject.
+/// Whether a binding of Kubernetes gives a role of Kubernetes, as API servers make it, to whom they give it. To whom
+/// somebody else gives it besides is another subject.
 pub(super) fn is_own_binding(binding: &Value, role: &Value, subject: &Subject) -> bool {
-    if !upstream::says_own(binding) || !upstream::is_own(role) {
-        return false;
-    }
-    let name = role["metadata"]["name"].as_str().unwrap_or_default();
-    match subject.kind.as_str() {
-        "ServiceAccount" => {
-            subject.namespace.as_deref() == Some("kube-system")
-                && name.strip_prefix("system:controller:") == Some(&subject.name)
-        }
-        "User" => {
-            let is_component = subject.name.starts_with("system:kube-");
-            is_component && (subject.name == name || (name, subject.name.as_str()) == VOLUMES)
-        }
-        "Group" => name == "cluster-admin" && subject.name == "system:masters",
-        _ => false,
+    let text = |pointer: &str| role.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let is_bound = |to: String| upstream::binds(text("/kind"), text("/metadata/name"), &to);
+    upstream::says_own(binding) && upstream::is_own(role) && to(subject).is_some_and(is_bound)
+}
+
+/// Says to whom a role is given, as the table does; nothing of somebody to whom none can be.
+fn to(subject: &Subject) -> Option<String> {
+    let Subject { kind, namespace, name } = subject;
+    match (kind.as_str(), namespace) {
+        ("ServiceAccount", Some(namespace)) => Some(format!("to {kind} {namespace} {name}")),
+        ("Group" | "User", None) => Some(format!("to {kind} {name}")),
+        _ => None,
     }
 }
 
@@ -154,6 +147,28 @@ mod tests {
             |asked: &Value| is_own_binding(&bound("cluster-admin", &all), &role, &subject(asked));
         assert!(is_own(&all[0]) && !is_own(&all[1]));
         assert!(!is_own_binding(&bound("cluster-admin", &all[1..]), &role, &subject(&all[0])));
+    }
+
+    /// Components are called otherwise than some of the roles that they have.
+    #[test]
+    fn components_have_the_roles_that_servers_bind_them_to() {
+        let user = |name: &str| json!({"apiGroup": GROUP, "kind": "User", "name": name});
+        let name = "system:node-proxier";
+        let rules = json!([
+            rule("", &["endpoints", "services"], &["list", "watch"]),
+            rule("", &["nodes"], &["get", "list", "watch"]),
+            rule("", &["events"], &["create", "patch", "update"]),
+            rule("events.k8s.io", &["events"], &["create", "patch", "update"]),
+            rule("discovery.k8s.io", &["endpointslices"], &["list", "watch"]),
+            rule("networking.k8s.io", &["servicecidrs"], &["list", "watch"]),
+        ]);
+        let role = object("ClusterRole", name, &json!({"rules": rules}));
+        let all = [user("system:kube-proxy"), user("system:kube-scheduler")];
+        let is_own = |asked: &Value| is_own_binding(&bound(name, &all), &role, &subject(asked));
+        assert!(is_own(&all[0]) && !is_own(&all[1]));
+        assert!(!is_own(
+            &json!({"kind": "User", "namespace": "shop", "name": "system:kube-proxy"})
+        ));
     }
 
     #[test]

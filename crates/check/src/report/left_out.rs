@@ -57,13 +57,6 @@ impl LeftOut {
 }
 
 impl Report {
-    /// Takes down what was left out.
-    pub fn leave_out(&mut self, left_out: Vec<LeftOut>) {
-        let own = left_out.iter().filter(|it| matches!(it.why, Why::Own(_)));
-        self.upstream = own.map(|it| it.objects).sum();
-        self.left_out = left_out;
-    }
-
     /// Says how many objects were left out; nothing where none was.
     pub(crate) fn more(&self) -> String {
         match self.left_out.iter().map(|it| it.objects).sum::<usize>() {
@@ -86,8 +79,7 @@ mod tests {
         let mut report = Report::new(World::Closed, Profile::All, &[]);
         assert!(report.in_a_line().contains("objects 0, "), "{}", report.in_a_line());
         let each = [Why::Deleted, Why::Own(Own::Right), Why::Own(Own::Account), Why::Deleted];
-        report.leave_out(LeftOut::count(each.into_iter()));
-        assert_eq!(report.upstream, 2);
+        report.left_out = LeftOut::count(each.into_iter());
         assert!(report.in_a_line().contains("objects 0 (4 more are left out), "));
         let lines: Vec<String> = report.left_out.iter().map(LeftOut::in_a_line).collect();
         assert_eq!(

@@ -53,9 +53,7 @@ pub struct Report {
     pub profile: String,
     /// How many objects were judged.
     pub objects: usize,
-    /// How many more of a cluster were left out because they are exactly what Kubernetes makes by itself.
-    pub upstream: usize,
-    /// All that was left out of a cluster, by why: those, and what is being deleted.
+    /// What was left out of a cluster, by why: what Kubernetes makes by itself, and what is being deleted.
     pub left_out: Vec<LeftOut>,
     /// A row for each control that was asked, by id.
     pub controls: Vec<Row>,
@@ -276,7 +274,6 @@ impl Report {
             },
             profile: profile.to_string(),
             objects: 0,
-            upstream: 0,
             left_out: Vec::new(),
             controls: controls.iter().map(|guideline| Row::of(guideline)).collect(),
             findings: Vec::new(),

@@ -2,11 +2,11 @@
 //! they say no more than it writes, and accounts only where nothing runs as them. Names alone never count.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
+use ringfort_model::controllers::CONTROLLERS;
 use serde_json::Value;
 
-use super::{Own, Standing, UPSTREAM};
+use super::{Own, Standing};
 use crate::kinds::{KINDS, Kind};
 
 /// Where the controllers have their accounts, and API servers what they tell others.
@@ -15,21 +15,8 @@ pub(crate) const SYSTEM: &str = "kube-system";
 /// Whether an account of the system's namespace is called as one of Kubernetes' controllers: the controller manager
 /// makes an account for each that it runs, and API servers bind it.
 pub(crate) fn is_controller(account: &str) -> bool {
-    CONTROLLERS.contains(account)
+    CONTROLLERS.contains(&account)
 }
-
-/// Who is bound by a binding that is called as the controller is.
-static CONTROLLERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
-    let bound = UPSTREAM.iter().filter_map(|(key, forms)| {
-        let (_, name) = key.split_once("system:controller:")?;
-        let to = format!("to ServiceAccount {SYSTEM} {name}");
-        forms.iter().any(|form| form.said.contains(&to)).then_some(name)
-    });
-    bound.filter(|name| *name != NO_CONTROLLER).collect()
-});
-
-/// It is called so, and is for programs of clouds: the controller manager makes no account for it.
-const NO_CONTROLLER: &str = "cloud-provider";
 
 /// What is called as an account or a ConfigMap that Kubernetes makes.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::slice;
 
 use serde_json::{Value, json};
 
-use super::{Own, Standing, TABLE, UPSTREAM, Upstream, spelled_out};
+use super::{Own, Standing, TABLE, UPSTREAM, Upstream, binds, spelled_out};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -151,6 +151,16 @@ fn a_binding_of_a_role_that_was_changed_is_changed_as_well() {
     rules.push(rule("", &["secrets"], &["get"]));
     let said = changed(&[binding, role(&rules)]);
     assert_eq!(said, "the role that it gives is not as Kubernetes makes it");
+}
+
+#[test]
+fn a_role_is_bound_to_whom_the_table_says_alone() {
+    let (everybody, cleaner) =
+        ("to Group system:authenticated", "to ServiceAccount kube-system token-cleaner");
+    assert!(binds("ClusterRole", "system:discovery", everybody));
+    assert!(!binds("ClusterRole", "cluster-admin", everybody));
+    assert!(binds("Role", "system:controller:token-cleaner", cleaner));
+    assert!(!binds("ClusterRole", "system:controller:token-cleaner", cleaner));
 }
 
 #[test]

@@ -127,26 +127,8 @@ fn whoever_asks_without_a_name_is_seen_however_it_is_written() {
         .insert(0, "/opt/bin/kube-apiserver".into());
     facts.add_words(server, &["--anonymous-auth=true"]);
     assert_eq!(facts.verdict("1.2.1"), Verdict::Failed);
-    // 6. Another fault shuts it, for as long as that is there.
-    let with_everything = |word: &str| {
-        let mut facts = Facts::of_blueprint();
-        for flag in ["--authentication-config", "--authorization-config"] {
-            facts.drop_words(server, flag);
-        }
-        facts.add_words(server, &["--authorization-mode=AlwaysAllow", word]);
-        facts.verdict("1.2.1")
-    };
-    assert_eq!(with_everything("--anonymous-auth=true"), Verdict::Failed);
-    assert_eq!(with_everything("--profiling=false"), Verdict::Failed);
-    assert_eq!(with_everything("--anonymous-auth=false"), Verdict::Proved);
+    // 6. A file says it.
     let path = "/etc/kubernetes/authn/config.yaml";
-    let mut facts = Facts::of_blueprint();
-    facts.drop_words(server, "--authorization-config");
-    facts.add_words(server, &["--authorization-mode=AlwaysAllow"]);
-    let silent = json!({"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration", "jwt": []});
-    facts.text(server, path, &silent);
-    assert_eq!(facts.verdict("1.2.1"), Verdict::Failed);
-    // 7. A file says it.
     for (anonymous, expected) in [
         (json!({"enabled": false}), Verdict::Proved),
         (json!({"enabled": true}), Verdict::Failed),
@@ -159,26 +141,6 @@ fn whoever_asks_without_a_name_is_seen_however_it_is_written() {
         facts.text(server, path, &document);
         assert_eq!(facts.verdict("1.2.1"), expected, "{document}");
     }
-}
-
-/// A plugin that is switched on and off is switched off by what is written, and tells nothing of others.
-#[test]
-fn what_is_wrong_with_one_plugin_is_not_wrong_with_another() {
-    let server = "kube-apiserver";
-    let on = "--enable-admission-plugins=ServiceAccount,NamespaceLifecycle,AlwaysAdmit";
-    let verdicts = |off: &str| {
-        let mut facts = Facts::of_blueprint();
-        facts.drop_words(server, "--enable-admission-plugins");
-        facts.add_words(server, &[on, &format!("--disable-admission-plugins={off}")]);
-        // Accounts, namespaces, and that not everything is let through.
-        ["1.2.12", "1.2.13", "1.2.10"].map(|row| facts.verdict(row))
-    };
-    use Verdict::{Failed, Proved, Unknown};
-    assert_eq!(verdicts(""), [Proved, Proved, Failed]);
-    assert_eq!(verdicts("ServiceAccount"), [Failed, Proved, Failed]);
-    assert_eq!(verdicts("NamespaceLifecycle"), [Proved, Failed, Failed]);
-    // What must not run is not shut off by a line with which no server starts.
-    assert_eq!(verdicts("AlwaysAdmit"), [Proved, Proved, Unknown]);
 }
 
 /// Of a log that is not written nothing is kept, though the defaults are large.
@@ -208,7 +170,7 @@ fn settings(command_line: Fact<CommandLine>) -> Settings {
 #[test]
 fn who_authorises_is_read_from_flag_file_and_default() {
     let server = "kube-apiserver";
-    // 8. Nothing is said, and everything is let through; a file may say it instead.
+    // 7. Nothing is said, and everything is let through; a file may say it instead.
     let mut facts = Facts::of_blueprint();
     assert_eq!(facts.verdict("1.2.6"), Verdict::Proved);
     facts.drop_words(server, "--authorization-config");

@@ -39,8 +39,6 @@ pub(crate) enum By {
     Row(String),
     /// A check of the Pod Security Standards at a level.
     Standard(Level, String),
-    /// What is a fault only where each of these finds one.
-    All(Vec<By>),
 }
 
 impl By {
@@ -50,9 +48,6 @@ impl By {
             Self::Guideline(id) => by_guideline(id, documents),
             Self::Row(id) => by_row(id, documents),
             Self::Standard(level, check) => by_standard(*level, check, documents),
-            Self::All(each) => {
-                each.iter().map(|by| by.judge(documents)).max().unwrap_or(Comes::Pass)
-            }
         }
     }
 }

@@ -95,11 +95,9 @@ fn read_anonymous(server: &Settings) -> Result<Seen<Anonymous>, Gap> {
         }
     }
     let Seen { value, source } = server.alone("anonymous-auth")?;
-    let value = match (value == Value::Boolean(false), allows_everything(server)) {
-        (true, _) => Anonymous::Off,
-        (false, Ok(true)) => Anonymous::OffByAlwaysAllow,
-        (false, Ok(false)) => Anonymous::Everywhere,
-        (false, Err(gap)) => return Err(gap),
+    let value = match value != Value::Boolean(false) && !allows_everything(server)? {
+        true => Anonymous::Everywhere,
+        false => Anonymous::Off,
     };
     Ok(Seen { value, source })
 }

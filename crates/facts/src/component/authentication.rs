@@ -14,8 +14,6 @@ use super::files::unseen;
 pub enum Anonymous {
     /// They are refused.
     Off,
-    /// They are refused for as long as everything that is asked is let through, and by nothing else.
-    OffByAlwaysAllow,
     /// They are taken for these paths only.
     Only(Vec<String>),
     /// They are taken wherever authorisers let them.

@@ -33,6 +33,9 @@ pub(crate) struct Machines {
 pub(crate) const PORTS: [(&str, u16); 5] =
     [("TCP", 8080), ("TCP", 8081), ("TCP", 8085), ("UDP", 5060), ("UDP", 5061)];
 
+/// The ports of Services, each with what it leads to.
+const OF_SERVICES: [(u16, At); 2] = [(80, ("TCP", 8080)), (50, ("UDP", 5060))];
+
 /// The pods: namespace, name, label, and the number of the worker.
 const PODS: [(&str, &str, &str, usize); 7] = [
     ("matrix-a", "web-1", "web", 0),
@@ -177,13 +180,14 @@ fn policy(namespace: &str, name: &str, spec: &Value) -> Value {
 
 /// Services of one pod each, on every node: which one is asked then is no chance.
 fn services() -> Vec<Value> {
+    let port = |(number, (protocol, to)): (u16, At)| {
+        let name = protocol.to_lowercase();
+        json!({"name": name, "port": number, "targetPort": to, "protocol": protocol})
+    };
     let service = |namespace: &str, app: &str| {
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": app},
-            "spec": {"type": "NodePort", "selector": {"app": app}, "ports": [
-                {"name": "web", "port": 80, "targetPort": 8080},
-                {"name": "voice", "port": 50, "targetPort": 5060, "protocol": "UDP"},
-            ]},
+            "spec": {"type": "NodePort", "selector": {"app": app}, "ports": OF_SERVICES.map(port)},
         })
     };
     vec![service("matrix-a", "db"), service("matrix-b", "web")]
@@ -312,7 +316,7 @@ pub(crate) fn tries<'a>(
                 && metadata["labels"]["app"] == service["spec"]["selector"]["app"]
         };
         let server = pods.iter().find(is_behind).unwrap();
-        for (number, at) in [(80, ("TCP", 8080)), (50, ("UDP", 5060))] {
+        for (number, at) in OF_SERVICES {
             for client in &pods {
                 tries.straight((client, server), at, (address, number), By::Service);
             }

@@ -9,7 +9,7 @@ use ringfort_facts::component::api_server::{
 use ringfort_facts::component::authentication::Anonymous;
 use ringfort_facts::component::encryption::Provider;
 use ringfort_facts::component::settings::Settings;
-use ringfort_model::judgement::{Decided, Gap, Judgement};
+use ringfort_model::judgement::{Decided, Judgement};
 
 use super::{Ask, Kept, Needs, Of, Row, automated, manual, second};
 use crate::benchmark::say::{all, decide};
@@ -123,12 +123,6 @@ const HEALTH: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 fn no_anonymous(server: &Settings) -> Judgement {
     let seen = anonymous(server).known()?.clone();
     let (holds, said) = match &seen.value {
-        // What one fault shuts is open on the day on which that fault is mended.
-        Anonymous::OffByAlwaysAllow => (
-            false,
-            "requests without a name are refused only for as long as everything is let through"
-                .to_owned(),
-        ),
         Anonymous::Off => (true, "requests without a name are refused".to_owned()),
         Anonymous::Everywhere => (false, "requests without a name are taken".to_owned()),
         Anonymous::Only(paths) => (
@@ -159,9 +153,6 @@ fn authorizer(server: &Settings, name: &str, runs: Runs) -> Judgement {
 }
 
 fn plugin(server: &Settings, name: &str, runs: Runs) -> Judgement {
-    if let Some(judged) = switched(server, name, runs)? {
-        return judged;
-    }
     let seen = runs_plugin(server, name).known()?.clone();
     let (said, fix) = match seen.value {
         true => (
@@ -174,29 +165,6 @@ fn plugin(server: &Settings, name: &str, runs: Runs) -> Judgement {
         ),
     };
     decide(&seen, seen.value == (runs == Runs::Yes), &said, &fix)
-}
-
-/// Judges a plugin by the lists of those that are switched on and off, where that is enough: who switches off what has
-/// to run must mend that, whatever else is written, and what is wrong with one plugin is not wrong with another.
-fn switched(server: &Settings, name: &str, runs: Runs) -> Result<Option<Judgement>, Gap> {
-    let [on, off] = ["enable-admission-plugins", "disable-admission-plugins"]
-        .map(|flag| server.texts(flag).known().cloned());
-    let (on, off) = (on?, off?);
-    let is_in = |names: &[String]| names.iter().any(|it| it == name);
-    let is_other_wrong = on.value.iter().any(|it| off.value.contains(it) && it != name);
-    Ok(match (is_in(&on.value), is_in(&off.value)) {
-        (_, true) if runs == Runs::Yes => {
-            let said = format!("--disable-admission-plugins switches {name} off");
-            let fix = format!("take {name} out of --disable-admission-plugins");
-            Some(decide(&off, false, &said, &fix))
-        }
-        (true, false) if is_other_wrong => {
-            let said = format!("--enable-admission-plugins switches {name} on");
-            let fix = format!("take {name} out of --enable-admission-plugins");
-            Some(decide(&on, runs == Runs::Yes, &said, &fix))
-        }
-        _ => None,
-    })
 }
 
 /// The longest that a request may take: what the benchmark names as an example of more than the default.

@@ -10,6 +10,7 @@ use crate::guideline::{Guideline, Judge};
 use crate::judgement::Sheet;
 use crate::place::Field;
 use crate::scene::Scene;
+use crate::upstream;
 
 /// The guideline.
 pub static GUIDELINE: Guideline = Guideline {
@@ -30,9 +31,7 @@ fn judge(binding: &Scene<'_>, sheet: &mut Sheet) {
             && matches!(subject.name, "system:authenticated" | "system:serviceaccounts");
         match role.word() {
             _ if !is_everybody => sheet.pass(place),
-            Field::Is(name) if !OWN.contains(&(name, subject.name)) => {
-                sheet.fail(place, Remedy::LeaveOut);
-            }
+            Field::Is(name) if !is_own(name, subject.name) => sheet.fail(place, Remedy::LeaveOut),
             Field::Is(_) => match &own {
                 Ok(true) => sheet.pass(place),
                 Ok(false) => sheet.fail(place, Remedy::LeaveOut),
@@ -43,13 +42,8 @@ fn judge(binding: &Scene<'_>, sheet: &mut Sheet) {
     });
 }
 
-/// Roles that API servers themselves bind to everybody at each start, and to whom: what they give is who one is, which
-/// APIs there are, which version, and by which keys and authorities others are checked
-/// (plugin/pkg/auth/authorizer/rbac/bootstrappolicy).
-const OWN: [(&str, &str); 5] = [
-    ("system:basic-user", "system:authenticated"),
-    ("system:cluster-trust-bundle-discovery", "system:serviceaccounts"),
-    ("system:discovery", "system:authenticated"),
-    ("system:public-info-viewer", "system:authenticated"),
-    ("system:service-account-issuer-discovery", "system:serviceaccounts"),
-];
+/// Whether API servers themselves bind a role to a group of everybody at each start: what they give so is who one is,
+/// which APIs there are, which version, and by which keys and authorities others are checked.
+fn is_own(role: &str, group: &str) -> bool {
+    upstream::binds("ClusterRole", role, &format!("to Group {group}"))
+}

@@ -1,10 +1,12 @@
 //! An account or a ConfigMap is Kubernetes' own only where it says no more than Kubernetes writes.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::tests::{changed, standing};
-use super::super::{Own, Standing, Upstream};
-use super::{CONTROLLERS, is_controller};
+use super::super::{Own, Standing, UPSTREAM, Upstream};
+use super::is_controller;
 
 fn object(kind: &str, namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace,
@@ -22,15 +24,19 @@ fn pod(namespace: &str, key: &str, account: &str) -> Value {
 }
 
 #[test]
-fn controllers_are_those_whom_a_binding_of_their_name_binds() {
-    for name in ["job-controller", "token-cleaner", "bootstrap-signer", "persistent-volume-binder"]
-    {
-        assert!(is_controller(name), "{name}");
-    }
-    for name in ["cloud-provider", "kube-scheduler", "leader-election-controller", "kube-dns", ""] {
+fn everybody_to_whom_a_role_of_controllers_is_bound_is_a_controller() {
+    let forms = UPSTREAM.iter().filter(|(key, _)| key.contains("system:controller:"));
+    let said = forms.flat_map(|(_, forms)| forms).flat_map(|form| &form.said);
+    let bound: BTreeSet<&str> =
+        said.filter_map(|it| it.strip_prefix("to ServiceAccount kube-system ")).collect();
+    assert!(bound.len() > 40, "{bound:?}");
+    let others: Vec<&str> = bound.into_iter().filter(|it| !is_controller(it)).collect();
+    assert_eq!(others, ["cloud-provider"]);
+    // What stands behind a gate is a controller's as well.
+    assert!(is_controller("storage-version-garbage-collector"));
+    for name in ["kube-scheduler", "leader-election-controller", "kube-dns", ""] {
         assert!(!is_controller(name), "{name}");
     }
-    assert!(CONTROLLERS.len() > 40, "{CONTROLLERS:?}");
 }
 
 #[test]

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use serde_json::json;
-
 use super::{By, Comes};
 
 /// A ledger, and what was seen of it.
@@ -28,8 +26,7 @@ impl Ledger {
     }
 
     /// Reads lines: `rule = control, cis row, restricted check`, `rule = - reason`, and
-    /// `! rule/case fail pass reason`. What a rule calls a fault only where two controls find one is
-    /// `rule = control & control`. Where a rule has parameters, `~ rule/test = control` says what answers it
+    /// `! rule/case fail pass reason`. Where a rule has parameters, `~ rule/test = control` says what answers it
     /// with those of one of its tests, and `~ rule/test = -` that with them it asks nothing.
     pub(super) fn read(text: &str) -> Self {
         let mut ledger = Self {
@@ -131,9 +128,6 @@ impl Ledger {
 }
 
 fn by(word: &str) -> By {
-    if word.contains(" & ") {
-        return By::All(word.split(" & ").map(by).collect());
-    }
     match word.split_once(' ') {
         Some(("cis", row)) => By::Row(row.to_owned()),
         Some((level, check)) => By::Standard(level.parse().unwrap(), check.to_owned()),
@@ -157,23 +151,6 @@ fn a_line_without_a_difference_is_seen() {
     let mut ledger = Ledger::read("a = workload/no-sudo\n! a/two fail pass for no reason at all\n");
     ledger.try_case("a", "one", Comes::Pass, &[]);
     ledger.close(0, 0);
-}
-
-/// Both controls must find a fault where a line names them together, one where it names them apart.
-#[test]
-fn what_two_controls_say_together_is_a_fault_where_both_find_one() {
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
-        "spec": {"hostPID": true, "containers": [{"name": "c", "image": "i"}]}});
-    let (own, other) = ("workload/own-process-namespace", "workload/own-ipc-namespace");
-    for (line, said) in [
-        (format!("a = {own} & {other}"), Comes::Pass),
-        (format!("a = {own} & {own}"), Comes::Fail),
-        (format!("a = {own}, {other}"), Comes::Fail),
-    ] {
-        let mut ledger = Ledger::read(&line);
-        ledger.try_case("a", "one", said, std::slice::from_ref(&pod));
-        ledger.close(1, 100);
-    }
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! Machines as other libraries see them, as facts: static pods, files with modes and owners, kubelets.
 //!
 //! What they do not tell is not made up, but for what they take for granted: a kubelet that reads static pods
-//! where kubeadm has it, directories that only root writes, and behind a flag of a pod, of which alone they are told,
-//! the file that it names.
+//! where kubeadm has it, and directories that only root writes.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringfort_facts::manifest;
-use ringfort_model::digest::Digest;
 use ringfort_model::machine::MachineFacts;
 use serde_json::{Value, json};
 
@@ -47,7 +45,6 @@ const ENFORCERS: [&str; 5] =
 struct Machine {
     components: BTreeMap<String, Value>,
     files: BTreeMap<String, Value>,
-    keys: BTreeMap<String, Value>,
     plugins: Vec<String>,
     users: BTreeMap<String, u32>,
     groups: BTreeMap<String, u32>,
@@ -106,7 +103,6 @@ impl Machine {
     fn take(&mut self, other: Self) {
         self.components.extend(other.components);
         self.files.extend(other.files);
-        self.keys.extend(other.keys);
         self.plugins.extend(other.plugins);
         self.users.extend(other.users);
         self.groups.extend(other.groups);
@@ -123,13 +119,7 @@ impl Machine {
             .collect();
         let program = words.first().and_then(|it| it.rsplit('/').next()).unwrap_or_default();
         if PROGRAMS.contains(&program) {
-            let policy = named(&words, "--audit-policy-file").map(|path| (path, policy()));
-            self.run(program, &words, &policy.into_iter().collect::<Vec<_>>());
-            // Two authorities in two files are two: they compare what the files are called.
-            for path in AUTHORITIES.iter().filter_map(|flag| named(&words, flag)) {
-                let key = Digest::of(path.as_bytes()).to_string();
-                self.keys.insert(path, known(vec![key]));
-            }
+            self.run(program, &words, &[]);
         }
     }
 
@@ -244,11 +234,6 @@ impl Machine {
             let words = ["kubelet".to_owned(), format!("--config={path}")];
             self.run("kubelet", &words, &[(path.to_owned(), config.to_string())]);
         }
-        // kubeadm leaves it since 1.29, and they do not know it.
-        if self.files.contains_key("/etc/kubernetes/admin.conf") {
-            let beside = "/etc/kubernetes/super-admin.conf".to_owned();
-            self.files.entry(beside).or_insert_with(|| "absent".into());
-        }
         let paths: Vec<String> = self.files.keys().cloned().collect();
         for path in &paths {
             let ways =
@@ -270,26 +255,11 @@ impl Machine {
         let facts = json!({
             "apiVersion": "facts.ringfort.dev/v1", "kind": "MachineFacts", "name": known("theirs"),
             "components": self.components, "files": self.files, "below": below,
-            "certificates": {}, "publicKeys": self.keys, "kernel": {},
+            "certificates": {}, "kernel": {},
             "accounts": known(json!({"users": names(&self.users), "groups": names(&self.groups)})),
         });
         MachineFacts::read(&facts.to_string()).unwrap()
     }
-}
-
-/// Flags that name an authority.
-const AUTHORITIES: [&str; 2] = ["--client-ca-file", "--trusted-ca-file"];
-
-/// The file that a flag names.
-fn named(words: &[String], flag: &str) -> Option<String> {
-    let path = words.iter().find_map(|word| word.strip_prefix(flag)?.strip_prefix('='));
-    path.filter(|path| !path.is_empty()).map(str::to_owned)
-}
-
-/// The least that an audit policy is.
-fn policy() -> String {
-    let rules = json!([{"level": "Metadata"}]);
-    json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}).to_string()
 }
 
 /// The number of an account: theirs may give one number to several names.

@@ -51,9 +51,9 @@ fn requests_without_a_name() {
     check("--anonymous-auth=false", None, Some(Anonymous::Off));
     check("--anonymous-auth=no", None, None);
     // With AlwaysAllow, requests without a name are refused.
-    check("", None, Some(Anonymous::OffByAlwaysAllow));
-    check("--anonymous-auth=true", None, Some(Anonymous::OffByAlwaysAllow));
-    check("--authentication-config=/a", Some("jwt: []"), Some(Anonymous::OffByAlwaysAllow));
+    check("", None, Some(Anonymous::Off));
+    check("--anonymous-auth=true", None, Some(Anonymous::Off));
+    check("--authentication-config=/a", Some("jwt: []"), Some(Anonymous::Off));
 
     let line = "--authorization-mode=RBAC --authentication-config=/a";
     check(line, None, None);
