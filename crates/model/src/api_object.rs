@@ -72,6 +72,11 @@ impl ObjectKey {
     }
 }
 
+/// Gives the group of what `apiVersion` says; that of the oldest objects is empty.
+pub fn group(api_version: &str) -> &str {
+    api_version.rsplit_once('/').map_or("", |(group, _)| group)
+}
+
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {

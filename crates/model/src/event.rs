@@ -88,8 +88,6 @@ pub enum Event {
     /// Pods that run and that network policies close, one way or both, with nothing that opens them, as they did not so
     /// far: told before they do (`up`), or of what would come (`plan`).
     Closes {
-        /// How many pods.
-        count: u64,
         /// All of them, by namespace and name.
         pods: Vec<ClosedPod>,
         /// Seconds since the start.

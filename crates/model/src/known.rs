@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api_object::ObjectKey;
+use crate::api_object::{ObjectKey, group};
 use crate::blueprint::Role;
 use crate::name::NodeName;
 
@@ -53,9 +53,6 @@ pub struct KnownObject {
 impl KnownObject {
     /// Says whether two names mean one object: versions of a group are views of the same objects.
     pub fn is(&self, other: &ObjectKey) -> bool {
-        fn group(version: &str) -> &str {
-            version.split_once('/').map_or("", |(group, _)| group)
-        }
         group(&self.key.api_version) == group(&other.api_version)
             && (&self.key.kind, &self.key.namespace, &self.key.name)
                 == (&other.kind, &other.namespace, &other.name)

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ringfort_facts::certificate;
 use ringfort_model::certificate::CertSeen;
+use ringfort_model::kernel::OF_KUBELETS;
 use ringfort_model::machine::{
     Accounts, FACTS_API_VERSION, FACTS_KIND, FileKind, MachineFacts, Observed, Unseen,
 };
@@ -52,18 +53,9 @@ pub const TREES: [&str; 8] = [
     "/lib/systemd/system/kubelet.service.d",
 ];
 
-/// Kernel settings that the kubelet and a benchmark ask for.
-const KERNEL: [&str; 9] = [
-    "kernel.keys.root_maxbytes",
-    "kernel.keys.root_maxkeys",
-    "kernel.panic",
-    "kernel.panic_on_oops",
-    "kernel.randomize_va_space",
-    "net.bridge.bridge-nf-call-iptables",
-    "net.ipv4.ip_forward",
-    "vm.overcommit_memory",
-    "vm.panic_on_oom",
-];
+/// Kernel settings that are looked at beside those of kubelets.
+const KERNEL: [&str; 3] =
+    ["kernel.randomize_va_space", "net.bridge.bridge-nf-call-iptables", "net.ipv4.ip_forward"];
 
 /// No larger file is read.
 pub(crate) const MOST_BYTES: u64 = 1 << 20;
@@ -100,7 +92,7 @@ pub fn take(root: &Root) -> MachineFacts {
         below,
         public_keys: each(&certificates, keys),
         certificates: each(&certificates, |mut all| all.swap_remove(0)),
-        kernel: KERNEL.iter().map(|name| ((*name).to_owned(), setting(&machine, name))).collect(),
+        kernel: kernel(&machine),
         accounts: accounts(&machine),
         audit: Some(audit),
     }
@@ -200,6 +192,12 @@ fn each<T: Clone, U>(
     read: impl Fn(T) -> U,
 ) -> BTreeMap<String, Observed<U>> {
     all.iter().map(|(path, seen)| (path.clone(), seen.clone().map(&read))).collect()
+}
+
+/// Reads settings of the kernel: those that a kubelet compares, and the others.
+fn kernel(machine: &Door) -> BTreeMap<String, Observed<String>> {
+    let names = OF_KUBELETS.iter().map(|(name, _)| *name).chain(KERNEL);
+    names.map(|name| (name.to_owned(), setting(machine, name))).collect()
 }
 
 fn setting(machine: &Door, name: &str) -> Observed<String> {

@@ -17,7 +17,7 @@ use super::build::{BuildError, Order, Progress, Sourcing, bundle_recipe, hold, r
 use super::compiler::Compiler;
 use super::directory::Bundle;
 use super::files::{make_directory, remove};
-use super::pins::{Program, Ships};
+use super::pins::{Program, Release};
 use super::shelf::{MakeError, Maker, Shelf};
 
 /// What is to be built again.
@@ -201,7 +201,7 @@ fn rebuild_with(
     let mut bench =
         Bench { assembly, shelf: place.join("programs"), bundle: asked.bundle, added: Vec::new() };
     let mut rows = bench.compare_all(&wanted, watch);
-    rows.extend(strangers(lock, asked.only));
+    rows.extend(strangers(release, lock, asked.only));
     let is_same = |row: &Row| matches!(row.answer, Answer::Same { .. });
     if asked.only.is_empty() && rows.iter().all(is_same) {
         rows.extend(bench.compare_whole());
@@ -234,10 +234,10 @@ fn is_asked(name: &str, only: &[String]) -> bool {
 }
 
 /// Names what the lock has and no bundle of this ringfort.
-fn strangers(lock: &BundleLock, only: &[String]) -> Vec<Row> {
-    let is_made = |entry: &Entry| {
-        shipped().any(|program| program.name == entry.name && kind_of(program) == entry.kind)
-    };
+fn strangers(release: &Release, lock: &BundleLock, only: &[String]) -> Vec<Row> {
+    let made: Vec<Entry> = shipped().map(|program| entry(release, program)).collect();
+    let is_made =
+        |entry: &Entry| made.iter().any(|it| it.kind == entry.kind && it.name == entry.name);
     let unmade = lock.entries.iter().filter(|entry| !is_made(entry));
     let why = "this ringfort puts nothing of this name into a bundle";
     let row = |entry: &Entry| Row {
@@ -246,10 +246,6 @@ fn strangers(lock: &BundleLock, only: &[String]) -> Vec<Row> {
         answer: Answer::NotBuilt { why: why.to_owned() },
     };
     unmade.filter(|entry| is_asked(&entry.name, only)).map(row).collect()
-}
-
-fn kind_of(program: &Program) -> EntryKind {
-    if matches!(program.ships, Ships::Image(_)) { EntryKind::Image } else { EntryKind::File }
 }
 
 /// Where things are built again.
@@ -382,12 +378,12 @@ impl From<EntryKind> for Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File => "file",
-            Self::Image => "image",
-            Self::List => "list",
-            Self::Lock => "lock",
-        })
+        match self {
+            Self::File => EntryKind::File.fmt(f),
+            Self::Image => EntryKind::Image.fmt(f),
+            Self::List => f.write_str("list"),
+            Self::Lock => f.write_str("lock"),
+        }
     }
 }
 

@@ -294,14 +294,31 @@ where
     F: FnMut(&'a Cluster) -> Fut,
     Fut: Future<Output = Result<T, ApiError>>,
 {
-    let mut last = ApiError::Unreachable { why: "there is no server to ask".to_owned() };
+    let ask = |server: &'a Arc<Cluster>| ask(server);
+    let is_silence = |error: &ApiError| matches!(error, ApiError::Unreachable { .. });
+    let nobody = || Err(ApiError::Unreachable { why: "there is no server to ask".to_owned() });
+    in_turn(servers, ask, is_silence).await.unwrap_or_else(nobody)
+}
+
+/// Asks servers in turn until one answers, or fails by what the next would not do better. Where all fail, the last
+/// one's error is the answer; there is none without servers.
+pub async fn in_turn<S, T, E, F, Fut>(
+    servers: impl IntoIterator<Item = S>,
+    mut ask: F,
+    passes: impl Fn(&E) -> bool,
+) -> Option<Result<T, E>>
+where
+    F: FnMut(S) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let mut last = None;
     for server in servers {
         match ask(server).await {
-            Err(error @ ApiError::Unreachable { .. }) => last = error,
-            answer => return answer,
+            Err(error) if passes(&error) => last = Some(error),
+            answer => return Some(answer),
         }
     }
-    Err(last)
+    last.map(Err)
 }
 
 fn carried(step: &Step) -> Option<SecretName> {

@@ -1,7 +1,7 @@
 //! Which control answers for which recommendation of a benchmark, as a page of Markdown.
 
 use ringfort_check::benchmark::{self, Assessed, Kept, Row, rows};
-use ringfort_check::cis::{self, RECOMMENDATIONS};
+use ringfort_check::cis;
 use ringfort_check::nist::{self, CONTROLS};
 use ringfort_check::profile::{BENCHMARKS, Benchmark, Cover};
 use ringfort_check::stig::{self, REQUIREMENTS};
@@ -37,8 +37,7 @@ pub(super) fn page() -> String {
 
 /// Writes the page of an earlier release of the benchmark.
 pub(super) fn earlier() -> String {
-    let decided = || RECOMMENDATIONS.iter().filter_map(|it| Some((it, cis::row(it)?)));
-    let count = |is_it: fn(&Kept) -> bool| decided().filter(|(_, row)| is_it(&row.kept)).count();
+    let count = |is_it: fn(&Kept) -> bool| rows().filter(|row| is_it(&row.kept)).count();
     let mut page = format!(
         "# {}: what is judged, and what ringfort's own clusters keep\n\n\
          The CIS Kubernetes Benchmark 1.12 has {} recommendations in its public encoding, each about what the \
@@ -48,20 +47,20 @@ pub(super) fn earlier() -> String {
          ours.\n\n\
          | | what holds | assessed by | decided by | kept |\n|---|---|---|---|---|\n",
         cis::NAME,
-        RECOMMENDATIONS.len(),
+        rows().count(),
         count(|kept| matches!(kept, Kept::By(_))),
         count(|kept| matches!(kept, Kept::Partly(..))),
         count(|kept| matches!(kept, Kept::Otherwise(..))),
         count(|kept| matches!(kept, Kept::Not(_))),
         cis::SOURCE,
     );
-    for ((id, assessed), row) in decided() {
-        let who = match assessed {
+    for row in rows() {
+        let who = match cis::assessed(row) {
             Assessed::Automated => "a program",
             Assessed::Manual => "a person",
         };
         let (needs, kept) = (row.needs(), kept(&row.kept));
-        page.push_str(&format!("| {id} | {} | {who} | {needs} | {kept} |\n", row.title));
+        page.push_str(&format!("| {} | {} | {who} | {needs} | {kept} |\n", row.id, row.title));
     }
     page
 }

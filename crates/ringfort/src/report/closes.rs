@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use ringfort_model::event::ClosedPod;
 
 /// Writes the pods, and what can be done before.
-pub(super) fn lines(count: u64, pods: &[ClosedPod], verb: &str) -> Vec<String> {
-    let whom =
-        if count == 1 { "1 pod that runs".to_owned() } else { format!("{count} pods that run") };
+pub(super) fn lines(pods: &[ClosedPod], verb: &str) -> Vec<String> {
+    let whom = match pods.len() {
+        1 => "1 pod that runs".to_owned(),
+        count => format!("{count} pods that run"),
+    };
     let mut alike: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for it in pods {
         let namespace = it.pod.split_once('/').map_or("", |(namespace, _)| namespace);
@@ -64,7 +66,7 @@ mod tests {
             closed("a/3", &[], &["the default"]),
             closed("a/4", &["NetworkPolicy a/x", "NetworkPolicy a/y"], &["the default"]),
         ];
-        let lines = lines(4, &pods, "would be");
+        let lines = lines(&pods, "would be");
         let expected = [
             "  4 pods that run would be closed, and no policy opens what is named:",
             "    a/3: egress, by the default",
@@ -81,7 +83,8 @@ mod tests {
         let names = (0..60).map(|number| format!("a/web-{number:02}"));
         let mut pods: Vec<_> = names.map(|name| closed(&name, &["it"], &["it"])).collect();
         pods.push(closed("b/db", &["it"], &["it"]));
-        let lines = lines(61, &pods, "will be");
+        let lines = lines(&pods, "will be");
+        assert!(lines[0].starts_with("  61 pods that run"), "{lines:?}");
         assert_eq!(
             lines[1..3],
             [
@@ -93,7 +96,7 @@ mod tests {
 
     #[test]
     fn one_is_one() {
-        let lines = lines(1, &[closed("a/1", &["it"], &["it"])], "will be");
+        let lines = lines(&[closed("a/1", &["it"], &["it"])], "will be");
         assert!(lines[0].starts_with("  1 pod that runs will be closed"), "{lines:?}");
         assert_eq!(lines.len(), 3);
     }

@@ -113,8 +113,8 @@ fn log(event: &Event) {
             let node = node.as_ref().map(|n| n.as_str());
             tracing::warn!(node, item, control = by, why, "not looked at");
         }
-        Event::Closes { count, .. } => {
-            tracing::warn!(count, "network policies close pods that run");
+        Event::Closes { pods, .. } => {
+            tracing::warn!(count = pods.len(), "network policies close pods that run");
         }
         Event::Remains { things } => tracing::info!(?things, "left as they are"),
         Event::Waiver { control, scope, owner, expires, holds, .. } => {

@@ -77,9 +77,9 @@ impl People {
                 let place = node.as_ref().map_or("api", |node| node.as_str());
                 self.result(&format!("  not looked at: {place}: {item} (for {by}): {why}"));
             }
-            Event::Closes { count, pods, .. } => {
+            Event::Closes { pods, .. } => {
                 let verb = if self.tense == Tense::Future { "would be" } else { "will be" };
-                self.result(&closes::lines(*count, pods, verb).join("\n"));
+                self.result(&closes::lines(pods, verb).join("\n"));
             }
             Event::Remains { things } => {
                 self.result(&format!("left as they are: {}", things.join("; ")));

@@ -207,7 +207,7 @@ impl Tree {
     /// Says how many objects are left out, and of what is found in those that are called as Kubernetes' own how they
     /// differ.
     pub(super) fn tell_left_out(&self, report: &mut Report) {
-        report.leave_out(LeftOut::count(self.left_out.values().copied()));
+        report.left_out = LeftOut::count(self.left_out.values().copied());
         let changed = self.changed.iter();
         let changed = changed.map(|(number, how)| (&*self.files[*number].name, how.as_str()));
         report.tell_changed(&changed.collect());

@@ -2,14 +2,14 @@
 //! wants to write the policies first. What is judged is the API as it is, and the blueprint's own objects over it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ringfort_api::{ApiError, Cluster};
 use ringfort_controls::network::default_deny::{self, defaults, waived};
 use ringfort_controls::network::network_policy::{self, USER};
+use ringfort_forge::drive::run::in_turn;
 use ringfort_forge::make::{Preflight, Work};
-use ringfort_model::api_object::{ApiObject, ObjectKey};
+use ringfort_model::api_object::{ApiObject, ObjectKey, group};
 use ringfort_model::event::{ClosedPod, Event};
 use ringfort_model::known::KnownObject;
 use ringfort_model::network_policy::{Defaults, WIDER_GROUP};
@@ -123,35 +123,28 @@ fn wanted(spec: &Spec) -> Option<Defaults> {
 
 /// Asks the servers, and compares.
 async fn look(work: &Work<'_>, wanted: Defaults) -> Result<Closing, String> {
-    let ask = async |server: &Arc<Cluster>| Now::read(server).await;
-    let now = in_turn(work.servers.values(), ask).await?;
+    let now = answer(in_turn(work.servers.values(), |server| Now::read(server), is_its_own).await)?;
     let blueprint = work.render().map_err(|error| error.to_string())?;
     Ok(now.closing(wanted, &blueprint.objects, &work.memory.trust.objects))
 }
 
-/// Asks servers in turn until one tells. What one cannot say for reasons of its own, the next may.
-async fn in_turn<S, T>(
-    servers: impl IntoIterator<Item = S>,
-    ask: impl AsyncFn(S) -> Result<T, NotSeen>,
-) -> Result<T, String> {
-    let mut last = "there is no API server to ask".to_owned();
-    for server in servers {
-        match ask(server).await {
-            Ok(told) => return Ok(told),
-            Err(NotSeen::Api(error)) if is_its_own(&error) => last = error.to_string(),
-            Err(NotSeen::Api(error)) => return Err(error.to_string()),
-            Err(NotSeen::Odd(why)) => return Err(why),
-        }
+/// Gives what servers told that were asked in turn, or why none did.
+fn answer<T>(told: Option<Result<T, NotSeen>>) -> Result<T, String> {
+    match told {
+        None => Err("there is no API server to ask".to_owned()),
+        Some(Err(NotSeen::Api(error))) => Err(error.to_string()),
+        Some(Err(NotSeen::Odd(why))) => Err(why),
+        Some(Ok(told)) => Ok(told),
     }
-    Err(last)
 }
 
-/// Whether an error is of one server alone, as far as it shows: silence, a fault of its own, too much to do.
-fn is_its_own(error: &ApiError) -> bool {
+/// Whether an error is of one server alone, as far as it shows: silence, a fault of its own, too much to do. What that
+/// one cannot say, the next may.
+fn is_its_own(error: &NotSeen) -> bool {
     match error {
-        ApiError::Unreachable { .. } => true,
-        ApiError::Refused { status, .. } => *status >= 500 || *status == 429,
-        ApiError::Shape { .. } => false,
+        NotSeen::Api(ApiError::Unreachable { .. }) => true,
+        NotSeen::Api(ApiError::Refused { status, .. }) => *status >= 500 || *status == 429,
+        NotSeen::Api(ApiError::Shape { .. }) | NotSeen::Odd(_) => false,
     }
 }
 
@@ -208,7 +201,8 @@ impl Now {
         objects: &[ApiObject],
         known: &BTreeSet<KnownObject>,
     ) -> Closing {
-        let mut after = Seen { world: self.seen.world.under(wanted), ..self.seen.clone() };
+        let mut after = self.seen.clone();
+        after.world = after.world.under(wanted);
         let keys: Vec<ObjectKey> = objects.iter().map(ApiObject::key).collect();
         let is_gone = |it: &&KnownObject| !keys.iter().any(|key| it.is(key));
         for gone in known.iter().filter(is_gone) {
@@ -240,10 +234,6 @@ fn binding() -> ObjectKey {
         namespace: None,
         name: USER.to_owned(),
     }
-}
-
-fn group(api_version: &str) -> &str {
-    api_version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
 /// Takes away what goes with an object that the blueprint no longer has: one that was there before ringfort stays, and
@@ -308,7 +298,7 @@ fn closes(cuts: &[Cut], seconds: f64) -> Event {
         ingress: by(it, Direction::Ingress),
         egress: by(it, Direction::Egress),
     });
-    Event::Closes { count: cuts.len() as u64, pods: pods.collect(), seconds }
+    Event::Closes { pods: pods.collect(), seconds }
 }
 
 #[cfg(test)]
