@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Place;
+use crate::records::Writer;
 
 /// A process, by its number and the moment at which it began, which together no other has.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -51,34 +52,57 @@ pub enum Who {
 /// What is known of a process's number.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Known {
-    /// As it was when it last began a program.
+    /// Whether the one who did it is still there.
+    pub writer: Writer,
+    /// The last one that began a program, as it was then.
     pub begun: Option<Process>,
-    /// As it is now, if it is there.
+    /// Whether that one had ended before the thing was done.
+    pub had_ended: bool,
+    /// Who has it now.
     pub now: Option<Process>,
+    /// When the one began who has it now, also one that ended and was not waited for, of whom nothing else is known.
+    pub holder: Option<u64>,
     /// Whether it began another program when the thing may have been done: which of them did it is not known.
     pub is_between: bool,
 }
+
+/// What is said where a number is another's.
+const REUSED: &str = "its number belongs to another process by now";
+/// What is said where nobody who began a program had the number.
+const FORKED: &str = "it had ended, and was not seen to begin a program: it was forked and ran none, or began before the watch";
 
 /// Says who had a number when something was done. A number that another process has by now names
 /// nobody: a wrong name would be worse than none. Of one that went from one program to another about then no digest
 /// is given, since it need not be the one whose digest it is; nothing is explained by it.
 pub fn who(known: Known) -> Who {
-    let unknown = |why: &str| Who::Unknown(why.to_owned());
-    let digest = |process: Process| match known.is_between {
-        true => Process { digest: None, ..process },
-        false => process,
-    };
-    match (known.begun, known.now) {
-        (Some(begun), Some(now)) if begun.start != now.start => {
-            unknown("its number belongs to another process by now")
+    let Known { writer, begun, had_ended, now, holder, is_between } = known;
+    let begun = begun.filter(|_| now.is_some() || !had_ended);
+    let found = match (writer, begun, now) {
+        (Writer::Gone, ..) if holder.is_some() => Err(REUSED),
+        (Writer::Gone, Some(begun), _) => Ok(Process { ended: true, ..begun }),
+        (Writer::Gone, None, _) | (_, None, None) => Err(FORKED),
+        // The one that began a program had the number before.
+        (Writer::There, Some(begun), Some(now)) if begun.start != now.start => Ok(now),
+        (Writer::There, Some(begun), None) if holder.is_some_and(|it| it != begun.start) => {
+            Err(FORKED)
         }
-        (Some(begun), Some(now)) => Who::Process(digest(Process { digest: begun.digest, ..now })),
-        (Some(begun), None) => Who::Process(digest(Process { ended: true, ..begun })),
-        (None, Some(now)) => Who::Process(digest(now)),
-        (None, None) => unknown(
-            "it had ended, and was not seen to begin a program: it was forked and ran none, or began before the watch",
-        ),
+        (_, Some(begun), Some(now)) if begun.start != now.start => Err(REUSED),
+        (_, Some(begun), Some(now)) => Ok(Process { digest: begun.digest, ..now }),
+        (_, Some(begun), None) => Ok(Process { ended: true, ..begun }),
+        (_, None, Some(now)) => Ok(now),
+    };
+    match found {
+        Ok(process) if is_between => Who::Process(Process { digest: None, ..process }),
+        Ok(process) => Who::Process(process),
+        Err(why) => Who::Unknown(why.to_owned()),
     }
+}
+
+/// Says whether a process still has its number, by what the system says of a descriptor of it: one that ended has
+/// it until somebody waited for it.
+pub fn has_number(about: &str) -> bool {
+    let number = about.lines().find_map(|line| line.strip_prefix("Pid:"));
+    number.and_then(|number| number.trim().parse::<i32>().ok()).is_some_and(|number| number > 0)
 }
 
 /// The parts of `/proc/PID/stat` that say who a process is.
@@ -171,6 +195,7 @@ mod tests {
                 begun: Some(process(5, "/begun")),
                 now: Some(process(5, "/now")),
                 is_between,
+                ..Known::default()
             };
             match who(known) {
                 Who::Process(found) => (found.exe, found.digest.is_some()),
@@ -201,7 +226,7 @@ mod tests {
         let check = |begun, now, expected: Option<Process>| match who(Known {
             begun,
             now,
-            is_between: false,
+            ..Known::default()
         }) {
             Who::Process(found) => assert_eq!(Some(found), expected),
             Who::Unknown(why) => assert!(expected.is_none() && !why.is_empty(), "{why}"),
@@ -212,6 +237,56 @@ mod tests {
         check(None, None, None);
         let same = Process { digest: Some("blake3:1".to_owned()), ..process(5, "/now") };
         check(begun(), Some(process(5, "/now")), Some(same));
+    }
+
+    #[test]
+    fn who_has_ended_is_not_taken_for_who_has_the_number_now() {
+        let (begun, now) = (|| Some(process(5, "/begun")), |start| Some(process(start, "/now")));
+        let check = |writer, begun, now, holder: Option<u64>, expected: (&str, bool)| {
+            let known = Known { writer, begun, now, holder, ..Known::default() };
+            match who(known) {
+                Who::Process(found) => assert_eq!((found.exe.as_str(), found.ended), expected),
+                Who::Unknown(why) => assert_eq!((why.as_str(), false), expected),
+            }
+        };
+        let gone = |begun, now, holder, expected| check(Writer::Gone, begun, now, holder, expected);
+        gone(begun(), None, None, ("/begun", true));
+        gone(None, None, None, (FORKED, false));
+        // The newest that began a program is the one that was given the number since.
+        gone(begun(), now(5), Some(5), (REUSED, false));
+        gone(begun(), None, Some(5), (REUSED, false));
+        // Whoever was given it began none.
+        gone(begun(), now(6), Some(6), (REUSED, false));
+        gone(None, now(6), Some(6), (REUSED, false));
+        let there =
+            |begun, now, holder, expected| check(Writer::There, begun, now, holder, expected);
+        there(begun(), now(5), Some(5), ("/now", false));
+        there(None, now(5), Some(5), ("/now", false));
+        // Whoever began a program under the number had it before.
+        there(begun(), now(6), Some(6), ("/now", false));
+        // It has ended, and nobody has waited for it.
+        there(begun(), None, Some(5), ("/begun", true));
+        there(begun(), None, Some(6), (FORKED, false));
+        there(None, None, Some(6), (FORKED, false));
+        check(Writer::Untold, begun(), now(6), Some(6), (REUSED, false));
+    }
+
+    #[test]
+    fn who_had_ended_before_did_not_do_it() {
+        for writer in [Writer::Untold, Writer::There, Writer::Gone] {
+            let begun = Some(process(5, "/begun"));
+            let ended = who(Known { writer, begun, had_ended: true, ..Known::default() });
+            assert_eq!(ended, Who::Unknown(FORKED.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_process_has_its_number_until_it_was_waited_for() {
+        assert!(has_number("pos:\t0\nflags:\t02\nPid:\t4711\nNSpid:\t4711\n"));
+        // It has none any more, or none in this place; or nothing is said.
+        for about in ["Pid:\t-1\nNSpid:\t-1\n", "Pid:\t0\n", "pos:\t0\nNSpid:\t7\n", "Pid:\n", ""] {
+            assert!(!has_number(about), "{about}");
+        }
     }
 
     #[test]

@@ -45,6 +45,19 @@ pub struct FileId {
     pub handle: Vec<u8>,
 }
 
+/// Whether the process that did something was there when that was read, also as one that had ended and was not
+/// waited for yet. The kernel goes by the process itself here, and not by its number.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Writer {
+    /// The kernel does not say it.
+    #[default]
+    Untold,
+    /// It was: nobody else had its number by then.
+    There,
+    /// It was not: whoever has its number is another.
+    Gone,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Event {
@@ -52,6 +65,8 @@ pub struct Event {
     pub mask: u64,
     /// The process that did it.
     pub process: i32,
+    /// Whether that one was still there.
+    pub writer: Writer,
     /// The file itself, where the kernel says it.
     pub file: Option<FileId>,
     /// The directory that it is in, and its name there.
@@ -121,6 +136,7 @@ fn record<'a>(bytes: &'a [u8], event: &mut Event) -> Result<&'a [u8], &'static s
             let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
             event.entry = Some((directory, name[..end].to_vec()));
         }
+        PROCESS => event.writer = writer(&own[RECORD_BYTES..])?,
         _ => {}
     }
     Ok(rest)
@@ -129,6 +145,7 @@ fn record<'a>(bytes: &'a [u8], event: &mut Event) -> Result<&'a [u8], &'static s
 const FILE: u8 = 1;
 const ENTRY: u8 = 2;
 const DIRECTORY: u8 = 3;
+const PROCESS: u8 = 4;
 const NEW_ENTRY: u8 = 12;
 
 /// Reads what names a file, and gives what follows it.
@@ -141,6 +158,13 @@ fn file(bytes: &[u8]) -> Result<(FileId, &[u8]), &'static str> {
     }
     let (handle, rest) = handle.split_at(HANDLE_HEAD_BYTES + length);
     Ok((FileId { fsid: *fsid, handle: handle.to_vec() }, rest))
+}
+
+/// Reads whether there was a process that a descriptor could be made of. It is the reader's to close.
+fn writer(bytes: &[u8]) -> Result<Writer, &'static str> {
+    let bytes = bytes.first_chunk().ok_or("a process's descriptor is cut off")?;
+    // Of one that ended just then none can be made either.
+    Ok(if i32::from_ne_bytes(*bytes) < 0 { Writer::Gone } else { Writer::There })
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {
@@ -189,6 +213,28 @@ mod tests {
         assert_eq!(written.file, Some(id(2)));
         assert_eq!(written.entry, Some((id(1), b"a".to_vec())));
         assert_eq!(overflow, Event { mask: happened::OVERFLOW, ..Event::default() });
+    }
+
+    #[test]
+    fn whether_who_did_it_was_still_there_is_read() {
+        let check = |body: &[u8], expected| {
+            let length = u16::try_from(body.len() + RECORD_BYTES).unwrap();
+            let record = [&[PROCESS, 0], length.to_ne_bytes().as_slice(), body].concat();
+            let made = event(happened::CREATE, 7, &[info(ENTRY, &id(1), b"a\0"), record]);
+            let read = read(&made);
+            let found = read.events.first().map(|event| (event.process, event.writer));
+            assert_eq!(found.map(|it| it.1), expected, "{body:?}");
+            assert!(found.is_none_or(|it| it.0 == 7) && found.is_some() == read.broken.is_none());
+        };
+        check(&9_i32.to_ne_bytes(), Some(Writer::There));
+        check(&0_i32.to_ne_bytes(), Some(Writer::There));
+        // There was none, or it could not be opened.
+        check(&(-1_i32).to_ne_bytes(), Some(Writer::Gone));
+        check(&(-2_i32).to_ne_bytes(), Some(Writer::Gone));
+        check(&[9, 0, 0], None);
+        check(&[], None);
+        let untold = event(happened::CREATE, 7, &[info(ENTRY, &id(1), b"a\0")]);
+        assert_eq!(read(&untold).events[0].writer, Writer::Untold);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::process::{Process, Who};
 use crate::protected::{Class, Protected};
 use crate::state::{State, differences, differences_of_log};
 use crate::why::{Around, Cause, Changed, Why, is_its_server, why};
-pub(crate) use named::{MOST_NAMED, strictness};
+pub(crate) use named::{MOST_NAMED, Sighting, strictness};
 use named::{is_naming, is_of_names};
 
 /// Where a machine keeps the binary that the operator brings, and the file whose content it has.

@@ -201,7 +201,8 @@ impl<'a> Agent<'a> {
         let mut root = Root::open(&settings.root, Pace::free()).map_err(at(&settings.root))?;
         root.tell(hooks.alive);
         let listener = Listener::begin()?;
-        let (gate, limits) = gate(settings);
+        let (gate, mut limits) = gate(settings);
+        limits.extend(listener.limit());
         let Kept { lost, lost_open, lines, status: before, compared, .. } = kept;
         let naming = Naming::new(Lookout::begin(Live::new(&settings.root)), kept.named);
         let steps = steps(before.as_ref(), &lines);
@@ -286,6 +287,9 @@ impl<'a> Agent<'a> {
             self.beat = Instant::now();
             self.read_baseline();
             self.mark_log();
+            if let Some(gate) = &self.gate {
+                gate.see_ended();
+            }
             if self.see_named(Duration::ZERO) | self.tell_unsaid()? {
                 self.sync();
             }

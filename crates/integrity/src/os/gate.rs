@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fanotify_fid::Fanotify;
@@ -76,7 +76,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Table {
     known: BTreeMap<i32, Begun>,
-    order: VecDeque<i32>,
+    /// The oldest first, each with when it began: a number may be another's since.
+    order: VecDeque<(i32, u64)>,
 }
 
 #[derive(Debug)]
@@ -84,6 +85,8 @@ struct Begun {
     process: Process,
     opened: Opened,
     files: BTreeMap<String, (u64, u64)>,
+    /// By when it had ended.
+    ended: Option<Instant>,
 }
 
 impl Gate {
@@ -119,16 +122,30 @@ impl Gate {
 
     /// Gives a process as it was when it last began a program.
     pub(super) fn begun(&self, pid: i32) -> Option<Found> {
-        let table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.shared.table();
         let begun = table.known.get(&pid)?;
         let exe = begun.opened.program()?.to_owned();
         let file = begun.files.get(&exe).copied()?;
         Some(Found { process: Process { exe, ..begun.process.clone() }, file })
     }
 
+    /// Says whether the last one that began a program under a number was seen to have ended by then.
+    pub(super) fn had_ended(&self, pid: i32, by: Instant) -> bool {
+        let table = self.shared.table();
+        table.known.get(&pid).and_then(|begun| begun.ended).is_some_and(|ended| ended <= by)
+    }
+
+    /// Looks which of them have ended: what is done later is none of theirs, whoever has their numbers then.
+    pub(super) fn see_ended(&self) {
+        // Whoever begins a program waits while the table is held: nothing is asked of the kernel meanwhile.
+        let mut numbers = self.shared.table().running();
+        numbers.retain(|(pid, _)| !processes::is_taken(*pid));
+        self.shared.table().end(&numbers, Instant::now());
+    }
+
     /// Says whether a process went from one program to another since then.
     pub(super) fn is_between(&self, pid: i32, since: Instant) -> bool {
-        let table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.shared.table();
         let since = since.saturating_duration_since(self.shared.born);
         table.known.get(&pid).is_some_and(|begun| begun.opened.is_between(since))
     }
@@ -203,6 +220,10 @@ impl Shared {
         Self { born, table, ends, busy, asked, nanoseconds, longest }
     }
 
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn learn(&self, pid: i32, file: BorrowedFd<'_>) {
         let own = i32::try_from(std::process::id()).unwrap_or_default();
         // Without a number it is a process of another machine that shares this kernel.
@@ -213,8 +234,11 @@ impl Shared {
         let (Ok(path), Ok(about)) = (fs::read_link(&at), fs::metadata(&at)) else { return };
         let path = path.to_string_lossy().into_owned();
         let Some(stat) = processes::begun(pid) else { return };
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = table.known.get(&pid).is_some_and(|known| known.process.start == stat.start);
+        let mut table = self.table();
+        let is_same = table
+            .known
+            .get(&pid)
+            .is_some_and(|known| known.process.start == stat.start && known.ended.is_none());
         if !is_same {
             let parents = table.parents(stat.parent);
             let process = Process {
@@ -228,7 +252,7 @@ impl Shared {
                 place: processes::place(pid),
             };
             let (opened, files) = (Opened::default(), BTreeMap::new());
-            table.insert(pid, Begun { process, opened, files });
+            table.insert(pid, Begun { process, opened, files, ended: None });
         }
         if let Some(known) = table.known.get_mut(&pid) {
             known.opened.push(path.clone(), self.born.elapsed());
@@ -242,12 +266,28 @@ impl Shared {
 
 impl Table {
     fn insert(&mut self, pid: i32, begun: Begun) {
-        if self.known.insert(pid, begun).is_none() {
-            self.order.push_back(pid);
-        }
+        self.order.push_back((pid, begun.process.start));
+        self.known.insert(pid, begun);
         while self.order.len() > MOST {
-            if let Some(oldest) = self.order.pop_front() {
+            let Some((oldest, start)) = self.order.pop_front() else { break };
+            if self.known.get(&oldest).is_some_and(|it| it.process.start == start) {
                 self.known.remove(&oldest);
+            }
+        }
+    }
+
+    /// Those that were not seen to have ended, each with when it began.
+    fn running(&self) -> Vec<(i32, u64)> {
+        let running = self.known.values().filter(|it| it.ended.is_none());
+        running.map(|it| (it.process.pid, it.process.start)).collect()
+    }
+
+    /// Notes that these had ended by then, but for those whose number another was given since.
+    fn end(&mut self, numbers: &[(i32, u64)], by: Instant) {
+        for (pid, start) in numbers {
+            let known = self.known.get_mut(pid).filter(|it| it.process.start == *start);
+            if let Some(known) = known {
+                known.ended = Some(by);
             }
         }
     }
@@ -261,5 +301,46 @@ impl Table {
             }
             None => processes::parents(parent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::Place;
+
+    fn begun(pid: i32, start: u64) -> Begun {
+        let process = Process {
+            pid,
+            start,
+            exe: String::new(),
+            digest: None,
+            parent: 1,
+            parents: Vec::new(),
+            ended: false,
+            place: Place::default(),
+        };
+        Begun { process, opened: Opened::default(), files: BTreeMap::new(), ended: None }
+    }
+
+    #[test]
+    fn who_was_given_a_number_is_neither_ended_nor_forgotten_for_who_had_it() {
+        let mut table = Table::default();
+        table.insert(7, begun(7, 1));
+        table.insert(8, begun(8, 2));
+        let numbers = table.running();
+        assert_eq!(numbers, [(7, 1), (8, 2)]);
+        table.insert(7, begun(7, 3));
+        let by = Instant::now();
+        table.end(&numbers, by);
+        assert_eq!(table.running(), [(7, 3)]);
+        assert_eq!(table.known[&8].ended, Some(by));
+        // It leaves room for one more: the oldest goes, which had the number before.
+        let more = i32::try_from(MOST).unwrap() - 2;
+        (0..more).for_each(|number| table.insert(100 + number, begun(100 + number, 4)));
+        assert!(table.known.contains_key(&7) && table.known.contains_key(&8));
+        table.insert(9, begun(9, 5));
+        assert!(table.known.contains_key(&7) && !table.known.contains_key(&8));
+        assert!(table.order.len() <= MOST);
     }
 }

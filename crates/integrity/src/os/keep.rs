@@ -151,6 +151,9 @@ pub(super) struct Kept {
 pub(super) struct NamedBefore {
     /// Paths, by the names of the components that were ever seen, each as the strictest that it was named as.
     pub paths: BTreeMap<String, BTreeMap<FilePath, Class>>,
+    /// Of these, whose paths of the first sight are not all told: that they began to name them nobody knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub first: BTreeSet<String>,
     /// Directories that were listed since: what comes to them later is new.
     pub listed: BTreeSet<FilePath>,
     /// Whether what was named before this is lost: nothing is taken as it is then.

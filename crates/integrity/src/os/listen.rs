@@ -5,20 +5,21 @@
 //! what concerns nobody costs one look into the table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use fanotify_fid::Fanotify;
 use fanotify_fid::consts::{
     FAN_CLASS_NOTIF, FAN_CLOEXEC, FAN_EVENT_ON_CHILD, FAN_MARK_ADD, FAN_MARK_FILESYSTEM,
-    FAN_NONBLOCK, FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME, FAN_REPORT_TARGET_FID,
-    FAN_UNLIMITED_MARKS,
+    FAN_NONBLOCK, FAN_REPORT_DIR_FID, FAN_REPORT_FID, FAN_REPORT_NAME, FAN_REPORT_PIDFD,
+    FAN_REPORT_TARGET_FID, FAN_UNLIMITED_MARKS,
 };
 use fanotify_fid::handle::{fsid_of_fd, handle_from_fd};
-use rustix::io::Errno;
 
 use crate::path::FilePath;
-use crate::records::{self, FileId, happened};
+use crate::process;
+use crate::records::{self, FileId, Writer, happened};
 
 /// What is heard of.
 const MASK: u64 = happened::MODIFY
@@ -29,7 +30,12 @@ const MASK: u64 = happened::MODIFY
     | happened::CREATE
     | happened::DELETE
     | happened::ON_DIRECTORY;
-const BUFFER_BYTES: usize = 256 << 10;
+/// What is read at once: the kernel opens a descriptor for each event of it, and these have to be few.
+const BUFFER_BYTES: usize = 16 << 10;
+/// So often is read in one go.
+const MOST_READS: usize = 16;
+/// So many processes may have done what is read in one go, and what one more read has.
+const MOST_WRITERS: usize = 256;
 /// No event is larger: where so much of the buffer is left, all that there was is in it.
 const LARGEST_BYTES: usize = 4 << 10;
 /// What happens to a name, and not to a file.
@@ -68,6 +74,8 @@ pub struct Noticed {
     pub mask: u64,
     /// The process that did it.
     pub process: i32,
+    /// Whether that one was still there.
+    pub writer: Writer,
 }
 
 /// What was heard at once.
@@ -97,6 +105,10 @@ pub struct Listener {
     /// When all that was to be heard was: what is heard next happens after it.
     emptied: Option<Instant>,
     buffer: Vec<u8>,
+    /// Whether the kernel says if who did something is still there.
+    tells_writers: bool,
+    /// Who did what was heard last, by number: the first that was still there.
+    writers: BTreeMap<i32, OwnedFd>,
 }
 
 impl Listener {
@@ -107,14 +119,37 @@ impl Listener {
     pub fn begin() -> Result<Self, ListenFault> {
         let names = FAN_REPORT_FID | FAN_REPORT_DIR_FID | FAN_REPORT_NAME;
         let flags = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS | names;
+        let begin = |more: u32| {
+            Fanotify::new(flags | more).map(|group| (group, more & FAN_REPORT_PIDFD != 0))
+        };
         // An older kernel does not say what the name was given to: who fills a new directory at once is not known.
-        let group = Fanotify::new(flags | FAN_REPORT_TARGET_FID)
-            .or_else(|_| Fanotify::new(flags))
+        // A still older one does not say whether who did something has ended.
+        let (group, tells_writers) = begin(FAN_REPORT_TARGET_FID | FAN_REPORT_PIDFD)
+            .or_else(|_| begin(FAN_REPORT_PIDFD))
+            .or_else(|_| begin(FAN_REPORT_TARGET_FID))
+            .or_else(|_| begin(0))
             .map_err(|error| ListenFault::Kernel { why: error.to_string() })?;
         let (directories, files, ids, narrow, adopts) = Default::default();
-        let buffer = vec![0; BUFFER_BYTES];
-        let silent = Instant::now();
-        Ok(Self { group, directories, files, ids, narrow, adopts, silent, emptied: None, buffer })
+        Ok(Self {
+            group,
+            directories,
+            files,
+            ids,
+            narrow,
+            adopts,
+            silent: Instant::now(),
+            emptied: None,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            tells_writers,
+            writers: BTreeMap::new(),
+        })
+    }
+
+    /// Says what cannot be known of who did something, where the kernel is too old.
+    pub(super) fn limit(&self) -> Option<String> {
+        let why = "the kernel does not say whether who changed something has ended (5.15 does): another that was given \
+                   the number may be named";
+        (!self.tells_writers).then(|| why.to_owned())
     }
 
     /// Listens to what happens in a directory, given as a place.
@@ -223,6 +258,7 @@ impl Listener {
     pub fn hear(&mut self, longest: Duration) -> Result<Heard, ListenFault> {
         let kernel = |why: String| ListenFault::Kernel { why };
         let mut heard = Heard::default();
+        self.let_go();
         self.silent = self.emptied.take().unwrap_or(self.silent);
         let began = Instant::now();
         loop {
@@ -236,24 +272,61 @@ impl Listener {
                 return Ok(heard);
             }
         }
-        let before = Instant::now();
-        let count = match rustix::io::read(&self.group, self.buffer.as_mut_slice()) {
-            Ok(count) => count,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(heard),
-            Err(error) => return Err(kernel(error.to_string())),
+        for _ in 0..MOST_READS {
+            let before = Instant::now();
+            let read = self.read()?;
+            self.emptied = (self.buffer.len() + LARGEST_BYTES <= BUFFER_BYTES).then_some(before);
+            self.take(read, &mut heard);
+            if self.emptied.is_some() || self.writers.len() >= MOST_WRITERS {
+                break;
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Reads once; what there is nothing of is read as nothing. Of each number the first descriptor is kept: whoever
+    /// it is of has the number from then on, for as long as it has it.
+    fn read(&mut self) -> Result<records::Read, ListenFault> {
+        let events = match self.group.read_events_reported(&mut self.buffer) {
+            Ok((events, _)) => events,
+            Err(error) if error.is_would_block() => Vec::new(),
+            Err(error) => return Err(ListenFault::Kernel { why: error.to_string() }),
         };
-        self.emptied = (count + LARGEST_BYTES <= BUFFER_BYTES).then_some(before);
-        let read = records::read(&self.buffer[..count]);
-        heard.is_incomplete = read.broken.is_some();
+        for mut event in events {
+            if let Some(writer) = event.take_pidfd().into_fd() {
+                // Where there is one already, this one is closed.
+                self.writers.entry(event.pid()).or_insert(writer);
+            }
+        }
+        Ok(records::read(&self.buffer))
+    }
+
+    /// Takes of what was read what concerns what was added.
+    fn take(&mut self, read: records::Read, heard: &mut Heard) {
+        heard.is_incomplete |= read.broken.is_some();
         for event in read.events {
             heard.is_incomplete |= event.mask & happened::OVERFLOW != 0;
-            let (mask, process) = (event.mask, event.process);
+            let (mask, process, writer) = (event.mask, event.process, event.writer);
             let file = event.file.clone();
             let Some(path) = self.place(event) else { continue };
             self.take_in(mask, file, &path);
-            heard.noticed.push(Noticed { path, mask, process });
+            heard.noticed.push(Noticed { path, mask, process, writer });
         }
-        Ok(heard)
+    }
+
+    /// Says whether one who was there when what was heard last was read has its number still: then nobody else had
+    /// it meanwhile.
+    pub(super) fn is_there(&self, process: i32) -> bool {
+        let writer = self.writers.get(&process);
+        let about = |writer: &OwnedFd| {
+            fs::read_to_string(format!("/proc/self/fdinfo/{}", writer.as_raw_fd()))
+        };
+        writer.map(about).is_some_and(|about| about.is_ok_and(|about| process::has_number(&about)))
+    }
+
+    /// Closes the descriptors of those who did what was heard last.
+    pub(super) fn let_go(&mut self) {
+        self.writers.clear();
     }
 
     /// Tells since when what was heard last happened.

@@ -50,8 +50,10 @@ const MOST_ROUNDS: usize = 8;
 pub(super) struct Found {
     /// By what it is named, and by which process.
     pub by: String,
-    /// What protects it.
+    /// What protects it,
     pub entry: Protected,
+    /// and why nothing can.
+    pub unprotected: Option<&'static str>,
 }
 
 /// A process that may be one of a component.
@@ -264,17 +266,18 @@ impl Live {
                 let (path, by) = (told(&place), &mention.by);
                 speaker.gaps.push(format!("{path}, which {by} names, was deleted meanwhile"));
             }
-            for entry in protecting(root, &self.root, &place, &mention) {
-                match entry {
-                    Ok(entry) => {
-                        let by = format!("{} ({by})", mention.by);
-                        speaker.found.push(Found { by, entry });
-                    }
-                    Err(why) => {
-                        let (path, by) = (told(&place), &mention.by);
-                        speaker.gaps.push(format!("{path}, which {by} names: {why}"));
-                    }
+            let Some(all) = protecting(root, &self.root, &place, &mention) else {
+                let (path, by) = (told(&place), &mention.by);
+                speaker.gaps.push(format!("{path}, which {by} names: it is no path of a file"));
+                continue;
+            };
+            for (entry, unprotected) in all {
+                if let Some(why) = unprotected {
+                    let (path, by) = (told(&place), &mention.by);
+                    speaker.gaps.push(format!("{path}, which {by} names: {why}"));
                 }
+                let by = format!("{} ({by})", mention.by);
+                speaker.found.push(Found { by, entry, unprotected });
             }
         }
         Some(speaker)
@@ -407,13 +410,14 @@ impl View {
     }
 }
 
-/// What protects a path that is named, and what it leads to where it is a link; or why nothing can.
+/// What protects a path that is named, and what it leads to where it is a link, each with why nothing can. Nothing, where it
+/// is no path.
 fn protecting(
     root: &OwnedFd,
     top: &Path,
     place: &str,
     mention: &Mention,
-) -> Vec<Result<Protected, &'static str>> {
+) -> Option<Vec<(Protected, Option<&'static str>)>> {
     let kind_of = |file: &OwnedFd| fstat(file).ok().map(|stat| kind(&stat));
     let (above, name) = place.rsplit_once('/').unwrap_or(("", place));
     let above = if above.is_empty() { "/" } else { above };
@@ -425,14 +429,14 @@ fn protecting(
     };
     let own_kind = reach(root, place, OFlags::PATH | OFlags::NOFOLLOW);
     let own_kind = own_kind.ok().as_ref().and_then(kind_of);
-    let Ok(own) = own else { return vec![Err("it is no path of a file")] };
+    let own = own.ok()?;
     let mut all = vec![mention.protects(own.clone(), own_kind)];
     if let Ok(file) = reach(root, place, OFlags::PATH)
         && let Some(end) = end(top, &file).filter(|end| *end != own)
     {
         all.push(mention.protects(end, kind_of(&file)));
     }
-    all
+    Some(all)
 }
 
 /// Gives the path that an open file has below a root.

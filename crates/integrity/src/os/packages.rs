@@ -106,6 +106,11 @@ pub fn scan_packages(root: &Path, baseline: &Entries, pace: Pace) -> std::io::Re
     Ok(PackageScan { bytes: root.bytes(), ..PackageScan::unseen(why) })
 }
 
+/// Says whether there is a database below a root that files are compared with.
+pub(super) fn is_compared(root: &Path) -> bool {
+    Root::open(root, Pace::free()).is_ok_and(|mut root| database::is_there(&mut root))
+}
+
 fn once(root: &mut Root, baseline: &Entries) -> PackageScan {
     let mut scan = PackageScan::default();
     let packages = match database::read(root) {

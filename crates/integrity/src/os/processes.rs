@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use ringfort_model::digest::Hasher;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::cgroup;
 use crate::process::{Process, stat};
@@ -26,6 +28,12 @@ pub(super) struct Found {
 /// Gives the moment at which a process began, and its parent.
 pub(super) fn begun(pid: i32) -> Option<crate::process::Stat> {
     stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Says whether anybody has a number.
+pub(super) fn is_taken(pid: i32) -> bool {
+    let asked = Pid::from_raw(pid).map(test_kill_process);
+    asked.is_some_and(|asked| asked != Err(Errno::SRCH))
 }
 
 /// Reads a process as it is now.

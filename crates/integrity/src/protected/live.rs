@@ -2,6 +2,7 @@
 //! what has to be read for that is wanted, and is there when it is asked again. Of what files hold only paths are kept,
 //! and only from where paths stand.
 
+mod data;
 mod keys;
 mod mounts;
 mod standing;
@@ -24,6 +25,7 @@ use crate::packages::glob;
 use crate::path::{FilePath, escape};
 use keys::{ADMISSION, AUDIT_LOG, DROP_INS, Keys, SNI};
 
+pub use data::is_usual_data;
 pub use mounts::Mounts;
 pub use standing::{Standing, standing};
 
@@ -127,36 +129,42 @@ pub enum Sense {
 }
 
 impl Mention {
-    /// Says what protects a path that is named so.
-    ///
-    /// # Errors
-    /// Nothing can, and why.
-    pub fn protects(&self, path: FilePath, kind: Option<Kind>) -> Result<Protected, &'static str> {
+    /// Says what protects a path that is named so, and why nothing can: that it is named may be told all the same.
+    pub fn protects(
+        &self,
+        path: FilePath,
+        kind: Option<Kind>,
+    ) -> (Protected, Option<&'static str>) {
         let class = match (kind, self.sense) {
-            (Some(Kind::Socket | Kind::Fifo | Kind::Device), _) => return Err("it is no file"),
             (None | Some(Kind::Directory), Sense::Holds) => Class::Watched,
             (Some(Kind::Directory), _) | (_, Sense::Data) => Class::Kept,
             (_, Sense::Log) => Class::Growing,
             (_, Sense::Plain | Sense::Holds) => Class::Exact,
         };
-        let is_it = |it: &str| path.as_bytes() == it.trim_end_matches('/').as_bytes();
-        let is_below = |all: &[&str]| {
-            all.iter().any(|it| is_it(it) || path.as_bytes().starts_with(it.as_bytes()))
-        };
-        if is_below(&NOWHERE) || (class != Class::Watched && is_below(&VOLATILE)) {
-            return Err("it lies where nothing stays");
-        }
-        let is_too_wide = match class {
-            Class::Watched => keys::is_too_wide(&path),
-            // Nothing in it is looked at, wherever it lies.
-            _ => path == FilePath::root(),
-        };
-        if is_too_wide {
-            return Err("it is too wide to be watched");
-        }
+        let why = unprotected(&path, class, kind);
         let (severity, presence) = (stake(&path), Presence::Optional);
-        Ok(Protected { path, class, presence, severity, mode: None, owner: None, expected: None })
+        let (mode, owner, expected) = (None, None, None);
+        (Protected { path, class, presence, severity, mode, owner, expected }, why)
     }
+}
+
+/// Says why a path cannot be protected as it is named, if it cannot.
+fn unprotected(path: &FilePath, class: Class, kind: Option<Kind>) -> Option<&'static str> {
+    let is_it = |it: &str| path.as_bytes() == it.trim_end_matches('/').as_bytes();
+    let is_below =
+        |all: &[&str]| all.iter().any(|it| is_it(it) || path.as_bytes().starts_with(it.as_bytes()));
+    if matches!(kind, Some(Kind::Socket | Kind::Fifo | Kind::Device)) {
+        return Some("it is no file");
+    }
+    if is_below(&NOWHERE) || (class != Class::Watched && is_below(&VOLATILE)) {
+        return Some("it lies where nothing stays");
+    }
+    let is_too_wide = match class {
+        Class::Watched => keys::is_too_wide(path),
+        // Nothing in it is looked at, wherever it lies.
+        _ => *path == FilePath::root(),
+    };
+    is_too_wide.then_some("it is too wide to be watched")
 }
 
 /// Finds the program of a name whose arguments are read.
@@ -455,7 +463,7 @@ impl<'a> Reader<'a> {
                     self.mention(Sense::Plain, &path, &format!("the unit of {}", self.program));
                 }
                 let by = format!("{}, the unit of {}", told(&path), self.program);
-                for named in unit::paths(text) {
+                for named in unit::paths(text, self.program) {
                     self.mention(Sense::Plain, &named, &by);
                 }
             }

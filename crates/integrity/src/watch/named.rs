@@ -13,6 +13,34 @@ use crate::why::{Cause, Why};
 /// So many paths are protected since something names them.
 pub(crate) const MOST_NAMED: usize = 2_000;
 
+/// When a component was seen to name something.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Sighting {
+    /// When it was seen first: nobody says since when it does.
+    First,
+    /// It did not before.
+    Later,
+}
+
+impl Sighting {
+    /// Says what a path should be named by.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::First => "by nothing, since neither the baseline nor a package has it",
+            Self::Later => "by nothing that runs here",
+        }
+    }
+
+    /// Gives it of a change that something named a path.
+    fn of(change: &Change) -> Self {
+        let is_first = |it: &Difference| is_naming(it) && it.expected == Self::First.expected();
+        match change.finding.differences.iter().any(is_first) {
+            true => Self::First,
+            false => Self::Later,
+        }
+    }
+}
+
 impl Watch {
     /// Protects from here on what is named and not protected yet, or less strictly, and gives the paths of that. What is
     /// there when it is first looked at is no change; of a directory that was listed before it was looked at.
@@ -82,11 +110,20 @@ impl Watch {
         governing(path, |at| self.entries.find(at)).is_some()
     }
 
-    /// Makes a change of it that something began to name a path, also where there is no room to protect that; it has no
-    /// id yet. Nothing, where the baseline has it.
-    pub fn naming(&self, named: &Protected, by: &str) -> Option<Change> {
+    /// Says whether the baseline explains that something names a path. What was in a directory when this was first seen is
+    /// taken as it is, so that only an entry of its own says that it belongs there; what comes to one later is told.
+    pub fn explains(&self, path: &FilePath, sighting: Sighting) -> bool {
+        match sighting {
+            Sighting::First => self.entries.find(path).is_some(),
+            Sighting::Later => self.is_baselined(path),
+        }
+    }
+
+    /// Makes a change of it that something began to name a path, or did when it was seen first and nothing explains that,
+    /// also where there is no room to protect it; it has no id yet. Nothing, where the baseline has it.
+    pub fn naming(&self, named: &Protected, by: &str, sighting: Sighting) -> Option<Change> {
         let path = &named.path;
-        if self.is_baselined(path) {
+        if self.explains(path, sighting) {
             return None;
         }
         let entry = self.named.get(path).unwrap_or(named);
@@ -94,7 +131,7 @@ impl Watch {
             path: path.clone(),
             class: entry.class,
             severity: entry.severity,
-            differences: vec![differs(Aspect::Named, "by nothing that runs here", by)],
+            differences: vec![differs(Aspect::Named, sighting.expected(), by)],
         };
         let after = self.known.get(path).and_then(|known| known.state.clone());
         let who = Who::Unknown("whoever changed the flag or the file that names it".to_owned());
@@ -116,9 +153,10 @@ impl Watch {
         self.has_open_room() && (!is_of_names(change) || of_names() < MOST_OPEN_NAMED)
     }
 
-    /// Says what explains that something began to name a path: a baseline that protects it by now.
+    /// Says what explains that something named a path: a baseline that has it by now.
     pub(super) fn explains_naming(&self, change: &Change) -> Option<Cause> {
-        let is_said = is_of_names(change) && self.is_baselined(&change.finding.path);
+        let is_said =
+            is_of_names(change) && self.explains(&change.finding.path, Sighting::of(change));
         is_said.then_some(Cause::Baseline { number: self.number })
     }
 }
@@ -155,7 +193,7 @@ mod tests {
     use ringfort_model::mode::{FileMode, Owner};
     use ringfort_model::severity::Severity;
 
-    use super::MOST_NAMED;
+    use super::{MOST_NAMED, Sighting};
     use crate::baseline::Entries;
     use crate::change::Change;
     use crate::journal::Told;
@@ -237,7 +275,12 @@ mod tests {
         assert_eq!(look(&mut watch, "a"), Came::Nothing);
         let path: FilePath = NAMED.parse().unwrap();
         let named = entry(NAMED, Class::Exact);
-        let mut change = watch.naming(&named, "--audit-policy-file of kube-apiserver").unwrap();
+        let by = "--audit-policy-file of kube-apiserver";
+        let mut change = watch.naming(&named, by, Sighting::Later).unwrap();
+        let said = |change: &Change| change.finding.differences[0].expected.clone();
+        assert_eq!(said(&change), "by nothing that runs here");
+        let first = watch.naming(&named, by, Sighting::First).unwrap();
+        assert!(said(&first).contains("neither the baseline nor a package"), "{}", said(&first));
         assert!(change.finding.differences[0].found.contains("--audit-policy-file"));
         assert!(change.after.is_some());
         change.id = "a".to_owned();
@@ -249,7 +292,21 @@ mod tests {
         watch.rebase(2, baseline(&["/etc/kubernetes", "/srv/audit"]));
         assert!(matches!(&watch.settle(&Around::default())[..], [Told::Settled { .. }]));
         assert_eq!(watch.named().count(), 0, "the baseline decides about it");
-        assert!(watch.naming(&named, "x").is_none());
+        assert!(watch.naming(&named, "x", Sighting::Later).is_none());
+    }
+
+    /// Whoever was root for a moment puts it where the baseline watches and knows no entries beforehand.
+    #[test]
+    fn what_lay_in_a_watched_directory_at_first_sight_is_explained_by_an_entry_of_its_own_alone() {
+        let mut watch = Watch::begin(1, baseline(&["/srv/audit"]), BTreeMap::new());
+        let named = entry(NAMED, Class::Exact);
+        assert!(watch.naming(&named, "x", Sighting::Later).is_none(), "that it came is told");
+        let change = watch.naming(&named, "x", Sighting::First).unwrap();
+        watch.hold(7, &Change { id: "a".to_owned(), ..change });
+        assert!(watch.settle(&Around::default()).is_empty());
+        watch.rebase(2, baseline(&["/srv/audit", NAMED]));
+        assert!(matches!(&watch.settle(&Around::default())[..], [Told::Settled { .. }]));
+        assert!(watch.naming(&named, "x", Sighting::First).is_none());
     }
 
     #[test]
@@ -323,7 +380,7 @@ mod tests {
         assert_eq!(name(&mut watch, &all).len(), MOST_NAMED);
         // That something began to name what there is no room for is told as well.
         for (number, (path, class)) in all.iter().enumerate() {
-            let change = watch.naming(&entry(path, *class), "x").unwrap();
+            let change = watch.naming(&entry(path, *class), "x", Sighting::Later).unwrap();
             watch.hold(7, &Change { id: (*path).to_owned(), ..change });
             assert_eq!(watch.has_dropped_naming(), number >= MOST_OPEN_NAMED, "{number}");
         }

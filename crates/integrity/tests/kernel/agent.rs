@@ -29,7 +29,7 @@ pub(super) const FILE: &str = "/etc/a";
 pub(super) const LISTED: &str = "/etc/manifests";
 pub(super) const WATCHED: &str = "/etc/watched";
 /// Whoever hears of this one holds the agent up for a while.
-const STALL: &str = "/etc/watched/stall";
+pub(super) const STALL: &str = "/etc/watched/stall";
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// A machine's root, and what an agent of it needs.

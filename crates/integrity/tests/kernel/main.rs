@@ -7,6 +7,7 @@ mod full;
 mod hidden;
 mod layers;
 mod named;
+mod numbers;
 mod packages;
 mod pods;
 mod repair;
@@ -24,7 +25,7 @@ use ringfort_integrity::path::FilePath;
 use ringfort_integrity::records::happened;
 use rustix::fs::{Mode, OFlags, open};
 
-const TESTS: [fn(&Room); 30] = [
+const TESTS: [fn(&Room); 31] = [
     agent::a_change_is_told_with_its_writer_and_what_happened_meanwhile_at_the_next_start,
     agent::what_comes_with_a_directory_is_told_and_so_is_a_directory_that_was_replaced,
     agent::only_the_right_baseline_is_followed,
@@ -48,6 +49,7 @@ const TESTS: [fn(&Room); 30] = [
     layers::a_container_that_begins_later_is_seen_from_its_first_file_on,
     layers::a_flood_of_one_container_ends,
     pods::who_writes_from_a_pod_is_told_with_the_pods_names,
+    numbers::who_has_the_number_now_is_not_taken_for_who_wrote,
     full::a_full_disk_loses_no_change_and_is_told,
     named::what_a_flag_begins_to_name_is_protected_and_told_once,
     named::what_is_put_into_a_named_directory_while_no_agent_runs_is_told,
@@ -63,8 +65,10 @@ fn main() -> ExitCode {
         println!("0 passed, 0 failed, {} skipped", TESTS.len());
         return ExitCode::SUCCESS;
     }
-    if std::env::args().nth(1).as_deref() == Some("inside") {
-        return inside();
+    match std::env::args().nth(1).as_deref() {
+        Some("inside") => return inside(),
+        Some("numbers") => return numbers::inside(),
+        _ => {}
     }
     let own = std::env::current_exe().unwrap();
     let mut alone = Command::new("unshare");

@@ -15,6 +15,13 @@ fn write(site: &Site, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+/// A machine whose packages are compared with what they brought.
+fn machine(room: &Room) -> Site {
+    let site = Site::new(room, room.at("root"));
+    write(&site, "/var/lib/dpkg/status", "");
+    site
+}
+
 /// Runs a program as a service of root's, and ends what has that number.
 fn run(site: &Site, pid: u32, exe: &str, arguments: &str) {
     let at = |name: &str| format!("/proc/{pid}/{name}");
@@ -43,13 +50,15 @@ fn told(ears: &Ears, path: &str, aspect: Aspect) -> String {
 const SERVER: &str = "/usr/bin/kube-apiserver";
 
 pub(super) fn what_a_flag_begins_to_name_is_protected_and_told_once(room: &Room) {
-    let site = Site::new(room, room.at("root"));
+    let site = machine(room);
     for path in ["/srv/a.yaml", "/srv/b.yaml", "/srv/c.yaml"] {
         write(&site, path, "one");
     }
     run(&site, 7, SERVER, "--audit-policy-file=/srv/a.yaml");
     site.with_agent(|ears| {
-        // What it named when it was first seen is protected, and is no change.
+        // What it names when it is first seen is protected, and told: neither the baseline nor a package has it.
+        let by = told(ears, "/srv/a.yaml", Aspect::Named);
+        assert!(by.starts_with("--audit-policy-file of kube-apiserver"), "{by}");
         write(&site, "/srv/a.yaml", "other");
         told(ears, "/srv/a.yaml", Aspect::Content);
         end(&site, 7);
@@ -73,17 +82,20 @@ pub(super) fn what_a_flag_begins_to_name_is_protected_and_told_once(room: &Room)
 }
 
 pub(super) fn what_is_put_into_a_named_directory_while_no_agent_runs_is_told(room: &Room) {
-    let site = Site::new(room, room.at("root"));
+    let site = machine(room);
     write(&site, "/srv/conf.d/a.conf", "kind: KubeletConfiguration\n");
     run(&site, 7, "/usr/bin/kubelet", "--config-dir=/srv/conf.d");
     // Whoever is only called so names nothing.
     run(&site, 9, "/tmp/kubelet", "--config-dir=/srv/fake");
-    site.with_agent(|_| ());
+    let by = site.with_agent(|ears| told(ears, "/srv/conf.d", Aspect::Named));
+    assert!(by.starts_with("--config-dir of kubelet"), "{by}");
     assert_eq!(site.status().named, 2, "the directory and the program");
     write(&site, "/srv/conf.d/evil.conf", "kind: KubeletConfiguration\n");
     site.with_agent(|ears| {
         ears.change("/srv/conf.d/evil.conf");
         let before = ears.before.borrow();
-        assert!(!before.iter().any(|line| line.contains("/srv/conf.d/a.conf")), "{before:?}");
+        for path in ["/srv/conf.d/a.conf", "/srv/fake"] {
+            assert!(!before.iter().any(|line| line.contains(path)), "{path}: {before:?}");
+        }
     });
 }

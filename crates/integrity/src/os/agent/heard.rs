@@ -10,7 +10,7 @@ use crate::os::processes::{self, Found};
 use crate::path::FilePath;
 use crate::process::{self, Known, Process, Who};
 use crate::protected::Class;
-use crate::records::happened;
+use crate::records::{Writer, happened};
 use crate::watch::Heard;
 use crate::why::is_its_server;
 
@@ -68,11 +68,12 @@ impl Agent<'_> {
     /// Hears for a while.
     pub(super) fn hear(&mut self, longest: Duration) -> Result<(), WatchFault> {
         let HeardAll { noticed, is_incomplete } = self.listener.hear(longest)?;
-        // A number belongs to one process for as long as it takes to hear a few thousand changes.
+        // All of a number that were there are one process: it is asked for whether it still is.
         let mut known = BTreeMap::new();
         for one in noticed {
             self.notice(one, &mut known);
         }
+        self.listener.let_go();
         if is_incomplete || self.dirty.len() > MOST_DIRTY {
             self.dirty.clear();
             self.look_after_a_storm();
@@ -80,7 +81,7 @@ impl Agent<'_> {
         Ok(())
     }
 
-    fn notice(&mut self, one: Noticed, known: &mut BTreeMap<i32, Who>) {
+    fn notice(&mut self, one: Noticed, known: &mut BTreeMap<(i32, Writer), Who>) {
         if self.notice_layer(&one) || self.repair.is_own(one.process, &one.path) {
             return;
         }
@@ -95,10 +96,13 @@ impl Agent<'_> {
         let is_log = governed
             .as_ref()
             .is_some_and(|(entry, is_own)| *is_own && entry.class == Class::Growing);
-        if is_log && one.mask & (CHANGES & !happened::MODIFY) == 0 && self.is_server(one.process) {
+        let (process, writer) = (one.process, one.writer);
+        let is_only_written = one.mask & (CHANGES & !happened::MODIFY) == 0;
+        if is_log && is_only_written && self.is_server(process, writer) {
             return;
         }
-        let who = known.entry(one.process).or_insert_with(|| self.who_did(one.process)).clone();
+        let who = known.entry((process, writer)).or_insert_with(|| self.who_did(process, writer));
+        let who = who.clone();
         if is_placed {
             self.root.begin_anew();
             // What is put into it from here on is heard of.
@@ -135,14 +139,17 @@ impl Agent<'_> {
 
     /// Says whether a process is the server that writes a log: it writes often, and is not looked at each time. One
     /// that has ended is the one that was seen to be it.
-    fn is_server(&mut self, pid: i32) -> bool {
+    fn is_server(&mut self, pid: i32, writer: Writer) -> bool {
         let start = processes::begun(pid).map(|begun| begun.start);
-        let is_known =
-            |(known, began): (i32, u64)| known == pid && start.is_none_or(|start| start == began);
+        let is_known = |(known, began): (i32, u64)| {
+            // Who has ended is not the one who has the number.
+            let is_it = |start: u64| start == began && writer != Writer::Gone;
+            known == pid && start.is_none_or(is_it)
+        };
         if self.server.is_some_and(is_known) {
             return true;
         }
-        let is_it = is_its_server(&self.who_did(pid));
+        let is_it = is_its_server(&self.who_did(pid, writer));
         if is_it {
             self.server = start.map(|start| (pid, start));
         }
@@ -150,13 +157,30 @@ impl Agent<'_> {
     }
 
     /// Says who has a number, while that can still be said.
-    pub(super) fn who_did(&mut self, pid: i32) -> Who {
+    pub(super) fn who_did(&mut self, pid: i32, writer: Writer) -> Who {
         if pid <= 0 {
             let why = "it is no process of this machine: another that shares its kernel, or the kernel itself";
             return Who::Unknown(why.to_owned());
         }
-        let begun = self.gate.as_ref().and_then(|gate| gate.begun(pid));
+        let mut known = self.known(pid, writer);
+        // Was it there all the while, all that was read is of it. Else it has ended since, and what was read may be
+        // of another.
+        if writer == Writer::There && !self.listener.is_there(pid) {
+            known = self.known(pid, Writer::Gone);
+        }
+        self.named(process::who(known))
+    }
+
+    /// Reads what is known of a number now.
+    fn known(&mut self, pid: i32, writer: Writer) -> Known {
+        let gate = self.gate.as_ref();
+        let begun = gate.and_then(|gate| gate.begun(pid));
         let now = processes::now(pid);
+        let holder = now.as_ref().map(|it| it.process.start);
+        let holder = holder.or_else(|| Some(processes::begun(pid)?.start));
+        let since = self.listener.since();
+        let is_between = gate.is_some_and(|gate| gate.is_between(pid, since));
+        let had_ended = gate.is_some_and(|gate| gate.had_ended(pid, since));
         let mut told = |found: Option<Found>| -> Option<Process> {
             let found = found?;
             let like = self.watch.digest_of_program(&found.process.exe);
@@ -173,9 +197,7 @@ impl Agent<'_> {
         } else {
             told(begun)
         };
-        let since = self.listener.since();
-        let is_between = self.gate.as_ref().is_some_and(|gate| gate.is_between(pid, since));
-        self.named(process::who(Known { begun, now, is_between }))
+        Known { writer, begun, had_ended, now, holder, is_between }
     }
 
     /// Adds which pod it was, by its names: its container may be gone when somebody asks.

@@ -208,7 +208,7 @@ impl Agent<'_> {
         let is_told = self.layers.told.contains_key(&one.path);
         if is_told && one.mask & PLACES == 0 {
             if one.mask & CHANGES != 0 {
-                let heard = Heard::by(self.who_did(one.process));
+                let heard = Heard::by(self.who_did(one.process, one.writer));
                 let due = Instant::now() + CALM;
                 let again = Again { due, tries: AGAIN.len(), heard: heard.clone() };
                 let entry = self.layers.again.entry(one.path.clone());

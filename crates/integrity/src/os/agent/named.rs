@@ -9,12 +9,13 @@ use super::round::Round;
 use crate::change::Unknown;
 use crate::os::keep::NamedBefore;
 use crate::os::named::{Found, Looked, Lookout, Speaker};
+use crate::os::packages::is_compared;
 use crate::os::repair::hold_off;
-use crate::packages::is_swept;
+use crate::packages::{is_generated, is_swept};
 use crate::path::FilePath;
-use crate::protected::Protected;
-use crate::protected::live::MOST_PATHS;
-use crate::watch::{MOST_NAMED, MOST_OPEN_NAMED, strictness};
+use crate::protected::live::{MOST_PATHS, is_usual_data};
+use crate::protected::{Class, Protected};
+use crate::watch::{MOST_NAMED, MOST_OPEN_NAMED, Sighting, strictness};
 
 /// So long is waited for what is named when an agent begins.
 pub(super) const FIRST: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ const MOST_REMEMBERED: usize = 1_000;
 pub(super) struct Naming {
     lookout: Lookout,
     before: NamedBefore,
+    /// Components that an earlier agent saw first, and did not tell all of, until they are seen by this one.
+    again: BTreeSet<String>,
     /// What no baseline has and is still to be told.
     waits: BTreeMap<FilePath, Waiting>,
     /// What is named now.
@@ -45,8 +48,31 @@ pub(super) struct Naming {
 #[derive(Clone, Debug)]
 struct Waiting {
     since: Instant,
+    /// Whether one of them began to name it since it was seen first.
+    sighting: Sighting,
     /// The components, each with by what it names the path, as the strictest that it is named as.
     by: BTreeMap<&'static str, Found>,
+}
+
+/// Whether files of packages are compared with anything here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Packaged {
+    /// There is a database that is read.
+    Compared,
+    /// There is none.
+    Unknown,
+}
+
+impl Packaged {
+    /// Says whether whatever lies there is compared.
+    fn has(self, path: &FilePath) -> bool {
+        self == Self::Compared && is_of_packages(path)
+    }
+}
+
+/// Whether only packages put something there that has a digest: of what they make themselves nobody has one.
+fn is_of_packages(path: &FilePath) -> bool {
+    is_swept(path) && !is_generated(path)
 }
 
 /// Whether more is remembered than was.
@@ -59,7 +85,8 @@ enum Remembers {
 impl Naming {
     pub(super) fn new(lookout: Lookout, before: NamedBefore) -> Self {
         let (waits, now, gaps, lasting) = Default::default();
-        Self { lookout, before, waits, now, told: (Instant::now(), 0), gaps, lasting }
+        let (again, told) = (before.first.clone(), (Instant::now(), 0));
+        Self { lookout, before, again, waits, now, told, gaps, lasting }
     }
 
     /// What could not be said of what is named.
@@ -78,14 +105,15 @@ impl Naming {
     }
 
     /// Takes what was seen, and gives those who are believed: in static pods, and on the machine those whose program
-    /// nobody changes unseen.
+    /// nobody changes unseen; where nothing is compared with packages, that they run it is told.
     fn believe(
         &mut self,
         looked: Looked,
         is_protected: impl Fn(&FilePath) -> bool,
     ) -> Vec<Speaker> {
-        let is_believed =
-            |it: &Speaker| it.exe.as_ref().is_none_or(|exe| is_protected(exe) || is_swept(exe));
+        let is_believed = |it: &Speaker| {
+            it.exe.as_ref().is_none_or(|exe| is_protected(exe) || is_of_packages(exe))
+        };
         let mut speakers: Vec<Speaker> = looked.speakers.into_iter().filter(is_believed).collect();
         self.gaps = looked.blind.into_iter().collect();
         let mut paths: BTreeMap<&str, BTreeSet<FilePath>> = BTreeMap::new();
@@ -110,55 +138,89 @@ impl Naming {
         speakers
     }
 
-    /// Takes what is named now. What a component names that was never seen before is taken as it is: it is no change.
-    /// What a component began to name that no baseline has waits to be told, also when it ends to name it; so does what it
-    /// began to name as something stricter, of which not all was looked at before.
+    /// Takes what is named now. What a component names that was never seen before is taken as it is where something
+    /// explains it. What else it names, and what a component began to name that no baseline has, waits to be told, also
+    /// when it ends to name it; so does what it began to name as something stricter, of which not all was looked at before.
     fn take(
         &mut self,
         speakers: &[Speaker],
-        is_baselined: impl Fn(&FilePath) -> bool,
+        (has, packaged): (impl Fn(&FilePath, Sighting) -> bool, Packaged),
         now: Instant,
     ) -> Remembers {
-        let is_first = |it: &&Speaker| !self.before.paths.contains_key(it.program);
-        let firsts = speakers.iter().filter(|_| !self.before.is_lost).filter(is_first);
-        let firsts: BTreeSet<&str> = firsts.map(|it| it.program).collect();
+        let (firsts, mut remembers) = self.see(speakers);
         let all =
             || speakers.iter().flat_map(|it| it.found.iter().map(move |found| (it.program, found)));
         self.now = all().map(|(_, found)| found.entry.path.clone()).collect();
-        let mut remembers = Remembers::AsBefore;
-        for speaker in speakers {
-            // Also one that names nothing yet: what it names later it began to name.
-            if !self.before.paths.contains_key(speaker.program) {
-                self.before.paths.insert(speaker.program.to_owned(), BTreeMap::new());
-                remembers = Remembers::More;
-            }
-        }
         for (program, found) in all() {
             let path = &found.entry.path;
             let known = self.before.paths.get(program).and_then(|known| known.get(path));
             if known.is_some_and(|known| strictness(*known) >= strictness(found.entry.class)) {
                 continue;
             }
-            if firsts.contains(program) || is_baselined(path) {
+            let seen = if firsts.contains(program) { Sighting::First } else { Sighting::Later };
+            // What waits already was seen before, and is no other for that.
+            let waits = self.waits.get(path).filter(|it| it.by.contains_key(program));
+            let sighting = waits.map_or(seen, |it| it.sighting);
+            let is_first = sighting == Sighting::First;
+            if has(path, sighting) || (is_first && is_explained(program, &found.entry, packaged)) {
                 self.remember(program, &found.entry);
                 remembers = Remembers::More;
             } else {
-                self.wait(program, found, now);
+                self.wait(program, found, (sighting, now));
             }
+        }
+        if self.forget_firsts() {
+            remembers = Remembers::More;
         }
         remembers
     }
 
+    /// Takes note of who was seen, and gives whom of them nobody saw before, or an agent that told not all of it. Where what
+    /// was named before is lost, nobody says who that is.
+    fn see(&mut self, speakers: &[Speaker]) -> (BTreeSet<&'static str>, Remembers) {
+        let (mut firsts, mut remembers) = (BTreeSet::new(), Remembers::AsBefore);
+        for speaker in speakers {
+            let program = speaker.program;
+            let is_new = !self.before.paths.contains_key(program);
+            if is_new {
+                // Also one that names nothing yet: what it names later it began to name.
+                self.before.paths.insert(program.to_owned(), BTreeMap::new());
+                remembers = Remembers::More;
+            }
+            if (is_new || self.again.remove(program)) && !self.before.is_lost {
+                self.before.first.insert(program.to_owned());
+                firsts.insert(program);
+            }
+        }
+        (firsts, remembers)
+    }
+
+    /// Forgets who was seen first, as soon as all is told of it. Says whether there was anybody.
+    fn forget_firsts(&mut self) -> bool {
+        let Self { before, again, waits, .. } = self;
+        let count = before.first.len();
+        let is_waiting = |program: &str| {
+            let firsts = waits.values().filter(|it| it.sighting == Sighting::First);
+            firsts.flat_map(|it| it.by.keys()).any(|by| *by == program)
+        };
+        before.first.retain(|program| again.contains(program) || is_waiting(program));
+        before.first.len() < count
+    }
+
     /// Takes what is to be told, if there is room for it.
-    fn wait(&mut self, program: &'static str, found: &Found, now: Instant) {
+    fn wait(&mut self, program: &'static str, found: &Found, (sighting, now): (Sighting, Instant)) {
         let path = &found.entry.path;
         if self.waits.len() >= MOST_NAMED && !self.waits.contains_key(path) {
             let why = format!("components began to name more than {MOST_NAMED} paths at once");
             self.lasting.insert(format!("{why}: not all of them may be told"));
             return;
         }
-        let waiting = Waiting { since: now, by: BTreeMap::new() };
+        let waiting = Waiting { since: now, sighting, by: BTreeMap::new() };
         let waiting = self.waits.entry(path.clone()).or_insert(waiting);
+        // One that waits already was seen before by now, and began to name nothing.
+        if !waiting.by.contains_key(program) {
+            waiting.sighting = waiting.sighting.max(sighting);
+        }
         let by = waiting.by.entry(program).or_insert_with(|| found.clone());
         if strictness(by.entry.class) < strictness(found.entry.class) {
             *by = found.clone();
@@ -205,6 +267,15 @@ impl Naming {
     }
 }
 
+/// Whether something explains that a component names a path when it is seen first, beside a baseline that has it: it lies
+/// where all is compared with packages, holds the component's data where everybody has them, or is a log, by which nobody
+/// goes.
+fn is_explained(program: &str, entry: &Protected, packaged: Packaged) -> bool {
+    let Protected { path, class, .. } = entry;
+    let is_usual = || *class == Class::Kept && is_usual_data(program, path);
+    *class == Class::Growing || packaged.has(path) || is_usual()
+}
+
 impl Agent<'_> {
     /// Sees whether something else is named than was, and waits for that no longer than so. Says whether anything was
     /// told.
@@ -227,10 +298,15 @@ impl Agent<'_> {
 
     fn take_named(&mut self, looked: Looked) {
         let watch = &self.watch;
+        let packaged = match is_compared(&self.settings.root) {
+            true => Packaged::Compared,
+            false => Packaged::Unknown,
+        };
         let speakers = self.naming.believe(looked, |exe| watch.is_baselined(exe));
-        let remembers =
-            self.naming.take(&speakers, |path| watch.is_baselined(path), Instant::now());
-        let all = speakers.into_iter().flat_map(|it| it.found).map(|found| found.entry);
+        let has = |path: &FilePath, sighting: Sighting| watch.explains(path, sighting);
+        let remembers = self.naming.take(&speakers, (has, packaged), Instant::now());
+        let all = speakers.into_iter().flat_map(|it| it.found);
+        let all = all.filter(|found| found.unprotected.is_none()).map(|found| found.entry);
         let added = self.watch.name(all, &self.naming.before.listed);
         if self.watch.named().count() >= MOST_NAMED {
             let why = format!("no more than {MOST_NAMED} paths are protected since they are named");
@@ -273,9 +349,10 @@ impl Agent<'_> {
 
     /// Says whether the look at everything that takes a path in was there. What it does not come to is not waited for.
     fn is_seen(&self, path: &FilePath) -> bool {
+        let is_awaited = self.watch.is_named(path) || self.watch.is_baselined(path);
         let is_looked_at =
             || self.watch.known().contains_key(path) || self.unknown.contains_key(path);
-        self.round.is_none() || !self.watch.is_named(path) || is_looked_at()
+        self.round.is_none() || !is_awaited || is_looked_at()
     }
 
     /// Tells what something began to name and no baseline has. Not while an operator acts: the baseline that has it
@@ -300,7 +377,9 @@ impl Agent<'_> {
             let by = self.naming.text(&path, &waiting);
             let entries = waiting.by.values().map(|found| &found.entry);
             let strictest = entries.max_by_key(|entry| strictness(entry.class));
-            if let Some(change) = strictest.and_then(|it| self.watch.naming(it, &by)) {
+            if let Some(change) =
+                strictest.and_then(|it| self.watch.naming(it, &by, waiting.sighting))
+            {
                 self.tell_change(Box::new(change));
                 any = true;
             }
@@ -308,6 +387,7 @@ impl Agent<'_> {
                 self.naming.remember(program, &found.entry);
             }
         }
+        self.naming.forget_firsts();
         self.sync();
         self.remember_named();
         drop(held);
@@ -316,201 +396,4 @@ impl Agent<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use ringfort_model::severity::Severity;
-
-    use super::*;
-    use crate::os::named::Live;
-    use crate::protected::{Class, Presence};
-
-    fn found(path: &str) -> Found {
-        let entry = Protected {
-            path: path.parse().unwrap(),
-            class: Class::Exact,
-            presence: Presence::Optional,
-            severity: Severity::High,
-            mode: None,
-            owner: None,
-            expected: None,
-        };
-        Found { by: "a flag".to_owned(), entry }
-    }
-
-    fn speaker(program: &'static str, paths: &[&str]) -> Speaker {
-        let found = paths.iter().map(|path| found(path)).collect();
-        Speaker { program, exe: None, is_unseen: false, found, gaps: Vec::new() }
-    }
-
-    fn waiting(naming: &Naming) -> Vec<String> {
-        naming.waits.keys().map(ToString::to_string).collect()
-    }
-
-    fn naming(before: &[(&str, &str)], is_lost: bool) -> Naming {
-        let lookout = Lookout::begin(Live::new(Path::new("/none")));
-        let before_that = NamedBefore { is_lost, ..NamedBefore::default() };
-        let mut naming = Naming::new(lookout, before_that);
-        before.iter().for_each(|(program, path)| naming.remember(program, &found(path).entry));
-        naming
-    }
-
-    fn due(naming: &mut Naming, least: Duration, now: Instant) -> Vec<(FilePath, Waiting)> {
-        naming.due(least, now, |_| true)
-    }
-
-    fn take(naming: &mut Naming, speakers: &[Speaker]) -> Remembers {
-        naming.take(speakers, |path| path.to_string() == "/baselined", Instant::now())
-    }
-
-    #[test]
-    fn what_a_component_begins_to_name_waits_and_what_it_always_named_does_not() {
-        let mut first = naming(&[], false);
-        let etcd = |paths: &[&str]| [speaker("etcd", paths)];
-        assert_eq!(take(&mut first, &etcd(&["/a", "/b"])), Remembers::More);
-        assert_eq!(waiting(&first), [""; 0], "a component that was never seen before");
-        assert_eq!(take(&mut first, &etcd(&["/a", "/b"])), Remembers::AsBefore);
-        assert_eq!(take(&mut first, &etcd(&["/a", "/c", "/baselined"])), Remembers::More);
-        assert_eq!(waiting(&first), ["/c"]);
-        // It does not name it any more before it could be told: that it did is told.
-        take(&mut first, &etcd(&["/a"]));
-        let due = due(&mut first, Duration::ZERO, Instant::now());
-        let [(path, waiting)] = &due[..] else { panic!("{due:?}") };
-        assert_eq!(first.text(path, waiting), "a flag; not any more");
-    }
-
-    #[test]
-    fn what_was_named_is_told_once_more_where_it_is_named_as_something_stricter() {
-        let of = |path: &str, class| {
-            let Found { by, entry } = found(path);
-            let found = vec![Found { by, entry: Protected { class, ..entry } }];
-            [Speaker { found, ..speaker("kubelet", &[]) }]
-        };
-        let mut first = naming(&[], false);
-        take(&mut first, &of("/srv/data", Class::Kept));
-        assert_eq!(waiting(&first), [""; 0]);
-        take(&mut first, &of("/srv/data", Class::Watched));
-        assert_eq!(waiting(&first), ["/srv/data"]);
-        for (path, told) in due(&mut first, Duration::ZERO, Instant::now()) {
-            assert_eq!(told.by["kubelet"].entry.class, Class::Watched);
-            first.remember("kubelet", &told.by["kubelet"].entry);
-            assert_eq!(first.before.paths["kubelet"][&path], Class::Watched);
-        }
-        for class in [Class::Kept, Class::Watched] {
-            assert_eq!(take(&mut first, &of("/srv/data", class)), Remembers::AsBefore);
-        }
-        assert_eq!(waiting(&first), [""; 0], "it was told");
-        // The same holds of a log that is named as a file.
-        let mut second = naming(&[], false);
-        take(&mut second, &of("/x", Class::Growing));
-        take(&mut second, &of("/x", Class::Exact));
-        assert_eq!(waiting(&second), ["/x"]);
-    }
-
-    #[test]
-    fn what_was_not_looked_at_yet_waits() {
-        let mut naming = naming(&[("etcd", "/a")], false);
-        take(&mut naming, &[speaker("etcd", &["/b", "/c"])]);
-        let due = naming.due(Duration::ZERO, Instant::now(), |path| path.to_string() == "/c");
-        assert_eq!(due.len(), 1);
-        assert_eq!(waiting(&naming), ["/b"]);
-        assert_eq!(naming.told.1, 1);
-    }
-
-    #[test]
-    fn what_waits_longest_is_told_first_and_what_finds_no_room_is_said() {
-        let mut naming = naming(&[("etcd", "/0"), ("kubelet", "/0")], false);
-        let began = Instant::now();
-        naming.take(&[speaker("etcd", &["/srv/evil"])], |_| false, began);
-        let many: Vec<String> = (0..MOST_NAMED).map(|number| format!("/a/{number:04}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let later = began + Duration::from_secs(1);
-        naming.take(&[speaker("kubelet", &many[1..])], |_| false, later);
-        assert!(naming.unknown().is_empty(), "{:?}", naming.unknown());
-        naming.take(&[speaker("kubelet", &many)], |_| false, later);
-        naming.take(&[speaker("kubelet", &[])], |_| false, later);
-        let told = due(&mut naming, Duration::ZERO, later);
-        assert_eq!((told[0].0.to_string(), told.len()), ("/srv/evil".to_owned(), MOST_TOLD));
-        let is_said = |it: &Unknown| it.why.contains("not all of them may be told");
-        assert!(naming.unknown().iter().any(is_said), "{:?}", naming.unknown());
-    }
-
-    #[test]
-    fn a_component_that_named_nothing_was_seen_all_the_same() {
-        let mut first = naming(&[], false);
-        take(&mut first, &[speaker("kube-proxy", &[])]);
-        take(&mut first, &[speaker("kube-proxy", &["/a"])]);
-        assert_eq!(waiting(&first), ["/a"]);
-    }
-
-    #[test]
-    fn an_agent_that_begins_anew_tells_what_was_named_meanwhile_and_all_where_it_forgot() {
-        let mut again = naming(&[("kubelet", "/a")], false);
-        take(&mut again, &[speaker("kubelet", &["/a", "/b"])]);
-        assert_eq!(waiting(&again), ["/b"]);
-        let mut lost = naming(&[], true);
-        // The agent begins before anything else.
-        take(&mut lost, &[]);
-        take(&mut lost, &[speaker("kubelet", &["/a", "/b"])]);
-        assert_eq!(waiting(&lost), ["/a", "/b"]);
-    }
-
-    #[test]
-    fn a_path_that_two_begin_to_name_is_told_once_with_both() {
-        let mut naming = naming(&[("kubelet", "/a"), ("etcd", "/a")], false);
-        take(&mut naming, &[speaker("kubelet", &["/b"]), speaker("etcd", &["/b"])]);
-        let told = due(&mut naming, Duration::ZERO, Instant::now());
-        let [(path, waiting)] = &told[..] else { panic!("{told:?}") };
-        assert_eq!(naming.text(path, waiting), "a flag; a flag");
-        assert!(due(&mut naming, Duration::ZERO, Instant::now()).is_empty());
-    }
-
-    #[test]
-    fn one_who_names_many_is_told_slowly_and_nothing_is_forgotten_for_it() {
-        let many: Vec<String> = (0..300).map(|number| format!("/many/{number}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let mut naming = naming(&[("etcd", "/a")], false);
-        let looked = Looked { speakers: vec![speaker("etcd", &many)], blind: None };
-        let speakers = naming.believe(looked, |_| false);
-        assert_eq!(speakers[0].found.len(), MOST_PATHS);
-        assert!(naming.unknown()[0].why.contains("more than"), "{:?}", naming.unknown());
-        take(&mut naming, &speakers);
-        let now = Instant::now();
-        assert_eq!(due(&mut naming, Duration::ZERO, now).len(), MOST_TOLD);
-        assert!(due(&mut naming, Duration::ZERO, now).is_empty());
-        assert!(naming.unknown().iter().any(|it| it.why.contains("156 further paths")));
-        assert_eq!(due(&mut naming, Duration::ZERO, now + LONGEST).len(), MOST_TOLD);
-        (0..2 * MOST_REMEMBERED).for_each(|number| {
-            naming.remember("etcd", &found(&format!("/old/{number}")).entry);
-        });
-        many[..MOST_PATHS].iter().for_each(|path| naming.remember("etcd", &found(path).entry));
-        let known = &naming.before.paths["etcd"];
-        assert!(known.len() <= MOST_REMEMBERED + MOST_PATHS, "{}", known.len());
-        assert!(many[..MOST_PATHS].iter().all(|path| known.contains_key(&path.parse().unwrap())));
-    }
-
-    #[test]
-    fn what_is_named_while_an_operator_acts_waits_for_its_own_time() {
-        let mut naming = naming(&[("etcd", "/a")], false);
-        let began = Instant::now();
-        naming.take(&[speaker("etcd", &["/b"])], |_| false, began);
-        naming.take(&[speaker("etcd", &["/b", "/c"])], |_| false, began + LONGEST);
-        let due = due(&mut naming, LONGEST, began + LONGEST);
-        assert_eq!(due.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["/b"]);
-    }
-
-    #[test]
-    fn a_program_that_anybody_may_exchange_is_not_believed() {
-        let of = |exe: Option<&str>| {
-            let exe = exe.map(|exe| exe.parse().unwrap());
-            let speakers = vec![Speaker { exe, ..speaker("etcd", &["/a"]) }];
-            let looked = Looked { speakers, blind: None };
-            let is_protected = |exe: &FilePath| exe.to_string() == "/usr/local/bin/etcd";
-            naming(&[], false).believe(looked, is_protected).len()
-        };
-        assert_eq!(of(Some("/usr/local/bin/etcd")), 1);
-        assert_eq!(of(Some("/usr/bin/etcd")), 1);
-        assert_eq!(of(Some("/tmp/etcd")), 0);
-        assert_eq!(of(None), 1, "in a static pod");
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use crate::os::repair::{Contents, hold_off, stage, sweep};
 use crate::path::FilePath;
 use crate::process::Who;
 use crate::protected::Expected;
+use crate::records::Writer;
 use crate::repair::{Decision, Repairs, Whole, step};
 use crate::watch::{Came, Heard};
 use crate::why::{Cause, Why};
@@ -250,7 +251,8 @@ impl Agent<'_> {
             self.listen_to(path, kind);
         }
         let look = self.look_only(path);
-        let heard = Heard { was_written: true, ..Heard::by(self.who_did(self.repair.own)) };
+        let heard =
+            Heard { was_written: true, ..Heard::by(self.who_did(self.repair.own, Writer::Untold)) };
         let Came::Changed(mut change) = self.watch.look(path, &look, &heard, &self.around) else {
             return false;
         };

@@ -43,9 +43,10 @@ impl Machine {
     }
 }
 
-/// What is named beside the programs themselves.
+/// What is named beside the programs themselves, and protected.
 fn paths(looked: &Looked) -> Vec<(String, Class)> {
     let all = looked.speakers.iter().flat_map(|it| &it.found);
+    let all = all.filter(|it| it.unprotected.is_none());
     let all = all.map(|it| (it.entry.path.to_string(), it.entry.class));
     all.filter(|(path, _)| !path.starts_with("/usr/bin/")).collect()
 }
@@ -173,6 +174,15 @@ fn what_cannot_be_read_or_watched_is_told() {
     }
     // Of what is no file, nothing but that it is there is held to.
     assert_eq!(paths(&looked), [("/dir".to_owned(), Class::Kept)]);
+    // That something is named is told wherever it lies, and whatever it is.
+    machine.run(7, "kubelet --config=/run/k.yaml --config-dir=/etc --kubeconfig=/dev/shm/k");
+    let looked = machine.live().look(Instant::now()).unwrap();
+    let found = looked.speakers[0].found.iter();
+    let found: Vec<(String, bool)> =
+        found.map(|it| (it.entry.path.to_string(), it.unprotected.is_some())).collect();
+    for path in ["/run/k.yaml", "/etc", "/dev/shm/k"] {
+        assert!(found.contains(&(path.to_owned(), true)), "{path}: {found:?}");
+    }
 }
 
 #[test]

@@ -35,6 +35,11 @@ pub(super) fn stamps(root: &mut Root) -> Vec<Option<Stamp>> {
     names.map(|path| root.stamp(&path)).collect()
 }
 
+/// Says whether it is there.
+pub(super) fn is_there(root: &mut Root) -> bool {
+    root.kind(&at(&here(DATABASE), "status")) == Some(Kind::File)
+}
+
 /// Reads it.
 ///
 /// # Errors

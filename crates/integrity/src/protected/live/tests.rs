@@ -187,7 +187,7 @@ fn a_unit_names_what_it_reads() {
     let unit =
         Running { exe: None, unit: Some("kubelet.service".to_owned()), ..running("kubelet") };
     let files = [
-        ("/usr/lib/systemd/system/kubelet.service", "ExecStart=/usr/bin/kubelet\n"),
+        ("/usr/lib/systemd/system/kubelet.service", "ExecStart=/usr/bin/kubelet --a /no\n"),
         ("/etc/systemd/system/kubelet.service.d/1.conf", "EnvironmentFile=-/srv/k.env\n"),
     ];
     let named = read(&unit, &files);
@@ -206,7 +206,8 @@ fn a_unit_names_what_it_reads() {
 fn what_is_there_says_how_it_may_change() {
     let protects = |path: &str, sense, kind: Option<Kind>| {
         let mention = Mention { by: String::new(), sense };
-        mention.protects(path.parse().unwrap(), kind).map(|it| it.class)
+        let (entry, why) = mention.protects(path.parse().unwrap(), kind);
+        why.map_or(Ok(entry.class), Err)
     };
     let check = |sense, kind: Option<Kind>, expected| {
         assert_eq!(protects("/srv/a", sense, kind), Ok(expected), "{sense:?} {kind:?}");

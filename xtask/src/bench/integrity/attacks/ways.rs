@@ -260,7 +260,8 @@ pub(super) const ALL: &[Attack] = &[
         about: "a container writes that has the machine's root, started past the kubelet",
         technique: Some("T1611"),
         before: "mkdir -p root; mount --bind / root",
-        does: "ctr --namespace story run --rm --rootfs /run/story/root story cp /etc/hostname /etc/cron.d/story-ctr",
+        does: "ctr --namespace story run --rm --rootfs /run/story/root story \
+               /usr/bin/cp /etc/hostname /etc/cron.d/story-ctr",
         tells: &[("/etc/cron.d/story-ctr", &["cp"])],
         undoes: "umount root; rm /etc/cron.d/story-ctr; ctr namespaces remove story",
         ..ON_W3
@@ -269,12 +270,14 @@ pub(super) const ALL: &[Attack] = &[
         id: "by-a-pod",
         about: "a pod writes that has the machine's root, with a program called ringfort",
         technique: Some("T1611"),
-        before: "printf 'apiVersion: v1\\nkind: Pod\\nmetadata: { name: story-root, namespace: default }\\nspec:\\n  \
-                 restartPolicy: Never\\n  containers:\\n  - name: a\\n    image: ringfort.dev/probe:1\\n    \
+        // An image that is there: its own programs are not asked for.
+        before: "image=$(ctr --namespace k8s.io images list -q | grep /pause: | head -n 1); \
+                 printf 'apiVersion: v1\\nkind: Pod\\nmetadata: { name: story-root, namespace: default }\\nspec:\\n  \
+                 restartPolicy: Never\\n  containers:\\n  - name: a\\n    image: %s\\n    \
                  imagePullPolicy: IfNotPresent\\n    securityContext: { runAsUser: 0 }\\n    \
                  command: [/host/usr/local/bin/ringfort, integrity, key, /host/etc/cron.d/story-pod]\\n    \
                  volumeMounts: [{ name: host, mountPath: /host }]\\n  \
-                 volumes: [{ name: host, hostPath: { path: / } }]\\n' >root-pod",
+                 volumes: [{ name: host, hostPath: { path: / } }]\\n' \"$image\" >root-pod",
         does: "cp root-pod /etc/kubernetes/manifests/story-root.yaml; n=0; \
                until [ -s /etc/cron.d/story-pod ]; do n=$((n + 1)); [ $n -lt 90 ]; sleep 0.5; done",
         tells: &[
