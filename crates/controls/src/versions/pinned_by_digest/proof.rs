@@ -9,7 +9,7 @@ use ringfort_model::act::{Act, Ask, Next, ProgramSeen, Seen, Speaker, Transcript
 use ringfort_model::api_object::ObjectKey;
 use ringfort_model::name::NodeName;
 
-use super::support::{Ends, listed, of_kubernetes, plain};
+use super::support::{Ends, kubernetes_soon, listed, of_kubernetes, plain};
 use crate::proof::{CONTROL_PLANE_PROGRAMS, Gaps, Scene, course, fail, gap, pass, words};
 
 /// What runs on every machine.
@@ -73,7 +73,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         }
         name_servers.missing().for_each(|what| gaps.add(what));
         let lock = scene.versions.iter().map(|(entry, version)| (entry.as_str(), version.as_str()));
-        let ends = Ends::of(lock, scene.now_s);
+        let mut ends = Ends::of(lock, scene.now_s);
+        ends.soon.extend(kubernetes_soon(scene.minor, scene.now_s));
         if let Some(over) = out_of_support(scene, &ends) {
             return Ok(over);
         }
@@ -82,18 +83,28 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             let said = format!("not shown: {}", listed(&ends.unknown));
             return Ok(gap(said, "use a newer release of ringfort, which may know it"));
         }
-        let mut said = format!(
+        let said = format!(
             "{compared} programs on {} machines are byte for byte of the bundle; {} components tell the versions of its lock; upstreams mend {}, {}",
             scene.machines().count(),
             told.len(),
             of_kubernetes(scene.minor),
             listed(&ends.within),
         );
-        if !ends.no_day.is_empty() {
-            said += &format!("; no window known: {}", listed(&ends.no_day));
-        }
-        Ok(pass(said, course.so_far()))
+        Ok(pass(said + &remarks(&ends), course.so_far()))
     })
+}
+
+/// Says what is no verdict: of what no end is known, and what ends soon.
+fn remarks(ends: &Ends) -> String {
+    let mut said = String::new();
+    if !ends.no_day.is_empty() {
+        said += &format!("; no window known: {}", listed(&ends.no_day));
+    }
+    if !ends.soon.is_empty() {
+        let soon = listed(&ends.soon);
+        said += &format!("; ends within 60 days: {soon}; take a newer release of ringfort before");
+    }
+    said
 }
 
 /// Compares what components tell with the lock, and gives how the proof ends if one is of another version.
