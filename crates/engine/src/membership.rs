@@ -12,12 +12,10 @@ use std::net::IpAddr;
 
 use ringfort_model::etcd::{EtcdAct, Founding, FoundingState, Member};
 use ringfort_model::name::NodeName;
+use ringfort_model::reach::{ETCD_PEER_PORT, member_url};
 
 use crate::message::Remember;
 use crate::refusal::Refusal;
-
-/// The port on which members of etcd speak with each other.
-const PEER_PORT: u16 = 2380;
 
 /// What is known of etcd and of the machines it should run on.
 #[derive(Clone, Copy, Debug)]
@@ -70,10 +68,7 @@ pub enum Next {
 
 /// Says where a machine's member is reached by the others.
 pub fn peer_url(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => format!("https://{address}:{PEER_PORT}"),
-        IpAddr::V6(address) => format!("https://[{address}]:{PEER_PORT}"),
-    }
+    member_url(address, ETCD_PEER_PORT)
 }
 
 /// Finds the machine that a member belongs to, by its address.

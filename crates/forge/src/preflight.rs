@@ -15,7 +15,8 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::bundle::HostTool;
 use ringfort_model::mode::Owner;
 use ringfort_model::name::NodeName;
-use ringfort_model::survey::Survey;
+use ringfort_model::net::Cidr;
+use ringfort_model::survey::{LinkSeen, Survey};
 use ringfort_spec::Routes;
 
 /// What preflight must know of a machine besides its survey.
@@ -91,6 +92,13 @@ const SYNC_LIMIT_US: u64 = 250_000;
 /// etcd's documentation asks for a 99th percentile below 10 ms.
 const SYNC_ADVICE_US: u64 = 10_000;
 const MIB: u64 = 1 << 20;
+/// What every link carries in IPv6, or it has none (RFC 8200, 5).
+const LEAST_MTU_BYTES: u32 = 1280;
+
+/// The prefix length of a link in IPv6 whose addresses are not all given by hand (RFC 7421).
+const LINK_PREFIX: u8 = 64;
+/// What WireGuard, the larger of the two tunnels, puts around a packet between addresses of IPv6.
+const TUNNEL_BYTES: u32 = 80;
 /// What a machine of the cluster has to have free, for the bundle's files next to those that they take the place of.
 const REPAIR_DISK_BYTES: u64 = 1 << 30;
 
@@ -238,6 +246,42 @@ impl One<'_> {
         }
         if terms.own_network {
             self.has(survey, BRIDGE_FILTER);
+        }
+        if let (IpAddr::V6(_), Some(link)) = (address, survey.link_of(address)) {
+            self.in_v6(terms, candidate, link);
+        }
+    }
+
+    /// What a link has to be like, and a machine to keep, where a cluster speaks IPv6.
+    fn in_v6(&mut self, terms: &Terms, candidate: &Candidate, link: &LinkSeen) {
+        let (address, name) = (candidate.address, &link.name);
+        let least = LEAST_MTU_BYTES + TUNNEL_BYTES;
+        if let Some(mtu) = link.mtu_bytes.filter(|mtu| terms.own_network && *mtu < least) {
+            self.fatal(format!("the MTU of {name} is {mtu}, and packets of pods need {LEAST_MTU_BYTES} bytes in IPv6 and {TUNNEL_BYTES} more for what is around them: set {least} or more"));
+        }
+        match candidate.survey.advertised.as_deref() {
+            None => self.fatal("whether the machine goes out by what routers advertise could not be read: look whether ip -j -6 route works there (iproute2)".to_owned()),
+            Some([]) => {}
+            Some(links) => {
+                let settings: Vec<String> = links.iter().map(|link| format!("net.ipv6.conf.{}.accept_ra = 2", link.replace('.', "/"))).collect();
+                self.fatal(format!("the machine goes out by what routers advertise ({}), and hears no more of them once it forwards packets of pods: set {} in /etc/sysctl.d, and with sysctl -w", links.join(", "), settings.join(", ")));
+            }
+        }
+        match candidate.survey.lent.as_deref() {
+            None => self.fatal(format!("whether {address} is an address that the kernel made of what routers advertise could not be read: look whether ip -j address works there (iproute2)")),
+            Some(lent) if lent.contains(&address) => self.fatal(format!("the kernel made {address} of what routers advertise on {name}, and loses it when it hears no more of them, once it forwards packets of pods: give the machine the address by hand, or set net.ipv6.conf.{}.accept_ra = 2 in /etc/sysctl.d, and with sysctl -w", name.replace('.', "/"))),
+            Some(_) => {}
+        }
+        // With DHCPv6 an address has a prefix of its own alone, and others of the link are beside it all the same.
+        let segment = candidate.survey.segment_of(address);
+        let segment = segment.and_then(|it| Cidr::holding(address, it.prefix().min(LINK_PREFIX)));
+        let others = link.addresses.iter().map(|(other, _)| *other);
+        let beside: Vec<String> = others
+            .filter(|it| *it != address && segment.is_some_and(|segment| segment.contains(*it)))
+            .map(|it| it.to_string())
+            .collect();
+        if !beside.is_empty() {
+            self.advice(format!("{name} has {} beside {address}, on the same network: the kernel chooses from which one the machine speaks, and etcd and policies know it by {address}: take the others away, or have them preferred for no time (preferred_lft 0)", beside.join(", ")));
         }
     }
 

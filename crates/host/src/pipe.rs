@@ -59,6 +59,12 @@ impl Output {
 pub struct Ending(oneshot::Receiver<End>);
 
 impl Ending {
+    /// Waits for the command's end. What it wrote is with whoever read it.
+    pub async fn output(self) -> Output {
+        let End { stderr, code } = self.0.await.unwrap_or_default();
+        Output { stdout: Vec::new(), stderr, code }
+    }
+
     /// Waits a little for the command's last complaint; empty if there is none.
     pub async fn complaint(self) -> String {
         let soon = tokio::time::timeout(std::time::Duration::from_secs(2), self.0).await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 
 use crate::places::Home;
 use crate::record::Record;
@@ -66,9 +67,18 @@ fn hosts(record: &Record, role: Role) -> String {
         _ => String::new(),
     };
     let line = |machine: &Machine| {
-        format!("  - {{ address: {}, name: {}{} }}\n", machine.address, machine.name, own(machine))
+        let (address, name) = (address(machine), &machine.name);
+        format!("  - {{ address: {address}, name: {name}{} }}\n", own(machine))
     };
     record.shape.machines().iter().filter(|machine| machine.role == role).map(line).collect()
+}
+
+/// Writes a machine's address. Readers of YAML differ in what they make of colons.
+fn address(machine: &Machine) -> String {
+    match Family::of(machine.address) {
+        Family::V4 => machine.address.to_string(),
+        Family::V6 => format!("\"{}\"", machine.address),
+    }
 }
 
 fn waivers(record: &Record, release: &str, until: &str) -> String {
@@ -117,6 +127,7 @@ mod tests {
     use std::path::PathBuf;
 
     use ringfort_model::name::NodeName;
+    use ringfort_model::net::Family;
 
     use super::cluster_yaml;
     use crate::places::Home;
@@ -133,8 +144,11 @@ mod tests {
     }
 
     fn on(release: &str, control_planes: u8, workers: u8, names: &[&str]) -> String {
+        of(Shape::new(control_planes, workers).unwrap(), release, names)
+    }
+
+    fn of(shape: Shape, release: &str, names: &[&str]) -> String {
         let home = Home::new(PathBuf::from("/labs/a"));
-        let shape = Shape::new(control_planes, workers).unwrap();
         let mut record = Record::new("a".parse().unwrap(), shape, PathBuf::from("/base"), None);
         record.virtual_machines = (!names.is_empty()).then(|| VirtualMachines {
             names: names.iter().map(|name| NodeName::new(*name).unwrap()).collect(),
@@ -163,6 +177,20 @@ ssh:
   knownHosts: \"/labs/a/ssh/known_hosts\"
 ";
         assert!(text(1, 2).contains(expected), "{}", text(1, 2));
+    }
+
+    #[test]
+    fn addresses_of_ipv6_are_quoted() {
+        let text = of(Shape::new(1, 1).unwrap().over(Family::V6), "6.18.5", &[]);
+        for line in [
+            "  - { address: \"fd00:10:77::11\", name: cp1 }\n",
+            "  - { address: \"fd00:10:77::21\", name: w1 }\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        let shape = Shape::new(1, 1).unwrap();
+        let written = |family| of(shape.over(family), "6.18.5", &[]).lines().count();
+        assert_eq!(written(Family::V4), written(Family::V6), "nothing else differs");
     }
 
     #[test]
@@ -206,10 +234,13 @@ ssh:
         for (control_planes, workers, virtual_machines) in
             [(3, 3, [].as_slice()), (1, 2, &[]), (5, 1, &[]), (3, 3, &["cp3", "w3"])]
         {
-            let text = written(control_planes, workers, virtual_machines);
-            let read = ringfort_spec::read(&text, "cluster.yaml", &[], today);
-            let nodes = read.map(|spec| spec.nodes.len()).map_err(|report| format!("{report:?}"));
-            assert_eq!(nodes, Ok(usize::from(control_planes + workers)), "{text}");
+            for family in [Family::V4, Family::V6] {
+                let shape = Shape::new(control_planes, workers).unwrap().over(family);
+                let text = of(shape, "6.18.5", virtual_machines);
+                let read = ringfort_spec::read(&text, "cluster.yaml", &[], today);
+                let nodes = read.map(|it| it.nodes.len()).map_err(|report| format!("{report:?}"));
+                assert_eq!(nodes, Ok(usize::from(control_planes + workers)), "{text}");
+            }
         }
     }
 }

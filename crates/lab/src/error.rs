@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 
 use crate::name::LabName;
 use crate::os::Fault;
@@ -43,8 +44,8 @@ pub enum LabError {
     },
     /// The lab has other machines than were asked for.
     #[error(
-        "lab {name} has {control_planes} control planes and {workers} workers, \
-         {virtual_machines}: take it down first to change that"
+        "lab {name} has {control_planes} control planes and {workers} workers with {family} \
+         addresses, {virtual_machines}: take it down first to change that"
     )]
     OtherShape {
         /// The lab.
@@ -53,6 +54,8 @@ pub enum LabError {
         control_planes: u8,
         /// The workers it has.
         workers: u8,
+        /// The family of their addresses.
+        family: Family,
         /// Which of them are virtual, in words.
         virtual_machines: String,
     },

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 
 use crate::boot::{Body, Start};
 use crate::cluster;
@@ -43,7 +44,7 @@ pub struct Lab {
 /// What a lab is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// How many machines of each kind.
+    /// How many machines of each kind, and the family of their addresses.
     pub shape: Shape,
     /// A directory that every machine sees read-only; virtual ones as it was when the lab was made.
     pub store: Option<&'a Path>,
@@ -109,6 +110,9 @@ impl Lab {
         for path in [home.path(), places.cache()].into_iter().chain(wanted.store) {
             check_path(path)?;
         }
+        if wanted.shape.family() == Family::V6 {
+            fitness::check_ipv6()?;
+        }
         let base = base::ready(places, Base::Container, &|line| report(line))?;
         let store = wanted.store.map(Path::to_owned);
         let mut record = Record::new(name.clone(), wanted.shape, base, store);
@@ -151,7 +155,7 @@ impl Lab {
         self.settle(&claim)?;
         let running = supervisors(self.name())?;
         side_by_side(&machines, |machine| {
-            let running = running.iter().find(|found| found.machine == *machine);
+            let running = running.iter().find(|found| found.machine == machine.name);
             self.start_one(machine, running, report)
         })
     }
@@ -214,7 +218,7 @@ impl Lab {
         &self.home
     }
 
-    /// Gives the number of its machines of each kind.
+    /// Gives the number of its machines of each kind, and the family of their addresses.
     pub fn shape(&self) -> Shape {
         self.record.shape
     }
@@ -249,7 +253,7 @@ impl Lab {
     pub fn overview(&self) -> Result<Overview, LabError> {
         let running = supervisors(self.name())?;
         let see = |machine: Machine| {
-            let on = running.iter().any(|found| found.machine == machine);
+            let on = running.iter().any(|found| found.machine == machine.name);
             let state = if on { MachineState::On } else { MachineState::Off };
             let kind = match self.record.made_virtual(&machine.name) {
                 Some(_) => MachineKind::Virtual,
@@ -387,7 +391,7 @@ impl Lab {
         if let (Some(store), Some(_)) = (&self.record.store, &self.record.virtual_machines) {
             image::make_store(store, &self.home.store_disk())?;
         }
-        hub::make(&self.hub(), claim)?;
+        hub::make(&self.hub(), self.record.shape.family(), claim)?;
         hub::apply_cuts(&self.hub(), &self.record.cuts, &self.machines())?;
         Ok(())
     }
@@ -432,7 +436,8 @@ impl Lab {
             names => format!("{} virtual", names.join(", ")),
         };
         let (control_planes, workers) = (shape.control_planes(), shape.workers());
-        Err(LabError::OtherShape { name, control_planes, workers, virtual_machines })
+        let family = shape.family();
+        Err(LabError::OtherShape { name, control_planes, workers, family, virtual_machines })
     }
 }
 

@@ -2,10 +2,10 @@
 //! real hosts, and tests meet real Kubernetes.
 //!
 //! A [`Lab`] is a number of Debian machines in systemd-nspawn, with real systemd and sshd, a file
-//! system of their own each, on a bridge in a network name space of its own. Labs have names and
-//! several stand side by side. Machines that are named may be virtual ones instead, in QEMU on the same
-//! bridge, with a kernel of their own. Machines outlive the command that started them; after
-//! [`Lab::down`] nothing is left of them, also when a command was killed half-way.
+//! system of their own each, on a bridge in a network name space of its own, all with addresses of one
+//! family. Labs have names and several stand side by side. Machines that are named may be virtual ones
+//! instead, in QEMU on the same bridge, with a kernel of their own. Machines outlive the command that
+//! started them; after [`Lab::down`] nothing is left of them, also when a command was killed half-way.
 //!
 //! How that is kept:
 //! - Everything a lab owns on the host carries its name, and is found by it: nothing depends on a
@@ -43,4 +43,4 @@ pub use os::power::Off;
 pub use overview::{MachineKind, MachineState, Overview, Seen};
 pub use places::{Home, Places};
 pub use record::{Cut, UnreadableRecord};
-pub use shape::{HUB, Machine, NotAShape, PREFIX_BITS, Role, Shape};
+pub use shape::{Machine, NotAShape, Role, Shape};

@@ -1,22 +1,46 @@
 //! The network of a lab as text for `ip` and `nft`: one bridge in a name space of its own, one
 //! port for each machine, and rules that drop frames between machines that are cut. Pure.
 
+use std::net::IpAddr;
+
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 
 use crate::record::Cut;
-use crate::shape::{HUB, Machine, PREFIX_BITS, hardware_address_of};
+use crate::shape::{Machine, hardware_address_of_hub, hub, prefix_bits};
+
+/// The script that switches IPv6 on in a name space: a host may keep it out of new ones, and a
+/// machine of metal comes with it.
+pub(crate) const IPV6_ON: &str = "\
+for which in all default; do
+  setting=/proc/sys/net/ipv6/conf/$which/disable_ipv6
+  grep -qx 0 $setting || echo 0 >$setting
+done";
 
 /// The `ip -batch` lines that make the bridge, run in the lab's name space.
 ///
 /// The bridge's hardware address is fixed, else it would follow the ports that come and go.
-pub(crate) fn hub_lines() -> String {
-    let hardware = hardware_address_of(HUB);
+pub(crate) fn hub_lines(family: Family) -> String {
+    let hardware = hardware_address_of_hub();
+    let address = address_line(hub(family), "br0");
     format!(
         "link set lo up\n\
          link add br0 address {hardware} type bridge\n\
-         addr add {HUB}/{PREFIX_BITS} dev br0\n\
+         {address}\
          link set br0 up\n"
     )
+}
+
+/// An address of IPv6 is used at once: nobody else has it, and to ask for others takes a second
+/// in which nothing can listen on it.
+fn address_line(address: IpAddr, device: &str) -> String {
+    let family = Family::of(address);
+    let bits = prefix_bits(family);
+    let at_once = match family {
+        Family::V4 => "",
+        Family::V6 => " nodad",
+    };
+    format!("addr add {address}/{bits} dev {device}{at_once}\n")
 }
 
 /// The lines that plug a machine in, run in the lab's name space; `pid` is a process of the
@@ -38,19 +62,20 @@ pub(crate) fn virtual_port_lines(machine: &Machine) -> String {
 
 /// The lines that give a machine its address, run in the machine's name space.
 pub(crate) fn machine_lines(machine: &Machine) -> String {
-    let address = machine.address;
+    let address = address_line(machine.address, "eth0");
+    let hub = hub(Family::of(machine.address));
     format!(
         "link set lo up\n\
-         addr add {address}/{PREFIX_BITS} dev eth0\n\
+         {address}\
          link set eth0 up\n\
-         route add default via {HUB}\n"
+         route add default via {hub}\n"
     )
 }
 
 /// The whole rule set that stands for some cuts; loading it replaces the one before at once.
 ///
 /// Rules name ports of the bridge, not addresses, so that broadcasts and traffic of pods are cut
-/// as well and a machine that comes back is still cut.
+/// as well, in both families, and a machine that comes back is still cut.
 pub(crate) fn cut_rules<'a>(
     cuts: impl IntoIterator<Item = &'a Cut>,
     machines: &[Machine],
@@ -86,8 +111,9 @@ pub(crate) fn cut_rules<'a>(
 #[cfg(test)]
 mod tests {
     use ringfort_model::name::NodeName;
+    use ringfort_model::net::Family;
 
-    use super::{cut_rules, machine_lines, port_lines, virtual_port_lines};
+    use super::{cut_rules, hub_lines, machine_lines, port_lines, virtual_port_lines};
     use crate::record::Cut;
     use crate::shape::Shape;
 
@@ -151,6 +177,29 @@ mod tests {
              link set eth0 up\n\
              route add default via 10.77.0.1\n"
         );
+    }
+
+    #[test]
+    fn addresses_of_ipv6_are_the_only_ones_and_used_at_once() {
+        let machine = &Shape::new(1, 0).unwrap().over(Family::V6).machines()[0];
+        assert_eq!(
+            machine_lines(machine),
+            "link set lo up\n\
+             addr add fd00:10:77::11/64 dev eth0 nodad\n\
+             link set eth0 up\n\
+             route add default via fd00:10:77::1\n"
+        );
+        let hub = |family| hub_lines(family).lines().nth(2).map(str::to_owned).unwrap();
+        assert_eq!(hub(Family::V4), "addr add 10.77.0.1/24 dev br0");
+        assert_eq!(hub(Family::V6), "addr add fd00:10:77::1/64 dev br0 nodad");
+    }
+
+    #[test]
+    fn cuts_name_no_addresses_and_so_cut_both_families() {
+        let cuts = [Cut::between(node("w1"), node("cp2")).unwrap(), Cut::Alone(node("cp1"))];
+        let rules = |family| cut_rules(&cuts, &Shape::new(2, 1).unwrap().over(family).machines());
+        assert_eq!(rules(Family::V4), rules(Family::V6));
+        assert!(rules(Family::V6).starts_with("table bridge cuts\n"));
     }
 
     #[test]

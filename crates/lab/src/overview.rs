@@ -1,6 +1,6 @@
 //! A lab as it is seen: what people and programs are shown of it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ringfort_model::name::NodeName;
@@ -33,7 +33,7 @@ pub struct Seen {
     /// What it is for.
     pub role: Role,
     /// Its address in the lab's network.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// What it is.
     pub kind: MachineKind,
     /// Whether it runs.

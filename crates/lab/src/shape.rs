@@ -1,18 +1,20 @@
-//! The shape of a lab: how many machines of which kind, and what follows from that for each of
-//! them: name, address, hardware address, port of the bridge. Pure: the same shape gives the same
-//! machines in every lab, since each lab has a network of its own.
+//! The shape of a lab: how many machines of which kind, with addresses of which family, and what
+//! follows from that for each of them: name, address, hardware address, port of the bridge. Pure: the
+//! same shape gives the same machines in every lab, since each lab has a network of its own.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 use serde::{Deserialize, Serialize};
 
-/// How many machines a lab has.
+/// How many machines a lab has, and of which family their addresses are.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "Counts", into = "Counts", rename_all = "camelCase")]
 pub struct Shape {
     control_planes: u8,
     workers: u8,
+    family: Family,
 }
 
 /// Says that a lab cannot have so many machines.
@@ -44,21 +46,35 @@ pub struct Machine {
     /// What it is for.
     pub role: Role,
     /// Its address in the lab's network.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
+    /// Its number in the lab's network, whatever the family.
+    number: u8,
 }
 
 impl Shape {
-    /// Checks the numbers.
+    /// Checks the numbers. Addresses are of IPv4.
     ///
     /// # Errors
     /// There is no control plane, or there are more machines than addresses.
     pub fn new(control_planes: u8, workers: u8) -> Result<Self, NotAShape> {
         let fits = (1..=MOST_CONTROL_PLANES).contains(&control_planes) && workers <= MOST_WORKERS;
         if fits {
-            Ok(Self { control_planes, workers })
+            Ok(Self { control_planes, workers, family: Family::V4 })
         } else {
             Err(NotAShape { control_planes, workers })
         }
+    }
+
+    /// Gives the same machines with addresses of a family. They have none of the other, so that what
+    /// still speaks it fails here rather than at a user's.
+    #[must_use]
+    pub fn over(self, family: Family) -> Self {
+        Self { family, ..self }
+    }
+
+    /// Gives the family of the addresses.
+    pub fn family(self) -> Family {
+        self.family
     }
 
     /// Gives the number of control planes.
@@ -73,20 +89,23 @@ impl Shape {
 
     /// Lists the machines, control planes first.
     pub fn machines(self) -> Vec<Machine> {
-        let control_planes = (1..=self.control_planes).map(|n| Machine::new(Role::ControlPlane, n));
-        let workers = (1..=self.workers).map(|n| Machine::new(Role::Worker, n));
-        control_planes.chain(workers).collect()
+        let of = |role: Role, count: u8| {
+            (1..=count).map(move |number| Machine::new(self.family, role, number))
+        };
+        let control_planes = of(Role::ControlPlane, self.control_planes);
+        control_planes.chain(of(Role::Worker, self.workers)).collect()
     }
 }
 
 impl Machine {
-    fn new(role: Role, number: u8) -> Self {
+    fn new(family: Family, role: Role, number: u8) -> Self {
         let (prefix, first) = match role {
             Role::ControlPlane => ("cp", 10),
             Role::Worker => ("w", 20),
         };
         let name = NodeName::new(format!("{prefix}{number}")).expect("letters and digits only");
-        Self { name, role, address: Ipv4Addr::new(10, 77, 0, first + number) }
+        let number = first + number;
+        Self { name, role, address: address(family, number), number }
     }
 
     /// Gives the hardware address.
@@ -94,7 +113,7 @@ impl Machine {
     /// It is fixed, because a machine that came back with a new one would not be heard by its
     /// peers until their neighbour entries went stale, half a minute later.
     pub fn hardware_address(&self) -> String {
-        hardware_address_of(self.address)
+        hardware_address_of(self.number)
     }
 
     /// Names the machine's port on the lab's bridge.
@@ -103,36 +122,66 @@ impl Machine {
     }
 }
 
-/// The address of the lab's bridge: the machines' gateway, and where commands run in the lab.
-pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-
-/// The length of the prefix of the lab's network.
-pub const PREFIX_BITS: u8 = 24;
-
-/// Derives a locally administered hardware address from an address.
-pub(crate) fn hardware_address_of(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+/// Gives the address of the lab's bridge: the machines' gateway, and where commands run in the lab.
+pub(crate) fn hub(family: Family) -> IpAddr {
+    address(family, HUB)
 }
+
+/// Gives the length of the prefix of the lab's network.
+pub(crate) fn prefix_bits(family: Family) -> u8 {
+    match family {
+        Family::V4 => 24,
+        Family::V6 => 64,
+    }
+}
+
+/// Gives the address with a number in the lab's network. It ends in the same digits in both families;
+/// those of IPv6 are unique local ones (<https://www.rfc-editor.org/rfc/rfc4193>).
+fn address(family: Family, number: u8) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 77, 0, number).into(),
+        Family::V6 => {
+            let digits = u16::from(number / 10) * 16 + u16::from(number % 10);
+            Ipv6Addr::new(0xfd00, 0x10, 0x77, 0, 0, 0, 0, digits).into()
+        }
+    }
+}
+
+/// Gives the hardware address of the lab's bridge.
+pub(crate) fn hardware_address_of_hub() -> String {
+    hardware_address_of(HUB)
+}
+
+/// Derives a locally administered hardware address from a number in the lab's network.
+fn hardware_address_of(number: u8) -> String {
+    format!("02:00:0a:4d:00:{number:02x}")
+}
+
+/// The number of the lab's bridge in its network.
+const HUB: u8 = 1;
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Counts {
     control_planes: u8,
     workers: u8,
+    #[serde(default)]
+    ipv6: bool,
 }
 
 impl TryFrom<Counts> for Shape {
     type Error = NotAShape;
 
     fn try_from(counts: Counts) -> Result<Self, NotAShape> {
-        Self::new(counts.control_planes, counts.workers)
+        let family = if counts.ipv6 { Family::V6 } else { Family::V4 };
+        Ok(Self::new(counts.control_planes, counts.workers)?.over(family))
     }
 }
 
 impl From<Shape> for Counts {
     fn from(shape: Shape) -> Self {
-        Self { control_planes: shape.control_planes, workers: shape.workers }
+        let Shape { control_planes, workers, family } = shape;
+        Self { control_planes, workers, ipv6: family == Family::V6 }
     }
 }
 
@@ -143,10 +192,10 @@ const MOST_WORKERS: u8 = 79;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::Shape;
+    use super::{Family, Shape, address, hub};
 
-    fn lines(control_planes: u8, workers: u8) -> Vec<String> {
-        let shape = Shape::new(control_planes, workers).unwrap();
+    fn lines(family: Family, control_planes: u8, workers: u8) -> Vec<String> {
+        let shape = Shape::new(control_planes, workers).unwrap().over(family);
         let line = |m: super::Machine| format!("{} {} {}", m.name, m.address, m.hardware_address());
         shape.machines().into_iter().map(line).collect()
     }
@@ -154,7 +203,7 @@ mod tests {
     #[test]
     fn numbers_machines_from_one() {
         assert_eq!(
-            lines(2, 1),
+            lines(Family::V4, 2, 1),
             [
                 "cp1 10.77.0.11 02:00:0a:4d:00:0b",
                 "cp2 10.77.0.12 02:00:0a:4d:00:0c",
@@ -164,11 +213,35 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_both_families_end_in_the_same_digits() {
+        assert_eq!(
+            lines(Family::V6, 1, 1),
+            ["cp1 fd00:10:77::11 02:00:0a:4d:00:0b", "w1 fd00:10:77::21 02:00:0a:4d:00:15"]
+        );
+        let hubs = [Family::V4, Family::V6].map(|family| hub(family).to_string());
+        assert_eq!(hubs, ["10.77.0.1", "fd00:10:77::1"]);
+        assert_eq!(address(Family::V6, 99).to_string(), "fd00:10:77::99");
+    }
+
+    #[test]
+    fn a_shape_that_names_no_family_is_of_ipv4() {
+        let shape = |text: &str| serde_json::from_str::<Shape>(text).unwrap();
+        let [four, six] = [Family::V4, Family::V6].map(|it| Shape::new(1, 2).unwrap().over(it));
+        assert_eq!(shape(r#"{"controlPlanes": 1, "workers": 2}"#), four);
+        assert_eq!(shape(r#"{"controlPlanes": 1, "workers": 2, "ipv6": true}"#), six);
+        assert_eq!(shape(&serde_json::to_string(&six).unwrap()), six);
+    }
+
+    #[test]
     fn the_largest_lab_has_no_address_twice_and_ports_the_kernel_takes() {
-        let machines = Shape::new(9, 79).unwrap().machines();
-        let addresses: BTreeSet<_> = machines.iter().map(|m| m.address).collect();
-        assert_eq!(addresses.len(), 88);
-        assert!(machines.iter().all(|m| m.port().len() <= 15));
+        for family in [Family::V4, Family::V6] {
+            let machines = Shape::new(9, 79).unwrap().over(family).machines();
+            let addresses: BTreeSet<_> = machines.iter().map(|m| m.address).collect();
+            assert_eq!(addresses.len(), 88);
+            assert!(
+                machines.iter().all(|m| m.port().len() <= 15 && Family::of(m.address) == family)
+            );
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 use serde::{Deserialize, Serialize};
 
 use crate::boot::SeedFile;
-use crate::shape::{HUB, Machine, PREFIX_BITS};
+use crate::shape::{Machine, hub, prefix_bits};
 
 /// The virtual machines of a lab.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -125,19 +126,32 @@ pub(crate) fn trial(image: &Image, acceleration: Acceleration) -> Vec<String> {
 /// the place of what all machines see.
 pub(crate) fn seed_files(machine: &Machine, seed: Option<&str>) -> Vec<SeedFile> {
     let file = |path: &str, content: String| SeedFile { path: PathBuf::from(path), content };
-    let (address, hardware) = (machine.address, machine.hardware_address());
+    let hardware = machine.hardware_address();
     let seed = seed.map(|seed| format!("/dev/vdb {seed} ext4 ro,nofail 0 0\n"));
     vec![
         file(
             "etc/systemd/network/10-lab.network",
-            format!(
-                "[Match]\nMACAddress={hardware}\n\n[Network]\n\
-                 Address={address}/{PREFIX_BITS}\nGateway={HUB}\nLinkLocalAddressing=no\n\
-                 IPv6AcceptRA=no\n"
-            ),
+            format!("[Match]\nMACAddress={hardware}\n\n{}", network(machine)),
         ),
         file("etc/fstab", format!("/dev/vda / ext4 defaults 0 1\n{}", seed.unwrap_or_default())),
     ]
+}
+
+/// An address of IPv6 is used at once, as a container's is.
+fn network(machine: &Machine) -> String {
+    let family = Family::of(machine.address);
+    let (hub, bits) = (hub(family), prefix_bits(family));
+    let address = format!("{}/{bits}", machine.address);
+    match family {
+        Family::V4 => format!(
+            "[Network]\nAddress={address}\nGateway={hub}\nLinkLocalAddressing=no\n\
+             IPv6AcceptRA=no\n"
+        ),
+        Family::V6 => format!(
+            "[Network]\nGateway={hub}\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\n\n\
+             [Address]\nAddress={address}\nDuplicateAddressDetection=none\n"
+        ),
+    }
 }
 
 /// The program that is a virtual machine.
@@ -180,6 +194,8 @@ const TRIAL_SECONDS: &str = "10";
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+
+    use ringfort_model::net::Family;
 
     use super::{Acceleration, Emulator, Image, VirtualMachines, seed_files, trial};
     use crate::shape::Shape;
@@ -242,6 +258,10 @@ mod tests {
         let network = &files[0].content;
         assert!(network.contains("MACAddress=02:00:0a:4d:00:0b\n"), "{network}");
         assert!(network.contains("Address=10.77.0.11/24\nGateway=10.77.0.1\n"), "{network}");
+        let six = &Shape::new(1, 0).unwrap().over(Family::V6).machines()[0];
+        let six = seed_files(six, None)[0].content.clone();
+        let address = "[Address]\nAddress=fd00:10:77::11/64\nDuplicateAddressDetection=none\n";
+        assert!(six.contains("Gateway=fd00:10:77::1\n") && six.ends_with(address), "{six}");
         assert!(files[1].content.contains("/dev/vdb /seed ext4 ro,nofail "));
         assert!(
             !seed_files(machine, None)[1].content.contains("vdb"),

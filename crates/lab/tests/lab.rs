@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use ringfort_lab::{Cut, Down, Lab, LabError, LabName, Off, Places, SEED, Shape, Wanted};
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 
 use traces::Traces;
 
@@ -50,9 +51,10 @@ fn main() -> ExitCode {
 
 type Scenario = (&'static str, fn(&str));
 
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: [Scenario; 7] = [
     ("a machine lives, dies and comes back", a_machine_lives_dies_and_comes_back),
     ("cuts are felt until they are healed", cuts_are_felt_until_they_are_healed),
+    ("machines of IPv6 speak nothing else", machines_of_ipv6_speak_nothing_else),
     ("two labs do not meet", two_labs_do_not_meet),
     ("down finds everything after a crash", down_finds_everything_after_a_crash),
     ("up finishes what a crash left", up_finishes_what_a_crash_left),
@@ -92,8 +94,7 @@ fn a_machine_lives_dies_and_comes_back(name: &str) {
 fn cuts_are_felt_until_they_are_healed(name: &str) {
     let mut lab = up(name);
     let check = |lab: &Lab, peer, operator| {
-        let heard = on(lab, "cp1", GREETING) == "SSH-";
-        assert_eq!((heard, answers(lab, "w1")), (peer, operator));
+        assert_eq!((cp1_hears_w1(lab), answers(lab, "w1")), (peer, operator));
     };
     check(&lab, true, true);
     lab.cut(Cut::between(node("w1"), node("cp1")).unwrap()).unwrap();
@@ -107,6 +108,27 @@ fn cuts_are_felt_until_they_are_healed(name: &str) {
     check(&lab, false, false);
     lab.heal(|cut| cut.concerns(&node("w1"))).unwrap();
     check(&lab, true, true);
+    Lab::down(&places(), lab.name()).unwrap();
+}
+
+fn machines_of_ipv6_speak_nothing_else(name: &str) {
+    let mut lab = up_with(name, Family::V6, &[]);
+    let addresses = "ip -o addr show dev eth0 scope global | grep -o 'inet.*/[0-9]*'";
+    assert_eq!(on(&lab, "cp1", addresses), "inet6 fd00:10:77::11/64\n");
+    let settings = "cat /proc/sys/net/ipv6/conf/{all,default,eth0}/disable_ipv6";
+    assert_eq!(on(&lab, "cp1", &format!("bash -c '{settings}'")), "0\n0\n0\n");
+    let check = |lab: &Lab, peer, operator| {
+        assert_eq!((cp1_hears_w1(lab), answers(lab, "w1")), (peer, operator));
+    };
+    check(&lab, true, true);
+    lab.cut(Cut::between(node("w1"), node("cp1")).unwrap()).unwrap();
+    check(&lab, false, true);
+    lab.stop(&[node("w1")], Off::Hard, &silent).unwrap();
+    lab.start(&[], &silent).unwrap();
+    lab.heal(|_| true).unwrap();
+    check(&lab, true, true);
+    lab.cut(Cut::Alone(node("w1"))).unwrap();
+    check(&lab, false, false);
     Lab::down(&places(), lab.name()).unwrap();
 }
 
@@ -153,16 +175,15 @@ fn down_needs_no_record(name: &str) {
 }
 
 fn a_virtual_machine_is_one_of_the_labs(name: &str) {
-    let mut lab = up_with(name, &["w1"]);
+    let mut lab = up_with(name, Family::V4, &["w1"]);
     let facts = "stat -fc %T /sys/fs/cgroup; cat /sys/module/apparmor/parameters/enabled; \
                  modprobe wireguard && echo module; hostname; systemctl is-system-running --wait";
     assert_eq!(on(&lab, "w1", facts), "cgroup2fs\nY\nmodule\nw1\nrunning\n");
     assert_eq!(on(&lab, "w1", &format!("head -c4 {SEED}/word")), "seed", "the store is seen");
 
-    let heard = |lab: &Lab| on(lab, "cp1", GREETING) == "SSH-";
-    assert!(heard(&lab));
+    assert!(cp1_hears_w1(&lab));
     lab.cut(Cut::between(node("w1"), node("cp1")).unwrap()).unwrap();
-    assert!(!heard(&lab) && answers(&lab, "w1"));
+    assert!(!cp1_hears_w1(&lab) && answers(&lab, "w1"));
     lab.heal(|_| true).unwrap();
 
     on(&lab, "w1", STOP_MARK);
@@ -191,11 +212,11 @@ fn crash(name: &str, delay: Duration) {
 }
 
 fn up(name: &str) -> Lab {
-    up_with(name, &[])
+    up_with(name, Family::V4, &[])
 }
 
-fn up_with(name: &str, virtual_machines: &[&str]) -> Lab {
-    let shape = Shape::new(1, 1).unwrap();
+fn up_with(name: &str, family: Family, virtual_machines: &[&str]) -> Lab {
+    let shape = Shape::new(1, 1).unwrap().over(family);
     let virtual_machines: BTreeSet<NodeName> = virtual_machines.iter().map(|n| node(n)).collect();
     let store = state().join(format!("{name}.store"));
     fs::create_dir_all(&store).unwrap();
@@ -224,6 +245,13 @@ fn on(lab: &Lab, machine: &str, command: &str) -> String {
     let arguments = lab.ssh_arguments(&node(machine)).unwrap();
     let output = lab.inside("ssh").args(arguments).arg(command).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether cp1 is told what w1's SSH server says first.
+fn cp1_hears_w1(lab: &Lab) -> bool {
+    let address = lab.machine(&node("w1")).unwrap().address;
+    let greeting = format!("timeout 1 bash -c 'head -c4 </dev/tcp/{address}/22'");
+    on(lab, "cp1", &greeting) == "SSH-"
 }
 
 fn answers(lab: &Lab, machine: &str) -> bool {
@@ -259,8 +287,6 @@ fn loud(line: &str) {
 }
 
 const MEMORY_MEBIBYTES: u32 = 2048;
-/// Reads what w1's SSH server says first.
-const GREETING: &str = "timeout 1 bash -c 'head -c4 </dev/tcp/10.77.0.21/22'";
 
 const UP: &str = "--up";
 

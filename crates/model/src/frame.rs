@@ -98,7 +98,7 @@ pub enum Answer {
         busy: Option<String>,
     },
     /// Answers `Survey` with facts about the machine.
-    Surveyed(crate::survey::Survey),
+    Surveyed(Box<crate::survey::Survey>),
     /// Answers `Listen` with the ports that could not be opened, and why each.
     Listening(Vec<(Port, String)>),
     /// Answers `Reach`.

@@ -6,6 +6,68 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// A family of addresses. A cluster speaks one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Gives the family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// Gives how many bits an address has: the prefix length of a range that holds one address.
+    pub const fn width(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// Writes a host as it stands before a port and in URLs: an address of IPv6 has brackets there (RFC 3986, 3.2.2).
+pub fn bracketed(host: &str) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(_) => format!("[{host}]"),
+        Err(_) => host.to_owned(),
+    }
+}
+
+/// Writes a host and a port as one text.
+pub fn host_port(host: &str, port: u16) -> String {
+    format!("{}:{port}", bracketed(host))
+}
+
+/// Takes apart what [`host_port`] writes, or a host alone; `None` where brackets hold no address of IPv6.
+pub fn apart(text: &str) -> Option<(&str, Option<&str>)> {
+    let Some(rest) = text.strip_prefix('[') else {
+        return Some(match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        });
+    };
+    let (host, behind) = rest.split_once(']')?;
+    host.parse::<Ipv6Addr>().ok()?;
+    match behind.strip_prefix(':') {
+        Some(port) => Some((host, Some(port))),
+        None => behind.is_empty().then_some((host, None)),
+    }
+}
+
 /// A range of addresses in CIDR notation whose host bits are zero.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -37,6 +99,16 @@ impl Cidr {
     /// Makes the range of a prefix length that holds an address; `None` if the length is too large.
     pub fn holding(address: IpAddr, prefix: u8) -> Option<Self> {
         (prefix <= width(address)).then(|| Self { base: mask(address, prefix), prefix })
+    }
+
+    /// Makes the range that holds one address.
+    pub fn single(address: IpAddr) -> Self {
+        Self { base: address, prefix: width(address) }
+    }
+
+    /// Gives the family of its addresses.
+    pub fn family(self) -> Family {
+        Family::of(self.base)
     }
 
     /// Gives the first address.
@@ -114,7 +186,7 @@ impl fmt::Display for Cidr {
 }
 
 fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
+    Family::of(address).width()
 }
 
 fn bits(address: IpAddr) -> u128 {
@@ -139,7 +211,7 @@ fn mask(address: IpAddr, prefix: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::Cidr;
+    use super::{Cidr, Family, apart, host_port};
 
     fn cidr(text: &str) -> Cidr {
         text.parse().unwrap()
@@ -169,5 +241,30 @@ mod tests {
         assert_eq!(cidr("10.244.0.0/16").subnet(24, 3), "10.244.3.0/24".parse().ok());
         assert_eq!(cidr("10.244.0.0/16").subnet(24, 256), None);
         assert_eq!(cidr("10.244.0.0/16").subnet(8, 0), None);
+        assert_eq!(cidr("fd00:10:96::/112").nth(10), "fd00:10:96::a".parse().ok());
+        assert_eq!(cidr("fd00:10:244::/56").subnet(64, 3), "fd00:10:244:3::/64".parse().ok());
+        assert_eq!(cidr("fd00:10:244::/56").subnet(64, 256), None);
+        assert_eq!(Cidr::single("fd00::1".parse().unwrap()), cidr("fd00::1/128"));
+        assert_eq!(cidr("fd00::/8").family().to_string(), "IPv6");
+        assert_eq!(cidr("10.0.0.0/8").family(), Family::V4);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_has_brackets_before_a_port() {
+        for (host, text) in [
+            ("10.0.0.11", "10.0.0.11:443"),
+            ("api.example.com", "api.example.com:443"),
+            ("fd00::11", "[fd00::11]:443"),
+        ] {
+            assert_eq!(host_port(host, 443), text);
+            assert_eq!(apart(text), Some((host, Some("443"))));
+        }
+        assert_eq!(apart("[fd00::11]"), Some(("fd00::11", None)));
+        assert_eq!(apart("api"), Some(("api", None)));
+        for bad in ["[10.0.0.11]:443", "[fd00::11", "[fd00::11]443", "[]:443"] {
+            assert_eq!(apart(bad), None, "{bad}");
+        }
+        // Without brackets nobody knows where such an address ends.
+        assert_eq!(apart("fd00::11:443"), Some(("fd00", Some(":11:443"))));
     }
 }

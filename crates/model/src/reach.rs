@@ -7,8 +7,17 @@ use serde::{Deserialize, Serialize};
 
 /// The port at which a control plane hears of another's checkpoints and of what agents found, on TCP.
 pub const WITNESS_PORT: u16 = 6445;
+/// Where members of etcd answer API servers.
+pub const ETCD_PORT: u16 = 2379;
+/// Where members of etcd answer each other.
+pub const ETCD_PEER_PORT: u16 = 2380;
 /// Where API servers listen.
 pub const API_PORT: u16 = 6443;
+
+/// Writes where a member of etcd is asked, at one of its ports.
+pub fn member_url(address: IpAddr, port: u16) -> String {
+    format!("https://{}", SocketAddr::new(address, port))
+}
 
 /// How a port is spoken to.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::name::NodeName;
+use crate::net::{apart, bracketed, host_port};
 
 /// A place that takes reports over HTTPS. Nothing in it is secret: neither user nor query.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -119,9 +120,10 @@ impl FromStr for HttpsUrl {
         let fault = || NotAReceiver::Shape { text: text.to_owned() };
         let rest = text.strip_prefix("https://").ok_or_else(fault)?;
         let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match place.split_once(':') {
-            Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)),
-            None => (place, Some(443)),
+        let (host, port) = apart(place).ok_or_else(fault)?;
+        let port = match port {
+            Some(port) => port.parse::<u16>().ok().filter(|port| *port != 0),
+            None => Some(443),
         };
         let path = if path.is_empty() { "/" } else { path };
         if !is_host(host) || !path.bytes().all(is_plain) {
@@ -136,10 +138,11 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~%:+=,".contains(&byte)
 }
 
-/// Says whether a text is a name or an IPv4 address: digits and dots that are no address are a slip of the pen.
+/// Says whether a text is a name or an address: digits and dots that are no address are a slip of the pen. An address of
+/// IPv6 that only stands for one of IPv4 is none: packets and certificates know it by that one.
 pub fn is_host(text: &str) -> bool {
     if let Ok(address) = text.parse::<IpAddr>() {
-        return address.is_ipv4();
+        return address.is_ipv4() || address.to_canonical().is_ipv6();
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let is_name = text.split('.').all(|label| NodeName::new(label).is_ok());
@@ -150,8 +153,8 @@ impl fmt::Display for HttpsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, path } = self;
         match port {
-            443 => write!(f, "https://{host}{path}"),
-            port => write!(f, "https://{host}:{port}{path}"),
+            443 => write!(f, "https://{}{path}", bracketed(host)),
+            port => write!(f, "https://{}{path}", host_port(host, *port)),
         }
     }
 }
@@ -179,12 +182,16 @@ mod tests {
         for text in [
             "https://siem.example.com/ringfort",
             "https://10.0.0.50:8443/a/b",
+            "https://[fd00::50]:8443/a/b",
+            "https://[fd00::50]/",
             "https://siem.example.com/",
         ] {
             assert_eq!(text.parse::<HttpsUrl>().unwrap().to_string(), text);
         }
         let bare = "https://siem.example.com:443".parse::<HttpsUrl>().unwrap();
         assert_eq!((bare.port, bare.path.as_str(), bare.address()), (443, "/", None));
+        let bracketed = "https://[fd00::50]".parse::<HttpsUrl>().unwrap();
+        assert_eq!((bracketed.port, bracketed.address()), (443, "fd00::50".parse().ok()));
     }
 
     #[test]
@@ -193,6 +200,9 @@ mod tests {
             "http://siem.example.com/",
             "https://",
             "https://10.0.0/",
+            "https://fd00::50/",
+            "https://[10.0.0.50]/",
+            "https://[::ffff:10.0.0.50]/",
             "https://a:0/",
             "https://a:x/",
             "https://a/b c",

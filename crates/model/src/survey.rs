@@ -16,6 +16,11 @@ pub struct Survey {
     pub machine_id: Option<String>,
     /// Its links, without loopback.
     pub links: Option<Vec<LinkSeen>>,
+    /// Links through which the kernel goes out by what routers advertise, of whom it hears no more once it forwards
+    /// packets (IPv6, `accept_ra` 1).
+    pub advertised: Option<Vec<String>>,
+    /// Addresses that the kernel made of such advertisements itself, and which end when it hears no more of them.
+    pub lent: Option<Vec<IpAddr>>,
     /// The machine's clock, in milliseconds since 1970.
     pub clock_ms: Option<i64>,
     /// Processors.

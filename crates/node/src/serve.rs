@@ -157,7 +157,7 @@ impl<W: Write + Send> Talk<'_, '_, W> {
         let machine = self.machine;
         let answer = match request {
             Request::Survey if self.half.is_some() => {
-                Answer::Surveyed(survey::take(machine.looker.root, machine.looker.tools))
+                Answer::Surveyed(Box::new(survey::take(machine.looker.root, machine.looker.tools)))
             }
             Request::Listen { address, ports } if self.half.is_some() => {
                 self.ears = None;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use ringfort_facts::network::{Direction, Protocol};
-use ringfort_model::network_policy::BRIDGE;
 
+use super::gate;
 use super::rules::{Element, Kind, Line, RuleSet, Set, Verdict};
 use super::span::{Family, Span};
 
@@ -41,7 +41,8 @@ pub fn change(old: &RuleSet, new: &RuleSet) -> Option<String> {
     let recast = new.sets.iter().any(|(name, set)| {
         old.sets.get(name).is_some_and(|old| (old.kind, old.family) != (set.kind, set.family))
     });
-    if recast {
+    // What every table has is written from the ranges of the node's pods.
+    if recast || !own_ranges(old).eq(own_ranges(new)) {
         return Some(replace(new));
     }
     let mut text = String::new();
@@ -83,7 +84,9 @@ fn frame(text: &mut String, rules: &RuleSet) {
         ("egress_input", "input", -10),
         ("ingress_forward", "forward", -9),
     ];
-    for chain in ["gate", "strays", "egress", "ingress"] {
+    // The sets that packets without a connection are looked up in must stand before the rules.
+    let own: Vec<(&String, &Set)> = own_ranges(rules).collect();
+    for chain in ["gate", "strays", "egress", "ingress"].into_iter().chain(gate::chains(&own)) {
         put(text, format_args!("add chain {TABLE} {chain}"));
     }
     for (chain, hook, priority) in hooks {
@@ -95,70 +98,26 @@ fn frame(text: &mut String, rules: &RuleSet) {
             ),
         );
     }
-    // The sets that packets without a connection are looked up in must stand before the rules.
-    let own: Vec<(&String, &Set)> =
-        rules.sets.iter().filter(|(_, set)| set.kind == Kind::OwnRanges).collect();
     for (name, set) in &own {
         declare(text, name, set);
     }
-    let rule = |text: &mut String, chain: &str, what: &str| {
+    let jump = |chain: &'static str, to: &str| (chain, format!("jump {to}"));
+    let mut all = gate::gate(&own);
+    all.push(("egress_input", "iifname \"lo\" accept".to_owned()));
+    all.extend(["gate", "strays", "egress"].map(|to| jump("egress_input", to)));
+    all.push(jump("egress_forward", "gate"));
+    all.extend(gate::at_once());
+    all.extend(["strays", "egress"].map(|to| jump("egress_forward", to)));
+    all.extend(["strays", "ingress"].map(|to| jump("ingress_forward", to)));
+    all.extend(gate::strays(&own));
+    for (chain, what) in all {
         put(text, format_args!("add rule {TABLE} {chain} {what}"));
-    };
-    gate(text, &own);
-    rule(text, "egress_input", "iifname \"lo\" accept");
-    rule(text, "egress_input", "jump gate");
-    rule(text, "egress_input", "jump strays");
-    rule(text, "egress_input", "jump egress");
-    rule(text, "egress_forward", "jump gate");
-    // What is for all at once has no end whose policies could be asked.
-    for all in
-        ["ip daddr { 224.0.0.0/4, 255.255.255.255 }", "ip6 daddr ff00::/8 meta l4proto != 58"]
-    {
-        rule(text, "egress_forward", &format!("iifname \"{BRIDGE}\" {all} counter drop"));
-    }
-    rule(text, "egress_forward", "jump strays");
-    rule(text, "egress_forward", "jump egress");
-    rule(text, "ingress_forward", "jump strays");
-    rule(text, "ingress_forward", "jump ingress");
-    // An error about a connection says no more than that connection did.
-    rule(text, "strays", "ct state related meta l4proto { 1, 58 } accept");
-    rule(text, "strays", "ct state != { invalid, untracked } return");
-    rule(text, "strays", "icmpv6 type { 130-137, 143 } return");
-    for (name, set) in own {
-        let (ip, end) = (ip(set.family), end(set.direction));
-        rule(text, "strays", &format!("{ip} {end} @{name} counter drop"));
     }
 }
 
-/// Writes what of a pod gets no further, whatever policies say: what claims an address that is none of
-/// this node's pods', and a family in which these have no addresses at all but those that the kernel
-/// makes for every link.
-fn gate(text: &mut String, own: &[(&String, &Set)]) {
-    let mut rule = |what: &str| put(text, format_args!("add rule {TABLE} gate {what}"));
-    let own = own.iter().filter(|(_, set)| set.direction == Direction::Egress);
-    let own: BTreeMap<Family, &String> = own.map(|(name, set)| (set.family, *name)).collect();
-    if own.is_empty() {
-        return;
-    }
-    rule(&format!("iifname != \"{BRIDGE}\" return"));
-    if own.contains_key(&Family::V6) {
-        // Neighbours find each other by the addresses of links.
-        rule("icmpv6 type { 130-137, 143 } return");
-    }
-    for family in Family::BOTH {
-        match own.get(&family) {
-            Some(name) => rule(&format!("{} saddr != @{name} counter drop", ip(family))),
-            None => rule(&format!("{} counter drop", nfproto(family))),
-        }
-    }
-}
-
-/// The header field of a packet without a connection that is a pod's.
-fn end(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Egress => "saddr",
-        Direction::Ingress => "daddr",
-    }
+/// Gives the sets of the ranges of this node's pods, of which rules of every table speak.
+fn own_ranges(rules: &RuleSet) -> impl Iterator<Item = (&String, &Set)> {
+    rules.sets.iter().filter(|(_, set)| set.kind == Kind::OwnRanges)
 }
 
 fn changes(text: &mut String, old: &RuleSet, new: &RuleSet) {
@@ -338,14 +297,14 @@ fn of(protocol: Option<Protocol>) -> String {
     protocol.map(|it| format!("meta l4proto {} ", it.number())).unwrap_or_default()
 }
 
-fn nfproto(family: Family) -> &'static str {
+pub(super) fn nfproto(family: Family) -> &'static str {
     match family {
         Family::V4 => "meta nfproto ipv4",
         Family::V6 => "meta nfproto ipv6",
     }
 }
 
-fn ip(family: Family) -> &'static str {
+pub(super) fn ip(family: Family) -> &'static str {
     match family {
         Family::V4 => "ip",
         Family::V6 => "ip6",

@@ -124,7 +124,7 @@ impl Grounds {
 }
 
 /// The first two addresses of a node's range: that of the range itself, and the bridge's.
-fn machine(range: Span<u128>) -> Span<u128> {
+pub(super) fn machine(range: Span<u128>) -> Span<u128> {
     Span { first: range.first, last: range.last.min(range.first.saturating_add(1)) }
 }
 

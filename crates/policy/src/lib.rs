@@ -5,6 +5,7 @@ mod change;
 mod compile;
 mod describe;
 mod explain;
+mod gate;
 mod index;
 mod isolation;
 mod meaning;

@@ -50,6 +50,11 @@ pub struct Site {
 
 /// Sessions of proofs on one machine at a time.
 pub const TURNS_EACH: usize = 3;
+/// Proofs at a time that begin with no pods, beside all that do. Each asks every server dozens of things at once,
+/// and they are answered in the order in which they were asked: with all proofs begun together, each step of one
+/// that makes pods, waits for them and goes on waited behind hundreds of tries of others, and those are the
+/// proofs with the most steps. So many keep all servers and machines busy meanwhile, though some of them wait.
+const BESIDE_PODS: usize = 8;
 /// How often a proof may ask for more before it is given up.
 const MOST_TURNS: usize = 2_000;
 
@@ -83,7 +88,8 @@ impl Course {
     }
 }
 
-/// Makes proofs side by side, and tells each as it is made.
+/// Makes proofs side by side, and tells each as it is made: all that begin with pods, and of the others some at
+/// a time.
 ///
 /// # Errors
 /// A word on the interrupt channel ends all of them early.
@@ -96,10 +102,17 @@ pub async fn prove(
 ) -> Result<(), Interrupted> {
     let (call, halt) = Halt::new();
     site.silence.forget();
-    let mut proofs: Vec<_> = proofs.iter().collect();
-    proofs.sort_by_key(|(_, proof)| !waits_for_pods(proof, scene));
-    let mut making: FuturesUnordered<_> =
-        proofs.into_iter().map(|(id, proof)| make(id, proof, scene, site, &halt)).collect();
+    let turns = Semaphore::new(BESIDE_PODS);
+    let (first, mut others): (Vec<&(_, Proof)>, Vec<_>) =
+        proofs.iter().partition(|(_, proof)| makes_pods(&begin(proof, scene)));
+    // What asks for much at once has few steps more, and what begins with little goes on for longer.
+    others.sort_by_cached_key(|(_, proof)| begin(proof, scene).len());
+    let first = first.into_iter().map(|row| (row, None::<&Semaphore>));
+    let others = others.into_iter().map(|row| (row, Some(&turns)));
+    let mut making: FuturesUnordered<_> = first
+        .chain(others)
+        .map(|((control, proof), turns)| in_turn(turns, make(control, proof, scene, site, &halt)))
+        .collect();
     let mut interrupted = false;
     loop {
         tokio::select! {
@@ -118,13 +131,30 @@ pub async fn prove(
     if interrupted { Err(Interrupted) } else { Ok(()) }
 }
 
+/// Gives what a proof does first.
+fn begin(proof: &Proof, scene: &Scene) -> Vec<Act> {
+    match (proof.next)(scene, &[]) {
+        Next::Do(acts) => acts,
+        Next::Done(_) => Vec::new(),
+    }
+}
+
 /// Whether a proof begins with pods: what is waited for longest is begun first.
-fn waits_for_pods(proof: &Proof, scene: &Scene) -> bool {
+fn makes_pods(begin: &[Act]) -> bool {
     let makes_pod = |act: &Act| {
         let Act::Ask { ask: Ask::Create(object), .. } = act else { return false };
         object["kind"] == "Pod"
     };
-    matches!((proof.next)(scene, &[]), Next::Do(acts) if acts.iter().any(makes_pod))
+    begin.iter().any(makes_pod)
+}
+
+/// Makes a proof once it has a turn, if it needs one. Who is halted meanwhile ends as soon as it has.
+async fn in_turn(turns: Option<&Semaphore>, make: impl Future<Output = Made>) -> Made {
+    let _turn = match turns {
+        Some(turns) => turns.acquire().await.ok(),
+        None => None,
+    };
+    make.await
 }
 
 async fn make(
@@ -252,12 +282,19 @@ pub(crate) fn lost(transcript: &[(Act, Seen)]) -> BTreeSet<&NodeName> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use ringfort_controls::{Phase, Proof, Scene};
-    use ringfort_model::act::{Act, Next, Seen, Transcript};
+    use ringfort_model::act::{Act, Ask, Next, Seen, Speaker, Transcript};
     use ringfort_model::judgement::{Decided, Evidence};
+    use serde_json::json;
     use tokio::sync::mpsc::channel;
 
-    use super::{Site, prove, replay};
+    use super::{BESIDE_PODS, Site, prove, replay, unfinished};
+
+    fn gentle(next: fn(&Scene, &Transcript) -> Next) -> Proof {
+        Proof { phase: Phase::Gentle, next, sabotage: &[] }
+    }
 
     fn waits(_: &Scene, _: &Transcript) -> Next {
         Next::Do(vec![Act::Wait { ms: 86_400_000 }])
@@ -265,7 +302,7 @@ mod tests {
 
     #[test]
     fn proofs_end_as_soon_as_they_are_interrupted() {
-        let proof = Proof { phase: Phase::Gentle, next: waits, sabotage: &[] };
+        let proof = gentle(waits);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let ended = runtime.block_on(async {
             let (press, mut interrupts) = channel(1);
@@ -277,6 +314,91 @@ mod tests {
         assert!(ended.is_err());
     }
 
+    fn ask(scene: &Scene, ask: Ask) -> Act {
+        Act::Ask { server: scene.control_planes[0].clone(), speaker: Speaker::Keeper, ask }
+    }
+
+    fn makes_a_pod(scene: &Scene, transcript: &Transcript) -> Next {
+        match transcript.len() {
+            0 => Next::Do(vec![ask(scene, Ask::Create(json!({"kind": "Pod"})))]),
+            1 => Next::Do(vec![Act::Wait { ms: 5 }]),
+            _ => Next::Done(unfinished("there is no server".to_owned())),
+        }
+    }
+
+    /// Is not done for a day.
+    fn makes_a_pod_and_waits(scene: &Scene, transcript: &Transcript) -> Next {
+        match transcript.len() {
+            0 => makes_a_pod(scene, transcript),
+            _ => waits(scene, transcript),
+        }
+    }
+
+    /// Is done at once, since there is no server.
+    fn asks_once(scene: &Scene, transcript: &Transcript) -> Next {
+        match transcript.len() {
+            0 => Next::Do(vec![ask(scene, Ask::Described)]),
+            _ => Next::Done(unfinished("there is no server".to_owned())),
+        }
+    }
+
+    /// The same, with more to begin with.
+    fn asks_twice(scene: &Scene, transcript: &Transcript) -> Next {
+        match transcript.len() {
+            0 => Next::Do(vec![ask(scene, Ask::Described), ask(scene, Ask::Described)]),
+            _ => Next::Done(unfinished("there is no server".to_owned())),
+        }
+    }
+
+    #[test]
+    fn what_makes_pods_is_held_up_by_nobody_and_others_are_made_some_at_a_time() {
+        let mut proofs = vec![("test/long", gentle(waits)); BESIDE_PODS];
+        proofs.push(("test/behind", gentle(asks_twice)));
+        // As many with pods as would fill all turns, and one more.
+        proofs.extend(vec![("test/long-pod", gentle(makes_a_pod_and_waits)); BESIDE_PODS + 1]);
+        proofs.push(("test/pod", gentle(makes_a_pod)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut told = Vec::new();
+        runtime.block_on(async {
+            let (press, mut interrupts) = channel(1);
+            let (scene, site) = (Scene::sample(), Site::default());
+            let tell = |made: super::Made| {
+                told.push(made.control);
+                let _ = press.try_send(());
+            };
+            let ended = prove(&proofs, &scene, &site, &mut interrupts, tell);
+            let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+            assert!(ended.unwrap().is_err(), "the long ones were brought to their end");
+        });
+        // What stands behind as many long ones as have turns was not even begun.
+        assert_eq!(told, ["test/pod"]);
+        // What has a turn is made.
+        let mut told = Vec::new();
+        runtime.block_on(async {
+            let (_press, mut interrupts) = channel(1);
+            let (scene, site) = (Scene::sample(), Site::default());
+            let all = vec![("test/any", gentle(asks_twice)); 3 * BESIDE_PODS];
+            let tell = |made: super::Made| told.push(made.control);
+            prove(&all, &scene, &site, &mut interrupts, tell).await.unwrap();
+        });
+        assert_eq!(told.len(), 3 * BESIDE_PODS);
+    }
+
+    #[test]
+    fn of_the_others_what_begins_with_little_is_made_first() {
+        let mut proofs = vec![("test/two", gentle(asks_twice)); BESIDE_PODS];
+        proofs.extend(vec![("test/one", gentle(asks_once)); 2]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut told = Vec::new();
+        runtime.block_on(async {
+            let (_press, mut interrupts) = channel(1);
+            let (scene, site) = (Scene::sample(), Site::default());
+            let tell = |made: super::Made| told.push(made.control);
+            prove(&proofs, &scene, &site, &mut interrupts, tell).await.unwrap();
+        });
+        assert_eq!(told[..2], ["test/one"; 2]);
+    }
+
     fn twice(_: &Scene, transcript: &Transcript) -> Next {
         match transcript.len() {
             0 | 1 => Next::Do(vec![Act::Wait { ms: transcript.len() as u64 }]),
@@ -286,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_transcript_is_judged_again_only_as_it_was_made() {
-        let proof = Proof { phase: Phase::Gentle, next: twice, sabotage: &[] };
+        let proof = gentle(twice);
         let waited = |ms| (Act::Wait { ms }, Seen::Done);
         let check = |transcript: &[(Act, Seen)], well: bool| {
             assert_eq!(

@@ -1,69 +1,39 @@
 //! Reads what one etcd member stores, and tells sealed from open.
 
+mod page;
+mod pages;
 mod seal;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Instant;
 
-use futures::future::join;
-use prost::Message as _;
-use prost::bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use ringfort_host::{Host, quote};
+use ringfort_host::{Host, Output};
 use ringfort_model::act::{Scanned, Seen};
 use ringfort_model::secret::Secret;
 
-use crate::machine::run;
+use self::page::{Page, Pair};
+use self::pages::Pages;
 use crate::secretbox::{self, Raw};
 
 pub use self::seal::{SealError, seal_plain};
 
-/// Keys and values that are read at a time, at first.
-const FIRST_PAGE: usize = 500;
-/// The most of them at a time.
-const MOST_PAGE: usize = 8_000;
-/// A page is as large as this, by what the one before it held.
-const PAGE_BYTES: usize = 8 << 20;
-/// No page has more keys than so many times those of the one before: the rest may be larger.
-const GROWTH: usize = 4;
 /// How many keys of strangers are told.
 const TOLD: usize = 20;
-
-/// What a read gives, as far as it is looked at: etcd's `RangeResponse`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Page {
-    #[prost(message, repeated, tag = "2")]
-    kvs: Vec<Pair>,
-    #[prost(bool, tag = "3")]
-    more: bool,
-}
-
-/// etcd's `KeyValue`. Its bytes stay where they came in.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Pair {
-    #[prost(bytes = "bytes", tag = "1")]
-    key: Bytes,
-    /// The revision that wrote it.
-    #[prost(int64, tag = "3")]
-    mod_revision: i64,
-    #[prost(bytes = "bytes", tag = "5")]
-    value: Bytes,
-}
-
-impl Pair {
-    /// Lets go of the page that it came in.
-    fn apart(self) -> Self {
-        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
-        Self { key: copy(&self.key), value: copy(&self.value), ..self }
-    }
-}
+/// How long `etcdctl` may take. It sets no limit to a transaction by itself, and five seconds to anything else.
+const LIMIT_S: u64 = 60;
+/// How timeout(1) ends what has taken too long.
+const TOO_LONG: u32 = 124;
 
 /// Asks this machine's member.
-fn etcdctl(rest: &str) -> String {
+pub(crate) fn etcdctl(rest: &str) -> String {
     let pki = "/etc/kubernetes/pki";
     format!(
-        "etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/etcd-client-ca.crt \
-         --cert={pki}/apiserver-etcd-client.crt --key={pki}/apiserver-etcd-client.key {rest}"
+        "timeout {LIMIT_S} etcdctl --endpoints=https://127.0.0.1:2379 \
+         --cacert={pki}/etcd-client-ca.crt --cert={pki}/apiserver-etcd-client.crt \
+         --key={pki}/apiserver-etcd-client.key {rest}"
     )
 }
 
@@ -72,11 +42,88 @@ pub(crate) fn health() -> String {
     etcdctl("endpoint health")
 }
 
-/// A serializable read is answered by this member alone.
-async fn read(host: &Host, rest: &str) -> Result<Page, String> {
-    let command = etcdctl(&format!("--consistency=s --write-out=protobuf get {rest}"));
-    let said = Bytes::from(run(host, &command).await?);
-    Page::decode(said).map_err(|e| format!("etcdctl: {e}"))
+/// Asks this machine's member for what it says of itself, field by field.
+pub(crate) fn status() -> String {
+    etcdctl("--write-out=fields endpoint status")
+}
+
+/// Reads a number of what a member says of itself.
+pub(crate) fn field(said: &str, name: &str) -> Result<u64, String> {
+    let begin = format!("\"{name}\" : ");
+    let number =
+        said.lines().find_map(|line| line.strip_prefix(begin.as_str())?.trim().parse().ok());
+    number.ok_or_else(|| format!("etcdctl says nothing of {name} in an endpoint's status"))
+}
+
+/// Asks for a key, as the one operation of a transaction without conditions: no argument of a program can hold a 0 byte,
+/// and keys may. A serializable read is answered by this member alone.
+fn get(flags: &str, key: &[u8]) -> String {
+    format!("\nget --consistency=s {flags}-- {}\n\n\n", quoted(key))
+}
+
+/// Writes bytes as Go quotes them.
+fn quoted(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 + 4 * bytes.len());
+    text.push('"');
+    for byte in bytes {
+        // Writing to a string never fails.
+        let _ = write!(text, "\\x{byte:02x}");
+    }
+    text.push('"');
+    text
+}
+
+/// Reads values and gives each as soon as it is there. Says whether there are more.
+async fn read(host: &Host, asked: &str, give: &mut impl FnMut(Pair)) -> Result<bool, String> {
+    read_of(host, &etcdctl("--write-out=protobuf txn"), asked, give).await
+}
+
+/// The same of any command. What it writes is read to its end, whatever it is: its complaint says more than that it gave
+/// no page.
+async fn read_of(
+    host: &Host,
+    command: &str,
+    asked: &str,
+    give: &mut impl FnMut(Pair),
+) -> Result<bool, String> {
+    let pipe = host.open(command).await.map_err(|e| e.to_string())?;
+    let (mut reader, mut writer, ending) = pipe.into_parts();
+    // What ends without reading all of it says why.
+    let _ = writer.write_all(asked.as_bytes()).await;
+    let _ = writer.shutdown().await;
+    drop(writer);
+    let (mut page, mut looked) = (Page::default(), Ok(()));
+    loop {
+        let room = page.room();
+        if looked.is_err() {
+            room.clear();
+        }
+        if reader.read_buf(room).await.map_err(|e| e.to_string())? == 0 {
+            break;
+        }
+        if looked.is_ok() {
+            looked = hand_on(&mut page, give);
+        }
+    }
+    ended(&ending.output().await)?;
+    looked?;
+    page.has_more()
+}
+
+/// Gives the values that have come.
+fn hand_on(page: &mut Page, give: &mut impl FnMut(Pair)) -> Result<(), String> {
+    while let Some(pair) = page.value()? {
+        give(pair);
+    }
+    Ok(())
+}
+
+fn ended(output: &Output) -> Result<(), String> {
+    match output.code {
+        Some(0) => Ok(()),
+        Some(TOO_LONG) => Err(format!("etcdctl: no answer within {LIMIT_S} s")),
+        _ => Err(output.complaint()),
+    }
 }
 
 /// Reads one value and opens it with the keyring.
@@ -85,8 +132,9 @@ pub(crate) async fn sealed(
     keys: &BTreeMap<String, Secret<[u8; 32]>>,
     key: &str,
 ) -> Result<Seen, String> {
-    let page = read(host, &quote(key)).await?;
-    let Some(pair) = page.kvs.first() else { return Ok(Seen::Absent) };
+    let mut found = None;
+    read(host, &get("", key.as_bytes()), &mut |pair| found = Some(pair)).await?;
+    let Some(pair) = found else { return Ok(Seen::Absent) };
     Ok(match secretbox::read(&pair.value) {
         Raw::Plain => Seen::NotSealed { how: "open".to_owned() },
         Raw::Otherwise { prefix } => {
@@ -105,7 +153,7 @@ pub(crate) async fn sealed(
     })
 }
 
-/// Reads every value, and tries whether the keyring opens it.
+/// Reads every value, and tries whether its seal is one of the keyring.
 pub(crate) async fn scan(
     host: &Host,
     keys: &BTreeMap<String, Secret<[u8; 32]>>,
@@ -113,75 +161,13 @@ pub(crate) async fn scan(
 ) -> Result<Scanned, String> {
     let begin = Instant::now();
     let mut scanned = Scanned::default();
-    let mut pages = Pages::new();
-    let mut page = pages.next(host).await?;
-    while let Some(values) = page {
-        // The next is on its way meanwhile.
-        let look = async {
-            for pair in values {
-                count(&mut scanned, keys, open, &pair.key, &pair.value);
-            }
-        };
-        let (next, ()) = join(pages.next(host), look).await;
-        page = next?;
+    let mut pages = Pages::begin(host).await?;
+    while !pages.ended {
+        let mut look = |pair: Pair| count(&mut scanned, keys, open, &pair.key, &pair.value);
+        pages.next(host, &mut look).await?;
     }
     scanned.ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(scanned)
-}
-
-/// Goes through everything that is stored, a page at a time.
-struct Pages {
-    /// The key that the last page ended with.
-    last: Option<Vec<u8>>,
-    ended: bool,
-    /// How many keys the next page has.
-    size: usize,
-}
-
-impl Pages {
-    fn new() -> Self {
-        Self { last: None, ended: false, size: FIRST_PAGE }
-    }
-
-    /// Gives the next page, or nothing after the last.
-    async fn next(&mut self, host: &Host) -> Result<Option<Vec<Pair>>, String> {
-        if self.ended {
-            return Ok(None);
-        }
-        // etcd knows no empty key: none stands for the smallest. Keys may hold any byte; printf(1) makes them
-        // of octal digits.
-        let from = match &self.last {
-            None => "''".to_owned(),
-            Some(last) => {
-                let octal: String = last.iter().map(|byte| format!("\\{byte:03o}")).collect();
-                format!("\"$(printf '{octal}')\"")
-            }
-        };
-        let page = read(host, &format!("{from} --from-key --limit={}", self.size)).await?;
-        self.turn(page).map(Some)
-    }
-
-    /// Takes a page, without the key that the one before it ended with.
-    fn turn(&mut self, page: Page) -> Result<Vec<Pair>, String> {
-        self.size = sized(self.size, page.kvs.iter().map(|pair| pair.value.len()).sum());
-        let mut pairs = page.kvs;
-        let last = pairs.last().map(|pair| pair.key.to_vec());
-        pairs.retain(|pair| Some(&pair.key[..]) != self.last.as_deref());
-        self.ended = !page.more || last.is_none();
-        if !self.ended && last == self.last {
-            return Err("etcd gave the same page twice".to_owned());
-        }
-        self.last = last;
-        Ok(pairs)
-    }
-}
-
-/// How many keys the page after one of so many keys and bytes has: pages are neither many nor large.
-fn sized(keys: usize, bytes: usize) -> usize {
-    let each = (bytes / keys.max(1)).max(1);
-    let most = (keys * GROWTH).min(MOST_PAGE);
-    // One key of a page is the last one's.
-    (PAGE_BYTES / each).clamp(2, most.max(2))
 }
 
 fn count(
@@ -193,19 +179,31 @@ fn count(
 ) {
     if let Raw::Sealed { key: by, body } = secretbox::read(value) {
         let secret = keys.get(by);
-        if secret.is_some_and(|secret| secretbox::open(secret.expose(), body).is_ok()) {
-            *scanned.sealed.entry(by.to_owned()).or_default() += 1;
-            return;
+        if secret.is_some_and(|secret| secretbox::check(secret.expose(), body).is_ok()) {
+            return one_more(&mut scanned.sealed, by);
         }
         scanned.shut += 1;
     } else if let Some(listed) = open.iter().find(|listed| is_listed(listed, key)) {
-        *scanned.open.entry(listed.clone()).or_default() += 1;
-        return;
+        return one_more(&mut scanned.open, listed);
     } else {
         scanned.strange += 1;
     }
     if scanned.strangers.len() < TOLD {
-        scanned.strangers.push(String::from_utf8_lossy(key).into_owned());
+        scanned.strangers.push(shown(key));
+    }
+}
+
+/// Writes a key for people: it may hold what moves about on a terminal.
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).escape_debug().to_string()
+}
+
+fn one_more(counts: &mut BTreeMap<String, u64>, of: &str) {
+    match counts.get_mut(of) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(of.to_owned(), 1);
+        }
     }
 }
 
@@ -221,9 +219,7 @@ fn is_listed(listed: &str, key: &[u8]) -> bool {
 mod tests {
     use ringfort_model::secret::Secret;
 
-    use prost::Message as _;
-
-    use super::{Bytes, GROWTH, MOST_PAGE, PAGE_BYTES, Page, Pages, Pair, Scanned, count, sized};
+    use super::{Host, Scanned, count, field, get, read_of};
     use crate::secretbox::seal;
 
     const KEY: [u8; 32] = [7; 32];
@@ -254,6 +250,8 @@ mod tests {
         let strangers =
             ["/registry/eventsource", "compact_rev_key-secrets", "/registry/secrets/a/c"];
         assert_eq!(scanned.strangers, strangers);
+        let scanned = counted(&[("/registry/s\0\n", b"{}")]);
+        assert_eq!(scanned.strangers, [r"/registry/s\0\n"]);
     }
 
     /// What only looks sealed may be anything, and under a key that is lost nobody reads it again.
@@ -272,47 +270,36 @@ mod tests {
         assert_eq!(scanned.strangers.len(), 3);
     }
 
-    /// The bytes are those of a server: a header, two values with all their fields, more to come, a count.
-    #[test]
-    fn a_page_is_read_as_etcd_writes_it() {
-        let header = [0x0a, 4, 0x08, 1, 0x18, 9];
-        let first = [0x12, 14, 0x0a, 2, b'/', b'a', 0x10, 2, 0x18, 7, 0x20, 1, 0x2a, 2, 0, 0xff];
-        let second = [0x12, 6, 0x0a, 2, b'/', b'b', 0x18, 8];
-        let rest = [0x18, 1, 0x20, 5];
-        let page = Page::decode(&[&header[..], &first, &second, &rest].concat()[..]).unwrap();
-        let pair = |key: &[u8], mod_revision, value: &[u8]| Pair {
-            key: Bytes::copy_from_slice(key),
-            mod_revision,
-            value: Bytes::copy_from_slice(value),
-        };
-        assert_eq!(page.kvs, [pair(b"/a", 7, &[0, 0xff]), pair(b"/b", 8, b"")]);
-        assert!(page.more);
-        assert!(Page::decode(&first[..9]).is_err());
-        assert!(Page::decode(&b"Error: context deadline exceeded"[..]).is_err());
+    /// Reads what a command writes, as if it were etcdctl.
+    fn told(command: &str) -> Result<bool, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(read_of(&Host::local(), command, &get("", b"/a"), &mut |_| {}))
     }
 
     #[test]
-    fn every_key_comes_once_and_an_answer_that_goes_nowhere_is_an_error() {
-        let page = |keys: &[&str], more| {
-            let pair = |key: &&str| Pair { key: key.to_string().into(), ..Pair::default() };
-            Page { kvs: keys.iter().map(pair).collect(), more }
+    fn what_etcdctl_complains_of_is_told_whatever_it_wrote_besides() {
+        let complains = |code| {
+            let said = "cat >/dev/null; printf Error; echo 'no such member' >&2";
+            told(&format!("{said}; exit {code}"))
         };
-        let keys = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| pair.key).collect::<Vec<_>>();
-        let mut pages = Pages::new();
-        assert_eq!(keys(pages.turn(page(&["a", "b"], true)).unwrap()), ["a", "b"]);
-        assert!(pages.turn(page(&["b"], true)).is_err());
-        assert_eq!(keys(pages.turn(page(&["b", "c"], false)).unwrap()), ["c"]);
-        assert!(pages.ended);
+        assert_eq!(complains(1), Err("no such member".to_owned()));
+        assert_eq!(complains(124), Err("etcdctl: no answer within 60 s".to_owned()));
+        assert_eq!(complains(0), Err("etcdctl: it gives what is no page of etcd".to_owned()));
+        assert_eq!(told("cat >/dev/null"), Err("etcdctl: the page is cut off".to_owned()));
     }
 
     #[test]
-    fn pages_grow_and_shrink_with_what_they_hold() {
-        assert_eq!(sized(500, 500 << 10), 500 * GROWTH);
-        assert_eq!(sized(4_000, 4_000 << 11), 4 << 10);
-        assert_eq!(sized(MOST_PAGE, 1 << 10), MOST_PAGE);
-        assert_eq!(sized(2_000, PAGE_BYTES / 2), 4_000);
-        assert_eq!(sized(2_000, 1 << 30), 15);
-        assert_eq!(sized(3, 1 << 30), 2);
-        assert_eq!(sized(0, 0), 2);
+    fn a_key_is_asked_for_whatever_bytes_it_has() {
+        let asked = get("--from-key ", b"-a\0\n\"");
+        let wanted = r#"get --consistency=s --from-key -- "\x2d\x61\x00\x0a\x22""#;
+        assert_eq!(asked, format!("\n{wanted}\n\n\n"));
+    }
+
+    #[test]
+    fn a_status_is_read_field_by_field() {
+        let said = "\"DBSize\" : 24576\n\"DBSizeInUse\" : 4096\n";
+        assert_eq!(field(said, "DBSizeInUse"), Ok(4096));
+        assert!(field(said, "DB").unwrap_err().contains("DB"));
+        assert!(field("\"Leader\" : it\n", "Leader").is_err());
     }
 }

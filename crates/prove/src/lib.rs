@@ -9,6 +9,7 @@ pub mod drive;
 mod etcd;
 mod halt;
 mod keep;
+mod leader;
 mod listen;
 mod machine;
 mod perform;

@@ -20,7 +20,7 @@ use crate::drive::{Site, listening, lost, refusing};
 use crate::halt::{Halt, INTERRUPTED};
 use crate::keep::{of_role, only_whether, whereabouts, without_others};
 use crate::machine::run;
-use crate::{etcd, listen, machine, refuse, rehearse, token};
+use crate::{etcd, leader, listen, machine, refuse, rehearse, token};
 
 /// How long one act may take, apart from rehearsals.
 const ACT_LIMIT: Duration = Duration::from_secs(60);
@@ -189,6 +189,7 @@ async fn look_at(site: &Site, act: &Act) -> Result<Seen, String> {
         Act::Enforced { node } => {
             machine::enforced(host(node)?, site.program).await.map(Seen::Values)
         }
+        Act::Leads { member } => leader::leads(host(member)?).await.map(Seen::Values),
         Act::Canary { node } => machine::canary(host(node)?, site.program).await.map(Seen::Values),
         Act::PrivateKeys { node } => {
             machine::private_keys(host(node)?, site.program).await.map(Seen::Keys)

@@ -71,6 +71,22 @@ pub fn read(value: &[u8]) -> Raw<'_> {
 /// # Errors
 /// The body is cut short, was changed, or another key sealed it.
 pub fn open(key: &[u8; 32], body: &[u8]) -> Result<Vec<u8>, NotOpened> {
+    let (mut stream, ciphertext) = checked(key, body)?;
+    let mut plain = ciphertext.to_vec();
+    stream.apply_keystream(&mut plain);
+    Ok(plain)
+}
+
+/// Tells whether a key opens a sealed value's body, by its tag: what is in it is neither made nor held.
+///
+/// # Errors
+/// Those of [`open`], and no others.
+pub fn check(key: &[u8; 32], body: &[u8]) -> Result<(), NotOpened> {
+    checked(key, body).map(drop)
+}
+
+/// Gives what is sealed, and the stream that opens it, if the tag fits.
+fn checked<'b>(key: &[u8; 32], body: &'b [u8]) -> Result<(XSalsa20, &'b [u8]), NotOpened> {
     let short = NotOpened::Short { bytes: body.len() };
     let (nonce, rest) = body.split_at_checked(NONCE_BYTES).ok_or(short)?;
     let (tag, ciphertext) = rest.split_at_checked(TAG_BYTES).ok_or(short)?;
@@ -83,9 +99,7 @@ pub fn open(key: &[u8; 32], body: &[u8]) -> Result<Vec<u8>, NotOpened> {
     if !same(expected.as_slice(), &tag) {
         return Err(NotOpened::Tag);
     }
-    let mut plain = ciphertext.to_vec();
-    stream.apply_keystream(&mut plain);
-    Ok(plain)
+    Ok((stream, ciphertext))
 }
 
 /// Compares without telling by time where two tags differ.
@@ -106,7 +120,7 @@ pub fn seal(name: &str, key: &[u8; 32], nonce: [u8; NONCE_BYTES], plain: &[u8]) 
 
 #[cfg(test)]
 mod tests {
-    use super::{NotOpened, Raw, open, read, seal};
+    use super::{NotOpened, Raw, check, open, read, seal};
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -147,12 +161,16 @@ mod tests {
             Raw::Sealed { key: "k1", body: &body }
         );
         assert_eq!(open(&key, &body).unwrap(), message);
+        assert_eq!(check(&key, &body), Ok(()));
         for at in 0..body.len() {
             let mut changed = body.clone();
             changed[at] ^= 1;
             assert_eq!(open(&key, &changed), Err(NotOpened::Tag), "byte {at}");
+            assert_eq!(check(&key, &changed), Err(NotOpened::Tag), "byte {at}");
         }
-        assert_eq!(open(&key, &body[..39]), Err(NotOpened::Short { bytes: 39 }));
+        let short = NotOpened::Short { bytes: 39 };
+        assert_eq!(open(&key, &body[..39]), Err(short));
+        assert_eq!(check(&key, &body[..39]), Err(short));
     }
 
     #[test]

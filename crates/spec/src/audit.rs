@@ -245,7 +245,7 @@ pub(crate) struct WrittenWebhook {
     /// Where it is. No secret belongs in it.
     #[schemars(required, schema_with = "format::https_url")]
     pub url: Option<HttpsUrl>,
-    /// The IPv4 address that is connected to, where the URL names none: control planes ask no name server.
+    /// The address that is connected to, where the URL names none: control planes ask no name server.
     #[serde(default)]
     #[schemars(schema_with = "format::address")]
     pub address: Option<IpAddr>,
@@ -264,7 +264,7 @@ pub(crate) struct WrittenWebhook {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(rename = "Syslog")]
 pub(crate) struct WrittenSyslog {
-    /// The IPv4 address and port that are connected to.
+    /// The address and port that are connected to; an address of IPv6 in brackets.
     #[schemars(required, schema_with = "format::socket_address")]
     pub address: Option<SocketAddr>,
     /// How it is spoken to.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ringfort_model::net::{apart, host_port};
 use ringfort_model::receiver::is_host;
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +39,10 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, NotAnEndpoint> {
         let fault = || NotAnEndpoint { text: text.to_owned() };
-        let (host, port) = text.rsplit_once(':').ok_or_else(fault)?;
+        let (host, port) = apart(text).ok_or_else(fault)?;
         let host = host_of(host).ok_or_else(fault)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(fault)?;
+        let port = port.ok_or_else(fault)?;
+        let port = port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(fault)?;
         Ok(Self { host, port })
     }
 }
@@ -69,7 +71,7 @@ impl From<Endpoint> for String {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        f.write_str(&host_port(&self.host.to_string(), self.port))
     }
 }
 
@@ -88,13 +90,18 @@ mod tests {
 
     #[test]
     fn endpoints_are_host_and_port() {
-        for good in ["api.example.com:6443", "10.0.0.10:443", "api:6443"] {
+        for good in ["api.example.com:6443", "10.0.0.10:443", "api:6443", "[fd00::10]:443"] {
             let read = good.parse::<Endpoint>().map(|endpoint| endpoint.to_string());
             assert_eq!(read.as_deref(), Ok(good));
         }
-        for bad in
-            ["", "api", "api:", "api:0", "api:65536", ":6443", "10.0.0:6443", "[::1]:6443", "A:1"]
-        {
+        for bad in ["", "api", "api:", "api:0", "api:65536", ":6443", "10.0.0:6443", "A:1"] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+        for bad in ["fd00::10:443", "[fd00::10]", "[10.0.0.10]:443", "[api]:443"] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+        // They look like IPv6, and speak IPv4.
+        for bad in ["[::ffff:10.0.0.10]:6443", "[::ffff:a00:a]:6443"] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Never here: rules that need to look at more than one value.
 
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use jiff::civil::{Date, Time};
 use ringfort_model::name::{ClusterName, NodeName};
@@ -70,23 +70,31 @@ fn told<T, E: ToString>(parsed: Result<T, E>) -> Result<(), String> {
 
 fn address_of(text: &str) -> Result<IpAddr, String> {
     let address = text.parse::<IpAddr>().map_err(|_| {
-        format!("{text:?} is not an address: write an IPv4 address such as 10.0.0.11")
+        format!("{text:?} is not an address: write one such as 10.0.0.11 or fd00::11")
     })?;
+    match mapped(address) {
+        None => Ok(address),
+        Some(v4) => Err(format!("{text:?} is an IPv4 address in the form of IPv6: write {v4}")),
+    }
+}
+
+/// Gives the address of IPv4 that one of IPv6 only stands for: Kubernetes reads and writes it as that.
+fn mapped(address: IpAddr) -> Option<Ipv4Addr> {
     match address {
-        IpAddr::V4(_) => Ok(address),
-        IpAddr::V6(_) => Err(format!("{text:?} is an IPv6 address; only IPv4 is supported")),
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => v6.to_ipv4_mapped(),
     }
 }
 
 fn range(text: &str) -> Result<Cidr, String> {
     if text.contains(',') {
-        return Err(format!("{text:?} names two ranges; only one IPv4 range is supported"));
+        return Err(format!("{text:?} names two ranges; a cluster has one, of IPv4 or of IPv6"));
     }
     let range = text.parse::<Cidr>().map_err(|fault| fault.to_string())?;
-    if range.base().is_ipv6() {
-        return Err(format!("{text:?} is an IPv6 range; only IPv4 is supported"));
+    match mapped(range.base()) {
+        None => Ok(range),
+        Some(_) => Err(format!("{text:?} is a range of IPv4 in the form of IPv6")),
     }
-    Ok(range)
 }
 
 fn expiry(text: &str) -> Result<(), String> {
@@ -107,10 +115,12 @@ fn hours_check(text: &str) -> Result<(), String> {
 }
 
 fn socket_address_check(text: &str) -> Result<(), String> {
-    match text.parse::<SocketAddrV4>() {
-        Ok(address) if address.port() != 0 => Ok(()),
+    let is_plain =
+        |it: SocketAddr| it.port() != 0 && mapped(it.ip()).is_none() && !text.contains('%');
+    match text.parse::<SocketAddr>() {
+        Ok(address) if is_plain(address) => Ok(()),
         _ => Err(format!(
-            "{text:?} is not an address with a port: write an IPv4 address such as 10.0.0.51:6514"
+            "{text:?} is not an address with a port: write one such as 10.0.0.51:6514 or [fd00::51]:6514"
         )),
     }
 }
@@ -271,11 +281,13 @@ mod tests {
         };
         check("ip", "10.0.0", "not an address");
         check("ip", "host.example.com", "not an address");
-        check("ip", "fd00::1", "only IPv4");
+        check("ip", "::ffff:10.0.0.11", "write 10.0.0.11");
+        check("ip", "fe80::1%eth0", "not an address");
         check("cidr", "10.244.0.0", "not a range");
         check("cidr", "10.244.0.1/16", "10.244.0.0/16");
         check("cidr", "10.244.0.0/16,fd00::/48", "two ranges");
-        check("cidr", "fd00::/48", "only IPv4");
+        check("cidr", "fd00::1/48", "fd00::/48");
+        check("cidr", "::ffff:10.0.0.0/104", "in the form of IPv6");
         check("date", "2027-02-30", "not a date");
         check("date", "2027-01-31T10:00:00", "not a date");
         check("date", "tomorrow", "not a date");
@@ -296,12 +308,27 @@ mod tests {
         check("hours", "08:00-08:00", "not a part of a day");
         check("socket-address", "10.0.0.51", "not an address with a port");
         check("socket-address", "logs.example.com:6514", "not an address with a port");
+        check("socket-address", "fd00::51:6514", "not an address with a port");
+        check("socket-address", "[fe80::51%2]:6514", "not an address with a port");
         check("https-url", "http://siem.example.com/", "not where reports can be sent");
         check("https-url", "https://ann:x@siem.example.com/", "would be seen by all");
         check("words", "  ", "says nothing");
         check("ssh-public-key", "AAAA", "not a host key");
         check("kubernetes-version", "1.20", "not supported");
         check("cluster-name", "Harbour", "not a name");
+    }
+
+    #[test]
+    fn addresses_of_both_families_are_texts_of_their_formats() {
+        for (format, text) in [
+            ("ip", "fd00:10:77::11"),
+            ("cidr", "fd00:10:244::/56"),
+            ("endpoint", "[fd00::10]:6443"),
+            ("https-url", "https://[fd00::50]/ringfort"),
+            ("socket-address", "[fd00::51]:6514"),
+        ] {
+            assert_eq!(fault(format, text), None, "{format}");
+        }
     }
 
     #[test]

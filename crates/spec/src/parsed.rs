@@ -40,7 +40,9 @@ pub fn parse(text: &str, file_name: &str) -> Parsed {
         problems.push(problem.help("write one with `ringfort init`"));
     }
     let Fitted { value, places, faulty, .. } = fitted;
-    let written = written(value, &mut problems);
+    let mut written = written(value, &mut problems);
+    let family = rules::family_of(&written);
+    written.network.settle(family, |field| places.contains_key(&format!("/network/{field}")));
     Parsed { file_name: file_name.to_owned(), text, written, places, faulty, problems }
 }
 

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ringfort_model::net::Cidr;
+use ringfort_model::net::{Cidr, Family};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,17 +16,18 @@ use crate::format;
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Network {
-    /// The range that pods get addresses from, as an IPv4 CIDR. Each node gets a part of it. It
-    /// cannot change once the cluster exists.
+    /// The range that pods get addresses from, as a CIDR of the machines' family. Each node gets a part of it. It
+    /// cannot change once the cluster exists. Default where machines have IPv6 addresses: fd00:10:244::/56.
     #[schemars(schema_with = "format::cidr")]
     pub pods: Cidr,
-    /// The range that services get addresses from, as an IPv4 CIDR with a prefix of 12 to 28 bits.
-    /// The first address is the API's, the tenth is the DNS's.
+    /// The range that services get addresses from, as a CIDR of the machines' family with a prefix of 12 to 28 bits,
+    /// or of 108 to 124 bits of IPv6. The first address is the API's, the tenth is the DNS's. Default where machines
+    /// have IPv6 addresses: fd00:10:96::/112.
     #[schemars(schema_with = "format::cidr")]
     pub services: Cidr,
-    /// The prefix length in bits of the part of the pod range that each node gets: 16 to 25, and
-    /// longer than the pod range's own.
-    #[schemars(range(min = 16, max = 25))]
+    /// The prefix length in bits of the part of the pod range that each node gets: 16 to 25, or 56 to 120 of IPv6,
+    /// and longer than the pod range's own. Default where machines have IPv6 addresses: 64.
+    #[schemars(range(min = 16, max = 120))]
     pub node_prefix: u8,
     /// The DNS domain of the cluster.
     #[schemars(schema_with = "format::dns_name")]
@@ -60,6 +61,27 @@ impl Default for Network {
 }
 
 impl Network {
+    /// Takes the defaults of a family in the place of those of IPv4, but for what is given in the file.
+    pub(crate) fn settle(&mut self, family: Family, is_given: impl Fn(&str) -> bool) {
+        if family == Family::V4 {
+            return;
+        }
+        if !is_given("pods") {
+            self.pods = PODS_V6.parse().expect("the default is a range");
+        }
+        if !is_given("services") {
+            self.services = SERVICES_V6.parse().expect("the default is a range");
+        }
+        if !is_given("nodePrefix") {
+            self.node_prefix = NODE_PREFIX_V6;
+        }
+    }
+
+    /// Gives the family that the cluster speaks: machines, pods, services and whoever stands before them.
+    pub fn family(&self) -> Family {
+        self.pods.family()
+    }
+
     /// Gives the address of the service `kubernetes`: the first of the service range.
     pub fn api_address(&self) -> IpAddr {
         self.services.nth(1).expect("a checked service range holds sixteen addresses")
@@ -213,5 +235,9 @@ pub enum Transport {
     Openssh,
 }
 
-const PODS: &str = "10.244.0.0/16";
-const SERVICES: &str = "10.96.0.0/16";
+pub(crate) const PODS: &str = "10.244.0.0/16";
+pub(crate) const SERVICES: &str = "10.96.0.0/16";
+/// A part for each of 256 nodes, and a subnet of the usual size for each (RFC 4291, 2.5.4).
+pub(crate) const PODS_V6: &str = "fd00:10:244::/56";
+pub(crate) const SERVICES_V6: &str = "fd00:10:96::/112";
+pub(crate) const NODE_PREFIX_V6: u8 = 64;

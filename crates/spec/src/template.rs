@@ -3,12 +3,21 @@
 use std::net::IpAddr;
 
 use ringfort_model::name::ClusterName;
+use ringfort_model::net::Family;
 use ringfort_model::version::Minor;
 
-/// Writes a commented `cluster.yaml` for machines at addresses.
+use crate::settings::{NODE_PREFIX_V6, PODS, PODS_V6, SERVICES, SERVICES_V6};
+
+/// Writes a commented `cluster.yaml` for machines at addresses, with the defaults of the first one's family.
 pub fn template(name: &ClusterName, control_planes: &[IpAddr], workers: &[IpAddr]) -> String {
     let newest = Minor::ALL[Minor::ALL.len() - 1];
+    let family =
+        control_planes.iter().chain(workers).next().map_or(Family::V4, |it| Family::of(*it));
     let (control_planes, workers) = (listed(control_planes), listed(workers));
+    let [entry, tail] = [ENTRY, TAIL].map(|text| match family {
+        Family::V4 => text.to_owned(),
+        Family::V6 => in_v6(text),
+    });
     format!(
         "{HEAD}\
          apiVersion: ringfort.dev/v1\n\
@@ -19,17 +28,36 @@ pub fn template(name: &ClusterName, control_planes: &[IpAddr], workers: &[IpAddr
          kubernetes: \"{newest}\"\n\
          \n\
          # By address. An odd number of control planes, 3 or more; they run no workloads.\n\
-         # An entry may also be a map: {{ address: 10.0.0.11, name: cp1, ssh: {{ port: 2222 }} }}\n\
+         {entry}\
          controlPlanes:\n\
          {control_planes}\
          workers:\n\
          {workers}\
-         {TAIL}"
+         {tail}"
     )
 }
 
+/// Puts what the comments say of IPv4 into IPv6.
+fn in_v6(text: &str) -> String {
+    let prefix = format!("nodePrefix: {NODE_PREFIX_V6}");
+    let pairs = [
+        ("address: 10.0.0.11,", "address: \"fd00::11\","),
+        ("10.0.0.11: ssh", "\"fd00::11\": ssh"),
+        ("api.example.com:6443", "api.example.com:6443   # of an address: \"[fd00::10]:6443\""),
+        (PODS, PODS_V6),
+        (SERVICES, SERVICES_V6),
+        ("nodePrefix: 24", prefix.as_str()),
+    ];
+    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// Lists addresses. Colons have a meaning in YAML, so that those of IPv6 are quoted.
 fn listed(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(|address| format!("  - {address}\n")).collect()
+    let line = |address: &IpAddr| match address {
+        IpAddr::V4(address) => format!("  - {address}\n"),
+        IpAddr::V6(address) => format!("  - \"{address}\"\n"),
+    };
+    addresses.iter().map(line).collect()
 }
 
 const HEAD: &str = "\
@@ -42,6 +70,9 @@ const HEAD: &str = "\
 # entry under waivers.
 
 ";
+
+const ENTRY: &str =
+    "# An entry may also be a map: { address: 10.0.0.11, name: cp1, ssh: { port: 2222 } }\n";
 
 const TAIL: &str = "
 # How the machines are entered. Host keys are never accepted unseen: they stand in knownHosts, or

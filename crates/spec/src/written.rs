@@ -45,13 +45,15 @@ pub(crate) struct Written {
     #[schemars(required, schema_with = "format::kubernetes")]
     pub kubernetes: Option<KubeVersion>,
     /// The machines of the control plane, by address. An odd number, and at least 3 unless
-    /// `ha/three-control-planes` is waived.
+    /// `ha/three-control-planes` is waived. Of which family the first one is, IPv4 or IPv6, all addresses and ranges
+    /// of the file are.
     #[schemars(required, schema_with = "control_planes")]
     pub control_planes: Option<List<Host>>,
     /// The machines that run workloads, by address. At least 3 unless `ha/three-workers` is waived.
     #[schemars(required, schema_with = "workers")]
     pub workers: Option<List<Host>>,
-    /// Host and port under which the API is reached from outside, such as a load balancer's. It
+    /// Host and port under which the API is reached from outside, such as a load balancer's; an address of IPv6 in
+    /// brackets. It
     /// goes into the API servers' certificates and the kubeconfig. Without it the kubeconfig has a
     /// context for each control plane.
     #[serde(default)]
@@ -126,7 +128,8 @@ pub(crate) enum Host {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(rename = "Host")]
 pub(crate) struct DescribedHost {
-    /// The IPv4 address under which operator and cluster reach the machine.
+    /// The address under which operator and cluster reach the machine: of IPv4, or of IPv6 in a cluster that has
+    /// nothing else.
     #[schemars(required, schema_with = "format::address")]
     pub address: Option<IpAddr>,
     /// The name of the node: up to 63 lower-case letters, digits and `-`. Without it, `cp-` or `w-`
@@ -200,8 +203,8 @@ pub(crate) struct HostSsh {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Dns {
-    /// The servers that answer for names outside the cluster, by IPv4 address. Default: none, so
-    /// that only names of the cluster are answered.
+    /// The servers that answer for names outside the cluster, by addresses of the cluster's family. Default: none,
+    /// so that only names of the cluster are answered.
     #[schemars(schema_with = "addresses")]
     pub upstream: List<IpAddr>,
 }

@@ -247,7 +247,7 @@ fn table(kubernetes: &str, first: &Story, all: &[Run]) -> String {
          | what | measured | goal |\n|---|---|---|\n\
          | proofs that disturb nobody | {:.1} s ({:.1} to {:.1}) | {GOAL_S:.0} s |\n\
          | rehearsal of every control plane, in `up` | {:.1} s | 60 s |\n\
-         | keys of three members of etcd read and opened a second, nothing else proved | {} ({} to {}) | {GOAL_KEYS} |\n\
+         | keys of three members of etcd read and their seals checked a second, nothing else proved | {} ({} to {}) | {GOAL_KEYS} |\n\
          | the same of one member beside all other proofs, of {} keys | {} ({} to {}) | |\n\
          | memory of `ringfort prove` | {memory_mb} MB | {GOAL_MB} MB |\n\
          | controls proved in a run | {} | |\n\

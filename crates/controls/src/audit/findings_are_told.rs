@@ -14,7 +14,7 @@ use ringfort_spec::{Limit, Over, Spec, Syslog, Tell, Webhook};
 use super::events_are_kept::UNIT;
 use super::site::{self, SiteFiles};
 use crate::control::{Control, Ref, Severity};
-use crate::draft::{CLOSED, CONFINED, Draft, PRIVATE, PROGRAM, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Draft, PRIVATE, PROGRAM, Place, Unit, sockets_of};
 use crate::paths;
 use crate::proof::{Phase, Proof};
 
@@ -87,9 +87,14 @@ fn teller(tell: &Tell, site: &SiteFiles, at: &mut Place<'_, '_>) {
 }
 
 fn telling(tell: &Tell, site: &SiteFiles, source: &str) -> String {
-    let (network, families) = match tell.webhook.is_some() || tell.syslog.is_some() {
-        true => ("After=network-online.target\nWants=network-online.target\n", "AF_UNIX AF_INET"),
-        false => ("", "AF_UNIX"),
+    let webhook = tell.webhook.as_ref().map(|it| it.address);
+    let receiver = webhook.or(tell.syslog.as_ref().map(|it| it.address.ip()));
+    let (network, families) = match receiver {
+        Some(address) => (
+            "After=network-online.target\nWants=network-online.target\n",
+            format!("AF_UNIX {}", sockets_of(address)),
+        ),
+        None => ("", "AF_UNIX".to_owned()),
     };
     let metrics = if tell.metrics { format!(" {}", paths::METRICS) } else { String::new() };
     let log = if tell.machine_log { " --syslog" } else { "" };

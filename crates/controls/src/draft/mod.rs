@@ -34,7 +34,7 @@ pub use build::Needs;
 pub use fault::DraftFault;
 pub use parts::{Component, Document, GO_ENVIRONMENT, Leaf, Mount, Unit};
 pub use place::Place;
-pub use place::{CLOSED, CONFINED, PRIVATE, PROGRAM, PUBLIC};
+pub use place::{CLOSED, CONFINED, PRIVATE, PROGRAM, PUBLIC, sockets_of};
 pub use pod::{INPUTS, Scheme, Shape};
 
 use crate::audit::site::SiteFiles;

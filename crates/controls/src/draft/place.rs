@@ -8,6 +8,7 @@ use ringfort_model::content::Content;
 use ringfort_model::item::{Item, ItemId, What};
 use ringfort_model::mode::{FileMode, Owner};
 use ringfort_model::name::NodeName;
+use ringfort_model::net::Family;
 use serde_json::Value;
 
 use super::flags::Join;
@@ -49,6 +50,14 @@ MemoryDenyWriteExecute=yes
 [Install]
 WantedBy=multi-user.target
 ";
+
+/// Names, as systemd does, the sockets by which an address is spoken to.
+pub fn sockets_of(address: IpAddr) -> &'static str {
+    match Family::of(address) {
+        Family::V4 => "AF_INET",
+        Family::V6 => "AF_INET6",
+    }
+}
 
 impl<'d, 'a> Place<'d, 'a> {
     pub(super) fn new(draft: &'d mut Draft<'a>, node: NodeName) -> Self {

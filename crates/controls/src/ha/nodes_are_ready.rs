@@ -9,6 +9,7 @@ use ringfort_model::blueprint::Role;
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::net::Family;
 use ringfort_spec::{CgroupDriver, Node, Runtime, Spec};
 use serde_json::{Value, json};
 
@@ -175,6 +176,9 @@ fn settings(spec: &Spec, at: &mut Place<'_, '_>) {
         CgroupDriver::Cgroupfs => "cgroupfs",
     };
     let kubelet = Document::Kubelet;
+    if spec.network.family() == Family::V6 {
+        at.set(kubelet, "address", "::");
+    }
     at.set(kubelet, "containerRuntimeEndpoint", "unix:///run/containerd/containerd.sock");
     at.set(kubelet, "cgroupDriver", driver);
     at.set(kubelet, "failCgroupV1", runtime.fail_cgroup_v1);

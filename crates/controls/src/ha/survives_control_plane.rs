@@ -3,11 +3,11 @@
 mod proof;
 mod sabotage;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::item::ItemId;
-use ringfort_model::reach::API_PORT;
+use ringfort_model::reach::{API_PORT, ETCD_PORT, member_url};
 use ringfort_spec::Spec;
 
 use crate::control::{Control, Ref, Severity};
@@ -35,7 +35,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         let own = at.address();
         at.add(api, "--etcd-servers", "https://127.0.0.1:2379");
         for other in servers.iter().filter(|other| **other != own) {
-            at.add(api, "--etcd-servers", format!("https://{other}:2379"));
+            at.add(api, "--etcd-servers", member_url(*other, ETCD_PORT));
         }
         // A stopping server lets go of watches, instead of a minute's waiting for them.
         at.flag(api, "--shutdown-watch-termination-grace-period", "10s");
@@ -55,7 +55,8 @@ fn balancer(at: &mut Place<'_, '_>, servers: &[IpAddr]) {
     let in_turn = sooner.iter().chain(later);
     let first = in_turn.clone().filter(is_own);
     let others = in_turn.clone().filter(|server| !is_own(server));
-    let backends: String = first.chain(others).map(|s| format!("{s}:{API_PORT}\n")).collect();
+    let backend = |server: &IpAddr| format!("{}\n", SocketAddr::new(*server, API_PORT));
+    let backends: String = first.chain(others).map(backend).collect();
     at.text(paths::BALANCER, PUBLIC, backends);
     at.unit(Unit {
         name: "ringfort-balance.service",

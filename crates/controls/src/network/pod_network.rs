@@ -5,6 +5,7 @@ mod sabotage;
 
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::net::Family;
 use ringfort_model::network_policy::BRIDGE;
 use ringfort_model::routes::{Hop, Masquerade, RouteMode};
 use ringfort_spec::{Provider, Routes, Spec};
@@ -38,7 +39,7 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.directory("/etc/cni/net.d", CLOSED, Owner::ROOT);
         at.directory("/opt/cni", PROGRAM, Owner::ROOT);
         at.directory(paths::PLUGINS, PROGRAM, Owner::ROOT);
-        forwarding(at);
+        forwarding(spec.network.family(), at);
         if spec.network.provider == Provider::Ringfort {
             plugins(spec, at);
             routes(spec, at);
@@ -48,22 +49,27 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
 
 /// Packets between pods of one machine cross its bridge, and must cross kube-proxy's rules and those of
 /// policies too, also in a family in which pods have no addresses but those that they make themselves.
-fn forwarding(at: &mut Place<'_, '_>) {
-    let settings = [
-        "net.ipv4.ip_forward",
-        "net.bridge.bridge-nf-call-iptables",
-        "net.bridge.bridge-nf-call-ip6tables",
-    ];
-    for name in settings {
-        at.sysctl(name, "1");
-        let setting = ItemId::Sysctl(name.to_owned());
+fn forwarding(family: Family, at: &mut Place<'_, '_>) {
+    let own: &[(&str, &str)] = match family {
+        Family::V4 => &[("net.ipv4.ip_forward", "1")],
+        // Bridge and tunnel get addresses also where a machine's new links are to have none.
+        Family::V6 => {
+            &[("net.ipv6.conf.all.forwarding", "1"), ("net.ipv6.conf.default.disable_ipv6", "0")]
+        }
+    };
+    let bridged =
+        [("net.bridge.bridge-nf-call-iptables", "1"), ("net.bridge.bridge-nf-call-ip6tables", "1")];
+    let settings: Vec<(&str, &str)> = own.iter().copied().chain(bridged).collect();
+    for (name, value) in &settings {
+        at.sysctl(name, value);
+        let setting = ItemId::Sysctl((*name).to_owned());
         at.after(setting.clone(), ItemId::unit("ringfort-modules.service"));
         // These set it again as long as they run: `reset` puts it back when they have ended.
         for unit in ["kubelet.service", "ringfort-routes.service", "ringfort-policy.service"] {
             at.after(ItemId::unit(unit), setting.clone());
         }
     }
-    let file: String = settings.iter().map(|name| format!("{name} = 1\n")).collect();
+    let file: String = settings.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     at.text("/etc/sysctl.d/90-ringfort-network.conf", PUBLIC, file);
 }
 
@@ -75,6 +81,10 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
     }
     let node = at.name().clone();
     let Some(range) = at.draft().pods(&node) else { return };
+    let everywhere = match range.family() {
+        Family::V4 => "0.0.0.0/0",
+        Family::V6 => "::/0",
+    };
     let mut bridge = json!({
         "type": "bridge",
         "bridge": BRIDGE,
@@ -84,7 +94,7 @@ fn plugins(spec: &Spec, at: &mut Place<'_, '_>) {
         "ipam": {
             "type": "host-local",
             "ranges": [[{"subnet": range}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
+            "routes": [{"dst": everywhere}],
         },
     });
     let link = at.draft().trust().carriage.unwrap_or_default().mtu_bytes;

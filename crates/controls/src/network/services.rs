@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use ringfort_model::certificate::{Authority, Subject, Usage};
 use ringfort_model::item::ItemId;
 use ringfort_model::mode::Owner;
+use ringfort_model::net::Family;
 use ringfort_spec::Spec;
 use serde_json::json;
 
@@ -50,6 +51,9 @@ fn make(spec: &Spec, draft: &mut Draft<'_>) {
         at.set(proxy, "mode", "nftables");
         at.set(proxy, "clientConnection/kubeconfig", paths::PROXY_CONF);
         at.set(proxy, "clusterCIDR", spec.network.pods.to_string());
+        if spec.network.family() == Family::V6 {
+            at.set(proxy, "bindAddress", "::");
+        }
         // Upstream's default with nftables, said here since at other addresses a pod may be seen as its machine.
         at.set(proxy, "nodePortAddresses", json!(["primary"]));
         let node = at.name().to_string();

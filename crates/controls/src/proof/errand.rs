@@ -1,10 +1,13 @@
 //! What a pod on each worker reaches: the API's Service by its name and by its address, and a pod on every
 //! worker. The proofs that ask for one of these share the pod.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 
 use ringfort_model::act::{Ask, Seen};
 use ringfort_model::name::NodeName;
+use ringfort_model::net::host_port;
 
 use super::each::until_told;
 use super::inside::{Inside, PORT, inside};
@@ -36,9 +39,12 @@ impl Question {
                 let service = format!("kubernetes.default.svc.{}", scene.domain);
                 vec![ask("resolve", service, &scene.api_address.to_string())]
             }
-            Self::Service => vec![ask("dial", format!("{}:443", scene.api_address), "open")],
+            Self::Service => {
+                let target = SocketAddr::new(scene.api_address, 443).to_string();
+                vec![ask("dial", target, "open")]
+            }
             Self::Pods => {
-                let url = |pod: &Inside| format!("http://{}:{PORT}/", pod.address);
+                let url = |pod: &Inside| format!("http://{}/", host_port(&pod.address, PORT));
                 pods.iter().map(|pod| ask("get", url(pod), "200")).collect()
             }
         }

@@ -1,12 +1,11 @@
 //! What pods on each worker reach at their first try, and what they do not: a pod asks all at once, as soon as
 //! it begins, each port once only, and serves on [`PORT`] afterwards.
 
-use std::net::IpAddr;
-
 use serde_json::{Value, json};
 
 use ringfort_model::identity::neighbour_of;
 use ringfort_model::name::NodeName;
+use ringfort_model::net::host_port;
 
 use super::each::{Ran, on_each_worker};
 use super::inside::PORT;
@@ -26,6 +25,13 @@ impl Tried {
     pub(crate) fn answer(&self, question: &[String; 2]) -> Option<&str> {
         let asked = format!("{} {} ", question[0], question[1]);
         self.log.lines().find_map(|line| line.strip_prefix(asked.as_str())).map(str::trim)
+    }
+
+    /// Gives after how many seconds a question was answered that had to be asked again.
+    pub(crate) fn waited_s(&self, question: &[String; 2]) -> Option<u64> {
+        let asked = format!("waited {} {} ", question[0], question[1]);
+        let seconds = self.log.lines().find_map(|line| line.strip_prefix(asked.as_str()))?;
+        seconds.trim().parse().ok()
     }
 }
 
@@ -57,11 +63,7 @@ pub(crate) fn leak<'a>(
 
 /// A question to a port.
 pub(crate) fn dial(to: &str, port: u16) -> [String; 2] {
-    let to = match to.parse::<IpAddr>() {
-        Ok(IpAddr::V6(_)) => format!("[{to}]"),
-        _ => to.to_owned(),
-    };
-    ["dial".to_owned(), format!("{to}:{port}")]
+    ["dial".to_owned(), host_port(to, port)]
 }
 
 /// In which namespaces pods run that try something.

@@ -4,6 +4,7 @@
 //! judgement; a driver does it. So the same function judges a recorded transcript again, and can be
 //! tried on clusters that were never there.
 
+pub(crate) mod accounts;
 pub(crate) mod certificates;
 mod course;
 pub(crate) mod each;

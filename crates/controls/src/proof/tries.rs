@@ -179,12 +179,21 @@ pub(crate) fn all_refused(
     tries: &[Try],
     said: &str,
 ) -> Next {
-    course(transcript, |course| {
-        refused(course, scene, granted, tries)?;
-        let (count, servers) = (tries.len(), scene.control_planes.len());
-        let said = format!("{said} ({count} tries on each of {servers} servers)");
-        Ok(pass(said, course.so_far()))
-    })
+    course(transcript, |course| shown_refused(course, scene, granted, tries, said))
+}
+
+/// The same of a proof that has done something before.
+pub(crate) fn shown_refused(
+    course: &mut Course<'_>,
+    scene: &Scene,
+    granted: &[(Speaker, Ask)],
+    tries: &[Try],
+    said: &str,
+) -> Result<Next, Next> {
+    refused(course, scene, granted, tries)?;
+    let (count, servers) = (tries.len(), scene.control_planes.len());
+    let said = format!("{said} ({count} tries on each of {servers} servers)");
+    Ok(pass(said, course.so_far()))
 }
 
 const FIX: &str = "is every server's configuration the blueprint's? ringfort up";

@@ -258,7 +258,7 @@ impl Site {
         let terms = terms(spec, tools);
         let surveyed = self.members.iter().map(|(node, member)| async move {
             let survey = match member.link.ask(&Request::Survey, &[]).await {
-                Ok(Answer::Surveyed(survey)) => Ok(survey),
+                Ok(Answer::Surveyed(survey)) => Ok(*survey),
                 Ok(_) => Err("it answered something else".to_owned()),
                 Err(error) => Err(error.to_string()),
             };

@@ -10,15 +10,15 @@ use std::net::IpAddr;
 
 use ringfort_model::blueprint::Role;
 use ringfort_model::name::NodeName;
-use ringfort_model::reach::{Port, Reach, Target, Transport, WITNESS_PORT};
+use ringfort_model::reach::{
+    API_PORT, ETCD_PEER_PORT, ETCD_PORT, Port, Reach, Target, Transport, WITNESS_PORT,
+};
 use ringfort_model::tunnel::TUNNEL_PORT;
 use ringfort_spec::Routes;
 
 use super::{Candidate, Finding, Terms, Weight};
 use crate::carriage::WIREGUARD;
 
-const ETCD_PORTS: [u16; 2] = [2379, 2380];
-const API_PORT: u16 = 6443;
 const KUBELET_PORT: u16 = 10250;
 const VXLAN_PORT: Port = Port::udp(4789);
 
@@ -103,7 +103,7 @@ fn ports(role: Role) -> impl Iterator<Item = Port> {
 /// The ports of one machine that another needs.
 fn needed(from: Role, to: Role) -> impl Iterator<Item = Port> {
     let planes = from == Role::ControlPlane && to == Role::ControlPlane;
-    let etcd = ETCD_PORTS.into_iter().filter(move |_| planes);
+    let etcd = [ETCD_PORT, ETCD_PEER_PORT].into_iter().filter(move |_| planes);
     // Control planes see each other's logs there, and take what agents of all machines found.
     let api = [API_PORT, WITNESS_PORT].into_iter().filter(move |_| to == Role::ControlPlane);
     let kubelet = (from == Role::ControlPlane).then_some(KUBELET_PORT);

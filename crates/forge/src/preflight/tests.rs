@@ -185,6 +185,43 @@ fn only_the_link_of_the_machines_address_counts() {
 }
 
 #[test]
+fn a_machine_of_ipv6_keeps_its_way_out_and_is_known_by_one_address() {
+    let v6 = |c: &mut Candidate| {
+        let address = "fd00::2".parse().unwrap();
+        c.address = address;
+        links(c)[0].addresses = vec![(address, 64)];
+        c.survey.advertised = Some(Vec::new());
+        c.survey.lent = Some(vec!["fd00::98".parse().unwrap()]);
+    };
+    let with = |change: fn(&mut Candidate)| {
+        move |c: &mut Candidate| {
+            v6(c);
+            change(c);
+        }
+    };
+    check(v6, "");
+    check(with(|c| c.survey.advertised = None), "could not be read");
+    let heard = |c: &mut Candidate| c.survey.advertised = Some(vec!["eth0".to_owned()]);
+    check(with(heard), "net.ipv6.conf.eth0.accept_ra = 2");
+    check(with(|c| c.survey.lent = None), "could not be read");
+    check(with(|c| c.survey.lent = Some(vec![c.address])), "loses it when it hears no more");
+    let second = |c: &mut Candidate| links(c)[0].addresses.push(("fd00::99".parse().unwrap(), 64));
+    check(with(second), "fd00::99 beside fd00::2");
+    let leased = |c: &mut Candidate| {
+        links(c)[0].addresses =
+            vec![("fd00::2".parse().unwrap(), 128), ("fd00::99".parse().unwrap(), 64)];
+    };
+    check(with(leased), "fd00::99 beside fd00::2");
+    // In another network of the link another address is chosen by nobody.
+    let apart = |c: &mut Candidate| links(c)[0].addresses.push(("fd01::2".parse().unwrap(), 64));
+    check(with(apart), "");
+    let small = judged(&terms(), with(|c| links(c)[0].mtu_bytes = Some(1300)));
+    assert!(small.iter().any(|it| it.text.contains("set 1360 or more")), "{small:?}");
+    // Of IPv4 nothing of this is asked.
+    check(|c| c.survey.advertised = Some(vec!["eth0".to_owned()]), "");
+}
+
+#[test]
 fn what_only_some_clusters_use_is_asked_of_them_alone() {
     let lacks = |feature: &'static str| {
         move |c: &mut Candidate| _ = c.survey.features.insert(feature.to_owned(), false)

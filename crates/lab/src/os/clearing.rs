@@ -33,7 +33,7 @@ fn end_machines(lab: &LabName) -> Result<Vec<String>, Fault> {
     let alive = supervisors(lab)?;
     left.extend(alive.iter().map(|found| format!("process {}", found.pid)));
     for machine in found {
-        let mark = lab.machine_mark(&machine.machine.name);
+        let mark = lab.machine_mark(&machine.machine);
         remove_empty(&Path::new("/run/systemd/nspawn/propagate").join(mark));
     }
     Ok(left)

@@ -19,6 +19,11 @@ pub enum Unfit {
         /// The packages that have them.
         packages: String,
     },
+    /// The kernel knows no IPv6.
+    #[error(
+        "this host's kernel has no IPv6: load its module ipv6, or start it without ipv6.disable=1"
+    )]
+    NoIpv6,
 }
 
 /// Checks that the host can hold a lab.
@@ -35,6 +40,14 @@ pub(crate) fn check() -> Result<(), Unfit> {
 /// Names everything that is missing, with the packages that have it.
 pub(crate) fn check_virtual() -> Result<(), Unfit> {
     check_for(&[NEEDED.as_slice(), &NEEDED_VIRTUAL].concat())
+}
+
+/// Checks that machines can have IPv6 addresses.
+///
+/// # Errors
+/// The kernel has no IPv6.
+pub(crate) fn check_ipv6() -> Result<(), Unfit> {
+    if Path::new("/proc/net/if_inet6").exists() { Ok(()) } else { Err(Unfit::NoIpv6) }
 }
 
 fn check_for(needed: &[(&str, &str)]) -> Result<(), Unfit> {

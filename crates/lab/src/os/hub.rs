@@ -3,17 +3,20 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use ringfort_model::net::Family;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::network::{cut_rules, hub_lines, machine_lines, port_lines, virtual_port_lines};
+use crate::network::{
+    IPV6_ON, cut_rules, hub_lines, machine_lines, port_lines, virtual_port_lines,
+};
 use crate::os::claim::Claim;
 use crate::os::command::{run_in, run_with};
 use crate::os::processes::network_of;
@@ -22,7 +25,7 @@ use crate::record::Cut;
 use crate::shape::Machine;
 
 /// Makes the name space with its bridge, unless it is there.
-pub(crate) fn make(hub: &Path, claim: &Claim) -> Result<(), Fault> {
+pub(crate) fn make(hub: &Path, family: Family, claim: &Claim) -> Result<(), Fault> {
     if is_mounted(hub)? && is_whole(hub) {
         return Ok(());
     }
@@ -30,7 +33,8 @@ pub(crate) fn make(hub: &Path, claim: &Claim) -> Result<(), Fault> {
     File::create(hub).map_err(|source| unwritable(hub, source))?;
     let words = [format!("--net={}", hub.display()), "true".to_owned()];
     run_with("unshare", &words, claim.shared()?)?;
-    run_in(hub, &["ip", "-batch", "-"], &hub_lines()).map(drop)
+    switch_on(family, hub)?;
+    run_in(hub, &["ip", "-batch", "-"], &hub_lines(family)).map(drop)
 }
 
 /// Ends the name space; its bridge and ports go with it.
@@ -44,8 +48,17 @@ pub(crate) fn end(hub: &Path) -> Result<(), Fault> {
 /// Plugs in a machine whose processes are in the name space of `pid`.
 pub(crate) fn plug_in(hub: &Path, machine: &Machine, pid: u32) -> Result<(), Fault> {
     unplug(hub, machine);
+    switch_on(Family::of(machine.address), &network_of(pid))?;
     run_in(hub, &["ip", "-batch", "-"], &port_lines(machine, pid))?;
     run_in(&network_of(pid), &["ip", "-batch", "-"], &machine_lines(machine)).map(drop)
+}
+
+/// Lets a new name space have addresses of a family.
+fn switch_on(family: Family, network: &Path) -> Result<(), Fault> {
+    match family {
+        Family::V4 => Ok(()),
+        Family::V6 => run_in(network, &["sh", "-c", IPV6_ON], "").map(drop),
+    }
 }
 
 /// Makes the port that a virtual machine's QEMU opens.
@@ -70,7 +83,7 @@ pub(crate) fn apply_cuts<'a>(
 }
 
 /// Gives what a machine's SSH server says first; an error while there is none.
-pub(crate) fn ssh_greeting(hub: &Path, address: Ipv4Addr) -> io::Result<String> {
+pub(crate) fn ssh_greeting(hub: &Path, address: IpAddr) -> io::Result<String> {
     inside(hub, move || {
         let wait = Duration::from_secs(1);
         let mut stream = TcpStream::connect_timeout(&SocketAddr::from((address, 22)), wait)?;

@@ -96,7 +96,7 @@ pub(crate) fn stop(
     machine: &Machine,
     off: Off,
 ) -> Result<(), Fault> {
-    let found = supervisors(lab)?.into_iter().filter(|found| found.machine == *machine);
+    let found = supervisors(lab)?.into_iter().filter(|found| found.machine == machine.name);
     let found: Vec<Supervisor> = found.collect();
     if off == Off::Graceful {
         press_button(&found, &places.orders_of(lab, &machine.name));

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ringfort_model::name::NodeName;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::boot::{GATE, machine_option};
@@ -16,7 +17,8 @@ use crate::virtual_machine::PROGRAM;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Supervisor {
     pub(crate) pid: u32,
-    pub(crate) machine: Machine,
+    /// The machine's name: nothing else of it is on a command line.
+    pub(crate) machine: NodeName,
     pub(crate) kind: Kind,
 }
 
@@ -41,7 +43,7 @@ pub(crate) fn supervisors(lab: &LabName) -> Result<Vec<Supervisor>, Fault> {
         let kind = kind_of(&words)?;
         let is_named = |names: &[String; 2]| names.iter().any(|name| words.contains(name));
         let place = names.iter().position(is_named)?;
-        Some(Supervisor { pid, machine: machines[place].clone(), kind })
+        Some(Supervisor { pid, machine: machines[place].name.clone(), kind })
     });
     Ok(found.collect())
 }

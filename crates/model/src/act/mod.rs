@@ -65,6 +65,12 @@ pub enum Act {
         /// The text.
         holding: String,
     },
+    /// Asks a machine's member of etcd for its own number and that of the member that leads, which it tells if it takes
+    /// writes.
+    Leads {
+        /// Which control plane.
+        member: NodeName,
+    },
     /// Stops a part of the cluster, writes through machines' balancers meanwhile, and starts it again.
     Rehearse {
         /// On which machine.
@@ -250,6 +256,7 @@ impl Act {
             | Self::Kept { server: node, .. }
             | Self::Reported { server: node, .. }
             | Self::Told { server: node, .. }
+            | Self::Leads { member: node }
             | Self::Rehearse { stop: node, .. }
             | Self::Listen { node, .. }
             | Self::Hear { node }

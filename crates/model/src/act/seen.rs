@@ -141,9 +141,9 @@ pub struct Heard {
 /// What lies in one etcd member.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Scanned {
-    /// Values that open with the keyring, by the name of the key that sealed them.
+    /// Values that a key of the keyring sealed, by its name.
     pub sealed: BTreeMap<String, u64>,
-    /// Values that look sealed and do not open with the keyring.
+    /// Values that look sealed, and no key of the keyring sealed them.
     pub shut: u64,
     /// Values that may lie open, by their keys or what those begin with.
     pub open: BTreeMap<String, u64>,

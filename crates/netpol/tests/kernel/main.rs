@@ -5,6 +5,7 @@
 mod bridge;
 #[path = "../../../policy/tests/it/chance.rs"]
 mod chance;
+mod messages;
 mod namespace;
 #[path = "../../../policy/tests/it/objects.rs"]
 mod objects;
@@ -104,16 +105,20 @@ fn main() -> ExitCode {
         ["dial", server] => packets::dial(server),
         ["hear"] => bridge::hear(),
         ["say", from, to, word] => bridge::say(from, to, word),
+        ["whisper", from, to, kind, about, eights, word] => {
+            messages::whisper([from, to], kind, about, eights, word);
+        }
         _ => return tests(),
     }
     ExitCode::SUCCESS
 }
 
 fn tests() -> ExitCode {
-    let all: [fn(); 3] = [
+    let all: [fn(); 4] = [
         changes_make_what_a_new_table_would_be,
         packets::packets_go_as_the_rules_say,
         bridge::what_no_policy_can_name_does_not_come_through,
+        bridge::neighbours_of_ipv6_find_each_other_and_say_nothing_else,
     ];
     if std::env::var_os("RINGFORT_E2E").is_none() {
         println!("skipped: the kernel's own reading needs root and nft; set RINGFORT_E2E=1");

@@ -2,7 +2,9 @@
 //! Pure: the same input gives the same commands, and none where nothing differs.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+
+use sha2::{Digest as _, Sha256};
 
 use ringfort_model::net::Cidr;
 use ringfort_model::routes::{Hop, RouteMode, Routes};
@@ -119,7 +121,7 @@ fn way<'a>(mode: RouteMode, peer: &'a Hop, present: &Present) -> Result<Way<'a>,
 impl Way<'_> {
     /// The address that packets go to next.
     fn next(&self) -> IpAddr {
-        if self.tunnel { self.peer.pods.base() } else { self.peer.address }
+        if self.tunnel { behind(self.peer) } else { self.peer.address }
     }
 
     /// Gives the routes of this way. A machine behind a tunnel speaks with pods from its own address, so what own
@@ -154,7 +156,9 @@ pub(super) fn address(own: &Hop, device: Option<&Device>, out: &mut Vec<Step>) {
     let wanted = spoken_from(own);
     let present = device.map(|device| device.addresses.as_slice()).unwrap_or_default();
     if !present.contains(&wanted) {
-        out.push(command(&format!("ip address replace {} dev {DEVICE}", single(wanted))));
+        // The machine has it on another link already. Until the kernel had looked who else has it, others would be chosen.
+        let sure = if wanted.is_ipv6() { " nodad" } else { "" };
+        out.push(command(&format!("ip address replace {} dev {DEVICE}{sure}", single(wanted))));
     }
     let of_link = |address: &IpAddr| match address {
         IpAddr::V4(v4) => v4.is_link_local(),
@@ -199,7 +203,7 @@ fn device(own: &Hop, tunnelled: &[&Hop], present: &Present, out: &mut Vec<Step>)
 /// Fixes who is behind which node, so that nothing is learned from packets.
 fn neighbours(tunnelled: &[&Hop], device: &Device, out: &mut Vec<Step>) {
     let wanted: Vec<(IpAddr, String, IpAddr)> =
-        tunnelled.iter().map(|peer| (peer.pods.base(), mac(peer.address), peer.address)).collect();
+        tunnelled.iter().map(|peer| (behind(peer), mac(peer.address), peer.address)).collect();
     for (mac, to) in &device.forwarding {
         if !wanted.iter().any(|(_, wanted, node)| wanted == mac && node == to) {
             out.push(command(&format!("bridge fdb delete {mac} dev {DEVICE} dst {to} self")));
@@ -264,17 +268,36 @@ fn single(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
-/// Derives a node's hardware address in the virtual network from its address, so that nobody has
-/// to be asked for it: locally administered, then four bytes of the address.
-fn mac(address: IpAddr) -> String {
-    let [a, b, c, d] = match address {
-        IpAddr::V4(v4) => v4.octets(),
-        IpAddr::V6(v6) => {
-            let bytes = v6.octets();
-            [12, 13, 14, 15].map(|at| bytes[at] ^ bytes[at - 4] ^ bytes[at - 8])
+/// The address that stands for another node on the virtual network. In IPv6 it is the one that links give: any other
+/// the kernel refuses as a next hop, also of a link that is named, where some route leads to it through another.
+fn behind(peer: &Hop) -> IpAddr {
+    if peer.pods.base().is_ipv4() {
+        return peer.pods.base();
+    }
+    let [a, b, c, d, e, f] = hardware(peer.address).map(u16::from);
+    // The bit that says who made a hardware address is the other way round there (RFC 4291, appendix A).
+    let id = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+    Ipv6Addr::new(0xfe80, 0, 0, 0, id[0], id[1], id[2], id[3]).into()
+}
+
+/// Derives a node's hardware address in the virtual network from its address, so that nobody has to be asked for it:
+/// locally administered, then four bytes of an address of IPv4, or five of a digest. An address of IPv6 has more bytes
+/// that tell nodes apart, and in each site they are others.
+fn hardware(address: IpAddr) -> [u8; 6] {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            [0x02, 0x52, a, b, c, d]
         }
-    };
-    format!("02:52:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+        IpAddr::V6(v6) => {
+            let digest: [u8; 32] = Sha256::digest(v6.octets()).into();
+            [0x02, digest[0], digest[1], digest[2], digest[3], digest[4]]
+        }
+    }
+}
+
+fn mac(address: IpAddr) -> String {
+    hardware(address).map(|byte| format!("{byte:02x}")).join(":")
 }
 
 pub(super) fn command(line: &str) -> Step {
@@ -287,11 +310,11 @@ mod tests {
     use ringfort_model::routes::{Hop, RouteMode, Routes};
 
     use super::super::look::{Device, Kind, Present, Route, Table};
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use ringfort_model::tunnel::Tunnel;
 
-    use super::{PlanError, command, plan};
+    use super::{PlanError, command, mac, plan};
 
     fn hop(node: &str, address: &str, pods: &str) -> Hop {
         let node = NodeName::new(node).unwrap();
@@ -367,6 +390,49 @@ mod tests {
                 "ip -4 rule add from 10.244.0.0/24 lookup 82 priority 8200 protocol 82",
             ],
         );
+    }
+
+    #[test]
+    fn machines_of_ipv6_are_routed_and_tunnelled_alike() {
+        let wanted = Routes {
+            own: hop("cp1", "fd00:10:77::11", "fd00:10:244::/64"),
+            peers: vec![
+                hop("cp2", "fd00:10:77::12", "fd00:10:244:1::/64"),
+                hop("far", "fd00:10:78::13", "fd00:10:244:2::/64"),
+            ],
+            ..routes(RouteMode::Auto)
+        };
+        let present = Present { segment: "fd00:10:77::/64".parse().unwrap(), ..bare() };
+        let commands = plan(&wanted, None, &present).unwrap();
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        // The outer header is longer by twenty bytes.
+        assert!(
+            commands[0].contains(" mtu 1430 ") && commands[0].contains(" local fd00:10:77::11 ")
+        );
+        for line in [
+            "ip address replace fd00:10:77::11/128 dev ringfort0 nodad",
+            "ip -6 route replace fd00:10:244:1::/64 via fd00:10:77::12 proto 82",
+            "bridge fdb replace 02:1f:27:bd:f9:12 dev ringfort0 dst fd00:10:78::13 self permanent",
+            "ip neighbour replace fe80::1f:27ff:febd:f912 lladdr 02:1f:27:bd:f9:12 dev ringfort0 nud permanent",
+            // No other address is taken as a next hop where any route leads to it another way.
+            "ip -6 route replace fd00:10:244:2::/64 via fe80::1f:27ff:febd:f912 dev ringfort0 onlink proto 82",
+            "ip -6 route replace fd00:10:78::13/128 via fe80::1f:27ff:febd:f912 dev ringfort0 onlink table 82 proto 82",
+            "ip -6 rule add from fd00:10:244::/64 lookup 82 priority 8200 protocol 82",
+        ] {
+            assert!(commands.contains(&line.to_owned()), "{line}: {commands:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_machines_have_one_hardware_address() {
+        // Subnets are numbered in one group of an address, and hosts in another.
+        let hosts = (1..=4).flat_map(|net| (1..=64).map(move |host| (net, host)));
+        let six = hosts.map(|(net, host)| format!("2001:db8:0:{net}::{host:x}"));
+        let four = ["10.0.0.11", "10.0.1.11", "10.1.0.11"].map(str::to_owned);
+        let all: Vec<String> =
+            six.chain(four).map(|address| mac(address.parse().unwrap())).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(mac("10.0.1.11".parse().unwrap()), "02:52:0a:00:01:0b");
     }
 
     #[test]

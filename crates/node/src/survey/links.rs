@@ -1,11 +1,14 @@
 //! The machine's links: addresses, hardware addresses, and how much a packet carries.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::Deserialize;
 
 use ringfort_model::survey::LinkSeen;
 
+use super::text;
+use crate::root::Root;
 use crate::routes::DEVICE;
 use crate::tools::{Tools, run};
 
@@ -26,6 +29,14 @@ struct Address {
     local: Option<IpAddr>,
     prefixlen: Option<u8>,
     scope: Option<String>,
+    /// Nothing new is begun from such an address.
+    #[serde(default)]
+    deprecated: bool,
+    /// Somebody gave it for a time.
+    #[serde(default)]
+    dynamic: bool,
+    /// For how many seconds.
+    valid_life_time: Option<u32>,
 }
 
 /// Links that engines of containers make: their hardware addresses repeat on every machine.
@@ -47,6 +58,51 @@ fn parse(addresses: &str) -> Option<Vec<LinkSeen>> {
     Some(links.into_iter().filter(is_of_machine).map(Link::seen).collect())
 }
 
+#[derive(Deserialize)]
+struct WayOut {
+    #[serde(default)]
+    dev: String,
+}
+
+/// Names the links through which the kernel goes out by what routers advertise, and which take no more of it once the
+/// machine forwards packets. What a program of the machine hears of routers itself is not among them: it has the kernel
+/// take nothing (<https://docs.kernel.org/networking/ip-sysctl.html>, `accept_ra`).
+pub(super) fn advertised(root: &Root, tools: &dyn Tools) -> Option<Vec<String>> {
+    let listed = run(tools, "ip", &["-j", "-6", "route", "show", "default", "proto", "ra"]).ok()?;
+    // Nothing to list is an empty answer with some versions.
+    let listed = if listed.trim().is_empty() { "[]" } else { listed.as_str() };
+    let ways: Vec<WayOut> = serde_json::from_str(listed).ok()?;
+    let links: BTreeSet<String> = ways.into_iter().map(|way| way.dev).collect();
+    let mut deaf = Vec::new();
+    for link in links {
+        if goes_deaf(root, &link)? {
+            deaf.push(link);
+        }
+    }
+    Some(deaf)
+}
+
+/// Gives the addresses that the kernel made of what such links heard, and which end some time after they hear no more.
+pub(super) fn lent(root: &Root, tools: &dyn Tools) -> Option<Vec<IpAddr>> {
+    let listed = run(tools, "ip", &["-j", "address"]).ok()?;
+    let links: Vec<Link> = serde_json::from_str(&listed).ok()?;
+    let mut lent = Vec::new();
+    for link in links.iter().filter(|link| link.ifname != DEVICE) {
+        let made = link.addr_info.iter().filter(|address| address.is_made_for_a_time());
+        let made: Vec<IpAddr> = made.filter_map(|address| address.local).collect();
+        if !made.is_empty() && goes_deaf(root, &link.ifname)? {
+            lent.extend(made);
+        }
+    }
+    Some(lent)
+}
+
+/// Says whether the kernel takes what routers advertise on a link, and no more once it forwards packets. Of a setting that
+/// cannot be read nobody knows whether it is a harmless one.
+fn goes_deaf(root: &Root, link: &str) -> Option<bool> {
+    text(root, &format!("proc/sys/net/ipv6/conf/{link}/accept_ra")).map(|setting| setting == "1")
+}
+
 impl Link {
     fn seen(self) -> LinkSeen {
         let is_own = self.link_type == "ether"
@@ -62,16 +118,30 @@ impl Link {
 }
 
 impl Address {
+    /// An address of IPv6 that only ends what was begun from it is none that others know the machine by.
     fn is_global(&self) -> bool {
-        self.scope.as_deref() == Some("global")
+        let is_ending = self.deprecated && self.local.is_some_and(|it| it.is_ipv6());
+        self.scope.as_deref() == Some("global") && !is_ending
+    }
+
+    /// The kernel makes addresses of the half of 128 bits that is advertised (RFC 4862); one that is leased by DHCP has
+    /// another prefix as a rule.
+    fn is_made_for_a_time(&self) -> bool {
+        let is_of_six = self.prefixlen == Some(64) && self.local.is_some_and(|it| it.is_ipv6());
+        let ends = self.dynamic && self.valid_life_time.is_some_and(|seconds| seconds != u32::MAX);
+        is_of_six && ends && self.is_global()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use ringfort_model::survey::{LinkSeen, Survey};
 
-    use super::parse;
+    use super::{advertised, lent, parse};
+    use crate::root::Root;
+    use crate::tools::{Said, Tools};
 
     #[test]
     fn each_link_has_its_own_addresses_and_size() {
@@ -129,6 +199,71 @@ mod tests {
         check("sit0", "sit", "0.0.0.0", None);
         check("gretap0", "ether", "00:00:00:00:00:00", None);
         check("wg0", "none", "", None);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_that_is_deprecated_is_none_of_the_links() {
+        let addresses = r#"[{"ifname":"eth0","link_type":"ether","mtu":1500,"address":"52:54:00:00:00:01",
+          "addr_info":[{"local":"fd00::11","prefixlen":64,"scope":"global"},
+                       {"local":"fd00::5054:ff:fe00:1","prefixlen":64,"scope":"global","deprecated":true},
+                       {"local":"10.0.0.9","prefixlen":24,"scope":"global","deprecated":true}]}]"#;
+        let found = parse(addresses).unwrap().remove(0).addresses;
+        assert_eq!(found, [("fd00::11".parse().unwrap(), 64), ("10.0.0.9".parse().unwrap(), 24)]);
+    }
+
+    /// A machine whose `ip` answers every question with one text.
+    struct Answers(String);
+
+    impl Tools for Answers {
+        fn run(&self, _: &str, _: &[&str]) -> io::Result<Said> {
+            Ok(Said { well: true, stdout: self.0.clone(), ..Said::default() })
+        }
+    }
+
+    /// A machine whose links take what routers advertise in each of the three ways.
+    fn with_settings() -> tempfile::TempDir {
+        let room = tempfile::tempdir().unwrap();
+        for (link, setting) in [("eth0", "1\n"), ("eth1", "2\n"), ("eth2", "0\n")] {
+            let directory = room.path().join(format!("proc/sys/net/ipv6/conf/{link}"));
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("accept_ra"), setting).unwrap();
+        }
+        room
+    }
+
+    #[test]
+    fn an_address_that_would_end_is_told() {
+        let room = with_settings();
+        let check = |link: &str, more: &str, expected: Option<usize>| {
+            let told = format!(
+                r#"[{{"ifname":"{link}","link_type":"ether","mtu":1500,"addr_info":[
+                     {{"local":"fd00::11","prefixlen":64,"scope":"global"{more}}}]}}]"#
+            );
+            let found = lent(&Root::new(room.path()), &Answers(told));
+            assert_eq!(found.map(|all| all.len()), expected, "{link}{more}");
+        };
+        let made = r#","dynamic":true,"valid_life_time":86400"#;
+        check("eth0", made, Some(1));
+        check("eth0", "", Some(0));
+        check("eth0", r#","dynamic":true,"valid_life_time":4294967295"#, Some(0));
+        check("eth1", made, Some(0));
+        check("eth2", made, Some(0));
+        check("eth3", made, None);
+        check("eth3", "", Some(0));
+    }
+
+    #[test]
+    fn a_way_out_that_would_go_is_told_by_its_link() {
+        let room = with_settings();
+        let look = |told: &str| advertised(&Root::new(room.path()), &Answers(told.to_owned()));
+        let way = r#"[{"dst":"default","gateway":"fe80::1","dev":"eth0","flags":[]},
+                      {"dst":"default","gateway":"fe80::1","dev":"eth1","flags":[]},
+                      {"dst":"default","gateway":"fe80::1","dev":"eth2","flags":[]}]"#;
+        assert_eq!(look(way), Some(vec!["eth0".to_owned()]));
+        assert_eq!(look(&way.replace("eth2", "eth3")), None, "it was not looked at");
+        assert_eq!(look(""), Some(Vec::new()));
+        assert_eq!(look("[ ]"), Some(Vec::new()));
+        assert_eq!(look("{"), None);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(crate) fn take(root: &Root, tools: &dyn Tools) -> Survey {
         hostname: text(root, "proc/sys/kernel/hostname"),
         machine_id: text(root, "etc/machine-id"),
         links: links::read(tools),
+        advertised: links::advertised(root, tools),
+        lent: links::lent(root, tools),
         cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
         memory_bytes: memory_bytes(root),
         image_free_bytes: free_bytes(root, IMAGES),

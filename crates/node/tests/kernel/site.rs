@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
+use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 
 use ringfort_model::name::NodeName;
+use ringfort_model::net::{Family, host_port};
 use ringfort_model::routes::{Hop, Masquerade, RouteMode, Routes};
 use serde_json::Value;
 
@@ -16,10 +18,51 @@ pub const NEAR: usize = 1;
 /// The node behind the router.
 pub const OTHER: usize = 2;
 
-/// The router, which is of no cluster.
-pub const OUTSIDE: &str = "192.0.2.1";
-/// The nodes' own addresses.
-pub const ADDRESSES: [&str; 3] = ["192.0.2.11", "192.0.2.12", "198.51.100.11"];
+/// What a site's family of addresses makes of it.
+pub struct Names {
+    /// The family as `ip` is asked for it.
+    pub flag: &'static str,
+    /// The family as nftables calls it.
+    pub table: &'static str,
+    /// The router, which is of no cluster, on either segment.
+    pub routers: [&'static str; 2],
+    /// The nodes' own addresses.
+    pub addresses: [&'static str; 3],
+    /// How wide a segment is, and the range of a node's pods.
+    width: u8,
+    /// What the ranges of all pods and of Services are.
+    inside: [&'static str; 2],
+    /// What of a site's own may hold the ranges of pods.
+    wide: &'static str,
+    /// What is behind an address that nobody needs to look for.
+    sure: &'static str,
+    /// How large packets in the tunnel may be.
+    pub mtu: u64,
+}
+
+/// In IPv6 subnet and host of two nodes say the same together: addresses must not be mixed up by that.
+const SIX: Names = Names {
+    flag: "-6",
+    table: "ip6",
+    routers: ["2001:db8:0:1::1", "2001:db8:0:2::1"],
+    addresses: ["2001:db8:0:1::11", "2001:db8:0:1::12", "2001:db8:0:2::11"],
+    width: 64,
+    inside: ["fd00:10:244::/56", "fd00:10:96::/112"],
+    wide: "fd00::/8",
+    sure: " nodad",
+    mtu: 1430,
+};
+const FOUR: Names = Names {
+    flag: "-4",
+    table: "ip",
+    routers: ["192.0.2.1", "198.51.100.1"],
+    addresses: ["192.0.2.11", "192.0.2.12", "198.51.100.11"],
+    width: 24,
+    inside: ["10.244.0.0/16", "10.96.0.0/16"],
+    wide: "10.0.0.0/8",
+    sure: "",
+    mtu: 1450,
+};
 
 const ROOMS: [&str; 7] = ["router", "n0", "n1", "n2", "p0", "p1", "p2"];
 
@@ -28,19 +71,30 @@ pub struct Site {
     rooms: BTreeMap<&'static str, Namespace>,
     servers: Vec<Child>,
     directory: tempfile::TempDir,
+    /// The addresses.
+    pub names: &'static Names,
 }
 
 impl Site {
     /// Builds the networks and has each pod answer, and each machine.
-    pub fn build() -> Self {
+    pub fn build(family: Family) -> Self {
+        let names = if family == Family::V4 { &FOUR } else { &SIX };
         let rooms = ROOMS.map(|room| (room, Namespace::new())).into();
         let directory = tempfile::tempdir().unwrap();
-        let mut site = Self { rooms, servers: Vec::new(), directory };
-        ROOMS.iter().for_each(|room| _ = site.inside(room, "ip link set lo up"));
+        let mut site = Self { rooms, servers: Vec::new(), directory, names };
+        for room in ROOMS {
+            for each in ["all", "default"] {
+                // Links that were just made would wait for who else has their addresses before they speak.
+                site.inside(room, &format!("sysctl -qw net.ipv6.conf.{each}.accept_dad=0"));
+                site.inside(room, &format!("sysctl -qw net.ipv6.conf.{each}.disable_ipv6=0"));
+            }
+            site.inside(room, "ip link set lo up");
+        }
         site.inside("router", "sysctl -qw net.ipv4.ip_forward=1");
-        for (segment, gateway) in [("near", "192.0.2.1/24"), ("far", "198.51.100.1/24")] {
+        site.inside("router", "sysctl -qw net.ipv6.conf.all.forwarding=1");
+        for (segment, gateway) in ["near", "far"].into_iter().zip(names.routers) {
             site.inside("router", &format!("ip link add {segment} type bridge"));
-            site.inside("router", &format!("ip address add {gateway} dev {segment}"));
+            site.address("router", gateway, segment);
             site.inside("router", &format!("ip link set {segment} up"));
         }
         (0..3).for_each(|node| site.join(node));
@@ -51,24 +105,51 @@ impl Site {
     /// Puts a node on its segment, and its pod behind it.
     fn join(&self, node: usize) {
         let (room, pod) = (format!("n{node}"), format!("p{node}"));
-        let (segment, gateway) =
-            if node == OTHER { ("far", "198.51.100.1") } else { ("near", "192.0.2.1") };
-        let (router, address) = (self.rooms["router"].id(), ADDRESSES[node]);
+        let (segment, at) = if node == OTHER { ("far", 1) } else { ("near", 0) };
+        let gateway = self.names.routers[at];
+        let (router, flag, mtu) = (self.rooms["router"].id(), self.names.flag, self.names.mtu);
         self.inside(&room, &format!("ip link add eth0 type veth peer name {room} netns {router}"));
         self.inside("router", &format!("ip link set {room} master {segment} up"));
-        self.inside(&room, &format!("ip address add {address}/24 dev eth0"));
+        self.address(&room, self.names.addresses[node], "eth0");
         self.inside(&room, "ip link set eth0 up");
-        self.inside(&room, &format!("ip route add default via {gateway}"));
+        self.inside(&room, &format!("ip {flag} route add default via {gateway}"));
         let inner = self.rooms[pod.as_str()].id();
         self.inside(
             &room,
-            &format!("ip link add pod mtu 1450 type veth peer name eth0 netns {inner}"),
+            &format!("ip link add pod mtu {mtu} type veth peer name eth0 netns {inner}"),
         );
-        self.inside(&room, &format!("ip address add 10.244.{node}.1/24 dev pod"));
+        let own = self.of_pods(node, "1");
+        self.address(&room, &own, "pod");
         self.inside(&room, "ip link set pod up");
-        self.inside(&pod, &format!("ip address add 10.244.{node}.5/24 dev eth0"));
-        self.inside(&pod, "ip link set eth0 mtu 1450 up");
-        self.inside(&pod, &format!("ip route add default via 10.244.{node}.1"));
+        self.address(&pod, &self.pod(node), "eth0");
+        self.inside(&pod, &format!("ip link set eth0 mtu {mtu} up"));
+        self.inside(&pod, &format!("ip {flag} route add default via {own}"));
+    }
+
+    /// Gives a link an address of its segment.
+    fn address(&self, room: &str, address: &str, link: &str) {
+        let Names { flag, width, sure, .. } = self.names;
+        self.inside(room, &format!("ip {flag} address add {address}/{width} dev {link}{sure}"));
+    }
+
+    /// Gives an address of a node's pods.
+    fn of_pods(&self, node: usize, host: &str) -> String {
+        let text = match self.names.width {
+            24 => format!("10.244.{node}.{host}"),
+            _ => format!("fd00:10:244:{node}::{host}"),
+        };
+        text.parse::<IpAddr>().unwrap().to_string()
+    }
+
+    /// Gives the range of a node's pods.
+    pub fn range(&self, node: usize) -> String {
+        let first = if self.names.width == 24 { "0" } else { "" };
+        format!("{}/{}", self.of_pods(node, first), self.names.width)
+    }
+
+    /// Gives the address of a node's pod.
+    pub fn pod(&self, node: usize) -> String {
+        self.of_pods(node, "5")
     }
 
     fn server(&self, room: &str) -> Child {
@@ -94,7 +175,7 @@ impl Site {
 
     /// Makes routes on a node to all others and has its pods leave by its address.
     pub fn keep_leaving(&self, node: usize, mode: RouteMode) -> usize {
-        let inside = vec!["10.244.0.0/16".parse().unwrap(), "10.96.0.0/16".parse().unwrap()];
+        let inside = self.names.inside.iter().map(|range| range.parse().unwrap()).collect();
         self.keep_as(node, mode, &[0, NEAR, OTHER], Some(Masquerade { inside }))
     }
 
@@ -107,8 +188,8 @@ impl Site {
     ) -> usize {
         let hop = |node: usize| Hop {
             node: NodeName::new(format!("n{node}")).unwrap(),
-            address: ADDRESSES[node].parse().unwrap(),
-            pods: format!("10.244.{node}.0/24").parse().unwrap(),
+            address: self.names.addresses[node].parse().unwrap(),
+            pods: self.range(node).parse().unwrap(),
         };
         let peers = members.iter().filter(|member| **member != node).map(|peer| hop(*peer));
         let (own, peers) = (hop(node), peers.collect());
@@ -121,27 +202,33 @@ impl Site {
 
     /// Says whether a node's pod exchanges data with another's.
     pub fn reaches(&self, from: usize, to: usize) -> bool {
-        let server = format!("10.244.{to}.5:7777");
+        let server = host_port(&self.pod(to), 7777);
         self.own(&format!("p{from}"), &["dial", &server]).status().unwrap().success()
     }
 
     /// Says whether a node's pod exchanges data with another node itself.
     pub fn reaches_machine(&self, from: usize, to: usize) -> bool {
-        let server = format!("{}:7777", ADDRESSES[to]);
+        let server = host_port(self.names.addresses[to], 7777);
         self.own(&format!("p{from}"), &["dial", &server]).status().unwrap().success()
     }
 
     /// Says from which address a node's pod hears another node; nothing, where it does not.
     pub fn seen_from(&self, from: usize, to: usize) -> String {
-        let server = format!("10.244.{to}.5:7778");
+        let server = host_port(&self.pod(to), 7778);
         said(&mut self.own(&format!("n{from}"), &["ask", &server])).trim().to_owned()
     }
 
     /// Says from which address a server hears a node's pod; nothing, where it does not.
     pub fn pod_seen_at(&self, from: usize, server: &str) -> String {
-        said(&mut self.own(&format!("p{from}"), &["ask", &format!("{server}:7778")]))
-            .trim()
-            .to_owned()
+        let server = host_port(server, 7778);
+        said(&mut self.own(&format!("p{from}"), &["ask", &server])).trim().to_owned()
+    }
+
+    /// Has a node's site lead to all that may be pods through its router.
+    pub fn route_all_pods_to_the_router(&self, node: usize) {
+        let Names { flag, wide, routers, .. } = self.names;
+        let router = routers[usize::from(node == OTHER)];
+        self.on(node, &format!("ip {flag} route add {wide} via {router}"));
     }
 
     /// Has all nodes drop what comes from where they would not answer it.
@@ -153,12 +240,15 @@ impl Site {
 
     /// Has a node translate what it sends to pods, as for a Service.
     pub fn masquerade(&self, node: usize) {
-        self.on(node, "nft add table ip t");
+        let Names { table, inside: [pods, _], .. } = self.names;
+        self.on(node, &format!("nft add table {table} t"));
         self.on(
             node,
-            "nft add chain ip t out { type nat hook postrouting priority 100 ; policy accept ; }",
+            &format!(
+                "nft add chain {table} t out {{ type nat hook postrouting priority 100 ; policy accept ; }}"
+            ),
         );
-        self.on(node, "nft add rule ip t out ip daddr 10.244.0.0/16 masquerade");
+        self.on(node, &format!("nft add rule {table} t out {table} daddr {pods} masquerade"));
     }
 
     /// Runs a command on a node.

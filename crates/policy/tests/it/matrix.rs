@@ -26,21 +26,52 @@ fn on_machine(machine: &Machine) -> Value {
     })
 }
 
+/// What addresses of machines, pods and Services begin with, and the ranges of pods of a worker and of all.
+struct Addresses {
+    machines: &'static str,
+    pods: fn(&str) -> String,
+    services: &'static str,
+    of_worker: fn(usize) -> String,
+    of_all: &'static str,
+}
+
+const IPV4: Addresses = Addresses {
+    machines: "10.0.0.",
+    pods: |worker| format!("10.1.{worker}."),
+    services: "10.96.0.",
+    of_worker: |worker| format!("10.1.{worker}.0/24"),
+    of_all: "10.1.0.0/16",
+};
+
+const IPV6: Addresses = Addresses {
+    machines: "fd00:10::",
+    pods: |worker| format!("fd00:1:0:{worker}::"),
+    services: "fd00:96::",
+    of_worker: |worker| format!("fd00:1:0:{worker}::/64"),
+    of_all: "fd00:1::/48",
+};
+
 /// The machines, the cluster as its API would tell of it, and its Services.
 fn lab() -> (Machines, Cluster, Vec<Value>) {
+    lab_of(&IPV4)
+}
+
+fn lab_of(addresses: &Addresses) -> (Machines, Cluster, Vec<Value>) {
+    let machine = |name: &str, end: &str| machine(name, &format!("{}{end}", addresses.machines));
     let machines = Machines {
-        control_plane: machine("cp1", "10.0.0.11"),
-        workers: [machine("w1", "10.0.0.21"), machine("w2", "10.0.0.22")],
+        control_plane: machine("cp1", "11"),
+        workers: [machine("w1", "21"), machine("w2", "22")],
     };
     let mut by_kind: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (number, mut object) in machines.objects("probe").into_iter().enumerate() {
         match object["kind"].as_str().unwrap() {
             "Pod" => {
                 let on = object["spec"]["nodeName"].as_str().unwrap().trim_start_matches('w');
-                object["status"] = json!({"podIP": format!("10.1.{on}.{}", number + 2)});
+                let begins = (addresses.pods)(on);
+                object["status"] = json!({"podIP": format!("{begins}{}", number + 2)});
             }
             "Service" => {
-                object["spec"]["clusterIP"] = json!(format!("10.96.0.{number}"));
+                object["spec"]["clusterIP"] = json!(format!("{}{number}", addresses.services));
                 let ports = object["spec"]["ports"].as_array_mut().unwrap();
                 for (of, port) in ports.iter_mut().enumerate() {
                     port["nodePort"] = json!(30_000 + 10 * number + of);
@@ -68,7 +99,11 @@ fn lab() -> (Machines, Cluster, Vec<Value>) {
 
 #[test]
 fn the_matrix_for_machines_says_both_often_and_rules_agree() {
-    let (machines, cluster, services) = lab();
+    [IPV4, IPV6].iter().for_each(says_both_and_rules_agree);
+}
+
+fn says_both_and_rules_agree(addresses: &Addresses) {
+    let (machines, cluster, services) = lab_of(addresses);
     let found = tries(&cluster, &services, &machines);
     let tries = &found.all;
     let allowed = tries.iter().filter(|it| it.is_allowed).count();
@@ -79,13 +114,13 @@ fn the_matrix_for_machines_says_both_often_and_rules_agree() {
     };
     assert!(of("UDP", true) > 20 && of("UDP", false) > 20);
     let mut world = world(&cluster, true);
-    let range = |worker: usize| vec![format!("10.1.{worker}.0/24").parse().unwrap()];
+    let range = |worker: usize| vec![(addresses.of_worker)(worker).parse().unwrap()];
     world.ranges = [1, 2].map(|worker| (format!("w{worker}"), range(worker))).into();
     for worker in [1, 2] {
         let home = Home {
             node: format!("w{worker}"),
             ranges: range(worker),
-            all: vec!["10.1.0.0/16".parse().unwrap()],
+            all: vec![addresses.of_all.parse().unwrap()],
             attached: BTreeMap::new(),
         };
         let rules = compile(&world, &home);

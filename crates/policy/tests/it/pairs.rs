@@ -77,14 +77,15 @@ impl Machines {
     /// Policies with all that a policy can say: selectors of both kinds, blocks with exceptions, named ports,
     /// ranges, both protocols and both ways. `matrix-c` has none, and so is closed.
     fn policies(&self) -> Vec<Value> {
-        let (cp, w2) = (self.control_plane.address, self.workers[1].address);
+        let [cp, w2] = [&self.control_plane, &self.workers[1]].map(|it| alone(it.address));
+        let all = self.everywhere();
         vec![
             policy(
                 "matrix-a",
                 "out",
                 &json!({
                     "podSelector": {}, "policyTypes": ["Egress"],
-                    "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [format!("{w2}/32")]}}]}],
+                    "egress": [{"to": [{"ipBlock": {"cidr": all, "except": [w2]}}]}],
                 }),
             ),
             policy(
@@ -122,7 +123,7 @@ impl Machines {
                             }],
                             "ports": [{"port": 8080}, {"protocol": "UDP", "port": 5060, "endPort": 5061}],
                         },
-                        {"from": [{"ipBlock": {"cidr": format!("{cp}/32")}}], "ports": [{"port": 8080}]},
+                        {"from": [{"ipBlock": {"cidr": cp}}], "ports": [{"port": 8080}]},
                     ],
                 }),
             ),
@@ -141,11 +142,16 @@ impl Machines {
                             "ports": [{"port": "http"}, {"protocol": "UDP", "port": 5060, "endPort": 5061}],
                         },
                         {"to": [{"podSelector": {}}]},
-                        {"to": [{"ipBlock": {"cidr": format!("{cp}/32")}}], "ports": [{"port": 6443}]},
+                        {"to": [{"ipBlock": {"cidr": cp}}], "ports": [{"port": 6443}]},
                     ],
                 }),
             ),
         ]
+    }
+
+    /// The range of all addresses of the machines' family.
+    fn everywhere(&self) -> &'static str {
+        if self.control_plane.address.is_ipv6() { "::/0" } else { "0.0.0.0/0" }
     }
 
     /// The machines' own ports that are tried.
@@ -153,6 +159,11 @@ impl Machines {
         let kubelets = self.all().map(|machine| (machine.address, 10250));
         kubelets.chain([(self.control_plane.address, 6443)]).collect()
     }
+}
+
+/// The range of one address.
+pub(crate) fn alone(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv6() { 128 } else { 32 })
 }
 
 /// What its probe answers on is nobody's business here.

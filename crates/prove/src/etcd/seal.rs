@@ -1,13 +1,11 @@
 //! Seals where it lies what a server wrote in plain, so that servers which read sealed values alone read it.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 
 use ringfort_host::Host;
 use ringfort_model::secret::Secret;
 
-use super::{Pages, Pair, etcdctl, is_listed};
+use super::{Pages, Pair, ended, etcdctl, is_listed, quoted, shown};
 use crate::secretbox::{self, NONCE_BYTES, Raw};
 
 /// What API servers store begins with it; nobody would read anything else sealed.
@@ -62,27 +60,28 @@ pub async fn seal_plain(
             aws_lc_rs::rand::fill(&mut nonce).map_err(|_| SealError::Randomness)?;
             let sealed = secretbox::seal(name, key.expose(), nonce, &value.value);
             if exchange(host, value, &sealed).await? {
-                tell(&String::from_utf8_lossy(&value.key));
+                tell(&shown(&value.key));
             }
         }
         plain = in_plain(host, open).await?;
     }
     match plain.first() {
         None => Ok(()),
-        Some(first) => Err(SealError::Restless {
-            left: plain.len(),
-            first: String::from_utf8_lossy(&first.key).into_owned(),
-        }),
+        Some(first) => Err(SealError::Restless { left: plain.len(), first: shown(&first.key) }),
     }
 }
 
 /// Gives what API servers stored in plain and should not have.
 async fn in_plain(host: &Host, open: &[String]) -> Result<Vec<Pair>, SealError> {
     let mut plain = Vec::new();
-    let mut pages = Pages::new();
-    while let Some(values) = pages.next(host).await.map_err(SealError::Etcd)? {
-        let found = values.into_iter().filter(|value| is_to_be_sealed(value, open));
-        plain.extend(found.map(Pair::apart));
+    let mut pages = Pages::begin(host).await.map_err(SealError::Etcd)?;
+    while !pages.ended {
+        let mut keep = |value: Pair| {
+            if is_to_be_sealed(&value, open) {
+                plain.push(value.apart());
+            }
+        };
+        pages.next(host, &mut keep).await.map_err(SealError::Etcd)?;
     }
     Ok(plain)
 }
@@ -100,9 +99,7 @@ async fn exchange(host: &Host, value: &Pair, sealed: &[u8]) -> Result<bool, Seal
         .run(&asked, transaction(value, sealed).as_bytes())
         .await
         .map_err(|e| SealError::Etcd(e.to_string()))?;
-    if !output.ok() {
-        return Err(SealError::Etcd(output.complaint()));
-    }
+    ended(&output).map_err(SealError::Etcd)?;
     let answer: Answer = serde_json::from_slice(&output.stdout)
         .map_err(|e| SealError::Etcd(format!("etcdctl: {e}")))?;
     Ok(answer.succeeded)
@@ -113,18 +110,6 @@ fn transaction(value: &Pair, sealed: &[u8]) -> String {
     let (key, revision) = (quoted(&value.key), value.mod_revision);
     let put = format!("put --ignore-lease {key} {}", quoted(sealed));
     format!("mod({key}) = \"{revision}\"\n\n{put}\n\n\n")
-}
-
-/// Writes bytes as Go quotes them.
-fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 + 4 * bytes.len());
-    text.push('"');
-    for byte in bytes {
-        // Writing to a string never fails.
-        let _ = write!(text, "\\x{byte:02x}");
-    }
-    text.push('"');
-    text
 }
 
 #[cfg(test)]

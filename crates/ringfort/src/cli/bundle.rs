@@ -15,7 +15,9 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use ringfort_controls::versions::pinned_by_digest::support::{Ends, listed, of_kubernetes};
+use ringfort_controls::versions::pinned_by_digest::support::{
+    Ends, kubernetes_soon, listed, of_kubernetes,
+};
 use ringfort_forge::bundle::{
     BuildError, Bundle, Checksums, DirectoryError, Order, Progress, PublishedError, Sourcing,
     again, build, build_program, cache_directory, published,
@@ -214,8 +216,10 @@ fn mended(lock: &BundleLock, now_s: i64) -> String {
     let ends = Ends::of(entries, now_s);
     let within = [of_kubernetes(lock.kubernetes.minor)].into_iter().chain(ends.within);
     let within = within.map(|said| format!("mended: {said}\n"));
+    let soon = kubernetes_soon(lock.kubernetes.minor, now_s).into_iter().chain(ends.soon);
+    let soon = soon.map(|said| format!("ends within 60 days: {said}\n"));
     let other = ends.over.into_iter().chain(ends.unknown).map(|said| format!("{said}\n"));
-    let mut text: String = within.chain(other).collect();
+    let mut text: String = within.chain(soon).chain(other).collect();
     if !ends.no_day.is_empty() {
         text += &format!("no window known: {}\n", listed(&ends.no_day));
     }

@@ -22,6 +22,7 @@ use ringfort_prove::drive::{Made, replay};
 use ringfort_spec::{Node, Spec};
 
 use super::decision::{Known, Of, Part, part};
+use super::itself::program;
 use super::machines::verdicts;
 use super::session::now_s;
 
@@ -266,6 +267,7 @@ impl Evidence {
             "cluster": about.cluster,
             "kubernetes": about.kubernetes,
             "ringfort": env!("CARGO_PKG_VERSION"),
+            "program": program(),
             "controls": controls,
             "machines": machines,
         });

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
@@ -106,7 +106,8 @@ pub fn addresses(spec: &Spec) -> BTreeMap<NodeName, IpAddr> {
     spec.nodes.iter().map(|(name, node)| (name.clone(), node.address)).collect()
 }
 
-/// The time before a proof that could not be made is tried once more.
+/// The time before a proof that could not be made is tried once more. It runs from when that was told: while others
+/// were made for longer, it has passed.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// What the gate came to, if all of it passed.
@@ -263,20 +264,20 @@ async fn prove_due(
         for rows in rows.chunks(width) {
             let none = Unshown::new();
             let once = (rows, &mut *evidence, &none);
-            let first = attempt(session, scope, &site, once, interrupts).await?;
+            let (first, told) = attempt(session, scope, &site, once, interrupts).await?;
             if first.is_empty() {
                 continue;
             }
             // What could not be looked at once is looked at again.
             between_proofs(interrupts, async {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PAUSE.saturating_sub(told.elapsed())).await;
                 Ok(())
             })
             .await?;
             let rows: Vec<Row> =
                 rows.iter().filter(|row| first.contains_key(row.0)).copied().collect();
             let again = (rows.as_slice(), &mut *evidence, &first);
-            let unknown = attempt(session, scope, &site, again, interrupts).await?;
+            let (unknown, _) = attempt(session, scope, &site, again, interrupts).await?;
             for control in unknown.keys() {
                 show(session, control, evidence, Made::after(control, &first));
             }
@@ -289,27 +290,31 @@ async fn prove_due(
 type Unshown = BTreeMap<&'static str, Gap>;
 
 /// Makes proofs side by side in a namespace of their own, shows each as it is made, and gives those that
-/// could not be. What could not be shown before says which are made for the second time.
+/// could not be, with when the last of them was told. What could not be shown before says which are made for the
+/// second time.
 async fn attempt(
     session: &mut Session<'_>,
     scope: &Scope<'_>,
     site: &drive::Site,
     (rows, evidence, before): (&[Row], &mut Evidence, &Unshown),
     interrupts: &mut Receiver<()>,
-) -> Result<Unshown, Fault> {
+) -> Result<(Unshown, Instant), Fault> {
     let scene = scene(session, scope)?;
     between_proofs(interrupts, make_namespace(&scope.ways.servers, &scene.namespace)).await?;
-    let mut unknown = Unshown::new();
+    let (mut unknown, mut told) = (Unshown::new(), Instant::now());
     let made = drive::prove(rows, &scene, site, interrupts, |made| {
         let (control, gap) = (made.control, made.judgement.as_ref().err().cloned());
         evidence.take(made, &scene, &scope.setting);
         match gap {
-            Some(gap) => drop(unknown.insert(control, gap)),
+            Some(gap) => {
+                told = Instant::now();
+                unknown.insert(control, gap);
+            }
             None => show(session, control, evidence, Made::after(control, before)),
         }
     });
     made.await.map_err(Fault::interrupted)?;
-    Ok(unknown)
+    Ok((unknown, told))
 }
 
 /// Does what only prepares a proof, and may be cut.

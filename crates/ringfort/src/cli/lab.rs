@@ -16,6 +16,7 @@ use ringfort_lab::{
     Shape, Wanted,
 };
 use ringfort_model::name::{NodeName, NotAName};
+use ringfort_model::net::Family;
 
 use super::Fault;
 use super::sabotage::{self, SabotageArgs};
@@ -167,6 +168,12 @@ struct Up {
     /// How many machines are for workloads, of a new lab 3
     #[arg(long, value_name = "N")]
     workers: Option<u8>,
+    /// Give the machines of a new lab IPv6 addresses, and none of IPv4
+    ///
+    /// They are static ones of fd00:10:77::/64. The cluster.yaml of such a lab (`lab hosts`) has them, and so makes a
+    /// cluster of IPv6 alone.
+    #[arg(long)]
+    ipv6: bool,
     /// A directory that every machine of a new lab sees read-only at /var/lib/ringfort/seed
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -247,7 +254,11 @@ fn up(places: &Places, up: &Up) -> Result<(), Fault> {
     let had = there.as_ref().map(Lab::shape);
     let control_planes = up.control_planes.or(had.map(Shape::control_planes)).unwrap_or(3);
     let workers = up.workers.or(had.map(Shape::workers)).unwrap_or(3);
-    let shape = Shape::new(control_planes, workers).map_err(Fault::usage)?;
+    let family = match up.ipv6 {
+        true => Family::V6,
+        false => had.map_or(Family::V4, Shape::family),
+    };
+    let shape = Shape::new(control_planes, workers).map_err(Fault::usage)?.over(family);
     let store = up.store.as_deref().map(store).transpose()?;
     let mut virtual_machines: BTreeSet<NodeName> = up.virtual_machines.iter().cloned().collect();
     if let Some(lab) = there.filter(|_| virtual_machines.is_empty()) {

@@ -20,6 +20,7 @@ mod gather;
 mod hand_over;
 mod init;
 mod integrity;
+mod itself;
 mod keys;
 mod kubeconfig;
 mod lab;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -132,7 +133,21 @@ impl<'v> Session<'v> {
         Self::read(voice, command, (place, how), Missing::Refuse, Brings::Nothing)
     }
 
+    /// Reads it while entropy is gathered for the first key: `plan --offline` does both and little else.
     fn read(
+        voice: &'v mut Voice,
+        command: &str,
+        given: (&Where, &How),
+        missing: Missing,
+        brings: Brings,
+    ) -> Result<Self, Fault> {
+        thread::scope(|scope| {
+            scope.spawn(gather_entropy);
+            Self::read_files(voice, command, given, missing, brings)
+        })
+    }
+
+    fn read_files(
         voice: &'v mut Voice,
         command: &str,
         (place, how): (&Where, &How),
@@ -415,6 +430,12 @@ pub fn find_bundle(named: Option<&Path>, spec: &Spec) -> Result<Bundle, Fault> {
     Err(Fault::usage(format!(
         "the bundle holds Kubernetes {held}, but the spec asks for {asked}: ringfort bundle build --kubernetes {asked}"
     )))
+}
+
+/// Draws a random number: the first one of a process waits for as much entropy as all later ones rest on.
+fn gather_entropy() {
+    // Where this fails, so does making a key, and that is told.
+    let _ = aws_lc_rs::rand::fill(&mut [0; 1]);
 }
 
 /// Gives the operator's home directory.

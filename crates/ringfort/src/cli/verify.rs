@@ -27,6 +27,7 @@ use ringfort_spec::{Node, Spec};
 use super::decision::counts_for_s;
 use super::evidence::{LOCK, PUBLIC_KEY, SPEC, Shown, facts_file, proof_file, scene_file};
 use super::gate::addresses;
+use super::itself::program;
 use super::machines::verdicts;
 use super::session::now_s;
 use super::specification::{self, SpecFile};
@@ -46,6 +47,9 @@ use super::{Fault, print};
 ///
 /// The public key is that of the cluster in cluster.yaml, or --key for somebody else who was given the
 /// evidence. A key that came together with the evidence proves nothing.
+///
+/// Evidence that another build of ringfort made may rest on proofs that did other things: what does not come to the same
+/// is told with that, and the ringfort that made it verifies it.
 ///
 /// Exit codes: 0 as signed, and every proof and row comes to its verdict again, 1 changed, or another verdict,
 /// 2 usage or bad input.
@@ -119,7 +123,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Fault> {
             return Ok(ExitCode::from(1));
         }
     };
-    let about = About::read(&files)?;
+    let about = About::read(&files, Maker::of(&statement))?;
     let stated = statement["controls"].as_object().into_iter().flatten();
     let controls: Vec<Row> = stated
         .map(|(control, said)| judged(control, said, &files, &about))
@@ -145,8 +149,34 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
         .map_err(|error| Fault::usage(format!("{} cannot be read: {error}", path.display())))
 }
 
+/// Which program made evidence, as its statement says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Maker {
+    /// This one: it would make the same proofs today.
+    This,
+    /// Another build, whose proofs may do other things.
+    Another,
+}
+
+impl Maker {
+    fn of(statement: &Value) -> Self {
+        if statement["program"] == program() { Self::This } else { Self::Another }
+    }
+
+    /// Says of evidence that it is not what this program would come to, and what else than a change of it may be why.
+    fn explain(self, why: String) -> String {
+        match self {
+            Self::This => why,
+            Self::Another => format!(
+                "{why}: another ringfort made it, and its proof may do other things; verify it with the ringfort that made it"
+            ),
+        }
+    }
+}
+
 /// What evidence has to be about: the specification and the lock that lie beside it.
 struct About {
+    maker: Maker,
     spec: Spec,
     control_planes: BTreeMap<NodeName, IpAddr>,
     machines: BTreeMap<NodeName, IpAddr>,
@@ -156,7 +186,7 @@ struct About {
 }
 
 impl About {
-    fn read(files: &Files) -> Result<Self, Fault> {
+    fn read(files: &Files, maker: Maker) -> Result<Self, Fault> {
         let file = |name: &str| {
             files.get(name).ok_or_else(|| Fault::usage(format!("the evidence holds no {name}")))
         };
@@ -166,6 +196,7 @@ impl About {
         let spec = spec.map_err(Fault::usage)?;
         let place = |node: &Node| (node.name.clone(), node.address);
         Ok(Self {
+            maker,
             control_planes: spec.control_planes().map(place).collect(),
             machines: addresses(&spec),
             spec,
@@ -231,9 +262,10 @@ impl About {
             return Some("this ringfort has no such proof".to_owned());
         };
         match replay(&proof, scene, &shown.transcript) {
-            Err(why) => Some(why),
+            Err(why) => Some(self.maker.explain(why)),
             Ok(again) if again != shown.judgement => {
-                Some(format!("judged again it comes to: {}", words(&again)))
+                let why = format!("judged again it comes to: {}", words(&again));
+                Some(self.maker.explain(why))
             }
             Ok(_) => self.strays(control, proof.phase, &shown.of.bundle, scene).map(str::to_owned),
         }
@@ -251,7 +283,8 @@ fn judged(control: &str, stated: &Value, files: &Files, about: &About) -> Result
         let bytes = files.get(name).ok_or_else(|| Fault::usage(format!("{name} is missing")))?;
         Ok(bytes.as_slice())
     };
-    let odd = |error| Fault::usage(format!("{control}: {error}"));
+    let odd =
+        |error: serde_json::Error| Fault::usage(about.maker.explain(format!("{control}: {error}")));
     let shown: Shown = serde_json::from_slice(parse(&proof_file(control))?).map_err(odd)?;
     let scene: Scene = serde_json::from_slice(parse(&scene_file(&shown.scene))?).map_err(odd)?;
     Ok(Row {

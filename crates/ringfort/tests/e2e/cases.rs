@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Said};
 use crate::{
-    Case, MACHINES, Share, addons, audit, change, check, faults, guards, integrity, keys, network,
+    Case, Share, addons, audit, change, check, faults, guards, integrity, ipv6, keys, network,
     proofs, published, rotation, told, traffic, trouble, way_out,
 };
 
@@ -75,6 +75,8 @@ pub const ALL: &[Case] = &[
     longer("a_dead_control_plane_is_given_up_for_another", given_up),
     usual("reset_leaves_machines_as_they_were", reset),
     longer("a_network_of_ones_own_is_proved_like_ours", addons::own_network),
+    // On a lab of its own, for which the machines of the other are switched off.
+    longer("a_cluster_of_ipv6_machines_is_proved", ipv6::proved),
 ];
 
 /// A case of every run.
@@ -105,7 +107,7 @@ fn plan_first(cluster: &Cluster) {
     assert_eq!(left.trim(), "0", "plan wrote something");
 }
 
-fn up(cluster: &Cluster) {
+pub fn up(cluster: &Cluster) {
     let up = cluster.ringfort("up", &[]);
     well(&up);
     let end = up.end();
@@ -119,7 +121,7 @@ fn up(cluster: &Cluster) {
     println!("     up: {end}");
 }
 
-fn up_again(cluster: &Cluster) {
+pub fn up_again(cluster: &Cluster) {
     nothing_planned(cluster);
     let up = cluster.ringfort("up", &[]);
     well(&up);
@@ -262,12 +264,17 @@ fn reset(cluster: &Cluster) {
     nothing_planned(cluster);
     std::fs::copy(cluster.kubeconfig(), cluster.old_kubeconfig()).unwrap();
     well(&cluster.ringfort("reset", &["--yes", cluster.name()]));
+    nothing_left(cluster);
+    proofs::not_renewed(cluster, 2, "was not handed over");
+}
+
+/// Sees that nothing is left of a cluster.
+pub fn nothing_left(cluster: &Cluster) {
     assert_eq!(cluster.differences(), Vec::<String>::new());
     assert!(!cluster.kubeconfig().exists(), "the kubeconfig outlived the cluster");
-    proofs::not_renewed(cluster, 2, "was not handed over");
     let left = "ip -o link | grep -E 'cni0|veth|ringfort'; nft list tables | grep -E 'kube|ringfort'; \
-                ip route | grep 10.244; ls -A /var/lib/ringfort | grep -v seed";
-    for machine in MACHINES {
+                ip route | grep 10.244; ip -6 route show proto 82; ls -A /var/lib/ringfort | grep -v seed";
+    for machine in cluster.machines() {
         assert_eq!(cluster.on(machine, &format!("{left}; true")).trim(), "", "{machine}");
     }
 }

@@ -1,6 +1,7 @@
 //! One lab with one cluster, and the program under test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
@@ -9,13 +10,37 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::MACHINES;
-use crate::receiver::Receiver;
+use crate::receiver::{HUB, Receiver};
 use crate::running::Running;
+
+/// What lab a cluster is on.
+pub struct Ground {
+    /// What the lab's name ends in.
+    pub end: &'static str,
+    /// What it is made with.
+    pub options: &'static [&'static str],
+    /// Those of its machines that the cluster is made of at first.
+    pub machines: &'static [&'static str],
+    /// Those that it is made without, to join later.
+    pub spare: &'static [&'static str],
+    /// The address of the lab's bridge, at which those listen who are told what is found.
+    pub hub: IpAddr,
+}
+
+/// What nearly all cases are on.
+pub const USUAL: Ground = Ground {
+    end: "",
+    options: &["--control-planes", "4", "--workers", "4"],
+    machines: MACHINES,
+    spare: &["cp4", "w4"],
+    hub: IpAddr::V4(HUB),
+};
 
 /// One lab with one cluster.
 pub struct Cluster {
     /// Where `cluster.yaml` and the operator's state lie.
     pub directory: PathBuf,
+    ground: &'static Ground,
     lab: String,
     bundle: PathBuf,
     /// What was on the machines before ringfort was.
@@ -87,35 +112,33 @@ const CONTENT: &str = "\
         'sha256sum \"$@\" 2>&1 | grep -v \"No such file\"; true' sh {} +; \
     grep -sH . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv[46]/conf/all/*; true";
 
-/// Machines that the cluster is made without, to join later.
-const SPARE: [&str; 2] = ["cp4", "w4"];
-
 const RINGFORT: &str = env!("CARGO_BIN_EXE_ringfort");
 
 impl Cluster {
-    /// Boots the machines, with two more than the cluster has at first.
-    pub fn boot() -> Self {
+    /// Boots the machines, those that the cluster is made without as well.
+    pub fn boot(ground: &'static Ground) -> Self {
         let bundle = std::env::var_os("RINGFORT_BUNDLE").expect("RINGFORT_BUNDLE names the bundle");
         // `cargo xtask test` takes down what bears a test's name and the number of a process that is
         // no more.
         let whose = if is_kept() { "kept" } else { "rf-test" };
-        let lab = format!("{whose}-{}", std::process::id());
+        let lab = format!("{whose}-{}{}", std::process::id(), ground.end);
         let directory = std::env::temp_dir().join(format!("ringfort-{lab}"));
         std::fs::create_dir_all(&directory).unwrap();
         let bare = BTreeMap::new();
         let skipped = Mutex::new(None);
-        let (receiver, told) = Receiver::prepare(&directory);
+        let (receiver, told) = Receiver::prepare(&directory, ground.hub);
         let receiving = Mutex::new(None);
         let bundle = bundle.into();
-        let mut cluster = Self { directory, lab, bundle, bare, receiver, receiving, skipped };
+        let mut cluster =
+            Self { directory, ground, lab, bundle, bare, receiver, receiving, skipped };
         let start = Instant::now();
         let bundle = cluster.bundle.display().to_string();
-        let counts = ["--control-planes", "4", "--workers", "4"];
         let up = ["up", &cluster.lab, "--store", &bundle];
-        cluster.lab(&up.into_iter().chain(counts).collect::<Vec<_>>());
-        println!("eight machines booted in {:.1} s", start.elapsed().as_secs_f64());
+        cluster.lab(&up.iter().chain(ground.options).copied().collect::<Vec<_>>());
+        let (count, took) = (cluster.all_machines().count(), start.elapsed().as_secs_f64());
+        println!("{count} machines booted in {took:.1} s");
         let spec = cluster.lab(&["hosts", &cluster.lab]).stdout;
-        let is_spare = |line: &str| SPARE.iter().any(|name| line.contains(&host_end(name)));
+        let is_spare = |line: &str| ground.spare.iter().any(|name| line.contains(&host_end(name)));
         let lines = spec.lines().filter(|line| !is_spare(line));
         let spec: String = lines.map(|line| format!("{line}\n")).collect();
         let spec = spec.replace("waivers:\n", &format!("{told}waivers:\n"));
@@ -123,6 +146,15 @@ impl Cluster {
         cluster.start_receiving();
         cluster.bare = cluster.contents();
         cluster
+    }
+
+    /// Names the machines that the cluster is made of at first.
+    pub fn machines(&self) -> &'static [&'static str] {
+        self.ground.machines
+    }
+
+    fn all_machines(&self) -> impl Iterator<Item = &'static str> {
+        self.ground.machines.iter().chain(self.ground.spare).copied()
     }
 
     /// Says that the case that runs could not look: it does not count as passed.
@@ -172,8 +204,8 @@ impl Cluster {
     }
 
     fn contents(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let machines = MACHINES.iter().chain(&SPARE);
-        machines.map(|machine| ((*machine).to_owned(), self.lines(machine, CONTENT))).collect()
+        let machines = self.all_machines();
+        machines.map(|machine| (machine.to_owned(), self.lines(machine, CONTENT))).collect()
     }
 
     fn lines(&self, machine: &str, command: &str) -> BTreeSet<String> {
@@ -334,7 +366,7 @@ impl Cluster {
             let rest = line.trim().strip_prefix("- { address: ")?;
             let (address, rest) = rest.split_once(", name: ")?;
             let name = rest.split([',', ' ']).next()?;
-            Some((name.to_owned(), address.to_owned()))
+            Some((name.to_owned(), address.trim_matches('"').to_owned()))
         };
         text.lines().filter_map(member).collect()
     }

@@ -1,5 +1,6 @@
 //! The product on real machines, from outside: one lab, one cluster, cases ordered by how much they
-//! destroy. Every case uses the program as a person would, and reads what it says.
+//! destroy. Every case uses the program as a person would, and reads what it says. The last of the longer
+//! ones has a lab of its own, whose machines have IPv6 addresses.
 //!
 //! Needs root, the lab's programs and a bundle; runs where `RINGFORT_E2E=1` and `RINGFORT_BUNDLE`
 //! names the bundle's directory. `RINGFORT_E2E_WHOLE` adds the longer cases.
@@ -15,6 +16,7 @@ mod cluster;
 mod faults;
 mod guards;
 mod integrity;
+mod ipv6;
 mod keys;
 #[path = "../../../policy/tests/it/model.rs"]
 mod model;
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
         println!("0 passed, 0 failed, {} skipped", cases.len());
         return ExitCode::SUCCESS;
     }
-    let cluster = Cluster::boot();
+    let cluster = Cluster::boot(&cluster::USUAL);
     let (mut passed, mut failed) = (0, 0);
     for case in &cases {
         let start = Instant::now();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::pairs::alone;
 use crate::{MACHINES, cases};
 
 pub const NAMESPACE: &str = "fenced";
@@ -34,6 +35,7 @@ spec:
 
 /// A policy that lets one machine in.
 fn policy(address: &str) -> String {
+    let range = alone(address.parse().unwrap());
     format!(
         "\
 apiVersion: networking.k8s.io/v1
@@ -42,7 +44,7 @@ metadata: {{ name: one-machine, namespace: {NAMESPACE} }}
 spec:
   podSelector: {{ matchLabels: {{ app: server }} }}
   ingress:
-    - from: [{{ ipBlock: {{ cidr: {address}/32 }} }}]
+    - from: [{{ ipBlock: {{ cidr: '{range}' }} }}]
       ports: [{{ port: 8080 }}]
 "
     )

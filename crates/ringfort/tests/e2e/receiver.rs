@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write as _};
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::running::Running;
 
-/// Where the lab's network begins: its machines reach nobody outside of it.
+/// Where a usual lab's network begins: its machines reach nobody outside of it.
 pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 pub const WEBHOOK: u16 = 7443;
 const SYSLOG: u16 = 6514;
@@ -26,14 +26,18 @@ pub const TOKEN: &str = "told-only-to-whom-it-is-for-4711";
 /// The argument by which this program becomes the receiver.
 pub const RECEIVE: &str = "receive-what-is-told-in";
 
+/// The file that says at which address they listen.
+const WHERE: &str = "where";
+
 /// A directory with all that both need, and that they write into.
 pub struct Receiver {
     directory: PathBuf,
 }
 
 impl Receiver {
-    /// Makes an authority and a certificate, the token, and the lines of `cluster.yaml` that name all this.
-    pub fn prepare(directory: &Path) -> (Self, String) {
+    /// Makes an authority and a certificate for an address, the token, and the lines of `cluster.yaml` that name all
+    /// this.
+    pub fn prepare(directory: &Path, hub: IpAddr) -> (Self, String) {
         let directory = directory.join("told");
         fs::create_dir_all(&directory).unwrap();
         let mut authority = CertificateParams::default();
@@ -42,21 +46,23 @@ impl Receiver {
             CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::default();
-        leaf.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(HUB))];
+        leaf.subject_alt_names = vec![SanType::IpAddress(hub)];
         let leaf = leaf.signed_by(&key, &authority).unwrap();
         write(&directory.join("ca.pem"), &authority.pem());
         write(&directory.join("certificate.pem"), &leaf.pem());
         write(&directory.join("key.pem"), &key.serialize_pem());
         write(&directory.join("token"), TOKEN);
+        write(&directory.join(WHERE), &hub.to_string());
         let told = directory.display();
+        let [webhook, syslog] = [WEBHOOK, SYSLOG].map(|port| SocketAddr::from((hub, port)));
         let lines = format!(
             "\
 audit:
   tell:
     machineLog: true
     metrics: true
-    webhook: {{ url: https://{HUB}:{WEBHOOK}/ringfort, ca: {told}/ca.pem, token: {told}/token }}
-    syslog: {{ address: {HUB}:{SYSLOG}, ca: {told}/ca.pem }}
+    webhook: {{ url: 'https://{webhook}/ringfort', ca: {told}/ca.pem, token: {told}/token }}
+    syslog: {{ address: '{syslog}', ca: {told}/ca.pem }}
 "
         );
         (Self { directory }, lines)
@@ -129,7 +135,8 @@ pub fn receive(directory: &Path) -> ExitCode {
     let into = |name: &str| {
         OpenOptions::new().append(true).create(true).open(directory.join(name)).unwrap()
     };
-    let bind = |port| TcpListener::bind((HUB, port)).unwrap();
+    let hub: IpAddr = fs::read_to_string(directory.join(WHERE)).unwrap().parse().unwrap();
+    let bind = |port| TcpListener::bind((hub, port)).unwrap();
     let (webhook, syslog) = (bind(WEBHOOK), bind(SYSLOG));
     println!("{LISTENING:?}");
     let (own, taken) = (Arc::clone(&config), into("webhook"));

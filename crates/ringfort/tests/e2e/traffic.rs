@@ -20,7 +20,8 @@ const ANSWER: &str = include_str!("traffic/answer.pl");
 pub const NETWORK: &str = "
 network() {
     for found in /run/netns/*; do
-        nsenter --net=$found ip -o -4 addr show | grep -qF \" inet $1/\" && echo $found && return
+        nsenter --net=$found ip -o addr show | grep -qF -e \" inet $1/\" -e \" inet6 $1/\" &&
+            echo $found && return
     done
     echo \"no network has $1\" >&2
     return 1
@@ -201,15 +202,16 @@ fn serve(cluster: &Cluster, objects: &objects::Cluster) {
     for worker in ["w1", "w2"] {
         let own = objects.pods.iter().filter(|pod| pod["spec"]["nodeName"] == worker);
         let each = own.map(|pod| {
+            let address = address(pod);
             let (enter, within) = match pod["spec"]["hostNetwork"] == true {
                 true => (String::new(), ""),
                 false => {
-                    let enter = format!("own=$(network {}) || exit 1\n", address(pod));
+                    let enter = format!("own=$(network {address}) || exit 1\n");
                     (enter, "nsenter --net=$own ")
                 }
             };
             format!(
-                "{enter}setsid timeout 180 {within}perl /run/answer.pl {} \
+                "{enter}setsid timeout 180 {within}perl /run/answer.pl {address} {} \
                  >/dev/null 2>&1 </dev/null &\necho $! >>/run/answer.pids\n",
                 ports.join(" ")
             )

@@ -39,7 +39,7 @@ fn webhook(parsed: &Parsed, webhook: &WrittenWebhook) -> Option<Problem> {
             let at = parsed.value_at(&format!("{WEBHOOK}/url"));
             let message = format!("control planes ask no name server for {}", url.host);
             let problem = Problem::new("needs-address", at, message);
-            Some(problem.help("write its IPv4 address beside it, such as `address: 10.0.0.50`"))
+            Some(problem.help("write its address beside it, such as `address: 10.0.0.50`"))
         }
         (Some(named), Some(written)) if named != written => {
             let message = format!("the URL says {named}, and this says {written}");

@@ -62,7 +62,11 @@ fn name_of(role: Role, address: IpAddr) -> Option<NodeName> {
         Role::ControlPlane => "cp",
         Role::Worker => "w",
     };
-    let address = address.to_string().replace(['.', ':'], "-");
+    let mut address = address.to_string().replace(['.', ':'], "-");
+    // Zeros that are left out at the end of an address of IPv6 would leave a name that ends with a sign.
+    if address.ends_with('-') {
+        address.push('0');
+    }
     NodeName::new(format!("{part}-{address}")).ok()
 }
 
@@ -132,12 +136,18 @@ fn worker_count(parsed: &Parsed, count: usize) -> Option<Problem> {
 }
 
 fn usable(parsed: &Parsed, machine: &Machine<'_>) -> Option<Problem> {
-    let IpAddr::V4(address) = machine.address? else { return None };
+    let address = machine.address?;
+    let (is_of_link, is_of_many, is_of_routers) = match address {
+        IpAddr::V4(v4) => (v4.is_link_local(), v4.is_broadcast(), false),
+        // The first address of a subnet is every router's there (RFC 4291, 2.6.1).
+        IpAddr::V6(v6) => (v6.is_unicast_link_local(), false, u128::from(v6) << 64 == 0),
+    };
     let kind = match address {
         _ if address.is_unspecified() => "means no machine",
         _ if address.is_loopback() => "means each machine itself",
-        _ if address.is_link_local() => "holds on one link only",
-        _ if address.is_multicast() || address.is_broadcast() => "means many machines",
+        _ if is_of_link => "holds on one link only",
+        _ if address.is_multicast() || is_of_many => "means many machines",
+        _ if is_of_routers => "means any router of its network",
         _ => return None,
     };
     let at = address_at(parsed, machine);

@@ -3,6 +3,7 @@
 
 mod addons;
 mod audit;
+mod family;
 mod hosts;
 mod integrity;
 mod network;
@@ -14,6 +15,7 @@ use crate::known::{Known, Limit};
 use crate::parsed::Parsed;
 use crate::report::Problem;
 
+pub(crate) use family::family_of;
 pub(crate) use hosts::{Machine, ROOT, machines};
 pub(crate) use waivers::scope_of;
 

@@ -4,20 +4,27 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use ringfort_model::net::Cidr;
+use ringfort_model::net::{Cidr, Family};
 
-use super::Machine;
+use super::{Machine, family};
 use crate::endpoint::EndpointHost;
 use crate::parsed::Parsed;
 use crate::report::Problem;
-use crate::settings::Provider;
+use crate::settings::{self, Provider};
 
 pub(super) fn look(parsed: &Parsed, machines: &[Machine<'_>]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let ranges = ranges(parsed);
     problems.extend(two_ranges(parsed, &ranges));
-    problems.extend(service_size(parsed));
-    problems.extend(room(parsed, machines.len()));
+    match family::look(parsed, machines) {
+        // What a size means depends on the family.
+        Some(mixed) => problems.push(mixed),
+        None => {
+            problems.extend(service_size(parsed));
+            let part = node_prefix(parsed);
+            problems.extend(part.or_else(|| room(parsed, machines.len())));
+        }
+    }
     problems.extend(masquerade(parsed));
     let outside = addresses(parsed, machines);
     problems.extend(ranges.iter().filter_map(|range| captured(parsed, range, &outside)));
@@ -57,12 +64,37 @@ fn two_ranges(parsed: &Parsed, ranges: &[Named]) -> Option<Problem> {
 /// Checks the API server's limit of twenty bits, and room for the DNS's tenth address.
 fn service_size(parsed: &Parsed) -> Option<Problem> {
     let services = parsed.written.network.services;
-    if !parsed.sound(SERVICES) || (12..=28).contains(&services.prefix()) {
+    let (least, most, such_as) = match services.family() {
+        Family::V4 => (12, 28, settings::SERVICES),
+        Family::V6 => (108, 124, settings::SERVICES_V6),
+    };
+    if !parsed.sound(SERVICES) || (least..=most).contains(&services.prefix()) {
         return None;
     }
-    let message = format!("the service range {services} has a prefix outside 12 to 28 bits");
+    let message =
+        format!("the service range {services} has a prefix outside {least} to {most} bits");
     let problem = Problem::new("service-range-size", parsed.value_at(SERVICES), message);
-    Some(problem.help("use a range such as 10.96.0.0/16"))
+    Some(problem.help(format!("use a range such as {such_as}")))
+}
+
+/// Checks that a node's part has room for its pods, and is one that the family has.
+fn node_prefix(parsed: &Parsed) -> Option<Problem> {
+    let network = &parsed.written.network;
+    if !parsed.sound(PODS) || !parsed.sound(NODE_PREFIX) {
+        return None;
+    }
+    let family = network.pods.family();
+    let (least, most) = match family {
+        Family::V4 => (16, 25),
+        Family::V6 => (56, 120),
+    };
+    if (least..=most).contains(&network.node_prefix) {
+        return None;
+    }
+    let message =
+        format!("a node's part of a pod range of {family} is no /{}", network.node_prefix);
+    let problem = Problem::new("node-prefix", parsed.value_at(NODE_PREFIX), message);
+    Some(problem.help(format!("write a nodePrefix from {least} to {most}")))
 }
 
 fn room(parsed: &Parsed, nodes: usize) -> Option<Problem> {
@@ -146,8 +178,8 @@ fn captured(parsed: &Parsed, range: &Named, outside: &[Outside]) -> Option<Probl
     Some(problem.help(format!("give `{field}` a range that is used nowhere else")))
 }
 
-const PODS: &str = "/network/pods";
-const SERVICES: &str = "/network/services";
+pub(super) const PODS: &str = "/network/pods";
+pub(super) const SERVICES: &str = "/network/services";
 const NODE_PREFIX: &str = "/network/nodePrefix";
 const PROVIDER: &str = "/network/provider";
 const MASQUERADE: &str = "/network/masquerade";

@@ -1,10 +1,11 @@
 //! What is accepted, and what it means.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use jiff::civil::date;
 use ringfort_model::name::{ClusterName, NodeName};
+use ringfort_model::net::Family;
 use ringfort_spec::{CgroupDriver, Over, Provider, Repair, Runtime, Scope, Spec, Ssh, Transport};
 
 use crate::{CONTROLS, SHORT, TODAY, read};
@@ -223,6 +224,63 @@ fn the_template_is_accepted() {
     assert_eq!(spec(&text), spec(SHORT));
 }
 
+/// A file of IPv6: no range is written, and the defaults are of the machines' family.
+fn v6() -> String {
+    SHORT.replace("10.0.0.", "fd00:10:77::")
+}
+
+#[test]
+fn machines_with_ipv6_addresses_have_ranges_of_ipv6() {
+    let spec = spec(&v6());
+    let network = &spec.network;
+    assert_eq!(network.family(), Family::V6);
+    assert_eq!(network.pods.to_string(), "fd00:10:244::/56");
+    assert_eq!(
+        (network.services.to_string(), network.node_prefix),
+        ("fd00:10:96::/112".into(), 64)
+    );
+    assert_eq!(network.api_address().to_string(), "fd00:10:96::1");
+    assert_eq!(network.dns_address().to_string(), "fd00:10:96::a");
+    assert!(spec.nodes.contains_key(&NodeName::new("cp-fd00-10-77--11").unwrap()));
+    let ranges = spec.pod_ranges(&std::collections::BTreeMap::new()).unwrap();
+    let first = &ranges[&NodeName::new("cp-fd00-10-77--11").unwrap()];
+    assert_eq!(first.to_string(), "fd00:10:244::/64");
+}
+
+#[test]
+fn whatever_has_an_address_may_have_one_of_ipv6() {
+    let more = "endpoint: \"[fd00::10]:6443\"\ndns: { upstream: [\"fd00::53\"] }\n\
+                network: { pods: \"fd12:3456::/48\", services: \"fd12:3457::/108\", nodePrefix: 80 }\n\
+                audit: { tell: { webhook: { url: 'https://[fd00::50]/in', ca: ca.pem }, \
+                syslog: { address: '[fd00::51]:514', transport: udp } } }\n";
+    let spec = spec(&format!("{}{more}", v6()));
+    assert_eq!(spec.endpoint.unwrap().to_string(), "[fd00::10]:6443");
+    assert_eq!(
+        (spec.network.pods.to_string(), spec.network.node_prefix),
+        ("fd12:3456::/48".into(), 80)
+    );
+    let tell = spec.audit.tell;
+    assert_eq!(tell.webhook.unwrap().address.to_string(), "fd00::50");
+    assert_eq!(tell.syslog.unwrap().address.to_string(), "[fd00::51]:514");
+}
+
+#[test]
+fn the_template_of_ipv6_is_accepted_and_its_comments_are_true() {
+    let name = ClusterName::new("harbour").unwrap();
+    let address = |last: u8| format!("fd00::{last}").parse::<IpAddr>().unwrap();
+    let text =
+        ringfort_spec::template(&name, &[11, 12, 13].map(address), &[21, 22, 23].map(address));
+    let shown = text.lines().map(uncommented).collect::<Vec<_>>().join("\n");
+    let shown = shown.replace("AAAA…", &format!("AAAAC3NzaC1lZDI1NTE5{}", "A".repeat(48)));
+    let words = text.split(|it: char| !(it.is_ascii_digit() || it == '.'));
+    let of_four: Vec<&str> = words.filter(|it| it.parse::<Ipv4Addr>().is_ok()).collect();
+    assert!(of_four.is_empty(), "{of_four:?} in {text}");
+    let (bare, shown) = (spec(&text), spec(&shown));
+    assert_eq!(bare, spec(&SHORT.replace("10.0.0.", "fd00::")));
+    assert_eq!(shown.network, bare.network);
+    assert!(ssh(&shown, "cp-fd00--11").host_key.is_some());
+}
+
 /// Every commented line of the template that shows a field is a field, with its default.
 #[test]
 fn the_comments_of_the_template_are_true() {
@@ -255,6 +313,12 @@ fn uncommented(line: &str) -> String {
 #[test]
 fn the_example_is_accepted() {
     spec(include_str!("../../../../examples/cluster.yaml"));
+}
+
+#[test]
+fn the_example_of_ipv6_shows_the_defaults() {
+    let spec = spec(include_str!("../../../../examples/ipv6.yaml"));
+    assert_eq!(spec.network, read(&v6()).unwrap().network);
 }
 
 #[test]

@@ -61,6 +61,50 @@ fn what_cannot_be_read_is_said_once() {
 }
 
 #[test]
+fn one_family_is_for_the_whole_cluster() {
+    let v6 = |more: &str| format!("{}{more}", SHORT.replace("10.0.0.", "fd00:10:77::"));
+    check(&v6(""), &[]);
+    check(&SHORT.replace("10.0.0.23", "\"fd00::23\""), &["two-families"]);
+    // It is one error, however many fields differ, and no size is judged by the other family's measure.
+    let ranges = "network: { pods: 10.244.0.0/16, services: 10.96.0.0/16 }\n";
+    let text = v6(&format!("{ranges}endpoint: 10.0.0.5:6443\ndns: {{ upstream: [10.0.0.53] }}\n"));
+    check(&text, &["two-families"]);
+    let report = ringfort_spec::read(&text, "cluster.yaml", CONTROLS, TODAY).unwrap_err();
+    let said = report.to_string();
+    for part in
+        ["`network.pods` (10.244.0.0/16)", "`endpoint`", "IPv4", "`controlPlanes.0`", "one family"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    check(&with("network: { pods: \"fd00::/48\" }\n"), &["two-families"]);
+    check(
+        &with("audit: { tell: { syslog: { address: '[fd00::51]:514', transport: udp } } }\n"),
+        &["two-families"],
+    );
+}
+
+#[test]
+fn sizes_are_those_of_the_family() {
+    let v6 = |network: &str| {
+        format!("{}network: {{ {network} }}\n", SHORT.replace("10.0.0.", "fd00:10:77::"))
+    };
+    check(&v6("services: \"fd01::/64\""), &["service-range-size"]);
+    check(&v6("services: \"fd01::/126\""), &["service-range-size"]);
+    check(&v6("nodePrefix: 24"), &["node-prefix"]);
+    check(&v6("pods: \"fd01::/64\""), &["too-few-pod-ranges"]);
+    check(&v6("pods: \"fd00:10:77::/64\", nodePrefix: 80"), &["overlap"]);
+    check(&with("network: { nodePrefix: 64 }\n"), &["node-prefix"]);
+}
+
+#[test]
+fn an_address_of_ipv6_that_means_no_one_machine_is_refused() {
+    for bad in ["::", "::1", "fe80::11", "ff02::1", "fd00:10:77::"] {
+        let text = SHORT.replace("10.0.0.", "fd00:10:77::");
+        check(&text.replace("fd00:10:77::11", &format!("\"{bad}\"")), &["unusable-address"]);
+    }
+}
+
+#[test]
 fn even_numbers_of_control_planes_cannot_be_waived() {
     let waiver = "waivers: [{ control: ha/three-control-planes, reason: r, owner: o, \
                   expires: 2027-01-31 }]\n";

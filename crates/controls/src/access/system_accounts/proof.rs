@@ -4,6 +4,7 @@
 use ringfort_model::act::{Act, Next, Seen, TokenWish, Transcript};
 use ringfort_model::name::NodeName;
 
+use crate::proof::accounts::await_made;
 use crate::proof::{Gaps, Scene, course, fail, pass, words};
 
 /// Controllers whose accounts are worth the most.
@@ -12,6 +13,7 @@ const TRIED: [&str; 3] =
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     course(transcript, |course| {
+        await_made(course, scene, &TRIED.map(|name| ("kube-system", name)))?;
         let wish = |account: &&str| TokenWish {
             namespace: "kube-system".to_owned(),
             account: (*account).to_owned(),

@@ -6,8 +6,12 @@ use serde_json::json;
 use ringfort_model::act::{Ask, Next, Speaker, Transcript};
 use ringfort_model::api_object::ObjectKey;
 
-use crate::proof::tries::{By, GUARD, Try, all_refused};
-use crate::proof::{Scene, pod};
+use crate::proof::accounts::await_made;
+use crate::proof::tries::{By, GUARD, Try, shown_refused};
+use crate::proof::{Scene, course, pod};
+
+/// Where pods are tried. Without its account none comes as far as the guard.
+const TRIED: [&str; 2] = ["kube-system", "kube-node-lease"];
 
 pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     let key = |api_version: &str, kind: &str, namespace: Option<&str>, name: &str| ObjectKey {
@@ -37,10 +41,10 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         patch: json!({"spec": {"replicas": 0}}),
     };
     let mut tries = vec![
-        one("run a pod in kube-system", Speaker::Unbound, inside("kube-system")),
-        one("run a pod in kube-node-lease", Speaker::Unbound, inside("kube-node-lease")),
+        one("run a pod in kube-system", Speaker::Unbound, inside(TRIED[0])),
+        one("run a pod in kube-node-lease", Speaker::Unbound, inside(TRIED[1])),
         one("write in kube-public", Speaker::Unbound, Ask::WouldCreate(settings)),
-        one("run a pod in kube-system", Speaker::Admin, inside("kube-system")),
+        one("run a pod in kube-system", Speaker::Admin, inside(TRIED[0])),
         one("stop cluster DNS", Speaker::Unbound, replicas),
     ];
     let gone = Ask::WouldDelete(key("v1", "Namespace", None, "kube-system"));
@@ -53,5 +57,8 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
     });
     let good = Ask::Get(key("apps/v1", "Deployment", system, "coredns"));
     let said = "nobody but the cluster changes what lies in its own namespaces";
-    all_refused(scene, transcript, &[(Speaker::Unbound, good)], &tries, said)
+    course(transcript, |course| {
+        await_made(course, scene, &TRIED.map(|namespace| (namespace, "default")))?;
+        shown_refused(course, scene, &[(Speaker::Unbound, good)], &tries, said)
+    })
 }

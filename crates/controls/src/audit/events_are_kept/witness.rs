@@ -13,7 +13,7 @@ use ringfort_model::reach::{API_PORT, WITNESS_PORT};
 use ringfort_spec::Spec;
 use serde_json::{Value, json};
 
-use crate::draft::{CLOSED, CONFINED, Draft, Leaf, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Draft, Leaf, Place, Unit, sockets_of};
 use crate::paths;
 
 /// The unit.
@@ -145,8 +145,9 @@ TimeoutStopSec=10
 MemoryHigh=256M
 {together}ReadWritePaths={state} {received}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd -{store}/key -{logs} -{site}
-RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictAddressFamilies=AF_UNIX {family}
 {CONFINED}",
+        family = sockets_of(own),
         store = paths::AUDIT_STORE,
         state = paths::WITNESS,
         received = paths::RECEIVED,

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ringfort_model::certificate::{Authority, San, Subject, Usage};
 use ringfort_model::mode::Owner;
+use ringfort_model::net::Family;
 use ringfort_model::reach::API_PORT;
 use ringfort_spec::{EndpointHost, Spec};
 
@@ -28,6 +29,9 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     at.mount(api, paths::PKI, Mount::Reads);
     at.authority(paths::CA, Authority::Cluster);
     at.flag(api, "--advertise-address", address);
+    if spec.network.family() == Family::V6 {
+        at.flag(api, "--bind-address", "::");
+    }
     at.flag(api, "--secure-port", API_PORT);
     at.flag(api, "--service-cluster-ip-range", spec.network.services);
     at.flag(api, "--client-ca-file", paths::CA);

@@ -28,6 +28,11 @@ pub(crate) fn controller_manager(spec: &Spec, at: &mut Place<'_, '_>) {
     // Ranges of pods are fixed for each node, not handed out.
     at.flag(manager, "--allocate-node-cidrs", false);
     at.flag(manager, "--terminated-pod-gc-threshold", 1000);
+    // Before any controller begins it asks for the accounts of all of them, one after the other: at its usual 20
+    // requests a second a new cluster waits five seconds and more for name servers and for accounts of pods. API
+    // servers bound what it asks beside others by their own flow control.
+    at.flag(manager, "--kube-api-qps", 100);
+    at.flag(manager, "--kube-api-burst", 200);
 }
 
 pub(crate) fn scheduler(spec: &Spec, at: &mut Place<'_, '_>) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use ringfort_model::etcd::FoundingState;
 use ringfort_model::name::NodeName;
+use ringfort_model::reach::{ETCD_PEER_PORT, ETCD_PORT, member_url};
 use ringfort_spec::Spec;
 
 use super::image;
@@ -30,11 +31,13 @@ pub(crate) fn make(spec: &Spec, at: &mut Place<'_, '_>) {
     };
     at.pod(etcd, shape);
     let (node, address) = (at.name().clone(), at.address());
+    let clients = member_url(address, ETCD_PORT);
+    let peers = member_url(address, ETCD_PEER_PORT);
     at.flag(etcd, "--name", &node);
-    at.flag(etcd, "--listen-client-urls", format!("https://127.0.0.1:2379,https://{address}:2379"));
-    at.flag(etcd, "--advertise-client-urls", format!("https://{address}:2379"));
-    at.flag(etcd, "--listen-peer-urls", format!("https://{address}:2380"));
-    at.flag(etcd, "--initial-advertise-peer-urls", format!("https://{address}:2380"));
+    at.flag(etcd, "--listen-client-urls", format!("https://127.0.0.1:2379,{clients}"));
+    at.flag(etcd, "--advertise-client-urls", clients);
+    at.flag(etcd, "--listen-peer-urls", &peers);
+    at.flag(etcd, "--initial-advertise-peer-urls", peers);
     at.flag(etcd, "--initial-cluster-token", &spec.name);
     founding(spec, at);
     at.flag(etcd, "--heartbeat-interval", HEARTBEAT_MS);
@@ -66,6 +69,6 @@ fn founding(spec: &Spec, at: &mut Place<'_, '_>) {
 
 fn everybody(spec: &Spec) -> Vec<(NodeName, String)> {
     spec.control_planes()
-        .map(|node| (node.name.clone(), format!("https://{}:2380", node.address)))
+        .map(|node| (node.name.clone(), member_url(node.address, ETCD_PEER_PORT)))
         .collect()
 }

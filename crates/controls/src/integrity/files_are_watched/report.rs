@@ -13,7 +13,7 @@ use ringfort_model::mode::Owner;
 use ringfort_model::reach::WITNESS_PORT;
 use ringfort_spec::Spec;
 
-use crate::draft::{CLOSED, CONFINED, Leaf, Place, Unit};
+use crate::draft::{CLOSED, CONFINED, Leaf, Place, Unit, sockets_of};
 use crate::paths;
 
 /// The unit.
@@ -75,8 +75,9 @@ TimeoutStopSec=60
 MemoryHigh=128M
 ReadWritePaths={spool}
 InaccessiblePaths=-/etc/kubernetes/pki -/etc/kubernetes/encryption -/etc/etcd
-RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictAddressFamilies=AF_UNIX {family}
 {CONFINED}",
+        family = sockets_of(spec.network.api_address()),
         spool = paths::REPORT,
     )
 }

@@ -9,7 +9,7 @@ use ringfort_model::reach::API_PORT;
 
 use super::super::network_policy::held::LOOK;
 use super::super::network_policy::wider::is_enforced_by_ringfort;
-use crate::proof::fence::{Within, dial, leak, tried};
+use crate::proof::fence::{Tried, Within, dial, leak, tried};
 use crate::proof::inside::{PORT, inside};
 use crate::proof::pod::OPEN;
 use crate::proof::{AGAIN, Course, Scene, course, fail, gap, pass, words};
@@ -85,8 +85,9 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
             }
         }
         let said = format!(
-            "pods that no policy opens, on each of {} workers, find names and reach nothing else ({} tries{}); nobody reaches them from {} but their machine",
+            "pods that no policy opens, on each of {} workers, find names{} and reach nothing else ({} tries{}); nobody reaches them from {} but their machine",
             scene.workers.len(),
+            found_late(&closed, &name),
             scene.workers.len() * (forbidden.len() + within.len()),
             if refused.is_some() {
                 ", the metadata address among them, which open pods reach"
@@ -97,6 +98,17 @@ pub(super) fn next(scene: &Scene, transcript: &Transcript) -> Next {
         );
         Ok(pass(said, course.so_far()))
     })
+}
+
+/// Says which pods found a name at a later try only, and after how long: a packet may be lost, and a network may open
+/// late.
+fn found_late(pods: &[Tried], name: &[String; 2]) -> String {
+    let late = |pod: &Tried| Some(format!("{} after {} s", pod.node, pod.waited_s(name)?));
+    let late: Vec<String> = pods.iter().filter_map(late).collect();
+    match late.is_empty() {
+        true => String::new(),
+        false => format!(" (asked again, that of {})", late.join(", that of ")),
+    }
 }
 
 /// From where it was tried to reach them: callers are in turn of another namespace and of their own.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use ringfort_model::act::{Act, Ask, Heard, Next, Seen, Transcript};
 use ringfort_model::judgement::Decided;
 use ringfort_model::name::NodeName;
+use ringfort_model::net::host_port;
 
 use crate::proof::{PodTraffic, Scene, done, fail, gap, pass, words};
 
@@ -182,7 +183,7 @@ fn server(scene: &Scene, worker: &NodeName) -> Value {
 }
 
 fn client(scene: &Scene, worker: &NodeName, address: &str) -> Value {
-    let url = format!("http://{address}:8080/{}", scene.nonce);
+    let url = format!("http://{}/{}", host_port(address, 8080), scene.nonce);
     let mut words = vec!["get".to_owned()];
     words.extend(std::iter::repeat_n(url, QUESTIONS));
     pod(scene, worker, CLIENT, &words)

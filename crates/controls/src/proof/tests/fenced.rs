@@ -155,6 +155,33 @@ fn a_network_of_ones_own_is_proved_by_what_pods_reach_and_its_owner_told_what_to
     check("network/network-policy", "canary-named", OPEN, reached, [ours, theirs]);
 }
 
+/// A network that opens late is told from one that is open.
+#[test]
+fn a_name_that_is_found_at_a_later_try_is_told_with_the_time_that_it_took() {
+    let name = "resolve kubernetes.default.svc.cluster.local";
+    let judged = |log: String| {
+        judge(&case("network/default-deny"), |act| match act {
+            Act::Ask { ask: Ask::Logs { pod, .. }, .. } if pod == "canary-closed-w2" => {
+                Some(Seen::Text(log.clone()))
+            }
+            _ => None,
+        })
+    };
+    let said = |log: String| match judged(log) {
+        Ok(Decided::Pass(evidence)) => evidence.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let late = CLOSED.replace("10.96.0.1\n", &format!("10.96.0.1\nwaited {name} 15\n"));
+    assert_ne!(late, CLOSED);
+    let late = said(late);
+    assert!(late.contains("find names (asked again, that of w2 after 15 s) and reach"), "{late}");
+    let soon = said(CLOSED.to_owned());
+    assert!(soon.contains("find names and reach nothing else"), "{soon}");
+    // Whoever waited and found nothing has found nothing.
+    let silent = CLOSED.replace("local 10.96.0.1\n", "local silent\n");
+    assert!(matches!(judged(silent), Ok(Decided::Fail(_))));
+}
+
 /// One pod that reaches what it must not is a failure, whatever another has not told.
 #[test]
 fn what_is_reached_outweighs_what_is_not_told() {

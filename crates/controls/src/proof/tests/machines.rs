@@ -225,6 +225,8 @@ fn what_upstream_mends_no_more_fails() {
     check("2027-05-01T00:00:00Z", &[("runc", "1.4.2")], over);
     check("2027-04-30T12:00:00Z", &[("runc", "v1.4.2")], "pass");
     check("2027-10-29T00:00:00Z", &[], "Kubernetes 1.37 is out of support");
+    let over = "etcd 3.5.31 is out of support: on 2026-11-30 3.6, 3.7 were mended, and none before (by etcd's";
+    check("2027-01-15T08:00:00Z", &[("etcd", "3.5.31")], over);
     let Ok(Decided::Fail(finding)) = at("2027-05-17T00:00:00Z", &[]) else { panic!() };
     assert!(finding.fix.contains("ringfort bundle build"), "{}", finding.fix);
 }
@@ -238,7 +240,14 @@ fn whose_end_is_not_known_is_told_and_never_passed_over() {
     let said = evidence.to_string();
     assert!(said.contains("Kubernetes 1.37 until 2027-10-28, containerd 2.4 until"), "{said}");
     assert!(said.contains("runc 1.5 until 2027-10-31 (by the schedule"), "{said}");
-    assert!(said.ends_with("; no window known: CNI plugins, coredns, etcd"), "{said}");
+    assert!(said.contains("etcd 3.7 as was known on 2026-11-30 (by etcd's"), "{said}");
+    assert!(said.ends_with("; no window known: CNI plugins, coredns"), "{said}");
+    let Ok(Decided::Pass(evidence)) = at("2027-04-10T08:00:00Z", &[]) else { panic!() };
+    let (said, soon) =
+        (evidence.to_string(), "; ends within 60 days: containerd 2.4 (2027-05-16), ");
+    assert!(said.contains(soon) && said.contains("known here of etcd 3.7 (2027-05-29)"), "{said}");
+    let said = in_words(at(now, &[("etcd", "3.8.0")]));
+    assert_eq!(said, "gap: not shown: whether etcd 3.8.0 is mended: a row is missing here");
 }
 
 #[test]

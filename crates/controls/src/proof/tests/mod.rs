@@ -5,6 +5,7 @@ mod audit;
 mod examples;
 mod fenced;
 mod machines;
+mod missed;
 mod placed;
 mod refusals;
 mod stopped;
@@ -26,6 +27,7 @@ use ringfort_model::reach::WITNESS_PORT;
 use self::audit::{events, lines};
 use self::fenced::{CLOSED, FENCED, OPEN};
 use self::machines::{canary, enforced, kernel, listener, listening, process, programs};
+use self::missed::may_be_missed;
 use self::refusals::{REVIEW, opens, refused, reviewed, told_no};
 use super::{PodTraffic, Proof, Scene};
 use crate::catalogue::{find, proved};
@@ -107,6 +109,7 @@ fn good(case: &Case, round: usize, act: &Act) -> Seen {
             Seen::Values(changes.iter().map(words).collect())
         }
         Act::Told { to, .. } => Seen::Told(ToldSeen { has: to.clone(), ..ToldSeen::default() }),
+        Act::Leads { member } => stopped::leads(member, "cp2"),
         Act::Rehearse { .. } => stopped::met(act),
         Act::Dial(dial) => Seen::Dialled(dialled(dial)),
         Act::Sweep { paths, .. } => {
@@ -173,6 +176,11 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         | Ask::WouldPatch { .. }
         | Ask::WouldDelete(_)
         | Ask::WouldSend { .. } => told_no(case, speaker, ask),
+        // Who holds every right may read it, in whichever round.
+        Ask::Get(key) if key.kind == "Deployment" => Seen::Object(json!({
+            "metadata": {"name": key.name},
+            "spec": {"replicas": 2}, "status": {"readyReplicas": 2},
+        })),
         Ask::List { .. } | Ask::Get(_) | Ask::Read { .. }
             if *speaker != Speaker::Keeper && round > 0 =>
         {
@@ -180,10 +188,6 @@ fn answer(case: &Case, round: usize, speaker: &Speaker, ask: &Ask) -> Seen {
         }
         Ask::Get(key) if key.kind == "CustomResourceDefinition" => Seen::Absent,
         Ask::Get(key) if key.kind == "CertificateSigningRequest" => access::approved(),
-        Ask::Get(key) if key.kind == "Deployment" => Seen::Object(json!({
-            "metadata": {"name": key.name},
-            "spec": {"replicas": 2}, "status": {"readyReplicas": 2},
-        })),
         Ask::Get(key) if key.name == "canary-writer" => {
             Seen::Object(json!({"kind": key.kind, "data": {"count": "412"}}))
         }
@@ -468,28 +472,6 @@ fn each_thing_that_is_not_seen_is_no_pass() {
             let missed = missed.unwrap();
             assert!(!passed || may_be_missed(&case, &missed), "{}: {missed:?}", case.control);
         }
-    }
-}
-
-/// What tidies up, what passes time, and what is asked again until it is answered.
-fn may_be_missed(case: &Case, act: &Act) -> bool {
-    match act {
-        Act::Wait { .. }
-        | Act::ReadAudit { .. }
-        | Act::Kept { .. }
-        | Act::Reported { .. }
-        | Act::Told { .. } => true,
-        Act::Ask { ask: Ask::Delete(_), .. } => true,
-        Act::Ask { ask: Ask::Logs { .. }, .. } => case.control != "network/pod-encryption",
-        Act::Ask { ask: Ask::Get(key), .. } => {
-            ["CustomResourceDefinition", "Deployment", "Pod"].contains(&key.kind.as_str())
-                || (case.control == "workload/default-account" && key.kind == "ServiceAccount")
-        }
-        Act::Ask { ask: Ask::Create(object), .. } => object["kind"] == "Canary",
-        Act::Ask { ask: Ask::List { .. }, .. } => {
-            ["ha/nodes-are-ready", "ha/three-workers"].contains(&case.control)
-        }
-        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is stopped, and what each writer meets meanwhile.
 
 use ringfort_model::act::{Act, Ask, Counted, Load, Part, Seen, Writes};
-use ringfort_model::judgement::Decided;
+use ringfort_model::judgement::{Decided, Judgement};
 use ringfort_model::name::NodeName;
 
 use super::{case, cases, judge};
@@ -29,6 +29,16 @@ fn met_but(act: &Act, change: impl Fn(&str, &mut Writes)) -> Seen {
     let writers = through.iter().map(writer).collect();
     let counted = counter.as_ref().map(|_| Counted { while_down: Some(14), after: Some(8) });
     Seen::Load(Load { writers, counted, down_ms: 2_300, recovery_ms: 7_000 })
+}
+
+/// What a member of etcd says where another or itself leads, or nobody does.
+pub(super) fn leads(member: &NodeName, leader: &str) -> Seen {
+    let number = |name: &str| match name {
+        "" => "0".to_owned(),
+        name => name.replace("cp", "4711"),
+    };
+    let (member, leader) = (number(member.as_str()), number(leader));
+    Seen::Values([("member".to_owned(), member), ("leader".to_owned(), leader)].into())
 }
 
 /// The control whose proof stops a part.
@@ -96,6 +106,105 @@ fn a_writer_without_a_write_is_no_pass() {
             assert!(judgement.is_err(), "{control}: {judgement:?}");
         }
     }
+}
+
+/// Judges a proof in which members say who leads, knowing how many control planes were stopped before and how often this
+/// one was asked since, and gives in which order they were stopped.
+fn led(says: impl Fn(&NodeName, usize, usize) -> Seen) -> (Judgement, String) {
+    let (mut order, mut looks) = (Vec::<String>::new(), Vec::<NodeName>::new());
+    let judgement = judge(&case("ha/survives-control-plane"), |act| match act {
+        Act::Leads { member } => {
+            let looked = looks.iter().filter(|it| *it == member).count();
+            looks.push(member.clone());
+            Some(says(member, order.len(), looked))
+        }
+        Act::Rehearse { stop, .. } => {
+            order.push(stop.to_string());
+            looks.clear();
+            None
+        }
+        _ => None,
+    });
+    (judgement, order.join(" "))
+}
+
+/// Each is stopped once, whoever leads; who leads, behind the others.
+#[test]
+fn the_control_plane_that_leads_etcd_is_stopped_last() {
+    let check = |says: fn(usize) -> &'static str, expected: &str, told: &str| {
+        let (judgement, order) = led(|member, stopped, _| leads(member, says(stopped)));
+        assert_eq!(order, expected);
+        let Ok(Decided::Pass(evidence)) = judgement else { panic!("{judgement:?}") };
+        assert!(evidence.to_string().contains(told), "{evidence}");
+    };
+    check(|_| "cp1", "cp2 cp3 cp1", "cp2, cp3, cp1 (which led etcd) stopped in turn");
+    check(|_| "cp2", "cp1 cp3 cp2", "cp1, cp3, cp2 (which led etcd) stopped in turn");
+    check(|_| "cp3", "cp1 cp2 cp3", "cp1, cp2, cp3 (which led etcd) stopped in turn");
+    // The lead moves meanwhile: to one that is not stopped yet,
+    let moves = |stopped: usize| if stopped == 0 { "cp3" } else { "cp2" };
+    check(moves, "cp1 cp3 cp2", "cp1, cp3, cp2 (which led etcd) stopped in turn");
+    // or it is lost with the last but one.
+    let (judgement, order) =
+        led(|member, stopped, _| leads(member, if stopped < 2 { "cp3" } else { "cp1" }));
+    assert_eq!(order, "cp1 cp2 cp3");
+    let gap = judgement.unwrap_err();
+    assert!(gap.said.contains("none of the control planes led etcd"), "{}", gap.said);
+}
+
+/// The stop of another would be an outage, and of the proof's making.
+#[test]
+fn while_a_member_of_etcd_does_not_say_who_leads_nothing_is_stopped() {
+    let silent = || Seen::Failed { why: "no answer".to_owned() };
+    let check = |says: &dyn Fn(&str) -> Seen, expected: &str| {
+        let (judgement, order) = led(|member, _, _| says(member.as_str()));
+        assert_eq!(order, "", "something was stopped");
+        let gap = judgement.unwrap_err();
+        assert!(gap.said.contains(expected), "{}", gap.said);
+        assert!(gap.closes.contains("etcdctl endpoint health"), "{}", gap.closes);
+    };
+    let of = |name: &str, leader: &str| leads(&NodeName::new(name).unwrap(), leader);
+    let one = |name: &str| if name == "cp3" { silent() } else { of(name, "cp1") };
+    check(&one, "the member of etcd of cp3 does not say who leads: no answer");
+    check(&|_| silent(), "does not say who leads");
+    check(&|name| of(name, ""), "do not name the same one");
+    check(&|name| of(name, "cp9"), "do not name the same one");
+    let each = |name: &str| of(name, if name == "cp1" { "cp1" } else { "cp2" });
+    check(&each, "do not name the same one");
+}
+
+/// Nor is the next one, while that which came back is not there again.
+#[test]
+fn who_leads_is_looked_at_again_before_each_stop() {
+    let falls = |member: &NodeName, stopped: usize, _| match (member.as_str(), stopped) {
+        ("cp1", 1) => Seen::Failed { why: "unhealthy cluster".to_owned() },
+        _ => leads(member, "cp3"),
+    };
+    let (judgement, order) = led(falls);
+    assert_eq!(order, "cp1");
+    assert!(judgement.unwrap_err().said.contains("cp1 does not say who leads"));
+    // An election is over soon.
+    let elects = |member: &NodeName, stopped: usize, looked: usize| {
+        leads(member, if stopped == 1 && looked < 2 { "" } else { "cp3" })
+    };
+    let (judgement, order) = led(elects);
+    assert!(matches!(judgement, Ok(Decided::Pass(_))), "{judgement:?}");
+    assert_eq!(order, "cp1 cp2 cp3");
+}
+
+/// It may be down still.
+#[test]
+fn behind_a_stop_that_came_to_nothing_no_other_control_plane_is_stopped() {
+    let mut stopped = 0;
+    let judgement = judge(&case("ha/survives-control-plane"), |act| match act {
+        Act::Rehearse { .. } => {
+            stopped += 1;
+            Some(Seen::Failed { why: "it does not serve 300 s after its start".to_owned() })
+        }
+        _ => None,
+    });
+    let gap = judgement.unwrap_err();
+    assert!(gap.said.contains("cp1 stopped, and no other may be: it does not serve"), "{gap:?}");
+    assert_eq!(stopped, 1);
 }
 
 /// A pod that stops for good has no pause that is over.

@@ -243,12 +243,18 @@ func knock(target string) (string, error) {
 	return "open", connection.Close()
 }
 
-// find asks for a name again where nothing was answered.
+// find asks for a name again where nothing was answered. What was found at a later try is followed by a line that
+// says after how many seconds.
 func find(name string) (string, error) {
 	began := time.Now()
-	for {
+	for tries := 1; ; tries++ {
 		addresses, err := resolve(name)
-		if err == nil || time.Since(began) > search {
+		waited := time.Since(began)
+		if err == nil && tries > 1 {
+			seconds := int64((waited + time.Second - 1) / time.Second)
+			return fmt.Sprintf("%s\nwaited resolve %s %d", addresses, name, seconds), nil
+		}
+		if err == nil || waited > search {
 			return addresses, err
 		}
 		time.Sleep(pause)

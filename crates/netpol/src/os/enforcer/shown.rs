@@ -302,8 +302,8 @@ fn named(closed_by: &[PolicyName]) -> Vec<String> {
 /// What packets are that no policy is asked about, by the chains that drop them.
 const DROPPED: [(&[&str], &str); 4] = [
     (
-        &["gate"],
-        "from pods at addresses outside of their node's range, or of a family in which pods have none",
+        &["gate", "neighbours"],
+        "from pods at addresses that are no pods' of their node, or that links give themselves, or as routers",
     ),
     (&["strays"], "that belong to no connection"),
     (&["egress_forward"], "from pods to all at once"),

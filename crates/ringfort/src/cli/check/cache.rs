@@ -9,9 +9,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use ringfort_model::digest::{Digest, Hasher};
+use ringfort_model::digest::Hasher;
+
+use crate::cli::itself::program;
 
 /// Where entries are.
 pub(super) struct Cache {
@@ -130,16 +131,6 @@ impl Key {
         self.0.add(part.as_bytes());
         self
     }
-}
-
-/// Names this program by its bytes: two builds of one version may judge differently. One that cannot read
-/// itself is named by its process, and so finds nothing.
-fn program() -> &'static str {
-    static PROGRAM: OnceLock<String> = OnceLock::new();
-    PROGRAM.get_or_init(|| match fs::read("/proc/self/exe") {
-        Ok(bytes) => Digest::of(&bytes).as_str().to_owned(),
-        Err(_) => format!("process {}", std::process::id()),
-    })
 }
 
 impl Entry {

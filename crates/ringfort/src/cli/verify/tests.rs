@@ -11,8 +11,8 @@ use ringfort_model::receiver::Recipient;
 use ringfort_prove::archive::Files;
 use serde_json::{Value, json};
 
-use super::{About, LOCK, Row, SPEC, Verdict, facts_file, judged, of_machines, people};
-use super::{proof_file, scene_file};
+use super::{About, LOCK, Maker, Row, SPEC, Verdict, facts_file, judged, of_machines, people};
+use super::{program, proof_file, scene_file};
 
 const TEXT: &str = "\
 apiVersion: ringfort.dev/v1
@@ -41,6 +41,7 @@ struct Kept {
     shown: Value,
     text: String,
     lock: &'static str,
+    maker: Maker,
 }
 
 impl Kept {
@@ -71,8 +72,8 @@ impl Kept {
             "of": {"kubernetes": "v1.37.2", "bundle": Digest::of(b"lock"), "control_planes": {}},
         });
         let stated = if told.is_empty() { "not applicable" } else { "proved" };
-        let (text, lock) = (TEXT.to_owned(), "lock");
-        Self { control: CONTROL.id, stated, scene, shown, text, lock }
+        let (text, lock, maker) = (TEXT.to_owned(), "lock", Maker::This);
+        Self { control: CONTROL.id, stated, scene, shown, text, lock, maker }
     }
 
     fn good() -> Self {
@@ -89,7 +90,7 @@ impl Kept {
             (scene_file(&digest), serde_json::to_vec(&self.scene).unwrap()),
         ]
         .into();
-        let about = About::read(&files).unwrap();
+        let about = About::read(&files, self.maker).unwrap();
         judged(self.control, &self.stated.into(), &files, &about).unwrap()
     }
 }
@@ -152,6 +153,30 @@ fn evidence_is_refused_for_whatever_of_it_is_not_so() {
     assert!(differs.contains("other machines"), "{differs}");
 }
 
+/// What was changed and what another program made are told apart.
+#[test]
+fn evidence_of_a_proof_that_has_changed_since_names_who_verifies_it() {
+    let differs = |maker: Maker, harm: Harm| {
+        let mut kept = Kept { maker, ..Kept::good() };
+        harm(&mut kept);
+        kept.row().differs
+    };
+    let act: Harm = |kept| kept.shown["transcript"][0][0] = json!({"wait": {"ms": 1}});
+    let words: Harm = |kept| kept.shown["judgement"]["Ok"]["pass"]["said"] = json!("all is well");
+    let out = "verify it with the ringfort that made it";
+    for harm in [act, words] {
+        assert!(differs(Maker::Another, harm).unwrap().ends_with(out));
+        assert!(!differs(Maker::This, harm).unwrap().contains(out));
+    }
+    assert_eq!(differs(Maker::Another, |_| {}), None);
+    // What no program does otherwise is no program's fault.
+    assert!(!differs(Maker::Another, |kept| kept.stated = "failed").unwrap().contains(out));
+    assert_eq!(Maker::of(&json!({"program": program()})), Maker::This);
+    for other in [json!({}), json!({"program": "another"}), json!({"ringfort": "0.1.0"})] {
+        assert_eq!(Maker::of(&other), Maker::Another, "{other}");
+    }
+}
+
 #[test]
 fn what_was_proved_for_others_than_the_specification_names_is_refused() {
     use Recipient::{MachineLog, Metrics, Webhook};
@@ -167,7 +192,7 @@ fn what_was_proved_for_others_than_the_specification_names_is_refused() {
 fn what_stops_control_planes_is_about_those_alone() {
     let files: Files =
         [(SPEC.to_owned(), TEXT.as_bytes().to_vec()), (LOCK.to_owned(), b"lock".to_vec())].into();
-    let about = About::read(&files).unwrap();
+    let about = About::read(&files, Maker::This).unwrap();
     let strays = |phase, scene: &Scene| {
         about.strays("ha/survives-control-plane", phase, &Digest::of(b"lock"), scene)
     };
@@ -184,7 +209,7 @@ fn whatever_a_kubeconfig_waits_for_is_missed() {
     let about = |text: String| {
         let files: Files =
             [(SPEC.to_owned(), text.into_bytes()), (LOCK.to_owned(), b"lock".to_vec())].into();
-        About::read(&files).unwrap()
+        About::read(&files, Maker::This).unwrap()
     };
     let plain = about(TEXT.to_owned());
     let required = proved().into_iter().filter(|(_, proof)| proof.phase != Phase::Asked);
@@ -205,7 +230,7 @@ fn whatever_a_kubeconfig_waits_for_is_missed() {
 fn facts_of_a_machine_are_refused_for_whatever_of_them_is_not_so() {
     let files: Files =
         [(SPEC.to_owned(), TEXT.as_bytes().to_vec()), (LOCK.to_owned(), b"lock".to_vec())].into();
-    let spec = About::read(&files).unwrap().spec;
+    let spec = About::read(&files, Maker::This).unwrap().spec;
     let check = |stated: Value, facts: Option<&str>, words: &str| {
         let statement = json!({"machines": {"cp1": stated}});
         let facts = facts.map(|text| (facts_file("cp1"), text.as_bytes().to_vec()));

@@ -1,15 +1,19 @@
-# Answers on every port of its arguments, `tcp,PORT` or `udp,PORT`, until it is ended.
+# Answers on every port of its arguments after the first, `tcp,PORT` or `udp,PORT`, until it is ended. The first is an
+# address of the family that it answers in.
 use strict;
 use warnings;
-use Socket;
+use Socket qw(:DEFAULT IN6ADDR_ANY);
 
+my $six = shift =~ /:/;
 my %sockets;
 for my $port (@ARGV) {
     my ($protocol, $number) = split /,/, $port;
     my $udp = $protocol eq "udp";
-    socket(my $socket, PF_INET, $udp ? SOCK_DGRAM : SOCK_STREAM, $udp ? 17 : 6) or die "socket: $!";
+    socket(my $socket, $six ? PF_INET6 : PF_INET, $udp ? SOCK_DGRAM : SOCK_STREAM, $udp ? 17 : 6)
+        or die "socket: $!";
     setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, pack("l", 1)) or die "setsockopt: $!";
-    bind($socket, sockaddr_in($number, INADDR_ANY)) or die "$port: $!";
+    my $any = $six ? pack_sockaddr_in6($number, IN6ADDR_ANY) : pack_sockaddr_in($number, INADDR_ANY);
+    bind($socket, $any) or die "$port: $!";
     $udp or listen($socket, 128) or die "listen: $!";
     $sockets{fileno $socket} = [$socket, $udp];
 }

@@ -4,15 +4,20 @@ use strict;
 use warnings;
 use Errno qw(EINPROGRESS ECONNREFUSED);
 use Fcntl;
-use Socket;
+use Socket qw(:DEFAULT inet_pton);
 
 my (%waiting, %answer);
 for my $target (@ARGV) {
     my ($protocol, $address, $port) = split /,/, $target;
     my $udp = $protocol eq "udp";
-    socket(my $socket, PF_INET, $udp ? SOCK_DGRAM : SOCK_STREAM, $udp ? 17 : 6) or die "socket: $!";
+    my $six = $address =~ /:/;
+    socket(my $socket, $six ? PF_INET6 : PF_INET, $udp ? SOCK_DGRAM : SOCK_STREAM, $udp ? 17 : 6)
+        or die "socket: $!";
     fcntl($socket, F_SETFL, O_NONBLOCK) or die "fcntl: $!";
-    my $connected = connect($socket, sockaddr_in($port, inet_aton($address)));
+    my $at = $six
+        ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $address))
+        : pack_sockaddr_in($port, inet_aton($address));
+    my $connected = connect($socket, $at);
     if ($connected || $! == EINPROGRESS) {
         $waiting{$target} = { socket => $socket, udp => $udp };
     } else {
