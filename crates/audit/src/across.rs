@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::detection::Detection;
+use crate::detection::{Detection, Judge};
 use crate::engine::Engine;
 use crate::envelope::{Found, each};
 use crate::event::Event;
@@ -92,10 +92,14 @@ pub struct Across {
     held: BTreeMap<Place, Held>,
     bytes: usize,
     arrived: u64,
+    /// For how long before an event another matters to it, in microseconds.
+    window: i64,
     /// Up to where was judged.
     through: Option<Place>,
     /// What was written before this was written before anybody judged.
     since: i64,
+    /// What others wrote before this is not here, and does not come.
+    lacks: i64,
     /// Since when what is due waits for others, until all of them are here again, and when something came of them last.
     waits: Option<(i64, i64)>,
     /// What there was no room for.
@@ -127,17 +131,32 @@ impl Across {
     ) -> Self {
         let remembers = detections.iter().copied().filter(|detection| detection.remembers());
         let detections: Vec<&'static Detection> = remembers.collect();
+        let window = detections.iter().copied().map(window).max().unwrap_or_default();
         Self {
             engine: Engine::fed(&detections, feeds),
             held: BTreeMap::new(),
             bytes: 0,
             arrived: 0,
+            window,
             through: None,
             since,
+            lacks: i64::MIN,
             waits: None,
             dropped: 0,
             numbers: Numbers::default(),
         }
+    }
+
+    /// Gives since when what was written matters to what is written from a time on, in microseconds: for the longest of
+    /// all windows before that, and for the while that events wait for each other.
+    pub fn matters(&self, from: i64) -> i64 {
+        from.saturating_sub(self.window).saturating_sub(HOLD)
+    }
+
+    /// Takes note that nothing comes of what another wrote before a time, in microseconds: nobody asks for it, or it is
+    /// left out. One's own that it may matter to are judged alone.
+    pub fn lacks_before(&mut self, time: i64) {
+        self.lacks = self.lacks.max(time);
     }
 
     /// Whether an event is asked for: a line without such a one need not be held.
@@ -205,7 +224,8 @@ impl Across {
             self.bytes -= held.weight();
             let is_own = held.whose == Whose::Own;
             self.numbers.early += u64::from(is_own && !is_due);
-            self.numbers.alone += u64::from(is_own && is_due && !is_behind && place.0 > here);
+            let is_alone = place.0 > here || place.0.saturating_sub(self.window) < self.lacks;
+            self.numbers.alone += u64::from(is_own && is_due && !is_behind && is_alone);
             self.through = self.through.max(Some(place));
             let order = if is_behind { Order::Behind } else { Order::InTime };
             self.one(&held, order, found);
@@ -263,11 +283,11 @@ impl Across {
     }
 
     /// Remembers a line of one's own that was judged by an earlier run: what comes and was written before it comes late.
-    /// What was written from a time on was not judged by it, and is not remembered.
-    pub fn recall(&mut self, line: &[u8], before: Option<i64>) {
-        let Some(time) = written(line) else { return };
+    /// What was written from a time on was not judged by it, and is not remembered. Gives when it was written.
+    pub fn recall(&mut self, line: &[u8], before: Option<i64>) -> Option<i64> {
+        let time = written(line)?;
         if before.is_some_and(|before| time >= before) {
-            return;
+            return Some(time);
         }
         let place = (time.min(self.since), of(line), 0);
         let held = Held { whose: Whose::Own, line: line.to_vec(), told: Vec::new() };
@@ -275,6 +295,7 @@ impl Across {
         self.one(&held, Order::InTime, &mut Vec::new());
         self.numbers = numbers;
         self.through = self.through.max(Some(place));
+        Some(time)
     }
 
     /// How much of everything there was.
@@ -315,6 +336,17 @@ impl Across {
         self.numbers.found += all.len() as u64;
         found.append(&mut all);
     }
+}
+
+/// For how long before an event, in microseconds, others count with it. What callers usually do is kept, and what a name
+/// stands for, and who has which rights, is remembered from when it is seen.
+fn window(detection: &Detection) -> i64 {
+    let seconds = match detection.judge {
+        Judge::Burst(burst) => burst.seconds,
+        Judge::Then(then) => then.seconds,
+        Judge::Each(_) | Judge::First(_) | Judge::Reuse(_) | Judge::Paths | Judge::Own(_) => 0,
+    };
+    seconds * 1_000_000
 }
 
 /// Gives when a line was written, in microseconds of the Unix epoch: the first of its events that says so.

@@ -15,7 +15,6 @@ pub(crate) use self::index::{HEALTH, matches};
 use self::known::{Given, State, Table};
 use self::objects::{Objects, is_form};
 use crate::across::{Order, Whose, beside};
-use crate::caller;
 use crate::detection::{Detection, Judge};
 use crate::event::{Event, Level, Stage};
 use crate::fault::Why;
@@ -69,10 +68,7 @@ impl Engine {
         if self.is_judged_already(event) {
             return None;
         }
-        let mut by_component = None;
-        let asked = self.index.asked(event, &mut || {
-            *by_component.get_or_insert_with(|| caller::is_component(&event.user))
-        });
+        let asked = self.index.asked(event);
         if asked.is_empty() {
             return None;
         }
@@ -128,7 +124,7 @@ impl Engine {
 
     /// Whether a detection is asked about an event.
     pub(crate) fn hears(&self, event: &Event<'_>) -> bool {
-        !self.index.asked(event, &mut || caller::is_component(&event.user)).is_empty()
+        !self.index.asked(event).is_empty()
     }
 
     /// How many events lacked the bodies that detections asked for, so that these could not judge them. Bodies
@@ -177,9 +173,10 @@ impl Engine {
 /// secrets no policy of ours writes.
 fn lacks_bodies(event: &Event<'_>) -> bool {
     let may_have_none = matches!(&*event.verb, "delete" | "deletecollection");
-    let holds_none = event.response_object.is_none_or(|answer| is_form(answer.get()));
-    let is_bare = event.request_object.is_none() && holds_none;
-    is_bare && !policy::is_capped(event) && !(may_have_none && event.level >= Level::Request)
+    event.request_object.is_none()
+        && event.response_object.is_none_or(|answer| is_form(answer.get()))
+        && !policy::is_capped(event)
+        && !(may_have_none && event.level >= Level::Request)
 }
 
 /// How many requests are remembered whose answers go on.

@@ -10,6 +10,8 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::moment;
+
 /// How much of a request is written down.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Level {
@@ -358,13 +360,12 @@ impl Event<'_> {
 
     /// Gives it in microseconds of the Unix epoch; nothing where no time can be read.
     pub fn microseconds(&self) -> Option<i64> {
-        self.time().parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+        moment::microseconds(self.time())
     }
 
     /// Gives when this was written, or else when the request came, in microseconds of the Unix epoch.
     pub fn written(&self) -> Option<i64> {
-        let written = self.stage_timestamp.parse::<jiff::Timestamp>().ok();
-        written.map(jiff::Timestamp::as_microsecond).or_else(|| self.microseconds())
+        moment::microseconds(&self.stage_timestamp).or_else(|| self.microseconds())
     }
 
     /// Gives the path that was asked for, without its query.

@@ -272,6 +272,12 @@ impl Feeds {
         self.machines.as_ref().is_some_and(|machines| machines.contains(&address))
     }
 
+    /// Whether an address is known to be inside the cluster: a machine's, or of its networks.
+    pub(crate) fn is_inside(&self, address: IpAddr) -> bool {
+        let ranges = self.cluster_networks.as_ref();
+        self.is_machine(address) || ranges.is_some_and(|ranges| ranges.contains(address))
+    }
+
     /// Whether an image is known to be from elsewhere.
     pub(crate) fn is_unlisted_image(&self, image: &str) -> bool {
         let Some(registries) = &self.registries else { return false };
@@ -342,9 +348,22 @@ mod tests {
         let address = "198.51.100.7".parse().unwrap();
         assert!(!feeds.is_tor_exit(address) && !feeds.is_listed(address));
         assert!(!feeds.is_outside(address) && !feeds.is_machine(address));
+        assert!(!feeds.is_inside(address));
         assert!(!feeds.is_unlisted_image("a"));
         assert!(!feeds.is_unlisted_namespace("a") && !feeds.is_decoy("secrets", "a", "b"));
         assert!(Feed::ALL.iter().all(|feed| !feeds.has(*feed)));
+    }
+
+    #[test]
+    fn inside_are_machines_and_networks_of_the_cluster() {
+        let check = |feed: Feed, text: &str, inside: &str, outside: &str| {
+            let feeds = read(feed, text);
+            assert!(feeds.is_inside(inside.parse().unwrap()), "{inside}");
+            assert!(!feeds.is_inside(outside.parse().unwrap()), "{outside}");
+        };
+        check(Feed::Machines, "2001:db8::11\n", "2001:db8::11", "2001:db8::12");
+        check(Feed::Machines, "192.0.2.11\n", "::ffff:192.0.2.11", "192.0.2.12");
+        check(Feed::ClusterNetworks, "2001:db8:1::/56\n", "2001:db8:1:2::5", "2001:db8::11");
     }
 
     #[test]

@@ -180,6 +180,10 @@ pub(crate) fn object(event: &Event<'_>) -> String {
 
 /// Text as it may stand in a line: what a terminal would obey is written out, and nothing is long.
 fn plain(text: &str) -> String {
+    // Nearly all of it is so already.
+    if text.len() <= MOST && !text.contains(char::is_control) {
+        return text.to_owned();
+    }
     let mut plain: String = text
         .chars()
         .take(MOST)

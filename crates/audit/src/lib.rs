@@ -16,6 +16,7 @@ pub mod fault;
 pub mod feeds;
 pub mod finding;
 pub mod lines;
+mod moment;
 pub mod node;
 pub mod own;
 mod patch;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::event::Text;
 
@@ -129,13 +129,34 @@ const FEW: usize = 16;
 
 impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        let (mut fields, mut items) = (Vec::with_capacity(FEW), Vec::with_capacity(FEW));
+        Reader { fields: &mut fields, items: &mut items }.deserialize(deserializer)
     }
 }
 
-struct Reader;
+/// Reads a value. What belongs to objects and lists that have not ended waits behind what belongs to those around them, so
+/// that each is made once, as large as it is.
+struct Reader<'s, 'de> {
+    fields: &'s mut Vec<(Text<'de>, Node<'de>)>,
+    items: &'s mut Vec<Node<'de>>,
+}
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Reader<'_, 'de> {
+    /// Reads what is within.
+    fn within(&mut self) -> Reader<'_, 'de> {
+        Reader { fields: self.fields, items: self.items }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
     type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,22 +191,25 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Node::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Node<'de>, A::Error> {
+        let begin = self.items.len();
+        while let Some(item) = list.next_element_seed(self.within())? {
+            self.items.push(item);
         }
-        Ok(Node::List(items))
+        Ok(Node::List(self.items.split_off(begin)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut fields: Vec<(Text<'de>, Node<'de>)> = Vec::with_capacity(FEW / 2);
-        while let Some((key, value)) = map.next_entry::<Text<'de>, Node<'de>>()? {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let begin = self.fields.len();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            let value = map.next_value_seed(self.within())?;
+            let fields = &self.fields[begin..];
             if fields.len() < FEW && fields.iter().any(|(known, _)| *known == key) {
                 return Err(twice(&key));
             }
-            fields.push((key, value));
+            self.fields.push((key, value));
         }
+        let fields = self.fields.split_off(begin);
         if fields.len() > FEW {
             let mut seen = BTreeSet::new();
             if let Some((key, _)) = fields.iter().find(|(key, _)| !seen.insert(&**key)) {
@@ -217,6 +241,14 @@ mod tests {
             assert!(error.contains("duplicate field"), "{error}");
         }
         assert!(serde_json::from_str::<Node<'_>>(&format!("{{{many}\"k40\":2}}")).is_ok());
+    }
+
+    /// Objects and lists that have ended are not mixed up with those around them.
+    #[test]
+    fn what_is_nested_stays_apart() {
+        let text = r#"{"a":[1,[2,{"b":[]},3],{}],"c":{"d":{"e":[4]},"f":5},"g":[[[6]],7]}"#;
+        let node: Node<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(node.json().to_string(), text);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What a detection is asked about: an event, and what became of the object that it is about.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::event::Event;
 use crate::fault::Why;
@@ -33,6 +36,7 @@ pub(crate) struct Scene<'e> {
     object: OnceCell<Option<(Node<'e>, &'e str, Basis)>>,
     sent: OnceCell<Option<Node<'e>>>,
     user: OnceCell<u64>,
+    address: OnceCell<Option<IpAddr>>,
     /// Whether the object was asked for.
     pub(crate) asked: Cell<bool>,
     fault: RefCell<Option<Why>>,
@@ -47,9 +51,18 @@ impl<'e> Scene<'e> {
         texts: [Option<(&'e str, Basis)>; 2],
         before: Option<Arc<str>>,
     ) -> Self {
-        let (object, sent) = (OnceCell::new(), OnceCell::new());
-        let (asked, fault) = (Cell::new(false), RefCell::new(None));
-        Self { event, feeds, texts, before, object, sent, user: OnceCell::new(), asked, fault }
+        Self {
+            event,
+            feeds,
+            texts,
+            before,
+            object: OnceCell::new(),
+            sent: OnceCell::new(),
+            user: OnceCell::new(),
+            address: OnceCell::new(),
+            asked: Cell::new(false),
+            fault: RefCell::new(None),
+        }
     }
 
     /// Gives the object as it is after the request, as far as it was written down.
@@ -74,7 +87,9 @@ impl<'e> Scene<'e> {
     /// not what is new.
     pub(crate) fn brought<T>(&self, read: impl FnOnce(&Node<'_>) -> T) -> Option<T> {
         let sent = self.event.request_object.filter(|_| &*self.event.verb == "patch")?;
-        let sent = serde_json::from_str(sent.get()).ok()?;
+        // One that is laid over nothing is of the kind that it names.
+        let sent =
+            serde_json::from_str(sent.get()).ok().filter(|it: &Value| it["kind"].is_null())?;
         let brought = patch::apply(None, &sent).ok().filter(|it| it["kind"].is_null())?.to_string();
         let node = serde_json::from_str(&brought).ok()?;
         Some(read(&node))
@@ -100,6 +115,19 @@ impl<'e> Scene<'e> {
     /// Gives one number for who asks.
     pub(crate) fn user(&self) -> u64 {
         *self.user.get_or_init(|| number(&[&self.event.user.username]))
+    }
+
+    /// Gives one number for as whom it is judged.
+    pub(crate) fn actor(&self) -> u64 {
+        match &self.event.impersonated_user {
+            None => self.user(),
+            Some(other) => number(&[&other.username]),
+        }
+    }
+
+    /// Gives who was connected, as an address.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        *self.address.get_or_init(|| self.event.address())
     }
 
     fn read(&self, text: &'e str) -> Option<Node<'e>> {

@@ -1,6 +1,8 @@
-//! What decoding and judging costs on one core, on a mix of events that is the same at every run. Prints JSON.
+//! What decoding and judging costs on one core, by itself and together with what other servers logged, on a mix of events
+//! that is the same at every run. Prints JSON.
 
 mod mix;
+mod together;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -17,6 +19,8 @@ const LINES: usize = 40_000;
 const ROUNDS: usize = 5;
 
 fn main() {
+    // First: its memory is measured.
+    let together = together::figures();
     let mut chance = Chance::default();
     let mut bodies = BTreeSet::new();
     let mut with_bodies = 0;
@@ -49,6 +53,7 @@ fn main() {
         "findings": findings,
         "decoded_per_second": median(&mut decoded),
         "judged_per_second": median(&mut judged),
+        "together": together,
     });
     println!("{figures}");
 }

@@ -102,6 +102,30 @@ fn at_the_same_moment_both_have_the_same_order() {
     }
 }
 
+/// What is older than the longest window counts with nothing that comes.
+#[test]
+fn what_matters_is_as_old_as_the_longest_window_and_no_older() {
+    let before = |across: &Across| at(0) - across.matters(at(0));
+    assert_eq!(before(&across()), 600 * SECOND + HOLD);
+    assert_eq!(before(&Across::new(&[], Feeds::default(), BEGIN)), HOLD);
+    assert_eq!(across().matters(i64::MIN), i64::MIN);
+}
+
+/// Whatever waits for nobody, and is judged as if all were here: what others wrote before it was not asked for.
+#[test]
+fn one_s_own_that_miss_what_others_wrote_before_anybody_asked_are_counted() {
+    let (mut across, mut found) = (across(), Vec::new());
+    across.lacks_before(at(400));
+    across.lacks_before(at(100));
+    // Nothing that was written within the longest window before the last of them is missing.
+    for (second, alone) in [(500, 1), (999, 2), (1_000, 2)] {
+        across.hear(allowed(second).as_bytes(), Whose::Own, &[], at(second));
+        across.hear(allowed(second).as_bytes(), Whose::Another, &[], at(second));
+        judge(&mut across, at(second) + HOLD, HERE, &mut found);
+        assert_eq!((across.numbers().alone, across.waiting()), (alone, None), "{second}");
+    }
+}
+
 /// Somebody is refused different things, two seconds one after the other.
 fn burst(count: usize) -> Vec<(i64, String)> {
     let short = format!(

@@ -121,6 +121,23 @@ fn programs(resource: &str, object: &Node<'_>) -> Vec<Program> {
     ["initContainers", "containers"].into_iter().flat_map(of_kind).collect()
 }
 
+/// Finds the first of some words that a text holds, in either case. They are written in lower case, and begin with a
+/// letter.
+pub(super) fn word_in<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    let text = text.as_bytes();
+    // A letter is one bit, in either case; what falls on the same is told apart below.
+    let bit = |letter: u8| 1_u32 << (letter & 31);
+    let first = |word: &&str| word.bytes().next().map_or(0, bit);
+    let firsts = words.iter().fold(0, |all, word| all | first(word));
+    let begins = |at: usize, word: &str| {
+        let part = text.get(at..at + word.len());
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let places = (0..text.len()).filter(|at| firsts & bit(text[*at]) != 0);
+    let found = places.filter_map(|at| words.iter().position(|word| begins(at, word)));
+    found.min().map(|number| words[number])
+}
+
 /// Whether words are what shells to the outside are made of.
 pub(super) fn is_reverse_shell(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
@@ -224,4 +241,25 @@ pub(super) fn holds(bytes: &[u8], name: &str) -> bool {
     let wide: Vec<u8> = name.bytes().flat_map(|byte| [0, byte]).collect();
     let within = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     within(name.as_bytes()) || within(&wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word_in;
+
+    #[test]
+    fn the_first_word_is_found_wherever_it_stands() {
+        let words = ["nsenter", "r00t", "node-shell", "sent"];
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(word_in(text, &words), expected, "{text}");
+        };
+        check("Node-Shell-x7", Some("node-shell"));
+        check("node-shell-R00T", Some("r00t"));
+        check("nsenter", Some("nsenter"));
+        check("absent", Some("sent"));
+        check("nsente", Some("sent"));
+        check("r0\u{16b}t", None);
+        check("n", None);
+        check("", None);
+    }
 }

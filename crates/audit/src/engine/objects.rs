@@ -144,11 +144,55 @@ pub(super) fn is_form(answer: &str) -> bool {
         #[serde(borrow, default)]
         kind: Text<'a>,
     }
+    // Whatever else stands there, such a one is not read as a form.
+    if leading_kind(answer).is_some_and(|kind| !FORMS.contains(&kind)) {
+        return false;
+    }
     serde_json::from_str::<Answer<'_>>(answer).is_ok_and(|it| FORMS.contains(&&*it.kind))
+}
+
+/// Gives the kind where servers write it: first, or behind the version. Nothing where it stands otherwise.
+fn leading_kind(object: &str) -> Option<&str> {
+    fn text(rest: &str) -> Option<(&str, &str)> {
+        let end = rest.find(['"', '\\'])?;
+        let (text, rest) = rest.split_at(end);
+        Some((text, rest.strip_prefix('"')?))
+    }
+    let rest = object.strip_prefix('{')?;
+    let rest = match rest.strip_prefix("\"apiVersion\":\"") {
+        Some(rest) => text(rest)?.1.strip_prefix(',')?,
+        None => rest,
+    };
+    Some(text(rest.strip_prefix("\"kind\":\"")?)?.0)
 }
 
 /// A part of an object that holds the whole one is the same object.
 fn name(event: &Event<'_>) -> u64 {
     let group = event.object_ref.as_ref().map_or("", |of| of.group());
     number(&[group, event.resource(), event.namespace(), event.name()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_form, leading_kind};
+
+    #[test]
+    fn a_form_is_known_wherever_its_kind_stands() {
+        for (answer, kind, expected) in [
+            (r#"{"kind":"Pod","metadata":{}}"#, Some("Pod"), false),
+            (r#"{"apiVersion":"a/v1","kind":"Canary"}"#, Some("Canary"), false),
+            (r#"{"kind":"Status","code":200}"#, Some("Status"), true),
+            (r#"{"apiVersion":"meta.k8s.io/v1","kind":"Table"}"#, Some("Table"), true),
+            (r#"{"metadata":{},"kind":"Status"}"#, None, true),
+            (r#"{ "kind": "Status" }"#, None, true),
+            (r#"{"kind":"Stat\u0075s"}"#, None, true),
+            (r#"{"apiVersion":"\"","kind":"Status"}"#, None, true),
+            (r#"{"metadata":{"kind":"Status"}}"#, None, false),
+            (r#"{"kind":"Pod","kind":"Status"}"#, Some("Pod"), false),
+            (r#"{"kind":"Status","kind":"Pod"}"#, Some("Status"), false),
+            ("null", None, false),
+        ] {
+            assert_eq!((leading_kind(answer), is_form(answer)), (kind, expected), "{answer}");
+        }
+    }
 }

@@ -100,7 +100,7 @@ fn feeds() -> Feeds {
         (Feed::TorExits, "198.51.100.7\n"),
         (Feed::ListedAddresses, "192.0.2.0/24\n"),
         (Feed::ClusterNetworks, "10.0.0.0/8\n"),
-        (Feed::Machines, "10.0.0.11\n10.0.0.21\n"),
+        (Feed::Machines, "10.0.0.11\n10.0.0.21\n2001:db8::11\n"),
         (Feed::Registries, "registry.example.org/shop\n"),
         (Feed::Namespaces, "web\nteam-*\n"),
         (Feed::ControlledNamespaces, "shop\n"),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::recent::Recent;
 use super::disk::Disk;
-use super::neighbours::{Neighbours, Together};
+use super::neighbours::{Neighbours, TOGETHER_SECONDS, Together};
 use super::received::{Outlet, Received};
 use super::store::{
     AppendError, Limits, Store, StoreError, UNJUDGED, USUAL, USUAL_TOGETHER, WAITING,
@@ -232,17 +232,26 @@ impl<D: Disk> Collector<D> {
         if usual.peek().is_some() && !usual.any(|usual| across.learned(&usual)) {
             self.blind.forgot();
         }
+        // Up to when the own log was read: its newest line says so itself, and no clock. Where that is not known, it may
+        // be read from long ago, as by a store that is new beside an old log.
+        let (now, mut last) = (seconds * 1_000_000, i64::MIN);
         let recalled =
-            self.store.replay(seconds - RECALLED_TOGETHER, RECALLED_BYTES, &mut |entry| {
-                if entry.kind != Kind::Finding {
-                    across.recall(entry.text, left.since);
+            self.store.replay(seconds - TOGETHER_SECONDS, RECALLED_BYTES, &mut |entry| {
+                if entry.kind == Kind::Finding {
+                    return;
+                }
+                let time = across.recall(entry.text, left.since);
+                if entry.source == self.source && entry.kind == Kind::Event {
+                    last = time.filter(|time| *time <= now).unwrap_or(last);
                 }
             });
         recalled.map_err(|source| StoreError::File { name: SEALED.to_owned(), source })?;
         for (line, found) in &left.lines {
-            across.hear(line, Whose::Own, found, seconds * 1_000_000);
+            across.hear(line, Whose::Own, found, now);
         }
         neighbours.recalled();
+        let left_off = left.since.map_or(last, |since| since.min(last));
+        neighbours.begin(left_off, now).map_err(CollectError::Brought)?;
         self.neighbours = Some(neighbours);
         Ok(())
     }
@@ -520,8 +529,6 @@ const MOST_WAITING: usize = 4 << 20;
 const RECALLED_SECONDS: i64 = 86_400;
 /// as far as it is no longer than this, packed: nobody waits for long until the collector goes on.
 const RECALLED_BYTES: u64 = 32 << 20;
-/// For what is judged with what others' servers logged it is less: these give what they kept within an hour or two.
-const RECALLED_TOGETHER: i64 = 7_200;
 /// What is named where a segment cannot be read.
 const SEALED: &str = "a sealed segment";
 

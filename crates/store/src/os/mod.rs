@@ -8,6 +8,7 @@ mod follow;
 mod found;
 mod held;
 mod http;
+mod lately;
 mod listen;
 mod look;
 mod neighbours;

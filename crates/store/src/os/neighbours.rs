@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use ringfort_audit::across::{Across, Numbers, Whose};
+use ringfort_audit::across::{Across, Numbers, Whose, written};
 use ringfort_audit::finding::Finding;
 use serde::Serialize;
 
 use super::disk::Disk;
-use super::share::{Asked, Spot, handed_on, taken, waiting, want};
+use super::share::{Asked, Spot, Wanted, handed_on, taken, waiting, want};
 use crate::format::reported::of_log;
 
 /// How much of everything there was since this run began.
@@ -58,8 +58,8 @@ pub struct Neighbours<D> {
 
 /// What is known of one of them. Times are in microseconds of the Unix epoch.
 struct Other {
-    /// Up to where it was judged; nothing at the beginning.
-    place: Option<Spot>,
+    /// What this run wants of it; nothing before it begins.
+    wanted: Option<Wanted>,
     /// When all that it kept by then was here, or when this began.
     heard: i64,
     /// Whether that was since this began.
@@ -68,6 +68,8 @@ struct Other {
     told: Option<i64>,
 }
 
+/// What was logged here longer ago is not recalled to be judged with others', and nothing is asked of them for it.
+pub(super) const TOGETHER_SECONDS: i64 = 7_200;
 /// Who was not heard for so long, in microseconds, is away: a machine that is started anew is back before.
 const AWAY: i64 = 120_000_000;
 /// And it is told again after so long.
@@ -85,22 +87,28 @@ impl Other {
         now: i64,
     ) -> io::Result<bool> {
         let Some(bytes) = waiting(disk, machine)? else { return Ok(false) };
-        let Some((Asked { from, at }, head, lines)) = handed_on(&bytes) else {
+        let Some((Asked { wanted: asked, at }, head, lines)) = handed_on(&bytes) else {
             counts.unread += 1;
             return taken(disk, machine).map(|()| true);
         };
         drop(bytes);
         // An earlier run of this program asked for it, or it was judged already.
-        if from != self.place {
+        if self.wanted.as_ref() != Some(&asked) {
             return taken(disk, machine).map(|()| true);
         }
         // Before it is judged: whatever becomes of this run, it is judged once, and before it is gone: then more is
         // brought.
-        want(disk, machine, Some(&head.behind))?;
+        let wanted = Wanted { since: across.matters(now), behind: Some(head.behind.clone()) };
+        want(disk, machine, &wanted)?;
         let gone = taken(disk, machine);
         let is_other = |place: &Spot| head.is_anew || place.store != head.behind.store;
-        counts.anew += u64::from(from.as_ref().is_some_and(is_other));
-        self.place = Some(head.behind);
+        counts.anew += u64::from(asked.behind.as_ref().is_some_and(is_other));
+        // Of what was wanted something is not there: nobody says what it was, but that it was written before the rest.
+        if (asked.behind.is_none() || head.is_anew) && head.unread > 0 {
+            let first = lines.iter().find_map(|line| written(line.as_bytes()));
+            across.lacks_before(first.unwrap_or(at).min(now));
+        }
+        self.wanted = Some(wanted);
         let is_steady = now.saturating_sub(self.heard) <= STEADY;
         for line in lines {
             counts.events += 1;
@@ -120,22 +128,31 @@ impl Other {
 }
 
 impl<D: Disk> Neighbours<D> {
-    /// Begins to judge with what is brought into a directory of these machines, and of nobody else. What was brought
-    /// before is brought again: this run knows nothing of it.
+    /// Judges with what is brought into a directory of these machines, and of nobody else.
+    pub fn new(across: Across, disk: D, others: &[String], now: i64) -> Self {
+        let other = || Other { wanted: None, heard: now, is_here: false, told: None };
+        let others = others.iter().map(|machine| (machine.clone(), other())).collect();
+        let counts = Together::default();
+        Self { across, disk, others, counts, recalled: 0, last: None, is_more: false }
+    }
+
+    /// Begins with what matters to what is not judged here: what was logged since the run before left off. What of it was
+    /// brought before is brought again: this run knows nothing of it. One's own that is older is judged alone.
     ///
     /// # Errors
     /// The directory cannot be used.
-    pub fn new(across: Across, mut disk: D, others: &[String], now: i64) -> io::Result<Self> {
-        let mut known = BTreeMap::new();
-        for machine in others {
+    pub(super) fn begin(&mut self, left_off: i64, now: i64) -> io::Result<()> {
+        let from = left_off.clamp(now - TOGETHER_SECONDS * 1_000_000, now);
+        let since = self.across.matters(from);
+        self.across.lacks_before(since);
+        for (machine, other) in &mut self.others {
             // First: what an earlier run asked for is not what this one wants.
-            want(&mut disk, machine, None)?;
-            taken(&mut disk, machine)?;
-            let other = Other { place: None, heard: now, is_here: false, told: None };
-            known.insert(machine.clone(), other);
+            let wanted = Wanted { since, behind: None };
+            want(&mut self.disk, machine, &wanted)?;
+            other.wanted = Some(wanted);
+            taken(&mut self.disk, machine)?;
         }
-        let counts = Together::default();
-        Ok(Self { across, disk, others: known, counts, recalled: 0, last: None, is_more: false })
+        Ok(())
     }
 
     /// How much of everything there was.

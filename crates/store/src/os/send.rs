@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use ringfort_model::net::{bracketed, host_port};
 use ringfort_model::receiver::HttpsUrl;
 use ringfort_model::secret::Secret;
 
@@ -85,7 +86,7 @@ impl Webhook {
 
     fn head(&self, length: usize) -> Secret<String> {
         let HttpsUrl { host, port, path } = &self.url;
-        let host = if *port == 443 { host.clone() } else { format!("{host}:{port}") };
+        let host = if *port == 443 { bracketed(host) } else { host_port(host, *port) };
         let mut head = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ringfort\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\nConnection: close\r\n"
@@ -152,7 +153,11 @@ fn stream(tls: &Tls, at: SocketAddr, batch: &Batch) -> io::Result<()> {
 }
 
 fn datagrams(at: SocketAddr, batch: &Batch) -> io::Result<()> {
-    let socket = UdpSocket::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))?;
+    let any: IpAddr = match at {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
     socket.connect(at)?;
     for message in &batch.lines {
         let end =

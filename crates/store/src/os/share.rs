@@ -1,6 +1,7 @@
 //! What is kept is read by the other control planes, so that each judges its own server's events with theirs: from a place
 //! on, a piece at a time. Whose a piece is says the certificate that it came by, whatever stands in it. From where on says
-//! the collector that judges it, and nobody else: so whoever is started anew brings nothing twice.
+//! the collector that judges it, and nobody else: so whoever is started anew brings nothing twice. Who begins says since
+//! when it wants what was written, and is given nothing older.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,12 +15,14 @@ use super::claim::public_key;
 use super::disk::Disk;
 use super::follow::{Follower, Place};
 use super::http::{Answer, ask_for};
+use super::lately::{Begin, Room, lately};
 use super::look::{LookError, of};
 use super::offer::Peer;
 use crate::format::checkpoint::{hex, unhex};
 use crate::format::entry::{Entry, Kind, block, entries_within, packed, unpacked};
 
-/// Where what is kept is asked for: from lately on, or from the place that stands behind it as `STORE/SEGMENT/NEXT`.
+/// Where what is kept is asked for: what was written since the time that stands behind it, in microseconds of the Unix
+/// epoch, or from a place on, that stands behind the time as `STORE/SEGMENT/NEXT`.
 pub(super) const KEPT: &str = "/kept/";
 /// A piece ends with what was kept together with the last of so many bytes.
 const MOST_PIECE: u64 = 1 << 20;
@@ -33,8 +36,11 @@ const MOST_UNPACKED: usize = 8 << 20;
 const AROUND: usize = 16;
 /// What does not pack is a little longer than before, and a head stands before it.
 const MOST_PACKED: usize = MOST_UNPACKED + (1 << 20);
-/// Who is so many segments behind, a day at least where little is logged, begins with what was kept lately.
+/// Who is so many segments behind, a day at least where little is logged, begins with what was written lately.
 const MOST_BEHIND: u64 = 24;
+/// Who begins is given the newest of it, so many bytes at most: so many pieces come before the first of its own events was
+/// waited for in vain, however much is logged. What others delivered there is looked through with it.
+const LATELY: Room = Room { own: 64 << 20, others: 32 << 20 };
 /// Packing is to cost little: it travels once.
 const LEVEL: i32 = 1;
 /// Of what is asked and answered.
@@ -75,7 +81,8 @@ pub(super) struct Head {
     pub(super) behind: Spot,
     /// Whether it does not go on from the place that was asked for: there is none such in this store.
     pub(super) is_anew: bool,
-    /// How many pieces of the store could not be read, and lines not be given.
+    /// How many pieces of the store could not be read, and lines not be given; with one for all that there was no room for
+    /// at its beginning.
     pub(super) unread: u64,
     /// Whether there is more by now.
     pub(super) is_more: bool,
@@ -87,8 +94,8 @@ pub(super) struct Head {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Asked {
-    /// The place that was asked for.
-    pub(super) from: Option<Spot>,
+    /// What was asked for: another run of the collector wants something else.
+    pub(super) wanted: Wanted,
     /// When it was asked for, in microseconds of the Unix epoch: what was kept by then is in it, or in what comes.
     pub(super) at: i64,
 }
@@ -112,13 +119,10 @@ impl Sharing {
         let Some((_, known)) = readers.find(|(reader, _)| witness_of(reader) == caller) else {
             return Answer::said(403, &"this certificate opens nothing here");
         };
-        let from = path.strip_prefix(KEPT).unwrap_or_default();
-        let from = match (from, spot(from)) {
-            ("", _) => None,
-            (_, Some(from)) => Some(from),
-            (_, None) => return Answer::said(400, &"this is no place"),
+        let Some(wanted) = path.strip_prefix(KEPT).and_then(Wanted::read) else {
+            return Answer::said(400, &"this is no place");
         };
-        match piece(&self.store, known, from) {
+        match piece(&self.store, known, wanted) {
             Ok(body) => Answer { status: 200, body },
             Err(error) => Answer::said(503, &error),
         }
@@ -136,35 +140,55 @@ fn spot(said: &str) -> Option<Spot> {
 fn piece(
     store: &Path,
     known: &mut Option<(String, Follower)>,
-    from: Option<Spot>,
+    wanted: Wanted,
 ) -> Result<Vec<u8>, LookError> {
+    let Wanted { since, behind } = wanted;
     let key = hex(&public_key(store).map_err(of(store))?.0);
-    let from = from.filter(|from| from.store == key).map(|from| from.place);
+    let from = behind.filter(|behind| behind.store == key).map(|behind| behind.place);
     let is_there = |(of, known): &(String, Follower)| *of == key && from == Some(known.place());
-    let (mut following, mut is_anew) = match known.take().filter(is_there) {
-        Some((_, known)) => (known, false),
-        None => begin(store, from)?,
+    let mut begun = match known.take().filter(is_there) {
+        Some((_, following)) => Begun { following, is_anew: false, is_cut: false },
+        None => begin(store, from, since)?,
     };
-    let mut looked = look(&mut following)?;
-    if following.is_beyond() {
-        (following, is_anew) = begin(store, None)?;
-        looked = look(&mut following)?;
+    let mut looked = look(&mut begun.following)?;
+    if begun.following.is_beyond() {
+        begun = begin(store, None, since)?;
+        looked = look(&mut begun.following)?;
     }
+    let Begun { following, is_anew, is_cut } = begun;
     let behind = Spot { store: key.clone(), place: following.place() };
     let Looked { lines, unread, is_more } = looked;
+    let unread = unread + u64::from(is_cut);
     let head = Head { version: VERSION, behind, is_anew, unread, is_more, length: 0 };
     *known = Some((key, following));
     Ok(written(&lines, head))
 }
 
-/// Begins at a place, or lately: with the segment before the one that is written to. So it does for a place that the
-/// store does not have, and for one of long ago. Says whether it begins anew.
-fn begin(store: &Path, from: Option<Place>) -> Result<(Follower, bool), LookError> {
+/// Who begins to follow a store.
+struct Begun {
+    following: Follower,
+    /// Whether it begins anew,
+    is_anew: bool,
+    /// with less than is wanted.
+    is_cut: bool,
+}
+
+/// Begins at a place, or with what was written since a time. So it does for a place that the store does not have, and for
+/// one of long ago.
+fn begin(store: &Path, from: Option<Place>, since: i64) -> Result<Begun, LookError> {
     let newest = Follower::new(store, None)?.place().segment;
     let is_there = |from: &Place| from.segment <= newest && newest - from.segment <= MOST_BEHIND;
     let from = from.filter(is_there);
-    let lately = Place { segment: newest.saturating_sub(1).max(1), next: 0 };
-    Ok((Follower::new(store, Some(from.unwrap_or(lately)))?, from.is_none()))
+    let Begin { place, is_cut } = match from {
+        Some(place) => Begin { place, is_cut: false },
+        None => lately(store, since, LATELY)?,
+    };
+    Ok(Begun { following: Follower::new(store, Some(place))?, is_anew: from.is_none(), is_cut })
+}
+
+/// Whether it may be given. What others delivered is theirs, and not this machine's server's.
+pub(super) fn is_own(entry: &Entry<'_>) -> bool {
+    entry.kind == Kind::Event && !entry.source.contains('/')
 }
 
 /// What was looked through.
@@ -179,8 +203,7 @@ fn look(following: &mut Follower) -> Result<Looked, LookError> {
     let (before, mut lines, mut left_out) = (following.unread(), Vec::new(), 0);
     let mut room = MOST_UNPACKED - AROUND;
     let looked = following.look_at_bytes(MOST_PIECE, &mut |entry| {
-        // What others delivered is theirs, and not this machine's server's.
-        if entry.kind != Kind::Event || entry.source.contains('/') {
+        if !is_own(entry) {
             return;
         }
         let weight = entry.text.len() + AROUND;
@@ -246,13 +269,10 @@ impl<D: Disk> Reading<D> {
         let machine = self.peer.machine.clone();
         let wanted = wanted(&self.inbox, &machine);
         let wanted = wanted.map_err(|error| ShareError::HandOn(machine.clone(), error))?;
-        let Some(Wanted(from)) = wanted else { return Ok(Brought::Waits) };
-        let said = from.as_ref().map(|Spot { store, place: Place { segment, next } }| {
-            format!("{store}/{segment}/{next}")
-        });
-        let answer = self.ask(&format!("{KEPT}{}", said.unwrap_or_default()))?;
+        let Some(wanted) = wanted else { return Ok(Brought::Waits) };
+        let answer = self.ask(&format!("{KEPT}{}", wanted.said()))?;
         let Some((head, _)) = read(&answer) else { return Err(ShareError::Answer(machine)) };
-        hand_on(&mut self.inbox, &machine, &Asked { from, at: now }, &answer)
+        hand_on(&mut self.inbox, &machine, &Asked { wanted, at: now }, &answer)
             .map_err(|error| ShareError::HandOn(machine, error))?;
         Ok(if head.is_more { Brought::More } else { Brought::All })
     }
@@ -287,8 +307,35 @@ fn read(answer: &[u8]) -> Option<(Head, Vec<String>)> {
 }
 
 /// From where on a collector wants more of a machine.
-#[derive(Debug, Deserialize, Eq, PartialEq)]
-struct Wanted(Option<Spot>);
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Wanted {
+    /// Since when, in microseconds of the Unix epoch, what was written matters to it, where there is no place to go on from,
+    pub(super) since: i64,
+    /// and the place; nothing at the beginning.
+    pub(super) behind: Option<Spot>,
+}
+
+impl Wanted {
+    /// Writes it as it is asked for.
+    fn said(&self) -> String {
+        let Self { since, behind } = self;
+        behind.as_ref().map_or_else(
+            || since.to_string(),
+            |Spot { store, place: Place { segment, next } }| {
+                format!("{since}/{store}/{segment}/{next}")
+            },
+        )
+    }
+
+    /// Reads what is asked for.
+    fn read(said: &str) -> Option<Self> {
+        let Some((since, place)) = said.split_once('/') else {
+            return Some(Self { since: said.parse().ok()?, behind: None });
+        };
+        Some(Self { since: since.parse().ok()?, behind: Some(spot(place)?) })
+    }
+}
 
 /// The end of the name of the file in which a piece of a machine waits,
 const PIECE: &str = "piece";
@@ -300,8 +347,8 @@ fn file(machine: &str, kind: &str) -> String {
 }
 
 /// Says from where on more of a machine is wanted.
-pub(super) fn want<D: Disk>(disk: &mut D, machine: &str, from: Option<&Spot>) -> io::Result<()> {
-    disk.put(&file(machine, PLACE), &serde_json::to_vec(&from).expect("a place is plain data"))
+pub(super) fn want<D: Disk>(disk: &mut D, machine: &str, wanted: &Wanted) -> io::Result<()> {
+    disk.put(&file(machine, PLACE), &serde_json::to_vec(wanted).expect("a place is plain data"))
 }
 
 /// Gives from where on more is wanted; nothing while what was brought before waits, or nobody wants anything. The place
@@ -330,7 +377,9 @@ pub(super) fn heard(inbox: &Path) -> io::Result<BTreeMap<NodeName, u64>> {
         let Some(machine) = machine.and_then(|machine| NodeName::new(machine).ok()) else {
             continue;
         };
-        let Ok(Wanted(Some(_))) = serde_json::from_slice(&std::fs::read(entry.path())?) else {
+        let Ok(Wanted { behind: Some(_), .. }) =
+            serde_json::from_slice(&std::fs::read(entry.path())?)
+        else {
             continue;
         };
         // Where the clock was set back meanwhile nobody knows when that was: what comes next is written by the new time.
@@ -391,7 +440,8 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::{
-        Head, MOST_LINE, MOST_LINES, MOST_UNPACKED, Place, Spot, VERSION, heard, read, written,
+        Head, MOST_LINE, MOST_LINES, MOST_UNPACKED, Place, Spot, VERSION, Wanted, heard, read,
+        written,
     };
 
     fn head() -> Head {
@@ -424,15 +474,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_is_read_as_it_is_asked_for() {
+        for behind in [None, Some(head().behind)] {
+            let wanted = Wanted { since: -7, behind };
+            assert_eq!(Wanted::read(&wanted.said()), Some(wanted));
+        }
+        for said in ["", "/", "x", "7/", "7/1/2"] {
+            assert_eq!(Wanted::read(said), None, "{said}");
+        }
+    }
+
+    #[test]
     fn who_was_heard_is_told_by_what_a_collector_wrote_down() {
         let at = tempfile::tempdir().unwrap();
         let inbox = at.path().join("inbox");
         assert!(heard(&inbox).unwrap().is_empty(), "nobody judges together");
         std::fs::create_dir(&inbox).unwrap();
-        let place = serde_json::to_vec(&Some(head().behind)).unwrap();
+        let wanted = Wanted { since: 7, behind: Some(head().behind) };
+        let place = serde_json::to_vec(&wanted).unwrap();
+        let begins = serde_json::to_vec(&Wanted { behind: None, ..wanted }).unwrap();
         for (name, bytes) in [
             ("cp1.place", &place[..]),
-            ("cp2.place", b"null"),
+            ("cp2.place", &begins[..]),
             ("cp3.piece", &place[..]),
             ("cp4.place.tmp", &place[..]),
             ("cp5.place", b"{"),

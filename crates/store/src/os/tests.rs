@@ -4,6 +4,7 @@
 mod collect;
 mod crash;
 mod deliver;
+mod lately;
 mod office;
 mod received;
 mod spool;

@@ -23,7 +23,7 @@ fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     (!event.failed()).then(|| {
         (
-            number(&[&event.actor().username]),
+            scene.actor(),
             number(&[event.resource(), event.object_ref.as_ref().map_or("", |of| of.group())]),
         )
     })

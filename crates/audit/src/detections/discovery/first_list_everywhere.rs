@@ -20,5 +20,5 @@ fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
         && event.name().is_empty()
         && NAMESPACED.contains(&event.resource());
     let which = if is_wide { 1 } else { 0 };
-    (!event.failed()).then(|| (number(&[&event.actor().username]), which))
+    (!event.failed()).then(|| (scene.actor(), which))
 }

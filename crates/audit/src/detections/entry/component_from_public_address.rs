@@ -1,5 +1,7 @@
 //! A name of the system came from a public address.
 
+use std::net::IpAddr;
+
 use crate::detections::prelude::*;
 
 /// The detection.
@@ -18,6 +20,7 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
     let name = &*scene.event.actor().username;
     let is_system =
         name.starts_with("system:") && !matches!(name, ANONYMOUS | "system:unauthenticated");
-    let address = scene.event.address().filter(|it| is_system && is_public(*it))?;
+    let is_elsewhere = |it: &IpAddr| is_public(*it) && !scene.feeds.is_inside(*it);
+    let address = is_system.then(|| scene.address())?.filter(is_elsewhere)?;
     Some(format!("a name of the system from the public address {address}"))
 }

@@ -23,7 +23,7 @@ fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     let credential = event.user.extra.credential()?;
     let is_of_cluster = |it: IpAddr| it.to_canonical().is_loopback() || scene.feeds.is_machine(it);
-    let source = match is_of_a_run(event) && event.address().is_some_and(is_of_cluster) {
+    let source = match is_of_a_run(event) && scene.address().is_some_and(is_of_cluster) {
         true => THROUGH_MACHINES,
         false => event.source(),
     };

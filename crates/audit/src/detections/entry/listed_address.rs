@@ -18,6 +18,6 @@ pub static DETECTION: Fed = Fed {
 };
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
-    let address = scene.event.address().filter(|it| scene.feeds.is_listed(*it))?;
+    let address = scene.address().filter(|it| scene.feeds.is_listed(*it))?;
     Some(format!("a request from {address}, which is on the list of addresses to be wary of"))
 }

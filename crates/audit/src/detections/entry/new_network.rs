@@ -19,6 +19,6 @@ pub static DETECTION: Detection = Detection {
 };
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
-    let network = network(scene.event.address()?);
+    let network = network(scene.address()?);
     Some((scene.user(), network))
 }

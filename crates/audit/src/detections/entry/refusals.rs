@@ -23,7 +23,7 @@ fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     (event.response_status.code == 403).then(|| {
         (
-            number(&[&event.actor().username]),
+            scene.actor(),
             number(&[
                 &event.verb,
                 event.resource(),

@@ -19,7 +19,7 @@ pub static DETECTION: Fed = Fed {
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
     let pod = scene.event.user.extra.pod()?;
-    let address = scene.event.address().filter(|it| scene.feeds.is_outside(*it))?;
+    let address = scene.address().filter(|it| scene.feeds.is_outside(*it))?;
     Some(format!(
         "the token of pod {pod} was used at {address}, where the cluster has no machine and no pod"
     ))

@@ -18,6 +18,6 @@ pub static DETECTION: Fed = Fed {
 };
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
-    let address = scene.event.address().filter(|it| scene.feeds.is_tor_exit(*it))?;
+    let address = scene.address().filter(|it| scene.feeds.is_tor_exit(*it))?;
     Some(format!("a request that Tor let out at {address}"))
 }

@@ -24,5 +24,5 @@ fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let is_given = group == "rbac.authorization.k8s.io" && WRITES.contains(&&*event.verb);
     // Everything else is one thing, which only says since when somebody is known.
     let which = if is_given { number(&[event.resource()]) } else { 0 };
-    (!event.failed()).then(|| (number(&[&event.actor().username]), which))
+    (!event.failed()).then(|| (scene.actor(), which))
 }

@@ -32,11 +32,11 @@ pub static DETECTION: Detection = Detection {
 fn first(scene: &Scene<'_>) -> Option<u64> {
     let event = scene.event;
     let is_binding = event.resource().ends_with("bindings");
-    (is_binding && !event.failed()).then(|| number(&[&event.actor().username]))
+    (is_binding && !event.failed()).then(|| scene.actor())
 }
 
 fn second(scene: &Scene<'_>) -> Option<u64> {
     let event = scene.event;
     let is_pod = !event.resource().ends_with("bindings") && !event.failed();
-    is_pod.then(|| number(&[&event.actor().username]))
+    is_pod.then(|| scene.actor())
 }

@@ -21,12 +21,12 @@ pub static DETECTION: Detection = Detection {
 
 fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
-    let noted = |what: &str| event.annotations.value(&format!("pod-security.kubernetes.io/{what}"));
+    let noted = event.annotations.value("pod-security.kubernetes.io/audit-violations");
     // Quotas, webhooks and policies refuse with the same code, and the level that holds is noted all the same.
     let status = &event.response_status;
     let is_refused = status.code == 403 && status.message.contains("violates PodSecurity");
-    (is_refused || !noted("audit-violations").is_empty()).then(|| {
-        let who = number(&[&event.actor().username]);
+    (is_refused || !noted.is_empty()).then(|| {
+        let who = scene.actor();
         let (resource, namespace) = (event.resource(), event.namespace());
         // A name that the server makes is not known here, so that the time tells such pods apart.
         let name = if event.name().is_empty() { event.time() } else { event.name() };

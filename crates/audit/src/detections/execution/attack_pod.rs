@@ -33,7 +33,6 @@ const TOOLS: [&str; 14] = [
 ];
 
 fn judge(scene: &Scene<'_>) -> Option<String> {
-    let name = scene.event.name().to_ascii_lowercase();
-    let tool = TOOLS.iter().find(|tool| name.contains(*tool))?;
+    let tool = word_in(scene.event.name(), &TOOLS)?;
     Some(format!("its name has {tool} in it"))
 }

@@ -23,6 +23,6 @@ fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let is_change = event.subresource().is_empty() && !event.failed() && !is_of_a_run(event);
     is_change.then(|| {
         let what = number(&[event.resource(), event.namespace()]);
-        (number(&[&event.actor().username]), what)
+        (scene.actor(), what)
     })
 }

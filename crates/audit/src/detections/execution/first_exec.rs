@@ -19,5 +19,5 @@ pub static DETECTION: Detection = Detection {
 };
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
-    Some((number(&[&scene.event.actor().username]), number(&[scene.event.namespace()])))
+    Some((scene.actor(), number(&[scene.event.namespace()])))
 }

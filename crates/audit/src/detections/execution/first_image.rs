@@ -27,7 +27,7 @@ fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     images.retain(|image| !image.is_empty());
     images.sort_unstable();
     images.dedup();
-    (!images.is_empty()).then(|| (number(&[&scene.event.actor().username]), number(&images)))
+    (!images.is_empty()).then(|| (scene.actor(), number(&images)))
 }
 
 /// The name of an image without tag and digest: another version of it is none of its own.

@@ -19,25 +19,21 @@ fn judge(scene: &Scene<'_>) -> Option<String> {
     pod.container(
         |container| {
             let words = ["command", "args"].into_iter().flat_map(|key| container.at(key).texts());
-            let all = [container.at("image").text()]
-                .into_iter()
-                .chain(words)
-                .collect::<Vec<_>>()
-                .join(" ");
-            let all = all.to_ascii_lowercase();
-            [
-                "xmrig",
-                "minerd",
-                "stratum+tcp://",
-                "stratum+ssl://",
-                "ethminer",
-                "cpuminer",
-                "nicehash",
-                "kinsing",
-            ]
-            .iter()
-            .any(|it| all.contains(it))
+            let mut all = std::iter::once(container.at("image").text()).chain(words);
+            all.any(|text| word_in(text, &MINERS).is_some())
         },
         "runs a miner",
     )
 }
+
+/// Parts of the names of miners, and of what they are told.
+const MINERS: [&str; 8] = [
+    "xmrig",
+    "minerd",
+    "stratum+tcp://",
+    "stratum+ssl://",
+    "ethminer",
+    "cpuminer",
+    "nicehash",
+    "kinsing",
+];

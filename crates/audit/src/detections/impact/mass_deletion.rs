@@ -22,10 +22,6 @@ pub static DETECTION: Detection = Detection {
 fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     let is_own = event.resource() == "events";
-    (!event.failed() && !is_own).then(|| {
-        (
-            number(&[&event.actor().username]),
-            number(&[event.resource(), event.namespace(), event.name()]),
-        )
-    })
+    (!event.failed() && !is_own)
+        .then(|| (scene.actor(), number(&[event.resource(), event.namespace(), event.name()])))
 }

@@ -21,6 +21,5 @@ pub static DETECTION: Detection = Detection {
 
 fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
-    (!event.failed())
-        .then(|| (number(&[&event.actor().username]), number(&[event.namespace(), event.name()])))
+    (!event.failed()).then(|| (scene.actor(), number(&[event.namespace(), event.name()])))
 }

@@ -20,5 +20,5 @@ pub static DETECTION: Detection = Detection {
 
 fn of(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
-    (!event.failed()).then(|| (number(&[event.namespace()]), number(&[&event.actor().username])))
+    (!event.failed()).then(|| (number(&[event.namespace()]), scene.actor()))
 }

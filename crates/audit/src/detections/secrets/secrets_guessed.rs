@@ -22,5 +22,5 @@ pub static DETECTION: Detection = Detection {
 fn counts(scene: &Scene<'_>) -> Option<(u64, u64)> {
     let event = scene.event;
     matches!(event.response_status.code, 403 | 404)
-        .then(|| (number(&[&event.actor().username]), number(&[event.namespace(), event.name()])))
+        .then(|| (scene.actor(), number(&[event.namespace(), event.name()])))
 }

@@ -194,9 +194,9 @@ fn join(
     collector: &mut Collector<Directory>,
 ) -> Result<(), Fault> {
     let Some(together) = args.joined() else { return Ok(()) };
-    let neighbours = Directory::new(together)
-        .and_then(|directory| Neighbours::new(across, directory, &args.others, now()))
-        .map_err(|error| Fault::unable(Unread::of(together, &error)))?;
+    let directory =
+        Directory::new(together).map_err(|error| Fault::unable(Unread::of(together, &error)))?;
+    let neighbours = Neighbours::new(across, directory, &args.others, now());
     collector.join(neighbours, now() / 1_000_000).map_err(Fault::unable)
 }
 

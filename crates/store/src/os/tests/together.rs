@@ -14,7 +14,7 @@ use super::*;
 use crate::os::collect::{CollectError, Collector, Settings, Told};
 use crate::os::follow::Place;
 use crate::os::neighbours::Neighbours;
-use crate::os::share::{Asked, Spot, bring};
+use crate::os::share::{Asked, Spot, Wanted, bring};
 use crate::os::store::{FINDINGS, USUAL, USUAL_TOGETHER};
 
 /// 2026-01-05T10:00:00Z, in microseconds.
@@ -50,7 +50,7 @@ impl Plane {
         let mut collector = self.alone(now);
         let across = Across::new(DETECTIONS, Feeds::default(), now);
         let others = [self.other.to_owned()];
-        let neighbours = Neighbours::new(across, self.brought.clone(), &others, now).unwrap();
+        let neighbours = Neighbours::new(across, self.brought.clone(), &others, now);
         collector.join(neighbours, now / SECOND).unwrap();
         collector
     }
@@ -59,10 +59,20 @@ impl Plane {
         log(&self.at.path().join("audit.log"), lines);
     }
 
+    /// Gives what is asked of a machine.
+    fn asked(&self, source: &str) -> Option<Wanted> {
+        let place = self.brought.file(&format!("{source}.place"))?;
+        Some(serde_json::from_slice(&place).unwrap())
+    }
+
     /// Gives from where on more of a machine is wanted.
     fn wanted(&self, source: &str) -> Option<Spot> {
-        let place = self.brought.file(&format!("{source}.place"));
-        place.and_then(|place| serde_json::from_slice(&place).unwrap())
+        self.asked(source)?.behind
+    }
+
+    /// Gives how many seconds after a time others' events matter, where they begin.
+    fn since(&self, time: i64) -> i64 {
+        (self.asked(self.other).unwrap().since - time).div_euclid(SECOND)
     }
 
     /// Brings all that somebody keeps by then.
@@ -83,7 +93,9 @@ impl Plane {
         let next = from.as_ref().map_or(1, |from| from.place.next) + lines.len() as u64;
         let store = from.as_ref().map_or_else(|| "ab".repeat(32), |from| from.store.clone());
         let behind = Spot { store, place: Place { segment: 1, next } };
-        let (asked, mut disk) = (Asked { from, at }, self.brought.clone());
+        let since = self.asked(source).map_or(0, |asked| asked.since);
+        let wanted = Wanted { since, behind: from };
+        let (asked, mut disk) = (Asked { wanted, at }, self.brought.clone());
         bring(&mut disk, source, (asked, behind), &lines, (false, is_more, unread)).unwrap();
     }
 }
@@ -222,7 +234,7 @@ fn a_store_that_was_made_anew_begins_anew_and_is_counted() {
     let mut collector = plane.begin(NOW);
     plane.bring("cp2", refused(0..1), NOW + SECOND);
     assert_eq!(told(&mut collector, NOW + SECOND), [""; 0]);
-    let asked = Asked { from: plane.wanted("cp2"), at: NOW + 2 * SECOND };
+    let asked = Asked { wanted: plane.asked("cp2").unwrap(), at: NOW + 2 * SECOND };
     let behind = Spot { store: "cd".repeat(32), place: Place { segment: 1, next: 1 } };
     let (lines, mut disk): (Vec<String>, _) = (refused(1..2).collect(), plane.brought.clone());
     bring(&mut disk, "cp2", (asked, behind.clone()), &lines, (false, false, 0)).unwrap();
@@ -271,6 +283,92 @@ fn what_waits_when_it_ends_is_judged_by_the_next_run() {
     let mut last = plane.begin(NOW + 20 * SECOND);
     plane.bring("cp2", refused(0..9), NOW + 21 * SECOND);
     assert_eq!(told(&mut last, NOW + 21 * SECOND), [""; 0]);
+}
+
+/// The longest of all windows is ten minutes.
+#[test]
+fn who_begins_asks_for_what_matters_to_what_it_has_not_judged() {
+    let plane = Plane::new("cp1", "cp2");
+    let window = 600 + HOLD / SECOND;
+    let mut collector = plane.begin(NOW);
+    let longest = 7_200 + window;
+    assert_eq!(plane.since(NOW), -longest, "nothing was ever kept, and the log may be old");
+    plane.logs(refused(9..10));
+    plane.bring("cp2", [], NOW + 20 * SECOND);
+    assert_eq!(told(&mut collector, NOW + 20 * SECOND), [""; 0]);
+    assert_eq!(plane.since(NOW), 20 - window, "where its place is gone by then");
+    collector.keep(NOW / SECOND + 20, &mut |_| ()).unwrap();
+    collector.end(NOW / SECOND + 20).unwrap();
+    drop(collector);
+    // What was logged behind it meanwhile is not judged yet.
+    for away in [30, 1_800, 7_200] {
+        drop(plane.begin(NOW + away * SECOND));
+        assert_eq!(plane.since(NOW), 9 - window, "{away}");
+    }
+    drop(plane.begin(NOW + 20_000 * SECOND));
+    assert_eq!(plane.since(NOW), 20_000 - longest, "that was too long ago");
+}
+
+/// It is kept with the time at which it was read: what was logged before it may be read by the next run alone.
+#[test]
+fn a_line_that_says_no_time_does_not_say_up_to_when_the_log_was_read() {
+    let plane = Plane::new("cp1", "cp2");
+    let mut collector = plane.begin(NOW);
+    let untimed = refused(0..1).map(|line| line.replace("requestReceivedTimestamp", "other"));
+    plane.logs(refused(9..10).chain(untimed).chain(["{".to_owned()]));
+    let now = NOW + 3_600 * SECOND;
+    told(&mut collector, now);
+    assert_eq!(collector.counts().unreadable, 1);
+    collector.keep(now / SECOND, &mut |_| ()).unwrap();
+    drop(collector);
+    drop(plane.begin(now + SECOND));
+    assert_eq!(plane.since(NOW), 9 - 600 - HOLD / SECOND);
+}
+
+/// Whoever takes the store away is judged by what all servers logged, or by a number that says otherwise.
+#[test]
+fn an_old_log_beside_a_new_store_is_judged_alone_as_far_as_nobody_is_asked_for_it() {
+    let alone = |hours: i64| {
+        let plane = Plane::new("cp1", "cp2");
+        plane.logs(refused(9..10));
+        let now = NOW + hours * 3_600 * SECOND;
+        let mut collector = plane.begin(now);
+        plane.bring("cp2", [], now + 5 * SECOND);
+        assert_eq!(told(&mut collector, now + 5 * SECOND), [""; 0]);
+        collector.counts().together.alone
+    };
+    assert_eq!([1, 3].map(alone), [0, 1]);
+}
+
+#[test]
+fn what_another_leaves_out_at_the_beginning_is_counted_and_what_rests_on_it_as_well() {
+    let alone = |unread: u64| {
+        let plane = Plane::new("cp1", "cp2");
+        let mut collector = plane.begin(NOW);
+        plane.logs(refused(9..10));
+        let now = NOW + 20 * SECOND;
+        plane.bring_from("cp2", None, refused(5..6), (now, false, unread));
+        assert_eq!(told(&mut collector, now), [""; 0]);
+        let together = collector.counts().together;
+        assert_eq!(together.unread, unread);
+        together.alone
+    };
+    assert_eq!([0, 1].map(alone), [0, 1]);
+}
+
+#[test]
+fn what_an_earlier_run_asked_for_is_not_taken_for_what_this_one_did() {
+    let plane = Plane::new("cp1", "cp2");
+    drop(plane.begin(NOW));
+    let asked = Asked { wanted: plane.asked("cp2").unwrap(), at: NOW };
+    let mut collector = plane.begin(NOW + 30 * SECOND);
+    // It was under way.
+    let behind = Spot { store: "ab".repeat(32), place: Place { segment: 1, next: 2 } };
+    let (lines, mut disk): (Vec<String>, _) = (refused(1..2).collect(), plane.brought.clone());
+    bring(&mut disk, "cp2", (asked, behind), &lines, (true, false, 0)).unwrap();
+    assert_eq!(told(&mut collector, NOW + 31 * SECOND), [""; 0]);
+    assert_eq!((plane.brought.file("cp2.piece"), plane.wanted("cp2")), (None, None));
+    assert_eq!(collector.counts().together.events, 0);
 }
 
 /// One control plane becomes three, or the program is a newer one.
@@ -348,7 +446,7 @@ fn where_time_is_over_each_has_its_turn() {
     let mut collector = plane.alone(NOW);
     let across = Across::new(DETECTIONS, Feeds::default(), NOW);
     let others = ["cp2", "cp3"].map(str::to_owned);
-    let neighbours = Neighbours::new(across, plane.brought.clone(), &others, NOW).unwrap();
+    let neighbours = Neighbours::new(across, plane.brought.clone(), &others, NOW);
     collector.join(neighbours, NOW / SECOND).unwrap();
     let now = NOW + SECOND;
     plane.bring("cp2", [], now);
